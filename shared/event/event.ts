@@ -1,0 +1,49 @@
+/** A till's event as it travels and is folded, after parsing: `parse.ts` alone makes one from a till's JSON. */
+import type { StoreId } from '../ids.ts';
+
+export interface Item {
+  readonly sku: string;
+  /** Thousandths of a piece, > 0. */
+  readonly qty: number;
+  /** Minor units of the event's currency a piece, >= 0. */
+  readonly price: number;
+}
+
+/** Facts about an event that its content does not show. */
+export const FLAG = {
+  /** The till's clock was known wrong when the event was stamped. */
+  clockSuspect: 1,
+  /** The till gave no `ts`; the agent stamped the time of acceptance. */
+  tsDefaulted: 2,
+  /** Something that looked like card data was masked. */
+  masked: 4,
+} as const;
+export const ALL_FLAGS = 7;
+
+export interface TillEvent {
+  readonly type: string;
+  /** Milliseconds since 1970. */
+  readonly ts: number;
+  /** The offset from UTC that the till wrote, in minutes. */
+  readonly offset: number;
+  /** Sum of `FLAG` bits. */
+  readonly flags: number;
+  /** Minor units; null when the till gave none. */
+  readonly amount: number | null;
+  /** ISO 4217. */
+  readonly currency: string | null;
+  /** The till's own id of the event. */
+  readonly ref: string | null;
+  readonly store: StoreId | null;
+  /** key, value, key, value …, sorted by key. */
+  readonly dims: readonly string[];
+  readonly items: readonly Item[];
+  /** JSON text, kept as it is. */
+  readonly attrs: string | null;
+}
+
+export function dimension(event: TillEvent, key: string): string | null {
+  const { dims } = event;
+  for (let at = 0; at < dims.length; at += 2) if (dims[at] === key) return dims[at + 1]!;
+  return null;
+}

@@ -1,0 +1,45 @@
+/** Identities. Branded strings that only the parsers here make: a merchant is not just any string. */
+
+declare const brand: unique symbol;
+type Brand<T, B extends string> = T & { readonly [brand]: B };
+
+export type MerchantId = Brand<string, 'merchant'>;
+export type StoreId = Brand<string, 'store'>;
+export type TerminalId = Brand<string, 'terminal'>;
+/** One opening of an agent's buffer for writing: 64 random bits as 16 lower-case hex digits. */
+export type Epoch = Brand<string, 'epoch'>;
+/** `{terminal}.{epoch}`: the stream an event's seq counts in (within one merchant). */
+export type StreamId = Brand<string, 'stream'>;
+
+/** Merchant, store and terminal ids; never holds 0x00, '/', '+' or '#', so it is safe in row keys and topics. */
+export const ID_PATTERN = '^[a-z0-9][a-z0-9_-]{0,63}$';
+const ID = new RegExp(ID_PATTERN);
+const EPOCH = /^[0-9a-f]{16}$/;
+
+export const isId = (text: unknown): text is string => typeof text === 'string' && ID.test(text);
+
+function parsed<T extends string>(what: string, text: string): T {
+  if (!ID.test(text)) throw new TypeError(`not a ${what} id (${ID_PATTERN}): ${JSON.stringify(text.slice(0, 80))}`);
+  return text as T;
+}
+
+/** @throws TypeError when the text is not an id. */
+export const merchantId = (text: string): MerchantId => parsed('merchant', text);
+/** @throws TypeError when the text is not an id. */
+export const storeId = (text: string): StoreId => parsed('store', text);
+/** @throws TypeError when the text is not an id. */
+export const terminalId = (text: string): TerminalId => parsed('terminal', text);
+
+/** @throws TypeError unless 16 lower-case hex digits. */
+export function epoch(hex: string): Epoch {
+  if (!EPOCH.test(hex)) throw new TypeError(`not an epoch (16 hex digits): ${JSON.stringify(hex.slice(0, 40))}`);
+  return hex as Epoch;
+}
+
+export const streamId = (terminal: TerminalId, of: Epoch): StreamId => `${terminal}.${of}` as StreamId;
+
+/** @throws TypeError unless `{terminal}.{epoch}`. */
+export function parseStreamId(text: string): { terminal: TerminalId; epoch: Epoch } {
+  const dot = text.lastIndexOf('.');
+  return { terminal: terminalId(text.slice(0, Math.max(dot, 0))), epoch: epoch(text.slice(dot + 1)) };
+}

@@ -1,0 +1,137 @@
+/**
+ * Wire batch, version 1: a plain header (`header.ts`) and a body (`columns.ts`) in MessagePack, packed with zstd where that makes it
+ * smaller. A batch of losses says that `count` seqs from `firstSeq` on were given up; its body is `[reason, at, detail | nil]`.
+ *
+ * Golden bytes in `test/unit/shared/wire/` pin it.
+ */
+import { Buffer } from 'node:buffer';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { TillEvent } from '../event/event.ts';
+import type { Epoch } from '../ids.ts';
+import { type Codec, type BatchHeader, HEADER_BYTES, readHeader, writeHeader } from './header.ts';
+import { fromColumns, InvalidColumns, toColumns } from './columns.ts';
+import { crc32c } from './crc32c.ts';
+import { MalformedMessagePack, pack, unpack } from './message-pack.ts';
+
+export const MAX_EVENTS = 5_000;
+/** Bytes of a batch on the wire, header and all. */
+export const MAX_WIRE_BYTES = 128 * 1024;
+/** Bytes of a body once unpacked. With the events built from it, decoding one batch takes less than 128 MiB. */
+export const MAX_UNPACKED_BYTES = 4 * 1024 * 1024;
+
+/** Below this a body is not worth a compressor's start: without a dictionary there is nothing to find in it. */
+const MIN_COMPRESSED_BYTES = 192;
+const ZSTD_LEVEL = 3;
+/** 2^22 bytes: no honest frame of at most 4 MiB needs a larger window. */
+const MAX_WINDOW_LOG = 22;
+
+export interface Loss {
+  /** Why: `evicted`, `quarantined`, `unreadable`, … */
+  readonly reason: string;
+  /** When it was given up, milliseconds since 1970. */
+  readonly at: number;
+  readonly detail: string | null;
+}
+
+/** What a batch is about, whatever it holds. */
+export interface BatchIdentity {
+  readonly epoch: Epoch;
+  readonly firstSeq: number;
+  /** Hours since 1970. */
+  readonly hour: number;
+  /** See `BatchHeader.clearThrough`. */
+  readonly clearThrough: number;
+}
+
+export interface EncodedBatch {
+  readonly bytes: Buffer;
+  readonly header: BatchHeader;
+}
+
+export type DecodedBatch =
+  | { readonly ok: true; readonly kind: 'events'; readonly header: BatchHeader; readonly events: TillEvent[] }
+  | { readonly ok: true; readonly kind: 'losses'; readonly header: BatchHeader; readonly loss: Loss }
+  | {
+      readonly ok: false;
+      /** As in the ack: sent again (damaged), kept until this collector is newer (unsupported), refused for good (invalid). */
+      readonly result: 'damaged' | 'unsupported' | 'invalid';
+      readonly detail: string;
+      /** Null when not even the header can be trusted. */
+      readonly header: BatchHeader | null;
+    };
+
+function seal(identity: BatchIdentity, kind: 'events' | 'losses', count: number, plain: Uint8Array): EncodedBatch {
+  let body = plain;
+  let codec: Codec = 'none';
+  if (plain.length >= MIN_COMPRESSED_BYTES) {
+    const packed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } });
+    if (packed.length < plain.length) {
+      body = packed;
+      codec = 'zstd';
+    }
+  }
+  const { epoch, firstSeq, hour, clearThrough } = identity;
+  const header: BatchHeader = { kind, codec, dictionary: 0, epoch, firstSeq, count, hour, unpackedLength: plain.length, clearThrough, bodyCrc: crc32c(body) };
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
+  writeHeader(header, bytes);
+  bytes.set(body, HEADER_BYTES);
+  return { bytes, header };
+}
+
+/**
+ * Encodes events of consecutive seqs and one hour. The caller keeps to `MAX_EVENTS`, and looks at the result's size against
+ * `MAX_WIRE_BYTES` and `MAX_UNPACKED_BYTES` (then it takes fewer events).
+ */
+export const encodeEvents = (identity: BatchIdentity, events: readonly TillEvent[]): EncodedBatch =>
+  seal(identity, 'events', events.length, pack(toColumns(events, identity.hour)));
+
+/** @param count how many seqs from `identity.firstSeq` on are lost */
+export const encodeLoss = (identity: BatchIdentity, count: number, loss: Loss): EncodedBatch =>
+  seal(identity, 'losses', count, pack([loss.reason, loss.at, loss.detail]));
+
+function unpackBody(header: BatchHeader, body: Uint8Array): Uint8Array {
+  if (header.codec === 'none') return body;
+  return zstdDecompressSync(body, {
+    maxOutputLength: Math.max(header.unpackedLength, 1),
+    params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG },
+  });
+}
+
+function readLoss(body: unknown): Loss {
+  const [reason, at, detail] = Array.isArray(body) ? (body as unknown[]) : [];
+  if (typeof reason !== 'string' || !Number.isSafeInteger(at) || (detail !== null && typeof detail !== 'string')) {
+    throw new InvalidColumns('the body is not a loss');
+  }
+  return { reason, at: at as number, detail };
+}
+
+/** Decodes a batch fully; never throws on any input, and takes bounded memory (see `MAX_UNPACKED_BYTES`). */
+export function decodeBatch(message: Uint8Array): DecodedBatch {
+  const head = readHeader(message);
+  if (!head.ok) return head;
+  const { header } = head;
+  const refuse = (result: 'damaged' | 'unsupported' | 'invalid', detail: string): DecodedBatch => ({ ok: false, result, detail, header });
+  if (message.length > MAX_WIRE_BYTES) return refuse('invalid', `${message.length} bytes are more than ${MAX_WIRE_BYTES}`);
+  const body = message.subarray(head.bodyStart);
+  if (crc32c(body) !== header.bodyCrc) return refuse('damaged', "the body's checksum does not match");
+  if (header.dictionary !== 0) return refuse('unsupported', `dictionary ${header.dictionary}`);
+  if (header.unpackedLength > MAX_UNPACKED_BYTES) return refuse('invalid', `${header.unpackedLength} bytes unpacked are more than ${MAX_UNPACKED_BYTES}`);
+  if (header.count < 1) return refuse('invalid', 'covers no seq');
+  if (header.kind === 'events' && header.count > MAX_EVENTS) return refuse('invalid', `${header.count} events are more than ${MAX_EVENTS}`);
+  let plain: Uint8Array;
+  try {
+    plain = unpackBody(header, body);
+  } catch (error) {
+    return refuse('invalid', `the body cannot be unpacked: ${(error as Error).message}`);
+  }
+  if (plain.length !== header.unpackedLength) return refuse('invalid', 'the unpacked body has another length than stated');
+  try {
+    const content = unpack(plain);
+    return header.kind === 'events'
+      ? { ok: true, kind: 'events', header, events: fromColumns(content, header.count, header.hour) }
+      : { ok: true, kind: 'losses', header, loss: readLoss(content) };
+  } catch (error) {
+    if (error instanceof MalformedMessagePack || error instanceof InvalidColumns) return refuse('invalid', error.message);
+    throw error;
+  }
+}

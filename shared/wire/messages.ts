@@ -1,0 +1,94 @@
+/** The two small messages beside the batch: the collector's ack and the agent's status. MessagePack maps; unknown keys are ignored. */
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { pack, unpack } from './message-pack.ts';
+
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const Stream = Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,63}\\.[0-9a-f]{16}$' });
+
+const AckSchema = Type.Object({
+  /** `{terminal}.{epoch}` */
+  stream: Stream,
+  /** First and last seq of the batch sent. */
+  first: Count,
+  last: Count,
+  /** The header's bodyCrc: names the bytes. */
+  sum: Count,
+  result: Type.Union([
+    /** Durable, with its due mark. */
+    Type.Literal('stored'),
+    /** Read whole and refused: halve it and send again; a single event is quarantined. */
+    Type.Literal('invalid'),
+    /** A checksum did not match: send again. */
+    Type.Literal('damaged'),
+    /** Version, codec or dictionary unknown here: keep it, fall back. */
+    Type.Literal('unsupported'),
+    /** Not stored now: wait, with jitter, and send again. */
+    Type.Literal('busy'),
+  ]),
+  reason: Type.Optional(Type.String()),
+  retryAfterMs: Type.Optional(Count),
+});
+export type Ack = Static<typeof AckSchema>;
+
+const AckEnvelopeSchema = Type.Object({
+  acks: Type.Array(AckSchema),
+  /** Factor on the agent's window, 0 to 1. */
+  credit: Type.Number({ minimum: 0, maximum: 1 }),
+  /** The collector's clock, milliseconds since 1970. */
+  serverTime: Count,
+  /** Changes when the store was restored from a backup. */
+  storeGen: Type.String(),
+});
+export type AckEnvelope = Static<typeof AckEnvelopeSchema>;
+
+const StatusSchema = Type.Object({
+  /** Version of the agent. */
+  version: Type.String({ maxLength: 64 }),
+  /** Every epoch that still has something pending, and the open one. */
+  epochs: Type.Array(
+    Type.Object({
+      epoch: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+      /** Highest seq given out. */
+      lastSeq: Count,
+      /** Pending seqs as closed ranges `[first, last]`, the oldest first; at most 16, the last one widened over what does not fit. */
+      pending: Type.Array(Type.Tuple([Count, Count]), { maxItems: 16 }),
+    }),
+    { maxItems: 256 },
+  ),
+  /** The agent holds nothing older than this, milliseconds since 1970; 0: it can't say. */
+  clearThrough: Count,
+  /** Events given up so far. */
+  losses: Count,
+  /** Size of the buffer's files. */
+  bufferBytes: Count,
+  /** Collector's clock less the agent's, as last measured; null before the first answer. */
+  clockOffsetMs: Type.Union([Type.Integer(), Type.Null()]),
+});
+export type Status = Static<typeof StatusSchema>;
+
+const ackEnvelope = Compile(AckEnvelopeSchema);
+const status = Compile(StatusSchema);
+
+export const encodeAcks = (envelope: AckEnvelope): Uint8Array => pack(envelope);
+export const encodeStatus = (message: Status): Uint8Array => pack(message);
+
+/** Null for whatever is not an ack envelope; never throws. */
+export function decodeAcks(bytes: Uint8Array): AckEnvelope | null {
+  const value = unpackOrNull(bytes);
+  return ackEnvelope.Check(value) ? value : null;
+}
+
+/** Null for whatever is not a status; never throws. */
+export function decodeStatus(bytes: Uint8Array): Status | null {
+  const value = unpackOrNull(bytes);
+  return status.Check(value) ? value : null;
+}
+
+function unpackOrNull(bytes: Uint8Array): unknown {
+  try {
+    return unpack(bytes);
+  } catch {
+    return null;
+  }
+}
