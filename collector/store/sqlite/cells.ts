@@ -1,0 +1,116 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { Column, Columns, Put, Row, TableName } from '../tables.ts';
+
+type StoredCell = [column: Column, time: number, value: Uint8Array | null];
+
+const NO_VALUE = new Uint8Array(0);
+
+/** The statements of one store table, prepared once. Every method runs within a transaction of the caller's. */
+export class Cells {
+  readonly #find: Statement<[Uint8Array, string], { time: number; valueId: number }>;
+  readonly #value: Statement<[Uint8Array, string], Uint8Array>;
+  readonly #insertValue: Statement<[Uint8Array]>;
+  readonly #insertCell: Statement<[Uint8Array, string, number, number | bigint]>;
+  readonly #updateValue: Statement<[Uint8Array, number]>;
+  readonly #updateCell: Statement<[number, Uint8Array, string]>;
+  readonly #deleteValues: Statement<[Uint8Array]>;
+  readonly #deleteCells: Statement<[Uint8Array]>;
+  readonly #nextRow: Statement<[Uint8Array, Uint8Array], Uint8Array>;
+  readonly #read: { readonly values: RangeReader; readonly keys: RangeReader };
+
+  constructor(database: Database, table: TableName) {
+    const cells = `${table}_cells`;
+    const values = `${table}_values`;
+    const value = `(SELECT value FROM ${values} WHERE id = value_id)`;
+    this.#find = database.prepare(`SELECT time, value_id AS valueId FROM ${cells} WHERE row = ? AND col = ?`);
+    this.#value = database
+      .prepare<[Uint8Array, string], Uint8Array>(`SELECT ${value} FROM ${cells} WHERE row = ? AND col = ?`)
+      .pluck();
+    this.#insertValue = database.prepare(`INSERT INTO ${values} (value) VALUES (?)`);
+    this.#insertCell = database.prepare(`INSERT INTO ${cells} (row, col, time, value_id) VALUES (?, ?, ?, ?)`);
+    this.#updateValue = database.prepare(`UPDATE ${values} SET value = ? WHERE id = ?`);
+    this.#updateCell = database.prepare(`UPDATE ${cells} SET time = ? WHERE row = ? AND col = ?`);
+    this.#deleteValues = database.prepare(
+      `DELETE FROM ${values} WHERE id IN (SELECT value_id FROM ${cells} WHERE row = ?)`,
+    );
+    this.#deleteCells = database.prepare(`DELETE FROM ${cells} WHERE row = ?`);
+    this.#nextRow = database
+      .prepare<[Uint8Array, Uint8Array], Uint8Array>(
+        `SELECT row FROM ${cells} WHERE row >= ? AND row < ? ORDER BY row LIMIT 1`,
+      )
+      .pluck();
+    this.#read = {
+      values: new RangeReader(database, `SELECT col, time, ${value} FROM ${cells}`),
+      keys: new RangeReader(database, `SELECT col, time, NULL FROM ${cells}`),
+    };
+  }
+
+  /** Applies the cells that are not older than the stored ones. `now`: the time of a put that names none. */
+  put(put: Put, now: number): void {
+    const time = put.time ?? now;
+    for (const [column, value] of put.cells) {
+      const stored = this.#find.get(put.row, column);
+      if (stored === undefined) {
+        const { lastInsertRowid } = this.#insertValue.run(value);
+        this.#insertCell.run(put.row, column, time, lastInsertRowid);
+      } else if (time >= stored.time) {
+        this.#updateValue.run(value, stored.valueId);
+        this.#updateCell.run(time, put.row, column);
+      }
+    }
+  }
+
+  holds(row: Uint8Array, column: Column, expected: Uint8Array | null): boolean {
+    const held = this.#value.get(row, column);
+    if (held === undefined || expected === null) return held === undefined && expected === null;
+    return Buffer.compare(held, expected) === 0;
+  }
+
+  delete(row: Uint8Array): void {
+    this.#deleteValues.run(row);
+    this.#deleteCells.run(row);
+  }
+
+  /** The first row key from `start` on and before `stop`. */
+  nextRow(start: Uint8Array, stop: Uint8Array): Uint8Array | undefined {
+    return this.#nextRow.get(start, stop);
+  }
+
+  /** Null if the row has none of these columns. */
+  read(row: Uint8Array, columns: Columns | undefined, keysOnly: boolean): Row | null {
+    const found = (keysOnly ? this.#read.keys : this.#read.values).read(row, columns);
+    if (found.length === 0) return null;
+    const cells = new Map<Column, Uint8Array>();
+    let newest = found[0]![1];
+    for (const [column, time, value] of found) {
+      cells.set(column, value ?? NO_VALUE);
+      if (time > newest) newest = time;
+    }
+    return { row, cells, time: newest };
+  }
+}
+
+/** Reads of one row's cells: by seeking each column asked for, so that a row's thousand other cells cost nothing. */
+class RangeReader {
+  readonly #all: Statement<[Uint8Array], StoredCell>;
+  readonly #named: Statement<[Uint8Array, string], StoredCell>;
+  readonly #family: Statement<[Uint8Array, string, string], StoredCell>;
+
+  constructor(database: Database, select: string) {
+    this.#all = database.prepare<[Uint8Array], StoredCell>(`${select} WHERE row = ?`).raw();
+    this.#named = database.prepare<[Uint8Array, string], StoredCell>(`${select} WHERE row = ? AND col = ?`).raw();
+    this.#family = database
+      .prepare<[Uint8Array, string, string], StoredCell>(`${select} WHERE row = ? AND col >= ? AND col < ?`)
+      .raw();
+  }
+
+  read(row: Uint8Array, columns: Columns | undefined): StoredCell[] {
+    if (columns === undefined) return this.#all.all(row);
+    // ';' is the character after ':', so this range is the whole family.
+    return columns.flatMap((column) =>
+      typeof column === 'string'
+        ? this.#named.all(row, column)
+        : this.#family.all(row, `${column.family}:`, `${column.family};`),
+    );
+  }
+}

@@ -1,0 +1,68 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { StoreUnavailable } from '../tables.ts';
+import { guarded } from './fault.ts';
+import { SCHEMA_VERSION } from './schema.ts';
+
+/** How long a write waits for another process's, milliseconds. It blocks the event loop, and no writer takes nearly as long. */
+const BUSY_TIMEOUT_MS = 5_000;
+/** `PRAGMA synchronous` 2 = FULL: the log is synced before a commit returns. better-sqlite3's default in WAL mode is NORMAL. */
+const FULL = 2;
+/** Pages in the log before they move to the main file: see the measurement in `schema.ts`. */
+const CHECKPOINT_PAGES = 8_000;
+const LOG_SIZE_LIMIT = 64 * 1024 * 1024;
+
+/** Opens the file, and creates it and its folder where missing. Resolves only if a commit will survive a power cut. */
+export async function openConnection(path: string): Promise<Database.Database> {
+  const database = guarded('open', path, () => {
+    mkdirSync(dirname(resolve(path)), { recursive: true });
+    return new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  });
+  try {
+    await switchToWal(database, path);
+    guarded('open', path, () => configure(database, path));
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Two processes that both turn a new file to WAL deadlock; SQLite answers one of them BUSY at once, whatever the timeout. */
+async function switchToWal(database: Database.Database, path: string): Promise<void> {
+  const giveUpAt = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return guarded('open', path, () => void database.pragma('journal_mode = WAL'));
+    } catch (error) {
+      const busy =
+        error instanceof StoreUnavailable && (error.cause as { code: string }).code.startsWith('SQLITE_BUSY');
+      if (!busy || performance.now() > giveUpAt) throw error;
+      await sleep(5);
+    }
+  }
+}
+
+function configure(database: Database.Database, path: string): void {
+  database.pragma(`synchronous = ${FULL}`);
+  // macOS: a plain fsync stops at the drive's cache. Elsewhere this does nothing.
+  database.pragma('fullfsync = ON');
+  database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  database.pragma(`journal_size_limit = ${LOG_SIZE_LIMIT}`);
+
+  const mode = database.pragma('journal_mode', { simple: true });
+  const synchronous = database.pragma('synchronous', { simple: true });
+  if (mode !== 'wal' || synchronous !== FULL) {
+    throw new StoreUnavailable(
+      `open on ${path}: journal_mode is ${mode} and synchronous is ${synchronous} instead of wal and ${FULL}: put the store on a local disk`,
+    );
+  }
+  const version = database.pragma('user_version', { simple: true }) as number;
+  if (version > SCHEMA_VERSION) {
+    throw new StoreUnavailable(
+      `open on ${path}: written by a newer release (layout ${version}): use that release or a newer one`,
+    );
+  }
+}

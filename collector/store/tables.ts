@@ -1,0 +1,87 @@
+/**
+ * The store's port: a few sorted, wide tables, as HBase has them and as SQLite can be.
+ *
+ * Everything the collector keeps goes through these calls. What the rows mean (events, rollups, due marks, terminals,
+ * control) is written once above this port; an adapter only knows sorted bytes. Both adapters pass one contract suite
+ * (`test/contract/`).
+ *
+ * Invariants every adapter keeps:
+ * - Rows sort by unsigned bytes. A row exists while it has at least one cell.
+ * - `put` and `checkAndPut` resolve only once the write survives a power cut. A `put` of several rows is not atomic over the
+ *   rows (after a failure any of them may have been applied), but one row's cells are always applied together.
+ * - A cell holds one version: the one with the newest `time`; of two with the same time, the one put last.
+ * - In HBase a delete hides a later put of the same key with an older or equal time, so a caller never deletes a key that it
+ *   may write again.
+ * - A call rejects with `StoreUnavailable` when the store can't be reached or did not answer in time; then a write may or
+ *   may not have happened. It never hangs.
+ */
+
+export type TableName = 'events' | 'rollups' | 'history' | 'due' | 'terminals' | 'control';
+
+export const TABLES: readonly TableName[] = ['events', 'rollups', 'history', 'due', 'terminals', 'control'];
+
+/** Column name within a table: family letter, ':', qualifier. Families are fixed by table, see `FAMILIES`. */
+export type Column = `${'b' | 'm' | 'p' | 'v'}:${string}`;
+
+/** Column families: `b` raw bytes, `m` meta, `p` parts (one cell a terminal), `v` merged views. */
+export const FAMILIES: Readonly<Record<TableName, readonly string[]>> = {
+  events: ['b'],
+  rollups: ['m', 'p', 'v'],
+  history: ['m', 'p', 'v'],
+  due: ['b'],
+  terminals: ['m'],
+  control: ['m'],
+};
+
+export interface Put {
+  readonly row: Uint8Array;
+  readonly cells: ReadonlyMap<Column, Uint8Array>;
+  /** Cell time, milliseconds since 1970. Left out: the store's own clock. */
+  readonly time?: number;
+}
+
+export interface Row {
+  readonly row: Uint8Array;
+  /** Empty values when only keys were asked for. */
+  readonly cells: ReadonlyMap<Column, Uint8Array>;
+  /** Newest cell time of the cells returned, milliseconds since 1970. */
+  readonly time: number;
+}
+
+/** Which columns to read: exact names, or a whole family as `{ family }`. Left out: all. */
+export type Columns = readonly (Column | { readonly family: 'b' | 'm' | 'p' | 'v' })[];
+
+export interface Scan {
+  /** First row, inclusive. */
+  readonly start: Uint8Array;
+  /** End, exclusive. */
+  readonly stop: Uint8Array;
+  readonly columns?: Columns;
+  /** Row keys and cell times only; values come back empty. */
+  readonly keysOnly?: boolean;
+  /** At most so many rows. */
+  readonly limit?: number;
+}
+
+export interface Tables {
+  /** Creates what is missing; safe to call again and from several processes. */
+  init(): Promise<void>;
+  put(table: TableName, puts: readonly Put[]): Promise<void>;
+  /** The rows in the order asked for; a missing one is null. */
+  get(table: TableName, rows: readonly Uint8Array[], columns?: Columns): Promise<(Row | null)[]>;
+  /** Rows in key order. Reads in pages: memory stays bounded by a page (a few MiB), whatever the range. */
+  scan(table: TableName, scan: Scan): AsyncIterable<Row>;
+  /**
+   * Puts the row only if `column` now holds exactly `expected` (null: the row has no such cell). All cells of the put are
+   * applied together with the check, or none. False when the check failed.
+   */
+  checkAndPut(table: TableName, check: { column: Column; expected: Uint8Array | null }, put: Put): Promise<boolean>;
+  /** Removes whole rows; a missing row is fine. */
+  delete(table: TableName, rows: readonly Uint8Array[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The store can't be reached, refused, or did not answer in time. `cause` holds what was behind it. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}

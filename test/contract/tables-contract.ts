@@ -1,0 +1,34 @@
+/**
+ * What `collector/store/tables.ts` promises, as one suite that every adapter passes:
+ *
+ *     await tablesContract(t, () => openSomeTables(…));
+ *
+ * `open` is called several times against the same store. All rows lie under fresh random prefixes, so the suite can run again
+ * and again on a store that keeps them.
+ */
+import type { Test } from 'tap';
+import type { Tables } from '../../collector/store/tables.ts';
+import { checkAndPutContract } from './tables/check-and-put.ts';
+import { deleteContract } from './tables/delete.ts';
+import { getContract } from './tables/get.ts';
+import { lifecycleContract } from './tables/lifecycle.ts';
+import { putContract } from './tables/put.ts';
+import { scanContract } from './tables/scan.ts';
+import { scanPagesContract } from './tables/scan-pages.ts';
+
+export type OpenTables = () => Promise<Tables>;
+
+export async function tablesContract(t: Test, open: OpenTables): Promise<void> {
+  await t.test('init and close', (t) => lifecycleContract(t, open));
+  const tables = await open();
+  try {
+    await t.test('put', (t) => putContract(t, tables));
+    await t.test('get', (t) => getContract(t, tables));
+    await t.test('scan', (t) => scanContract(t, tables));
+    await t.test('scan over pages', (t) => scanPagesContract(t, tables));
+    await t.test('checkAndPut', (t) => checkAndPutContract(t, tables));
+    await t.test('delete', (t) => deleteContract(t, tables));
+  } finally {
+    await tables.close();
+  }
+}
