@@ -70,13 +70,13 @@ class KeyReader {
   id(): string {
     const end = this.#bytes.indexOf(0, this.#at);
     if (end < 0) throw new RangeError(`row key without an id's end: ${this.#bytes.toString('hex')}`);
-    const text = this.#bytes.toString("latin1", this.#at, end);
+    const text = this.#bytes.toString('latin1', this.#at, end);
     this.#at = end + 1;
     return text;
   }
   hex(length: number): string {
     const at = this.#take(length);
-    return this.#bytes.toString("hex", at, at + length);
+    return this.#bytes.toString('hex', at, at + length);
   }
   end(): void {
     if (this.#at !== this.#bytes.length) throw new RangeError(`row key too long: ${this.#bytes.toString('hex')}`);
@@ -111,7 +111,15 @@ export interface EventsKey {
 }
 
 export const eventsKey = (k: EventsKey): Buffer =>
-  ofMerchant(k.merchant).u32(k.hour).u8(KIND[k.kind]).id(k.terminal).hex(k.epoch).u64(k.firstSeq).u32(k.count).u32(k.bodyCrc).done();
+  ofMerchant(k.merchant)
+    .u32(k.hour)
+    .u8(KIND[k.kind])
+    .id(k.terminal)
+    .hex(k.epoch)
+    .u64(k.firstSeq)
+    .u32(k.count)
+    .u32(k.bodyCrc)
+    .done();
 
 /** Prefix of one hour's events, narrowed by kind and then terminal when given. */
 export function eventsPrefix(merchant: MerchantId, hour: number, kind?: Kind, terminal?: TerminalId): Buffer {
@@ -128,7 +136,16 @@ export function parseEventsKey(bytes: Uint8Array): EventsKey {
   const merchant = r.id() as MerchantId;
   const hour = r.u32();
   const kind: Kind = r.u8() === KIND.losses ? 'losses' : 'events';
-  const key = { merchant, hour, kind, terminal: r.id() as TerminalId, epoch: r.hex(8) as Epoch, firstSeq: r.u64(), count: r.u32(), bodyCrc: r.u32() };
+  const key = {
+    merchant,
+    hour,
+    kind,
+    terminal: r.id() as TerminalId,
+    epoch: r.hex(8) as Epoch,
+    firstSeq: r.u64(),
+    count: r.u32(),
+    bodyCrc: r.u32(),
+  };
   r.end();
   return key;
 }
@@ -172,7 +189,10 @@ export const dueKey = (k: DueKey): Buffer =>
 /** All marks of one salt up to and with a minute. */
 export const dueRange = (saltByte: number, throughMinute: number): { start: Buffer; stop: Buffer } => ({
   start: new KeyWriter().u8(saltByte).done(),
-  stop: new KeyWriter().u8(saltByte).u32(throughMinute + 1).done(),
+  stop: new KeyWriter()
+    .u8(saltByte)
+    .u32(throughMinute + 1)
+    .done(),
 });
 
 /** @throws RangeError when the bytes are not a due key. */

@@ -48,7 +48,11 @@ const zoned = (ms: number, tz: string): Temporal.ZonedDateTime =>
 
 /** RFC 3339 with the zone's offset at that instant, whole seconds unless there are milliseconds. */
 export const formatInstant = (ms: number, tz: string): string =>
-  zoned(ms, tz).toString({ timeZoneName: 'never', calendarName: 'never', smallestUnit: ms % 1000 === 0 ? 'second' : 'millisecond' });
+  zoned(ms, tz).toString({
+    timeZoneName: 'never',
+    calendarName: 'never',
+    smallestUnit: ms % 1000 === 0 ? 'second' : 'millisecond',
+  });
 
 /** Start of the local day of an ISO date, in milliseconds since 1970. @throws RangeError on a date that does not exist. */
 export const startOfLocalDate = (date: string, tz: string): number =>
@@ -69,7 +73,9 @@ export const yearBefore = (range: Range, tz: string): Range => ({
 function floorToInterval(at: Temporal.ZonedDateTime, interval: Interval): Temporal.ZonedDateTime {
   switch (interval) {
     case '15m':
-      return Temporal.Instant.fromEpochMilliseconds(Math.floor(at.epochMilliseconds / SLOT_MS) * SLOT_MS).toZonedDateTimeISO(at.timeZoneId);
+      return Temporal.Instant.fromEpochMilliseconds(
+        Math.floor(at.epochMilliseconds / SLOT_MS) * SLOT_MS,
+      ).toZonedDateTimeISO(at.timeZoneId);
     case 'hour': {
       // By exact time, not by wall clock: where the clock goes back, a wall time names two instants and rounding may leap over one.
       const pastTheHour = (at.minute * 60 + at.second) * 1000 + at.millisecond;
@@ -78,7 +84,10 @@ function floorToInterval(at: Temporal.ZonedDateTime, interval: Interval): Tempor
     case 'day':
       return at.startOfDay();
     case 'week':
-      return at.startOfDay().subtract({ days: at.dayOfWeek - 1 }).startOfDay();
+      return at
+        .startOfDay()
+        .subtract({ days: at.dayOfWeek - 1 })
+        .startOfDay();
     case 'month':
       return at.with({ day: 1 }).startOfDay();
     case 'total':

@@ -39,11 +39,15 @@ function schemaErrors(input: unknown): FieldError[] {
     if (error.keyword === 'additionalProperties' || error.schemaPath.includes('/anyOf/')) continue;
     if (error.keyword === 'required') {
       const { requiredProperties } = error.params as { requiredProperties: string[] };
-      for (const key of requiredProperties) errors.push({ pointer: `${error.instancePath}/${escaped(key)}`, detail: 'is required' });
+      for (const key of requiredProperties)
+        errors.push({ pointer: `${error.instancePath}/${escaped(key)}`, detail: 'is required' });
     } else if (error.keyword === 'boolean') {
       errors.push({ pointer: error.instancePath, detail: 'is not a known field' });
     } else if (error.keyword === 'anyOf') {
-      errors.push({ pointer: error.instancePath, detail: 'must be a text (ISO 8601) or a whole number (milliseconds since 1970)' });
+      errors.push({
+        pointer: error.instancePath,
+        detail: 'must be a text (ISO 8601) or a whole number (milliseconds since 1970)',
+      });
     } else {
       errors.push({ pointer: error.instancePath, detail: error.message });
     }
@@ -67,8 +71,10 @@ function parsedItems(items: TillEventInput['items'], errors: FieldError[]): Item
   return (items ?? []).map((item, index) => {
     const qty = Math.round(item.qty * 1000);
     // A decimal of at most three digits is the double nearest to its thousandths divided by 1,000.
-    if (qty / 1000 !== item.qty) errors.push({ pointer: `/items/${index}/qty`, detail: 'must have at most three decimals' });
-    if (!item.sku.isWellFormed()) errors.push({ pointer: `/items/${index}/sku`, detail: 'holds half of a surrogate pair' });
+    if (qty / 1000 !== item.qty)
+      errors.push({ pointer: `/items/${index}/qty`, detail: 'must have at most three decimals' });
+    if (!item.sku.isWellFormed())
+      errors.push({ pointer: `/items/${index}/sku`, detail: 'holds half of a surrogate pair' });
     return { sku: item.sku, qty, price: item.price };
   });
 }
@@ -92,9 +98,12 @@ export function parseEvent(input: unknown, context: ParseContext): ParsedEvent {
   const errors: FieldError[] = [];
   const time = input.ts === undefined ? { ok: true as const, ts: context.now, offset: 0 } : parseTimestamp(input.ts);
   if (!time.ok) errors.push({ pointer: '/ts', detail: time.detail });
-  if (input.amount !== undefined && input.currency === undefined) errors.push({ pointer: '/currency', detail: 'is required with an amount' });
-  if (input.currency !== undefined && !CURRENCIES.has(input.currency)) errors.push({ pointer: '/currency', detail: 'is not a currency of ISO 4217' });
-  if (input.ref !== undefined && !input.ref.isWellFormed()) errors.push({ pointer: '/ref', detail: 'holds half of a surrogate pair' });
+  if (input.amount !== undefined && input.currency === undefined)
+    errors.push({ pointer: '/currency', detail: 'is required with an amount' });
+  if (input.currency !== undefined && !CURRENCIES.has(input.currency))
+    errors.push({ pointer: '/currency', detail: 'is not a currency of ISO 4217' });
+  if (input.ref !== undefined && !input.ref.isWellFormed())
+    errors.push({ pointer: '/ref', detail: 'holds half of a surrogate pair' });
   const dims = sortedDims(input.dims, errors);
   const items = parsedItems(input.items, errors);
   const attrs = attrsText(input.attrs, errors);

@@ -33,9 +33,13 @@ export const TillEventSchema = Type.Object(
         description: 'ISO 8601 with an offset, or milliseconds since 1970; the time of acceptance when left out.',
       }),
     ),
-    amount: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_MONEY, description: 'Minor units; positive for a refund too.' })),
+    amount: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: MAX_MONEY, description: 'Minor units; positive for a refund too.' }),
+    ),
     currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217; required with an amount.' })),
-    ref: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_TEXT, description: "The till's own id: makes a repeat safe." })),
+    ref: Type.Optional(
+      Type.String({ minLength: 1, maxLength: MAX_TEXT, description: "The till's own id: makes a repeat safe." }),
+    ),
     dims: Type.Optional(
       Type.Intersect([
         Type.Record(Type.String({ pattern: DIMENSION_KEY }), Type.String({ maxLength: MAX_TEXT }), {

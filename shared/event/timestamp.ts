@@ -7,7 +7,7 @@ const ISO = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))
 const MAX_OFFSET_MINUTES = 18 * 60;
 
 export type Timestamp =
-  | { readonly ok: true; readonly ts: number; /** Minutes from UTC. */ readonly offset: number }
+  | { readonly ok: true; readonly ts: number /** Minutes from UTC. */; readonly offset: number }
   | { readonly ok: false; readonly detail: string };
 
 const refused = (detail: string): Timestamp => ({ ok: false, detail });
@@ -22,13 +22,28 @@ export function parseTimestamp(input: string | number): Timestamp {
   }
   const match = ISO.exec(input);
   if (match === null) return refused('must be ISO 8601 with an offset, such as 2026-11-22T09:30:00+05:30');
-  const [, year, month, day, hour, minute, second = '0', fraction = '', sign = '+', offsetHours = '0', offsetMinutes = '0'] = match;
+  const [
+    ,
+    year,
+    month,
+    day,
+    hour,
+    minute,
+    second = '0',
+    fraction = '',
+    sign = '+',
+    offsetHours = '0',
+    offsetMinutes = '0',
+  ] = match;
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return refused('has no such time of day');
   const midnight = Date.UTC(Number(year), Number(month) - 1, Number(day));
   // Date.UTC rolls 30 February over into March: such a date comes back as another one.
   if (new Date(midnight).getUTCMonth() !== Number(month) - 1 || Number(day) === 0) return refused('has no such day');
   const offset = (sign === '-' ? -1 : 1) * (Number(offsetHours) * 60 + Number(offsetMinutes));
   if (Number(offsetMinutes) > 59 || Math.abs(offset) > MAX_OFFSET_MINUTES) return refused('has an impossible offset');
-  const local = midnight + ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000 + Number(fraction.slice(0, 3).padEnd(3, '0'));
+  const local =
+    midnight +
+    ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000 +
+    Number(fraction.slice(0, 3).padEnd(3, '0'));
   return inRange(local - offset * MINUTE_MS, offset);
 }

@@ -8,9 +8,9 @@ import { Buffer } from 'node:buffer';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { TillEvent } from '../event/event.ts';
 import type { Epoch } from '../ids.ts';
-import { type Codec, type BatchHeader, HEADER_BYTES, readHeader, writeHeader } from './header.ts';
 import { fromColumns, InvalidColumns, toColumns } from './columns.ts';
 import { crc32c } from './crc32c.ts';
+import { type BatchHeader, type Codec, HEADER_BYTES, readHeader, writeHeader } from './header.ts';
 import { MalformedMessagePack, pack, unpack } from './message-pack.ts';
 
 export const MAX_EVENTS = 5_000;
@@ -71,7 +71,18 @@ function seal(identity: BatchIdentity, kind: 'events' | 'losses', count: number,
     }
   }
   const { epoch, firstSeq, hour, clearThrough } = identity;
-  const header: BatchHeader = { kind, codec, dictionary: 0, epoch, firstSeq, count, hour, unpackedLength: plain.length, clearThrough, bodyCrc: crc32c(body) };
+  const header: BatchHeader = {
+    kind,
+    codec,
+    dictionary: 0,
+    epoch,
+    firstSeq,
+    count,
+    hour,
+    unpackedLength: plain.length,
+    clearThrough,
+    bodyCrc: crc32c(body),
+  };
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
   writeHeader(header, bytes);
   bytes.set(body, HEADER_BYTES);
@@ -110,28 +121,38 @@ export function decodeBatch(message: Uint8Array): DecodedBatch {
   const head = readHeader(message);
   if (!head.ok) return head;
   const { header } = head;
-  const refuse = (result: 'damaged' | 'unsupported' | 'invalid', detail: string): DecodedBatch => ({ ok: false, result, detail, header });
-  if (message.length > MAX_WIRE_BYTES) return refuse('invalid', `${message.length} bytes are more than ${MAX_WIRE_BYTES}`);
+  const refuse = (result: 'damaged' | 'unsupported' | 'invalid', detail: string): DecodedBatch => ({
+    ok: false,
+    result,
+    detail,
+    header,
+  });
+  if (message.length > MAX_WIRE_BYTES)
+    return refuse('invalid', `${message.length} bytes are more than ${MAX_WIRE_BYTES}`);
   const body = message.subarray(head.bodyStart);
   if (crc32c(body) !== header.bodyCrc) return refuse('damaged', "the body's checksum does not match");
   if (header.dictionary !== 0) return refuse('unsupported', `dictionary ${header.dictionary}`);
-  if (header.unpackedLength > MAX_UNPACKED_BYTES) return refuse('invalid', `${header.unpackedLength} bytes unpacked are more than ${MAX_UNPACKED_BYTES}`);
+  if (header.unpackedLength > MAX_UNPACKED_BYTES)
+    return refuse('invalid', `${header.unpackedLength} bytes unpacked are more than ${MAX_UNPACKED_BYTES}`);
   if (header.count < 1) return refuse('invalid', 'covers no seq');
-  if (header.kind === 'events' && header.count > MAX_EVENTS) return refuse('invalid', `${header.count} events are more than ${MAX_EVENTS}`);
+  if (header.kind === 'events' && header.count > MAX_EVENTS)
+    return refuse('invalid', `${header.count} events are more than ${MAX_EVENTS}`);
   let plain: Uint8Array;
   try {
     plain = unpackBody(header, body);
   } catch (error) {
     return refuse('invalid', `the body cannot be unpacked: ${(error as Error).message}`);
   }
-  if (plain.length !== header.unpackedLength) return refuse('invalid', 'the unpacked body has another length than stated');
+  if (plain.length !== header.unpackedLength)
+    return refuse('invalid', 'the unpacked body has another length than stated');
   try {
     const content = unpack(plain);
     return header.kind === 'events'
       ? { ok: true, kind: 'events', header, events: fromColumns(content, header.count, header.hour) }
       : { ok: true, kind: 'losses', header, loss: readLoss(content) };
   } catch (error) {
-    if (error instanceof MalformedMessagePack || error instanceof InvalidColumns) return refuse('invalid', error.message);
+    if (error instanceof MalformedMessagePack || error instanceof InvalidColumns)
+      return refuse('invalid', error.message);
     throw error;
   }
 }

@@ -10,11 +10,12 @@
  *
  * Columns 1 to 10 and 13 are either an array with an entry an event or, where all entries are the same, that entry alone.
  */
+
+import type { Item, TillEvent } from '../event/event.ts';
+import { MAX_DIMS, MAX_ITEMS, MAX_MONEY } from '../event/schema.ts';
 import type { StoreId } from '../ids.ts';
 import { isId } from '../ids.ts';
 import { HOUR_MS } from '../time.ts';
-import type { Item, TillEvent } from '../event/event.ts';
-import { MAX_DIMS, MAX_ITEMS, MAX_MONEY } from '../event/schema.ts';
 
 export class InvalidColumns extends Error {
   override readonly name = 'InvalidColumns';
@@ -23,7 +24,8 @@ export class InvalidColumns extends Error {
 type Value = number | null;
 
 /** A column in its short form where it is constant. */
-const settled = (column: Value[]): Value | Value[] => (column.every((value) => value === column[0]) ? (column[0] ?? null) : column);
+const settled = (column: Value[]): Value | Value[] =>
+  column.every((value) => value === column[0]) ? (column[0] ?? null) : column;
 
 /** @param events one or more, all within `hour` */
 export function toColumns(events: readonly TillEvent[], hour: number): unknown[] {
@@ -93,7 +95,9 @@ const refuse = (detail: string): never => {
 };
 
 const whole = (value: unknown, min: number, max: number, what: string): number =>
-  Number.isInteger(value) && (value as number) >= min && (value as number) <= max ? (value as number) : refuse(`${what} is out of range`);
+  Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+    ? (value as number)
+    : refuse(`${what} is out of range`);
 
 /**
  * The events of a body that `message-pack.ts` unpacked.
@@ -104,7 +108,8 @@ export function fromColumns(body: unknown, count: number, hour: number): TillEve
   if (!Array.isArray(body) || body.length < 17) return refuse('the body is not an array of columns');
   const columns: unknown[] = body;
   const strings = columns[0];
-  if (!Array.isArray(strings) || !strings.every((value) => typeof value === 'string')) return refuse('the string table holds something else');
+  if (!Array.isArray(strings) || !strings.every((value) => typeof value === 'string'))
+    return refuse('the string table holds something else');
   const table: string[] = strings;
 
   const perEvent = (at: number, what: string): ((event: number) => unknown) => {
@@ -117,7 +122,8 @@ export function fromColumns(body: unknown, count: number, hour: number): TillEve
     const column = columns[at];
     return Array.isArray(column) ? column : refuse(`column ${what} is not an array`);
   };
-  const text = (value: unknown, what: string): string => (typeof value === 'number' ? table[value] : undefined) ?? refuse(`${what} points outside the string table`);
+  const text = (value: unknown, what: string): string =>
+    (typeof value === 'number' ? table[value] : undefined) ?? refuse(`${what} points outside the string table`);
   const textOrNull = (value: unknown, what: string): string | null => (value === null ? null : text(value, what));
   /** Texts with a form are checked once an entry of the table, not once an event. */
   const formed = (what: string, matches: (value: string) => boolean): ((value: unknown) => string) => {

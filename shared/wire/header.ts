@@ -49,7 +49,12 @@ export interface BatchHeader {
 /** Identity of a batch that can be named even when it can't be read. */
 export type ReadHeader =
   | { readonly ok: true; readonly header: BatchHeader; readonly bodyStart: number }
-  | { readonly ok: false; readonly result: 'damaged' | 'unsupported' | 'invalid'; readonly detail: string; readonly header: BatchHeader | null };
+  | {
+      readonly ok: false;
+      readonly result: 'damaged' | 'unsupported' | 'invalid';
+      readonly detail: string;
+      readonly header: BatchHeader | null;
+    };
 
 const readU64 = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
 
@@ -85,13 +90,19 @@ function tlvsEnd(bytes: Buffer, end: number): number {
 /** Reads and checks a header; never throws. */
 export function readHeader(message: Uint8Array): ReadHeader {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-  const refuse = (result: 'damaged' | 'unsupported' | 'invalid', detail: string, header: BatchHeader | null = null): ReadHeader => ({ ok: false, result, detail, header });
+  const refuse = (
+    result: 'damaged' | 'unsupported' | 'invalid',
+    detail: string,
+    header: BatchHeader | null = null,
+  ): ReadHeader => ({ ok: false, result, detail, header });
   if (bytes.length < HEADER_BYTES) return refuse('damaged', `${bytes.length} bytes are too few for a header`);
   if (bytes.readUInt16BE(0) !== MAGIC) return refuse('damaged', 'does not start with "TS"');
   const headerLength = bytes.readUInt16BE(3);
-  if (headerLength < HEADER_BYTES || headerLength > bytes.length) return refuse('damaged', `header length ${headerLength} does not fit`);
+  if (headerLength < HEADER_BYTES || headerLength > bytes.length)
+    return refuse('damaged', `header length ${headerLength} does not fit`);
   const checked = headerLength - CRC_BYTES;
-  if (crc32c(bytes, 0, checked) !== bytes.readUInt32BE(checked)) return refuse('damaged', "the header's checksum does not match");
+  if (crc32c(bytes, 0, checked) !== bytes.readUInt32BE(checked))
+    return refuse('damaged', "the header's checksum does not match");
   const flags = bytes.readUInt8(5);
   const codec = CODECS[(flags >> CODEC_SHIFT) & CODEC_MASK];
   const header: BatchHeader = {
@@ -110,8 +121,10 @@ export function readHeader(message: Uint8Array): ReadHeader {
   if (version !== VERSION) return refuse('unsupported', `version ${version}`, header);
   if (codec === undefined) return refuse('unsupported', 'codec', header);
   if (flags >> 3 !== 0) return refuse('unsupported', `flags 0x${flags.toString(16)}`, header);
-  if (tlvsEnd(bytes, checked) !== checked) return refuse('invalid', 'the TLVs do not add up to the header length', header);
-  if (header.firstSeq < 1 || !Number.isSafeInteger(header.firstSeq + header.count)) return refuse('invalid', 'firstSeq is out of range', header);
+  if (tlvsEnd(bytes, checked) !== checked)
+    return refuse('invalid', 'the TLVs do not add up to the header length', header);
+  if (header.firstSeq < 1 || !Number.isSafeInteger(header.firstSeq + header.count))
+    return refuse('invalid', 'firstSeq is out of range', header);
   if (!Number.isSafeInteger(header.clearThrough)) return refuse('invalid', 'clearThrough is out of range', header);
   return { ok: true, header, bodyStart: headerLength };
 }
