@@ -6,22 +6,23 @@ import { StoreUnavailable } from '../tables.ts';
 import { guarded } from './fault.ts';
 import { SCHEMA_VERSION } from './schema.ts';
 
-/** How long a write waits for another process's, milliseconds. It blocks the event loop, and no writer takes nearly as long. */
-const BUSY_TIMEOUT_MS = 5_000;
 /** `PRAGMA synchronous` 2 = FULL: the log is synced before a commit returns. better-sqlite3's default in WAL mode is NORMAL. */
 const FULL = 2;
 /** Pages in the log before they move to the main file: see the measurement in `schema.ts`. */
 const CHECKPOINT_PAGES = 8_000;
 const LOG_SIZE_LIMIT = 64 * 1024 * 1024;
 
-/** Opens the file, and creates it and its folder where missing. Resolves only if a commit will survive a power cut. */
-export async function openConnection(path: string): Promise<Database.Database> {
+/**
+ * Opens the file, and creates it and its folder where missing. Resolves only if a commit will survive a power cut.
+ * `busyTimeoutMs` is how long a write waits for another process's.
+ */
+export async function openConnection(path: string, busyTimeoutMs: number): Promise<Database.Database> {
   const database = guarded('open', path, () => {
     mkdirSync(dirname(resolve(path)), { recursive: true });
-    return new Database(path, { timeout: BUSY_TIMEOUT_MS });
+    return new Database(path, { timeout: busyTimeoutMs });
   });
   try {
-    await switchToWal(database, path);
+    await switchToWal(database, path, busyTimeoutMs);
     guarded('open', path, () => configure(database, path));
     return database;
   } catch (error) {
@@ -31,8 +32,8 @@ export async function openConnection(path: string): Promise<Database.Database> {
 }
 
 /** Two processes that both turn a new file to WAL deadlock; SQLite answers one of them BUSY at once, whatever the timeout. */
-async function switchToWal(database: Database.Database, path: string): Promise<void> {
-  const giveUpAt = performance.now() + BUSY_TIMEOUT_MS;
+async function switchToWal(database: Database.Database, path: string, busyTimeoutMs: number): Promise<void> {
+  const giveUpAt = performance.now() + busyTimeoutMs;
   for (;;) {
     try {
       return guarded('open', path, () => void database.pragma('journal_mode = WAL'));

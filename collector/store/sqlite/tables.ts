@@ -20,11 +20,17 @@ export interface SqliteOptions {
   readonly path: string;
   /** The store's own clock, milliseconds since 1970. */
   readonly now?: () => number;
+  /** How long a write waits for another process's, milliseconds. The wait blocks the event loop; no writer takes nearly as long. */
+  readonly busyTimeoutMs?: number;
 }
 
 /** Rejects with `StoreUnavailable` when the file cannot be opened, or not so that commits survive a power cut. */
-export async function openSqliteTables({ path, now = Date.now }: SqliteOptions): Promise<Tables> {
-  return new SqliteTables(await openConnection(path), path, now);
+export async function openSqliteTables({
+  path,
+  now = Date.now,
+  busyTimeoutMs = 5_000,
+}: SqliteOptions): Promise<Tables> {
+  return new SqliteTables(await openConnection(path, busyTimeoutMs), path, now);
 }
 
 class SqliteTables implements Tables {

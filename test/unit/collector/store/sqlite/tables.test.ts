@@ -1,0 +1,190 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import t from 'tap';
+import { openSqliteTables } from '../../../../../collector/store/sqlite/tables.ts';
+import { type Put, StoreUnavailable, type Tables } from '../../../../../collector/store/tables.ts';
+
+const ALL = { start: Buffer.of(0), stop: Buffer.of(0xff) };
+
+function rows(count: number, bytes: number): Put[] {
+  return Array.from({ length: count }, (_, i) => ({
+    row: Buffer.from(String(i).padStart(6, '0')),
+    cells: new Map([['b:d' as const, Buffer.alloc(bytes, i)]]),
+  }));
+}
+
+async function filled(path: string, count: number, bytes: number): Promise<Tables> {
+  const tables = await openSqliteTables({ path });
+  await tables.init();
+  await tables.put('events', rows(count, bytes));
+  return tables;
+}
+
+/** Counts the turns of the event loop. */
+function countTurns() {
+  let next = setImmediate(count);
+  const loop = {
+    turns: 0,
+    stop: () => {
+      clearImmediate(next);
+      return loop.turns;
+    },
+  };
+  function count() {
+    loop.turns++;
+    next = setImmediate(count);
+  }
+  return loop;
+}
+
+t.test('a folder that does not exist is created', async (t) => {
+  const path = join(t.testdir(), 'a', 'b', 'store.db');
+  const tables = await openSqliteTables({ path });
+  await tables.close();
+  t.ok(existsSync(path));
+});
+
+t.test("a put without a time takes the store's own clock", async (t) => {
+  const tables = await openSqliteTables({ path: join(t.testdir(), 'store.db'), now: () => 1_700_000_000_123 });
+  await tables.init();
+  await tables.put('events', rows(1, 1));
+  const [row] = await Array.fromAsync(tables.scan('events', ALL));
+  t.equal(row?.time, 1_700_000_000_123);
+  await tables.close();
+});
+
+t.test('other work runs while a long scan is under way', async (t) => {
+  const tables = await filled(join(t.testdir(), 'store.db'), 3_000, 10);
+  const loop = countTurns();
+  for await (const _ of tables.scan('events', ALL));
+  t.ok(loop.stop() >= 5);
+  await tables.close();
+});
+
+t.test('other work runs while a scan passes over rows without the column asked for', async (t) => {
+  const tables = await filled(join(t.testdir(), 'store.db'), 3_000, 10);
+  const loop = countTurns();
+  t.same(await Array.fromAsync(tables.scan('events', { ...ALL, columns: ['b:other'] })), []);
+  t.ok(loop.stop() >= 5);
+  await tables.close();
+});
+
+t.test('a page of large values is bounded by bytes', async (t) => {
+  const tables = await filled(join(t.testdir(), 'store.db'), 40, 128 * 1024);
+  const rowsByTurn = new Map<number, number>();
+  const loop = countTurns();
+  for await (const _ of tables.scan('events', ALL)) rowsByTurn.set(loop.turns, (rowsByTurn.get(loop.turns) ?? 0) + 1);
+  loop.stop();
+  t.ok(Math.max(...rowsByTurn.values()) <= 8, [...rowsByTurn.values()].join(' '));
+  await tables.close();
+});
+
+t.test('a scan that stands still keeps no read transaction open, so the log can be emptied', async (t) => {
+  const path = join(t.testdir(), 'store.db');
+  const tables = await filled(path, 2_000, 100);
+  const other = new Database(path);
+  const scan = tables.scan('events', ALL)[Symbol.asyncIterator]();
+  await scan.next();
+  t.same(other.pragma('wal_checkpoint(TRUNCATE)'), [{ busy: 0, log: 0, checkpointed: 0 }]);
+  other.close();
+  await tables.close();
+});
+
+t.test('a put that fails half-way leaves nothing', async (t) => {
+  const tables = await filled(join(t.testdir(), 'store.db'), 0, 0);
+  const noBytes = { row: Buffer.from('x'), cells: new Map([['b:d', { not: 'bytes' }]]) } as unknown as Put;
+  await t.rejects(tables.put('events', [...rows(3, 10), noBytes]), RangeError);
+  t.same(await Array.fromAsync(tables.scan('events', ALL)), []);
+  await tables.close();
+});
+
+t.test('opening waits for another process that is just creating the file', async (t) => {
+  const path = join(t.testdir(), 'store.db');
+  const other = new Database(path);
+  other.exec('BEGIN IMMEDIATE; CREATE TABLE x (a)');
+  const opening = openSqliteTables({ path });
+  setImmediate(() => other.exec('COMMIT').close());
+  const tables = await opening;
+  await t.resolves(tables.init());
+  await tables.close();
+});
+
+t.test('a write that waits too long for another process rejects, and works once that one is through', async (t) => {
+  const path = join(t.testdir(), 'store.db');
+  const tables = await openSqliteTables({ path, busyTimeoutMs: 20 });
+  await tables.init();
+  const other = new Database(path);
+  other.exec('BEGIN IMMEDIATE');
+  await t.rejects(tables.put('events', rows(1, 1)), {
+    name: 'StoreUnavailable',
+    message: /SQLITE_BUSY.*another process/,
+  });
+  t.same(await tables.get('events', [Buffer.from('x')]), [null], 'reads go on');
+  other.exec('COMMIT');
+  await t.resolves(tables.put('events', rows(1, 1)));
+  other.close();
+  await tables.close();
+});
+
+t.test('a deleted row gives its space back to later ones', async (t) => {
+  const path = join(t.testdir(), 'store.db');
+  const tables = await openSqliteTables({ path });
+  await tables.init();
+  for (let round = 0; round < 20; round++) {
+    const some = rows(20, 20_000).map(({ cells }, i) => ({ row: Buffer.from(`${round} ${i}`), cells }));
+    await tables.put('events', some);
+    await tables.delete(
+      'events',
+      some.map(({ row }) => row),
+    );
+  }
+  await tables.close();
+  t.ok(statSync(path).size < 2_000_000, `${statSync(path).size} bytes`);
+});
+
+t.test('a store that cannot give its promise is refused', async (t) => {
+  await t.rejects(openSqliteTables({ path: ':memory:' }), {
+    name: 'StoreUnavailable',
+    message: /journal_mode is memory/,
+  });
+});
+
+t.test('errors name operation, path, what was behind it and what to do', async (t) => {
+  const folder = t.testdir();
+  const path = join(folder, 'store.db');
+
+  await t.test('a file that is no store', async (t) => {
+    const other = join(folder, 'notes.txt');
+    writeFileSync(other, 'not a database, but long enough to be taken for the header of one'.repeat(20));
+    await t.rejects(openSqliteTables({ path: other }), {
+      name: 'StoreUnavailable',
+      message: `open on ${other}: file is not a database (SQLITE_NOTADB): this is not a store; check the configured path`,
+    });
+  });
+
+  await t.test('a path that cannot be', async (t) => {
+    const below = join(folder, 'notes.txt', 'store.db');
+    const error = await openSqliteTables({ path: below }).catch((error: unknown) => error);
+    t.ok(error instanceof StoreUnavailable);
+    t.match(error, { message: /^open on .*notes\.txt.*\((ENOTDIR|EEXIST)\)/, cause: Error });
+  });
+
+  await t.test('a store without tables', async (t) => {
+    const tables = await openSqliteTables({ path });
+    await t.rejects(tables.put('events', rows(1, 1)), {
+      name: 'StoreUnavailable',
+      message: `put to events on ${path}: no such table: events_cells (SQLITE_ERROR): was \`init\` run on this store?`,
+    });
+    await tables.init();
+    await t.resolves(tables.put('events', rows(1, 1)), 'and it works once they are there');
+    await tables.close();
+  });
+
+  await t.test('a store of a newer release', async (t) => {
+    const database = new Database(path);
+    database.pragma('user_version = 99');
+    database.close();
+    await t.rejects(openSqliteTables({ path }), { name: 'StoreUnavailable', message: /newer release \(layout 99\)/ });
+  });
+});
