@@ -1,0 +1,181 @@
+/**
+ * Parts, views and article tables as bytes: columns in MessagePack, packed with zstd. Slots are written relative to `base`, the first slot of the row's hour or
+ * day. Tickets and customers are packed apart, so that a reader who does not ask for them does not pay for them.
+ */
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import type { Cube, GroupKey } from './cube.ts';
+import { digestText, parseDigest } from './digest.ts';
+import type { Exact } from './exact.ts';
+import type { ItemMeasures, Measures } from './measures.ts';
+import { articlesCube, figuresCube, type Part, type Tally } from './part.ts';
+import { Tickets } from './tickets.ts';
+import { Uniques } from './uniques.ts';
+
+const FORMAT = 1;
+
+/** Which of the costly measures a reader wants. */
+export interface Wanted {
+  readonly tickets: boolean;
+  readonly customers: boolean;
+}
+export const ALL_MEASURES: Wanted = { tickets: true, customers: true };
+
+/** Beyond the safe integers as decimal text: MessagePack's integers end at 64 bits. */
+const packExact = (value: Exact): number | string => (typeof value === 'bigint' ? value.toString() : value);
+const unpackExact = (value: number | string): Exact => (typeof value === 'string' ? BigInt(value) : value);
+
+type PackedTickets = readonly [exact: boolean, min: number, max: number, counts: readonly number[]] | null;
+
+interface Packed {
+  readonly keys: readonly string[];
+  readonly groups: readonly GroupKey[];
+  /** Index into `groups`, an entry a group and slot; the columns below go along. */
+  readonly group: readonly number[];
+  readonly slot: readonly number[];
+  readonly overflow: number;
+}
+
+interface PackedFigures extends Packed {
+  readonly count: readonly number[];
+  readonly amount: readonly (number | string)[];
+  readonly quantity: readonly (number | string)[];
+  readonly tickets: Uint8Array;
+  readonly customers: Uint8Array;
+}
+
+interface PackedArticles extends Packed {
+  readonly quantity: readonly (number | string)[];
+  readonly amount: readonly (number | string)[];
+}
+
+function entries<M>(cube: Cube<M>, base: number): { packed: Packed; measures: M[] } {
+  const groups: GroupKey[] = [];
+  const group: number[] = [];
+  const slot: number[] = [];
+  const measures: M[] = [];
+  for (const { key, slots } of cube.groups()) {
+    const index = groups.push(key) - 1;
+    for (const [at, of] of slots) {
+      group.push(index);
+      slot.push(at - base);
+      measures.push(of);
+    }
+  }
+  return { packed: { keys: cube.keys, groups, group, slot, overflow: cube.overflow }, measures };
+}
+
+function packTickets(tickets: Tickets | null): PackedTickets {
+  if (tickets === null) return null;
+  const { exact, min, max, counts } = tickets.toWire();
+  return [exact, min, max, counts];
+}
+
+function unpackTickets(packed: PackedTickets): Tickets | null {
+  if (packed === null) return null;
+  const [exact, min, max, counts] = packed;
+  return Tickets.fromWire({ exact, min, max, counts });
+}
+
+function packFigures(cube: Cube<Measures>, base: number): PackedFigures {
+  const { packed, measures } = entries(cube, base);
+  return {
+    ...packed,
+    count: measures.map((m) => m.count),
+    amount: measures.map((m) => packExact(m.amount)),
+    quantity: measures.map((m) => packExact(m.quantity)),
+    tickets: pack(measures.map((m) => packTickets(m.tickets))),
+    customers: pack(measures.map((m) => m.customers?.toWire() ?? null)),
+  };
+}
+
+function unpackFigures(packed: PackedFigures, base: number, maxGroups: number, wanted: Wanted): Cube<Measures> {
+  const cube = figuresCube(packed.keys, maxGroups);
+  const tickets = wanted.tickets ? (unpack(packed.tickets) as PackedTickets[]) : null;
+  const customers = wanted.customers ? (unpack(packed.customers) as (number[] | Uint8Array | null)[]) : null;
+  packed.group.forEach((index, at) => {
+    cube.at(packed.groups[index]!, base + packed.slot[at]!, () => {
+      const of = customers?.[at] ?? null;
+      return {
+        count: packed.count[at]!,
+        amount: unpackExact(packed.amount[at]!),
+        quantity: unpackExact(packed.quantity[at]!),
+        tickets: unpackTickets(tickets?.[at] ?? null),
+        customers: of === null ? null : Uniques.fromWire(of),
+      };
+    });
+  });
+  cube.overflow = packed.overflow;
+  return cube;
+}
+
+function packArticles(cube: Cube<ItemMeasures>, base: number): PackedArticles {
+  const { packed, measures } = entries(cube, base);
+  return {
+    ...packed,
+    quantity: measures.map((m) => packExact(m.quantity)),
+    amount: measures.map((m) => packExact(m.amount)),
+  };
+}
+
+function unpackArticles(packed: PackedArticles, base: number): Cube<ItemMeasures> {
+  const cube = articlesCube();
+  packed.group.forEach((index, at) => {
+    cube.at(packed.groups[index]!, base + packed.slot[at]!, () => ({
+      quantity: unpackExact(packed.quantity[at]!),
+      amount: unpackExact(packed.amount[at]!),
+    }));
+  });
+  cube.overflow = packed.overflow;
+  return cube;
+}
+
+const squeeze = (content: readonly unknown[]): Uint8Array => zstdCompressSync(pack([FORMAT, ...content]));
+
+function unsqueeze(bytes: Uint8Array): unknown[] {
+  const [format, ...content] = unpack(zstdDecompressSync(bytes)) as unknown[];
+  if (format !== FORMAT)
+    throw new RangeError(`rollup cell of format ${String(format)}; this program reads format ${FORMAT}`);
+  return content;
+}
+
+interface PackedTally extends Omit<Tally, 'digest'> {
+  readonly digest: string;
+}
+
+/** @param base first slot of the row's hour or day, since 1970 */
+export const encodePart = (part: Part, base: number): Uint8Array =>
+  squeeze([
+    { ...part.tally, digest: digestText(part.tally.digest) },
+    packFigures(part.figures, base),
+    packArticles(part.articles, base),
+  ]);
+
+export function decodePart(bytes: Uint8Array, base: number, maxGroups: number, wanted: Wanted = ALL_MEASURES): Part {
+  const [tally, figures, articles] = unsqueeze(bytes) as [PackedTally, PackedFigures, PackedArticles];
+  return {
+    tally: { ...tally, digest: parseDigest(tally.digest) },
+    figures: unpackFigures(figures, base, maxGroups, wanted),
+    articles: unpackArticles(articles, base),
+  };
+}
+
+export const encodeView = (cube: Cube<Measures>, base: number): Uint8Array => squeeze([packFigures(cube, base)]);
+
+export function decodeView(
+  bytes: Uint8Array,
+  base: number,
+  maxGroups: number,
+  wanted: Wanted = ALL_MEASURES,
+): Cube<Measures> {
+  const [figures] = unsqueeze(bytes) as [PackedFigures];
+  return unpackFigures(figures, base, maxGroups, wanted);
+}
+
+export const encodeArticles = (cube: Cube<ItemMeasures>, base: number): Uint8Array =>
+  squeeze([packArticles(cube, base)]);
+
+export function decodeArticles(bytes: Uint8Array, base: number): Cube<ItemMeasures> {
+  const [articles] = unsqueeze(bytes) as [PackedArticles];
+  return unpackArticles(articles, base);
+}

@@ -1,0 +1,86 @@
+/**
+ * A sparse table of measures by group and slot. A group is named by its values of the cube's keys: `type`, `currency` and some
+ * dimensions. Slots are counted since 1970.
+ */
+
+/** Stands for the values beyond a cube's bound on groups. */
+export const OTHER = '(other)';
+
+export type GroupKey = readonly (string | null)[];
+
+export interface Group<M> {
+  readonly key: GroupKey;
+  readonly slots: Map<number, M>;
+}
+
+/** Unambiguous whatever the values hold. */
+function nameOf(key: GroupKey): string {
+  let name = '';
+  for (const value of key) name += value === null ? '~' : `${value.length}:${value}`;
+  return name;
+}
+
+export class Cube<M> {
+  /** Names of the key's places, such as `['type', 'currency', 'store']`. */
+  readonly keys: readonly string[];
+  readonly #groups = new Map<string, Group<M>>();
+  readonly #maxGroups: number;
+  readonly #kept: number;
+  /** How often a group beyond the bound was counted under `OTHER`. */
+  overflow = 0;
+
+  /**
+   * @param maxGroups groups beyond it lose their dimensions to `OTHER`
+   * @param kept so many first places of the key are never replaced (types and currencies are few, and never added)
+   */
+  constructor(keys: readonly string[], maxGroups: number, kept: number) {
+    this.keys = keys;
+    this.#maxGroups = maxGroups;
+    this.#kept = kept;
+  }
+
+  /** Measures of a group in a slot, made by `none` when there are none yet. */
+  at(key: GroupKey, slot: number, none: () => M): M {
+    const group = this.#group(key);
+    let measures = group.slots.get(slot);
+    if (measures === undefined) {
+      measures = none();
+      group.slots.set(slot, measures);
+    }
+    return measures;
+  }
+
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  groups(): IterableIterator<Group<M>> {
+    return this.#groups.values();
+  }
+
+  #group(key: GroupKey): Group<M> {
+    const name = nameOf(key);
+    const found = this.#groups.get(name);
+    if (found !== undefined) return found;
+    if (this.#groups.size >= this.#maxGroups && key.length > this.#kept) {
+      const rest = key.map((value, at) => (at < this.#kept ? value : OTHER));
+      if (nameOf(rest) !== name) {
+        this.overflow++;
+        return this.#group(rest);
+      }
+    }
+    const group: Group<M> = { key: [...key], slots: new Map() };
+    this.#groups.set(name, group);
+    return group;
+  }
+}
+
+/** Adds a cube to another that has the same keys or fewer of them. */
+export function mergeCube<M>(into: Cube<M>, from: Cube<M>, none: () => M, merge: (into: M, from: M) => void): void {
+  const places = into.keys.map((key) => from.keys.indexOf(key));
+  for (const group of from.groups()) {
+    const key = places.map((place) => group.key[place] ?? null);
+    for (const [slot, measures] of group.slots) merge(into.at(key, slot, none), measures);
+  }
+  into.overflow += from.overflow;
+}

@@ -1,0 +1,18 @@
+/**
+ * Order-free digest of a set of row keys: the sum, modulo 2^64, of the first 64 bits of each key's SHA-256. The digest of a union of disjoint sets is the sum
+ * of their digests, so an hour's is the sum of its terminals'.
+ */
+import { hash } from 'node:crypto';
+
+export type Digest = bigint;
+
+export const NO_DIGEST: Digest = 0n;
+
+export const digestOf = (rowKey: Uint8Array): Digest => BigInt(`0x${hash('sha256', rowKey).slice(0, 16)}`);
+
+export const addDigest = (a: Digest, b: Digest): Digest => BigInt.asUintN(64, a + b);
+
+export const digestText = (digest: Digest): string => digest.toString(16).padStart(16, '0');
+
+/** @throws SyntaxError unless hex digits */
+export const parseDigest = (text: string): Digest => BigInt(`0x${text}`);

@@ -1,0 +1,40 @@
+/**
+ * Exact sums: a number while it is a safe integer, a bigint beyond. One event's amount is at most 10^12, so 9,000 of them may leave the
+ * safe range; nearly none do, and numbers are several times faster.
+ */
+export type Exact = number | bigint;
+
+export function add(a: Exact, b: Exact): Exact {
+  if (typeof a === 'number' && typeof b === 'number') {
+    const sum = a + b;
+    if (Number.isSafeInteger(sum)) return sum;
+  }
+  return narrowed(BigInt(a) + BigInt(b));
+}
+
+export const negate = (a: Exact): Exact => -a;
+
+/** a × b for safe integers. */
+export function multiply(a: number, b: number): Exact {
+  const product = a * b;
+  return Number.isSafeInteger(product) ? product : BigInt(a) * BigInt(b);
+}
+
+/** a / b as an integer, rounded half away from zero. `b` > 0. */
+export function divideRounded(a: Exact, b: number): Exact {
+  if (typeof a === 'number' && Number.isSafeInteger(a * 2 + b)) {
+    const size = Math.floor((2 * Math.abs(a) + b) / (2 * b));
+    return a < 0 ? -size : size;
+  }
+  const wide = BigInt(a);
+  const by = BigInt(b);
+  const size = (2n * (wide < 0n ? -wide : wide) + by) / (2n * by);
+  return narrowed(wide < 0n ? -size : size);
+}
+
+export const compare = (a: Exact, b: Exact): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const narrowed = (wide: bigint): Exact => {
+  const value = Number(wide);
+  return Number.isSafeInteger(value) ? value : wide;
+};

@@ -1,0 +1,90 @@
+/** A part: one terminal's figures for one hour (or, merged, one day), with what is needed to prove that they are complete. */
+import { Cube, mergeCube } from './cube.ts';
+import { addDigest, type Digest, NO_DIGEST } from './digest.ts';
+import {
+  type ItemMeasures,
+  type Measures,
+  mergeItemMeasures,
+  mergeMeasures,
+  noItemMeasures,
+  noMeasures,
+} from './measures.ts';
+import { KEPT_KEYS, type Logic, MAX_ARTICLES, MAX_PART_GROUPS, MAX_VIEW_GROUPS, partKeys } from './version.ts';
+
+export interface Tally {
+  /** Raw rows folded, of events and of losses. */
+  rows: number;
+  /** Of the keys of those rows. */
+  digest: Digest;
+  /** Arrival of the oldest of those rows, milliseconds since 1970; null without rows. */
+  earliestArrival: number | null;
+  /** Events counted. */
+  events: number;
+  /** Seqs claimed by two rows with different content. */
+  conflicts: number;
+  /** Seqs given up by the agent and not stored. */
+  lost: number;
+}
+
+export const noTally = (): Tally => ({
+  rows: 0,
+  digest: NO_DIGEST,
+  earliestArrival: null,
+  events: 0,
+  conflicts: 0,
+  lost: 0,
+});
+
+export function mergeTally(into: Tally, from: Tally): void {
+  into.rows += from.rows;
+  into.digest = addDigest(into.digest, from.digest);
+  into.events += from.events;
+  into.conflicts += from.conflicts;
+  into.lost += from.lost;
+  into.earliestArrival = earlier(into.earliestArrival, from.earliestArrival);
+}
+
+export const earlier = (a: number | null, b: number | null): number | null =>
+  a === null ? b : b === null ? a : Math.min(a, b);
+
+export interface Part {
+  readonly figures: Cube<Measures>;
+  readonly articles: Cube<ItemMeasures>;
+  readonly tally: Tally;
+}
+
+export const ARTICLE_KEYS: readonly string[] = ['currency', 'sku'];
+
+export const figuresCube = (keys: readonly string[], maxGroups: number): Cube<Measures> =>
+  new Cube(keys, maxGroups, KEPT_KEYS);
+export const articlesCube = (): Cube<ItemMeasures> => new Cube(ARTICLE_KEYS, MAX_ARTICLES, 1);
+
+export const noPart = (logic: Logic): Part => ({
+  figures: figuresCube(partKeys(logic), MAX_PART_GROUPS),
+  articles: articlesCube(),
+  tally: noTally(),
+});
+
+export const mergeFigures = (into: Cube<Measures>, from: Cube<Measures>): void =>
+  mergeCube(into, from, noMeasures, mergeMeasures);
+export const mergeArticles = (into: Cube<ItemMeasures>, from: Cube<ItemMeasures>): void =>
+  mergeCube(into, from, noItemMeasures, mergeItemMeasures);
+
+export function mergePart(into: Part, from: Part): void {
+  mergeFigures(into.figures, from.figures);
+  mergeArticles(into.articles, from.articles);
+  mergeTally(into.tally, from.tally);
+}
+
+/** Views: `total`, then one a dimension. They answer what asks for at most one dimension; the rest is answered from parts. */
+export const viewNames = (logic: Logic): string[] => ['total', 'store', ...logic.dimensions];
+
+export const viewKeys = (view: string): string[] =>
+  view === 'total' ? ['type', 'currency'] : ['type', 'currency', view];
+
+/** One view over the figures of all terminals. Deterministic for parts in a fixed order. */
+export function view(name: string, parts: Iterable<Cube<Measures>>): Cube<Measures> {
+  const merged = figuresCube(viewKeys(name), MAX_VIEW_GROUPS);
+  for (const part of parts) mergeFigures(merged, part);
+  return merged;
+}

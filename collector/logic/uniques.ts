@@ -1,0 +1,120 @@
+/**
+ * Distinct customers: exact up to `EXACT_LIMIT`, a HyperLogLog beyond.
+ *
+ * A customer counts by the first 52 bits of the SHA-256 of the name (two of a thousand collide with a probability of 10^-10). Beyond the limit:
+ * HyperLogLog (Flajolet et al. 2007) with 2^16 registers and Ertl's estimator ("New cardinality estimation algorithms for
+ * HyperLogLog sketches", 2017, algorithm 6), standard error 1.04 / sqrt(2^16) = 0.41 %: 2 % is five times that.
+ */
+import { hash } from 'node:crypto';
+
+export const EXACT_LIMIT = 1_000;
+
+const HASH_BITS = 52;
+const INDEX_BITS = 16;
+const REGISTERS = 2 ** INDEX_BITS;
+const RANK_BITS = HASH_BITS - INDEX_BITS;
+const RANK_SPAN = 2 ** RANK_BITS;
+
+/** 52 bits of a customer's name, as a safe integer. */
+export const customerHash = (customer: string): number =>
+  Number.parseInt(hash('sha256', customer).slice(0, HASH_BITS / 4), 16);
+
+export class Uniques {
+  #exact: Set<number> | null = new Set();
+  #registers: Uint8Array | null = null;
+
+  add(of: number): void {
+    if (this.#exact === null) {
+      this.#register(of);
+      return;
+    }
+    this.#exact.add(of);
+    if (this.#exact.size > EXACT_LIMIT) this.#toRegisters();
+  }
+
+  merge(other: Uniques): void {
+    if (other.#exact !== null) {
+      for (const of of other.#exact) this.add(of);
+      return;
+    }
+    this.#toRegisters();
+    const mine = this.#registers!;
+    const theirs = other.#registers!;
+    for (let at = 0; at < REGISTERS; at++) if (theirs[at]! > mine[at]!) mine[at] = theirs[at]!;
+  }
+
+  count(): number {
+    return this.#exact !== null ? this.#exact.size : Math.round(estimate(this.#registers!));
+  }
+
+  /** Sorted hashes, or the registers: a form that does not depend on the order of arrival. */
+  toWire(): number[] | Uint8Array {
+    return this.#exact !== null ? [...this.#exact].sort((a, b) => a - b) : this.#registers!;
+  }
+
+  static fromWire(wire: readonly number[] | Uint8Array): Uniques {
+    const uniques = new Uniques();
+    if (wire instanceof Uint8Array) {
+      uniques.#exact = null;
+      uniques.#registers = new Uint8Array(wire);
+    } else {
+      for (const of of wire) uniques.#exact!.add(of);
+    }
+    return uniques;
+  }
+
+  #toRegisters(): void {
+    const before = this.#exact;
+    if (before === null) return;
+    this.#exact = null;
+    this.#registers = new Uint8Array(REGISTERS);
+    for (const of of before) this.#register(of);
+  }
+
+  #register(of: number): void {
+    const index = Math.floor(of / RANK_SPAN);
+    const rest = of % RANK_SPAN;
+    // Leading zeros of the rest, plus one.
+    const rank = rest === 0 ? RANK_BITS + 1 : RANK_BITS - Math.floor(Math.log2(rest));
+    const registers = this.#registers!;
+    if (rank > registers[index]!) registers[index] = rank;
+  }
+}
+
+/** Ertl 2017, algorithm 6, with sigma and tau of his equations 12 and 22. */
+function estimate(registers: Uint8Array): number {
+  const histogram = new Uint32Array(RANK_BITS + 2);
+  for (const rank of registers) histogram[rank]!++;
+  let z = REGISTERS * tau(1 - histogram[RANK_BITS + 1]! / REGISTERS);
+  for (let rank = RANK_BITS; rank >= 1; rank--) z = 0.5 * (z + histogram[rank]!);
+  z += REGISTERS * sigma(histogram[0]! / REGISTERS);
+  return REGISTERS ** 2 / (2 * Math.LN2 * z);
+}
+
+function sigma(start: number): number {
+  if (start === 1) return Number.POSITIVE_INFINITY;
+  let x = start;
+  let y = 1;
+  let z = x;
+  for (let before = -1; z !== before; ) {
+    x *= x;
+    before = z;
+    z += x * y;
+    y += y;
+  }
+  return z;
+}
+
+function tau(start: number): number {
+  if (start === 0 || start === 1) return 0;
+  let x = start;
+  let y = 1;
+  let z = 1 - x;
+  for (let before = -1; z !== before; ) {
+    x = Math.sqrt(x);
+    before = z;
+    y *= 0.5;
+    z -= (1 - x) ** 2 * y;
+  }
+  return z / 3;
+}

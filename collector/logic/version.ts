@@ -1,0 +1,24 @@
+/**
+ * A logic version: the pure code of this folder with its configured dimensions, which turns events into figures. A change of either that
+ * changes a figure is a new version; what a version once computed, it computes for ever.
+ */
+
+export interface Logic {
+  readonly version: number;
+  /** Keys of `dims` that figures can be asked by, besides store, type and terminal. */
+  readonly dimensions: readonly string[];
+}
+
+export const LOGIC_VERSION = 1;
+
+/** Keys of a part's cube. */
+export const partKeys = (logic: Logic): string[] => ['type', 'currency', 'store', ...logic.dimensions];
+
+/** Bounds on the groups of a part (one terminal, one hour or day) and of a view (all terminals); the rest counts under `OTHER`. */
+export const MAX_PART_GROUPS = 5_000;
+export const MAX_VIEW_GROUPS = 20_000;
+/** Bound on the articles of a part or view, per currency. */
+export const MAX_ARTICLES = 20_000;
+
+/** Types and currencies are never merged away. */
+export const KEPT_KEYS = 2;

@@ -1,0 +1,72 @@
+/** Small facts about the whole store: API keys (hashed), logic versions, the store's generation. */
+import type { MerchantId } from '../../shared/ids.ts';
+import { controlKey, prefixEnd } from '../../shared/keys.ts';
+import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import type { Column, Tables } from './tables.ts';
+
+const VALUE: Column = 'm:value';
+
+export interface ApiKey {
+  readonly merchant: MerchantId;
+  /** SHA-256 of the key, hex. */
+  readonly hash: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly revokedAt: number | null;
+}
+
+export interface LogicRecord {
+  readonly version: number;
+  readonly dimensions: readonly string[];
+}
+
+export class Control {
+  readonly #tables: Tables;
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  apiKey(hash: string): Promise<ApiKey | null> {
+    return this.#read<ApiKey>('key', hash);
+  }
+
+  addApiKey(key: ApiKey): Promise<void> {
+    return this.#tables.put('control', [{ row: controlKey('key', key.hash), cells: new Map([[VALUE, pack(key)]]) }]);
+  }
+
+  async *apiKeys(): AsyncIterable<ApiKey> {
+    const start = controlKey('key', '');
+    for await (const row of this.#tables.scan('control', { start, stop: prefixEnd(start) })) {
+      yield unpack(row.cells.get(VALUE)!) as ApiKey;
+    }
+  }
+
+  /** The store's generation; the first caller's `proposed` becomes it. A restored store is given a new one. */
+  storeGen(proposed: string): Promise<string> {
+    return this.#settled('store', 'generation', proposed);
+  }
+
+  /** What a logic version is; the first caller's `proposed` settles it for ever. */
+  logic(proposed: LogicRecord): Promise<LogicRecord> {
+    return this.#settled('logic', String(proposed.version), proposed);
+  }
+
+  /** A write and a read of no meaning: shows that the store takes writes now. */
+  async probe(name: string, now: number): Promise<void> {
+    await this.#tables.put('control', [{ row: controlKey('probe', name), cells: new Map([[VALUE, pack(now)]]) }]);
+  }
+
+  async #read<T>(kind: string, name: string): Promise<T | null> {
+    const [row] = await this.#tables.get('control', [controlKey(kind, name)], [VALUE]);
+    return row ? (unpack(row.cells.get(VALUE)!) as T) : null;
+  }
+
+  /** The value that is there, or else `proposed`, whoever writes it first. */
+  async #settled<T>(kind: string, name: string, proposed: T): Promise<T> {
+    const found = await this.#read<T>(kind, name);
+    if (found !== null) return found;
+    const put = { row: controlKey(kind, name), cells: new Map([[VALUE, pack(proposed)]]) };
+    if (await this.#tables.checkAndPut('control', { column: VALUE, expected: null }, put)) return proposed;
+    return (await this.#read<T>(kind, name)) ?? proposed;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Due marks: "this merchant's hour or day must be (re)computed from this minute on". A mark is written after what it speaks of is
+ * durable, and deleted only by a run that had listed it before it read.
+ */
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import { type DueKey, dueKey, dueRange, type Level, parseDueKey } from '../../shared/keys.ts';
+import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import type { Column, Tables } from './tables.ts';
+
+const TERMINALS: Column = 'b:terminals';
+
+export interface NewMark {
+  /** Minutes since 1970. */
+  readonly minute: number;
+  readonly merchant: MerchantId;
+  readonly level: Level;
+  /** Hours or days since 1970. */
+  readonly time: number;
+  readonly terminals: readonly TerminalId[];
+}
+
+export interface DueMark extends NewMark {
+  readonly rowKey: Uint8Array;
+}
+
+export class DueMarks {
+  readonly #tables: Tables;
+  readonly #nonce: () => string;
+
+  /** @param nonce 64 fresh random bits as 16 hex digits: in HBase a deleted key must never be used again */
+  constructor(tables: Tables, nonce: () => string) {
+    this.#tables = tables;
+    this.#nonce = nonce;
+  }
+
+  /** Durable when it resolves. */
+  add(marks: readonly NewMark[]): Promise<void> {
+    return this.#tables.put(
+      'due',
+      marks.map((mark) => ({
+        row: dueKey({ ...mark, nonce: this.#nonce() } satisfies DueKey),
+        cells: new Map([[TERMINALS, pack(mark.terminals)]]),
+      })),
+    );
+  }
+
+  /** Marks of one salt whose minute is at or before `throughMinute`, the earliest first. */
+  async *due(salt: number, throughMinute: number): AsyncIterable<DueMark> {
+    for await (const row of this.#tables.scan('due', dueRange(salt, throughMinute))) {
+      const { minute, merchant, level, time } = parseDueKey(row.row);
+      const terminals = unpack(row.cells.get(TERMINALS) ?? new Uint8Array()) as TerminalId[];
+      yield { minute, merchant, level, time, terminals, rowKey: row.row };
+    }
+  }
+
+  /** Deletes exactly these marks. */
+  remove(marks: readonly DueMark[]): Promise<void> {
+    return this.#tables.delete(
+      'due',
+      marks.map((mark) => mark.rowKey),
+    );
+  }
+}

@@ -1,0 +1,92 @@
+/** The raw log: batches as they came, in the `events` table. Everything else can be computed from it again. */
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import { type EventsKey, eventsKey, eventsPrefix, parseEventsKey, prefixEnd } from '../../shared/keys.ts';
+import type { BatchHeader } from '../../shared/wire/header.ts';
+import type { Column, Row, Tables } from './tables.ts';
+
+const BATCH: Column = 'b:batch';
+
+export interface ReceivedBatch {
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+  readonly header: BatchHeader;
+  /** The whole wire batch. */
+  readonly bytes: Uint8Array;
+  /** Milliseconds since 1970, the collector's clock. */
+  readonly arrival: number;
+}
+
+export interface RawRow {
+  readonly rowKey: Uint8Array;
+  readonly key: EventsKey;
+  /** Empty when only keys were read. */
+  readonly bytes: Uint8Array;
+  readonly arrival: number;
+}
+
+export class EventLog {
+  readonly #tables: Tables;
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  /** Durable when it resolves. Safe to repeat: a row's key names its bytes. After a failure any of the batches may be stored. */
+  append(batches: readonly ReceivedBatch[]): Promise<void> {
+    return this.#tables.put(
+      'events',
+      batches.map(({ merchant, terminal, header, bytes, arrival }) => {
+        const { hour, kind, epoch, firstSeq, count, bodyCrc } = header;
+        return {
+          row: eventsKey({ merchant, hour, kind, terminal, epoch, firstSeq, count, bodyCrc }),
+          cells: new Map([[BATCH, bytes]]),
+          time: arrival,
+        };
+      }),
+    );
+  }
+
+  /** Rows of the hours from `fromHour` up to, not including, `toHour`, in key order. */
+  async *scan(
+    merchant: MerchantId,
+    fromHour: number,
+    toHour: number,
+    options: { keysOnly?: boolean } = {},
+  ): AsyncIterable<RawRow> {
+    const start = eventsPrefix(merchant, fromHour);
+    const stop = eventsPrefix(merchant, toHour);
+    for await (const row of this.#tables.scan('events', { start, stop, ...options })) yield rawRow(row);
+  }
+
+  /** One terminal's rows of one hour: losses, then events. */
+  async *scanTerminal(merchant: MerchantId, hour: number, terminal: TerminalId): AsyncIterable<RawRow> {
+    for (const kind of ['losses', 'events'] as const) {
+      const start = eventsPrefix(merchant, hour, kind, terminal);
+      for await (const row of this.#tables.scan('events', { start, stop: prefixEnd(start) })) yield rawRow(row);
+    }
+  }
+
+  /** The rows from one key on, within an hour: for a reader that has seen the ones before. */
+  async *scanHourFrom(merchant: MerchantId, hour: number, start: Uint8Array): AsyncIterable<RawRow> {
+    for await (const row of this.#tables.scan('events', { start, stop: eventsPrefix(merchant, hour + 1) }))
+      yield rawRow(row);
+  }
+
+  /** First hour with any row from `fromHour` up to, not including, `toHour`. */
+  async firstHour(merchant: MerchantId, fromHour: number, toHour: number): Promise<number | null> {
+    const scan = {
+      start: eventsPrefix(merchant, fromHour),
+      stop: eventsPrefix(merchant, toHour),
+      keysOnly: true,
+      limit: 1,
+    };
+    for await (const row of this.#tables.scan('events', scan)) return parseEventsKey(row.row).hour;
+    return null;
+  }
+}
+
+const rawRow = (row: Row): RawRow => ({
+  rowKey: row.row,
+  key: parseEventsKey(row.row),
+  bytes: row.cells.get(BATCH) ?? new Uint8Array(),
+  arrival: row.time,
+});

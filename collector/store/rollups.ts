@@ -1,0 +1,118 @@
+/**
+ * Published figures: a row an hour or day of a merchant, with a revision, meta, one cell a terminal (its part) and merged views. What the
+ * cells hold is the fold's affair (`collector/logic/`); here they are bytes.
+ */
+import { Buffer } from 'node:buffer';
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import { type Level, parseRollupKey, rollupKey } from '../../shared/keys.ts';
+import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import type { Column, Columns, Row, Tables } from './tables.ts';
+
+const REVISION: Column = 'm:revision';
+const META: Column = 'm:meta';
+
+export interface RollupKey {
+  readonly merchant: MerchantId;
+  readonly level: Level;
+  /** Logic version. */
+  readonly logic: number;
+  /** Hours or days since 1970. */
+  readonly time: number;
+}
+
+/** Sums over all terminals of the row. */
+export interface RollupMeta {
+  /** When this revision was published, milliseconds since 1970. */
+  readonly publishedAt: number;
+  /** Raw rows folded, and the order-free digest of their keys (16 hex digits). */
+  readonly rows: number;
+  readonly digest: string;
+  /** Arrival of the oldest of them, milliseconds since 1970. */
+  readonly earliestArrival: number | null;
+  readonly events: number;
+  readonly conflicts: number;
+  readonly lost: number;
+  /** Groups counted under `(other)`. */
+  readonly overflow: number;
+  /** Terminals that may still send something for this time; null while clearances are not read. */
+  readonly waitingFor: readonly TerminalId[] | null;
+}
+
+export interface Rollup extends RollupKey {
+  /** 1 for the first publication. */
+  readonly revision: number;
+  readonly meta: RollupMeta;
+  readonly parts: ReadonlyMap<TerminalId, Uint8Array>;
+  readonly views: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Which cells to read beside the meta. */
+export type Cells = { readonly kind: 'parts' } | { readonly kind: 'view'; readonly name: string };
+
+export class Rollups {
+  readonly #tables: Tables;
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  /** The row with all its parts, without views. */
+  async read(key: RollupKey): Promise<Rollup | null> {
+    const row = rollupKey(key.merchant, key.level, key.logic, key.time);
+    const [found] = await this.#tables.get('rollups', [row], columnsOf({ kind: 'parts' }));
+    return found ? rollup(found) : null;
+  }
+
+  /** Rows of a half-open range of hours or days, in order of time. */
+  async *scan(
+    merchant: MerchantId,
+    level: Level,
+    logic: number,
+    from: number,
+    to: number,
+    cells: Cells,
+  ): AsyncIterable<Rollup> {
+    const range = { start: rollupKey(merchant, level, logic, from), stop: rollupKey(merchant, level, logic, to) };
+    for await (const row of this.#tables.scan('rollups', { ...range, columns: columnsOf(cells) })) yield rollup(row);
+  }
+
+  /**
+   * Publishes the next revision, if `expected` is still the last one (null: there is none). Parts that are not given stay.
+   *
+   * @returns false when another run was faster: read again, fold again
+   */
+  publish(
+    key: RollupKey,
+    expected: number | null,
+    next: { meta: RollupMeta; parts: ReadonlyMap<TerminalId, Uint8Array>; views: ReadonlyMap<string, Uint8Array> },
+  ): Promise<boolean> {
+    const cells = new Map<Column, Uint8Array>([
+      [REVISION, revisionBytes((expected ?? 0) + 1)],
+      [META, pack(next.meta)],
+    ]);
+    for (const [terminal, bytes] of next.parts) cells.set(`p:${terminal}`, bytes);
+    for (const [name, bytes] of next.views) cells.set(`v:${name}`, bytes);
+    const row = rollupKey(key.merchant, key.level, key.logic, key.time);
+    const check = { column: REVISION, expected: expected === null ? null : revisionBytes(expected) };
+    return this.#tables.checkAndPut('rollups', check, { row, cells });
+  }
+}
+
+function revisionBytes(revision: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(revision);
+  return bytes;
+}
+
+const columnsOf = (cells: Cells): Columns =>
+  cells.kind === 'parts' ? [REVISION, META, { family: 'p' }] : [REVISION, META, `v:${cells.name}`];
+
+function rollup(row: Row): Rollup {
+  const parts = new Map<TerminalId, Uint8Array>();
+  const views = new Map<string, Uint8Array>();
+  for (const [column, bytes] of row.cells) {
+    if (column.startsWith('p:')) parts.set(column.slice(2) as TerminalId, bytes);
+    else if (column.startsWith('v:')) views.set(column.slice(2), bytes);
+  }
+  const revision = Buffer.from(row.cells.get(REVISION) ?? []).readUInt32BE(0);
+  return { ...parseRollupKey(row.row), revision, meta: unpack(row.cells.get(META)!) as RollupMeta, parts, views };
+}

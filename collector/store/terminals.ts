@@ -1,0 +1,94 @@
+/** The terminals of a merchant: who may connect (registry), and what each epoch last said of itself (presence). */
+import type { Epoch, MerchantId, StoreId, TerminalId } from '../../shared/ids.ts';
+import { parseTerminalKey, prefixEnd, REGISTRY_EPOCH, terminalKey, terminalsPrefix } from '../../shared/keys.ts';
+import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import type { Column, Tables } from './tables.ts';
+
+const REGISTRY: Column = 'm:registry';
+const PRESENCE: Column = 'm:presence';
+
+export interface TokenRecord {
+  /** SHA-256 of the token, hex. */
+  readonly hash: string;
+  /** Milliseconds since 1970; null: no end. */
+  readonly expiresAt: number | null;
+}
+
+export interface Registration {
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+  readonly store: StoreId | null;
+  readonly state: 'active' | 'revoked';
+  /** All that may be used now: two while a token is rotated. */
+  readonly tokens: readonly TokenRecord[];
+  readonly createdAt: number;
+}
+
+/** What an epoch said in its last status. */
+export interface Presence {
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+  readonly epoch: Epoch;
+  /** Milliseconds since 1970, the collector's clock. */
+  readonly lastSeen: number;
+  readonly lastSeq: number;
+  /** Closed ranges of seqs. */
+  readonly pending: readonly (readonly [number, number])[];
+  readonly clearThrough: number;
+  readonly losses: number;
+  readonly bufferBytes: number;
+  readonly clockOffsetMs: number | null;
+  readonly version: string;
+}
+
+export class Terminals {
+  readonly #tables: Tables;
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  async registration(merchant: MerchantId, terminal: TerminalId): Promise<Registration | null> {
+    const [row] = await this.#tables.get('terminals', [terminalKey(merchant, terminal, REGISTRY_EPOCH)], [REGISTRY]);
+    return row ? (unpack(row.cells.get(REGISTRY)!) as Registration) : null;
+  }
+
+  /** @param expected what was read before; null: must not exist. @returns false when it has changed since */
+  register(registration: Registration, expected: Registration | null): Promise<boolean> {
+    const row = terminalKey(registration.merchant, registration.terminal, REGISTRY_EPOCH);
+    const check = { column: REGISTRY, expected: expected === null ? null : pack(expected) };
+    return this.#tables.checkAndPut('terminals', check, { row, cells: new Map([[REGISTRY, pack(registration)]]) });
+  }
+
+  /** The last status of several epochs; the newest `lastSeen` wins. */
+  seen(presences: readonly Presence[]): Promise<void> {
+    return this.#tables.put(
+      'terminals',
+      presences.map((presence) => ({
+        row: terminalKey(presence.merchant, presence.terminal, presence.epoch),
+        cells: new Map([[PRESENCE, pack(presence)]]),
+        time: presence.lastSeen,
+      })),
+    );
+  }
+
+  /** A merchant's terminals in order of id, each with its epochs. */
+  async *list(
+    merchant: MerchantId,
+  ): AsyncIterable<{ registration: Registration | null; terminal: TerminalId; epochs: Presence[] }> {
+    const start = terminalsPrefix(merchant);
+    let current: { registration: Registration | null; terminal: TerminalId; epochs: Presence[] } | null = null;
+    for await (const row of this.#tables.scan('terminals', { start, stop: prefixEnd(start) })) {
+      const { terminal } = parseTerminalKey(row.row);
+      if (current !== null && current.terminal !== terminal) {
+        yield current;
+        current = null;
+      }
+      current ??= { registration: null, terminal, epochs: [] };
+      const registration = row.cells.get(REGISTRY);
+      const presence = row.cells.get(PRESENCE);
+      if (registration) current.registration = unpack(registration) as Registration;
+      if (presence) current.epochs.push(unpack(presence) as Presence);
+    }
+    if (current !== null) yield current;
+  }
+}
