@@ -22,3 +22,6 @@ export const MAX_ARTICLES = 20_000;
 
 /** Types and currencies are never merged away. */
 export const KEPT_KEYS = 2;
+
+/** Name of the view that holds the articles of all terminals. */
+export const ARTICLES_VIEW = 'articles';

@@ -4,6 +4,7 @@
  */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { type DueKey, dueKey, dueRange, type Level, parseDueKey } from '../../shared/keys.ts';
+import { minuteOf } from '../../shared/time.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
 import type { Column, Tables } from './tables.ts';
 
@@ -22,6 +23,15 @@ export interface NewMark {
 export interface DueMark extends NewMark {
   readonly rowKey: Uint8Array;
 }
+
+/**
+ * The minute from which an hour or day is due, once something of it became durable: a grace after its end while it still runs, else the
+ * next minute.
+ *
+ * @param end of the hour or day, milliseconds since 1970
+ */
+export const dueMinute = (end: number, now: number, graceMs: number): number =>
+  Math.max(minuteOf(end + graceMs - 1), minuteOf(now)) + 1;
 
 export class DueMarks {
   readonly #tables: Tables;

@@ -5,6 +5,8 @@ import type { BatchHeader } from '../../shared/wire/header.ts';
 import type { Column, Row, Tables } from './tables.ts';
 
 const BATCH: Column = 'b:batch';
+/** At 128 KiB a batch at the most, 8 MiB. */
+const KEYS_AT_ONCE = 64;
 
 export interface ReceivedBatch {
   readonly merchant: MerchantId;
@@ -45,16 +47,19 @@ export class EventLog {
     );
   }
 
-  /** Rows of the hours from `fromHour` up to, not including, `toHour`, in key order. */
+  /** Rows of the hours from `fromHour` (or from the key `start` within it) up to, not including, `toHour`, in key order. */
   async *scan(
     merchant: MerchantId,
     fromHour: number,
     toHour: number,
-    options: { keysOnly?: boolean } = {},
+    options: { keysOnly?: boolean; start?: Uint8Array } = {},
   ): AsyncIterable<RawRow> {
-    const start = eventsPrefix(merchant, fromHour);
-    const stop = eventsPrefix(merchant, toHour);
-    for await (const row of this.#tables.scan('events', { start, stop, ...options })) yield rawRow(row);
+    const scan = {
+      start: options.start ?? eventsPrefix(merchant, fromHour),
+      stop: eventsPrefix(merchant, toHour),
+      keysOnly: options.keysOnly ?? false,
+    };
+    for await (const row of this.#tables.scan('events', scan)) yield rawRow(row);
   }
 
   /** One terminal's rows of one hour: losses, then events. */
@@ -65,10 +70,12 @@ export class EventLog {
     }
   }
 
-  /** The rows from one key on, within an hour: for a reader that has seen the ones before. */
-  async *scanHourFrom(merchant: MerchantId, hour: number, start: Uint8Array): AsyncIterable<RawRow> {
-    for await (const row of this.#tables.scan('events', { start, stop: eventsPrefix(merchant, hour + 1) }))
-      yield rawRow(row);
+  /** Rows by their keys, in the same order. Rows are never deleted before they expire: one that is gone is left out. */
+  async *get(rowKeys: readonly Uint8Array[]): AsyncIterable<RawRow> {
+    for (let at = 0; at < rowKeys.length; at += KEYS_AT_ONCE) {
+      for (const row of await this.#tables.get('events', rowKeys.slice(at, at + KEYS_AT_ONCE), [BATCH]))
+        if (row !== null) yield rawRow(row);
+    }
   }
 
   /** First hour with any row from `fromHour` up to, not including, `toHour`. */

@@ -47,7 +47,10 @@ export interface Rollup extends RollupKey {
 }
 
 /** Which cells to read beside the meta. */
-export type Cells = { readonly kind: 'parts' } | { readonly kind: 'view'; readonly name: string };
+export type Cells =
+  /** Parts of some terminals, or of all. */
+  | { readonly kind: 'parts'; readonly terminals?: readonly TerminalId[] }
+  | { readonly kind: 'view'; readonly name: string };
 
 export class Rollups {
   readonly #tables: Tables;
@@ -71,6 +74,7 @@ export class Rollups {
     to: number,
     cells: Cells,
   ): AsyncIterable<Rollup> {
+    if (from >= to) return;
     const range = { start: rollupKey(merchant, level, logic, from), stop: rollupKey(merchant, level, logic, to) };
     for await (const row of this.#tables.scan('rollups', { ...range, columns: columnsOf(cells) })) yield rollup(row);
   }
@@ -104,7 +108,9 @@ function revisionBytes(revision: number): Buffer {
 }
 
 const columnsOf = (cells: Cells): Columns =>
-  cells.kind === 'parts' ? [REVISION, META, { family: 'p' }] : [REVISION, META, `v:${cells.name}`];
+  cells.kind === 'view'
+    ? [REVISION, META, `v:${cells.name}`]
+    : [REVISION, META, ...(cells.terminals?.map((terminal): Column => `p:${terminal}`) ?? [{ family: 'p' as const }])];
 
 function rollup(row: Row): Rollup {
   const parts = new Map<TerminalId, Uint8Array>();

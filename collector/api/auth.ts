@@ -1,0 +1,50 @@
+/** Who asks: a merchant's API key, looked up by its hash. */
+import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { isId, type MerchantId } from '../../shared/ids.ts';
+import type { ApiKey } from '../store/control.ts';
+import { Problem } from './problem.ts';
+
+/** A revoked key may still be served for so long. */
+const REMEMBER_MS = 10_000;
+const MAX_REMEMBERED = 10_000;
+
+export interface KeyDirectory {
+  apiKey(hash: string): Promise<ApiKey | null>;
+}
+
+export class Auth {
+  readonly #keys: KeyDirectory;
+  readonly #clock: () => number;
+  readonly #known = new Map<string, { key: ApiKey; until: number }>();
+
+  /** @param clock monotonic, milliseconds */
+  constructor(keys: KeyDirectory, clock: () => number) {
+    this.#keys = keys;
+    this.#clock = clock;
+  }
+
+  /** The merchant of the path, if the request's key is his. @throws Problem 401, 403 */
+  async merchant(request: FastifyRequest): Promise<MerchantId> {
+    const [, token] = /^Bearer +([\w~+/.=-]+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    if (token === undefined) throw new Problem(401, 'send the API key as "Authorization: Bearer KEY"');
+    const key = await this.#key(createHash('sha256').update(token).digest('hex'));
+    if (key === null || key.revokedAt !== null) throw new Problem(401, 'the API key is not known');
+    const { merchant } = request.params as { merchant?: string };
+    if (!isId(merchant) || merchant !== key.merchant) throw new Problem(403, 'the API key belongs to another merchant');
+    return key.merchant;
+  }
+
+  /** Unknown keys are asked for each time: a new one works at once. */
+  async #key(hash: string): Promise<ApiKey | null> {
+    const known = this.#known.get(hash);
+    if (known !== undefined && known.until > this.#clock()) return known.key;
+    this.#known.delete(hash);
+    const key = await this.#keys.apiKey(hash);
+    if (key !== null) {
+      if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
+      this.#known.set(hash, { key, until: this.#clock() + REMEMBER_MS });
+    }
+    return key;
+  }
+}

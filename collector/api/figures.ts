@@ -1,0 +1,155 @@
+/**
+ * Where the figures of a range come from: day rows where the day is rolled up, else hour rows, else the raw log.
+ *
+ * A closed hour with a rollup is served from it even while a mark for it is pending: figures never dip at the top of an hour. An hour
+ * without one (open, or closed a moment ago) is folded from the raw log.
+ */
+import type { MerchantId } from '../../shared/ids.ts';
+import { DAY_MS, dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
+import { decodeArticles, decodePart, decodeView, type Wanted } from '../logic/codec.ts';
+import type { Cube } from '../logic/cube.ts';
+import type { ItemMeasures, Measures } from '../logic/measures.ts';
+import { ARTICLES_VIEW, type Logic, MAX_PART_GROUPS, MAX_VIEW_GROUPS } from '../logic/version.ts';
+import type { EventLog } from '../store/event-log.ts';
+import type { Cells, Rollup, Rollups } from '../store/rollups.ts';
+import type { LiveHours, LivePart } from './live-hours.ts';
+
+export interface FiguresStores {
+  readonly log: EventLog;
+  readonly rollups: Rollups;
+  readonly live: LiveHours;
+  readonly logic: Logic;
+}
+
+/** What to read of a row, and how to get it out of a rollup or of freshly folded parts. */
+interface Reading<T> {
+  readonly cells: Cells;
+  ofRollup(row: Rollup, base: number): Iterable<T>;
+  ofParts(parts: readonly LivePart[]): Iterable<T>;
+}
+
+/** A cube with the terminal whose it is; null: of all terminals. */
+export interface TerminalFigures {
+  readonly terminal: string | null;
+  readonly figures: Cube<Measures>;
+}
+
+/** Figures of one view, or of each terminal when `view` is null. */
+export const figures = (
+  stores: FiguresStores,
+  merchant: MerchantId,
+  range: Range,
+  now: number,
+  view: string | null,
+  wanted: Wanted,
+): AsyncIterable<TerminalFigures> => {
+  const ofParts = (parts: readonly LivePart[]): TerminalFigures[] =>
+    parts.map(({ part, terminal }) => ({ terminal, figures: part.figures }));
+  return read(
+    stores,
+    merchant,
+    range,
+    now,
+    view === null
+      ? {
+          cells: { kind: 'parts' },
+          ofRollup: (row, base) =>
+            [...row.parts].map(([terminal, bytes]) => ({
+              terminal,
+              figures: decodePart(bytes, base, MAX_PART_GROUPS, wanted).figures,
+            })),
+          ofParts,
+        }
+      : {
+          cells: { kind: 'view', name: view },
+          ofRollup: (row, base) =>
+            [...row.views.values()].map((bytes) => ({
+              terminal: null,
+              figures: decodeView(bytes, base, MAX_VIEW_GROUPS, wanted),
+            })),
+          ofParts,
+        },
+  );
+};
+
+export const articles = (
+  stores: FiguresStores,
+  merchant: MerchantId,
+  range: Range,
+  now: number,
+): AsyncIterable<Cube<ItemMeasures>> =>
+  read(stores, merchant, range, now, {
+    cells: { kind: 'view', name: ARTICLES_VIEW },
+    ofRollup: (row, base) => [...row.views.values()].map((bytes) => decodeArticles(bytes, base)),
+    ofParts: (parts) => parts.map(({ part }) => part.articles),
+  });
+
+/** What is yielded is to be used before the next one is asked for. */
+async function* read<T>(
+  stores: FiguresStores,
+  merchant: MerchantId,
+  range: Range,
+  now: number,
+  reading: Reading<T>,
+): AsyncIterable<T> {
+  const fromHour = hourOf(range.from);
+  const toHour = hourOf(range.to - 1) + 1;
+  const closedTo = Math.min(toHour, hourOf(now));
+  const endedDays = Math.floor(now / DAY_MS);
+
+  let hour = fromHour;
+  const days = { from: dayOfHour(fromHour), to: Math.min(endedDays, dayOfHour(toHour - 1) + 1) };
+  for await (const day of stores.rollups.scan(
+    merchant,
+    'day',
+    stores.logic.version,
+    days.from,
+    days.to,
+    reading.cells,
+  )) {
+    const start = Math.max(day.time * 24, fromHour);
+    yield* readHours(stores, merchant, hour, start, closedTo, reading);
+    yield* reading.ofRollup(day, day.time * SLOTS_PER_DAY);
+    hour = (day.time + 1) * 24;
+  }
+  yield* readHours(stores, merchant, hour, toHour, closedTo, reading);
+}
+
+async function* readHours<T>(
+  stores: FiguresStores,
+  merchant: MerchantId,
+  from: number,
+  to: number,
+  closedTo: number,
+  reading: Reading<T>,
+): AsyncIterable<T> {
+  if (from >= to) return;
+  let hour = from;
+  for await (const row of stores.rollups.scan(
+    merchant,
+    'hour',
+    stores.logic.version,
+    from,
+    Math.min(to, closedTo),
+    reading.cells,
+  )) {
+    yield* readRaw(stores, merchant, hour, row.time, reading);
+    yield* reading.ofRollup(row, row.time * SLOTS_PER_HOUR);
+    hour = row.time + 1;
+  }
+  yield* readRaw(stores, merchant, hour, to, reading);
+}
+
+async function* readRaw<T>(
+  stores: FiguresStores,
+  merchant: MerchantId,
+  from: number,
+  to: number,
+  reading: Reading<T>,
+): AsyncIterable<T> {
+  for (let hour: number | null = from; hour < to; hour++) {
+    hour = await stores.log.firstHour(merchant, hour, to);
+    if (hour === null) return;
+    yield* reading.ofParts(await stores.live.parts(merchant, hour));
+  }
+}

@@ -1,0 +1,76 @@
+/** What each metric is, worked out from the measures of a bucket. */
+
+import type { Wanted } from '../logic/codec.ts';
+import { add, divideRounded, type Exact, negate } from '../logic/exact.ts';
+import { type Measures, noMeasures } from '../logic/measures.ts';
+import { Uniques } from '../logic/uniques.ts';
+
+/** A bucket's measures, apart by what the type of event means. */
+export interface Bucket {
+  /** Events of every type. */
+  events: number;
+  readonly sales: Measures;
+  readonly refunds: Measures;
+}
+
+export const noBucket = (): Bucket => ({ events: 0, sales: noMeasures(), refunds: noMeasures() });
+
+/** A number, or null where there is none. Beyond the safe integers a JSON number in full. */
+export type Value = number | { readonly rawJSON: string } | null;
+
+const rawJson = (JSON as unknown as { rawJSON(text: string): { readonly rawJSON: string } }).rawJSON;
+
+const exact = (value: Exact): Value => (typeof value === 'bigint' ? rawJson(value.toString()) : value);
+
+/** Thousandths as a decimal. */
+export function pieces(thousandths: Exact): Value {
+  if (typeof thousandths === 'number') return thousandths / 1000;
+  const size = thousandths < 0n ? -thousandths : thousandths;
+  return rawJson(`${thousandths < 0n ? '-' : ''}${size / 1000n}.${String(size % 1000n).padStart(3, '0')}`);
+}
+
+/** Thousandths of a minor unit in whole minor units, rounded half away from zero. */
+export const minorUnits = (thousandths: Exact): Value => exact(divideRounded(thousandths, 1000));
+
+function uniqueCustomers({ sales, refunds }: Bucket): number {
+  if (sales.customers === null || refunds.customers === null)
+    return (sales.customers ?? refunds.customers)?.count() ?? 0;
+  const both = new Uniques();
+  both.merge(sales.customers);
+  both.merge(refunds.customers);
+  return both.count();
+}
+
+interface Metric {
+  /** In minor units of a currency: two currencies are never added. */
+  readonly money: boolean;
+  readonly of: (bucket: Bucket) => Value;
+}
+
+export const METRICS = {
+  'events.count': { money: false, of: (b) => b.events },
+  'sales.count': { money: false, of: (b) => b.sales.count },
+  'sales.amount': { money: true, of: (b) => exact(b.sales.amount) },
+  'refunds.count': { money: false, of: (b) => b.refunds.count },
+  'refunds.amount': { money: true, of: (b) => exact(b.refunds.amount) },
+  'net.amount': { money: true, of: (b) => exact(add(b.sales.amount, negate(b.refunds.amount))) },
+  'ticket.avg': {
+    money: true,
+    of: ({ sales }) => (sales.tickets === null ? null : exact(divideRounded(sales.amount, sales.tickets.total))),
+  },
+  'ticket.min': { money: true, of: ({ sales }) => sales.tickets?.min ?? null },
+  'ticket.max': { money: true, of: ({ sales }) => sales.tickets?.max ?? null },
+  'ticket.p50': { money: true, of: ({ sales }) => sales.tickets?.percentile(0.5) ?? null },
+  'ticket.p95': { money: true, of: ({ sales }) => sales.tickets?.percentile(0.95) ?? null },
+  'items.quantity': { money: false, of: (b) => pieces(add(b.sales.quantity, negate(b.refunds.quantity))) },
+  'customers.unique': { money: false, of: uniqueCustomers },
+} as const satisfies Record<string, Metric>;
+
+export type MetricName = keyof typeof METRICS;
+export const METRIC_NAMES = Object.keys(METRICS) as MetricName[];
+export const isMetric = (name: string): name is MetricName => Object.hasOwn(METRICS, name);
+
+export const wantedBy = (metrics: readonly MetricName[]): Wanted => ({
+  tickets: metrics.some((name) => name.startsWith('ticket.')),
+  customers: metrics.includes('customers.unique'),
+});

@@ -1,0 +1,131 @@
+/** `GET /v1/merchants/{m}/metrics`: time series of a merchant's figures. */
+import type { FastifyInstance } from 'fastify';
+import Type, { type Static } from 'typebox';
+import type { MerchantId } from '../../shared/ids.ts';
+import { formatInstant, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
+import type { Logic } from '../logic/version.ts';
+import type { Auth } from './auth.ts';
+import { seriesCsv } from './csv.ts';
+import { type FiguresStores, figures } from './figures.ts';
+import { isMetric, METRIC_NAMES, type MetricName, wantedBy } from './metric.ts';
+import { type Compare, comparedRange, type Period, PeriodQuery, parsePeriod } from './period.ts';
+import { badParameter } from './problem.ts';
+import { type Series, SeriesBuilder, type SeriesRequest, statusAt } from './series.ts';
+
+const DEFAULT_METRICS = 'sales.count,sales.amount';
+
+const QuerySchema = Type.Object(
+  {
+    ...PeriodQuery,
+    metrics: Type.Optional(
+      Type.String({ description: `Comma-separated: ${METRIC_NAMES.join(', ')}.`, default: DEFAULT_METRICS }),
+    ),
+    interval: Type.Optional(Type.String({ enum: [...INTERVALS], default: 'hour' })),
+    by: Type.Optional(Type.String({ description: 'terminal, store, type, or a configured dimension.' })),
+    filter: Type.Optional(
+      Type.Array(Type.String(), {
+        maxItems: 8,
+        description: 'dimension:value; several must all match. Example: method:upi',
+      }),
+    ),
+    compare: Type.Optional(Type.String({ enum: ['previous_period', 'previous_year'] })),
+  },
+  { additionalProperties: false },
+);
+type Query = Static<typeof QuerySchema>;
+
+export interface MetricsDeps extends FiguresStores {
+  readonly auth: Auth;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+interface Answer {
+  readonly meta: Readonly<Record<string, unknown>>;
+  readonly series: readonly Series[];
+}
+
+export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
+  const schema = {
+    querystring: QuerySchema,
+    summary: "A merchant's figures as time series",
+    produces: ['application/json', 'text/csv'],
+  };
+  app.get('/v1/merchants/:merchant/metrics', { schema }, async (request, reply) => {
+    const merchant = await deps.auth.merchant(request);
+    const now = deps.now();
+    const query = request.query as Query;
+    const period = parsePeriod(query, now);
+    const asked = parseRequest(query, period, deps.logic);
+    const answer = await answerTo(deps, merchant, asked, now);
+    if (request.headers.accept?.includes('text/csv')) {
+      if (query.compare !== undefined) throw badParameter('compare', 'is not available as CSV');
+      return reply.type('text/csv; charset=utf-8').send(seriesCsv(answer.series, asked.metrics));
+    }
+    const compared =
+      query.compare &&
+      (await answerTo(deps, merchant, { ...asked, range: comparedRange(period, query.compare as Compare) }, now));
+    return reply.type('application/json').send(JSON.stringify(compared ? { ...answer, compare: compared } : answer));
+  });
+}
+
+function parseRequest(query: Query, { range, tz }: Period, logic: Logic): SeriesRequest {
+  const names = (query.metrics ?? DEFAULT_METRICS).split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !isMetric(name));
+  if (unknown !== undefined) throw badParameter('metrics', `has no "${unknown}"; there are ${METRIC_NAMES.join(', ')}`);
+  const dimensions = ['terminal', 'store', 'type', ...logic.dimensions];
+  const known = (parameter: string, name: string): string => {
+    if (!dimensions.includes(name))
+      throw badParameter(parameter, `knows no dimension "${name}"; there are ${dimensions.join(', ')}`);
+    return name;
+  };
+  const filters = (query.filter ?? []).map((text) => {
+    const colon = text.indexOf(':');
+    if (colon < 1) throw badParameter('filter', 'must be dimension:value, such as method:upi');
+    return { dimension: known('filter', text.slice(0, colon)), value: text.slice(colon + 1) };
+  });
+  const by = query.by === undefined ? null : known('by', query.by);
+  return {
+    range,
+    tz,
+    interval: (query.interval ?? 'hour') as Interval,
+    metrics: [...new Set(names)] as MetricName[],
+    by,
+    filters,
+  };
+}
+
+/** The one view that holds all the dimensions asked for; null: only the parts do. */
+function viewFor({ by, filters }: SeriesRequest): string | null {
+  const needed = new Set(
+    [by, ...filters.map(({ dimension }) => dimension)].filter((name) => name !== null && name !== 'type'),
+  );
+  if (needed.has('terminal') || needed.size > 1) return null;
+  return [...needed][0] ?? 'total';
+}
+
+async function answerTo(deps: MetricsDeps, merchant: MerchantId, asked: SeriesRequest, now: number): Promise<Answer> {
+  const builder = new SeriesBuilder(asked);
+  for await (const cube of figures(deps, merchant, asked.range, now, viewFor(asked), wantedBy(asked.metrics)))
+    builder.add(cube);
+  return {
+    meta: { ...metaOf(merchant, asked, deps.logic, now), interval: asked.interval },
+    series: builder.series(now),
+  };
+}
+
+/** What every answer about a stretch of time says of itself. */
+export const metaOf = (
+  merchant: MerchantId,
+  { range, tz }: { range: Range; tz: string },
+  logic: Logic,
+  now: number,
+): Record<string, unknown> => ({
+  merchant,
+  tz,
+  from: formatInstant(range.from, tz),
+  to: formatInstant(range.to, tz),
+  asOf: formatInstant(now, tz),
+  logicVersion: logic.version,
+  status: statusAt(range.to, now),
+});

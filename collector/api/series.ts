@@ -1,0 +1,130 @@
+/** Cubes become series: groups are filtered and named, slots fall into buckets, and each metric is worked out. */
+import {
+  buckets,
+  formatInstant,
+  HOUR_MS,
+  hourOf,
+  type Interval,
+  type Range,
+  SLOT_MS,
+  slotOf,
+} from '../../shared/time.ts';
+import { mergeMeasures } from '../logic/measures.ts';
+import type { TerminalFigures } from './figures.ts';
+import { type Bucket, METRICS, type MetricName, noBucket, type Value } from './metric.ts';
+import { badParameter, Problem } from './problem.ts';
+
+export const MAX_BUCKETS = 10_000;
+/** Of all series together. */
+const MAX_POINTS = 200_000;
+
+export interface SeriesRequest {
+  readonly range: Range;
+  readonly tz: string;
+  readonly interval: Interval;
+  readonly metrics: readonly MetricName[];
+  readonly by: string | null;
+  /** All must match. */
+  readonly filters: readonly { readonly dimension: string; readonly value: string }[];
+}
+
+export type Status = 'open' | 'provisional';
+
+export interface Series {
+  readonly key: Readonly<Record<string, string | null>>;
+  readonly points: readonly Readonly<Record<string, Value | string>>[];
+}
+
+/** Open while an hour in it runs. Nothing is final until clearances are read: what has ended is provisional. */
+export const statusAt = (end: number, now: number): Status => (end > hourOf(now) * HOUR_MS ? 'open' : 'provisional');
+
+export class SeriesBuilder {
+  readonly #request: SeriesRequest;
+  readonly #buckets: readonly Range[];
+  readonly #firstSlot: number;
+  /** Bucket of each slot of the range. */
+  readonly #bucketOf: Uint16Array;
+  readonly #keyNames: readonly string[];
+  readonly #series = new Map<string, { key: Record<string, string | null>; buckets: Map<number, Bucket> }>();
+
+  /** @throws Problem 400 on more than `MAX_BUCKETS` buckets */
+  constructor(request: SeriesRequest) {
+    this.#request = request;
+    const found = buckets(request.range, request.interval, request.tz, MAX_BUCKETS);
+    if (found === null)
+      throw badParameter(
+        'interval',
+        `gives more than ${MAX_BUCKETS} points: ask for a shorter range or a longer interval`,
+      );
+    this.#buckets = found;
+    this.#firstSlot = slotOf(request.range.from);
+    this.#bucketOf = new Uint16Array((request.range.to - request.range.from) / SLOT_MS);
+    found.forEach(({ from, to }, index) => {
+      this.#bucketOf.fill(index, slotOf(from) - this.#firstSlot, slotOf(to) - this.#firstSlot);
+    });
+    const money = request.metrics.some((name) => METRICS[name].money);
+    this.#keyNames = [...(money ? ['currency'] : []), ...(request.by === null ? [] : [request.by])];
+  }
+
+  add({ terminal, figures }: TerminalFigures): void {
+    const { filters } = this.#request;
+    const value = (key: readonly (string | null)[], name: string): string | null =>
+      name === 'terminal' ? terminal : (key[figures.keys.indexOf(name)] ?? null);
+    for (const group of figures.groups()) {
+      if (filters.some(({ dimension, value: wanted }) => value(group.key, dimension) !== wanted)) continue;
+      let into: Map<number, Bucket> | null = null;
+      for (const [slot, measures] of group.slots) {
+        const index = this.#bucketOf[slot - this.#firstSlot];
+        if (index === undefined) continue;
+        into ??= this.#of(this.#keyNames.map((name) => value(group.key, name)));
+        const bucket = into.get(index) ?? noBucket();
+        into.set(index, bucket);
+        bucket.events += measures.count;
+        const [type] = group.key;
+        if (type === 'sale') mergeMeasures(bucket.sales, measures);
+        else if (type === 'refund') mergeMeasures(bucket.refunds, measures);
+      }
+    }
+  }
+
+  /** Without any data one series of zeros. @param now milliseconds since 1970 */
+  series(now: number): Series[] {
+    if (this.#series.size === 0) this.#of(this.#keyNames.map(() => null));
+    const names = [...this.#series.keys()].sort();
+    return names.map((name) => {
+      const { key, buckets: filled } = this.#series.get(name)!;
+      return {
+        key,
+        points: this.#buckets.map((range, index) => this.#point(range, filled.get(index) ?? noBucket(), now)),
+      };
+    });
+  }
+
+  #point(range: Range, bucket: Bucket, now: number): Series['points'][number] {
+    const point: Record<string, Value | string> = {
+      t: formatInstant(range.from, this.#request.tz),
+      status: statusAt(range.to, now),
+    };
+    for (const name of this.#request.metrics) point[name] = METRICS[name].of(bucket);
+    return point;
+  }
+
+  #of(values: readonly (string | null)[]): Map<number, Bucket> {
+    const name = JSON.stringify(values);
+    let found = this.#series.get(name);
+    if (found === undefined) {
+      if ((this.#series.size + 1) * this.#buckets.length > MAX_POINTS) {
+        throw new Problem(
+          400,
+          `the answer would hold more than ${MAX_POINTS} points: filter, or ask for a shorter range or a longer interval`,
+        );
+      }
+      found = {
+        key: Object.fromEntries(this.#keyNames.map((key, at) => [key, values[at] ?? null])),
+        buckets: new Map(),
+      };
+      this.#series.set(name, found);
+    }
+    return found.buckets;
+  }
+}

@@ -1,0 +1,101 @@
+/** The collector's HTTP server: health for operations, figures for merchants. */
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import type { Registry } from 'prom-client';
+import { Histogram } from 'prom-client';
+import { StoreUnavailable } from '../store/tables.ts';
+import { eventsRoute } from './events-route.ts';
+import { type MetricsDeps, metricsRoute } from './metrics-route.ts';
+import { Problem } from './problem.ts';
+import { topRoute } from './top-route.ts';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** In words, for a person. */
+  readonly reason: string;
+}
+
+export interface HttpDeps {
+  readonly readiness: () => Readiness;
+  readonly registry: Registry;
+  readonly onError: (error: Error) => void;
+  /** Null: this process does not have the role `api`. */
+  readonly merchants: MetricsDeps | null;
+  readonly version: string;
+}
+
+function problemOf(error: FastifyError | Error): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof StoreUnavailable)
+    return new Problem(503, 'the store does not answer at the moment: ask again in a few seconds');
+  if ('validation' in error && error.validation) {
+    const errors = error.validation.map(({ instancePath, params, message }) => ({
+      parameter: instancePath.slice(1) || String(params.additionalProperty ?? params.missingProperty ?? ''),
+      detail: params.additionalProperty ? 'is not a known parameter' : (message ?? 'is not valid'),
+    }));
+    return new Problem(400, errors.map(({ parameter, detail }) => `${parameter} ${detail}`).join('; '), errors);
+  }
+  const { statusCode = 500 } = error as FastifyError;
+  return new Problem(statusCode, statusCode < 500 ? error.message : 'this is a fault of ours; it has been logged');
+}
+
+/** Not yet listening: the caller decides where. */
+export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: false,
+    routerOptions: { ignoreTrailingSlash: true },
+    // A query parameter that is not known is a typing error, not something to drop in silence.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
+    // A stop waits for answers under way, not for idle connections.
+    forceCloseConnections: 'idle',
+  });
+  const seconds = new Histogram({
+    name: 'tillstream_http_request_duration_seconds',
+    help: 'Time from request to answer.',
+    labelNames: ['route', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers: [deps.registry],
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    seconds.observe({ route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
+  });
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    const problem = problemOf(error);
+    if (problem.status >= 500) deps.onError(error);
+    if (problem.status === 503) void reply.header('retry-after', '5');
+    if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
+    return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem.body()));
+  });
+  app.setNotFoundHandler(() => {
+    throw new Problem(404, 'there is nothing here: see /openapi.json');
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Tillstream', version: deps.version, description: "A merchant's sales as time series." },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+      security: [{ key: [] }],
+    },
+  });
+  // A plugin's routes are seen by swagger only when they are registered after it.
+  await app.register(async (routes) => {
+    const hidden = { schema: { hide: true } };
+    routes.get('/openapi.json', hidden, () => app.swagger());
+    routes.get('/livez', hidden, async (_request, reply) => reply.type('text/plain').send('ok\n'));
+    routes.get('/readyz', hidden, async (_request, reply) => {
+      const { ready, reason } = deps.readiness();
+      return reply
+        .code(ready ? 200 : 503)
+        .type('text/plain')
+        .send(`${reason}\n`);
+    });
+    routes.get('/metrics', hidden, async (_request, reply) =>
+      reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
+    );
+    if (deps.merchants === null) return;
+    metricsRoute(routes, deps.merchants);
+    topRoute(routes, deps.merchants);
+    eventsRoute(routes, deps.merchants);
+  });
+  return app;
+}

@@ -1,0 +1,29 @@
+/** A raw row of the event log, decoded for the fold. */
+import { Buffer } from 'node:buffer';
+import type { EventsKey } from '../../shared/keys.ts';
+import { decodeBatch } from '../../shared/wire/batch.ts';
+import type { FoldRow } from './fold.ts';
+
+export interface StoredRow {
+  readonly rowKey: Uint8Array;
+  readonly key: EventsKey;
+  /** The wire batch. */
+  readonly bytes: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly arrival: number;
+}
+
+/** @throws Error when the batch can't be read: it could when it was stored, so the store has damaged it */
+export function readRow(row: StoredRow): FoldRow {
+  const batch = decodeBatch(row.bytes);
+  const { epoch, firstSeq, count } = row.key;
+  if (!batch.ok) throw new Error(`raw row ${Buffer.from(row.rowKey).toString('hex')} can't be read: ${batch.detail}`);
+  return {
+    rowKey: row.rowKey,
+    arrival: row.arrival,
+    epoch,
+    firstSeq,
+    count,
+    events: batch.kind === 'events' ? batch.events : null,
+  };
+}
