@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { runMain } from './run-main.mjs';
+
+runMain('collector/main.ts');
