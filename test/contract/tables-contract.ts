@@ -7,16 +7,14 @@
  * and again on a store that keeps them.
  */
 import type { Test } from 'tap';
-import type { Tables } from '../../collector/store/tables.ts';
 import { checkAndPutContract } from './tables/check-and-put.ts';
 import { deleteContract } from './tables/delete.ts';
 import { getContract } from './tables/get.ts';
 import { lifecycleContract } from './tables/lifecycle.ts';
 import { putContract } from './tables/put.ts';
+import type { OpenTables } from './tables/rows.ts';
 import { scanContract } from './tables/scan.ts';
 import { scanPagesContract } from './tables/scan-pages.ts';
-
-export type OpenTables = () => Promise<Tables>;
 
 export async function tablesContract(t: Test, open: OpenTables): Promise<void> {
   await t.test('init and close', (t) => lifecycleContract(t, open));

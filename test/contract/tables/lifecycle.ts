@@ -1,7 +1,6 @@
 import type { Test } from 'tap';
 import { FAMILIES, StoreUnavailable, TABLES } from '../../../collector/store/tables.ts';
-import type { OpenTables } from '../tables-contract.ts';
-import { freshKeys, put, textOf } from './rows.ts';
+import { freshKeys, type OpenTables, put, textOf } from './rows.ts';
 
 export async function lifecycleContract(t: Test, open: OpenTables): Promise<void> {
   await t.test('init can be called by several processes at once', async (t) => {

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Column, Put, Row, Scan, TableName, Tables } from '../../../collector/store/tables.ts';
 
+/** Opens the same store again. */
+export type OpenTables = () => Promise<Tables>;
+
 /** Makes the row keys of one test: all begin with the same fresh random bytes, which end below 0xff. */
 export function freshKeys(): { key(...suffix: (string | number)[]): Buffer; prefix: Buffer; end: Buffer } {
   const prefix = Buffer.concat([randomBytes(11), Buffer.of(0x41)]);

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { importsOf, type Module, readModules } from './architecture/modules.ts';
+import { breaches } from './architecture/rules.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const FOLDERS = ['agent', 'collector', 'shared', 'scripts', 'test'];
+const DEPENDENCIES = Object.keys(JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')).dependencies);
+
+t.test('the modules of this project keep the import rules', async (t) => {
+  const modules = readModules(ROOT, FOLDERS);
+  for (const folder of FOLDERS) {
+    const count = modules.filter(({ path }) => path.startsWith(`${folder}/`)).length;
+    t.ok(count > 0, `${count} modules seen in ${folder}`);
+  }
+  t.ok(
+    modules.some(({ modules, packages }) => modules.length > 0 && packages.length > 0),
+    'imports seen',
+  );
+  t.same(breaches(modules, DEPENDENCIES), []);
+});
+
+t.test('every way to import is seen', async (t) => {
+  const source = `#!/usr/bin/env node
+    import a, { type A } from './a.ts';
+    import type { B } from './b.ts';
+    export { c } from './c.ts';
+    export * from './d.ts';
+    export type { E } from './e.ts';
+    import './f.ts';
+    const é = 'ü'; // import type { X } from './comment.ts';
+    type G = import('./g.ts').G;
+    async function late(): Promise<void> { await import('./h.ts'); await using x = y(); }
+    const text = "import type { X } from './text.ts'";
+    import type {
+      I,
+    } from './i.ts';
+  `;
+  const letters = [...'abcdefghi'].map((letter) => `./${letter}.ts`);
+  t.same(importsOf(source).sort(), letters);
+});
+
+t.test('a module that breaks the rules is reported when it is read from a file', async (t) => {
+  const root = t.testdir({
+    collector: {
+      api: { 'query.ts': "import { fold } from '../rollup/fold.ts';\nimport 'express';" },
+      rollup: { 'fold.ts': 'export const fold: number = 1;' },
+    },
+  });
+  t.same(breaches(readModules(root, ['collector']), ['fastify']), [
+    'collector/api/query.ts imports collector/rollup/fold.ts: a stage knows its own folder, shared/, its side’s port and pure logic',
+    'collector/api/query.ts imports express: not a dependency',
+  ]);
+});
+
+t.test('each rule reports what breaks it', async (t) => {
+  const cases: [rule: string, from: string, to: string][] = [
+    ['a stage knows its own folder', 'agent/ingest/http.ts', 'agent/ship/shipper.ts'],
+    ['a stage knows its own folder', 'agent/ship/shipper.ts', 'agent/buffer/sqlite.ts'],
+    ['a stage knows its own folder', 'collector/broker/gate.ts', 'collector/ingest/group.ts'],
+    ['a stage knows its own folder', 'collector/api/http.ts', 'collector/main.ts'],
+    ['shared/ imports nothing but shared/', 'shared/keys.ts', 'agent/buffer/port.ts'],
+    ['the agent does not know the collector', 'agent/main.ts', 'collector/config.ts'],
+    ['the collector does not know the agent', 'collector/ingest/group.ts', 'agent/buffer/port.ts'],
+    ['only main.ts knows an adapter', 'collector/rollup/run.ts', 'collector/store/sqlite/tables.ts'],
+    ['only main.ts knows an adapter', 'collector/store/rollups.ts', 'collector/store/hbase/tables.ts'],
+    ['only main.ts knows an adapter', 'collector/store/hbase/tables.ts', 'collector/store/sqlite/cells.ts'],
+    ['collector/logic is pure', 'collector/logic/fold.ts', 'collector/store/rollups.ts'],
+    ['production code knows no tests', 'agent/main.ts', 'scripts/start.ts'],
+    ['production code knows no tests', 'shared/keys.ts', 'test/unit/shared/keys.test.ts'],
+  ];
+  for (const [rule, from, to] of cases)
+    t.match(breaches(made(from, to), []), [new RegExp(`^${from} imports ${to}: ${rule}`)]);
+
+  t.match(breaches([module('shared/clock.ts', { packages: ['node:fs'] })], []), [/node:fs: shared\/ is pure/]);
+  t.match(breaches([module('agent/main.ts', { packages: ['leftpad'] })], ['mqtt']), [/leftpad: not a dependency/]);
+  t.match(breaches([module('agent/main.ts', { modules: ['agent/gone.ts'] })], []), [
+    /agent\/gone.ts, which is not there/,
+  ]);
+  t.match(breaches([module('agent/utils.ts')], []), [/the name says nothing/]);
+  t.match(breaches([module('agent/someThing.ts')], []), [/not in kebab case/]);
+  t.same(
+    breaches([...made('agent/a.ts', 'agent/b.ts').slice(0, 1), module('agent/b.ts', { modules: ['agent/a.ts'] })], []),
+    ['import cycle: agent/a.ts → agent/b.ts → agent/a.ts'],
+  );
+});
+
+t.test('what is allowed is not reported', async (t) => {
+  const allowed: [from: string, to: string][] = [
+    ['agent/ingest/http.ts', 'agent/buffer/port.ts'],
+    ['agent/ingest/http.ts', 'shared/event/parse.ts'],
+    ['agent/main.ts', 'agent/ship/shipper.ts'],
+    ['collector/rollup/run.ts', 'collector/store/rollups.ts'],
+    ['collector/api/query.ts', 'collector/logic/fold.ts'],
+    ['collector/main.ts', 'collector/store/sqlite/tables.ts'],
+    ['collector/store/sqlite/tables.ts', 'collector/store/tables.ts'],
+    ['scripts/bench/store.ts', 'collector/store/hbase/tables.ts'],
+    ['test/contract/tables.test.ts', 'collector/store/sqlite/tables.ts'],
+  ];
+  for (const [from, to] of allowed) t.same(breaches(made(from, to), []), []);
+  t.same(breaches([module('agent/main.ts', { packages: ['mqtt', 'node:fs'] })], ['mqtt']), []);
+});
+
+function module(path: string, imports: Partial<Module> = {}): Module {
+  return { path, modules: [], packages: [], ...imports };
+}
+
+function made(from: string, to: string): Module[] {
+  return [module(from, { modules: [to] }), module(to)];
+}

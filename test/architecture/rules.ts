@@ -1,0 +1,99 @@
+/** The import rules of the project: which part may know which. */
+import type { Module } from './modules.ts';
+
+const STAGES = [
+  ...['agent/ingest', 'agent/buffer', 'agent/ship', 'agent/inspect'],
+  ...['collector/broker', 'collector/ingest', 'collector/rollup', 'collector/api'],
+];
+const ADAPTERS = ['collector/store/sqlite', 'collector/store/hbase'];
+const PRODUCTION = ['agent', 'collector', 'shared'];
+const SHARED_PACKAGES = ['msgpackr', 'typebox', 'node:zlib', 'node:buffer'];
+const VAGUE_NAMES = ['utils', 'util', 'lib', 'common', 'types', 'helpers', 'index'];
+
+/** One sentence for each breach, sorted; empty when all rules hold. `dependencies`: what production code may import. */
+export function breaches(modules: readonly Module[], dependencies: readonly string[]): string[] {
+  const known = new Set(modules.map(({ path }) => path));
+  const found = modules.flatMap((module) => [
+    ...vagueName(module.path),
+    ...module.modules.flatMap((to) =>
+      known.has(to) ? importBreach(module.path, to) : [`${module.path} imports ${to}, which is not there`],
+    ),
+    ...module.packages.flatMap((name) => packageBreach(module.path, name, dependencies)),
+  ]);
+  return [...found, ...cycles(modules)].sort();
+}
+
+function importBreach(from: string, to: string): string[] {
+  const says = (rule: string) => [`${from} imports ${to}: ${rule}`];
+  const [side] = from.split('/');
+  if (PRODUCTION.includes(side!) && (isIn(to, 'test') || isIn(to, 'scripts')))
+    return says('production code knows no tests and no scripts');
+  if (side === 'shared') return isIn(to, 'shared') ? [] : says('shared/ imports nothing but shared/');
+  if (side === 'agent' && isIn(to, 'collector')) return says('the agent does not know the collector');
+  if (side === 'collector' && isIn(to, 'agent')) return says('the collector does not know the agent');
+
+  const adapter = ADAPTERS.find((folder) => isIn(to, folder));
+  if (adapter !== undefined && PRODUCTION.includes(side!) && !isIn(from, adapter) && !isMain(from)) {
+    return says('only main.ts knows an adapter of the store');
+  }
+  const home = STAGES.find((stage) => isIn(from, stage));
+  const mayKnow = (path: string) => isIn(path, home!) || isIn(path, 'shared') || isJoint(side!, path);
+  if (home !== undefined && !mayKnow(to))
+    return says('a stage knows its own folder, shared/, its side’s port and pure logic');
+  if (isIn(from, 'collector/logic') && !isIn(to, 'collector/logic') && !isIn(to, 'shared')) {
+    return says('collector/logic is pure');
+  }
+  return [];
+}
+
+/** Where the stages of a side meet. */
+function isJoint(side: string, path: string): boolean {
+  if (side === 'agent') return path === 'agent/buffer/port.ts';
+  return isIn(path, 'collector/logic') || /^collector\/store\/[^/]+\.ts$/.test(path);
+}
+
+function packageBreach(from: string, name: string, dependencies: readonly string[]): string[] {
+  if (isIn(from, 'shared')) {
+    return SHARED_PACKAGES.includes(name) ? [] : [`${from} imports ${name}: shared/ is pure`];
+  }
+  const declared = name.startsWith('node:') || dependencies.includes(name);
+  if (PRODUCTION.some((folder) => isIn(from, folder)) && !declared)
+    return [`${from} imports ${name}: not a dependency`];
+  return [];
+}
+
+function vagueName(path: string): string[] {
+  const name = path
+    .split('/')
+    .at(-1)!
+    .replace(/(\.test|\.d)?\.(ts|mjs)$/, '');
+  if (VAGUE_NAMES.includes(name)) return [`${path}: the name says nothing`];
+  return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) ? [] : [`${path}: the name is not in kebab case`];
+}
+
+/** Every cycle once, told from its first module on. */
+function cycles(modules: readonly Module[]): string[] {
+  const imports = new Map(modules.map((module) => [module.path, module.modules]));
+  const done = new Set<string>();
+  const found: string[] = [];
+  const follow = (path: string, way: readonly string[]) => {
+    const before = way.indexOf(path);
+    if (before >= 0) {
+      found.push(`import cycle: ${[...way.slice(before), path].join(' → ')}`);
+      return;
+    }
+    if (done.has(path)) return;
+    for (const next of imports.get(path) ?? []) follow(next, [...way, path]);
+    done.add(path);
+  };
+  for (const { path } of modules) follow(path, []);
+  return found;
+}
+
+function isIn(path: string, folder: string): boolean {
+  return path.startsWith(`${folder}/`);
+}
+
+function isMain(path: string): boolean {
+  return path === 'agent/main.ts' || path === 'collector/main.ts';
+}
