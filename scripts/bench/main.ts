@@ -1,0 +1,111 @@
+/** `npm run bench`: the figures of this machine, as tables and as JSON. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { openSqliteTables } from '../../collector/store/sqlite/tables.ts';
+import { HOUR_MS, hourOf } from '../../shared/time.ts';
+import { limits } from './limits.ts';
+import { type Section, table } from './report.ts';
+import { type AdapterUnderTest, storeAlone } from './store.ts';
+import { visibility } from './visible.ts';
+import { type StoreUnderTest, wholeWay } from './whole-way.ts';
+import { pureCode, wireBytes } from './wire.ts';
+import { baskets, invoices } from './workload.ts';
+
+const HELP = `npm run bench -- [options]
+
+Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible and memory; prints tables and then JSON.
+
+  --only LIST    some of: wire, code, store, way, visible (comma-separated)
+  --file CSV.gz  real invoices (default: ../shared/data/online-retail-2010-12_to_2011-08.csv.gz)
+  --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
+  --quick        a tenth of the events: shows that it runs, not how fast
+  --json         one JSON document on standard output, tables on standard error
+
+Examples
+  npm run bench
+  npm run bench -- --only wire,code --json > figures.json
+  npm run hbase -- start && npm run bench -- --only store,way,visible --hbase 127.0.0.1:9090
+`;
+
+const SECTIONS = ['wire', 'code', 'store', 'way', 'visible'];
+const DEFAULT_FILE = path.resolve(import.meta.dirname, '../../../shared/data/online-retail-2010-12_to_2011-08.csv.gz');
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', default: SECTIONS.join(',') },
+      file: { type: 'string', default: DEFAULT_FILE },
+      hbase: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const only = values.only.split(',');
+  const unknown = only.find((name) => !SECTIONS.includes(name));
+  if (unknown !== undefined) throw new Error(`--only has no "${unknown}"; there are ${SECTIONS.join(', ')}`);
+  const [host, port] = values.hbase?.split(':') ?? [];
+  if (values.hbase !== undefined && !(host && Number(port) > 0)) throw new Error('--hbase must be HOST:PORT');
+  return { ...values, only: new Set(only), hbase: host && port ? { host, port: Number(port) } : null };
+}
+
+async function main(): Promise<void> {
+  const { only, file, hbase, quick, json, help } = options();
+  if (help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const print = (text: string): void => void (json ? process.stderr : process.stdout).write(text);
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-bench-'));
+  const sections: Section[] = [];
+  const add = (...measured: Section[]): void => {
+    sections.push(...measured);
+    for (const section of measured) print(`${table(section)}\n`);
+  };
+  const scale = quick ? 10 : 1;
+  const hour = (hourOf(Date.now()) - 2) * HOUR_MS;
+  try {
+    add(await limits(folder));
+    if (only.has('wire') || only.has('code')) {
+      const workloads = [
+        { name: 'small baskets', events: baskets(20_000 / scale, hour) },
+        { name: 'real invoices', events: await invoices(file, 2_000, hour) },
+      ];
+      if (only.has('wire')) add(wireBytes(workloads));
+      if (only.has('code')) add(pureCode(workloads));
+    }
+    if (only.has('store')) {
+      const adapters: AdapterUnderTest[] = [
+        { name: 'SQLite', tables: await openSqliteTables({ path: path.join(folder, 'alone.db') }), concurrency: 1 },
+      ];
+      if (hbase !== null) {
+        const { openHBaseTables } = await import('../../collector/store/hbase/tables.ts');
+        adapters.push({
+          name: 'HBase',
+          tables: await openHBaseTables({ ...hbase, connections: 8, namespace: 'bench' }),
+          concurrency: 8,
+        });
+      }
+      for (const { tables } of adapters) await tables.init();
+      add(await storeAlone(adapters, baskets(50_000 / scale, hour)));
+      for (const { tables } of adapters) await tables.close();
+    }
+    const stores: StoreUnderTest[] = [{ name: 'SQLite', choice: undefined }];
+    if (hbase !== null)
+      stores.push({ name: 'HBase', choice: { kind: 'hbase', ...hbase, connections: 8, namespace: 'bench' } });
+    if (only.has('way')) add(...(await wholeWay(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
+    if (only.has('visible')) add(await visibility(stores, { rate: 500, seconds: quick ? 5 : 30 }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), node: process.version, sections })}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`bench: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
