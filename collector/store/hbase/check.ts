@@ -1,0 +1,27 @@
+/**
+ * Compare-and-set through Thrift2.
+ *
+ * To `checkAndPut` an empty value and none are the same, so an expected empty value is asked for as "less than a zero byte", which
+ * only an existing empty cell is. The other way round HBase offers nothing: where no cell is expected, an existing empty one
+ * passes as none. So a column that is ever checked for absence must not hold an empty value.
+ */
+import type { Column, Put } from '../tables.ts';
+import type { Gateway } from './gateway.ts';
+import { COMPARE, checkAndMutate, checkAndPut } from './idl.ts';
+import { splitColumn, toPut } from './rows.ts';
+
+export function checkAndPutRow(
+  gateway: Gateway,
+  table: Uint8Array,
+  subject: string,
+  check: { readonly column: Column; readonly expected: Uint8Array | null },
+  put: Put,
+): Promise<boolean> {
+  const tput = toPut(put);
+  const cell = { table, row: put.row, ...splitColumn(check.column) };
+  if (check.expected === null) return gateway.call(checkAndPut, { ...cell, tput }, subject);
+  if (check.expected.length > 0) return gateway.call(checkAndPut, { ...cell, value: check.expected, tput }, subject);
+  const rowMutations = { row: put.row, mutations: [{ put: tput }] };
+  const lessThanAnyByte = { compareOp: COMPARE.greater, value: Uint8Array.of(0) };
+  return gateway.call(checkAndMutate, { ...cell, ...lessThanAnyByte, rowMutations }, subject);
+}

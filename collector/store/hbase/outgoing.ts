@@ -1,0 +1,29 @@
+/** A message under construction: what the library's protocol writes ends up in one growing buffer. */
+import type { WriteTransport } from 'thrift';
+
+const FIRST_SIZE = 4096;
+
+export class Outgoing implements WriteTransport {
+  #buffer = Buffer.allocUnsafe(FIRST_SIZE);
+  #length = 0;
+
+  write(bytes: Uint8Array): void {
+    const end = this.#length + bytes.length;
+    if (end > this.#buffer.length) this.#grow(end);
+    this.#buffer.set(bytes, this.#length);
+    this.#length = end;
+  }
+
+  /** The library tells its transport which call it writes; with one call at a time we know. */
+  setCurrSeqId(): void {}
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    larger.set(this.bytes());
+    this.#buffer = larger;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * A scan in pages, each a call of its own that begins after the last key of the page before. No scanner stays open in the gateway: its
+ * ids expire and die with it, while a page can be asked again from any gateway.
+ */
+import type { Row, Scan } from '../tables.ts';
+import type { TColumn, TResult } from './idl.ts';
+import { FULL_ROWS, KEYS_ONLY, nextPage, type PageSize, smallerPage } from './page-size.ts';
+import { ReplyTooLarge } from './reply-scanner.ts';
+import { toColumns, toRow } from './rows.ts';
+
+export interface PageRequest {
+  readonly startRow: Uint8Array;
+  readonly stopRow: Uint8Array;
+  /** Rows that the region server sends the gateway at once: the page. */
+  readonly caching: number;
+  readonly limit: number;
+  readonly columns?: readonly TColumn[];
+  readonly filterString?: Uint8Array;
+}
+
+const KEY_ONLY_FILTER = Buffer.from('KeyOnlyFilter()');
+
+/** @param readPage rejects with `ReplyTooLarge` as `cause` where the page can't be held */
+export async function* scanRows(
+  { start, stop, columns, keysOnly = false, limit = Number.POSITIVE_INFINITY }: Scan,
+  readPage: (page: PageRequest) => Promise<readonly TResult[]>,
+): AsyncGenerator<Row> {
+  const what = { ...(columns && { columns: toColumns(columns) }), ...(keysOnly && { filterString: KEY_ONLY_FILTER }) };
+  let size: PageSize = keysOnly ? KEYS_ONLY : FULL_ROWS;
+  let from = start;
+  let left = limit;
+  // To HBase an empty range would mean one row, and an empty stop the table's end; here both hold nothing.
+  while (left > 0 && Buffer.compare(from, stop) < 0) {
+    const asked = Math.min(size.rows, left);
+    const page = { startRow: from, stopRow: stop, caching: asked, limit: asked, ...what };
+    let results: readonly TResult[];
+    try {
+      results = await readPage(page);
+    } catch (fault) {
+      const smaller = (fault as Error).cause instanceof ReplyTooLarge ? smallerPage(size) : null;
+      if (smaller === null) throw fault;
+      size = smaller;
+      continue;
+    }
+    let largest = 0;
+    for (const result of results) {
+      const row = toRow(result);
+      if (row === null) continue;
+      largest = Math.max(largest, weigh(row));
+      from = after(row.row);
+      left--;
+      yield row;
+    }
+    if (results.length < asked) return;
+    size = nextPage(size, largest);
+  }
+}
+
+/** The least key greater than this one. */
+function after(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** About what a cell takes in a reply beside its value: field heads, family, qualifier, time. */
+const CELL_BYTES = 60;
+
+function weigh(row: Row): number {
+  let bytes = row.row.length;
+  for (const value of row.cells.values()) bytes += value.length + CELL_BYTES;
+  return bytes;
+}

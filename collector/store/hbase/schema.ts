@@ -1,0 +1,86 @@
+/** The namespace and its tables, created where they are missing. Safe in several processes at once: who comes second waits. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { FAMILIES, StoreUnavailable, TABLES, type TableName } from '../tables.ts';
+import type { Gateway } from './gateway.ts';
+import {
+  BLOOM,
+  createNamespace,
+  createTable,
+  DURABILITY,
+  ENCODING,
+  isTableAvailable,
+  listNamespaces,
+  type TColumnFamilyDescriptor,
+  tableExists,
+} from './idl.ts';
+import { Refused } from './messages.ts';
+
+export interface SchemaOptions {
+  readonly namespace: string;
+  /** Regions that a salted table starts with; HBase splits further by itself. */
+  readonly regions: number;
+  /** Milliseconds for each table. */
+  readonly deadlineMs: number;
+}
+
+/** Raw batches expire by arrival: 400 days in seconds. */
+const EVENTS_TTL_SECONDS = 400 * 86_400;
+
+/** The tables that take the traffic, and whose keys begin with the salt. */
+const SPLIT: ReadonlySet<TableName> = new Set(['events', 'rollups', 'due']);
+
+const POLL_MS = 100;
+
+export async function createSchema(gateway: Gateway, options: SchemaOptions): Promise<void> {
+  const { namespace } = options;
+  const known = await gateway.call(listNamespaces, {}, 'namespaces');
+  if (!known.includes(namespace)) {
+    await unlessExisting(gateway.call(createNamespace, { namespaceDesc: { name: namespace } }, namespace));
+  }
+  for (const table of TABLES) await createOne(gateway, table, options);
+}
+
+async function createOne(gateway: Gateway, table: TableName, options: SchemaOptions): Promise<void> {
+  const tableName = { ns: Buffer.from(options.namespace), qualifier: Buffer.from(table) };
+  const subject = `${options.namespace}:${table}`;
+  const { deadlineMs } = options;
+  const giveUp = AbortSignal.timeout(deadlineMs);
+  if (!(await gateway.call(tableExists, { tableName }, subject))) {
+    const desc = {
+      tableName,
+      columns: FAMILIES[table].map((name) => family(table, name)),
+      durability: DURABILITY.fsyncWal,
+    };
+    const splitKeys = SPLIT.has(table) ? saltSplits(options.regions) : [];
+    const args = splitKeys.length === 0 ? { desc } : { desc, splitKeys };
+    await unlessExisting(gateway.call(createTable, args, subject, deadlineMs));
+  }
+  while (!(await gateway.call(isTableAvailable, { tableName }, subject))) {
+    if (giveUp.aborted) throw new StoreUnavailable(`${subject} exists but was not available within ${deadlineMs} ms`);
+    await delay(POLL_MS);
+  }
+}
+
+function family(table: TableName, name: string): TColumnFamilyDescriptor {
+  const descriptor = {
+    name: Buffer.from(name),
+    maxVersions: 1,
+    bloomFilterType: BLOOM.row,
+    dataBlockEncoding: ENCODING.fastDiff,
+  };
+  return table === 'events' ? { ...descriptor, timeToLive: EVENTS_TTL_SECONDS } : descriptor;
+}
+
+/** Keys that cut the 256 salts into so many even shares. */
+export function saltSplits(regions: number): Uint8Array[] {
+  return Array.from({ length: regions - 1 }, (_, i) => Uint8Array.of(Math.round(((i + 1) * 256) / regions)));
+}
+
+async function unlessExisting(creating: Promise<void>): Promise<void> {
+  try {
+    await creating;
+  } catch (fault) {
+    const { cause } = fault as Error;
+    if (!(cause instanceof Refused && /(Namespace|Table)Exist(s?)Exception/.test(cause.message))) throw fault;
+  }
+}
