@@ -1,0 +1,126 @@
+/**
+ * HBase's jars and the Thrift2 gateway's, from Maven Central into a folder of ours: there is no tarball to unpack and nothing to
+ * install. A folder appears only once it is whole, so a half download never counts.
+ */
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runTool } from './tools.ts';
+
+interface Release {
+  readonly version: string;
+  readonly thriftVersion: string;
+}
+
+/**
+ * Newest first. Only the `-hadoop3` builds run on a Java newer than 8; the gateway's jar has none of Hadoop in it, so where a
+ * repository lacks its `-hadoop3` build the plain one of the same version does.
+ */
+const RELEASES: readonly Release[] = [
+  { version: '2.6.6-hadoop3', thriftVersion: '2.6.6-hadoop3' },
+  { version: '2.6.1-hadoop3', thriftVersion: '2.6.1' },
+];
+
+const COPY_DEPENDENCIES = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
+
+/** Loggers that would fight with log4j 2 over the class path. */
+const EXCLUDED = 'slf4j-reload4j,reload4j,slf4j-log4j12,log4j,logback-classic,logback-core,commons-logging';
+
+const DOWNLOAD_MS = 15 * 60_000;
+
+export interface Jars {
+  readonly version: string;
+  /** Folder that holds nothing but the jars. */
+  readonly folder: string;
+}
+
+/** Finds the jars in `cache`, or downloads them with Maven (some 120 MB). */
+export async function provideJars(cache: string, log: (line: string) => void): Promise<Jars> {
+  for (const { version } of RELEASES) {
+    const folder = join(cache, version);
+    if (await exists(folder)) return { version, folder };
+  }
+  await mkdir(cache, { recursive: true });
+  log(`downloading HBase from Maven Central into ${cache} (some 120 MB, once) …`);
+  let reason = '';
+  for (const release of RELEASES) {
+    const failure = await download(release, cache);
+    if (failure === null) {
+      log(`HBase ${release.version} is here`);
+      return { version: release.version, folder: join(cache, release.version) };
+    }
+    log(`HBase ${release.version} can't be had: ${failure}`);
+    reason = failure;
+  }
+  throw new Error(`no HBase could be downloaded: ${reason}`);
+}
+
+/** Null when it is there, else why not. */
+async function download(release: Release, cache: string): Promise<string | null> {
+  const folder = join(cache, release.version);
+  const partial = join(cache, `partial-${release.version}-${process.pid}`);
+  try {
+    await mkdir(partial, { recursive: true });
+    const pom = join(partial, 'pom.xml');
+    await writeFile(pom, pomOf(release));
+    const goals = [
+      COPY_DEPENDENCIES,
+      '-DincludeScope=runtime',
+      '-DoutputDirectory=lib',
+      `-DexcludeArtifactIds=${EXCLUDED}`,
+    ];
+    const maven = await runTool('mvn', ['-B', '-q', '-f', pom, ...goals], DOWNLOAD_MS);
+    if (maven.status !== 0) return reasonIn(maven.output);
+    await rename(join(partial, 'lib'), folder).catch(async (fault) => {
+      // Another process was faster.
+      if (!(await exists(folder))) throw fault;
+    });
+    return null;
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** The sentence of Maven's output that says what could not be had. */
+function reasonIn(output: string): string {
+  const errors = output.split('\n').filter((line) => line.includes('[ERROR]'));
+  const line = errors[0] ?? output.trim().split('\n').at(-1) ?? 'Maven gave no reason';
+  return line
+    .replace(/^.*\[ERROR\]\s*/, '')
+    .replace(/ -> \[Help \d+\]$/, '')
+    .slice(0, 400);
+}
+
+function pomOf({ version, thriftVersion }: Release): string {
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>tillstream</groupId><artifactId>hbase</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+    ${dependency('org.apache.hbase', 'hbase-server', version, ['org.apache.hadoop:hadoop-minicluster'])}
+    ${dependency('org.apache.hbase', 'hbase-thrift', thriftVersion, ['*:*'])}
+    ${dependency('org.apache.thrift', 'libthrift', '0.14.1', ['*:*'])}
+    ${dependency('org.slf4j', 'jcl-over-slf4j', '1.7.36')}
+    ${dependency('org.slf4j', 'jul-to-slf4j', '1.7.36')}
+    ${dependency('org.apache.logging.log4j', 'log4j-api', '2.25.4')}
+    ${dependency('org.apache.logging.log4j', 'log4j-core', '2.25.4')}
+    ${dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.4')}
+    ${dependency('org.apache.logging.log4j', 'log4j-1.2-api', '2.25.4')}
+  </dependencies>
+</project>
+`;
+}
+
+function dependency(group: string, artifact: string, version: string, without: readonly string[] = []): string {
+  const exclusions = without.map((excluded) => {
+    const [groupId, artifactId] = excluded.split(':');
+    return `<exclusion><groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId></exclusion>`;
+  });
+  const id = `<groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version>`;
+  return `<dependency>${id}<exclusions>${exclusions.join('')}</exclusions></dependency>`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

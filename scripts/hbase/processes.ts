@@ -1,0 +1,88 @@
+/** HBase's processes: started detached, found again by their process id, and never another program that got the same id since. */
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+export type Role = 'master' | 'gateway';
+
+const MAIN: Readonly<Record<Role, { readonly command: readonly string[]; readonly heap: string }>> = {
+  master: { command: ['org.apache.hadoop.hbase.master.HMaster', 'start'], heap: '-Xmx1g' },
+  gateway: { command: ['org.apache.hadoop.hbase.thrift2.ThriftServer'], heap: '-Xmx512m' },
+};
+
+const open = (names: string) => names.split(' ').flatMap((name) => ['--add-opens', `java.base/${name}=ALL-UNNAMED`]);
+const expose = (names: string) => names.split(' ').flatMap((name) => ['--add-exports', `${name}=ALL-UNNAMED`]);
+
+/** What HBase's own start script passes to a Java from 11 on (`bin/hbase`, HBASE_OPTS for JDK 11+). */
+const JAVA_FLAGS: readonly string[] = [
+  '-Dorg.apache.hbase.thirdparty.io.netty.tryReflectionSetAccessible=true',
+  '--add-modules=jdk.unsupported',
+  ...open('java.io java.nio sun.nio.ch java.lang jdk.internal.ref java.lang.reflect java.util java.util.concurrent'),
+  ...expose(
+    'java.base/jdk.internal.misc java.base/sun.net.dns java.base/sun.net.util java.security.jgss/sun.security.krb5',
+  ),
+];
+
+export function logFile(dir: string, role: Role): string {
+  return join(dir, 'logs', `${role}.log`);
+}
+
+/** What the JVM itself prints: the reason where it doesn't come up at all. */
+export function outFile(dir: string, role: Role): string {
+  return join(dir, 'logs', `${role}.out`);
+}
+
+/** Gives the process id. The process goes on when we end. */
+export async function spawnRole(role: Role, dir: string, conf: string, jars: string): Promise<number> {
+  await mkdir(join(dir, 'logs'), { recursive: true });
+  const { command, heap } = MAIN[role];
+  const flags = [...JAVA_FLAGS, heap, `-Dtillstream.log=${logFile(dir, role)}`, marker(dir)];
+  const out = openSync(outFile(dir, role), 'w');
+  try {
+    const args = [...flags, '-cp', `${conf}:${join(jars, '*')}`, ...command];
+    const child = spawn('java', args, { cwd: dir, detached: true, stdio: ['ignore', out, out] });
+    await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+    child.unref();
+    return child.pid!;
+  } finally {
+    closeSync(out);
+  }
+}
+
+/** True while this id is our process of this role and folder: a zombie or another program is not. */
+export async function isOurs(pid: number | null, role: Role, dir: string): Promise<boolean> {
+  if (pid === null) return false;
+  const args = await commandLine(pid);
+  return args.includes(marker(dir)) && args.includes(MAIN[role].command[0]!);
+}
+
+/** SIGTERM, then SIGKILL after `graceMs`; `graceMs` 0 kills at once. Ends when it is gone; does nothing if it is not ours. */
+export async function endRole(pid: number | null, role: Role, dir: string, graceMs: number): Promise<boolean> {
+  if (pid === null || !(await isOurs(pid, role, dir))) return false;
+  process.kill(pid, graceMs > 0 ? 'SIGTERM' : 'SIGKILL');
+  let killAt = performance.now() + graceMs;
+  while (await isOurs(pid, role, dir)) {
+    if (performance.now() >= killAt) {
+      killAt = Number.POSITIVE_INFINITY;
+      process.kill(pid, 'SIGKILL');
+    }
+    await delay(50);
+  }
+  return true;
+}
+
+function marker(dir: string): string {
+  return `-Dtillstream.hbase=${dir}`;
+}
+
+/** A process's arguments; where there is no /proc, its whole command line as `ps` gives it. Empty for none. */
+async function commandLine(pid: number): Promise<string | readonly string[]> {
+  if (process.platform === 'linux') {
+    return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+  }
+  const ps = promisify(execFile)('ps', ['-ww', '-o', 'command=', '-p', String(pid)]);
+  return (await ps.catch(() => ({ stdout: '' }))).stdout;
+}

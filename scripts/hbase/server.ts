@@ -1,0 +1,147 @@
+/**
+ * A real HBase with its Thrift2 gateway for tests and demonstrations: start, stop, look, and kill either of the two as a crash
+ * would. All of it lies in one folder; starting again in that folder keeps data and ports.
+ */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Gateway } from '../../collector/store/hbase/gateway.ts';
+import { listNamespaces } from '../../collector/store/hbase/idl.ts';
+import { provideJars } from './jars.ts';
+import { endRole, isOurs, logFile, outFile, type Role, spawnRole } from './processes.ts';
+import { HOST, writeSite } from './site.ts';
+import { freePorts, isFree, readState, type State, writeState } from './state.ts';
+import { requireJava } from './tools.ts';
+
+export interface HBaseOptions {
+  /** Data, configuration, logs. */
+  readonly dir: string;
+  /** Downloaded jars; may be shared by several folders. */
+  readonly jars: string;
+  /** Progress, one line each. */
+  readonly log: (line: string) => void;
+  /** How long it may take to come up, milliseconds; two minutes if left out. */
+  readonly readyMs?: number;
+}
+
+export interface RunningHBase {
+  readonly host: string;
+  readonly port: number;
+  /** Process id of the Thrift2 gateway. */
+  readonly pid: number;
+  /** Process id of HBase itself. */
+  readonly masterPid: number;
+  readonly dir: string;
+  readonly version: string;
+}
+
+const READY_MS = 120_000;
+const STOP_GRACE_MS = 30_000;
+
+/** Starts what does not run yet, and resolves when a call through the gateway has been answered. */
+export async function startHBase({
+  dir: folder,
+  jars: cache,
+  log,
+  readyMs = READY_MS,
+}: HBaseOptions): Promise<RunningHBase> {
+  const dir = resolve(folder);
+  await requireJava();
+  const jars = await provideJars(resolve(cache), log);
+  const known = await readState(dir);
+  let state: State = known ?? { ports: await freePorts(), version: jars.version, master: null, gateway: null };
+  const conf = join(dir, 'conf');
+  await writeSite(conf, dir, state.ports);
+  for (const role of ['master', 'gateway'] as const) {
+    if (await isOurs(state[role], role, dir)) continue;
+    await requireFreePorts(role, state, dir);
+    log(`starting ${NAMES[role]} (log: ${logFile(dir, role)}) …`);
+    state = { ...state, version: jars.version, [role]: await spawnRole(role, dir, conf, jars.folder) };
+    await writeState(dir, state);
+  }
+  log('waiting until a call is answered …');
+  await untilReady(dir, state, performance.now() + readyMs);
+  return running(dir, state);
+}
+
+/** Ends both, the gateway first. False if neither ran. */
+export async function stopHBase(folder: string): Promise<boolean> {
+  const dir = resolve(folder);
+  const state = await readState(dir);
+  if (state === null) return false;
+  const gateway = await endRole(state.gateway, 'gateway', dir, STOP_GRACE_MS);
+  const master = await endRole(state.master, 'master', dir, STOP_GRACE_MS);
+  await writeState(dir, { ...state, master: null, gateway: null });
+  return gateway || master;
+}
+
+/** Kills one of the two with SIGKILL, as a crash would; `startHBase` brings it back on its ports. */
+export async function killHBase(folder: string, role: Role): Promise<void> {
+  const dir = resolve(folder);
+  const state = await readState(dir);
+  if (state === null || !(await endRole(state[role], role, dir, 0)))
+    throw new Error(`no ${NAMES[role]} runs in ${dir}`);
+  await writeState(dir, { ...state, [role]: null });
+}
+
+/** What runs in this folder; null unless both do. */
+export async function findHBase(folder: string): Promise<RunningHBase | null> {
+  const dir = resolve(folder);
+  const state = await readState(dir);
+  if (state === null) return null;
+  const both = (await isOurs(state.master, 'master', dir)) && (await isOurs(state.gateway, 'gateway', dir));
+  return both ? running(dir, state) : null;
+}
+
+const NAMES: Readonly<Record<Role, string>> = { master: 'HBase', gateway: 'its Thrift2 gateway' };
+
+function running(dir: string, { ports, master, gateway, version }: State): RunningHBase {
+  return { host: HOST, port: ports.thrift, pid: gateway!, masterPid: master!, dir, version };
+}
+
+async function requireFreePorts(role: Role, { ports }: State, dir: string): Promise<void> {
+  const needed = role === 'master' ? [ports.zookeeper, ports.master, ports.regionServer] : [ports.thrift];
+  for (const port of needed) {
+    if (await isFree(port)) continue;
+    throw new Error(
+      `port ${port} is taken by another program; end that, or remove ${join(dir, 'state.json')} for new ports`,
+    );
+  }
+}
+
+/** An open port proves nothing: only an answer about the tables says that master, region server and gateway are up. */
+async function untilReady(dir: string, state: State, deadline: number): Promise<void> {
+  const deadlines = { connectMs: 1_000, waitMs: 1_000, callMs: 10_000, schemaMs: 10_000 };
+  const limits = {
+    connections: 1,
+    maxWaiting: 1,
+    maxReplyBytes: 1024 * 1024,
+    random: Math.random,
+    now: () => performance.now(),
+  };
+  const gateway = new Gateway({ host: HOST, port: state.ports.thrift, deadlines, ...limits });
+  try {
+    for (;;) {
+      const answer = await gateway.call(listNamespaces, {}, 'namespaces').catch((fault: Error) => fault);
+      if (!(answer instanceof Error)) return;
+      for (const role of ['master', 'gateway'] as const) {
+        if (!(await isOurs(state[role], role, dir)))
+          throw await failure(dir, role, `${NAMES[role]} ended while starting`, answer);
+      }
+      if (performance.now() > deadline) throw await failure(dir, 'master', 'HBase did not come up in time', answer);
+      await delay(200);
+    }
+  } finally {
+    await gateway.close();
+  }
+}
+
+const TAIL_LINES = 15;
+
+async function failure(dir: string, role: Role, what: string, cause: Error): Promise<Error> {
+  const texts = await Promise.all(
+    [outFile(dir, role), logFile(dir, role)].map((file) => readFile(file, 'utf8').catch(() => '')),
+  );
+  const tail = texts.flatMap((text) => text.trimEnd().split('\n').slice(-TAIL_LINES)).join('\n');
+  return new Error(`${what}: ${cause.message}\n--- end of ${logFile(dir, role)} ---\n${tail}`, { cause });
+}
