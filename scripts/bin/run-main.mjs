@@ -19,6 +19,8 @@ export function runMain(main) {
   }
   // Node runs no TypeScript below a folder named node_modules, which is where an installed package lies.
   const installed = root.split(sep).includes('node_modules');
-  const hook = installed ? [`--import=${pathToFileURL(join(here, 'strip-types.mjs'))}`] : [];
+  const hook = installed
+    ? ['--disable-warning=ExperimentalWarning', `--import=${pathToFileURL(join(here, 'strip-types.mjs'))}`]
+    : [];
   runChild(found.node, [...hook, join(root, main), ...process.argv.slice(2)]);
 }
