@@ -30,7 +30,7 @@ if (values.real && process.env.CI === 'true' && counts.skipped > 0) {
 const missing = ['java', 'mvn'].filter((command) => !isOnPath(command));
 if (!values.real && missing.length > 0) {
   console.log(
-    `Left out: the tests on a real HBase, which need ${missing.join(' and ')} (on Debian: apt-get install default-jre-headless maven), then npm run test:real.`,
+    `Left out: the tests on a real HBase, which need ${missing.join(' and ')} (on Debian: apt-get install default-jre-headless maven); then: npm run test:real.`,
   );
 }
 console.log(`${((performance.now() - started) / 1000).toFixed(0)} s`);
