@@ -34,14 +34,18 @@ export interface Range {
   readonly to: number;
 }
 
-export const isTimeZone = (tz: string): boolean => {
+/**
+ * Whether a text names a zone of the tz database, in any case of letters. Temporal takes more for a zone: bare offsets, which need not be
+ * whole slots, and instants that carry one.
+ */
+export function isTimeZone(tz: string): boolean {
   try {
-    Temporal.Now.zonedDateTimeISO(tz);
-    return true;
+    const { timeZoneId } = new Temporal.ZonedDateTime(0n, tz);
+    return /^[a-z]/i.test(tz) && timeZoneId.toLowerCase() === tz.toLowerCase();
   } catch {
     return false;
   }
-};
+}
 
 const zoned = (ms: number, tz: string): Temporal.ZonedDateTime =>
   Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(tz);
@@ -54,87 +58,110 @@ export const formatInstant = (ms: number, tz: string): string =>
     smallestUnit: ms % 1000 === 0 ? 'second' : 'millisecond',
   });
 
-/** Start of the local day of an ISO date, in milliseconds since 1970. @throws RangeError on a date that does not exist. */
-export const startOfLocalDate = (date: string, tz: string): number =>
-  Temporal.PlainDate.from(date, { overflow: 'reject' }).toZonedDateTime(tz).epochMilliseconds;
+const ISO_DATE = /^\d{4}-\d\d-\d\d$/;
+
+/**
+ * Start of the local day of an ISO date (YYYY-MM-DD), in milliseconds since 1970; a day that the zone leapt over starts with the next.
+ *
+ * @throws RangeError on a date that does not exist
+ */
+export function startOfLocalDate(date: string, tz: string): number {
+  if (!ISO_DATE.test(date)) throw new RangeError(`not a date (YYYY-MM-DD): ${JSON.stringify(date.slice(0, 80))}`);
+  return Temporal.PlainDate.from(date).toZonedDateTime(tz).epochMilliseconds;
+}
 
 /** Widens a range outwards to whole slots. */
 export const widenToSlots = (range: Range): Range => ({
   from: Math.floor(range.from / SLOT_MS) * SLOT_MS,
-  to: Math.ceil(range.to / SLOT_MS) * SLOT_MS,
+  // The sum makes -0 an ordinary zero.
+  to: Math.ceil(range.to / SLOT_MS) * SLOT_MS + 0,
 });
 
-/** The same stretch one calendar year earlier in the zone's local time (29 February becomes the 28th). */
-export const yearBefore = (range: Range, tz: string): Range => ({
-  from: zoned(range.from, tz).subtract({ years: 1 }).epochMilliseconds,
-  to: zoned(range.to, tz).subtract({ years: 1 }).epochMilliseconds,
-});
+/**
+ * The same stretch one calendar year earlier in the zone's local time. 29 February becomes the 28th, but an end at its midnight, which
+ * means "with all of the 28th", becomes the midnight of 1 March.
+ */
+export function yearBefore(range: Range, tz: string): Range {
+  const from = zoned(range.from, tz).subtract({ years: 1 });
+  const end = zoned(range.to, tz);
+  const leapMidnight = end.month === 2 && end.day === 29 && end.equals(end.startOfDay());
+  const to = end.subtract({ years: 1 }).add({ days: leapMidnight ? 1 : 0 });
+  // Both may fall on the 28th, in the wrong order.
+  return { from: from.epochMilliseconds, to: Math.max(from.epochMilliseconds, to.epochMilliseconds) };
+}
 
-function floorToInterval(at: Temporal.ZonedDateTime, interval: Interval): Temporal.ZonedDateTime {
+/** Where the clock is shifted after one instant and up to another, if it is and that is the start of a slot. */
+function shiftBetween(after: Temporal.ZonedDateTime, upTo: Temporal.ZonedDateTime): Temporal.ZonedDateTime | null {
+  if (after.offsetNanoseconds === upTo.offsetNanoseconds) return null;
+  const shift = after.getTimeZoneTransition('next');
+  return shift !== null && shift.epochMilliseconds % SLOT_MS === 0 ? shift : null;
+}
+
+// Local hours begin at minute 0 and where the clock is shifted, so that none holds two offsets, and an hour that comes twice is two.
+// They are found by exact time, not by wall clock: where the clock goes back, a wall time names two instants. Shifts off the slots
+// (a few zones had them at one minute past midnight, such as Newfoundland's until 2011) do not end an hour.
+
+function startOfHour(at: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
+  const start = at.subtract({ minutes: at.minute, seconds: at.second, milliseconds: at.millisecond });
+  return shiftBetween(start, at) ?? start;
+}
+
+function nextHour(start: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
+  const next = start.add({ minutes: 60 - start.minute });
+  return shiftBetween(start, next) ?? next;
+}
+
+type Cut = Exclude<Interval, 'total'>;
+
+function startOfInterval(at: Temporal.ZonedDateTime, interval: Cut): Temporal.ZonedDateTime {
   switch (interval) {
     case '15m':
-      return Temporal.Instant.fromEpochMilliseconds(
-        Math.floor(at.epochMilliseconds / SLOT_MS) * SLOT_MS,
-      ).toZonedDateTimeISO(at.timeZoneId);
-    case 'hour': {
-      // By exact time, not by wall clock: where the clock goes back, a wall time names two instants and rounding may leap over one.
-      const pastTheHour = (at.minute * 60 + at.second) * 1000 + at.millisecond;
-      return at.subtract({ milliseconds: pastTheHour });
-    }
+      return at.subtract({ milliseconds: at.epochMilliseconds - slotOf(at.epochMilliseconds) * SLOT_MS });
+    case 'hour':
+      return startOfHour(at);
     case 'day':
       return at.startOfDay();
     case 'week':
-      return at
-        .startOfDay()
-        .subtract({ days: at.dayOfWeek - 1 })
-        .startOfDay();
+      return at.subtract({ days: at.dayOfWeek - 1 }).startOfDay();
     case 'month':
       return at.with({ day: 1 }).startOfDay();
-    case 'total':
-      return at;
   }
 }
 
-function nextBoundary(start: Temporal.ZonedDateTime, interval: Interval): Temporal.ZonedDateTime {
+function nextInterval(start: Temporal.ZonedDateTime, interval: Cut): Temporal.ZonedDateTime {
   switch (interval) {
     case '15m':
       return start.add({ minutes: 15 });
     case 'hour':
-      return start.add({ hours: 1 });
+      return nextHour(start);
     case 'day':
       return start.add({ days: 1 }).startOfDay();
     case 'week':
       return start.add({ weeks: 1 }).startOfDay();
     case 'month':
       return start.add({ months: 1 }).startOfDay();
-    case 'total':
-      throw new RangeError('total has no boundaries');
   }
 }
 
 /**
- * Cuts a range at the local boundaries of an interval. The first and last buckets are clipped to the range.
+ * Cuts a range of whole slots at the local boundaries of an interval. The first and last buckets are clipped to the range.
  *
- * @param max stop after so many buckets and return null: the caller's limit on points
+ * @param max how many buckets the caller takes: null when there are more
  */
 export function buckets(range: Range, interval: Interval, tz: string, max: number): Range[] | null {
   if (range.to <= range.from) return [];
   if (interval === 'total') return [range];
   const found: Range[] = [];
-  let from = range.from;
-  let boundary = floorToInterval(zoned(from, tz), interval);
+  let { from } = range;
+  let boundary = startOfInterval(zoned(from, tz), interval);
   while (from < range.to) {
     if (found.length >= max) return null;
-    const previous = boundary;
-    boundary = nextBoundary(previous, interval);
-    // A half-hour shift of the clock (Lord Howe) moves the local hours against exact time: fall back on the local hour.
-    if (interval === 'hour' && boundary.minute !== 0) {
-      const floored = floorToInterval(boundary, interval);
-      if (floored.epochMilliseconds > previous.epochMilliseconds) boundary = floored;
-    }
+    boundary = nextInterval(boundary, interval);
     const to = Math.min(boundary.epochMilliseconds, range.to);
-    if (to > from) found.push({ from, to });
-    from = Math.max(from, to);
+    // The first boundaries may lie before the range, where a day came twice.
+    if (to <= from) continue;
+    found.push({ from, to });
+    from = to;
   }
   return found;
 }
