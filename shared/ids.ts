@@ -18,9 +18,13 @@ const EPOCH = /^[0-9a-f]{16}$/;
 
 export const isId = (text: unknown): text is string => typeof text === 'string' && ID.test(text);
 
+const isEpoch = (text: unknown): text is string => typeof text === 'string' && EPOCH.test(text);
+
+const shown = (text: unknown): string => JSON.stringify(String(text).slice(0, 80));
+
 function parsed<T extends string>(what: string, text: string): T {
-  if (!ID.test(text)) throw new TypeError(`not a ${what} id (${ID_PATTERN}): ${JSON.stringify(text.slice(0, 80))}`);
-  return text as T;
+  if (!isId(text)) throw new TypeError(`not a ${what} id (${ID_PATTERN}): ${shown(text)}`);
+  return text as string as T;
 }
 
 /** @throws TypeError when the text is not an id. */
@@ -32,8 +36,8 @@ export const terminalId = (text: string): TerminalId => parsed('terminal', text)
 
 /** @throws TypeError unless 16 lower-case hex digits. */
 export function epoch(hex: string): Epoch {
-  if (!EPOCH.test(hex)) throw new TypeError(`not an epoch (16 hex digits): ${JSON.stringify(hex.slice(0, 40))}`);
-  return hex as Epoch;
+  if (!isEpoch(hex)) throw new TypeError(`not an epoch (16 hex digits): ${shown(hex)}`);
+  return hex as string as Epoch;
 }
 
 export const streamId = (terminal: TerminalId, of: Epoch): StreamId => `${terminal}.${of}` as StreamId;

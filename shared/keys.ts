@@ -1,9 +1,10 @@
 /**
- * Row keys of the store: order-preserving bytes, integers big-endian, ids ended by 0x00 (no id holds one). Layout constants, never
- * configuration; golden vectors in `test/unit/shared/keys.test.ts` pin them.
+ * Row keys of the store: order-preserving bytes (`key-bytes.ts`). Their layout is a contract, never configuration: golden vectors in
+ * `test/unit/shared/keys.test.ts` pin it. A parser takes exactly what its writer makes; anything else is a `RangeError`.
  */
 import { Buffer } from 'node:buffer';
 import type { Epoch, MerchantId, TerminalId } from './ids.ts';
+import { KeyReader, KeyWriter } from './key-bytes.ts';
 import { crc32c } from './wire/crc32c.ts';
 
 /** Kind of an events row: loss records sort before events. */
@@ -13,80 +14,16 @@ export type Kind = keyof typeof KIND;
 export const LEVEL = { hour: 0, day: 1 } as const;
 export type Level = keyof typeof LEVEL;
 
-/** Longest id (64) and its terminator. */
-const ID_BYTES = 65;
-
-class KeyWriter {
-  readonly #bytes = Buffer.allocUnsafe(2 * ID_BYTES + 64);
-  #at = 0;
-
-  u8(value: number): this {
-    this.#at = this.#bytes.writeUInt8(value, this.#at);
-    return this;
-  }
-  u16(value: number): this {
-    this.#at = this.#bytes.writeUInt16BE(value, this.#at);
-    return this;
-  }
-  u32(value: number): this {
-    this.#at = this.#bytes.writeUInt32BE(value, this.#at);
-    return this;
-  }
-  /** @param value a safe integer */
-  u64(value: number): this {
-    this.#at = this.#bytes.writeUInt32BE(Math.floor(value / 2 ** 32), this.#at);
-    return this.u32(value >>> 0);
-  }
-  id(text: string): this {
-    this.#at += this.#bytes.write(text, this.#at, 'latin1');
-    return this.u8(0);
-  }
-  hex(text: string): this {
-    this.#at += this.#bytes.write(text, this.#at, 'hex');
-    return this;
-  }
-  done(): Buffer {
-    return this.#bytes.subarray(0, this.#at);
-  }
-}
-
-/** Reads keys that this module wrote; anything else throws `RangeError`. */
-class KeyReader {
-  readonly #bytes: Buffer;
-  #at = 0;
-  constructor(key: Uint8Array) {
-    this.#bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
-  }
-  #take(length: number): number {
-    const at = this.#at;
-    if (at + length > this.#bytes.length) throw new RangeError(`row key too short: ${this.#bytes.toString('hex')}`);
-    this.#at = at + length;
-    return at;
-  }
-  u8 = (): number => this.#bytes.readUInt8(this.#take(1));
-  u16 = (): number => this.#bytes.readUInt16BE(this.#take(2));
-  u32 = (): number => this.#bytes.readUInt32BE(this.#take(4));
-  u64 = (): number => this.u32() * 2 ** 32 + this.u32();
-  id(): string {
-    const end = this.#bytes.indexOf(0, this.#at);
-    if (end < 0) throw new RangeError(`row key without an id's end: ${this.#bytes.toString('hex')}`);
-    const text = this.#bytes.toString('latin1', this.#at, end);
-    this.#at = end + 1;
-    return text;
-  }
-  hex(length: number): string {
-    const at = this.#take(length);
-    return this.#bytes.toString('hex', at, at + length);
-  }
-  end(): void {
-    if (this.#at !== this.#bytes.length) throw new RangeError(`row key too long: ${this.#bytes.toString('hex')}`);
-  }
-}
-
 /** Spreads merchants over the key space: the low byte of the CRC-32C of the merchant's id. */
 export const salt = (merchant: MerchantId): number => crc32c(Buffer.from(merchant, 'latin1')) & 0xff;
 
 const ofMerchant = (merchant: MerchantId): KeyWriter => new KeyWriter().u8(salt(merchant)).id(merchant);
+
+/** Checks that a key has the salt of its merchant. */
+const salted = (reader: KeyReader, given: number, merchant: MerchantId): MerchantId =>
+  given === salt(merchant) ? merchant : reader.refuse('with another salt than its merchant');
+
+const readMerchant = (reader: KeyReader): MerchantId => salted(reader, reader.u8(), reader.id<MerchantId>());
 
 /** First key after every key that starts with `prefix`. */
 export function prefixEnd(prefix: Uint8Array): Buffer {
@@ -115,16 +52,17 @@ export const eventsKey = (k: EventsKey): Buffer =>
     .u32(k.hour)
     .u8(KIND[k.kind])
     .id(k.terminal)
-    .hex(k.epoch)
+    .hex8(k.epoch)
     .u64(k.firstSeq)
     .u32(k.count)
     .u32(k.bodyCrc)
     .done();
 
-/** Prefix of one hour's events, narrowed by kind and then terminal when given. */
+/** Prefix of one hour's events, narrowed by a kind and then, within it, by a terminal when given. */
 export function eventsPrefix(merchant: MerchantId, hour: number, kind?: Kind, terminal?: TerminalId): Buffer {
   const key = ofMerchant(merchant).u32(hour);
   if (kind !== undefined) key.u8(KIND[kind]);
+  else if (terminal !== undefined) throw new RangeError('a prefix with a terminal needs a kind');
   if (terminal !== undefined) key.id(terminal);
   return key.done();
 }
@@ -132,16 +70,12 @@ export function eventsPrefix(merchant: MerchantId, hour: number, kind?: Kind, te
 /** @throws RangeError when the bytes are not an events key. */
 export function parseEventsKey(bytes: Uint8Array): EventsKey {
   const r = new KeyReader(bytes);
-  r.u8();
-  const merchant = r.id() as MerchantId;
-  const hour = r.u32();
-  const kind: Kind = r.u8() === KIND.losses ? 'losses' : 'events';
   const key = {
-    merchant,
-    hour,
-    kind,
-    terminal: r.id() as TerminalId,
-    epoch: r.hex(8) as Epoch,
+    merchant: readMerchant(r),
+    hour: r.u32(),
+    kind: r.name(KIND),
+    terminal: r.id<TerminalId>(),
+    epoch: r.hex8<Epoch>(),
     firstSeq: r.u64(),
     count: r.u32(),
     bodyCrc: r.u32(),
@@ -154,13 +88,10 @@ export function parseEventsKey(bytes: Uint8Array): EventsKey {
 export const rollupKey = (merchant: MerchantId, level: Level, logic: number, time: number): Buffer =>
   ofMerchant(merchant).u8(LEVEL[level]).u16(logic).u32(time).done();
 
-/** Time of a rollup key: hours or days since 1970. @throws RangeError */
+/** Time of a rollup key: hours or days since 1970. @throws RangeError when the bytes are not a rollups key. */
 export function parseRollupKey(bytes: Uint8Array): { merchant: MerchantId; level: Level; logic: number; time: number } {
   const r = new KeyReader(bytes);
-  r.u8();
-  const merchant = r.id() as MerchantId;
-  const level: Level = r.u8() === LEVEL.hour ? 'hour' : 'day';
-  const key = { merchant, level, logic: r.u16(), time: r.u32() };
+  const key = { merchant: readMerchant(r), level: r.name(LEVEL), logic: r.u16(), time: r.u32() };
   r.end();
   return key;
 }
@@ -184,7 +115,7 @@ export interface DueKey {
 }
 
 export const dueKey = (k: DueKey): Buffer =>
-  new KeyWriter().u8(salt(k.merchant)).u32(k.minute).id(k.merchant).u8(LEVEL[k.level]).u32(k.time).hex(k.nonce).done();
+  new KeyWriter().u8(salt(k.merchant)).u32(k.minute).id(k.merchant).u8(LEVEL[k.level]).u32(k.time).hex8(k.nonce).done();
 
 /** All marks of one salt up to and with a minute. */
 export const dueRange = (saltByte: number, throughMinute: number): { start: Buffer; stop: Buffer } => ({
@@ -198,29 +129,27 @@ export const dueRange = (saltByte: number, throughMinute: number): { start: Buff
 /** @throws RangeError when the bytes are not a due key. */
 export function parseDueKey(bytes: Uint8Array): DueKey {
   const r = new KeyReader(bytes);
-  r.u8();
+  const given = r.u8();
   const minute = r.u32();
-  const merchant = r.id() as MerchantId;
-  const level: Level = r.u8() === LEVEL.hour ? 'hour' : 'day';
-  const key = { minute, merchant, level, time: r.u32(), nonce: r.hex(8) };
+  const merchant = salted(r, given, r.id<MerchantId>());
+  const key = { minute, merchant, level: r.name(LEVEL), time: r.u32(), nonce: r.hex8() };
   r.end();
   return key;
 }
 
-/** Epoch 0 of a terminal's rows is its registry entry. */
+/** Epoch 0 of a terminal's rows is its registry entry; no agent may claim it. */
 export const REGISTRY_EPOCH = '0000000000000000' as Epoch;
 
 /** `terminals`: salt · merchant · 0 · terminal · 0 · epoch 8 */
 export const terminalKey = (merchant: MerchantId, terminal: TerminalId, epoch: Epoch): Buffer =>
-  ofMerchant(merchant).id(terminal).hex(epoch).done();
+  ofMerchant(merchant).id(terminal).hex8(epoch).done();
 
 export const terminalsPrefix = (merchant: MerchantId): Buffer => ofMerchant(merchant).done();
 
 /** @throws RangeError when the bytes are not a terminals key. */
 export function parseTerminalKey(bytes: Uint8Array): { merchant: MerchantId; terminal: TerminalId; epoch: Epoch } {
   const r = new KeyReader(bytes);
-  r.u8();
-  const key = { merchant: r.id() as MerchantId, terminal: r.id() as TerminalId, epoch: r.hex(8) as Epoch };
+  const key = { merchant: readMerchant(r), terminal: r.id<TerminalId>(), epoch: r.hex8<Epoch>() };
   r.end();
   return key;
 }

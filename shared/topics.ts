@@ -19,8 +19,8 @@ export interface TillTopic {
 
 /** Null for whatever is not exactly a topic of ours: wildcards, `$…`, other versions, odd ids. */
 export function parseTopic(text: string): TillTopic | null {
-  const [root, version, merchant, terminal, channel, ...rest] = text.split('/');
-  if (root !== 'till' || version !== '1' || rest.length > 0) return null;
+  const [root, version, merchant, terminal, channel, rest] = text.split('/', 6);
+  if (root !== 'till' || version !== '1' || rest !== undefined) return null;
   if (!isId(merchant) || !isId(terminal) || channel === undefined || !CHANNELS.has(channel)) return null;
   return { merchant: merchant as MerchantId, terminal: terminal as TerminalId, channel: channel as Channel };
 }
