@@ -35,10 +35,10 @@ export interface TillEvent {
   /** The till's own id of the event. */
   readonly ref: string | null;
   readonly store: StoreId | null;
-  /** key, value, key, value …, sorted by key. */
+  /** key, value, key, value …, in ascending order of the keys, each once. */
   readonly dims: readonly string[];
   readonly items: readonly Item[];
-  /** JSON text, kept as it is. */
+  /** JSON text, without spaces; kept, not looked into. */
   readonly attrs: string | null;
 }
 

@@ -2,15 +2,13 @@
 import { Buffer } from 'node:buffer';
 import { Compile } from 'typebox/compile';
 import type { StoreId } from '../ids.ts';
+import { CURRENCIES } from './currencies.ts';
 import { FLAG, type Item, type TillEvent } from './event.ts';
+import { escaped, type FieldError, report, reportSchemaErrors } from './field-errors.ts';
 import { MAX_ATTRS_BYTES, type TillEventInput, TillEventSchema } from './schema.ts';
-import { parseTimestamp } from './timestamp.ts';
+import { isEventTime, parseTimestamp } from './timestamp.ts';
 
-export interface FieldError {
-  /** JSON pointer (RFC 6901) into the event. */
-  readonly pointer: string;
-  readonly detail: string;
-}
+export type { FieldError } from './field-errors.ts';
 
 export type ParsedEvent =
   | { readonly ok: true; readonly event: TillEvent }
@@ -23,60 +21,61 @@ export interface ParseContext {
   readonly store: StoreId | null;
 }
 
-const MAX_ERRORS = 20;
-
 const checker = Compile(TillEventSchema);
-/** Current and historic codes, as ICU knows them. */
-const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
 
-const escaped = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
+type Fields = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 
-/** The checker reports a field it does not know twice, and each branch of a union: one line a fault is enough. */
-function schemaErrors(input: unknown): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const error of checker.Errors(input)) {
-    if (errors.length >= MAX_ERRORS) break;
-    if (error.keyword === 'additionalProperties' || error.schemaPath.includes('/anyOf/')) continue;
-    if (error.keyword === 'required') {
-      const { requiredProperties } = error.params as { requiredProperties: string[] };
-      for (const key of requiredProperties)
-        errors.push({ pointer: `${error.instancePath}/${escaped(key)}`, detail: 'is required' });
-    } else if (error.keyword === 'boolean') {
-      errors.push({ pointer: error.instancePath, detail: 'is not a known field' });
-    } else if (error.keyword === 'anyOf') {
-      errors.push({
-        pointer: error.instancePath,
-        detail: 'must be a text (ISO 8601) or a whole number (milliseconds since 1970)',
-      });
-    } else {
-      errors.push({ pointer: error.instancePath, detail: error.message });
-    }
+/** JSON has a zero below zero; figures and checksums shall not. */
+const unsignedZero = (value: number): number => value + 0;
+
+// The readers run on whatever the till sent, so that it learns of all its bad fields at once. They leave what is of the wrong type
+// alone: that is in the schema's errors. Nothing they return is used once there is an error.
+
+function readTime(given: unknown, now: number, errors: FieldError[]): { ts: number; offset: number } {
+  if (given === undefined) {
+    if (!isEventTime(now))
+      report(errors, '/ts', "is missing, and this machine's clock is not in the years 2000 to 2099");
+    return { ts: now, offset: 0 };
   }
-  return errors;
+  if (typeof given === 'string' || typeof given === 'number') {
+    const time = parseTimestamp(given);
+    if (time.ok) return time;
+    report(errors, '/ts', time.detail);
+  }
+  return { ts: now, offset: 0 };
 }
 
-function sortedDims(dims: TillEventInput['dims'], errors: FieldError[]): string[] {
+function checkText(value: unknown, pointer: string, errors: FieldError[]): void {
+  if (typeof value === 'string' && !value.isWellFormed()) report(errors, pointer, 'holds half of a surrogate pair');
+}
+
+function checkMoney(amount: unknown, currency: unknown, errors: FieldError[]): void {
+  if (amount !== undefined && currency === undefined) report(errors, '/currency', 'is required with an amount');
+  if (typeof currency === 'string' && !CURRENCIES.has(currency)) {
+    report(errors, '/currency', 'is not a currency of ISO 4217');
+  }
+}
+
+function readDims(dims: unknown, errors: FieldError[]): string[] {
   const flat: string[] = [];
-  if (dims === undefined) return flat;
-  const given = dims as Readonly<Record<string, string>>;
-  for (const key of Object.keys(given).sort()) {
-    const value = given[key]!;
-    if (!value.isWellFormed()) errors.push({ pointer: `/dims/${key}`, detail: 'holds half of a surrogate pair' });
-    flat.push(key, value);
+  if (!isObject(dims)) return flat;
+  for (const key of Object.keys(dims).sort()) {
+    checkText(dims[key], `/dims/${escaped(key)}`, errors);
+    flat.push(key, dims[key] as string);
   }
   return flat;
 }
 
-function parsedItems(items: TillEventInput['items'], errors: FieldError[]): Item[] {
-  return (items ?? []).map((item, index) => {
-    const qty = Math.round(item.qty * 1000);
-    // A decimal of at most three digits is the double nearest to its thousandths divided by 1,000.
-    if (qty / 1000 !== item.qty)
-      errors.push({ pointer: `/items/${index}/qty`, detail: 'must have at most three decimals' });
-    if (!item.sku.isWellFormed())
-      errors.push({ pointer: `/items/${index}/sku`, detail: 'holds half of a surrogate pair' });
-    return { sku: item.sku, qty, price: item.price };
-  });
+function readItem(item: unknown, index: number, errors: FieldError[]): Item {
+  const { sku, qty, price } = (isObject(item) ? item : {}) as unknown as Item;
+  const thousandths = Math.round(qty * 1000);
+  // A decimal of at most three digits is the double nearest to its thousandths divided by 1,000.
+  if (typeof qty === 'number' && thousandths / 1000 !== qty) {
+    report(errors, `/items/${index}/qty`, 'must have at most three decimals');
+  }
+  checkText(sku, `/items/${index}/sku`, errors);
+  return { sku, qty: thousandths, price: unsignedZero(price) };
 }
 
 function attrsText(attrs: unknown, errors: FieldError[]): string | null {
@@ -84,41 +83,42 @@ function attrsText(attrs: unknown, errors: FieldError[]): string | null {
   try {
     const text = JSON.stringify(attrs);
     if (Buffer.byteLength(text) <= MAX_ATTRS_BYTES) return text;
-    errors.push({ pointer: '/attrs', detail: `must be at most ${MAX_ATTRS_BYTES} bytes of JSON` });
+    report(errors, '/attrs', `must be at most ${MAX_ATTRS_BYTES} bytes of JSON`);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    errors.push({ pointer: '/attrs', detail: 'is nested too deeply' });
+    report(errors, '/attrs', 'is nested too deeply');
   }
   return null;
 }
 
-/** @param input one event as `JSON.parse` gives it */
+/**
+ * Checks everything but the event's size in bytes (`MAX_EVENT_BYTES`), which only the reader of the bytes knows.
+ *
+ * @param input one event as `JSON.parse` gives it
+ */
 export function parseEvent(input: unknown, context: ParseContext): ParsedEvent {
-  if (!checker.Check(input)) return { ok: false, errors: schemaErrors(input) };
   const errors: FieldError[] = [];
-  const time = input.ts === undefined ? { ok: true as const, ts: context.now, offset: 0 } : parseTimestamp(input.ts);
-  if (!time.ok) errors.push({ pointer: '/ts', detail: time.detail });
-  if (input.amount !== undefined && input.currency === undefined)
-    errors.push({ pointer: '/currency', detail: 'is required with an amount' });
-  if (input.currency !== undefined && !CURRENCIES.has(input.currency))
-    errors.push({ pointer: '/currency', detail: 'is not a currency of ISO 4217' });
-  if (input.ref !== undefined && !input.ref.isWellFormed())
-    errors.push({ pointer: '/ref', detail: 'holds half of a surrogate pair' });
-  const dims = sortedDims(input.dims, errors);
-  const items = parsedItems(input.items, errors);
+  if (!checker.Check(input)) reportSchemaErrors(checker, input, errors);
+  if (!isObject(input)) return { ok: false, errors };
+  const { ts, offset } = readTime(input.ts, context.now, errors);
+  checkMoney(input.amount, input.currency, errors);
+  checkText(input.ref, '/ref', errors);
+  const dims = readDims(input.dims, errors);
+  const items = Array.isArray(input.items) ? input.items.map((item, index) => readItem(item, index, errors)) : [];
   const attrs = attrsText(input.attrs, errors);
-  if (errors.length > 0 || !time.ok) return { ok: false, errors: errors.slice(0, MAX_ERRORS) };
+  if (errors.length > 0) return { ok: false, errors };
+  const { type, amount, currency, ref, dims: named } = input as TillEventInput;
   return {
     ok: true,
     event: {
-      type: input.type,
-      ts: time.ts,
-      offset: time.offset,
+      type,
+      ts,
+      offset,
       flags: input.ts === undefined ? FLAG.tsDefaulted : 0,
-      amount: input.amount ?? null,
-      currency: input.currency ?? null,
-      ref: input.ref ?? null,
-      store: (input.dims as { store?: StoreId } | undefined)?.store ?? context.store,
+      amount: amount === undefined ? null : unsignedZero(amount),
+      currency: currency ?? null,
+      ref: ref ?? null,
+      store: (named as { store?: StoreId } | undefined)?.store ?? context.store,
       dims,
       items,
       attrs,

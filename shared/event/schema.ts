@@ -5,16 +5,19 @@ import { ID_PATTERN } from '../ids.ts';
 /** 10^12 minor units. */
 export const MAX_MONEY = 1_000_000_000_000;
 /** 10^9 pieces: thousandths of it stay exact. */
-const MAX_QTY = 1_000_000_000;
+export const MAX_QTY = 1_000_000_000;
 export const MAX_DIMS = 16;
 export const MAX_ITEMS = 2_000;
+/** Code points of a ref, a sku or a dimension's value. */
 export const MAX_TEXT = 64;
 /** Bytes of JSON. */
 export const MAX_ATTRS_BYTES = 4 * 1024;
 /** Bytes of JSON. */
 export const MAX_EVENT_BYTES = 256 * 1024;
 
-const DIMENSION_KEY = '^[a-z][a-z0-9_]{0,31}$';
+export const EVENT_TYPE_PATTERN = '^[a-z][a-z0-9_.]{0,31}$';
+export const CURRENCY_PATTERN = '^[A-Z]{3}$';
+export const DIMENSION_KEY_PATTERN = '^[a-z][a-z0-9_]{0,31}$';
 
 const TillItem = Type.Object(
   {
@@ -27,7 +30,7 @@ const TillItem = Type.Object(
 
 export const TillEventSchema = Type.Object(
   {
-    type: Type.String({ pattern: '^[a-z][a-z0-9_.]{0,31}$' }),
+    type: Type.String({ pattern: EVENT_TYPE_PATTERN }),
     ts: Type.Optional(
       Type.Union([Type.String({ maxLength: 64 }), Type.Integer()], {
         description: 'ISO 8601 with an offset, or milliseconds since 1970; the time of acceptance when left out.',
@@ -36,13 +39,15 @@ export const TillEventSchema = Type.Object(
     amount: Type.Optional(
       Type.Integer({ minimum: 0, maximum: MAX_MONEY, description: 'Minor units; positive for a refund too.' }),
     ),
-    currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217; required with an amount.' })),
+    currency: Type.Optional(
+      Type.String({ pattern: CURRENCY_PATTERN, description: 'ISO 4217; required with an amount.' }),
+    ),
     ref: Type.Optional(
       Type.String({ minLength: 1, maxLength: MAX_TEXT, description: "The till's own id: makes a repeat safe." }),
     ),
     dims: Type.Optional(
       Type.Intersect([
-        Type.Record(Type.String({ pattern: DIMENSION_KEY }), Type.String({ maxLength: MAX_TEXT }), {
+        Type.Record(Type.String({ pattern: DIMENSION_KEY_PATTERN }), Type.String({ maxLength: MAX_TEXT }), {
           additionalProperties: false,
           maxProperties: MAX_DIMS,
         }),

@@ -3,8 +3,8 @@ import { MAX_TS, MIN_TS, MINUTE_MS } from '../time.ts';
 
 const ISO = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)$/;
 
-/** Farthest offsets in use are -12:00 and +14:00; ISO 8601 allows less than a day. */
-const MAX_OFFSET_MINUTES = 18 * 60;
+/** Farthest offsets in use are -12:00 and +14:00; java.time, which many tills' software uses, allows 18 hours. */
+export const MAX_OFFSET_MINUTES = 18 * 60;
 
 export type Timestamp =
   | { readonly ok: true; readonly ts: number /** Minutes from UTC. */; readonly offset: number }
@@ -12,8 +12,19 @@ export type Timestamp =
 
 const refused = (detail: string): Timestamp => ({ ok: false, detail });
 
+/** Whether an event may have happened then: in the years 2000 to 2099, by UTC. */
+export const isEventTime = (ms: number): boolean => ms >= MIN_TS && ms < MAX_TS;
+
 const inRange = (ts: number, offset: number): Timestamp =>
-  ts >= MIN_TS && ts < MAX_TS ? { ok: true, ts, offset } : refused('must lie in the years 2000 to 2099 (UTC)');
+  isEventTime(ts) ? { ok: true, ts, offset } : refused('must lie in the years 2000 to 2099 (UTC)');
+
+/** Start of a day by UTC; null for a day that the calendar lacks, or of the first century. */
+function midnight(year: number, month: number, day: number): number | null {
+  // Date.UTC rolls 30 February over into March, and takes a year below 100 for one of the 1900s: such a date comes back as another.
+  const date = new Date(Date.UTC(year, month - 1, day));
+  const exists = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  return exists ? date.getTime() : null;
+}
 
 /** Digits below the millisecond are cut off. */
 export function parseTimestamp(input: string | number): Timestamp {
@@ -22,28 +33,19 @@ export function parseTimestamp(input: string | number): Timestamp {
   }
   const match = ISO.exec(input);
   if (match === null) return refused('must be ISO 8601 with an offset, such as 2026-11-22T09:30:00+05:30');
-  const [
-    ,
-    year,
-    month,
-    day,
-    hour,
-    minute,
-    second = '0',
-    fraction = '',
-    sign = '+',
-    offsetHours = '0',
-    offsetMinutes = '0',
-  ] = match;
-  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return refused('has no such time of day');
-  const midnight = Date.UTC(Number(year), Number(month) - 1, Number(day));
-  // Date.UTC rolls 30 February over into March: such a date comes back as another one.
-  if (new Date(midnight).getUTCMonth() !== Number(month) - 1 || Number(day) === 0) return refused('has no such day');
-  const offset = (sign === '-' ? -1 : 1) * (Number(offsetHours) * 60 + Number(offsetMinutes));
-  if (Number(offsetMinutes) > 59 || Math.abs(offset) > MAX_OFFSET_MINUTES) return refused('has an impossible offset');
-  const local =
-    midnight +
-    ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000 +
-    Number(fraction.slice(0, 3).padEnd(3, '0'));
+  const number = (group: number): number => Number(match[group] ?? 0);
+
+  const start = midnight(number(1), number(2), number(3));
+  if (start === null) return refused('has no such day');
+
+  const [hour, minute, second] = [number(4), number(5), number(6)];
+  if (hour > 23 || minute > 59 || second > 59) return refused('has no such time of day');
+  const millisecond = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
+
+  const east = number(9) * 60 + number(10);
+  if (number(10) > 59 || east > MAX_OFFSET_MINUTES) return refused('has an impossible offset');
+  const offset = match[8] === '-' ? 0 - east : east;
+
+  const local = start + ((hour * 60 + minute) * 60 + second) * 1000 + millisecond;
   return inRange(local - offset * MINUTE_MS, offset);
 }

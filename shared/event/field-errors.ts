@@ -1,0 +1,50 @@
+/** What is wrong with an event, one line a field, from the schema's checker and from the readers in `parse.ts`. */
+import type { Validator } from 'typebox/compile';
+import { Settings } from 'typebox/system';
+
+export interface FieldError {
+  /** JSON pointer (RFC 6901) into the event. */
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+export const MAX_ERRORS = 20;
+/** The checker's own limit is 8, and it reports a fault up to three times: an unknown field twice, a union once a branch. */
+const MAX_RAW_ERRORS = 3 * MAX_ERRORS;
+
+/** A key as a pointer's segment. */
+export const escaped = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
+
+/** Adds an error unless its field has one already, or enough is said. */
+export function report(errors: FieldError[], pointer: string, detail: string): void {
+  if (errors.length < MAX_ERRORS && !errors.some((known) => known.pointer === pointer))
+    errors.push({ pointer, detail });
+}
+
+function rawErrors(checker: Validator, input: unknown): ReturnType<Validator['Errors']> {
+  const { maxErrors } = Settings.Get();
+  Settings.Set({ maxErrors: MAX_RAW_ERRORS });
+  try {
+    return checker.Errors(input);
+  } finally {
+    Settings.Set({ maxErrors });
+  }
+}
+
+/** Reports why an input fails its schema, in words for whoever writes the till's software. */
+export function reportSchemaErrors(checker: Validator, input: unknown, errors: FieldError[]): void {
+  for (const error of rawErrors(checker, input)) {
+    const { keyword, instancePath } = error;
+    if (keyword === 'additionalProperties' || error.schemaPath.includes('/anyOf/')) continue;
+    if (keyword === 'required') {
+      const { requiredProperties } = error.params as { requiredProperties: string[] };
+      for (const key of requiredProperties) report(errors, `${instancePath}/${escaped(key)}`, 'is required');
+    } else if (keyword === 'boolean') {
+      report(errors, instancePath, 'is not a known field');
+    } else if (keyword === 'anyOf') {
+      report(errors, instancePath, 'must be a text (ISO 8601) or a whole number (milliseconds since 1970)');
+    } else {
+      report(errors, instancePath, error.message);
+    }
+  }
+}
