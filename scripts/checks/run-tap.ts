@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { inspect } from 'node:util';
+import { t } from 'tap';
 import { Parser } from 'tap-parser';
 import { commandOf } from './command.ts';
 import { countInto, noCounts, type TapCounts } from './tap-counts.ts';
@@ -17,6 +18,7 @@ export async function runTap(
   options: readonly string[],
   print: (line: string) => void,
 ): Promise<TapCounts> {
+  buildPlugins();
   const counts = noCounts();
   const parser = new Parser({ passes: false });
   countInto(counts, parser);
@@ -32,6 +34,15 @@ export async function runTap(
   if (counts.passed + counts.failed + counts.skipped === 0) fail(counts, 'no test was seen', print);
   else if (code !== 0 && counts.failed === 0) fail(counts, `tap ended with code ${code}`, print);
   return counts;
+}
+
+/**
+ * tap compiles its list of plugins in, and does it again when .taprc names others; but the run that finds so, the first one
+ * after an install, still uses the old list itself. Its TypeScript plugin fails with TypeScript 7.
+ */
+function buildPlugins(): void {
+  if (!t.pluginSignature.includes('@tapjs/typescript')) return;
+  spawnSync(process.execPath, [...commandOf('tap'), 'build'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 function reportFiles(parser: Parser, counts: TapCounts, print: (line: string) => void): void {
