@@ -13,10 +13,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const folders = values.real ? ['real'] : ['unit', 'contract', 'flow'];
-const all = [
-  ...(values.real ? [] : ['test/architecture.test.ts']),
-  ...globSync(`test/{${folders},}/**/*.test.ts`).sort(),
-];
+const inFolders = folders.flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`).sort());
+const all = values.real ? inFolders : ['test/architecture.test.ts', ...inFolders];
 // One HBase serves all of the real tests, and takes minutes to come up on a small machine.
 const options = values.real ? ['--jobs=1', '--timeout=900'] : [];
 
