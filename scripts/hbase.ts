@@ -1,6 +1,6 @@
 /** `npm run hbase`: a real HBase and its Thrift2 gateway on this machine. */
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { HBASE_HOME, HBASE_JARS } from './hbase/home.ts';
 import { findHBase, type RunningHBase, startHBase, stopHBase } from './hbase/server.ts';
 
 const HELP = `Usage: npm run hbase -- COMMAND [--json] [--dir DIR]
@@ -25,9 +25,6 @@ Examples:
   npm run hbase -- stop
 `;
 
-const HOME = join(import.meta.dirname, '..', '.tillstream', 'hbase');
-const JARS = join(HOME, 'lib');
-
 async function main(argv: readonly string[]): Promise<number> {
   let args: ReturnType<typeof parse>;
   try {
@@ -36,7 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return misused((fault as Error).message);
   }
   const { json, help } = args.values;
-  const dir = args.values.dir ?? HOME;
+  const dir = args.values.dir ?? HBASE_HOME;
   const [command, ...rest] = args.positionals;
   const print = (document: object, text: string) => console.log(json ? JSON.stringify(document) : text);
   if (help) {
@@ -46,7 +43,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (rest.length > 0) return misused(`unexpected ${rest.join(' ')}`);
   switch (command) {
     case 'start': {
-      const running = await startHBase({ dir, jars: JARS, log: (line) => console.error(line) });
+      const running = await startHBase({ dir, jars: HBASE_JARS, log: (line) => console.error(line) });
       print(running, describe(running));
       return 0;
     }

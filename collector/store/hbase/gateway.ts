@@ -79,7 +79,7 @@ export class Gateway {
       const reply = await this.#pool.use((connection) => connection.call(message, { deadlineMs, maxReplyBytes }));
       return decodeReply(method, reply, seqid);
     } catch (cause) {
-      throw this.#unavailable(`${method.name} ${subject}`, cause as Error);
+      throw this.#unavailable(method.name, subject, cause as Error);
     }
   }
 
@@ -87,15 +87,15 @@ export class Gateway {
     return this.#pool.close();
   }
 
-  #unavailable(operation: string, cause: Error): StoreUnavailable {
+  #unavailable(operation: string, subject: string, cause: Error): StoreUnavailable {
     const { host, port } = this.#options;
-    const hint = hintFor(cause);
-    const message = `${operation} at ${host}:${port}: ${cause.message}${hint === null ? '' : ` (${hint})`}`;
+    const hint = hintFor(cause, subject);
+    const message = `${operation} ${subject} at ${host}:${port}: ${cause.message}${hint === null ? '' : ` (${hint})`}`;
     return new StoreUnavailable(message, { cause });
   }
 }
 
-function hintFor(cause: Error): string | null {
+function hintFor(cause: Error, subject: string): string | null {
   if (cause instanceof NoConnection) return cause.cause === undefined ? 'more connections may help' : NOT_THERE;
   if (cause instanceof ConnectFailed) return NOT_THERE;
   if (cause instanceof ConnectionLost) return 'it may have been done; calls resume when the gateway is back';
@@ -103,8 +103,9 @@ function hintFor(cause: Error): string | null {
   if (cause instanceof MalformedReply || cause instanceof WrongReply) {
     return "the port must be HBase's Thrift2 gateway, binary protocol, unframed";
   }
-  if (cause instanceof Refused && /(Table|Namespace)NotFoundException/.test(cause.message))
-    return 'has `init` been run?';
+  // Of a table that it does not have, HBase says no more than the name.
+  if (cause instanceof Refused && cause.message === subject) return 'there is no such table: has `init` been run?';
+  if (cause instanceof Refused && cause.message.startsWith('Internal error')) return "the gateway's log has the reason";
   if (cause instanceof PoolFull) return 'the store is slower than what is asked of it';
   return null;
 }

@@ -4,17 +4,19 @@ import { type Fields, i32, type Struct, string, struct } from './codec.ts';
 import type { Method } from './idl.ts';
 import { Outgoing } from './outgoing.ts';
 
-/** What the server said instead of a result: its exception's first line, for a Java trace has hundreds. */
+/** What the server said instead of a result: the beginning of its first line, for a Java trace has hundreds. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   /** False where the server knows that the same call would fail again. */
   readonly canRetry: boolean;
 
   constructor(message: string, canRetry: boolean) {
-    super(message.split('\n', 1)[0]!.trim() || 'no reason given');
+    super(message.split('\n', 1)[0]!.slice(0, MAX_REASON).trim() || 'no reason given');
     this.canRetry = canRetry;
   }
 }
+
+const MAX_REASON = 300;
 
 /** The reply is whole but is not the answer to this call. */
 export class WrongReply extends Error {

@@ -33,10 +33,8 @@ const POLL_MS = 100;
 
 export async function createSchema(gateway: Gateway, options: SchemaOptions): Promise<void> {
   const { namespace } = options;
-  const known = await gateway.call(listNamespaces, {}, 'namespaces');
-  if (!known.includes(namespace)) {
-    await unlessExisting(gateway.call(createNamespace, { namespaceDesc: { name: namespace } }, namespace));
-  }
+  const exists = async () => (await gateway.call(listNamespaces, {}, 'namespaces')).includes(namespace);
+  await createUnless(exists, () => gateway.call(createNamespace, { namespaceDesc: { name: namespace } }, namespace));
   for (const table of TABLES) await createOne(gateway, table, options);
 }
 
@@ -45,19 +43,26 @@ async function createOne(gateway: Gateway, table: TableName, options: SchemaOpti
   const subject = `${options.namespace}:${table}`;
   const { deadlineMs } = options;
   const giveUp = AbortSignal.timeout(deadlineMs);
-  if (!(await gateway.call(tableExists, { tableName }, subject))) {
-    const desc = {
-      tableName,
-      columns: FAMILIES[table].map((name) => family(table, name)),
-      durability: DURABILITY.fsyncWal,
-    };
-    const splitKeys = SPLIT.has(table) ? saltSplits(options.regions) : [];
-    const args = splitKeys.length === 0 ? { desc } : { desc, splitKeys };
-    await unlessExisting(gateway.call(createTable, args, subject, deadlineMs));
-  }
+  const columns = FAMILIES[table].map((name) => family(table, name));
+  const desc = { tableName, columns, durability: DURABILITY.fsyncWal };
+  const args = SPLIT.has(table) ? { desc, splitKeys: saltSplits(options.regions) } : { desc };
+  await createUnless(
+    () => gateway.call(tableExists, { tableName }, subject),
+    () => gateway.call(createTable, args, subject, deadlineMs),
+  );
   while (!(await gateway.call(isTableAvailable, { tableName }, subject))) {
     if (giveUp.aborted) throw new StoreUnavailable(`${subject} exists but was not available within ${deadlineMs} ms`);
     await delay(POLL_MS);
+  }
+}
+
+/** HBase does not say in a form to rely on that somebody else was faster, so it is looked at again. */
+async function createUnless(exists: () => Promise<boolean>, create: () => Promise<void>): Promise<void> {
+  if (await exists()) return;
+  try {
+    await create();
+  } catch (fault) {
+    if (!((fault as Error).cause instanceof Refused && (await exists()))) throw fault;
   }
 }
 
@@ -74,13 +79,4 @@ function family(table: TableName, name: string): TColumnFamilyDescriptor {
 /** Keys that cut the 256 salts into so many even shares. */
 export function saltSplits(regions: number): Uint8Array[] {
   return Array.from({ length: regions - 1 }, (_, i) => Uint8Array.of(Math.round(((i + 1) * 256) / regions)));
-}
-
-async function unlessExisting(creating: Promise<void>): Promise<void> {
-  try {
-    await creating;
-  } catch (fault) {
-    const { cause } = fault as Error;
-    if (!(cause instanceof Refused && /(Namespace|Table)Exist(s?)Exception/.test(cause.message))) throw fault;
-  }
 }

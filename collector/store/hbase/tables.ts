@@ -71,7 +71,9 @@ export function openHBaseTables(options: HBaseTablesOptions): Tables {
 
     async put(table, puts) {
       const name = nameOf(table);
-      for (const group of groups(puts, bytesOfPut, MAX_CALL)) {
+      // A put of no cells changes nothing, and HBase would refuse it.
+      const effective = puts.filter(({ cells }) => cells.size > 0);
+      for (const group of groups(effective, bytesOfPut, MAX_CALL)) {
         await gateway.call(putMultiple, { table: Buffer.from(name), tputs: group.map(toPut) }, name);
       }
     },

@@ -56,12 +56,21 @@ t.test('every call on a gateway that never answers ends, and says how long it wa
 });
 
 t.test("what HBase refuses is told by its exception's first line", async (t) => {
-  const trace = 'org.apache.hadoop.hbase.TableNotFoundException: ns:control\n\tat org.apache.hadoop.hbase.Foo';
-  const peer = await listen(t, answer(failing('putMultiple', trace)));
+  const peer = await listen(t, answer(failing('putMultiple', 'Failed 1 action: no such family\n\tat org.apache.Foo')));
   await t.rejects(tablesAt(t, peer.port).put('control', [PUT]), {
     name: 'StoreUnavailable',
-    message: `putMultiple ns:control at 127.0.0.1:${peer.port}: org.apache.hadoop.hbase.TableNotFoundException: ns:control (has \`init\` been run?)`,
+    message: `putMultiple ns:control at 127.0.0.1:${peer.port}: Failed 1 action: no such family`,
   });
+});
+
+t.test('a missing table, of which HBase only says the name, is told as such', async (t) => {
+  const peer = await listen(t, answer(failing('putMultiple', 'ns:control')));
+  await t.rejects(tablesAt(t, peer.port).put('control', [PUT]), { message: /no such table: has `init` been run\?/ });
+});
+
+t.test('a put without cells asks the gateway for nothing', async (t) => {
+  const peer = await listen(t, () => t.fail('somebody connected'));
+  await t.resolves(tablesAt(t, peer.port).put('control', [{ row: ROW, cells: new Map() }]));
 });
 
 t.test('a port that speaks something else is named as such', async (t) => {
