@@ -58,6 +58,16 @@ export async function checkAndPutContract(t: Test, tables: Tables): Promise<void
     t.same(await collect(tables, 'rollups', { start: prefix, stop: end }), []);
   });
 
+  await t.test('expecting an empty value, it puts where there is one, and not where there is none', async (t) => {
+    const { key } = freshKeys();
+    const check = { column: 'm:rev', expected: Buffer.alloc(0) } as const;
+    t.equal(await tables.checkAndPut('rollups', check, put(key('r'), { 'm:rev': '1' })), false);
+    t.equal(await read(key('r')), null);
+    await tables.put('rollups', [put(key('r'), { 'm:rev': '' })]);
+    t.equal(await tables.checkAndPut('rollups', check, put(key('r'), { 'm:rev': '1' })), true);
+    t.same(await read(key('r')), { 'm:rev': '1' });
+  });
+
   await t.test('it may check a column that it does not write', async (t) => {
     const { key } = freshKeys();
     await tables.put('rollups', [put(key('r'), { 'm:rev': '1' })]);
