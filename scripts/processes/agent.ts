@@ -1,0 +1,67 @@
+/** An agent as a process on loopback. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import { Child } from './child.ts';
+import { answers } from './http.ts';
+
+export interface AgentSettings {
+  /** Holds its configuration, its buffer and its log. */
+  readonly folder: string;
+  readonly merchant: string;
+  readonly terminal: string;
+  readonly store?: string;
+  readonly token: string;
+  /** Where the collector's broker is, such as `mqtt://127.0.0.1:1883`. */
+  readonly collector: string;
+  readonly port: number;
+  /** What else goes under `ship`. */
+  readonly ship?: Readonly<Record<string, unknown>>;
+}
+
+export class AgentProcess {
+  readonly terminal: string;
+  readonly url: string;
+  readonly #config: string;
+  readonly #log: string;
+  #child: Child | null = null;
+
+  /** Writes the configuration; starts nothing. */
+  constructor(settings: AgentSettings) {
+    const { folder, merchant, terminal, store, token, collector, port, ship } = settings;
+    mkdirSync(folder, { recursive: true });
+    this.terminal = terminal;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#config = path.join(folder, 'agent.yaml');
+    this.#log = path.join(folder, 'agent.log');
+    const config = {
+      merchant,
+      terminal,
+      ...(store === undefined ? {} : { store }),
+      collector: { urls: [collector], token },
+      buffer: { path: path.join(folder, 'buffer.db') },
+      ingest: { port },
+      ...(ship === undefined ? {} : { ship }),
+    };
+    // Holds the terminal's token.
+    writeFileSync(this.#config, stringify(config), { mode: 0o600 });
+  }
+
+  get started(): boolean {
+    return this.#child !== null;
+  }
+
+  get child(): Child {
+    if (this.#child === null) throw new Error(`agent ${this.terminal} was not started`);
+    return this.#child;
+  }
+
+  async start(deadlineMs: number, signal?: AbortSignal): Promise<void> {
+    this.#child = new Child({
+      name: `agent ${this.terminal}`,
+      command: ['agent/main.ts', 'run', '--config', this.#config],
+      log: this.#log,
+    });
+    await this.#child.ready(() => answers(`${this.url}/healthz`), deadlineMs, signal);
+  }
+}

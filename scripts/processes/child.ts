@@ -1,0 +1,105 @@
+/** A process that a script starts, watches and stops. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { until } from './until.ts';
+
+export const ROOT = path.resolve(import.meta.dirname, '../..');
+const FOLLOW_PARENT = new URL('./follow-parent.ts', import.meta.url).href;
+
+export interface ChildSpec {
+  /** As people call it, such as `collector`. */
+  readonly name: string;
+  /** A script of this repository and its arguments, such as `['agent/main.ts', 'run']`. */
+  readonly command: readonly string[];
+  /** What it writes is appended here. */
+  readonly log: string;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Lines of a log that tell why a process would not start. */
+const TAIL_LINES = 12;
+
+export class Child {
+  readonly name: string;
+  readonly log: string;
+  readonly exited: Promise<Exit>;
+  readonly #process: ChildProcess;
+  #exit: Exit | null = null;
+
+  constructor(spec: ChildSpec) {
+    this.name = spec.name;
+    this.log = spec.log;
+    const [script, ...rest] = spec.command;
+    const log = openSync(spec.log, 'a');
+    try {
+      this.#process = spawn(process.execPath, ['--import', FOLLOW_PARENT, path.resolve(ROOT, script!), ...rest], {
+        cwd: ROOT,
+        stdio: ['ignore', log, log, 'ipc'],
+        // Ctrl-C reaches the whole group of a terminal at once: in a group of its own the child stops when its turn comes.
+        detached: true,
+        windowsHide: true,
+      });
+    } finally {
+      closeSync(log);
+    }
+    this.exited = new Promise((resolve) => {
+      const ended = (exit: Exit): void => {
+        this.#exit ??= exit;
+        resolve(this.#exit);
+      };
+      this.#process.once('error', () => ended({ code: null, signal: null }));
+      this.#process.once('exit', (code, signal) => ended({ code, signal }));
+    });
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#exit === null;
+  }
+
+  /** @throws Error with the log's last lines when the process ends, or the deadline passes, before it is ready */
+  async ready(isReady: () => Promise<boolean>, deadlineMs: number, signal?: AbortSignal): Promise<void> {
+    try {
+      await until(
+        () => {
+          if (this.#exit !== null) throw new Error('it ended');
+          return isReady();
+        },
+        { what: `${this.name} to be ready`, deadlineMs, ...(signal && { signal }) },
+      );
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw new Error(`${this.name} did not start: ${(cause as Error).message}\n${this.#tail()}\n(${this.log})`, {
+        cause,
+      });
+    }
+  }
+
+  /** SIGTERM, and after `graceMs` SIGKILL. @returns how it ended */
+  async stop(graceMs: number): Promise<Exit> {
+    this.#process.kill('SIGTERM');
+    const hard = setTimeout(() => this.#process.kill('SIGKILL'), graceMs);
+    const exit = await this.exited;
+    clearTimeout(hard);
+    return exit;
+  }
+
+  /** SIGKILL: no handler runs, no file is closed. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.exited;
+  }
+
+  #tail(): string {
+    return readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
+  }
+}

@@ -1,0 +1,12 @@
+import { request } from 'undici';
+
+/** True when a GET gives 200. */
+export async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await request(url, { headersTimeout: 2_000, bodyTimeout: 2_000 });
+    await response.body.dump();
+    return response.statusCode === 200;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,31 @@
+import process from 'node:process';
+
+export interface Interrupts {
+  /** Ctrl-C, or SIGTERM. */
+  readonly first: (signal: NodeJS.Signals) => void;
+  /** Ctrl-C again. */
+  readonly again: () => void;
+  /** Milliseconds of a clock that does not jump. */
+  readonly now: () => number;
+}
+
+/** npm and its shims pass on the Ctrl-C that the terminal has sent to all of them already: within this time it is the same one. */
+const ECHO_MS = 500;
+
+/** @returns how to stop listening */
+export function onInterrupt(interrupts: Interrupts): () => void {
+  let last: number | null = null;
+  const heard = (signal: NodeJS.Signals): void => {
+    const now = interrupts.now();
+    const echo = last !== null && now - last < ECHO_MS;
+    const first = last === null;
+    last = now;
+    if (first) interrupts.first(signal);
+    else if (!echo) interrupts.again();
+  };
+  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, heard);
+  return () => {
+    for (const signal of signals) process.off(signal, heard);
+  };
+}

@@ -1,0 +1,22 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { ROOT } from './child.ts';
+
+const run = promisify(execFile);
+
+/**
+ * Runs a script of this repository to its end and gives the one JSON document that it printed.
+ *
+ * @throws Error with what the command wrote to standard error
+ */
+export async function runJson<T>(script: string, args: readonly string[]): Promise<T> {
+  try {
+    const { stdout } = await run(process.execPath, [path.resolve(ROOT, script), ...args], { cwd: ROOT });
+    return JSON.parse(stdout) as T;
+  } catch (cause) {
+    const told = (cause as { stderr?: string }).stderr?.trim();
+    throw new Error(`${script} ${args[0] ?? ''}: ${told || (cause as Error).message}`, { cause });
+  }
+}

@@ -1,0 +1,28 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+export interface Patience {
+  /** Named in the error, as in "waited 10 s for …". */
+  readonly what: string;
+  readonly deadlineMs: number;
+  readonly everyMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Asks until the answer is neither null nor undefined nor false, and gives it.
+ *
+ * @throws Error when the deadline passes; whatever `ask` throws goes through at once
+ */
+export async function until<T>(
+  ask: () => T | null | undefined | false | Promise<T | null | undefined | false>,
+  patience: Patience,
+): Promise<T> {
+  const { what, deadlineMs, everyMs = 25, signal } = patience;
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null && answer !== undefined && answer !== false) return answer;
+    if (performance.now() >= deadline) throw new Error(`waited ${deadlineMs / 1000} s for ${what}`);
+    await wait(everyMs, undefined, signal === undefined ? {} : { signal });
+  }
+}
