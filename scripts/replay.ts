@@ -40,6 +40,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const stopping = new AbortController();
   const stop = onInterrupt({
+    source: process,
     first: () => stopping.abort(new Error('stopped: the events sent so far are kept')),
     again: () => process.exit(130),
     now,

@@ -60,7 +60,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const stopping = new AbortController();
   const now = () => performance.now();
-  const stop = onInterrupt({ first: () => stopping.abort(), again: () => process.exit(130), now });
+  const stop = onInterrupt({ source: process, first: () => stopping.abort(), again: () => process.exit(130), now });
   const timer = options.forMs === null ? undefined : setTimeout(() => stopping.abort(), options.forMs);
   try {
     console.log(`selling through ${options.agents.join(', ')}: ${options.rate} baskets a minute each`);

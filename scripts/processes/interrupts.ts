@@ -1,6 +1,8 @@
-import process from 'node:process';
+import type { EventEmitter } from 'node:events';
 
 export interface Interrupts {
+  /** Where signals come from: `process`. */
+  readonly source: EventEmitter;
   /** Ctrl-C, or SIGTERM. */
   readonly first: (signal: NodeJS.Signals) => void;
   /** Ctrl-C again. */
@@ -24,8 +26,8 @@ export function onInterrupt(interrupts: Interrupts): () => void {
     else if (!echo) interrupts.again();
   };
   const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  for (const signal of signals) process.on(signal, heard);
+  for (const signal of signals) interrupts.source.on(signal, heard);
   return () => {
-    for (const signal of signals) process.off(signal, heard);
+    for (const signal of signals) interrupts.source.off(signal, heard);
   };
 }
