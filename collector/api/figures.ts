@@ -6,10 +6,10 @@
  */
 import type { MerchantId } from '../../shared/ids.ts';
 import { DAY_MS, dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
-import { decodeArticles, decodePart, decodeView, type Wanted } from '../logic/codec.ts';
+import { decodeArticles, decodePartFigures, decodeView, type Wanted } from '../logic/codec.ts';
 import type { Cube } from '../logic/cube.ts';
 import type { ItemMeasures, Measures } from '../logic/measures.ts';
-import { ARTICLES_VIEW, type Logic, MAX_PART_GROUPS, MAX_VIEW_GROUPS } from '../logic/version.ts';
+import { ARTICLES_VIEW, type Logic } from '../logic/version.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Cells, Rollup, Rollups } from '../store/rollups.ts';
 import type { LiveHours, LivePart } from './live-hours.ts';
@@ -56,7 +56,7 @@ export const figures = (
           ofRollup: (row, base) =>
             [...row.parts].map(([terminal, bytes]) => ({
               terminal,
-              figures: decodePart(bytes, base, MAX_PART_GROUPS, wanted).figures,
+              figures: decodePartFigures(bytes, base, wanted),
             })),
           ofParts,
         }
@@ -65,7 +65,7 @@ export const figures = (
           ofRollup: (row, base) =>
             [...row.views.values()].map((bytes) => ({
               terminal: null,
-              figures: decodeView(bytes, base, MAX_VIEW_GROUPS, wanted),
+              figures: decodeView(bytes, base, wanted),
             })),
           ofParts,
         },

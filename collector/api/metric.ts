@@ -60,8 +60,8 @@ export const METRICS = {
   },
   'ticket.min': { money: true, of: ({ sales }) => sales.tickets?.min ?? null },
   'ticket.max': { money: true, of: ({ sales }) => sales.tickets?.max ?? null },
-  'ticket.p50': { money: true, of: ({ sales }) => sales.tickets?.percentile(0.5) ?? null },
-  'ticket.p95': { money: true, of: ({ sales }) => sales.tickets?.percentile(0.95) ?? null },
+  'ticket.p50': { money: true, of: ({ sales }) => sales.tickets?.percentile(50) ?? null },
+  'ticket.p95': { money: true, of: ({ sales }) => sales.tickets?.percentile(95) ?? null },
   'items.quantity': { money: false, of: (b) => pieces(add(b.sales.quantity, negate(b.refunds.quantity))) },
   'customers.unique': { money: false, of: uniqueCustomers },
 } as const satisfies Record<string, Metric>;

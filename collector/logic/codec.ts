@@ -1,6 +1,7 @@
 /**
- * Parts, views and article tables as bytes: columns in MessagePack, packed with zstd. Slots are written relative to `base`, the first slot of the row's hour or
- * day. Tickets and customers are packed apart, so that a reader who does not ask for them does not pay for them.
+ * Parts, views and article tables as bytes: columns in MessagePack, packed with zstd. Slots are written relative to `base`, the first
+ * slot of the row's hour or day. Tickets, customers and a part's articles are packed apart, so that a reader who does not ask for them
+ * does not pay for them.
  */
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
@@ -11,6 +12,7 @@ import type { ItemMeasures, Measures } from './measures.ts';
 import { articlesCube, figuresCube, type Part, type Tally } from './part.ts';
 import { Tickets } from './tickets.ts';
 import { Uniques } from './uniques.ts';
+import { MAX_PART_GROUPS, MAX_VIEW_GROUPS } from './version.ts';
 
 const FORMAT = 1;
 
@@ -148,28 +150,29 @@ export const encodePart = (part: Part, base: number): Uint8Array =>
   squeeze([
     { ...part.tally, digest: digestText(part.tally.digest) },
     packFigures(part.figures, base),
-    packArticles(part.articles, base),
+    pack(packArticles(part.articles, base)),
   ]);
 
-export function decodePart(bytes: Uint8Array, base: number, maxGroups: number, wanted: Wanted = ALL_MEASURES): Part {
-  const [tally, figures, articles] = unsqueeze(bytes) as [PackedTally, PackedFigures, PackedArticles];
+export function decodePart(bytes: Uint8Array, base: number): Part {
+  const [tally, figures, articles] = unsqueeze(bytes) as [PackedTally, PackedFigures, Uint8Array];
   return {
     tally: { ...tally, digest: parseDigest(tally.digest) },
-    figures: unpackFigures(figures, base, maxGroups, wanted),
-    articles: unpackArticles(articles, base),
+    figures: unpackFigures(figures, base, MAX_PART_GROUPS, ALL_MEASURES),
+    articles: unpackArticles(unpack(articles) as PackedArticles, base),
   };
+}
+
+/** A part's figures alone. */
+export function decodePartFigures(bytes: Uint8Array, base: number, wanted: Wanted): Cube<Measures> {
+  const [, figures] = unsqueeze(bytes) as [PackedTally, PackedFigures, Uint8Array];
+  return unpackFigures(figures, base, MAX_PART_GROUPS, wanted);
 }
 
 export const encodeView = (cube: Cube<Measures>, base: number): Uint8Array => squeeze([packFigures(cube, base)]);
 
-export function decodeView(
-  bytes: Uint8Array,
-  base: number,
-  maxGroups: number,
-  wanted: Wanted = ALL_MEASURES,
-): Cube<Measures> {
+export function decodeView(bytes: Uint8Array, base: number, wanted: Wanted): Cube<Measures> {
   const [figures] = unsqueeze(bytes) as [PackedFigures];
-  return unpackFigures(figures, base, maxGroups, wanted);
+  return unpackFigures(figures, base, MAX_VIEW_GROUPS, wanted);
 }
 
 export const encodeArticles = (cube: Cube<ItemMeasures>, base: number): Uint8Array =>

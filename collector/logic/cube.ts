@@ -25,18 +25,18 @@ export class Cube<M> {
   readonly keys: readonly string[];
   readonly #groups = new Map<string, Group<M>>();
   readonly #maxGroups: number;
-  readonly #kept: number;
-  /** How often a group beyond the bound was counted under `OTHER`. */
+  readonly #rest: (key: GroupKey) => GroupKey;
+  /** How often something was counted under `OTHER` for want of room. */
   overflow = 0;
 
   /**
-   * @param maxGroups groups beyond it lose their dimensions to `OTHER`
-   * @param kept so many first places of the key are never replaced (types and currencies are few, and never added)
+   * @param maxGroups bound on the groups …
+   * @param rest … and the group that one beyond it counts under: itself, if it is such a group. There are few of those
    */
-  constructor(keys: readonly string[], maxGroups: number, kept: number) {
+  constructor(keys: readonly string[], maxGroups: number, rest: (key: GroupKey) => GroupKey) {
     this.keys = keys;
     this.#maxGroups = maxGroups;
-    this.#kept = kept;
+    this.#rest = rest;
   }
 
   /** Measures of a group in a slot, made by `none` when there are none yet. */
@@ -62,8 +62,8 @@ export class Cube<M> {
     const name = nameOf(key);
     const found = this.#groups.get(name);
     if (found !== undefined) return found;
-    if (this.#groups.size >= this.#maxGroups && key.length > this.#kept) {
-      const rest = key.map((value, at) => (at < this.#kept ? value : OTHER));
+    if (this.#groups.size >= this.#maxGroups) {
+      const rest = this.#rest(key);
       if (nameOf(rest) !== name) {
         this.overflow++;
         return this.#group(rest);
@@ -75,12 +75,11 @@ export class Cube<M> {
   }
 }
 
-/** Adds a cube to another that has the same keys or fewer of them. */
+/** Adds the measures of a cube to another that has the same keys or fewer of them. */
 export function mergeCube<M>(into: Cube<M>, from: Cube<M>, none: () => M, merge: (into: M, from: M) => void): void {
   const places = into.keys.map((key) => from.keys.indexOf(key));
   for (const group of from.groups()) {
     const key = places.map((place) => group.key[place] ?? null);
     for (const [slot, measures] of group.slots) merge(into.at(key, slot, none), measures);
   }
-  into.overflow += from.overflow;
 }

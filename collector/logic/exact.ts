@@ -12,7 +12,8 @@ export function add(a: Exact, b: Exact): Exact {
   return narrowed(BigInt(a) + BigInt(b));
 }
 
-export const negate = (a: Exact): Exact => -a;
+/** Never the zero below zero. */
+export const negate = (a: Exact): Exact => (typeof a === 'bigint' ? -a : 0 - a);
 
 /** a × b for safe integers. */
 export function multiply(a: number, b: number): Exact {
@@ -22,9 +23,9 @@ export function multiply(a: number, b: number): Exact {
 
 /** a / b as an integer, rounded half away from zero. `b` > 0. */
 export function divideRounded(a: Exact, b: number): Exact {
-  if (typeof a === 'number' && Number.isSafeInteger(a * 2 + b)) {
+  if (typeof a === 'number' && Number.isSafeInteger(2 * Math.abs(a) + b)) {
     const size = Math.floor((2 * Math.abs(a) + b) / (2 * b));
-    return a < 0 ? -size : size;
+    return a < 0 ? 0 - size : size;
   }
   const wide = BigInt(a);
   const by = BigInt(b);

@@ -34,9 +34,9 @@ export interface FoldRow {
 interface Stream {
   /** The lowest seq not yet taken. */
   next: number;
-  /** Events of the seqs from `windowStart` to `next`, which a later row may still claim. */
+  /** Events of the seqs from `windowStart` to `next`, which a later row may still claim. Null: that seq's conflict is counted. */
   windowStart: number;
-  window: TillEvent[];
+  window: (TillEvent | null)[];
   /** Closed ranges of seqs taken, ascending: what losses are net of. */
   readonly taken: [number, number][];
   readonly lost: [number, number][];
@@ -88,7 +88,7 @@ export class PartFold {
     if (overlap === 0) stream.window = [];
     else {
       stream.window = stream.window.slice(firstSeq - stream.windowStart);
-      for (let i = 0; i < overlap; i++) if (!sameContent(stream.window[i]!, events[i]!)) this.#part.tally.conflicts++;
+      for (let i = 0; i < overlap; i++) this.#compare(stream.window, i, events[i]!);
     }
     stream.windowStart = firstSeq;
     for (let i = overlap; i < events.length; i++) {
@@ -101,6 +101,14 @@ export class PartFold {
     if (last !== undefined && last[1] + 1 === Math.max(stream.next, firstSeq)) last[1] = end - 1;
     else stream.taken.push([firstSeq, end - 1]);
     stream.next = end;
+  }
+
+  /** Each seq counts as one conflict, however many rows claim it. */
+  #compare(window: (TillEvent | null)[], at: number, again: TillEvent): void {
+    const taken = window[at];
+    if (taken === null || sameContent(taken!, again)) return;
+    window[at] = null;
+    this.#part.tally.conflicts++;
   }
 
   #count(event: TillEvent): void {
@@ -152,17 +160,17 @@ const sameContent = (a: TillEvent, b: TillEvent): boolean => JSON.stringify(a) =
 /** How many seqs lie in `ranges` (which may overlap) and in none of `taken` (ascending, disjoint). */
 function countOutside(ranges: readonly [number, number][], taken: readonly [number, number][]): number {
   let count = 0;
-  let from = 0;
+  /** The lowest seq not yet looked at, and the first range taken that does not end below it. */
+  let at = 0;
+  let next = 0;
   for (const [first, last] of [...ranges].sort((a, b) => a[0] - b[0])) {
-    let at = Math.max(first, from);
-    for (const [start, end] of taken) {
-      if (end < at) continue;
-      if (start > last) break;
-      if (start > at) count += start - at;
-      at = Math.max(at, end + 1);
+    at = Math.max(at, first);
+    while (at <= last) {
+      while (next < taken.length && taken[next]![1] < at) next++;
+      const [start, end] = taken[next] ?? [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+      count += Math.max(0, Math.min(start, last + 1) - at);
+      at = start > last ? last + 1 : end + 1;
     }
-    if (at <= last) count += last - at + 1;
-    from = Math.max(from, last + 1);
   }
   return count;
 }

@@ -1,5 +1,5 @@
 /** A part: one terminal's figures for one hour (or, merged, one day), with what is needed to prove that they are complete. */
-import { Cube, mergeCube } from './cube.ts';
+import { Cube, type GroupKey, mergeCube, OTHER } from './cube.ts';
 import { addDigest, type Digest, NO_DIGEST } from './digest.ts';
 import {
   type ItemMeasures,
@@ -9,7 +9,7 @@ import {
   noItemMeasures,
   noMeasures,
 } from './measures.ts';
-import { KEPT_KEYS, type Logic, MAX_ARTICLES, MAX_PART_GROUPS, MAX_VIEW_GROUPS, partKeys } from './version.ts';
+import { type Logic, MAX_ARTICLES, MAX_PART_GROUPS, MAX_VIEW_GROUPS, partKeys } from './version.ts';
 
 export interface Tally {
   /** Raw rows folded, of events and of losses. */
@@ -55,9 +55,17 @@ export interface Part {
 
 export const ARTICLE_KEYS: readonly string[] = ['currency', 'sku'];
 
+/** Sales, refunds and currencies stay apart also beyond the bound: they are never added. */
+const otherFigures = ([type, currency = null, ...dimensions]: GroupKey): GroupKey => [
+  type === 'sale' || type === 'refund' ? type : OTHER,
+  currency,
+  ...dimensions.map(() => OTHER),
+];
+const otherArticle = ([currency = null]: GroupKey): GroupKey => [currency, OTHER];
+
 export const figuresCube = (keys: readonly string[], maxGroups: number): Cube<Measures> =>
-  new Cube(keys, maxGroups, KEPT_KEYS);
-export const articlesCube = (): Cube<ItemMeasures> => new Cube(ARTICLE_KEYS, MAX_ARTICLES, 1);
+  new Cube(keys, maxGroups, otherFigures);
+export const articlesCube = (): Cube<ItemMeasures> => new Cube(ARTICLE_KEYS, MAX_ARTICLES, otherArticle);
 
 export const noPart = (logic: Logic): Part => ({
   figures: figuresCube(partKeys(logic), MAX_PART_GROUPS),
@@ -72,7 +80,9 @@ export const mergeArticles = (into: Cube<ItemMeasures>, from: Cube<ItemMeasures>
 
 export function mergePart(into: Part, from: Part): void {
   mergeFigures(into.figures, from.figures);
+  into.figures.overflow += from.figures.overflow;
   mergeArticles(into.articles, from.articles);
+  into.articles.overflow += from.articles.overflow;
   mergeTally(into.tally, from.tally);
 }
 

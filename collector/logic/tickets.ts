@@ -1,10 +1,11 @@
 /**
  * Amounts of sales: minimum, maximum and percentiles. Exact while there are at most `EXACT_LIMIT` different amounts; beyond, buckets
- * that grow by the power of gamma (DDSketch, Masson et al. 2019) give percentiles within 1 %.
+ * that grow by the power of gamma (DDSketch, Masson et al. 2019) give percentiles within 1 %: half of it is the buckets', the other half
+ * is left for rounding to whole minor units, which is exact up to 100 and less than 0.5 % above.
  */
 export const EXACT_LIMIT = 1_000;
 
-const ACCURACY = 0.01;
+const ACCURACY = 0.005;
 const GAMMA = (1 + ACCURACY) / (1 - ACCURACY);
 const LOG_GAMMA = Math.log(GAMMA);
 
@@ -57,9 +58,9 @@ export class Tickets {
     return this.#max;
   }
 
-  /** Nearest rank: the smallest amount that at least `share` of all tickets do not exceed. @param share 0 to 1 */
-  percentile(share: number): number {
-    const rank = Math.max(1, Math.ceil(share * this.#total));
+  /** Nearest rank: the smallest amount that at least `percent` of all tickets do not exceed. @param percent whole, 0 to 100 */
+  percentile(percent: number): number {
+    const rank = Math.max(1, Math.ceil((percent * this.#total) / 100));
     let seen = 0;
     for (const [key, count] of this.#sorted()) {
       seen += count;

@@ -14,14 +14,11 @@ export const LOGIC_VERSION = 1;
 /** Keys of a part's cube. */
 export const partKeys = (logic: Logic): string[] => ['type', 'currency', 'store', ...logic.dimensions];
 
-/** Bounds on the groups of a part (one terminal, one hour or day) and of a view (all terminals); the rest counts under `OTHER`. */
+/** Bounds on the groups of a part (one terminal, one hour or day) and of a view (all terminals); what goes beyond counts under `OTHER`. */
 export const MAX_PART_GROUPS = 5_000;
 export const MAX_VIEW_GROUPS = 20_000;
-/** Bound on the articles of a part or view, per currency. */
+/** Bound on the articles of a part or view. */
 export const MAX_ARTICLES = 20_000;
-
-/** Types and currencies are never merged away. */
-export const KEPT_KEYS = 2;
 
 /** Name of the view that holds the articles of all terminals. */
 export const ARTICLES_VIEW = 'articles';

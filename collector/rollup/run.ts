@@ -25,7 +25,7 @@ import {
   viewNames,
 } from '../logic/part.ts';
 import { readRow } from '../logic/raw-row.ts';
-import { ARTICLES_VIEW, type Logic, MAX_PART_GROUPS } from '../logic/version.ts';
+import { ARTICLES_VIEW, type Logic } from '../logic/version.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Rollup, RollupKey, RollupMeta, Rollups } from '../store/rollups.ts';
 
@@ -92,7 +92,7 @@ async function mergeDay(due: Due, logic: Logic, { rollups }: RunStores): Promise
   for await (const hour of rollups.scan(due.merchant, 'hour', logic.version, from, from + 24, cells)) {
     for (const [terminal, bytes] of hour.parts) {
       const part = parts.get(terminal) ?? noPart(logic);
-      mergePart(part, decodePart(bytes, hour.time * SLOTS_PER_HOUR, MAX_PART_GROUPS));
+      mergePart(part, decodePart(bytes, hour.time * SLOTS_PER_HOUR));
       parts.set(terminal, part);
     }
   }
@@ -103,7 +103,7 @@ async function mergeDay(due: Due, logic: Logic, { rollups }: RunStores): Promise
 function allParts(current: Rollup | null, fresh: ReadonlyMap<TerminalId, Part>, base: number): Map<TerminalId, Part> {
   const all = new Map(fresh);
   for (const [terminal, bytes] of current?.parts ?? []) {
-    if (!all.has(terminal)) all.set(terminal, decodePart(bytes, base, MAX_PART_GROUPS));
+    if (!all.has(terminal)) all.set(terminal, decodePart(bytes, base));
   }
   return new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

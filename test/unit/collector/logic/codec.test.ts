@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import t from 'tap';
+import {
+  ALL_MEASURES,
+  decodeArticles,
+  decodePart,
+  decodePartFigures,
+  decodeView,
+  encodeArticles,
+  encodePart,
+  encodeView,
+} from '../../../../collector/logic/codec.ts';
+import { noMeasures } from '../../../../collector/logic/measures.ts';
+import { articlesCube, figuresCube, noPart, type Part, view, viewNames } from '../../../../collector/logic/part.ts';
+import { MAX_PART_GROUPS } from '../../../../collector/logic/version.ts';
+import { pack } from '../../../../shared/wire/message-pack.ts';
+import { holds } from '../../shared/holds.ts';
+import { articlesOf, figuresOf } from './figures-oracle.ts';
+import { foldOf } from './raw-rows.ts';
+import { arbitraryEvent, HOUR, LOGIC, tillEvent } from './till-events.ts';
+
+const BASE = HOUR * 4;
+const events = fc.array(arbitraryEvent(HOUR), { maxLength: 30 });
+const plain = (part: Part): unknown => [figuresOf(part), articlesOf(part), part.tally];
+
+holds(
+  t,
+  'a part reads back as it was, and its bytes do not depend on how often that happens',
+  fc.property(events, (events) => {
+    const part = foldOf(events);
+    const bytes = encodePart(part, BASE);
+    const back = decodePart(bytes, BASE);
+    assert.deepEqual(plain(back), plain(part));
+    assert.deepEqual(figuresOf({ figures: decodePartFigures(bytes, BASE, ALL_MEASURES) }), figuresOf(part));
+    return Buffer.compare(encodePart(back, BASE), bytes) === 0;
+  }),
+  { numRuns: 60 },
+);
+
+holds(
+  t,
+  'each view and the articles read back as they were',
+  fc.property(events, (events) => {
+    const part = foldOf(events);
+    for (const name of viewNames(LOGIC)) {
+      const cube = view(name, [part.figures]);
+      const back = decodeView(encodeView(cube, BASE), BASE, ALL_MEASURES);
+      assert.deepEqual(back.keys, cube.keys);
+      assert.deepEqual(figuresOf({ figures: back }), figuresOf({ figures: cube }));
+    }
+    const articles = decodeArticles(encodeArticles(part.articles, BASE), BASE);
+    assert.deepEqual(articlesOf({ articles }), articlesOf(part));
+  }),
+  { numRuns: 40 },
+);
+
+t.test('slots are kept relative to the row: a day holds its 96', (t) => {
+  const day = Math.floor(HOUR / 24) * 96;
+  const cube = figuresCube(['type', 'currency'], 10);
+  for (const slot of [day, day + 95]) cube.at(['sale', null], slot, noMeasures).count = slot;
+  const [group] = [...decodeView(encodeView(cube, day), day, ALL_MEASURES).groups()];
+  t.same(
+    [...group!.slots].map(([slot, { count }]) => [slot, count]),
+    [
+      [day, day],
+      [day + 95, day + 95],
+    ],
+  );
+  t.end();
+});
+
+t.test('sums beyond the safe integers keep every digit', (t) => {
+  const part = noPart(LOGIC);
+  const wide = 2n ** 70n + 1n;
+  Object.assign(part.figures.at(['sale', 'GBP', null, null, null], BASE, noMeasures), { amount: wide, quantity: wide });
+  part.articles.at(['GBP', 'A'], BASE, () => ({ quantity: -wide, amount: wide }));
+  const back = decodePart(encodePart(part, BASE), BASE);
+  t.same(plain(back), plain(part));
+  t.end();
+});
+
+t.test('customers and tickets beyond their exact limits read back', (t) => {
+  const many = Array.from({ length: 1_500 }, (_, i) => tillEvent({ amount: i * i, dims: { customer: `u${i}` } }));
+  const part = foldOf(many);
+  t.same(plain(decodePart(encodePart(part, BASE), BASE)), plain(part));
+  t.end();
+});
+
+t.test('a part at its bound on groups reads back with its (other), and without counting more overflow', (t) => {
+  const many = Array.from({ length: MAX_PART_GROUPS + 50 }, (_, i) => tillEvent({ dims: { method: `m${i}` } }));
+  const part = foldOf(many);
+  const back = decodePart(encodePart(part, BASE), BASE);
+  t.equal(back.figures.overflow, 50);
+  t.same(plain(back), plain(part));
+  t.end();
+});
+
+t.test('tickets and customers are left out where nobody asks for them', (t) => {
+  const bytes = encodePart(foldOf([tillEvent({ dims: { customer: 'u1' } })]), BASE);
+  const [group] = [...decodePartFigures(bytes, BASE, { tickets: false, customers: false }).groups()];
+  t.match([...group!.slots.values()], [{ count: 1, amount: 100, tickets: null, customers: null }]);
+  t.end();
+});
+
+t.test('an empty part and empty articles read back', (t) => {
+  t.same(plain(decodePart(encodePart(noPart(LOGIC), BASE), BASE)), plain(noPart(LOGIC)));
+  t.equal(decodeArticles(encodeArticles(articlesCube(), BASE), BASE).size, 0);
+  t.end();
+});
+
+t.test('a cell of a later format is refused by name', (t) => {
+  t.throws(() => decodePart(zstdCompressSync(pack([2, {}])), BASE), {
+    message: /format 2; this program reads format 1/,
+  });
+  t.end();
+});

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import t from 'tap';
+import { type FoldRow, PartFold } from '../../../../collector/logic/fold.ts';
+import type { Part } from '../../../../collector/logic/part.ts';
+import { readRow, type StoredRow } from '../../../../collector/logic/raw-row.ts';
+import type { TillEvent } from '../../../../shared/event/event.ts';
+import { epoch } from '../../../../shared/ids.ts';
+import { holds } from '../../shared/holds.ts';
+import { articlesOf, expectedArticles, expectedFigures, figuresOf } from './figures-oracle.ts';
+import { eventsRow, foldRows, lossRow } from './raw-rows.ts';
+import { arbitraryEvent, HOUR, LOGIC, tillEvent } from './till-events.ts';
+
+const EPOCHS = ['00000000000000aa', 'ff00000000000001'].map(epoch);
+
+/** What a part says, in plain values. */
+const plain = (part: Part) => ({ figures: figuresOf(part), articles: articlesOf(part), tally: part.tally });
+
+/** The same, worked out seq by seq from the rows' own contents. */
+function expected(rows: readonly StoredRow[]) {
+  const stored = [...new Map(rows.map((row) => [Buffer.from(row.rowKey).toString('hex'), row]))]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, row]) => readRow(row));
+  const taken = new Map<string, TillEvent>();
+  const conflicts = new Set<string>();
+  const lost = new Set<string>();
+  for (const { epoch, firstSeq, count, events } of stored) {
+    for (let i = 0; i < count; i++) {
+      const name = `${epoch}/${firstSeq + i}`;
+      const event = events?.[i];
+      const before = taken.get(name);
+      if (event === undefined) lost.add(name);
+      else if (before === undefined) taken.set(name, event);
+      else if (JSON.stringify(before) !== JSON.stringify(event)) conflicts.add(name);
+    }
+  }
+  const events = [...taken.values()];
+  return {
+    figures: expectedFigures(events),
+    articles: expectedArticles(events),
+    rows: stored.length,
+    events: events.length,
+    conflicts: conflicts.size,
+    lost: lost.difference(taken).size,
+  };
+}
+
+/** A stretch of a stream's seqs, as some collector got it: first seq and number. */
+const cut = fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 }));
+
+/**
+ * Two streams of up to 24 events, stored as whatever stretches of them: overlapping, twice, subsets, with gaps, re-cut. Some rows hold
+ * another content under the same seqs. Losses lie anywhere.
+ */
+const arbitraryRows = fc
+  .record({
+    streams: fc.tuple(
+      ...EPOCHS.map(() => fc.array(arbitraryEvent(HOUR), { minLength: 24, maxLength: 24 })),
+    ) as fc.Arbitrary<TillEvent[][]>,
+    cuts: fc.array(fc.tuple(fc.nat(1), cut, fc.option(fc.nat(23), { freq: 8 })), { maxLength: 12 }),
+    losses: fc.array(fc.tuple(fc.nat(1), cut), { maxLength: 5 }),
+  })
+  .map(({ streams, cuts, losses }) => [
+    ...cuts.map(([stream, [first, count], changed]) => {
+      const events = streams[stream]!.map((event, i) => (i === changed ? { ...event, ref: 'changed' } : event));
+      return eventsRow(first, events.slice(first - 1, first - 1 + count), { epoch: EPOCHS[stream]! });
+    }),
+    ...losses.map(([stream, [first, count]]) => lossRow(first, count, { epoch: EPOCHS[stream]! })),
+  ]);
+
+holds(
+  t,
+  'each seq counts once, however batches were cut, repeated and overlapping; the figures are those of a naive count',
+  fc.property(arbitraryRows, (rows) => {
+    const { figures, articles, tally } = plain(foldRows(rows));
+    const { rows: count, events, conflicts, lost } = tally;
+    assert.deepEqual({ figures, articles, rows: count, events, conflicts, lost }, expected(rows));
+  }),
+  { numRuns: 400 },
+);
+
+holds(
+  t,
+  'a fold goes on where it stood: rows added one by one give, each time, what all of them give',
+  fc.property(arbitraryRows, (rows) => {
+    const inOrder = [...new Map(rows.map((row) => [Buffer.from(row.rowKey).toString('hex'), row]))].sort(([a], [b]) =>
+      a < b ? -1 : 1,
+    );
+    const fold = new PartFold(LOGIC);
+    inOrder.forEach(([, row], i) => {
+      fold.add(readRow(row));
+      assert.deepEqual(plain(fold.part()), plain(foldRows(inOrder.slice(0, i + 1).map(([, row]) => row))));
+    });
+  }),
+  { numRuns: 40 },
+);
+
+const sales = (amounts: readonly number[]): TillEvent[] => amounts.map((amount) => tillEvent({ amount }));
+const amountOf = (part: Part): unknown => Object.values(figuresOf(part)).map(({ amount }) => amount);
+
+t.test('two collectors hold versions of the same seqs, cut differently', (t) => {
+  const events = sales([1, 2, 4, 8, 16, 32]);
+  const part = foldRows([
+    eventsRow(1, events.slice(0, 4)),
+    eventsRow(5, events.slice(4)),
+    eventsRow(1, events.slice(0, 2)),
+    eventsRow(3, events.slice(2, 6)),
+    eventsRow(1, events),
+  ]);
+  t.same(amountOf(part), [63n]);
+  t.match(part.tally, { rows: 5, events: 6, conflicts: 0 });
+  t.end();
+});
+
+t.test('a smaller batch that arrives after a larger one under the same first seq changes nothing', (t) => {
+  const events = sales([1, 2, 4]);
+  const large = eventsRow(1, events, { arrival: 1 });
+  const small = eventsRow(1, events.slice(0, 1), { arrival: 2 });
+  t.same(figuresOf(foldRows([large, small])), figuresOf(foldRows([large])));
+  t.end();
+});
+
+t.test(
+  'where two rows claim a seq with different content, the lower key wins, and each such seq is one conflict',
+  (t) => {
+    const part = foldRows([
+      eventsRow(1, sales([1, 2])),
+      eventsRow(1, sales([10, 20, 40])),
+      eventsRow(2, sales([200, 40])),
+    ]);
+    t.same(amountOf(part), [43n]);
+    t.equal(part.tally.conflicts, 2, 'three rows disagree on two seqs');
+    t.end();
+  },
+);
+
+t.test('what is stored beats what is lost, and a seq lost twice is lost once', (t) => {
+  const part = foldRows([lossRow(1, 10), lossRow(5, 10), eventsRow(3, sales([1, 2])), eventsRow(12, sales([4]))]);
+  t.equal(part.tally.lost, 11);
+  t.end();
+});
+
+t.test('a loss of four milliards of seqs is counted, not walked', (t) => {
+  t.equal(foldRows([lossRow(1, 2 ** 32 - 1), eventsRow(7, sales([1]))]).tally.lost, 2 ** 32 - 2);
+  t.end();
+});
+
+t.test('the same seq in two epochs is two events', (t) => {
+  const part = foldRows(EPOCHS.map((epoch) => eventsRow(1, sales([5]), { epoch })));
+  t.same(amountOf(part), [10n]);
+  t.end();
+});
+
+t.test('the earliest arrival and the digest speak of all rows, those that brought nothing new too', (t) => {
+  const rows = [
+    eventsRow(1, sales([1, 2]), { arrival: 30 }),
+    eventsRow(1, sales([1]), { arrival: 20 }),
+    lossRow(9, 1, { arrival: 40 }),
+  ];
+  const { tally } = foldRows(rows);
+  t.match(tally, { rows: 3, earliestArrival: 20 });
+  t.not(tally.digest, foldRows(rows.slice(0, 1)).tally.digest);
+  t.end();
+});
+
+t.test('rows of a stream that step back are a fault, not figures', (t) => {
+  const fold = new PartFold(LOGIC);
+  const row = (firstSeq: number): FoldRow => readRow(eventsRow(firstSeq, sales([1])));
+  fold.add(row(5));
+  t.throws(() => fold.add(row(4)), { message: /rows out of order: seq 4 after 5/ });
+  t.end();
+});
+
+t.test('sums beyond 2^53 keep every digit', (t) => {
+  const part = foldRows([
+    eventsRow(
+      1,
+      Array.from({ length: 5_000 }, () => tillEvent({ amount: 1e12 - 1 })),
+    ),
+    eventsRow(
+      5_001,
+      Array.from({ length: 5_000 }, () => tillEvent({ amount: 1e12 - 1 })),
+    ),
+  ]);
+  t.same(amountOf(part), [10_000n * (10n ** 12n - 1n)]);
+  t.end();
+});
+
+t.test('what a void holds is counted as an event alone', (t) => {
+  const items = [{ sku: 'A', qty: 1_000, price: 5 }];
+  const part = foldRows([eventsRow(1, [tillEvent({ type: 'void', items, dims: { customer: 'u1' } })])]);
+  t.match(Object.values(figuresOf(part)), [{ count: 1, quantity: 0n, tickets: null, customers: 0 }]);
+  t.same(articlesOf(part), {});
+  t.end();
+});
+
+t.test('a raw row that cannot be read is a fault that names its key', (t) => {
+  const row = eventsRow(1, sales([1]));
+  const damaged = { ...row, bytes: row.bytes.subarray(0, row.bytes.length - 1) };
+  t.throws(() => readRow(damaged), { message: new RegExp(Buffer.from(row.rowKey).toString('hex')) });
+  t.end();
+});
