@@ -23,7 +23,10 @@ export function readModules(root: string, folders: readonly string[]): Module[] 
     const imports = importsOf(readFileSync(join(root, file), 'utf8'));
     return {
       path,
-      modules: imports.filter(isRelative).map((name) => resolve(root, path, name)),
+      modules: imports
+        .filter(isRelative)
+        .map((name) => resolve(root, path, name))
+        .filter((to) => !isData(root, to)),
       packages: imports.filter((name) => !isRelative(name)).map(packageOf),
     };
   });
@@ -63,6 +66,11 @@ function isText(node: unknown): node is { value: string } {
 
 function isRelative(name: string): boolean {
   return name.startsWith('.');
+}
+
+/** Such as package.json: no module with imports of its own. */
+function isData(root: string, path: string): boolean {
+  return !/\.(ts|mjs)$/.test(path) && existsSync(join(root, path));
 }
 
 function packageOf(name: string): string {
