@@ -18,7 +18,7 @@ interface Outcome {
 
 const steps: readonly (readonly [name: string, run: () => Outcome | Promise<Outcome>])[] = [
   ['types', () => command([...commandOf('typescript', 'tsc'), '-p', '.'])],
-  ['lint and format', () => command([...commandOf('@biomejs/biome', 'biome'), 'ci', '.'])],
+  ['lint and format', () => command([...commandOf('@biomejs/biome', 'biome'), 'ci', '--colors=off', '.'])],
   ['import rules', () => tests(['test/architecture.test.ts'])],
   ['unit tests', () => tests(globSync('test/{unit,contract}/**/*.test.ts').sort())],
 ];
