@@ -13,7 +13,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Epoch } from '../ids.ts';
-import type { Kind } from '../keys.ts';
+import { type Kind, REGISTRY_EPOCH } from '../keys.ts';
 import { crc32c } from './crc32c.ts';
 
 export const VERSION = 1;
@@ -25,6 +25,7 @@ export const HEADER_BYTES = FIXED_BYTES + CRC_BYTES;
 const FLAG_LOSSES = 0x01;
 const CODEC_SHIFT = 1;
 const CODEC_MASK = 0x03;
+const KNOWN_FLAGS = 0x07;
 const CODECS = ['none', 'zstd'] as const;
 export type Codec = (typeof CODECS)[number];
 
@@ -46,15 +47,16 @@ export interface BatchHeader {
   readonly bodyCrc: number;
 }
 
-/** Identity of a batch that can be named even when it can't be read. */
-export type ReadHeader =
-  | { readonly ok: true; readonly header: BatchHeader; readonly bodyStart: number }
-  | {
-      readonly ok: false;
-      readonly result: 'damaged' | 'unsupported' | 'invalid';
-      readonly detail: string;
-      readonly header: BatchHeader | null;
-    };
+export interface Refusal {
+  readonly ok: false;
+  /** As in the ack: sent again (damaged), kept until this collector is newer (unsupported), refused for good (invalid). */
+  readonly result: 'damaged' | 'unsupported' | 'invalid';
+  readonly detail: string;
+  /** The identity of a batch that can be named though not read; null when not even its header can be trusted. */
+  readonly header: BatchHeader | null;
+}
+
+export type ReadHeader = { readonly ok: true; readonly header: BatchHeader; readonly bodyStart: number } | Refusal;
 
 const readU64 = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
 
@@ -90,19 +92,22 @@ function tlvsEnd(bytes: Buffer, end: number): number {
 /** Reads and checks a header; never throws. */
 export function readHeader(message: Uint8Array): ReadHeader {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-  const refuse = (
-    result: 'damaged' | 'unsupported' | 'invalid',
-    detail: string,
-    header: BatchHeader | null = null,
-  ): ReadHeader => ({ ok: false, result, detail, header });
+  const refuse = (result: Refusal['result'], detail: string, header: BatchHeader | null = null): Refusal => ({
+    ok: false,
+    result,
+    detail,
+    header,
+  });
   if (bytes.length < HEADER_BYTES) return refuse('damaged', `${bytes.length} bytes are too few for a header`);
   if (bytes.readUInt16BE(0) !== MAGIC) return refuse('damaged', 'does not start with "TS"');
   const headerLength = bytes.readUInt16BE(3);
-  if (headerLength < HEADER_BYTES || headerLength > bytes.length)
+  if (headerLength < HEADER_BYTES || headerLength > bytes.length) {
     return refuse('damaged', `header length ${headerLength} does not fit`);
+  }
   const checked = headerLength - CRC_BYTES;
-  if (crc32c(bytes, 0, checked) !== bytes.readUInt32BE(checked))
+  if (crc32c(bytes, 0, checked) !== bytes.readUInt32BE(checked)) {
     return refuse('damaged', "the header's checksum does not match");
+  }
   const flags = bytes.readUInt8(5);
   const codec = CODECS[(flags >> CODEC_SHIFT) & CODEC_MASK];
   const header: BatchHeader = {
@@ -117,14 +122,16 @@ export function readHeader(message: Uint8Array): ReadHeader {
     clearThrough: readU64(bytes, 36),
     bodyCrc: bytes.readUInt32BE(44),
   };
+  if (header.epoch === REGISTRY_EPOCH) return refuse('invalid', "epoch 0 is nobody's", header);
+  if (header.firstSeq < 1 || !Number.isSafeInteger(header.firstSeq + header.count)) {
+    return refuse('invalid', 'firstSeq is out of range', header);
+  }
+  if (!Number.isSafeInteger(header.clearThrough)) return refuse('invalid', 'clearThrough is out of range', header);
   const version = bytes.readUInt8(2);
   if (version !== VERSION) return refuse('unsupported', `version ${version}`, header);
-  if (codec === undefined) return refuse('unsupported', 'codec', header);
-  if (flags >> 3 !== 0) return refuse('unsupported', `flags 0x${flags.toString(16)}`, header);
-  if (tlvsEnd(bytes, checked) !== checked)
+  if (codec === undefined || flags > KNOWN_FLAGS) return refuse('unsupported', `flags 0x${flags.toString(16)}`, header);
+  if (tlvsEnd(bytes, checked) !== checked) {
     return refuse('invalid', 'the TLVs do not add up to the header length', header);
-  if (header.firstSeq < 1 || !Number.isSafeInteger(header.firstSeq + header.count))
-    return refuse('invalid', 'firstSeq is out of range', header);
-  if (!Number.isSafeInteger(header.clearThrough)) return refuse('invalid', 'clearThrough is out of range', header);
+  }
   return { ok: true, header, bodyStart: headerLength };
 }

@@ -1,11 +1,15 @@
 /**
  * MessagePack for bytes that strangers send. msgpackr alone trusts what it reads: a five-byte array header may claim 2^32
  * elements and have them allocated, and extension types build objects of its choosing. So the bytes are walked first: no claim
- * beyond the bytes that are there, no extension types, a bounded depth, nothing left over.
+ * beyond the bytes that are there, no extension types, a bounded depth, nothing left over; and, where the caller says so, a bound on
+ * what costs far more memory than bytes.
  */
 import { Packr, Unpackr } from 'msgpackr';
 
+/** Arrays and maps within each other. */
 const MAX_DEPTH = 8;
+/** Enough for any honest message, and at most some ten MiB of heap. */
+export const STRANGERS_MAX_OBJECTS = 65_536;
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' });
@@ -20,9 +24,11 @@ const refuse = (detail: string): never => {
   throw new MalformedMessagePack(detail);
 };
 
-/** Bytes of a value's head, and what follows it: `raw` bytes of its own, or `children` values. */
-function walk(bytes: Uint8Array): void {
+/** Each value is a head, and what follows it: `raw` bytes of its own, or `children` values. */
+function walk(bytes: Uint8Array, maxObjects: number): void {
+  /** How many values are still to come: of the message, of the array or map open in it, of the one open in that, … */
   const left: number[] = [1];
+  let objects = 0;
   let at = 0;
   const u8 = (): number => (at < bytes.length ? bytes[at++]! : refuse('ends too early'));
   const u16 = (): number => (u8() << 8) | u8();
@@ -31,11 +37,27 @@ function walk(bytes: Uint8Array): void {
     if (length > bytes.length - at) refuse('claims more bytes than there are');
     at += length;
   };
+  const make = (count: number): void => {
+    objects += count;
+    if (objects > maxObjects) refuse(`holds more than ${maxObjects} arrays, map entries and byte strings`);
+  };
   const children = (count: number): void => {
     // Each value takes a byte at least.
     if (count > bytes.length - at) refuse('claims more values than there are bytes');
-    if (left.length >= MAX_DEPTH) refuse(`is nested deeper than ${MAX_DEPTH}`);
+    if (left.length > MAX_DEPTH) refuse(`is nested deeper than ${MAX_DEPTH}`);
     left.push(count);
+  };
+  const array = (length: number): void => {
+    make(1);
+    children(length);
+  };
+  const map = (entries: number): void => {
+    make(1 + entries);
+    children(2 * entries);
+  };
+  const bin = (length: number): void => {
+    make(1);
+    raw(length);
   };
   while (left.length > 0) {
     const top = left.length - 1;
@@ -46,8 +68,8 @@ function walk(bytes: Uint8Array): void {
     left[top]!--;
     const head = u8();
     if (head < 0x80 || head >= 0xe0) continue;
-    if (head < 0x90) children((head & 0x0f) * 2);
-    else if (head < 0xa0) children(head & 0x0f);
+    if (head < 0x90) map(head & 0x0f);
+    else if (head < 0xa0) array(head & 0x0f);
     else if (head < 0xc0) raw(head & 0x1f);
     else {
       switch (head) {
@@ -56,14 +78,20 @@ function walk(bytes: Uint8Array): void {
         case 0xc3:
           break;
         case 0xc4:
+          bin(u8());
+          break;
+        case 0xc5:
+          bin(u16());
+          break;
+        case 0xc6:
+          bin(u32());
+          break;
         case 0xd9:
           raw(u8());
           break;
-        case 0xc5:
         case 0xda:
           raw(u16());
           break;
-        case 0xc6:
         case 0xdb:
           raw(u32());
           break;
@@ -86,16 +114,16 @@ function walk(bytes: Uint8Array): void {
           raw(2);
           break;
         case 0xdc:
-          children(u16());
+          array(u16());
           break;
         case 0xdd:
-          children(u32());
+          array(u32());
           break;
         case 0xde:
-          children(u16() * 2);
+          map(u16());
           break;
         case 0xdf:
-          children(u32() * 2);
+          map(u32());
           break;
         default:
           refuse(`type 0x${head.toString(16)} is not allowed`);
@@ -105,9 +133,13 @@ function walk(bytes: Uint8Array): void {
   if (at !== bytes.length) refuse('has bytes left over');
 }
 
-/** @throws MalformedMessagePack; nothing else, and memory stays within some tens of bytes for each byte of input */
-export function unpack(bytes: Uint8Array): unknown {
-  walk(bytes);
+/**
+ * @param maxObjects how many arrays, map entries and byte strings the value may hold: each takes a hundred bytes of heap, whatever
+ *   its own length. Without them, memory stays within some thirty bytes for each byte of input
+ * @throws MalformedMessagePack and nothing else
+ */
+export function unpack(bytes: Uint8Array, maxObjects = Number.POSITIVE_INFINITY): unknown {
+  walk(bytes, maxObjects);
   try {
     return unpackr.unpack(bytes);
   } catch (cause) {

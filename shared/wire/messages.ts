@@ -1,7 +1,7 @@
 /** The two small messages beside the batch: the collector's ack and the agent's status. MessagePack maps; unknown keys are ignored. */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { pack, unpack } from './message-pack.ts';
+import { pack, STRANGERS_MAX_OBJECTS, unpack } from './message-pack.ts';
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Stream = Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,63}\\.[0-9a-f]{16}$' });
@@ -48,7 +48,8 @@ const StatusSchema = Type.Object({
   /** Every epoch that still has something pending, and the open one. */
   epochs: Type.Array(
     Type.Object({
-      epoch: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+      /** Not 0: that is the registry's. */
+      epoch: Type.String({ pattern: '^(?!0{16})[0-9a-f]{16}$' }),
       /** Highest seq given out. */
       lastSeq: Count,
       /** Pending seqs as closed ranges `[first, last]`, the oldest first; at most 16, the last one widened over what does not fit. */
@@ -87,7 +88,7 @@ export function decodeStatus(bytes: Uint8Array): Status | null {
 
 function unpackOrNull(bytes: Uint8Array): unknown {
   try {
-    return unpack(bytes);
+    return unpack(bytes, STRANGERS_MAX_OBJECTS);
   } catch {
     return null;
   }

@@ -1,19 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { type Epoch, epoch, type MerchantId, merchantId, type TerminalId, terminalId } from '../../../shared/ids.ts';
+import { epoch, merchantId, terminalId } from '../../../shared/ids.ts';
 import {
   controlKey,
-  type DueKey,
   dueKey,
   dueRange,
   type EventsKey,
   eventsKey,
   eventsPrefix,
   historyKey,
-  KIND,
-  LEVEL,
-  type Level,
   parseDueKey,
   parseEventsKey,
   parseRollupKey,
@@ -25,6 +21,7 @@ import {
   terminalKey,
   terminalsPrefix,
 } from '../../../shared/keys.ts';
+import { dueKeys, eventsKeys, merchants, rollups, terminalRows } from './arbitrary-keys.ts';
 import { holds } from './holds.ts';
 
 const ACME = merchantId('acme');
@@ -83,117 +80,6 @@ t.test('the keys are these bytes, for ever', async (t) => {
   t.equal(hex(terminalsPrefix(ACME)), 'c661636d6500');
   t.equal(hex(controlKey('key', 'k1')), '6b6579006b31');
 });
-
-const id = fc
-  .tuple(fc.constantFrom(...'az09'), fc.string({ unit: fc.constantFrom(...'abz019-_'), maxLength: 63 }))
-  .map((parts) => parts.join(''));
-/** Few and close to each other, so that keys often share a prefix. */
-const closeId = fc.constantFrom('a', 'ab', 'a-b', 'a_b', 'a0', 'aa', 'b', 'a'.repeat(64));
-const anyId = fc.oneof(closeId, id);
-const merchants = anyId as fc.Arbitrary<MerchantId>;
-const terminals = anyId as fc.Arbitrary<TerminalId>;
-const hex8 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((bits) => bits.toString(16).padStart(16, '0'));
-const epochs = hex8 as fc.Arbitrary<Epoch>;
-const levels = fc.constantFrom<Level>('hour', 'day');
-const u16 = fc.nat({ max: 0xffff });
-const u32 = fc.oneof(fc.constantFrom(0, 1, 255, 256, 0xffff_ffff), fc.nat({ max: 0xffff_ffff }));
-const seqs = fc.oneof(fc.constantFrom(0, 1, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER), fc.maxSafeNat());
-
-const eventsKeys: fc.Arbitrary<EventsKey> = fc.record({
-  merchant: merchants,
-  hour: u32,
-  kind: fc.constantFrom('losses', 'events'),
-  terminal: terminals,
-  epoch: epochs,
-  firstSeq: seqs,
-  count: u32,
-  bodyCrc: u32,
-});
-const dueKeys: fc.Arbitrary<DueKey> = fc.record({
-  minute: u32,
-  merchant: merchants,
-  level: levels,
-  time: u32,
-  nonce: hex8,
-});
-const rollups = fc.record({ merchant: merchants, level: levels, logic: u16, time: u32 });
-const terminalRows = fc.record({ merchant: merchants, terminal: terminals, epoch: epochs });
-
-type Field = number | string;
-/** The fields of each key in their order. Ids compare as if ended by a byte below all of theirs, which `<` on texts does. */
-const ordered = {
-  events: (k: EventsKey): Field[] => [
-    salt(k.merchant),
-    k.merchant,
-    k.hour,
-    KIND[k.kind],
-    k.terminal,
-    k.epoch,
-    k.firstSeq,
-    k.count,
-    k.bodyCrc,
-  ],
-  due: (k: DueKey): Field[] => [salt(k.merchant), k.minute, k.merchant, LEVEL[k.level], k.time, k.nonce],
-  rollups: (k: { merchant: MerchantId; level: Level; logic: number; time: number }): Field[] => [
-    salt(k.merchant),
-    k.merchant,
-    LEVEL[k.level],
-    k.logic,
-    k.time,
-  ],
-  terminals: (k: { merchant: MerchantId; terminal: TerminalId; epoch: Epoch }): Field[] => [
-    salt(k.merchant),
-    k.merchant,
-    k.terminal,
-    k.epoch,
-  ],
-};
-
-function compareFields(a: readonly Field[], b: readonly Field[]): number {
-  for (const [i, field] of a.entries()) if (field !== b[i]) return field < b[i]! ? -1 : 1;
-  return 0;
-}
-
-function orders<K>(name: string, keys: fc.Arbitrary<K>, bytes: (key: K) => Buffer, fields: (key: K) => Field[]): void {
-  // The second key is often the first with one field changed.
-  const pairs = fc.tuple(keys, keys).chain(([a, b]) => {
-    const mixed = fc.subarray(Object.keys(a as object)).map((kept) => {
-      const merged = { ...b } as Record<string, unknown>;
-      for (const field of kept) merged[field] = (a as Record<string, unknown>)[field];
-      return merged as K;
-    });
-    return fc.tuple(fc.constant(a), mixed);
-  });
-  holds(
-    t,
-    `${name} keys sort by their bytes as by their fields`,
-    fc.property(pairs, ([a, b]) => Buffer.compare(bytes(a), bytes(b)) === compareFields(fields(a), fields(b))),
-    { numRuns: 1_000 },
-  );
-}
-
-orders('events', eventsKeys, eventsKey, ordered.events);
-orders('due', dueKeys, dueKey, ordered.due);
-orders('rollups', rollups, (k) => rollupKey(k.merchant, k.level, k.logic, k.time), ordered.rollups);
-orders('terminals', terminalRows, (k) => terminalKey(k.merchant, k.terminal, k.epoch), ordered.terminals);
-
-t.test(
-  'losses sort before events of the same hour, and a longer batch after a shorter one of the same first seq',
-  async (t) => {
-    const key: EventsKey = {
-      merchant: ACME,
-      hour: HOUR,
-      kind: 'events',
-      terminal: TILL,
-      epoch: EPOCH,
-      firstSeq: 1,
-      count: 3,
-      bodyCrc: 9,
-    };
-    t.ok(Buffer.compare(eventsKey({ ...key, kind: 'losses', terminal: terminalId('z') }), eventsKey(key)) < 0);
-    t.ok(Buffer.compare(eventsKey(key), eventsKey({ ...key, count: 4, bodyCrc: 0 })) < 0);
-  },
-);
 
 const same = (parsed: object, made: object): boolean => isDeepStrictEqual(parsed, { ...made });
 

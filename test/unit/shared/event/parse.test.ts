@@ -6,6 +6,7 @@ import { dimension, FLAG, type TillEvent } from '../../../../shared/event/event.
 import { parseEvent } from '../../../../shared/event/parse.ts';
 import { type StoreId, storeId } from '../../../../shared/ids.ts';
 import { MAX_TS, MIN_TS } from '../../../../shared/time.ts';
+import { codePoint } from '../code-point.ts';
 import { holds } from '../holds.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 9, 30);
@@ -66,171 +67,6 @@ t.test('a type is enough for an event', async (t) => {
 
 const base = { type: 'sale' };
 const item = { sku: 'A1', qty: 1, price: 100 };
-const dims = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v']));
-
-/** What is taken, and what is refused with these pointers. */
-const RULES: { rule: string; good: unknown[]; bad: [unknown, string[]][] }[] = [
-  {
-    rule: 'an event is a JSON object with a type and no unknown keys',
-    good: [base],
-    bad: [
-      [null, ['']],
-      [[], ['']],
-      [[base], ['']],
-      ['sale', ['']],
-      [1, ['']],
-      [true, ['']],
-      [{}, ['/type']],
-      [{ ...base, Type: 1 }, ['/Type']],
-      [{ ...base, quantity: 1, total: 2 }, ['/quantity', '/total']],
-    ],
-  },
-  {
-    rule: 'type is 1 to 32 of a-z, 0-9, underscore and dot, beginning with a letter',
-    good: ['a', 'sale', 'refund', 'loyalty.points_2', `a${'.'.repeat(31)}`].map((type) => ({ type })),
-    bad: ['', 'Sale', '1sale', '_a', '.a', 'sale ', 'sale\n', 'a-b', 'é', `a${'b'.repeat(32)}`, null, 1].map((type) => [
-      { type },
-      ['/type'],
-    ]),
-  },
-  {
-    rule: 'ts is ISO 8601 with an offset or epoch milliseconds, from 2000 to 2100',
-    good: ['2026-11-22T09:30:00+05:30', '2026-11-22T09:30:00.123456789Z', MIN_TS, MAX_TS - 1].map((ts) => ({
-      ...base,
-      ts,
-    })),
-    bad: [
-      '2026-11-22T09:30:00',
-      '2026-02-30T00:00:00Z',
-      '2026-11-22T09:30:00.1234567890Z',
-      MIN_TS - 1,
-      MAX_TS,
-      NOW + 0.5,
-      1e300,
-      null,
-      true,
-      {},
-      ['2026-11-22T09:30:00Z'],
-      '2'.repeat(1000),
-    ].map((ts) => [{ ...base, ts }, ['/ts']]),
-  },
-  {
-    rule: 'amount is whole minor units from 0 to 10^12',
-    good: [0, 1, 1e12].map((amount) => ({ ...base, amount, currency: 'GBP' })),
-    bad: [-1, 0.5, 1e12 + 1, 1e300, '1', null, {}].map((amount) => [{ ...base, amount, currency: 'GBP' }, ['/amount']]),
-  },
-  {
-    rule: 'currency is of ISO 4217 and required with an amount',
-    good: ['GBP', 'INR', 'JPY', 'VED', 'XCG', 'DEM', 'CHE'].map((currency) => ({ ...base, currency })),
-    bad: [
-      [{ ...base, amount: 1 }, ['/currency']],
-      [{ ...base, amount: 0 }, ['/currency']],
-      ...['', 'gbp', 'GB', 'GBPX', 'ZZZ', 'XXX', 'XTS', 'XAU', '£', null, 826].map((currency): [unknown, string[]] => [
-        { ...base, amount: 1, currency },
-        ['/currency'],
-      ]),
-    ],
-  },
-  {
-    rule: 'ref is 1 to 64 characters',
-    good: ['1', 'x'.repeat(64), '😀'.repeat(64), 'é'.repeat(64), ' ', '\0'].map((ref) => ({ ...base, ref })),
-    bad: ['', 'x'.repeat(65), '😀'.repeat(65), `e${'\u0301'.repeat(64)}`, 1, null].map((ref) => [
-      { ...base, ref },
-      ['/ref'],
-    ]),
-  },
-  {
-    rule: 'dims are up to 16 keys with texts of up to 64 characters',
-    good: [{}, dims(16), { k: '' }, { k: '😀'.repeat(64) }, { [`k${'_'.repeat(31)}`]: 'v' }].map((given) => ({
-      ...base,
-      dims: given,
-    })),
-    bad: [
-      [{ ...base, dims: dims(17) }, ['/dims']],
-      [{ ...base, dims: [] }, ['/dims']],
-      [{ ...base, dims: null }, ['/dims']],
-      [{ ...base, dims: 'method' }, ['/dims']],
-      ...['', 'K', '1k', '_k', 'k-k', 'k.k', 'k ', `k${'_'.repeat(32)}`].map((key): [unknown, string[]] => [
-        { ...base, dims: { [key]: 'v' } },
-        [`/dims/${key}`],
-      ]),
-      ...['x'.repeat(65), '😀'.repeat(65), 1, null, true, ['v'], {}].map((k): [unknown, string[]] => [
-        { ...base, dims: { k } },
-        ['/dims/k'],
-      ]),
-    ],
-  },
-  {
-    rule: 'dims.store is a store id',
-    good: ['s1', 'united-kingdom', 'z'.repeat(64)].map((store) => ({ ...base, dims: { store } })),
-    bad: ['', 'United Kingdom', '-s', 'z'.repeat(65), 1].map((store) => [
-      { ...base, dims: { store } },
-      ['/dims/store'],
-    ]),
-  },
-  {
-    rule: 'items are up to 2,000, each of a sku, a qty and a price and nothing else',
-    good: [[], [item], Array.from({ length: 2_000 }, () => item)].map((items) => ({ ...base, items })),
-    bad: [
-      [{ ...base, items: Array.from({ length: 2_001 }, () => item) }, ['/items']],
-      [{ ...base, items: item }, ['/items']],
-      [{ ...base, items: null }, ['/items']],
-      [{ ...base, items: [item, null, 'A1', []] }, ['/items/1', '/items/2', '/items/3']],
-      [{ ...base, items: [{}] }, ['/items/0/sku', '/items/0/qty', '/items/0/price']],
-      [{ ...base, items: [item, { ...item, name: 'Apple' }] }, ['/items/1/name']],
-    ],
-  },
-  {
-    rule: 'sku is up to 64 characters',
-    good: ['', 'x'.repeat(64), '😀'.repeat(64)].map((sku) => ({ ...base, items: [{ ...item, sku }] })),
-    bad: ['x'.repeat(65), '😀'.repeat(65), 1, null].map((sku) => [
-      { ...base, items: [{ ...item, sku }] },
-      ['/items/0/sku'],
-    ]),
-  },
-  {
-    rule: 'qty is above 0 with up to three decimals',
-    good: [0.001, 0.1, 0.3, 1, 2.675, 1e9].map((qty) => ({ ...base, items: [{ ...item, qty }] })),
-    bad: [0, -1, 0.0001, 0.0005, 1.0001, 2.6755, 0.1 + 0.2, 5e-324, 1e9 + 1, 1e300, '1', null].map((qty) => [
-      { ...base, items: [{ ...item, qty }] },
-      ['/items/0/qty'],
-    ]),
-  },
-  {
-    rule: 'price is whole minor units from 0 on',
-    good: [0, 1, 1e12].map((price) => ({ ...base, items: [{ ...item, price }] })),
-    bad: [-1, 0.5, 1e12 + 1, '1', null].map((price) => [{ ...base, items: [{ ...item, price }] }, ['/items/0/price']]),
-  },
-  {
-    rule: 'attrs are any JSON of up to 4 KiB, counted in UTF-8 bytes without spaces',
-    good: [null, true, 1, 'x', [], {}, { a: [{ b: null }] }, 'x'.repeat(4094), 'é'.repeat(2047)].map((attrs) => ({
-      ...base,
-      attrs,
-    })),
-    bad: ['x'.repeat(4095), 'é'.repeat(2048), '€'.repeat(1365), Array(2049).fill(1)].map((attrs) => [
-      { ...base, attrs },
-      ['/attrs'],
-    ]),
-  },
-  {
-    rule: 'half a surrogate pair is refused where a text is kept as it is',
-    good: [{ ...base, ref: '\ud83d\ude00' }],
-    bad: [
-      [{ ...base, ref: '\ud83d' }, ['/ref']],
-      [{ ...base, dims: { k: 'a\ude00b' } }, ['/dims/k']],
-      [{ ...base, items: [item, { ...item, sku: '\ude00\ud83d' }] }, ['/items/1/sku']],
-    ],
-  },
-];
-
-for (const { rule, good, bad } of RULES) {
-  t.test(rule, async (t) => {
-    for (const input of good) t.strictSame(pointers(input), [], JSON.stringify(input).slice(0, 80));
-    for (const [input, expected] of bad) {
-      t.strictSame(pointers(input), expected, JSON.stringify(input)?.slice(0, 80));
-    }
-  });
-}
 
 t.test('all bad fields are named at once, each once', async (t) => {
   t.strictSame(
@@ -315,8 +151,8 @@ t.test('attrs nested however deeply are kept or refused', async (t) => {
   const nested = (depth: number) => JSON.parse('['.repeat(depth) + ']'.repeat(depth)) as unknown;
   t.equal(accepted({ ...base, attrs: nested(2_048) }).attrs?.length, 4_096);
   t.strictSame(pointers({ ...base, attrs: nested(2_049) }), ['/attrs']);
-  t.strictSame(pointers({ ...base, attrs: nested(1_000_000) }), ['/attrs']);
-  t.strictSame(pointers({ ...base, dims: nested(1_000_000), extra: nested(1_000_000) }).sort(), ['/dims', '/extra']);
+  t.strictSame(pointers({ ...base, attrs: nested(100_000) }), ['/attrs']);
+  t.strictSame(pointers({ ...base, dims: nested(100_000), extra: nested(100_000) }).sort(), ['/dims', '/extra']);
 });
 
 t.test('half a surrogate pair in attrs travels as an escape', async (t) => {
@@ -397,7 +233,7 @@ const nearly = fc.dictionary(
 holds(
   t,
   'any JSON gives an event or errors, never throws',
-  fc.property(fc.oneof(fc.jsonValue(), fc.jsonValue({ stringUnit: 'binary' }), nearly), (input) => {
+  fc.property(fc.oneof(fc.jsonValue(), fc.jsonValue({ stringUnit: codePoint }), nearly), (input) => {
     const parsed = parseEvent(input, context);
     return parsed.ok || (parsed.errors.length > 0 && parsed.errors.every(({ pointer }) => /^(\/|$)/.test(pointer)));
   }),

@@ -1,0 +1,34 @@
+/** Body of a batch of losses: `[reason, at, detail | nil]`. The header's firstSeq and count say which seqs were given up. */
+
+export interface Loss {
+  /** Why: `evicted`, `quarantined`, `unreadable`, …; 1 to 64 characters. */
+  readonly reason: string;
+  /** When it was given up by the agent's clock, milliseconds since 1970. */
+  readonly at: number;
+  /** The first 1,024 characters travel: a record of a loss must not fail over a long message. */
+  readonly detail: string | null;
+}
+
+const MAX_REASON = 64;
+const MAX_DETAIL = 1_024;
+/** The last instant that a Date or Temporal can name, milliseconds since 1970. */
+const LAST_INSTANT = 8.64e15;
+
+export const lossBody = ({ reason, at, detail }: Loss): unknown[] => [
+  reason,
+  at,
+  detail === null ? null : detail.slice(0, MAX_DETAIL).toWellFormed(),
+];
+
+const isText = (value: unknown, maxLength: number): value is string =>
+  typeof value === 'string' && value.length <= maxLength && value.isWellFormed();
+
+const isInstant = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LAST_INSTANT;
+
+/** Null when the body is not a loss. */
+export function readLoss(body: unknown): Loss | null {
+  const [reason, at, detail] = Array.isArray(body) ? (body as unknown[]) : [];
+  if (!isText(reason, MAX_REASON) || reason === '' || !isInstant(at)) return null;
+  return detail === null || isText(detail, MAX_DETAIL) ? { reason, at: at + 0, detail } : null;
+}
