@@ -18,7 +18,6 @@ export const FLAG = {
   /** Something that looked like card data was masked. */
   masked: 4,
 } as const;
-export const ALL_FLAGS = 7;
 
 export interface TillEvent {
   readonly type: string;
