@@ -2,8 +2,9 @@
  * HBase's jars and the Thrift2 gateway's, from Maven Central into a folder of ours: there is no tarball to unpack and nothing to
  * install. A folder appears only once it is whole, so a half download never counts.
  */
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAlive } from './processes.ts';
 import { runTool } from './tools.ts';
 
 interface Release {
@@ -40,6 +41,7 @@ export async function provideJars(cache: string, log: (line: string) => void): P
     if (await exists(folder)) return { version, folder };
   }
   await mkdir(cache, { recursive: true });
+  await removeAbandoned(cache);
   log(`downloading HBase from Maven Central into ${cache} (some 120 MB, once) …`);
   let reason = '';
   for (const release of RELEASES) {
@@ -54,10 +56,19 @@ export async function provideJars(cache: string, log: (line: string) => void): P
   throw new Error(`no HBase could be downloaded: ${reason}`);
 }
 
+/** Half downloads, named after the process that makes them. */
+const PARTIAL = 'partial-';
+
+async function removeAbandoned(cache: string): Promise<void> {
+  const partials = (await readdir(cache)).filter((name) => name.startsWith(PARTIAL));
+  const abandoned = partials.filter((name) => !isAlive(Number(name.slice(PARTIAL.length))));
+  await Promise.all(abandoned.map((name) => rm(join(cache, name), { recursive: true, force: true })));
+}
+
 /** Null when it is there, else why not. */
 async function download(release: Release, cache: string): Promise<string | null> {
   const folder = join(cache, release.version);
-  const partial = join(cache, `partial-${release.version}-${process.pid}`);
+  const partial = join(cache, `${PARTIAL}${process.pid}`);
   try {
     await mkdir(partial, { recursive: true });
     const pom = join(partial, 'pom.xml');
@@ -87,7 +98,7 @@ function reasonIn(output: string): string {
   return line
     .replace(/^.*\[ERROR\]\s*/, '')
     .replace(/ -> \[Help \d+\]$/, '')
-    .slice(0, 400);
+    .slice(0, 250);
 }
 
 function pomOf({ version, thriftVersion }: Release): string {

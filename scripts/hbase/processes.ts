@@ -52,6 +52,16 @@ export async function spawnRole(role: Role, dir: string, conf: string, jars: str
   }
 }
 
+/** True while any process has this id. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (fault) {
+    return (fault as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** True while this id is our process of this role and folder: a zombie or another program is not. */
 export async function isOurs(pid: number | null, role: Role, dir: string): Promise<boolean> {
   if (pid === null) return false;

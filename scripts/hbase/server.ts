@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Gateway } from '../../collector/store/hbase/gateway.ts';
 import { listNamespaces } from '../../collector/store/hbase/idl.ts';
-import { provideJars } from './jars.ts';
+import { type Jars, provideJars } from './jars.ts';
+import { exclusively } from './lock.ts';
 import { endRole, isOurs, logFile, outFile, type Role, spawnRole } from './processes.ts';
 import { HOST, writeSite } from './site.ts';
 import { freePorts, isFree, readState, type State, writeState } from './state.ts';
@@ -48,8 +49,17 @@ export async function startHBase({
   const dir = resolve(folder);
   await requireJava();
   const jars = await provideJars(resolve(cache), log);
-  const known = await readState(dir);
-  let state: State = known ?? { ports: await freePorts(), version: jars.version, master: null, gateway: null };
+  return exclusively(dir, log, async () => {
+    const state = await startMissing(dir, jars, log);
+    log('waiting until a call is answered …');
+    await untilReady(dir, state, performance.now() + readyMs);
+    return running(dir, state);
+  });
+}
+
+async function startMissing(dir: string, jars: Jars, log: (line: string) => void): Promise<State> {
+  const fresh = async () => ({ ports: await freePorts(), version: jars.version, master: null, gateway: null });
+  let state: State = (await readState(dir)) ?? (await fresh());
   const conf = join(dir, 'conf');
   await writeSite(conf, dir, state.ports);
   for (const role of ['master', 'gateway'] as const) {
@@ -59,9 +69,7 @@ export async function startHBase({
     state = { ...state, version: jars.version, [role]: await spawnRole(role, dir, conf, jars.folder) };
     await writeState(dir, state);
   }
-  log('waiting until a call is answered …');
-  await untilReady(dir, state, performance.now() + readyMs);
-  return running(dir, state);
+  return state;
 }
 
 /** Ends both, the gateway first. False if neither ran. */

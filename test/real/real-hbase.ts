@@ -6,7 +6,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { HBASE_HOME, HBASE_JARS } from '../../scripts/hbase/home.ts';
-import type { Role } from '../../scripts/hbase/processes.ts';
+import { isAlive, type Role } from '../../scripts/hbase/processes.ts';
 import { findHBase, killHBase, type RunningHBase, startHBase } from '../../scripts/hbase/server.ts';
 import { ToolMissing } from '../../scripts/hbase/tools.ts';
 
@@ -50,15 +50,6 @@ export async function ownHBase(t: Test): Promise<OwnHBase | null> {
 async function sweep(): Promise<void> {
   await mkdir(TESTS_HOME, { recursive: true });
   for (const name of await readdir(TESTS_HOME)) if (!isAlive(Number(name))) await discard(join(TESTS_HOME, name));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Nothing in it is needed any more, so there is nothing to stop gracefully for. */

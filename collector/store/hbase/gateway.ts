@@ -73,10 +73,10 @@ export class Gateway {
   ): Promise<T> {
     this.#seqid = (this.#seqid + 1) & 0x7fffffff;
     const seqid = this.#seqid;
-    const message = encodeCall(method, args, seqid);
+    const bounds = { deadlineMs, maxReplyBytes: this.#options.maxReplyBytes };
     try {
-      const { maxReplyBytes } = this.#options;
-      const reply = await this.#pool.use((connection) => connection.call(message, { deadlineMs, maxReplyBytes }));
+      // Encoded only once a connection is there: calls that wait then hold no bytes of their own.
+      const reply = await this.#pool.use((connection) => connection.call(encodeCall(method, args, seqid), bounds));
       return decodeReply(method, reply, seqid);
     } catch (cause) {
       throw this.#unavailable(method.name, subject, cause as Error);
