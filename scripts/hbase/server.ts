@@ -9,9 +9,10 @@ import { Gateway } from '../../collector/store/hbase/gateway.ts';
 import { listNamespaces } from '../../collector/store/hbase/idl.ts';
 import { type Jars, provideJars } from './jars.ts';
 import { exclusively } from './lock.ts';
+import { freePorts, HOST, isFree } from './ports.ts';
 import { endRole, isOurs, logFile, outFile, type Role, spawnRole } from './processes.ts';
-import { HOST, writeSite } from './site.ts';
-import { freePorts, isFree, readState, type State, writeState } from './state.ts';
+import { writeSite } from './site.ts';
+import { readState, type State, writeState } from './state.ts';
 import { requireJava } from './tools.ts';
 
 export interface HBaseOptions {

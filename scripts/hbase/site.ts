@@ -4,9 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Ports } from './state.ts';
-
-export const HOST = '127.0.0.1';
+import { HOST, type Ports } from './ports.ts';
 
 /** Writes the folder that goes first on the class path. */
 export async function writeSite(conf: string, dir: string, ports: Ports): Promise<void> {

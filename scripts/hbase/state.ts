@@ -1,15 +1,7 @@
 /** What must outlive the command that started HBase: its ports (kept over a restart) and its processes. One JSON file in its folder. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { HOST } from './site.ts';
-
-export interface Ports {
-  readonly zookeeper: number;
-  readonly master: number;
-  readonly regionServer: number;
-  readonly thrift: number;
-}
+import type { Ports } from './ports.ts';
 
 export interface State {
   readonly ports: Ports;
@@ -33,30 +25,4 @@ export async function writeState(dir: string, state: State): Promise<void> {
   const file = join(dir, 'state.json');
   await writeFile(`${file}.${process.pid}`, `${JSON.stringify(state, null, 2)}\n`);
   await rename(`${file}.${process.pid}`, file);
-}
-
-/** Four ports that are free now, all held at once so that they differ. */
-export async function freePorts(): Promise<Ports> {
-  const held = await Promise.all([0, 0, 0, 0].map(listen));
-  const ports = held.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
-  return { zookeeper: ports[0]!, master: ports[1]!, regionServer: ports[2]!, thrift: ports[3]! };
-}
-
-export async function isFree(port: number): Promise<boolean> {
-  try {
-    const server = await listen(port);
-    await new Promise((resolve) => server.close(resolve));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function listen(port: number): Promise<ReturnType<typeof createServer>> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(port, HOST, () => resolve(server));
-  });
 }
