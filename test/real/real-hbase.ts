@@ -3,7 +3,7 @@
  * unseen (CI=true, or TILLSTREAM_REAL=required) it fails.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Test } from 'tap';
 import { HBASE_HOME, HBASE_JARS } from '../../scripts/hbase/home.ts';
 import { isAlive, type Role } from '../../scripts/hbase/processes.ts';
@@ -40,7 +40,7 @@ export async function ownHBase(t: Test): Promise<OwnHBase | null> {
   } catch (fault) {
     const required = process.env.CI === 'true' || process.env.TILLSTREAM_REAL === 'required';
     if (required || !(fault instanceof ToolMissing)) throw fault;
-    console.error(`left out, for it needs a real HBase: ${t.name}. ${fault.message}`);
+    console.error(`${basename(process.argv[1] ?? '')} is left out, for it needs a real HBase. ${fault.message}`);
     t.plan(0, fault.message);
     return null;
   }
