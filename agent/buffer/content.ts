@@ -1,0 +1,32 @@
+/** The content of an event as its till wrote it: what tells a repeat from another event under the same ref. */
+import type { Buffer } from 'node:buffer';
+import { hash } from 'node:crypto';
+import { FLAG, type TillEvent } from '../../shared/event/event.ts';
+
+const HASH_BYTES = 16;
+
+function sortedKeys(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sortedKeys);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  // As pairs, so that a key such as "1" keeps its place; wrapped, so that no array reads the same.
+  return { pairs: entries.map(([key, part]) => [key, sortedKeys(part)]) };
+}
+
+/** Whether a repeat of the event can be known: it has a ref, and nothing in it was masked. */
+export const isDeduplicable = (event: TillEvent): event is TillEvent & { readonly ref: string } =>
+  event.ref !== null && (event.flags & FLAG.masked) === 0;
+
+/**
+ * First 16 bytes of SHA-256 over a canonical form: dims and attrs by sorted keys, a defaulted `ts` left aside. The stamped store is left
+ * aside too: it comes from the agent's configuration unless it is among the dims.
+ */
+export function contentHash(event: TillEvent): Buffer {
+  const { type, amount, currency, ref, dims, items } = event;
+  const time = event.flags & FLAG.tsDefaulted ? null : [event.ts, event.offset];
+  const attrs = event.attrs === null ? [] : [sortedKeys(JSON.parse(event.attrs))];
+  return hash('sha256', JSON.stringify([type, time, amount, currency, ref, dims, items, attrs]), 'buffer').subarray(
+    0,
+    HASH_BYTES,
+  );
+}

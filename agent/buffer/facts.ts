@@ -1,0 +1,111 @@
+/** What support sees of a buffer, read from its file alone. */
+import type { Database } from 'better-sqlite3';
+import { type Epoch, streamId } from '../../shared/ids.ts';
+import { HOUR_MS } from '../../shared/time.ts';
+import { usageOf } from './budget.ts';
+import { listEpochs, type OpenedEpoch, pendingOf } from './epochs.ts';
+import { PendingSet } from './pending-set.ts';
+import type { BufferFacts } from './port.ts';
+import { readOwner, schemaVersion } from './schema.ts';
+
+interface HourRow {
+  hour: number;
+  first: number;
+  last: number;
+  count: number;
+}
+
+const SHOWN_QUARANTINE = 20;
+
+/**
+ * Which events are pending. An hour's ids mostly are one run, which its ends and its number tell without looking at each; where requests
+ * of several hours alternate, the ids are read one by one.
+ */
+export function loadPending(db: Database): PendingSet {
+  const set = new PendingSet();
+  const hours = db
+    .prepare<[], HourRow>(
+      'SELECT hour, min(id) AS first, max(id) AS last, count(*) AS count FROM events WHERE state = 0 GROUP BY hour ORDER BY first',
+    )
+    .all();
+  if (
+    hours.every(({ first, last, count }, at) => last - first + 1 === count && (at === 0 || hours[at - 1]!.last < first))
+  ) {
+    for (const { hour, first, last, count } of hours) set.append({ first, last }, new Map([[hour, count]]));
+    return set;
+  }
+  const ids = db.prepare<[], { id: number; hour: number }>('SELECT id, hour FROM events WHERE state = 0 ORDER BY id');
+  let run: { first: number; last: number; hours: Map<number, number> } | null = null;
+  for (const { id, hour } of ids.iterate()) {
+    if (run === null || id !== run.last + 1) {
+      if (run !== null) set.append(run, run.hours);
+      run = { first: id, last: id, hours: new Map() };
+    }
+    run.last = id;
+    run.hours.set(hour, (run.hours.get(hour) ?? 0) + 1);
+  }
+  if (run !== null) set.append(run, run.hours);
+  return set;
+}
+
+/** How many rows there are beside the pending ones. */
+export interface Counts {
+  acked: number;
+  quarantined: number;
+  refs: number;
+  refConflicts: number;
+}
+
+export function countRows(db: Database): Counts {
+  const count = (where: string): number => db.prepare<[], number>(`SELECT count(*) FROM ${where}`).pluck().get()!;
+  return {
+    acked: count('events WHERE state = 1'),
+    quarantined: count('events WHERE state = 2'),
+    refs: count('refs'),
+    refConflicts:
+      db.prepare<[string], number>('SELECT value FROM counters WHERE name = ?').pluck().get('ref_conflicts') ?? 0,
+  };
+}
+
+/** What the file says, given what is known of it already. */
+export function describe(
+  db: Database,
+  path: string,
+  pending: PendingSet,
+  epochs: readonly OpenedEpoch[],
+  counts: Counts,
+): BufferFacts {
+  const owner = readOwner(db);
+  const { used, file, wal } = usageOf(db, path);
+  const quarantine = db
+    .prepare<[number], { epoch: Epoch; seq: number; reason: string; at: number }>(
+      'SELECT epoch, seq, reason, at FROM events WHERE state = 2 ORDER BY at DESC, id DESC LIMIT ?',
+    )
+    .all(SHOWN_QUARANTINE);
+  return {
+    schema: schemaVersion(db),
+    ...owner,
+    epochs: epochs.map(({ epoch, base, lastSeq, openedAt }) => ({
+      epoch,
+      lastSeq,
+      pending: pendingOf({ base, lastSeq }, pending.ranges),
+      openedAt,
+    })),
+    pending: pending.count,
+    oldestPending: pending.oldestHour === null ? null : pending.oldestHour * HOUR_MS,
+    ...counts,
+    quarantine: quarantine.map(({ epoch, seq, reason, at }) => ({
+      stream: streamId(owner.terminal, epoch),
+      seq,
+      reason,
+      at,
+    })),
+    usedBytes: used,
+    fileBytes: file,
+    walBytes: wal,
+  };
+}
+
+/** @throws on a fault of the disk, and on a file whose tables can't be read */
+export const readFacts = (db: Database, path: string): BufferFacts =>
+  db.transaction(() => describe(db, path, loadPending(db), listEpochs(db), countRows(db)))();

@@ -1,0 +1,48 @@
+/** A request made ready outside the transaction: hashed, packed, and in the order in which its events get their seqs. */
+import type { Buffer } from 'node:buffer';
+import type { TillEvent } from '../../shared/event/event.ts';
+import { hourOf } from '../../shared/time.ts';
+import { crc32c } from '../../shared/wire/crc32c.ts';
+import { contentHash, isDeduplicable } from './content.ts';
+import { encodeBody } from './row.ts';
+
+/** What a row takes beside its body: its other columns, its entries in indexes, its share of inner pages. */
+const ROW_BYTES = 128;
+/** What a row of `refs` and its index entry take beside the texts, which are there twice. */
+const REF_BYTES = 96;
+/** Above this a body spills over to pages of its own, the last of them part empty. */
+const SPILL_BYTES = 1_000;
+const PAGE_BYTES = 4_096;
+
+export interface IntakeRow {
+  /** In the request. */
+  readonly index: number;
+  /** Hours since 1970. */
+  readonly hour: number;
+  readonly body: Uint8Array;
+  readonly bodyCrc: number;
+  readonly type: string;
+  /** Null: a repeat can't be known. */
+  readonly known: { readonly ref: string; readonly content: Buffer } | null;
+}
+
+export interface IntakeRequest {
+  /** By hour, else as given. */
+  readonly rows: readonly IntakeRow[];
+  /** What they take in the file, rather more than less. */
+  readonly bytes: number;
+}
+
+export function intakeRequest(events: readonly TillEvent[]): IntakeRequest {
+  let bytes = 0;
+  const rows = events.map((event, index): IntakeRow => {
+    const body = encodeBody(event);
+    const known = isDeduplicable(event) ? { ref: event.ref, content: contentHash(event) } : null;
+    bytes += ROW_BYTES + body.length + (body.length > SPILL_BYTES ? PAGE_BYTES : 0);
+    if (known !== null) bytes += REF_BYTES + 6 * (event.type.length + known.ref.length);
+    return { index, hour: hourOf(event.ts), body, bodyCrc: crc32c(body), type: event.type, known };
+  });
+  // Array.prototype.sort is stable; most requests lie in one hour.
+  if (rows.some(({ hour }) => hour !== rows[0]!.hour)) rows.sort((a, b) => a.hour - b.hour);
+  return { rows, bytes };
+}

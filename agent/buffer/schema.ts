@@ -1,0 +1,100 @@
+/**
+ * Layout of the buffer's file, and its version.
+ *
+ * An event's row has id = its epoch's base + seq: ids ascend without gaps over all epochs, so a range of seqs is a range of ids. The newest
+ * row is never deleted: it says where numbering stands. `refs` has a row for each event with a ref, under the event's id.
+ */
+import type { Database } from 'better-sqlite3';
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import { BufferError } from './buffer-error.ts';
+
+/** Kept in `user_version`. */
+export const SCHEMA_VERSION = 1;
+
+const SCHEMA = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE epochs (
+  ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+  epoch TEXT NOT NULL UNIQUE,
+  base INTEGER NOT NULL,
+  opened_at INTEGER NOT NULL,
+  last_seq INTEGER -- NULL while the epoch is the open one
+) STRICT;
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  epoch TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  hour INTEGER NOT NULL,
+  state INTEGER NOT NULL, -- 0 pending, 1 acked, 2 quarantined
+  at INTEGER NOT NULL, -- when it took that state; always there, so that settling makes no row longer and needs no page in a full file
+  reason TEXT, -- of a quarantine
+  sum INTEGER NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+CREATE INDEX pending_by_hour ON events (hour) WHERE state = 0;
+CREATE INDEX acked_by_time ON events (at) WHERE state = 1;
+CREATE INDEX quarantined_by_time ON events (at) WHERE state = 2;
+CREATE TABLE refs (
+  id INTEGER PRIMARY KEY,
+  type TEXT NOT NULL,
+  ref TEXT NOT NULL,
+  content BLOB NOT NULL,
+  epoch TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX refs_by_ref ON refs (type, ref);
+`;
+
+export interface Owner {
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+}
+
+export const schemaVersion = (db: Database): number => db.pragma('user_version', { simple: true }) as number;
+
+/** @throws BufferError when a newer program wrote the file, or another program altogether */
+export function checkVersion(db: Database, path: string): number {
+  const version = schemaVersion(db);
+  if (version > SCHEMA_VERSION) {
+    throw new BufferError(
+      `${path}: the buffer was written by a newer agent (schema ${version}, this agent knows ${SCHEMA_VERSION}): install that version again, or a later one`,
+    );
+  }
+  return version;
+}
+
+export function readOwner(db: Database): Owner {
+  const value = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
+  return { merchant: value.get('merchant') as MerchantId, terminal: value.get('terminal') as TerminalId };
+}
+
+/**
+ * Creates the layout in a new file, or checks that the file is ours: pending events of another terminal must not go out under this one's
+ * name, or what was stored already would count twice.
+ *
+ * @throws BufferError
+ */
+export function prepareSchema(db: Database, path: string, owner: Owner): void {
+  if (checkVersion(db, path) === 0) {
+    if (db.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined) {
+      throw new BufferError(`${path}: is a database of another program: give another buffer.path`);
+    }
+    db.transaction(() => {
+      db.exec(SCHEMA);
+      const set = db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)');
+      set.run('merchant', owner.merchant);
+      set.run('terminal', owner.terminal);
+      db.pragma(`user_version = ${SCHEMA_VERSION}`);
+    }).immediate();
+    return;
+  }
+  const { merchant, terminal } = readOwner(db);
+  if (merchant !== owner.merchant || terminal !== owner.terminal) {
+    throw new BufferError(
+      `${path}: the buffer belongs to ${merchant}/${terminal}, the configuration says ${owner.merchant}/${owner.terminal}: ` +
+        'let it drain under its old name, or give another buffer.path',
+    );
+  }
+}

@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { PendingSet } from '../../../../agent/buffer/pending-set.ts';
+
+const hourOfId = (id: number): number => 500_000 - Math.floor(id / 7) + (id % 3);
+
+/** How many ids of a range that are in `ids` lie in each hour. */
+function hoursOf(ids: Iterable<number>): Map<number, number> {
+  const hours = new Map<number, number>();
+  for (const id of ids) hours.set(hourOfId(id), (hours.get(hourOfId(id)) ?? 0) + 1);
+  return hours;
+}
+
+const action = fc.oneof(
+  fc.record({ kind: fc.constant('append' as const), gap: fc.nat(3), length: fc.integer({ min: 1, max: 20 }) }),
+  fc.record({ kind: fc.constant('remove' as const), from: fc.nat(200), length: fc.integer({ min: 1, max: 30 }) }),
+);
+
+t.test('a pending set agrees with a plain set of ids, whatever is appended and removed', async () => {
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 40 }), fc.nat(250), (actions, probe) => {
+      const set = new PendingSet();
+      const model = new Set<number>();
+      let next = 1;
+      for (const act of actions) {
+        if (act.kind === 'append') {
+          const first = next + act.gap;
+          const last = first + act.length - 1;
+          const ids = Array.from({ length: act.length }, (_, at) => first + at);
+          set.append({ first, last }, hoursOf(ids));
+          for (const id of ids) model.add(id);
+          next = last + 1;
+        } else {
+          const last = act.from + act.length - 1;
+          const ids = [...model].filter((id) => id >= act.from && id <= last);
+          if (!set.remove({ first: act.from, last }, hoursOf(ids))) throw new Error('does not add up');
+          for (const id of ids) model.delete(id);
+        }
+        const held = set.ranges.flatMap(({ first, last }) =>
+          Array.from({ length: last - first + 1 }, (_, at) => first + at),
+        );
+        if (held.join() !== [...model].join()) throw new Error(`${held} is not ${[...model]}`);
+        const oldest = model.size === 0 ? null : Math.min(...[...model].map(hourOfId));
+        if (set.oldestHour !== oldest) throw new Error(`oldest ${set.oldestHour} is not ${oldest}`);
+        if (set.count !== model.size) throw new Error('count');
+        if (set.countAfter(probe) !== [...model].filter((id) => id > probe).length) throw new Error('countAfter');
+      }
+    }),
+  );
+});
+
+t.test('ranges that touch become one', async (t) => {
+  const set = new PendingSet();
+  set.append({ first: 1, last: 5 }, new Map([[7, 5]]));
+  set.append({ first: 6, last: 9 }, new Map([[7, 4]]));
+  t.same(set.ranges, [{ first: 1, last: 9 }]);
+});
+
+t.test('rows that do not agree with memory are noticed', async (t) => {
+  const set = new PendingSet();
+  set.append({ first: 1, last: 5 }, new Map([[7, 5]]));
+  t.equal(set.remove({ first: 1, last: 2 }, new Map([[7, 1]])), false);
+  t.equal(set.remove({ first: 3, last: 4 }, new Map([[8, 2]])), false);
+});
+
+t.test('ids are appended in order only', async (t) => {
+  const set = new PendingSet();
+  set.append({ first: 5, last: 5 }, new Map([[7, 1]]));
+  t.throws(() => set.append({ first: 5, last: 6 }, new Map([[7, 2]])), /ascend/);
+});
