@@ -73,7 +73,8 @@ export interface Tables {
   scan(table: TableName, scan: Scan): AsyncIterable<Row>;
   /**
    * Puts the row only if `column` now holds exactly `expected` (null: the row has no such cell). All cells of the put are
-   * applied together with the check, or none. False when the check failed.
+   * applied together with the check, or none. False when the check failed. HBase takes an empty cell for an absent one, so a
+   * column that is ever checked for absence never holds an empty value.
    */
   checkAndPut(table: TableName, check: { column: Column; expected: Uint8Array | null }, put: Put): Promise<boolean>;
   /** Removes whole rows; a missing row is fine. */
