@@ -2,16 +2,17 @@
  * Where the figures of a range come from: day rows where the day is rolled up, else hour rows, else the raw log.
  *
  * A closed hour with a rollup is served from it even while a mark for it is pending: figures never dip at the top of an hour. An hour
- * without one (open, or closed a moment ago) is folded from the raw log.
+ * without one (open, or closed a moment ago) is folded from the raw log. Figures never dip when a row takes over, since it is whole from
+ * its first publication on (`collector/rollup/run.ts`).
  */
 import type { MerchantId } from '../../shared/ids.ts';
-import { DAY_MS, dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
+import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { decodeArticles, decodePartFigures, decodeView, type Wanted } from '../logic/codec.ts';
 import type { Cube } from '../logic/cube.ts';
 import type { ItemMeasures, Measures } from '../logic/measures.ts';
 import { ARTICLES_VIEW, type Logic } from '../logic/version.ts';
 import type { EventLog } from '../store/event-log.ts';
-import type { Cells, Rollup, Rollups } from '../store/rollups.ts';
+import { type Cells, type Rollup, type Rollups, readAfterEnd } from '../store/rollups.ts';
 import type { LiveHours, LivePart } from './live-hours.ts';
 
 export interface FiguresStores {
@@ -94,11 +95,10 @@ async function* read<T>(
 ): AsyncIterable<T> {
   const fromHour = hourOf(range.from);
   const toHour = hourOf(range.to - 1) + 1;
-  const closedTo = Math.min(toHour, hourOf(now));
-  const endedDays = Math.floor(now / DAY_MS);
+  const current = hourOf(now);
 
   let hour = fromHour;
-  const days = { from: dayOfHour(fromHour), to: Math.min(endedDays, dayOfHour(toHour - 1) + 1) };
+  const days = { from: dayOfHour(fromHour), to: dayOfHour(toHour - 1) + 1 };
   for await (const day of stores.rollups.scan(
     merchant,
     'day',
@@ -107,12 +107,12 @@ async function* read<T>(
     days.to,
     reading.cells,
   )) {
-    const start = Math.max(day.time * 24, fromHour);
-    yield* readHours(stores, merchant, hour, start, closedTo, reading);
+    if (!readAfterEnd(day)) continue;
+    yield* readHours(stores, merchant, hour, day.time * 24, current, reading);
     yield* reading.ofRollup(day, day.time * SLOTS_PER_DAY);
     hour = (day.time + 1) * 24;
   }
-  yield* readHours(stores, merchant, hour, toHour, closedTo, reading);
+  yield* readHours(stores, merchant, hour, toHour, current, reading);
 }
 
 async function* readHours<T>(
@@ -120,19 +120,14 @@ async function* readHours<T>(
   merchant: MerchantId,
   from: number,
   to: number,
-  closedTo: number,
+  current: number,
   reading: Reading<T>,
 ): AsyncIterable<T> {
   if (from >= to) return;
   let hour = from;
-  for await (const row of stores.rollups.scan(
-    merchant,
-    'hour',
-    stores.logic.version,
-    from,
-    Math.min(to, closedTo),
-    reading.cells,
-  )) {
+  for await (const row of stores.rollups.scan(merchant, 'hour', stores.logic.version, from, to, reading.cells)) {
+    // Of an event stamped ahead of time; once its hour has begun, the raw log knows more.
+    if (row.time <= current && !readAfterEnd(row)) continue;
     yield* readRaw(stores, merchant, hour, row.time, reading);
     yield* reading.ofRollup(row, row.time * SLOTS_PER_HOUR);
     hour = row.time + 1;
@@ -147,9 +142,6 @@ async function* readRaw<T>(
   to: number,
   reading: Reading<T>,
 ): AsyncIterable<T> {
-  for (let hour: number | null = from; hour < to; hour++) {
-    hour = await stores.log.firstHour(merchant, hour, to);
-    if (hour === null) return;
+  for await (const hour of stores.log.hours(merchant, from, to))
     yield* reading.ofParts(await stores.live.parts(merchant, hour));
-  }
 }

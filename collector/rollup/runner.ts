@@ -1,17 +1,18 @@
 /**
  * Works off the due marks: lists them, runs each hour and day they name once, and deletes exactly the marks listed. Marks of hours
- * become marks of their day before they go. Whatever fails leaves its marks for the next pass.
+ * become marks of their day before they go. Whatever fails leaves its marks for the next pass. So a late event is in its hour's row after
+ * the next pass, and in its day's after the one that follows.
  *
  * Several runners may work on the same marks: runs are decided by compare-and-set, never by who holds what.
  */
-import { Buffer } from 'node:buffer';
 import type { TerminalId } from '../../shared/ids.ts';
-import { DAY_MS, dayOfHour, minuteOf } from '../../shared/time.ts';
+import type { Level } from '../../shared/keys.ts';
+import { DAY_MS, dayOfHour, HOUR_MS, minuteOf } from '../../shared/time.ts';
 import type { Logic } from '../logic/version.ts';
 import { type DueMark, type DueMarks, dueMinute, type NewMark } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Rollups } from '../store/rollups.ts';
-import { type Due, run } from './run.ts';
+import { type Due, type RunOutcome, run } from './run.ts';
 
 export interface RunnerOptions {
   readonly marks: DueMarks;
@@ -44,6 +45,10 @@ const MARKS_AT_ONCE = 5_000;
 interface Job extends Due {
   readonly terminals: Set<TerminalId>;
   readonly marks: DueMark[];
+}
+interface Done extends Job {
+  /** When its run began to read, milliseconds since 1970. */
+  readonly readAt: number;
 }
 
 export class RollupRunner {
@@ -83,54 +88,55 @@ export class RollupRunner {
   }
 
   async #runSalt(salt: number, through: number, report: PassReport): Promise<void> {
-    const failed = new Set<string>();
-    for (;;) {
-      const marks = await this.#list(salt, through, failed);
-      if (marks.length === 0 || this.#stopped) return;
-      const jobs = [...jobsOf(marks).values()];
-      const done: Job[] = [];
-      for (const job of jobs) {
-        if (this.#stopped) break;
-        if (await this.#run(job, report)) done.push(job);
-        else for (const mark of job.marks) failed.add(keyText(mark));
-      }
-      await this.#options.marks.add(dayMarks(done, this.#options));
-      const settled = done.flatMap((job) => job.marks);
-      await this.#options.marks.remove(settled);
-      report.marks += settled.length;
-    }
+    let marks: DueMark[] = [];
+    do {
+      marks = await this.#list(salt, through, marks.at(-1));
+      await this.#workOff(marks, report);
+    } while (marks.length === MARKS_AT_ONCE && !this.#stopped);
   }
 
-  async #list(salt: number, through: number, failed: ReadonlySet<string>): Promise<DueMark[]> {
-    const found: DueMark[] = [];
-    for await (const mark of this.#options.marks.due(salt, through)) {
-      if (failed.has(keyText(mark))) continue;
-      found.push(mark);
-      if (found.length >= MARKS_AT_ONCE) break;
+  /** The marks from one on, as many as are worked off at once. */
+  async #list(salt: number, through: number, after: DueMark | undefined): Promise<DueMark[]> {
+    const marks: DueMark[] = [];
+    for await (const mark of this.#options.marks.due(salt, through, after)) {
+      if (marks.push(mark) === MARKS_AT_ONCE) break;
     }
-    return found;
+    return marks;
   }
 
-  async #run(job: Job, report: PassReport): Promise<boolean> {
+  async #workOff(marks: readonly DueMark[], report: PassReport): Promise<void> {
+    const done: Done[] = [];
+    for (const job of jobsOf(marks)) {
+      if (this.#stopped) break;
+      const outcome = await this.#run(job, report);
+      if (outcome !== null) done.push({ ...job, readAt: outcome.readAt });
+    }
+    // What follows is durable before the marks go: a crash in between repeats a run, it forgets none.
+    const next = followUps(done, this.#options);
+    if (next.length > 0) await this.#options.marks.add(next);
+    const settled = done.flatMap((job) => job.marks);
+    if (settled.length > 0) await this.#options.marks.remove(settled);
+    report.marks += settled.length;
+  }
+
+  async #run(job: Job, report: PassReport): Promise<RunOutcome | null> {
     const { logic, now, onFailure } = this.#options;
     try {
-      const { lost } = await run(job, logic, this.#options, now);
-      report.racesLost += lost;
+      const outcome = await run(job, logic, this.#options, now);
+      report.racesLost += outcome.lost;
       if (job.level === 'hour') report.hours++;
       else report.days++;
-      return true;
+      return outcome;
     } catch (error) {
       report.failures++;
       onFailure(job, error as Error);
-      return false;
+      return null;
     }
   }
 }
 
-const keyText = (mark: DueMark): string => Buffer.from(mark.rowKey).toString('latin1');
-
 /** Marks that name the same hour or day are one job. Hours come first: days are built from them. */
-function jobsOf(marks: readonly DueMark[]): Map<string, Job> {
+function jobsOf(marks: readonly DueMark[]): Iterable<Job> {
   const jobs = new Map<string, Job>();
   for (const mark of [...marks].sort((a, b) => Number(a.level === 'day') - Number(b.level === 'day'))) {
     const { merchant, level, time } = mark;
@@ -140,19 +146,30 @@ function jobsOf(marks: readonly DueMark[]): Map<string, Job> {
     job.marks.push(mark);
     jobs.set(name, job);
   }
-  return jobs;
+  return jobs.values();
 }
 
-/** An hour that was published makes its day due. */
-function dayMarks(done: readonly Job[], { now, graceMs }: RunnerOptions): NewMark[] {
-  const days = new Map<string, NewMark & { terminals: TerminalId[] }>();
-  for (const { merchant, level, time, terminals } of done) {
-    if (level !== 'hour') continue;
-    const day = dayOfHour(time);
-    const minute = dueMinute((day + 1) * DAY_MS, now(), graceMs);
-    const mark = days.get(`${merchant}/${day}`) ?? { minute, merchant, level: 'day', time: day, terminals: [] };
-    mark.terminals.push(...[...terminals].filter((terminal) => !mark.terminals.includes(terminal)));
-    days.set(`${merchant}/${day}`, mark);
+/** What the run of an hour makes due: its day; or the hour once more, if it had not ended yet. */
+function followUps(done: readonly Done[], { now, graceMs }: RunnerOptions): NewMark[] {
+  const marks = new Map<string, { level: Level; time: number; end: number; of: Done; terminals: Set<TerminalId> }>();
+  for (const job of done) {
+    if (job.level !== 'hour') continue;
+    const hourEnd = (job.time + 1) * HOUR_MS;
+    const day = dayOfHour(job.time);
+    const next =
+      job.readAt < hourEnd
+        ? { level: 'hour' as const, time: job.time, end: hourEnd }
+        : { level: 'day' as const, time: day, end: (day + 1) * DAY_MS };
+    const name = `${job.merchant}/${next.level}/${next.time}`;
+    const mark = marks.get(name) ?? { ...next, of: job, terminals: new Set() };
+    for (const terminal of job.terminals) mark.terminals.add(terminal);
+    marks.set(name, mark);
   }
-  return [...days.values()];
+  return [...marks.values()].map(({ level, time, end, of, terminals }) => ({
+    minute: dueMinute(end, now(), graceMs),
+    merchant: of.merchant,
+    level,
+    time,
+    terminals: [...terminals],
+  }));
 }

@@ -2,6 +2,7 @@
  * Due marks: "this merchant's hour or day must be (re)computed from this minute on". A mark is written after what it speaks of is
  * durable, and deleted only by a run that had listed it before it read.
  */
+import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { type DueKey, dueKey, dueRange, type Level, parseDueKey } from '../../shared/keys.ts';
 import { minuteOf } from '../../shared/time.ts';
@@ -54,9 +55,11 @@ export class DueMarks {
     );
   }
 
-  /** Marks of one salt whose minute is at or before `throughMinute`, the earliest first. */
-  async *due(salt: number, throughMinute: number): AsyncIterable<DueMark> {
-    for await (const row of this.#tables.scan('due', dueRange(salt, throughMinute))) {
+  /** Marks of one salt whose minute is at or before `throughMinute`, the earliest first. @param after go on behind this mark */
+  async *due(salt: number, throughMinute: number, after?: DueMark): AsyncIterable<DueMark> {
+    const range = dueRange(salt, throughMinute);
+    const start = after === undefined ? range.start : Buffer.concat([after.rowKey, Buffer.of(0)]);
+    for await (const row of this.#tables.scan('due', { ...range, start })) {
       const { minute, merchant, level, time } = parseDueKey(row.row);
       const terminals = unpack(row.cells.get(TERMINALS) ?? new Uint8Array()) as TerminalId[];
       yield { minute, merchant, level, time, terminals, rowKey: row.row };

@@ -78,16 +78,16 @@ export class EventLog {
     }
   }
 
-  /** First hour with any row from `fromHour` up to, not including, `toHour`. */
-  async firstHour(merchant: MerchantId, fromHour: number, toHour: number): Promise<number | null> {
-    const scan = {
-      start: eventsPrefix(merchant, fromHour),
-      stop: eventsPrefix(merchant, toHour),
-      keysOnly: true,
-      limit: 1,
-    };
-    for await (const row of this.#tables.scan('events', scan)) return parseEventsKey(row.row).hour;
-    return null;
+  /** Hours with any row from `fromHour` up to, not including, `toHour`: a look at one key an hour. */
+  async *hours(merchant: MerchantId, fromHour: number, toHour: number): AsyncIterable<number> {
+    for (let from = fromHour; from < toHour; ) {
+      const range = { start: eventsPrefix(merchant, from), stop: eventsPrefix(merchant, toHour) };
+      const [first] = await Array.fromAsync(this.#tables.scan('events', { ...range, keysOnly: true, limit: 1 }));
+      if (first === undefined) return;
+      const { hour } = parseEventsKey(first.row);
+      yield hour;
+      from = hour + 1;
+    }
   }
 }
 

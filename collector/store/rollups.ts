@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { type Level, parseRollupKey, rollupKey } from '../../shared/keys.ts';
+import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
 import type { Column, Columns, Row, Tables } from './tables.ts';
 
@@ -22,6 +23,8 @@ export interface RollupKey {
 
 /** Sums over all terminals of the row. */
 export interface RollupMeta {
+  /** When the run began to read, milliseconds since 1970: what was stored by then is in. */
+  readonly readAt: number;
   /** When this revision was published, milliseconds since 1970. */
   readonly publishedAt: number;
   /** Raw rows folded, and the order-free digest of their keys (16 hex digits). */
@@ -32,7 +35,7 @@ export interface RollupMeta {
   readonly events: number;
   readonly conflicts: number;
   readonly lost: number;
-  /** Groups counted under `(other)`. */
+  /** How often a group counted under `(other)` for want of room, in parts and views: 0 when all groups are there. */
   readonly overflow: number;
   /** Terminals that may still send something for this time; null while clearances are not read. */
   readonly waitingFor: readonly TerminalId[] | null;
@@ -46,8 +49,18 @@ export interface Rollup extends RollupKey {
   readonly views: ReadonlyMap<string, Uint8Array>;
 }
 
+/**
+ * Whether the run behind a row began to read after the hour or day had ended. An earlier one (of an event stamped ahead of time) holds less
+ * than the raw log does once the hour runs.
+ */
+export const readAfterEnd = ({ level, time, meta }: Pick<Rollup, 'level' | 'time' | 'meta'>): boolean =>
+  meta.readAt >= (time + 1) * LENGTH_MS[level];
+
+const LENGTH_MS: Readonly<Record<Level, number>> = { hour: HOUR_MS, day: DAY_MS };
+
 /** Which cells to read beside the meta. */
 export type Cells =
+  | { readonly kind: 'meta' }
   /** Parts of some terminals, or of all. */
   | { readonly kind: 'parts'; readonly terminals?: readonly TerminalId[] }
   | { readonly kind: 'view'; readonly name: string };
@@ -107,10 +120,18 @@ function revisionBytes(revision: number): Buffer {
   return bytes;
 }
 
-const columnsOf = (cells: Cells): Columns =>
-  cells.kind === 'view'
-    ? [REVISION, META, `v:${cells.name}`]
-    : [REVISION, META, ...(cells.terminals?.map((terminal): Column => `p:${terminal}`) ?? [{ family: 'p' as const }])];
+function columnsOf(cells: Cells): Columns {
+  switch (cells.kind) {
+    case 'meta':
+      return [REVISION, META];
+    case 'view':
+      return [REVISION, META, `v:${cells.name}`];
+    case 'parts': {
+      const some = cells.terminals?.map((terminal): Column => `p:${terminal}`);
+      return [REVISION, META, ...(some ?? [{ family: 'p' as const }])];
+    }
+  }
+}
 
 function rollup(row: Row): Rollup {
   const parts = new Map<TerminalId, Uint8Array>();

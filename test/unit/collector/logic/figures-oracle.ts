@@ -17,15 +17,15 @@ function groupBy<T>(values: readonly T[], name: (value: T) => unknown[]): Map<st
   return Map.groupBy(values, (value) => JSON.stringify(name(value)));
 }
 
-/** By type, currency, store, the dimensions and slot. */
-export function expectedFigures(events: readonly TillEvent[]): Plain {
-  const groups = groupBy(events, (e) => [
-    e.type,
-    e.currency,
-    e.store,
-    ...LOGIC.dimensions.map((name) => dimension(e, name)),
-    Math.floor(e.ts / SLOT_MS),
-  ]);
+const fieldOf = (event: TillEvent, key: string): string | null =>
+  key === 'type' || key === 'currency' || key === 'store' ? event[key] : dimension(event, key);
+
+/** By the keys and slot. */
+export function expectedFigures(
+  events: readonly TillEvent[],
+  keys: readonly string[] = ['type', 'currency', 'store', ...LOGIC.dimensions],
+): Plain {
+  const groups = groupBy(events, (e) => [...keys.map((key) => fieldOf(e, key)), Math.floor(e.ts / SLOT_MS)]);
   return Object.fromEntries(
     [...groups].map(([name, of]) => {
       const trade = of.filter(({ type }) => type === 'sale' || type === 'refund');

@@ -8,6 +8,7 @@ import type { TillEvent } from '../../../../shared/event/event.ts';
 import { epoch } from '../../../../shared/ids.ts';
 import { holds } from '../../shared/holds.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from './figures-oracle.ts';
+import { eventsOf } from './oracle-rows.ts';
 import { eventsRow, foldRows, lossRow } from './raw-rows.ts';
 import { arbitraryEvent, HOUR, LOGIC, tillEvent } from './till-events.ts';
 
@@ -17,31 +18,15 @@ const EPOCHS = ['00000000000000aa', 'ff00000000000001'].map(epoch);
 const plain = (part: Part) => ({ figures: figuresOf(part), articles: articlesOf(part), tally: part.tally });
 
 /** The same, worked out seq by seq from the rows' own contents. */
-function expected(rows: readonly StoredRow[]) {
-  const stored = [...new Map(rows.map((row) => [Buffer.from(row.rowKey).toString('hex'), row]))]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, row]) => readRow(row));
-  const taken = new Map<string, TillEvent>();
-  const conflicts = new Set<string>();
-  const lost = new Set<string>();
-  for (const { epoch, firstSeq, count, events } of stored) {
-    for (let i = 0; i < count; i++) {
-      const name = `${epoch}/${firstSeq + i}`;
-      const event = events?.[i];
-      const before = taken.get(name);
-      if (event === undefined) lost.add(name);
-      else if (before === undefined) taken.set(name, event);
-      else if (JSON.stringify(before) !== JSON.stringify(event)) conflicts.add(name);
-    }
-  }
-  const events = [...taken.values()];
+function expected(sent: readonly StoredRow[]) {
+  const { rows, events, conflicts, lost } = eventsOf(sent);
   return {
     figures: expectedFigures(events),
     articles: expectedArticles(events),
-    rows: stored.length,
+    rows: rows.length,
     events: events.length,
-    conflicts: conflicts.size,
-    lost: lost.difference(taken).size,
+    conflicts,
+    lost,
   };
 }
 
@@ -83,13 +68,11 @@ holds(
   t,
   'a fold goes on where it stood: rows added one by one give, each time, what all of them give',
   fc.property(arbitraryRows, (rows) => {
-    const inOrder = [...new Map(rows.map((row) => [Buffer.from(row.rowKey).toString('hex'), row]))].sort(([a], [b]) =>
-      a < b ? -1 : 1,
-    );
+    const inOrder = eventsOf(rows).rows;
     const fold = new PartFold(LOGIC);
-    inOrder.forEach(([, row], i) => {
+    inOrder.forEach((row, i) => {
       fold.add(readRow(row));
-      assert.deepEqual(plain(fold.part()), plain(foldRows(inOrder.slice(0, i + 1).map(([, row]) => row))));
+      assert.deepEqual(plain(fold.part()), plain(foldRows(inOrder.slice(0, i + 1))));
     });
   }),
   { numRuns: 40 },

@@ -5,7 +5,9 @@ import { readRow, type StoredRow } from '../../../../collector/logic/raw-row.ts'
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { type Epoch, epoch, type MerchantId, merchantId, type TerminalId, terminalId } from '../../../../shared/ids.ts';
 import { eventsKey } from '../../../../shared/keys.ts';
-import { encodeEvents, encodeLoss } from '../../../../shared/wire/batch.ts';
+import { hourOf } from '../../../../shared/time.ts';
+import { type EncodedBatch, encodeEvents, encodeLoss } from '../../../../shared/wire/batch.ts';
+import type { BatchHeader } from '../../../../shared/wire/header.ts';
 import { HOUR, LOGIC } from './till-events.ts';
 
 export interface StreamPlace {
@@ -24,24 +26,27 @@ export const PLACE: StreamPlace = {
 
 export type RowOptions = Partial<StreamPlace> & { readonly arrival?: number };
 
-export function eventsRow(firstSeq: number, events: readonly TillEvent[], options: RowOptions = {}): StoredRow {
-  const { arrival = 0, ...place } = { ...PLACE, ...options };
-  const { bytes, header } = encodeEvents({ ...place, firstSeq, clearThrough: 0 }, events);
-  const key = { ...place, ...header };
-  return { rowKey: eventsKey(key), key, bytes, arrival };
+export interface SentRow extends StoredRow {
+  readonly header: BatchHeader;
 }
 
-/** A record that `count` seqs were given up. */
-export function lossRow(firstSeq: number, count: number, options: RowOptions = {}): StoredRow {
-  const { arrival = 0, ...place } = { ...PLACE, ...options };
-  const { bytes, header } = encodeLoss({ ...place, firstSeq, clearThrough: 0 }, count, {
-    reason: 'evicted',
-    at: 0,
-    detail: null,
-  });
+function sent({ arrival = 0, ...options }: RowOptions, encode: (place: StreamPlace) => EncodedBatch): SentRow {
+  const place = { ...PLACE, ...options };
+  const { bytes, header } = encode(place);
   const key = { ...place, ...header };
-  return { rowKey: eventsKey(key), key, bytes, arrival };
+  return { rowKey: eventsKey(key), key, header, bytes, arrival };
 }
+
+export const eventsRow = (firstSeq: number, events: readonly TillEvent[], options: RowOptions = {}): SentRow =>
+  sent({ hour: hourOf(events[0]!.ts), ...options }, (place) =>
+    encodeEvents({ ...place, firstSeq, clearThrough: 0 }, events),
+  );
+
+/** A record that `count` seqs were given up. */
+export const lossRow = (firstSeq: number, count: number, options: RowOptions = {}): SentRow =>
+  sent(options, (place) =>
+    encodeLoss({ ...place, firstSeq, clearThrough: 0 }, count, { reason: 'evicted', at: 0, detail: null }),
+  );
 
 /** The fold of one terminal's rows of one hour; equal keys are one row, as in the store. */
 export function foldRows(rows: readonly StoredRow[]): Part {

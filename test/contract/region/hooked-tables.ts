@@ -1,0 +1,42 @@
+/** A store with somebody at its door, who may do something first, or refuse. */
+import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../../../collector/store/tables.ts';
+
+export interface Call {
+  readonly operation: 'put' | 'get' | 'scan' | 'checkAndPut' | 'delete';
+  readonly table: TableName;
+}
+
+/** What `around` throws, the caller gets. `call` may be made not at all, or before the throw: a write that nobody heard of. */
+export type Around = <T>(call: Call, make: () => Promise<T>) => Promise<T>;
+
+export class HookedTables implements Tables {
+  readonly #tables: Tables;
+  readonly #around: Around;
+
+  constructor(tables: Tables, around: Around) {
+    this.#tables = tables;
+    this.#around = around;
+  }
+
+  init(): Promise<void> {
+    return this.#tables.init();
+  }
+  put(table: TableName, puts: readonly Put[]): Promise<void> {
+    return this.#around({ operation: 'put', table }, () => this.#tables.put(table, puts));
+  }
+  get(table: TableName, rows: readonly Uint8Array[], columns?: Columns): Promise<(Row | null)[]> {
+    return this.#around({ operation: 'get', table }, () => this.#tables.get(table, rows, columns));
+  }
+  async *scan(table: TableName, scan: Scan): AsyncIterable<Row> {
+    yield* await this.#around({ operation: 'scan', table }, async () => this.#tables.scan(table, scan));
+  }
+  checkAndPut(table: TableName, check: { column: Column; expected: Uint8Array | null }, put: Put): Promise<boolean> {
+    return this.#around({ operation: 'checkAndPut', table }, () => this.#tables.checkAndPut(table, check, put));
+  }
+  delete(table: TableName, rows: readonly Uint8Array[]): Promise<void> {
+    return this.#around({ operation: 'delete', table }, () => this.#tables.delete(table, rows));
+  }
+  async close(): Promise<void> {
+    await this.#tables.close();
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * How marks become rows, on any store: `await rollupContract(t, () => openSomeTables(…))`. Every merchant in it is a fresh one, so the
+ * suite can run again and again on a store that keeps them.
+ */
+import type { Test } from 'tap';
+import type { Tables } from '../../collector/store/tables.ts';
+import { crashContract } from './rollup/crashes.ts';
+import { daysContract } from './rollup/days.ts';
+import { hoursContract } from './rollup/hours.ts';
+import { passesContract } from './rollup/passes.ts';
+import { racesContract } from './rollup/races.ts';
+import { randomDaysContract } from './rollup/random-days.ts';
+
+export async function rollupContract(t: Test, open: () => Promise<Tables>): Promise<void> {
+  const tables = await open();
+  try {
+    await tables.init();
+    await t.test('hours', (t) => hoursContract(t, tables));
+    await t.test('days', (t) => daysContract(t, tables));
+    await t.test('passes', (t) => passesContract(t, tables));
+    await t.test('several runners', (t) => racesContract(t, tables));
+    await t.test('crashes and failing stores', (t) => crashContract(t, tables));
+    await t.test('random days', (t) => randomDaysContract(t, tables));
+  } finally {
+    await tables.close();
+  }
+}

@@ -1,0 +1,109 @@
+import type { Test } from 'tap';
+import type { Tables } from '../../../collector/store/tables.ts';
+import { DAY_MS, HOUR_MS, minuteOf } from '../../../shared/time.ts';
+import { HOUR } from '../../unit/collector/logic/till-events.ts';
+import { GRACE_MS, Region } from '../region/region.ts';
+import { salesIn } from '../region/sales.ts';
+
+const DAY = Math.floor(HOUR / 24);
+
+export async function daysContract(t: Test, tables: Tables): Promise<void> {
+  await t.test('a day gets its row from its hours a grace after its end, not before', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR + 3, [2])));
+    region.now = (DAY + 1) * DAY_MS + GRACE_MS - 120_000;
+    await region.pass();
+    t.equal(await region.revision('hour', HOUR + 3), 1);
+    t.equal(await region.revision('day', DAY), null);
+    await region.pass();
+    t.equal(await region.revision('day', DAY), 1);
+    await t.resolves(region.checkAll());
+  });
+
+  await t.test('hours come before their day in one pass', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+    region.now = (HOUR + 2) * HOUR_MS;
+    await region.pass();
+    await region.deliver(region.events('a', 2, salesIn(HOUR + 23, [2])));
+    region.now = (DAY + 1) * DAY_MS + GRACE_MS;
+    t.match(await region.pass(), { hours: 1, days: 1 });
+    await t.resolves(region.check('day', DAY));
+  });
+
+  await t.test(
+    'a late event is in its hour after the next pass, and in its day after the one that follows',
+    async (t) => {
+      const region = new Region(tables);
+      await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR, [2])));
+      await region.passDay(DAY);
+      const before = [...region.delivered];
+      await region.deliver(region.events('a', 2, salesIn(HOUR, [4])));
+      t.match(await region.pass(), { hours: 1, days: 0 });
+      await t.resolves(region.check('hour', HOUR));
+      await t.resolves(region.check('day', DAY, before));
+      t.match(await region.pass(), { hours: 0, days: 1 });
+      await t.resolves(region.checkAll());
+    },
+  );
+
+  await t.test('a backlog for hours of a day that has a row is in it two passes later', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR + 1, [1])));
+    await region.passDay(DAY);
+    for (const hour of [HOUR, HOUR + 1, HOUR + 9]) await region.deliver(region.events('b', hour, salesIn(hour, [2])));
+    await region.pass();
+    await region.pass();
+    await t.resolves(region.checkAll());
+    t.equal(await region.revision('day', DAY), 2);
+  });
+
+  await t.test('an hour whose mark comes later than its day, or never, is not missing from the day', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+    await region.append(region.events('b', 1, salesIn(HOUR + 9, [2])), region.events('a', 2, salesIn(HOUR + 23, [4])));
+    region.now = (DAY + 1) * DAY_MS + GRACE_MS;
+    await region.pass();
+    await region.pass();
+    await t.resolves(region.checkAll());
+  });
+
+  await t.test(
+    'an hour without a mark is found too when the day has a row, and all its terminals are taken',
+    async (t) => {
+      const region = new Region(tables);
+      await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+      await region.passDay(DAY);
+      await region.append(region.events('b', 1, salesIn(HOUR + 9, [2])));
+      await region.mark(HOUR, 'a');
+      await region.pass();
+      await region.pass();
+      await t.resolves(region.checkAll());
+    },
+  );
+
+  await t.test('the marks of a day name the terminals of its hours', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+    await region.deliver(region.events('b', 1, salesIn(HOUR, [1])), region.events('c', 1, salesIn(HOUR + 1, [1])));
+    region.now = (HOUR + 3) * HOUR_MS;
+    await region.pass();
+    const minute = minuteOf((DAY + 1) * DAY_MS + GRACE_MS);
+    const marks = await region.marksThrough(minute);
+    t.match(marks, [{ minute, level: 'day', time: DAY }]);
+    t.same(marks[0]?.terminals.toSorted(), ['a', 'b', 'c']);
+  });
+
+  await t.test('events at both ends of a day are of that day', async (t) => {
+    const region = new Region(tables);
+    const [first, last] = [DAY * 24, DAY * 24 + 23];
+    await region.deliver(
+      region.events('a', 1, salesIn(first - 1, [1], 59)),
+      region.events('a', 2, salesIn(first, [2])),
+      region.events('a', 3, salesIn(last, [4], 59)),
+      region.events('a', 4, salesIn(last + 1, [8])),
+    );
+    await region.passDay(DAY + 1);
+    await t.resolves(region.checkAll());
+  });
+}

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
+import type { Test } from 'tap';
+import { DueMarks } from '../../../collector/store/due-marks.ts';
+import type { Tables } from '../../../collector/store/tables.ts';
+import type { TerminalId } from '../../../shared/ids.ts';
+import { DAY_MS, HOUR_MS, minuteOf } from '../../../shared/time.ts';
+import { HOUR } from '../../unit/collector/logic/till-events.ts';
+import { HookedTables } from '../region/hooked-tables.ts';
+import { Region } from '../region/region.ts';
+import { salesIn } from '../region/sales.ts';
+
+const DAY = Math.floor(HOUR / 24);
+const FOR_EVER = 2 ** 31;
+
+export async function passesContract(t: Test, tables: Tables): Promise<void> {
+  await t.test('the marks listed are gone after the pass, and nothing is left in the end', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR + 1, [1])));
+    region.now = (HOUR + 3) * HOUR_MS;
+    t.match(await region.pass(), { marks: 2, hours: 2, failures: 0 });
+    t.match(await region.marksThrough(minuteOf(region.now)), []);
+    await region.passDay(DAY);
+    t.same(await region.marksThrough(FOR_EVER), []);
+    const revision = await region.revision('day', DAY);
+    t.match(await region.pass(), { marks: 0, hours: 0, days: 0 });
+    t.equal(await region.revision('day', DAY), revision);
+  });
+
+  await t.test('several marks of an hour are one run', async (t) => {
+    const region = new Region(tables);
+    for (let seq = 1; seq <= 4; seq++) await region.deliver(region.events('a', seq, salesIn(HOUR, [seq])));
+    region.now = (HOUR + 2) * HOUR_MS;
+    t.match(await region.pass(), { marks: 4, hours: 1 });
+    t.equal(await region.revision('hour', HOUR), 1);
+  });
+
+  await t.test('a mark that is made while its hour is being run stays for the next pass', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+    region.now = (HOUR + 2) * HOUR_MS;
+    let once = true;
+    const busy = region.through(
+      new HookedTables(tables, async ({ operation }, make) => {
+        if (operation === 'checkAndPut' && once) {
+          once = false;
+          await region.append(region.events('b', 1, salesIn(HOUR, [2])));
+          // Of a minute gone by: a slow collector's.
+          const mark = { minute: minuteOf(region.now) - 5, merchant: region.merchant, level: 'hour' as const };
+          await region.marks.add([{ ...mark, time: HOUR, terminals: ['b'] as TerminalId[] }]);
+        }
+        return make();
+      }),
+    );
+    t.match(await busy.pass(), { marks: 1 });
+    t.same(await region.terminals('hour', HOUR), ['a']);
+    t.match(await region.marksThrough(minuteOf(region.now)), [{ terminals: ['b'] }]);
+    await region.pass();
+    await t.resolves(region.check('hour', HOUR));
+  });
+
+  await t.test('more marks than are listed at once are all worked off', async (t) => {
+    const region = new Region(tables);
+    const hours = [HOUR, HOUR + 1, HOUR + 2];
+    for (const hour of hours) await region.append(region.events('a', hour, salesIn(hour, [1])));
+    const mark = { merchant: region.merchant, level: 'hour' as const, terminals: ['a'] as TerminalId[] };
+    const minute = minuteOf((HOUR + 4) * HOUR_MS);
+    for (let round = 0; round < 11; round++) {
+      await region.marks.add(
+        Array.from({ length: 500 }, (_, i) => ({ ...mark, minute: minute + i, time: hours[i % 3]! })),
+      );
+    }
+    region.now = (HOUR + 14) * HOUR_MS;
+    t.match(await region.pass(), { marks: 5_500, hours: 6 }, 'two lists');
+    await region.passDay(DAY);
+    t.same(await region.marksThrough(FOR_EVER), []);
+    await t.resolves(region.checkAll());
+  });
+
+  await t.test('a pass that is under way is joined, not doubled', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+    region.now = (HOUR + 2) * HOUR_MS;
+    const runner = region.runner();
+    const [one, other] = await Promise.all([runner.runDue(), runner.runDue()]);
+    t.equal(one, other);
+    t.equal(await region.revision('hour', HOUR), 1);
+  });
+
+  await t.test('an hour that cannot be folded is named, keeps its marks and stops no other', async (t) => {
+    const region = new Region(tables);
+    const bad = region.events('bad', 1, salesIn(HOUR, [1]));
+    await region.deliver({ ...bad, bytes: bad.bytes.subarray(0, -1) }, region.events('a', 1, salesIn(HOUR + 1, [1])));
+    region.now = (HOUR + 3) * HOUR_MS;
+    t.match(await region.pass(), { hours: 1, failures: 1, marks: 1 });
+    t.match(region.failures, [{ message: /raw row [0-9a-f]+ can't be read/ }]);
+    t.match(await region.marksThrough(minuteOf(region.now)), [{ time: HOUR, terminals: ['bad'] }]);
+    t.equal(await region.revision('hour', HOUR + 1), 1);
+    await region.append(bad);
+    await region.passDay(DAY);
+    region.delivered.splice(0, 1);
+    await t.resolves(region.checkAll(), 'once it can be read, all is there');
+  });
+
+  await t.test('a published cell that cannot be read is a failure too, not an empty part', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR, [1])));
+    region.now = (HOUR + 2) * HOUR_MS;
+    await region.pass();
+    const key = { merchant: region.merchant, level: 'hour' as const, logic: 1, time: HOUR };
+    const { meta } = (await region.rollups.read(key))!;
+    const parts = new Map([['b' as TerminalId, zstdCompressSync(Buffer.from('no part'))]]);
+    await region.rollups.publish(key, 1, { meta, parts, views: new Map() });
+    await region.mark(HOUR, 'a');
+    t.match(await region.pass(), { failures: 1, marks: 0 });
+    await region.mark(HOUR, 'b');
+    t.match(await region.pass(), { failures: 0, hours: 1 });
+    await t.resolves(region.check('hour', HOUR));
+  });
+
+  await t.test('a stop ends the pass after the run under way, and what it did not reach stays due', async (t) => {
+    const region = new Region(tables);
+    for (const hour of [HOUR, HOUR + 1, HOUR + 2]) await region.deliver(region.events('a', hour, salesIn(hour, [1])));
+    region.now = (HOUR + 4) * HOUR_MS;
+    let stopped: Promise<void> | null = null;
+    const hooked = new HookedTables(tables, ({ operation }, make) => {
+      if (operation === 'checkAndPut') stopped ??= runner.stop();
+      return make();
+    });
+    const runner = region.through(hooked).runner();
+    t.match(await runner.runDue(), { hours: 1, marks: 1, failures: 0 });
+    await stopped;
+    t.equal((await region.marksThrough(minuteOf(region.now))).length, 2);
+    t.match(await runner.runDue(), { hours: 0, marks: 0 }, 'a stopped runner does nothing more');
+    await region.passDay(DAY);
+    await t.resolves(region.checkAll());
+  });
+
+  await t.test('a pass over all salts ends with nothing due', async (t) => {
+    const region = new Region(tables);
+    const others = Array.from({ length: 5 }, () => new Region(tables));
+    region.now = (DAY - 400) * DAY_MS;
+    for (const other of others) {
+      const hour = Math.floor(region.now / HOUR_MS) - 3;
+      other.now = region.now;
+      await other.deliver(other.events('a', 1, salesIn(hour, [1])));
+    }
+    region.now += 600_000;
+    const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));
+    const report = await region.runner({ marks, concurrency: 3 }).runDue();
+    t.ok(report.hours >= 5);
+    for (const other of others) t.same(await other.marksThrough(minuteOf(region.now)), []);
+  });
+}

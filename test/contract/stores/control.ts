@@ -1,0 +1,40 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import type { Test } from 'tap';
+import { Control } from '../../../collector/store/control.ts';
+import type { Tables } from '../../../collector/store/tables.ts';
+import { freshMerchant } from '../region/fresh.ts';
+
+export async function controlContract(t: Test, tables: Tables): Promise<void> {
+  const control = new Control(tables);
+
+  await t.test('an API key is found by its hash, as last written', async (t) => {
+    const hash = randomBytes(32).toString('hex');
+    const key = { merchant: freshMerchant(), hash, createdAt: 1_300_000_000_000, revokedAt: null };
+    t.equal(await control.apiKey(hash), null);
+    await control.addApiKey(key);
+    t.same(await control.apiKey(hash), key);
+    await control.addApiKey({ ...key, revokedAt: 1_300_000_000_001 });
+    t.match(await control.apiKey(hash), { revokedAt: 1_300_000_000_001 });
+    const listed = (await Array.fromAsync(control.apiKeys())).filter((listed) => listed.hash === hash);
+    t.match(listed, [{ ...key, revokedAt: 1_300_000_000_001 }]);
+    t.equal(await control.apiKey(''), null, 'no key has an empty hash');
+  });
+
+  await t.test('a logic version is what its first caller says, for all others and for ever', async (t) => {
+    const version = randomInt(1_000, 2 ** 40);
+    const proposals = [['method'], ['cashier'], []].map((dimensions) => control.logic({ version, dimensions }));
+    const settled = await Promise.all(proposals);
+    t.ok(settled.every((record) => JSON.stringify(record) === JSON.stringify(settled[0])));
+    t.same(await control.logic({ version, dimensions: ['other'] }), settled[0]);
+  });
+
+  await t.test("the store's generation is its first caller's", async (t) => {
+    const generation = await control.storeGen(randomBytes(8).toString('hex'));
+    t.equal(await control.storeGen('another'), generation);
+  });
+
+  await t.test('a probe can be written again and again', async (t) => {
+    await t.resolves(control.probe('a-host', 1));
+    await t.resolves(control.probe('a-host', 2));
+  });
+}

@@ -1,0 +1,102 @@
+import type { Test } from 'tap';
+import { EventLog } from '../../../collector/store/event-log.ts';
+import type { Tables } from '../../../collector/store/tables.ts';
+import { epoch, terminalId } from '../../../shared/ids.ts';
+import { eventsKey } from '../../../shared/keys.ts';
+import { HOUR } from '../../unit/collector/logic/till-events.ts';
+import { Region } from '../region/region.ts';
+import { salesIn } from '../region/sales.ts';
+
+const hexOf = (rows: readonly { readonly rowKey: Uint8Array }[]): string[] =>
+  rows.map(({ rowKey }) => Buffer.from(rowKey).toString('hex'));
+
+export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
+  const log = new EventLog(tables);
+  const region = new Region(tables);
+  const { merchant } = region;
+  const rows = [
+    region.losses('b', 7, 2),
+    region.events('a', 1, salesIn(HOUR, [1, 2])),
+    region.events('a', 3, salesIn(HOUR, [4]), { epoch: epoch('ff000000000000ff') }),
+    region.events('a-b', 1, salesIn(HOUR, [8])),
+    region.events('ab', 1, salesIn(HOUR, [16])),
+    region.events('a', 4, salesIn(HOUR + 1, [32])),
+    region.losses('a', 9, 1, { hour: HOUR + 4 }),
+  ];
+  await region.append(...rows.toReversed());
+
+  await t.test('rows come by hour, losses first, then by terminal, epoch and seq', async (t) => {
+    const found = await Array.fromAsync(log.scan(merchant, HOUR, HOUR + 5));
+    t.same(hexOf(found), hexOf(rows));
+    t.ok(found.every(({ bytes }, i) => Buffer.compare(bytes, rows[i]!.bytes) === 0));
+    t.same(
+      found.map(({ arrival, key }) => ({ arrival, key })),
+      rows.map(({ arrival, key: { merchant, hour, kind, terminal, epoch, firstSeq, count, bodyCrc } }) => ({
+        arrival,
+        key: { merchant, hour, kind, terminal, epoch, firstSeq, count, bodyCrc },
+      })),
+    );
+  });
+
+  await t.test('a range of hours is half-open, and can begin at a key', async (t) => {
+    t.same(hexOf(await Array.fromAsync(log.scan(merchant, HOUR + 1, HOUR + 4))), hexOf(rows.slice(5, 6)));
+    const start = rows[3]!.rowKey;
+    t.same(hexOf(await Array.fromAsync(log.scan(merchant, HOUR, HOUR + 1, { start }))), hexOf(rows.slice(3, 5)));
+  });
+
+  await t.test('keys alone come without bytes', async (t) => {
+    const found = await Array.fromAsync(log.scan(merchant, HOUR, HOUR + 5, { keysOnly: true }));
+    t.same(hexOf(found), hexOf(rows));
+    t.ok(found.every(({ bytes }) => bytes.length === 0));
+  });
+
+  await t.test("a terminal's rows are its own, losses first", async (t) => {
+    const own = async (terminal: string) =>
+      hexOf(await Array.fromAsync(log.scanTerminal(merchant, HOUR, terminalId(terminal))));
+    t.same(await own('a'), hexOf(rows.slice(1, 3)));
+    t.same(await own('b'), hexOf(rows.slice(0, 1)));
+    t.same(await own('none'), []);
+  });
+
+  await t.test('rows are read by key in the order asked for, and one that is gone is left out', async (t) => {
+    const gone = eventsKey({ ...rows[1]!.key, count: 999 });
+    const keys = [rows[4]!.rowKey, gone, rows[0]!.rowKey];
+    t.same(hexOf(await Array.fromAsync(log.get(keys))), hexOf([rows[4]!, rows[0]!]));
+    t.same(await Array.fromAsync(log.get([])), []);
+  });
+
+  await t.test('more rows than one call takes are read by key', async (t) => {
+    const many = new Region(tables);
+    const sent = Array.from({ length: 150 }, (_, i) => many.events('a', i + 1, salesIn(HOUR, [i])));
+    await many.append(...sent);
+    t.same(hexOf(await Array.fromAsync(log.get(sent.map(({ rowKey }) => rowKey)))), hexOf(sent));
+  });
+
+  await t.test('the hours that have rows are found, of losses too', async (t) => {
+    const hours = (from: number, to: number) => Array.fromAsync(log.hours(merchant, from, to));
+    t.same(await hours(HOUR - 100, HOUR + 100), [HOUR, HOUR + 1, HOUR + 4]);
+    t.same(await hours(HOUR + 1, HOUR + 4), [HOUR + 1]);
+    t.same(await hours(HOUR + 2, HOUR + 2), []);
+    t.same(await hours(HOUR + 3, HOUR), []);
+  });
+
+  await t.test('a batch stored again is one row; its bytes are the same whatever the arrival', async (t) => {
+    const again = new Region(tables);
+    const row = again.events('a', 1, salesIn(HOUR, [1]));
+    await again.append(row, row);
+    await again.append({ ...row, arrival: row.arrival + 5 });
+    const found = await Array.fromAsync(log.scan(again.merchant, HOUR, HOUR + 1));
+    t.same(hexOf(found), hexOf([row]));
+    t.equal(found[0]?.arrival, row.arrival + 5);
+  });
+
+  await t.test('batches of the same seqs with other contents or counts are rows of their own', async (t) => {
+    const versions = new Region(tables);
+    await versions.append(
+      versions.events('a', 1, salesIn(HOUR, [1, 2])),
+      versions.events('a', 1, salesIn(HOUR, [1])),
+      versions.events('a', 1, salesIn(HOUR, [3])),
+    );
+    t.equal((await Array.fromAsync(log.scan(versions.merchant, HOUR, HOUR + 1))).length, 3);
+  });
+}
