@@ -11,7 +11,7 @@ import { PartFold } from '../logic/fold.ts';
 import type { Part } from '../logic/part.ts';
 import { readRow } from '../logic/raw-row.ts';
 import type { Logic } from '../logic/version.ts';
-import type { EventLog } from '../store/event-log.ts';
+import type { EventLog, RawRow } from '../store/event-log.ts';
 
 export interface LivePart {
   readonly terminal: TerminalId;
@@ -19,20 +19,23 @@ export interface LivePart {
 }
 
 interface Lane {
+  /** Folded so far. */
   rows: number;
   lastKey: Uint8Array;
+  /** Rows at or below `lastKey` that the update under way has come by. */
+  seen: number;
 }
 
 interface Folded {
-  fold: PartFold;
-  readonly lanes: { losses: Lane; events: Lane };
+  readonly fold: PartFold;
+  readonly losses: Lane;
+  readonly events: Lane;
 }
 
 interface Entry {
   readonly terminals: Map<TerminalId, Folded>;
-  rows: number;
-  /** Milliseconds, monotonic: when it was last brought up to date. */
-  freshAt: number;
+  /** Monotonic, milliseconds. */
+  staleAt: number;
   /** The update under way, which others join. */
   update: Promise<void> | null;
 }
@@ -42,13 +45,11 @@ export interface LiveHoursOptions {
   readonly logic: Logic;
   /** Monotonic clock, milliseconds. */
   readonly clock: () => number;
-  /** An entry this young is served as it is. */
+  /** An entry this young is served as it is; a large one for as long as its update took, so that looking takes half of the time at most. */
   readonly freshForMs: number;
-  /** Bound on the raw rows behind all entries together; the least recently asked for go first. */
+  /** Bound on the raw rows behind all entries together but the last; the least recently asked for go first. */
   readonly maxRows: number;
 }
-
-const noLane = (): Lane => ({ rows: 0, lastKey: new Uint8Array() });
 
 export class LiveHours {
   readonly #options: LiveHoursOptions;
@@ -59,18 +60,17 @@ export class LiveHours {
     this.#options = options;
   }
 
-  /** The parts of all terminals of an hour. To be read before the next `await`: a later call may add to them. */
+  /** The parts of all terminals of an hour. To be read soon: a later call may add to them. */
   async parts(merchant: MerchantId, hour: number): Promise<LivePart[]> {
     const name = `${merchant}/${hour}`;
     const entry = this.#entries.get(name) ?? {
       terminals: new Map(),
-      rows: 0,
-      freshAt: Number.NEGATIVE_INFINITY,
+      staleAt: Number.NEGATIVE_INFINITY,
       update: null,
     };
     this.#entries.delete(name);
     this.#entries.set(name, entry);
-    if (this.#options.clock() - entry.freshAt > this.#options.freshForMs) {
+    if (this.#options.clock() >= entry.staleAt) {
       entry.update ??= this.#update(entry, merchant, hour).finally(() => {
         entry.update = null;
       });
@@ -78,65 +78,72 @@ export class LiveHours {
         await entry.update;
       } catch (error) {
         // Half an update may have been folded in.
-        this.#entries.delete(name);
+        if (this.#entries.get(name) === entry) this.#entries.delete(name);
         throw error;
       }
       this.#evict();
     }
-    return [...entry.terminals].map(([terminal, folded]) => ({ terminal, part: folded.fold.part() }));
+    return [...entry.terminals].map(([terminal, { fold }]) => ({ terminal, part: fold.part() }));
   }
 
   async #update(entry: Entry, merchant: MerchantId, hour: number): Promise<void> {
-    const startedAt = this.#options.clock();
-    const keys = new Map<TerminalId, { losses: Uint8Array[]; events: Uint8Array[] }>();
-    let rows = 0;
-    for await (const { key, rowKey } of this.#options.log.scan(merchant, hour, hour + 1, { keysOnly: true })) {
-      const lanes = keys.get(key.terminal) ?? { losses: [], events: [] };
-      lanes[key.kind].push(rowKey);
-      keys.set(key.terminal, lanes);
-      rows++;
+    const { log, clock, freshForMs } = this.#options;
+    const startedAt = clock();
+    if (entry.terminals.size === 0) {
+      for await (const row of log.scan(merchant, hour, hour + 1)) this.#fold(entry.terminals, row);
+    } else {
+      await this.#foldWhatIsNew(entry.terminals, merchant, hour);
     }
-    const wanted: Uint8Array[] = [];
-    for (const [terminal, lanes] of keys) {
-      const before = entry.terminals.get(terminal);
-      if (before !== undefined && onlyAdded(before, lanes)) {
-        wanted.push(...lanes.losses.slice(before.lanes.losses.rows), ...lanes.events.slice(before.lanes.events.rows));
-      } else {
-        entry.terminals.set(terminal, {
-          fold: new PartFold(this.#options.logic),
-          lanes: { losses: noLane(), events: noLane() },
-        });
-        wanted.push(...lanes.losses, ...lanes.events);
-      }
+    entry.staleAt = Math.max(startedAt + freshForMs, 2 * clock() - startedAt);
+  }
+
+  async #foldWhatIsNew(terminals: Map<TerminalId, Folded>, merchant: MerchantId, hour: number): Promise<void> {
+    const { log } = this.#options;
+    for (const { losses, events } of terminals.values()) losses.seen = events.seen = 0;
+    const added: { terminal: TerminalId; rowKey: Uint8Array }[] = [];
+    for await (const { key, rowKey } of log.scan(merchant, hour, hour + 1, { keysOnly: true })) {
+      const lane = terminals.get(key.terminal)?.[key.kind];
+      if (lane !== undefined && Buffer.compare(rowKey, lane.lastKey) <= 0) lane.seen++;
+      else added.push({ terminal: key.terminal, rowKey });
     }
-    for await (const row of this.#options.log.get(wanted)) {
-      const folded = entry.terminals.get(row.key.terminal)!;
-      folded.fold.add(readRow(row));
-      const lane = folded.lanes[row.key.kind];
-      lane.rows++;
-      lane.lastKey = row.rowKey;
+    const again = new Map<TerminalId, Folded>();
+    for (const [terminal, { losses, events }] of terminals) {
+      if (losses.seen === losses.rows && events.seen === events.rows) continue;
+      for await (const row of log.scanTerminal(merchant, hour, terminal)) this.#fold(again, row);
     }
-    entry.rows = rows;
-    entry.freshAt = startedAt;
+    const keys = added.filter(({ terminal }) => !again.has(terminal)).map(({ rowKey }) => rowKey);
+    for await (const row of log.get(keys)) this.#fold(terminals, row);
+    for (const [terminal, folded] of again) terminals.set(terminal, folded);
+  }
+
+  #fold(terminals: Map<TerminalId, Folded>, row: RawRow): void {
+    const { terminal, kind } = row.key;
+    const folded = terminals.get(terminal) ?? {
+      fold: new PartFold(this.#options.logic),
+      losses: { rows: 0, lastKey: new Uint8Array(), seen: 0 },
+      events: { rows: 0, lastKey: new Uint8Array(), seen: 0 },
+    };
+    terminals.set(terminal, folded);
+    folded.fold.add(readRow(row));
+    folded[kind].rows++;
+    folded[kind].lastKey = row.rowKey;
   }
 
   #evict(): void {
-    let rows = 0;
-    for (const entry of this.#entries.values()) rows += entry.rows;
-    for (const [name, entry] of this.#entries) {
-      if (rows <= this.#options.maxRows) break;
+    const sizes = [...this.#entries].map(([name, entry]) => ({ name, entry, rows: rowsOf(entry) }));
+    // The one asked for last stays, however large: else every question about it would fold it anew.
+    let rows = sizes.slice(0, -1).reduce((sum, { rows }) => sum + rows, 0);
+    for (const { name, entry, rows: size } of sizes.slice(0, -1)) {
+      if (rows <= this.#options.maxRows) return;
       if (entry.update !== null) continue;
       this.#entries.delete(name);
-      rows -= entry.rows;
+      rows -= size;
     }
   }
 }
 
-function onlyAdded(before: Folded, now: { losses: readonly Uint8Array[]; events: readonly Uint8Array[] }): boolean {
-  return (['losses', 'events'] as const).every((kind) => {
-    const lane = before.lanes[kind];
-    if (lane.rows === 0) return true;
-    const last = now[kind][lane.rows - 1];
-    return last !== undefined && Buffer.compare(last, lane.lastKey) === 0;
-  });
+function rowsOf({ terminals }: Entry): number {
+  let rows = 0;
+  for (const { losses, events } of terminals.values()) rows += losses.rows + events.rows;
+  return rows;
 }

@@ -4,6 +4,8 @@ import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../../.
 export interface Call {
   readonly operation: 'put' | 'get' | 'scan' | 'checkAndPut' | 'delete';
   readonly table: TableName;
+  /** Of a scan. */
+  readonly keysOnly?: boolean;
 }
 
 /** What `around` throws, the caller gets. `call` may be made not at all, or before the throw: a write that nobody heard of. */
@@ -28,7 +30,9 @@ export class HookedTables implements Tables {
     return this.#around({ operation: 'get', table }, () => this.#tables.get(table, rows, columns));
   }
   async *scan(table: TableName, scan: Scan): AsyncIterable<Row> {
-    yield* await this.#around({ operation: 'scan', table }, async () => this.#tables.scan(table, scan));
+    yield* await this.#around({ operation: 'scan', table, keysOnly: scan.keysOnly ?? false }, async () =>
+      this.#tables.scan(table, scan),
+    );
   }
   checkAndPut(table: TableName, check: { column: Column; expected: Uint8Array | null }, put: Put): Promise<boolean> {
     return this.#around({ operation: 'checkAndPut', table }, () => this.#tables.checkAndPut(table, check, put));
