@@ -1,0 +1,35 @@
+/** Whether a CONNECT is let in: first by its form, then by its token. */
+import type { Credentials, Verdict } from './credentials.ts';
+import type { ConnectOutcome } from './metrics.ts';
+import { type Claim, CONNACK, type ConnackCode, type ConnectVerdict } from './walls.ts';
+
+export type Admission =
+  | { readonly kind: 'admitted'; readonly claim: Claim; readonly hash: string; readonly asOf: number }
+  | {
+      readonly kind: 'refused';
+      readonly code: ConnackCode;
+      readonly outcome: Exclude<ConnectOutcome, 'accepted'>;
+      /** In words, for the log. */
+      readonly reason: string;
+    };
+
+const CODES: Readonly<Record<Exclude<Verdict['kind'], 'accepted'>, ConnackCode>> = {
+  wrong: CONNACK.badUserNameOrPassword,
+  ended: CONNACK.notAuthorized,
+  unavailable: CONNACK.serverUnavailable,
+};
+
+/** @param storeReady false: nobody is let in yet, and nobody is told that his token is wrong */
+export async function admit(judged: ConnectVerdict, credentials: Credentials, storeReady: boolean): Promise<Admission> {
+  if (!judged.ok) return { kind: 'refused', code: judged.code, outcome: 'form', reason: judged.reason };
+  const { merchant, terminal, token } = judged.claim;
+  if (!storeReady) {
+    return { kind: 'refused', code: CODES.unavailable, outcome: 'unavailable', reason: 'the store is not ready yet' };
+  }
+  const verdict = await credentials.verify(merchant, terminal, token);
+  if (verdict.kind === 'accepted') {
+    return { kind: 'admitted', claim: judged.claim, hash: verdict.hash, asOf: verdict.asOf };
+  }
+  const reason = verdict.kind === 'unavailable' ? verdict.cause.message : verdict.reason;
+  return { kind: 'refused', code: CODES[verdict.kind], outcome: verdict.kind, reason };
+}

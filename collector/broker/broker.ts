@@ -1,0 +1,115 @@
+/**
+ * The embedded MQTT broker: aedes 1.2 behind a framing gate, open to registered tills only.
+ *
+ * The way of a batch: socket → gate (counts it) → aedes → reception (walls) → inbox, which answers once it is durable → an ack message to
+ * the very client that sent it → the gate forgets it. MQTT's PUBACK leaves before all that and means nothing. Nothing is ever routed from
+ * one client to another.
+ */
+import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { Aedes, type Client } from 'aedes';
+import { endReason } from './endings.ts';
+import { FramingGate, type GateLimits } from './framing-gate.ts';
+import { Listener, type ListenerOptions } from './listener.ts';
+import { Reception, type ReceptionOptions } from './reception.ts';
+
+export interface BrokerOptions extends ReceptionOptions {
+  readonly listen: Omit<ListenerOptions, 'onConnection' | 'onRefused'>;
+  readonly gate: GateLimits;
+}
+
+const SWEEP_EVERY_MS = 5_000;
+const DRAIN_LOOK_MS = 10;
+/** At a stop, for the last answers to leave. */
+const CUT_AFTER_MS = 1_000;
+
+export class Broker {
+  readonly #options: BrokerOptions;
+  readonly #listener: Listener;
+  readonly #reception: Reception;
+  readonly #gates = new Set<FramingGate>();
+  readonly #aedes: Aedes;
+  #sweeper: NodeJS.Timeout | null = null;
+
+  private constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.#reception = new Reception(options);
+    this.#aedes = new Aedes(this.#reception.hooks());
+    this.#listener = new Listener({
+      ...options.listen,
+      onConnection: (socket) => this.#connect(socket),
+      onRefused: (reason) => options.metrics.ended(reason),
+    });
+  }
+
+  /** Listens when it resolves. Rejects when the address is not free. */
+  static async start(options: BrokerOptions): Promise<Broker> {
+    const broker = new Broker(options);
+    broker.#watch();
+    await broker.#aedes.listen();
+    try {
+      await broker.#listener.listen();
+    } catch (error) {
+      await broker.#closeAedes();
+      throw error;
+    }
+    broker.#sweeper = setInterval(() => void broker.sweep(), SWEEP_EVERY_MS);
+    return broker;
+  }
+
+  get port(): number {
+    return this.#listener.port;
+  }
+
+  /** Ends the sessions whose token has ended since it was last looked at. Runs by itself every few seconds. */
+  sweep(): Promise<void> {
+    return this.#reception.sessions.sweep();
+  }
+
+  /** Takes no new connection and no new message, then waits until what was taken is answered, at most `drainMs`, and closes. */
+  async stop(drainMs: number): Promise<void> {
+    if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    const closed = this.#listener.close();
+    for (const gate of this.#gates) gate.hold();
+    const deadline = performance.now() + drainMs;
+    const busy = () => [...this.#gates].some((gate) => gate.underWay > 0);
+    while (busy() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+    for (const gate of this.#gates) gate.destroy();
+    const cut = setTimeout(() => this.#listener.cut(), CUT_AFTER_MS);
+    await this.#closeAedes();
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #closeAedes(): Promise<void> {
+    return new Promise((resolve) => this.#aedes.close(resolve));
+  }
+
+  #connect(socket: Socket): void {
+    const { metrics } = this.#options;
+    const gate = new FramingGate(socket, this.#options.gate);
+    this.#gates.add(gate);
+    metrics.connections(this.#gates.size);
+    const client = this.#aedes.handle(gate);
+    gate.once('close', () => {
+      this.#gates.delete(gate);
+      this.#reception.sessions.leave(client);
+      metrics.connections(this.#gates.size);
+    });
+  }
+
+  #watch(): void {
+    const { metrics, log } = this.#options;
+    const ended = (client: Client, error: Error): void => {
+      const reason = endReason(error);
+      if (reason !== null) metrics.ended(reason);
+      log.debug({ client: client.id, reason, err: error }, 'connection ended');
+    };
+    this.#aedes.on('clientReady', (client) => (client.conn as FramingGate).accept());
+    this.#aedes.on('keepaliveTimeout', () => metrics.ended('keep-alive'));
+    this.#aedes.on('clientError', ended);
+    this.#aedes.on('connectionError', ended);
+    const emitter: EventEmitter = this.#aedes;
+    emitter.on('error', (error: Error) => log.error({ err: error }, 'aedes failed'));
+  }
+}

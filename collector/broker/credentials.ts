@@ -1,0 +1,128 @@
+/**
+ * Tells whether a terminal's token is right, by its registration in the store.
+ *
+ * A registration that was read a moment ago answers for the tokens it names; whatever it does not name is asked for again, so a new
+ * terminal or token works at once. A store that can't be asked says nothing about a token: that is never a refusal.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import type { Registration, TokenRecord } from '../store/terminals.ts';
+
+export interface Registry {
+  registration(merchant: MerchantId, terminal: TerminalId): Promise<Registration | null>;
+}
+
+export interface CredentialsOptions {
+  readonly registry: Registry;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** How long a registration answers without being read again. */
+  readonly rememberMs: number;
+  readonly maxRemembered: number;
+  /** A question the store has not answered by then is given up. */
+  readonly deadlineMs: number;
+  /** Questions under way at the same time; beyond, nobody is let in. */
+  readonly maxLookups: number;
+}
+
+export type Verdict =
+  | {
+      readonly kind: 'accepted';
+      /** SHA-256 of the token, hex. */
+      readonly hash: string;
+      /** When the registration that says so was read, milliseconds since 1970. */
+      readonly asOf: number;
+    }
+  | { readonly kind: 'wrong'; readonly reason: 'unknown' | 'token' }
+  /** The token was right once. */
+  | { readonly kind: 'ended'; readonly reason: 'expired' | 'revoked' }
+  | { readonly kind: 'unavailable'; readonly cause: Error };
+
+interface Read {
+  readonly registration: Registration | null;
+  readonly at: number;
+}
+
+export const tokenHash = (token: Uint8Array): string => createHash('sha256').update(token).digest('hex');
+
+export class Credentials {
+  readonly #options: CredentialsOptions;
+  /** The oldest reading first. */
+  readonly #remembered = new Map<string, Read>();
+  #lookups = 0;
+
+  constructor(options: CredentialsOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects, and answers within the deadline. */
+  async verify(merchant: MerchantId, terminal: TerminalId, token: Uint8Array): Promise<Verdict> {
+    const hash = tokenHash(token);
+    const now = this.#options.now();
+    const known = this.#remembered.get(nameOf(merchant, terminal));
+    if (known !== undefined && now - known.at < this.#options.rememberMs) {
+      const verdict = judge(known, hash, now);
+      if (verdict.kind === 'accepted') return verdict;
+    }
+    return this.verifyHash(merchant, terminal, hash);
+  }
+
+  /** As `verify`, by a token's hash, and always from the store: for a session that is under way. */
+  async verifyHash(merchant: MerchantId, terminal: TerminalId, hash: string): Promise<Verdict> {
+    try {
+      const read = await this.#read(merchant, terminal);
+      return judge(read, hash, this.#options.now());
+    } catch (cause) {
+      return { kind: 'unavailable', cause: cause as Error };
+    }
+  }
+
+  async #read(merchant: MerchantId, terminal: TerminalId): Promise<Read> {
+    const { registry, now, deadlineMs, maxLookups } = this.#options;
+    if (this.#lookups >= maxLookups) throw new Error(`${maxLookups} questions wait for the store`);
+    this.#lookups++;
+    // A token that ends while the question is under way may still be accepted: so the reading is as old as its question.
+    const at = now();
+    const deadline = Promise.withResolvers<never>();
+    const timer = setTimeout(() => deadline.reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
+    try {
+      const registration = await Promise.race([registry.registration(merchant, terminal), deadline.promise]);
+      const read = { registration, at };
+      this.#remember(nameOf(merchant, terminal), read);
+      return read;
+    } finally {
+      clearTimeout(timer);
+      this.#lookups--;
+    }
+  }
+
+  #remember(name: string, read: Read): void {
+    this.#remembered.delete(name);
+    if (read.registration === null) return;
+    this.#remembered.set(name, read);
+    if (this.#remembered.size <= this.#options.maxRemembered) return;
+    for (const oldest of this.#remembered.keys()) {
+      this.#remembered.delete(oldest);
+      break;
+    }
+  }
+}
+
+const nameOf = (merchant: MerchantId, terminal: TerminalId): string => `${merchant}/${terminal}`;
+
+function judge({ registration, at }: Read, hash: string, now: number): Verdict {
+  if (registration === null) return { kind: 'wrong', reason: 'unknown' };
+  // All are compared, so that the time taken tells nothing about which one matched.
+  const matching = registration.tokens.filter((token) => sameHash(token, hash));
+  if (matching.length === 0) return { kind: 'wrong', reason: 'token' };
+  if (registration.state === 'revoked') return { kind: 'ended', reason: 'revoked' };
+  if (!matching.some(({ expiresAt }) => expiresAt === null || now < expiresAt))
+    return { kind: 'ended', reason: 'expired' };
+  return { kind: 'accepted', hash, asOf: at };
+}
+
+const sameHash = (token: TokenRecord, hash: string): boolean => {
+  const held = Buffer.from(token.hash, 'hex');
+  const given = Buffer.from(hash, 'hex');
+  return held.length === given.length && timingSafeEqual(held, given);
+};

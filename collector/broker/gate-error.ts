@@ -1,0 +1,11 @@
+/** Why a gate closed its connection. */
+export type GateFault = 'malformed' | 'oversized' | 'no-connect' | 'early-bytes' | 'slow-handshake' | 'slow-packet';
+
+export class GateError extends Error {
+  override readonly name = 'GateError';
+  readonly fault: GateFault;
+  constructor(fault: GateFault, detail: string) {
+    super(detail);
+    this.fault = fault;
+  }
+}

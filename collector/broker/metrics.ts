@@ -1,0 +1,25 @@
+/** What the broker counts; main.ts says where. */
+import type { GateFault } from './gate-error.ts';
+
+/** How a connection attempt ended. */
+export type ConnectOutcome = 'accepted' | 'form' | 'wrong' | 'ended' | 'unavailable';
+/** Why a connection was ended by us. */
+export type EndReason =
+  | GateFault
+  | 'protocol'
+  | 'keep-alive'
+  | 'publish-retain'
+  | 'publish-qos2'
+  | 'publish-topic'
+  | 'token-ended'
+  | 'taken-over'
+  | 'limit'
+  | 'tls';
+
+export interface BrokerMetrics {
+  connections(open: number): void;
+  connected(outcome: ConnectOutcome): void;
+  ended(reason: EndReason): void;
+  received(channel: 'batch' | 'status', bytes: number): void;
+  subscriptionRefused(): void;
+}

@@ -1,0 +1,163 @@
+/** What aedes asks about its clients: who is let in, what they may publish and subscribe; and the way of their messages to the inbox and back. */
+import type { AedesOptions, AuthenticateError, Client } from 'aedes';
+import { streamId } from '../../shared/ids.ts';
+import { type Ack, encodeAcks } from '../../shared/wire/messages.ts';
+import { AckOutbox } from './ack-outbox.ts';
+import { type Admission, admit } from './admission.ts';
+import type { Credentials } from './credentials.ts';
+import { ForbiddenPublish } from './endings.ts';
+import type { FramingGate } from './framing-gate.ts';
+import type { BrokerMetrics } from './metrics.ts';
+import type { Inbox } from './port.ts';
+import { type Session, Sessions } from './sessions.ts';
+import {
+  CONNACK,
+  type ConnackCode,
+  type ConnectVerdict,
+  judgeConnect,
+  judgePublish,
+  maySubscribe,
+  topicsOf,
+} from './walls.ts';
+
+export interface BrokerLog {
+  error(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  debug(fields: object, message: string): void;
+}
+
+export interface ReceptionOptions {
+  readonly credentials: Credentials;
+  readonly inbox: Inbox;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** The store's generation; nobody is let in before it is known (null). */
+  readonly storeGen: () => string | null;
+  /** How old what a session's token rests on may become before it is asked for again. */
+  readonly recheckMs: number;
+  readonly metrics: BrokerMetrics;
+  readonly log: BrokerLog;
+}
+
+/** Silence that a connection may claim for itself: an agent speaks every 15 minutes at least. Seconds; MQTT grants half as much again. */
+const MAX_KEEPALIVE_S = 1_200;
+/** Registrations asked for at the same time by a sweep. */
+const MAX_RECHECKS = 8;
+
+type Hooks = Pick<AedesOptions, 'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>;
+
+export class Reception {
+  readonly sessions: Sessions;
+  readonly #options: ReceptionOptions;
+  /** Filled between CONNECT and the question for its token: aedes shows the packet to the one hook only, the token to the other. */
+  readonly #connects = new WeakMap<Client, ConnectVerdict>();
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+    const { credentials, now, recheckMs, metrics } = options;
+    this.sessions = new Sessions({
+      verify: ({ sender, tokenHash }) => credentials.verifyHash(sender.merchant, sender.terminal, tokenHash),
+      now,
+      recheckMs,
+      maxRechecks: MAX_RECHECKS,
+      onEnd: (_session, reason) => metrics.ended(reason),
+    });
+  }
+
+  hooks(): Required<Hooks> {
+    return {
+      preConnect: (client, packet, callback) => {
+        this.#connects.set(client, judgeConnect(packet));
+        packet.keepalive = Math.min(packet.keepalive || MAX_KEEPALIVE_S, MAX_KEEPALIVE_S);
+        callback(null, true);
+      },
+      authenticate: (client, _username, _password, callback) => {
+        this.#authenticate(client).then(
+          (code) => (code === null ? callback(null, true) : callback(refusal(code), null)),
+          (error: Error) => {
+            this.#options.log.error({ err: error }, 'a CONNECT could not be judged');
+            callback(refusal(CONNACK.serverUnavailable), null);
+          },
+        );
+      },
+      authorizePublish: (client, packet, callback) => {
+        // Wills and aedes' own messages come without a session.
+        const session = this.sessions.of(client);
+        if (session === undefined) return callback(new Error('nobody may publish this'));
+        const verdict = judgePublish(session.topics, packet);
+        if (!verdict.ok) return callback(new ForbiddenPublish(verdict.reason));
+        this.#receive(session, verdict.channel, packet.payload as Buffer);
+        callback(null);
+      },
+      authorizeSubscribe: (client, subscription, callback) => {
+        const session = this.sessions.of(client);
+        if (session !== undefined && maySubscribe(session.topics, subscription)) return callback(null, subscription);
+        this.#options.metrics.subscriptionRefused();
+        // Makes it 0x80, failure [MQTT-3.9.3-2].
+        callback(null, null);
+      },
+    };
+  }
+
+  /** @returns null when the till is let in, else what the CONNACK says */
+  async #authenticate(client: Client): Promise<ConnackCode | null> {
+    const { credentials, storeGen, metrics, log } = this.#options;
+    const judged = this.#connects.get(client);
+    if (judged === undefined) throw new Error('aedes asks about a client that sent no CONNECT');
+    const admission = await admit(judged, credentials, storeGen() !== null);
+    if (client.closed) return CONNACK.serverUnavailable;
+    if (admission.kind === 'refused') {
+      const { code, outcome, reason } = admission;
+      metrics.connected(outcome);
+      const who = judged.ok ? { merchant: judged.claim.merchant, terminal: judged.claim.terminal } : {};
+      log.info({ ...who, code, reason }, 'till refused');
+      return code;
+    }
+    metrics.connected('accepted');
+    this.#enter(client, admission);
+    return null;
+  }
+
+  #enter(client: Client, { claim, hash, asOf }: Admission & { kind: 'admitted' }): void {
+    const { merchant, terminal, epoch } = claim;
+    // aedes knows clients by this id alone, and ends the one that had it before: another merchant's must never be the same.
+    client.id = `${merchant}/${streamId(terminal, epoch)}`;
+    const topics = topicsOf(merchant, terminal);
+    this.sessions.enter({
+      id: client.id,
+      sender: { merchant, terminal, epoch },
+      topics,
+      client,
+      gate: client.conn as FramingGate,
+      outbox: new AckOutbox((acks, done) => this.#send(client, topics.ack, acks, done)),
+      tokenHash: hash,
+      verifiedAt: asOf,
+    });
+  }
+
+  #receive(session: Session, channel: 'batch' | 'status', payload: Buffer): void {
+    const { inbox, metrics } = this.#options;
+    const release = session.gate.claim();
+    metrics.received(channel, payload.length);
+    if (channel === 'status') {
+      inbox.onStatus(session.sender, payload);
+      session.outbox.add(null, release);
+    } else {
+      void inbox.onBatch(session.sender, payload).then((ack) => session.outbox.add(ack, release));
+    }
+  }
+
+  #send(client: Client, topic: string, acks: Ack[], done: () => void): void {
+    if (client.closed) {
+      done();
+      return;
+    }
+    const { inbox, now, storeGen } = this.#options;
+    const envelope = { acks, credit: inbox.credit(), serverTime: now(), storeGen: storeGen() ?? '' };
+    const payload = Buffer.from(encodeAcks(envelope));
+    client.publish({ cmd: 'publish', topic, payload, qos: 1, dup: false, retain: false }, done);
+  }
+}
+
+const refusal = (code: ConnackCode): AuthenticateError =>
+  Object.assign(new Error(`refused with ${code}`), { returnCode: code as number }) as AuthenticateError;

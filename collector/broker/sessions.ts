@@ -1,0 +1,98 @@
+/**
+ * The tills connected here. A session is entered once its token was accepted, and leaves when its connection closes.
+ *
+ * Invariants:
+ * - One session a client id: a newer connection ends the older one [MQTT-3.1.4-2]. Ids carry the merchant, so one merchant's can't meet
+ *   another's.
+ * - What a session rests on (its terminal's registration) was read less than `recheckMs` ago, or the next sweep asks again: a revoked or
+ *   expired token loses its session, while a store that can't be asked takes nobody's away.
+ */
+import type { Client } from 'aedes';
+import type { AckOutbox } from './ack-outbox.ts';
+import type { Verdict } from './credentials.ts';
+import type { FramingGate } from './framing-gate.ts';
+import type { EndReason } from './metrics.ts';
+import type { Sender } from './port.ts';
+import type { Topics } from './walls.ts';
+
+export interface Session {
+  /** The client id as aedes knows it: `{merchant}/{terminal}.{epoch}`. */
+  readonly id: string;
+  readonly sender: Sender;
+  readonly topics: Topics;
+  readonly client: Client;
+  readonly gate: FramingGate;
+  readonly outbox: AckOutbox;
+  /** SHA-256 of its token, hex. */
+  readonly tokenHash: string;
+  /** When the registration was read that accepts it, milliseconds since 1970. */
+  verifiedAt: number;
+}
+
+export interface SessionsOptions {
+  readonly verify: (session: Session) => Promise<Verdict>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly recheckMs: number;
+  /** Sessions asked about at the same time. */
+  readonly maxRechecks: number;
+  readonly onEnd: (session: Session, reason: EndReason) => void;
+}
+
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #byId = new Map<string, Session>();
+  readonly #byClient = new Map<Client, Session>();
+  #sweeping = false;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  get all(): Iterable<Session> {
+    return this.#byClient.values();
+  }
+
+  of(client: Client | null): Session | undefined {
+    return client === null ? undefined : this.#byClient.get(client);
+  }
+
+  enter(session: Session): void {
+    const before = this.#byId.get(session.id);
+    if (before !== undefined) this.end(before, 'taken-over');
+    this.#byId.set(session.id, session);
+    this.#byClient.set(session.client, session);
+  }
+
+  leave(client: Client): void {
+    const session = this.#byClient.get(client);
+    if (session === undefined) return;
+    this.#byClient.delete(client);
+    if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
+  }
+
+  end(session: Session, reason: EndReason): void {
+    this.#options.onEnd(session, reason);
+    this.leave(session.client);
+    session.gate.destroy();
+  }
+
+  /** Asks again about the sessions whose registration was read too long ago. Joins no other sweep: it returns at once beside one. */
+  async sweep(): Promise<void> {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    const { now, recheckMs, maxRechecks } = this.#options;
+    const stale = [...this.#byClient.values()].filter(({ verifiedAt }) => now() - verifiedAt >= recheckMs);
+    const worker = async (): Promise<void> => {
+      for (let session = stale.pop(); session !== undefined; session = stale.pop()) await this.#recheck(session);
+    };
+    await Promise.all(Array.from({ length: maxRechecks }, worker));
+    this.#sweeping = false;
+  }
+
+  async #recheck(session: Session): Promise<void> {
+    const verdict = await this.#options.verify(session);
+    if (verdict.kind === 'accepted') session.verifiedAt = verdict.asOf;
+    else if (verdict.kind !== 'unavailable' && this.#byClient.has(session.client)) this.end(session, 'token-ended');
+  }
+}

@@ -1,0 +1,74 @@
+/** What a till may do: connect as itself, publish and subscribe exactly its own topics. Everything else is refused here. */
+import type { ConnectPacket, PublishPacket, Subscription } from 'aedes';
+import { type Epoch, isId, type MerchantId, parseStreamId, type TerminalId } from '../../shared/ids.ts';
+import { type Channel, topic } from '../../shared/topics.ts';
+
+/** CONNACK return codes of MQTT 3.1.1, section 3.2.2.3. */
+export const CONNACK = {
+  identifierRejected: 2,
+  serverUnavailable: 3,
+  badUserNameOrPassword: 4,
+  notAuthorized: 5,
+} as const;
+export type ConnackCode = (typeof CONNACK)[keyof typeof CONNACK];
+
+export interface Claim {
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+  readonly epoch: Epoch;
+  readonly token: Uint8Array;
+}
+
+export type ConnectVerdict =
+  | { readonly ok: true; readonly claim: Claim }
+  | { readonly ok: false; readonly code: ConnackCode; readonly reason: string };
+
+/** Judges a CONNECT by its form; whether the token is right is for `credentials.ts` to say. */
+export function judgeConnect(packet: ConnectPacket): ConnectVerdict {
+  const refuse = (code: ConnackCode, reason: string): ConnectVerdict => ({ ok: false, code, reason });
+  const { username, password, clientId } = packet;
+  if (username === undefined || password === undefined) return refuse(CONNACK.notAuthorized, 'no user name or token');
+  const [merchant, terminal, ...rest] = username.split('/');
+  if (!isId(merchant) || !isId(terminal) || rest.length > 0)
+    return refuse(CONNACK.badUserNameOrPassword, 'the user name is not {merchant}/{terminal}');
+  const stream = streamOf(clientId);
+  if (stream === null || stream.terminal !== terminal)
+    return refuse(CONNACK.identifierRejected, "the client id is not the user's {terminal}.{epoch}");
+  if (packet.will !== undefined) return refuse(CONNACK.notAuthorized, 'wills are not taken');
+  if (packet.clean === false) return refuse(CONNACK.notAuthorized, 'only clean sessions are taken');
+  return { ok: true, claim: { merchant: merchant as MerchantId, ...stream, token: password } };
+}
+
+function streamOf(clientId: string): { terminal: TerminalId; epoch: Epoch } | null {
+  try {
+    return parseStreamId(clientId);
+  } catch {
+    return null;
+  }
+}
+
+/** A till's four topics. */
+export type Topics = Readonly<Record<Channel, string>>;
+
+export const topicsOf = (merchant: MerchantId, terminal: TerminalId): Topics => ({
+  batch: topic(merchant, terminal, 'batch'),
+  status: topic(merchant, terminal, 'status'),
+  ack: topic(merchant, terminal, 'ack'),
+  ctl: topic(merchant, terminal, 'ctl'),
+});
+
+export type PublishVerdict =
+  | { readonly ok: true; readonly channel: 'batch' | 'status' }
+  | { readonly ok: false; readonly reason: 'retain' | 'qos2' | 'topic' };
+
+/** Exact comparison also keeps out wildcards and `$` topics, which aedes leaves to whoever sets `authorizePublish`. */
+export function judgePublish(topics: Topics, packet: PublishPacket): PublishVerdict {
+  if (packet.retain) return { ok: false, reason: 'retain' };
+  if (packet.qos === 2) return { ok: false, reason: 'qos2' };
+  if (packet.topic === topics.batch) return { ok: true, channel: 'batch' };
+  if (packet.topic === topics.status) return { ok: true, channel: 'status' };
+  return { ok: false, reason: 'topic' };
+}
+
+export const maySubscribe = (topics: Topics, { topic, qos }: Subscription): boolean =>
+  qos < 2 && (topic === topics.ack || topic === topics.ctl);

@@ -1,0 +1,165 @@
+/**
+ * From a till's batch to the raw log, and back to the ack.
+ *
+ *     received ──▶ busy (no room)
+ *        │   └───▶ damaged | unsupported | invalid (read whole, refused)
+ *        ▼
+ *     waiting ──▶ rows durable ──▶ marks durable, or covered by one ──▶ stored
+ *        └─────────────┴──────────────────┴──▶ busy (failed, or no answer in time)
+ *
+ * Invariants:
+ * - `stored` is answered only after the store took the batch's row *and then* its due mark (or this process has one that covers it).
+ * - Whatever is answered `busy` is not kept here. Its row may be in the store, without a mark: the till sends it again, and the row's
+ *   key names its bytes, so a second put changes nothing.
+ * - Memory is bounded by the groups' limits, whatever the store does; every batch is answered within a bounded time.
+ * - Counters move after the commit.
+ */
+import { type Ack, decodeStatus } from '../../shared/wire/messages.ts';
+import type { NewMark } from '../store/due-marks.ts';
+import type { ReceivedBatch } from '../store/event-log.ts';
+import type { Presence } from '../store/terminals.ts';
+import { creditFor, retryAfterMs } from './busy.ts';
+import { GroupCommit, type GroupLimits } from './group-commit.ts';
+import { Marker } from './marker.ts';
+import type { IngestMetrics } from './metrics.ts';
+import { Presences } from './presences.ts';
+import { type BatchName, nameOnly, readBatch, type Sender } from './reading.ts';
+
+export interface IngestStores {
+  readonly log: { append(batches: readonly ReceivedBatch[]): Promise<void> };
+  readonly marks: { add(marks: readonly NewMark[]): Promise<void> };
+  readonly terminals: { seen(presences: readonly Presence[]): Promise<void> };
+}
+
+export interface IngestOptions extends IngestStores {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** How long after its end an hour is first rolled up. */
+  readonly graceMs: number;
+  readonly groups: GroupLimits;
+  readonly metrics: IngestMetrics;
+  /** Told of a group that failed, with how many batches. */
+  readonly onFailure: (error: Error, batches: number) => void;
+}
+
+const MAX_MARKS_REMEMBERED = 200_000;
+const MAX_PRESENCES = 20_000;
+const PRESENCES_AT_ONCE = 500;
+
+interface Batch extends ReceivedBatch {
+  readonly events: number;
+}
+
+export class Ingest {
+  readonly #options: IngestOptions;
+  readonly #marker: Marker;
+  readonly #groups: GroupCommit<Batch>;
+  readonly #presences: Presences;
+  #failures = 0;
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+    this.#marker = new Marker({ ...options, maxRemembered: MAX_MARKS_REMEMBERED });
+    this.#groups = new GroupCommit((batches) => this.#commit(batches), options.groups, options.clock);
+    this.#presences = new Presences({
+      write: (presences) => options.terminals.seen(presences),
+      maxWaiting: MAX_PRESENCES,
+      maxRows: PRESENCES_AT_ONCE,
+      metrics: options.metrics,
+    });
+  }
+
+  /** Resolves once the batch is durable, or refused; never rejects. */
+  async onBatch(sender: Sender, bytes: Uint8Array): Promise<Ack> {
+    const ack = await this.#take(sender, bytes);
+    this.#options.metrics.acked(ack.result);
+    return ack;
+  }
+
+  onStatus({ merchant, terminal }: Sender, bytes: Uint8Array): void {
+    const status = decodeStatus(bytes);
+    if (status === null) {
+      this.#options.metrics.statuses('unreadable', 1);
+      return;
+    }
+    // Field by field: a status may hold keys that this version does not know.
+    const { version, epochs, clearThrough, losses, bufferBytes, clockOffsetMs } = status;
+    const said = {
+      merchant,
+      terminal,
+      lastSeen: this.#options.now(),
+      version,
+      clearThrough,
+      losses,
+      bufferBytes,
+      clockOffsetMs,
+    };
+    for (const { epoch, lastSeq, pending } of epochs) {
+      this.#presences.add({ ...said, epoch: epoch as Presence['epoch'], lastSeq, pending });
+    }
+  }
+
+  credit(): number {
+    return creditFor(this.#groups.heldBytes, this.#options.groups.maxHeldBytes);
+  }
+
+  /** To be called about once a second: gives up on what the store does not answer, and writes what tills said of themselves. */
+  async tick(): Promise<void> {
+    this.#groups.expire();
+    this.#options.metrics.heldBytes(this.#groups.heldBytes);
+    await this.#presences.flush();
+  }
+
+  async #take(sender: Sender, bytes: Uint8Array): Promise<Ack> {
+    if (!this.#groups.hasRoom(bytes.length)) return this.#busy(nameOnly(sender, bytes), 'no room at the moment');
+    const read = readBatch(sender, bytes);
+    if (!read.ok) return read.ack;
+    const { merchant, terminal } = sender;
+    const { header, events, name } = read;
+    const batch = { merchant, terminal, header, events, bytes: owned(bytes), arrival: this.#options.now() };
+    const outcome = await this.#groups.offer(batch, bytes.length);
+    switch (outcome.kind) {
+      case 'committed':
+        return { ...name, result: 'stored' };
+      case 'failed':
+        return this.#busy(name, 'the store did not take it');
+      case 'late':
+        return this.#busy(name, 'the store does not answer');
+      case 'full':
+        return this.#busy(name, 'no room at the moment');
+    }
+  }
+
+  #busy(name: BatchName, reason: string): Ack {
+    const wait = retryAfterMs(this.#failures, this.#options.random());
+    return { ...name, result: 'busy', reason, retryAfterMs: wait };
+  }
+
+  async #commit(batches: readonly Batch[]): Promise<void> {
+    const { log, metrics, clock, onFailure } = this.#options;
+    const start = clock();
+    try {
+      await log.append(batches);
+      await this.#marker.mark(
+        batches.map(({ merchant, terminal, header }) => ({ merchant, terminal, hour: header.hour })),
+      );
+    } catch (error) {
+      this.#failures++;
+      metrics.commitFailed();
+      onFailure(error as Error, batches.length);
+      throw error;
+    }
+    this.#failures = 0;
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
+    const events = batches.reduce((sum, batch) => sum + batch.events, 0);
+    metrics.committed({ batches: batches.length, events, bytes, seconds: (clock() - start) / 1000 });
+  }
+}
+
+/** A payload may be a slice of a whole read from its socket, which it would keep alive. */
+const owned = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer.byteLength > 2 * bytes.length ? new Uint8Array(bytes) : bytes;

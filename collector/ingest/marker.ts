@@ -1,0 +1,71 @@
+/** Makes marks for the hours of batches whose rows are durable, unless a mark of this process covers them (`due.ts` says when). */
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import type { NewMark } from '../store/due-marks.ts';
+import { MadeMarks, type MarkSubject, minuteDue } from './due.ts';
+import type { IngestMetrics } from './metrics.ts';
+
+export interface MarkerOptions {
+  readonly marks: { add(marks: readonly NewMark[]): Promise<void> };
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** How long after its end an hour is first rolled up. */
+  readonly graceMs: number;
+  readonly maxRemembered: number;
+  readonly metrics: Pick<IngestMetrics, 'marked'>;
+}
+
+interface Mark {
+  readonly minute: number;
+  readonly merchant: MerchantId;
+  readonly hour: number;
+  readonly terminals: Set<TerminalId>;
+}
+
+export class Marker {
+  readonly #options: MarkerOptions;
+  readonly #made: MadeMarks;
+
+  constructor(options: MarkerOptions) {
+    this.#options = options;
+    this.#made = new MadeMarks(options.maxRemembered);
+  }
+
+  /** To be called after the put of the batches' rows returned. Resolves once every one of them has a durable mark. */
+  async mark(subjects: readonly MarkSubject[]): Promise<void> {
+    const now = this.#options.now();
+    const uncovered = subjects.filter((subject) => !this.#made.covers(subject, now));
+    const marks = this.#marksFor(uncovered, now);
+    if (marks.length > 0) await this.#add(marks);
+    this.#options.metrics.marked(uncovered.length, subjects.length - uncovered.length);
+  }
+
+  /** One an hour of a merchant. */
+  #marksFor(subjects: readonly MarkSubject[], now: number): Mark[] {
+    const marks = new Map<string, Mark>();
+    for (const { merchant, hour, terminal } of subjects) {
+      const name = `${merchant}/${hour}`;
+      let mark = marks.get(name);
+      if (mark === undefined) {
+        mark = { minute: minuteDue(hour, now, this.#options.graceMs), merchant, hour, terminals: new Set() };
+        marks.set(name, mark);
+      }
+      mark.terminals.add(terminal);
+    }
+    return [...marks.values()];
+  }
+
+  async #add(marks: readonly Mark[]): Promise<void> {
+    await this.#options.marks.add(
+      marks.map(({ minute, merchant, hour, terminals }) => ({
+        minute,
+        merchant,
+        level: 'hour',
+        time: hour,
+        terminals: [...terminals],
+      })),
+    );
+    for (const { merchant, hour, minute, terminals } of marks) {
+      for (const terminal of terminals) this.#made.made({ merchant, hour, terminal }, minute);
+    }
+  }
+}

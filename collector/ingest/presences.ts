@@ -1,0 +1,68 @@
+/**
+ * What tills last said of themselves, on its way to the store. Nothing waits for it: a newer status replaces an older one that is still here,
+ * and what finds no room is dropped, since the next status says it again.
+ *
+ * Invariants: at most `maxWaiting` are held, one an epoch; at most one write of at most `maxRows` is under way.
+ */
+import type { Presence } from '../store/terminals.ts';
+import type { IngestMetrics } from './metrics.ts';
+
+export interface PresencesOptions {
+  readonly write: (presences: readonly Presence[]) => Promise<void>;
+  readonly maxWaiting: number;
+  readonly maxRows: number;
+  readonly metrics: Pick<IngestMetrics, 'statuses'>;
+}
+
+export class Presences {
+  readonly #options: PresencesOptions;
+  /** By epoch, the longest waiting first. */
+  readonly #waiting = new Map<string, Presence>();
+  #writing: Promise<void> | null = null;
+
+  constructor(options: PresencesOptions) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  add(presence: Presence): void {
+    const name = nameOf(presence);
+    if (!this.#waiting.has(name) && this.#waiting.size >= this.#options.maxWaiting) {
+      this.#options.metrics.statuses('dropped', 1);
+      return;
+    }
+    this.#waiting.set(name, presence);
+  }
+
+  /** Writes what waits; what fails waits again, unless something newer came meanwhile. Joins a write that is under way. */
+  flush(): Promise<void> {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.size > 0 && (await this.#writeSome()));
+  }
+
+  /** @returns false when the store did not take it */
+  async #writeSome(): Promise<boolean> {
+    const { write, maxRows, metrics } = this.#options;
+    const rows = [...this.#waiting.values()].slice(0, maxRows);
+    for (const row of rows) this.#waiting.delete(nameOf(row));
+    try {
+      await write(rows);
+      metrics.statuses('kept', rows.length);
+      return true;
+    } catch {
+      for (const row of rows) if (!this.#waiting.has(nameOf(row))) this.add(row);
+      return false;
+    }
+  }
+}
+
+const nameOf = ({ merchant, terminal, epoch }: Presence): string => `${merchant}/${terminal}/${epoch}`;

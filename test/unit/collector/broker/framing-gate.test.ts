@@ -1,0 +1,268 @@
+import { Buffer } from 'node:buffer';
+import { once } from 'node:events';
+import { type Duplex, duplexPair } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { readFixedHeader } from '../../../../collector/broker/fixed-header.ts';
+import { FramingGate, type GateLimits } from '../../../../collector/broker/framing-gate.ts';
+import type { GateError } from '../../../../collector/broker/gate-error.ts';
+import { connect, packet, pingreq, publish } from './packets.ts';
+
+const LIMITS: GateLimits = {
+  maxControlBytes: 100,
+  maxPublishBytes: 1_000,
+  maxUnreleased: 4,
+  maxUnreleasedBytes: 2_000,
+  handshakeMs: 60_000,
+  packetMs: 60_000,
+};
+
+/** A gate, the till's end of its socket, and what has passed so far. */
+function standing(t: Test, limits: Partial<GateLimits> = {}) {
+  const [till, socket] = duplexPair();
+  const gate = new FramingGate(socket, { ...LIMITS, ...limits });
+  t.teardown(() => gate.destroy());
+  const passed: Buffer[] = [];
+  // As aedes reads: all there is, when told that there is something.
+  gate.on('readable', () => {
+    const bytes = gate.read() as Buffer | null;
+    if (bytes !== null) passed.push(bytes);
+  });
+  gate.on('error', () => undefined);
+  till.on('error', () => undefined);
+  return { till, gate, bytes: () => Buffer.concat(passed), types: () => typesOf(Buffer.concat(passed)) };
+}
+
+/** The packet types in these bytes; a partial packet at the end counts. */
+function typesOf(bytes: Buffer): number[] {
+  const types: number[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const header = readFixedHeader(bytes, at);
+    if (header.kind !== 'packet') break;
+    types.push(header.type);
+    at += header.size;
+  }
+  return types;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let turns = 0; !condition(); turns++) {
+    if (turns > 100_000) throw new Error('waited for nothing');
+    await turn();
+  }
+}
+
+/** Until whatever was to happen has happened: for what must not. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 8; i++) await turn();
+}
+
+async function opened(t: Test, limits: Partial<GateLimits> = {}) {
+  const parts = standing(t, limits);
+  parts.till.write(connect());
+  await until(() => parts.types().length === 1);
+  parts.gate.accept();
+  return parts;
+}
+
+async function faultOf(gate: FramingGate): Promise<string> {
+  const [error] = (await once(gate, 'error')) as [GateError];
+  return error.fault;
+}
+
+/** Writes without caring whether the other end still reads. */
+const pour = (till: Duplex, bytes: Buffer): void => void till.write(bytes, () => undefined);
+
+t.test('only the CONNECT passes before it is accepted; then what came behind it', async (t) => {
+  const { till, gate, types } = standing(t);
+  till.write(Buffer.concat([connect(), publish(10), pingreq()]));
+  await settled();
+  t.same(types(), [1]);
+  gate.accept();
+  await settled();
+  t.same(types(), [1, 3, 12]);
+});
+
+t.test(
+  'whatever the chunks, the same bytes pass in order, and never more publishes than allowed are under way',
+  async (t) => {
+    const packets = fc.array(
+      fc.oneof(
+        fc.integer({ min: 2, max: 900 }).map(publish),
+        fc.constant(pingreq()),
+        fc.integer({ min: 0, max: 90 }).map((size) => packet(8, size)),
+      ),
+      { minLength: 1, maxLength: 30 },
+    );
+    const chunkSizes = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(packets, chunkSizes, fc.boolean(), async (sent, sizes, lifo) => {
+        const { till, gate, bytes } = standing(t, { maxControlBytes: 4_096 });
+        const stream = Buffer.concat([connect(), ...sent]);
+        for (let at = 0, i = 0; at < stream.length; i++) {
+          const end = at + sizes[i % sizes.length]!;
+          pour(till, stream.subarray(at, end));
+          at = end;
+        }
+        await until(() => bytes().length === connect().length);
+        gate.accept();
+        const claimed: (() => void)[] = [];
+        let mostUnderWay = 0;
+        await until(() => {
+          mostUnderWay = Math.max(mostUnderWay, gate.underWay);
+          while (claimed.length < gate.underWay) claimed.push(gate.claim());
+          const release = lifo ? claimed.pop() : claimed.shift();
+          release?.();
+          return bytes().length === stream.length && gate.underWay === 0;
+        });
+        gate.destroy();
+        return bytes().equals(stream) && mostUnderWay <= LIMITS.maxUnreleased;
+      }),
+      { numRuns: 60 },
+    );
+    t.pass();
+  },
+);
+
+t.test('at the bound of publishes the next one waits, and its release lets it pass', async (t) => {
+  const { till, gate, types } = await opened(t);
+  for (let i = 0; i < 6; i++) pour(till, publish(10));
+  await settled();
+  t.equal(types().length, 1 + 4);
+  gate.claim()();
+  await settled();
+  t.equal(types().length, 1 + 5);
+});
+
+t.test('at the bound of bytes the next one waits, too', async (t) => {
+  const { till, gate, types } = await opened(t);
+  for (let i = 0; i < 4; i++) pour(till, publish(990));
+  await settled();
+  t.equal(types().length, 1 + 3, 'under 2,000 bytes before the third');
+  gate.claim()();
+  gate.claim()();
+  await settled();
+  t.equal(types().length, 1 + 4);
+});
+
+t.test('while a publish waits, the socket is not read', async (t) => {
+  const { till } = await opened(t);
+  for (let i = 0; i < 4; i++) pour(till, publish(10));
+  await settled();
+  const flood = Buffer.concat(Array.from({ length: 1_000 }, () => publish(990)));
+  for (let at = 0; at < flood.length; at += 1_000) pour(till, flood.subarray(at, at + 1_000));
+  for (let i = 0; i < 10; i++) await settled();
+  t.ok(till.writableLength > flood.length / 2, `${till.writableLength} bytes are still the till's`);
+});
+
+t.test('a partial packet at the bound is no deadlock: it passes as it comes', async (t) => {
+  const { till, gate, bytes } = await opened(t);
+  const last = publish(900);
+  for (let i = 0; i < 3; i++) pour(till, publish(10));
+  for (const byte of last) pour(till, Buffer.of(byte));
+  await until(() => bytes().subarray(-last.length).equals(last));
+  t.equal(gate.underWay, 4);
+});
+
+t.test('one read gives all that has passed, in however many pieces it came', async (t) => {
+  const [till, socket] = duplexPair();
+  const gate = new FramingGate(socket, LIMITS);
+  t.teardown(() => gate.destroy());
+  for (const byte of connect()) pour(till, Buffer.of(byte));
+  await until(() => gate.readableLength === connect().length);
+  t.ok(connect().equals(gate.read()!));
+});
+
+t.test('a publish that has not passed whole is not under way', async (t) => {
+  const { till, gate } = await opened(t);
+  pour(till, Buffer.concat([publish(10), publish(500).subarray(0, 100)]));
+  await settled();
+  t.equal(gate.underWay, 1);
+});
+
+t.test('a release counts once', async (t) => {
+  const { till, gate } = await opened(t);
+  for (let i = 0; i < 2; i++) pour(till, publish(10));
+  await settled();
+  const release = gate.claim();
+  release();
+  release();
+  t.equal(gate.underWay, 1);
+});
+
+t.test('more claims than publishes are a fault of the caller', async (t) => {
+  const { gate } = await opened(t);
+  t.throws(() => gate.claim(), /more publishes than passed/);
+});
+
+t.test('a packet beyond its limit ends the connection when its header has come', async (t) => {
+  const cases: [string, Buffer, boolean][] = [
+    ['a CONNECT of 200 MB', Buffer.from([0x10, 0x80, 0x80, 0x80, 0x64]), false],
+    ['a PUBLISH', publish(1_001).subarray(0, 3), true],
+    ['a SUBSCRIBE as large as a PUBLISH may be', packet(8, 500).subarray(0, 3), true],
+  ];
+  for (const [what, bytes, afterConnect] of cases) {
+    const { till, gate } = afterConnect ? await opened(t) : standing(t);
+    const fault = faultOf(gate);
+    pour(till, bytes);
+    t.equal(await fault, 'oversized', what);
+    t.ok(till.destroyed || gate.destroyed);
+  }
+});
+
+t.test('garbage ends the connection: no CONNECT first, or a length without an end', async (t) => {
+  const http = standing(t);
+  const noConnect = faultOf(http.gate);
+  pour(http.till, Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+  t.equal(await noConnect, 'no-connect');
+  const endless = standing(t);
+  const malformed = faultOf(endless.gate);
+  pour(endless.till, Buffer.from([0x10, 0xff, 0xff, 0xff, 0xff]));
+  t.equal(await malformed, 'malformed');
+});
+
+t.test('a client that talks on and on before its CONNACK is cut', async (t) => {
+  const { till, gate } = standing(t);
+  const fault = faultOf(gate);
+  pour(till, Buffer.concat([connect(), publish(200)]));
+  t.equal(await fault, 'early-bytes');
+});
+
+t.test('a CONNECT that does not come, or is never accepted, has its time', async (t) => {
+  const silent = standing(t, { handshakeMs: 5 });
+  t.equal(await faultOf(silent.gate), 'slow-handshake');
+  const waiting = standing(t, { handshakeMs: 5 });
+  waiting.till.write(connect());
+  t.equal(await faultOf(waiting.gate), 'slow-handshake');
+});
+
+t.test('a packet that trickles has its time, which begins anew with each packet', async (t) => {
+  const { till, gate } = await opened(t, { packetMs: 5 });
+  const fault = faultOf(gate);
+  pour(till, Buffer.concat([pingreq(), publish(50).subarray(0, 20)]));
+  t.equal(await fault, 'slow-packet');
+});
+
+t.test('a held gate passes nothing more, and still lets answers out', async (t) => {
+  const { till, gate, types } = await opened(t);
+  pour(till, publish(10));
+  await settled();
+  gate.hold();
+  pour(till, publish(10));
+  await settled();
+  gate.claim()();
+  t.same(types(), [1, 3]);
+  gate.write('ack');
+  await settled();
+  t.equal(String(till.read()), 'ack');
+});
+
+t.test('what was written before the end reaches the till', async (t) => {
+  const { till, gate } = standing(t);
+  gate.write('connack');
+  await settled();
+  gate.destroy();
+  await once(till, 'readable');
+  t.equal(String(till.read()), 'connack');
+});

@@ -1,0 +1,73 @@
+import t from 'tap';
+import { MadeMarks, minuteDue, SKIP_MARGIN_MS } from '../../../../collector/ingest/due.ts';
+import { merchantId, terminalId } from '../../../../shared/ids.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
+
+const HOUR = 500_000;
+const START = HOUR * HOUR_MS;
+const END = START + HOUR_MS;
+const GRACE_MS = 120_000;
+const due = (now: number, graceMs = GRACE_MS) => minuteDue(HOUR, now, graceMs);
+const endPlusGrace = (END + GRACE_MS) / MINUTE_MS;
+
+t.test('an open hour is due a grace after its end', async (t) => {
+  t.equal(due(START), endPlusGrace);
+  t.equal(due(END - 1), endPlusGrace);
+});
+
+t.test('a grace that is no whole minute is rounded up', async (t) => {
+  t.equal(due(START, 61_000), END / MINUTE_MS + 2);
+  t.equal(due(START, 1), END / MINUTE_MS + 1);
+  t.equal(due(START, 0), END / MINUTE_MS);
+});
+
+t.test('a closed hour is due in the next minute, also within its grace', async (t) => {
+  t.equal(due(END), END / MINUTE_MS + 1);
+  t.equal(due(END + 59_999), END / MINUTE_MS + 1);
+  t.equal(due(END + 60_000), END / MINUTE_MS + 2);
+  t.equal(due(END + 30 * 24 * HOUR_MS), (END + 30 * 24 * HOUR_MS) / MINUTE_MS + 1);
+});
+
+t.test('an hour that starts up to an hour ahead counts as open, later ones as late', async (t) => {
+  t.equal(due(START - HOUR_MS), endPlusGrace);
+  const now = START - HOUR_MS - 1;
+  t.equal(due(now), Math.floor(now / MINUTE_MS) + 1);
+});
+
+const subject = { merchant: merchantId('acme'), hour: HOUR, terminal: terminalId('till-1') };
+
+t.test('a mark covers its terminal until ten seconds before its minute, and not after', async (t) => {
+  const made = new MadeMarks(10);
+  made.made(subject, endPlusGrace);
+  const last = endPlusGrace * MINUTE_MS - SKIP_MARGIN_MS;
+  t.equal(SKIP_MARGIN_MS, 10_000);
+  t.ok(made.covers(subject, last));
+  t.notOk(made.covers(subject, last + 1));
+});
+
+t.test('without a mark of this process nothing is covered; nor is another hour, terminal or merchant', async (t) => {
+  const made = new MadeMarks(10);
+  t.notOk(made.covers(subject, START));
+  made.made(subject, endPlusGrace);
+  t.notOk(made.covers({ ...subject, hour: HOUR + 1 }, START));
+  t.notOk(made.covers({ ...subject, terminal: terminalId('till-2') }, START));
+  t.notOk(made.covers({ ...subject, merchant: merchantId('other') }, START));
+});
+
+t.test('of two marks the later one counts, whichever was made first', async (t) => {
+  for (const minutes of [
+    [endPlusGrace, endPlusGrace - 30],
+    [endPlusGrace - 30, endPlusGrace],
+  ]) {
+    const made = new MadeMarks(10);
+    for (const minute of minutes) made.made(subject, minute);
+    t.ok(made.covers(subject, (endPlusGrace - 1) * MINUTE_MS));
+  }
+});
+
+t.test('what is remembered is bounded; forgetting costs a mark', async (t) => {
+  const made = new MadeMarks(2);
+  for (let hour = HOUR; hour < HOUR + 3; hour++) made.made({ ...subject, hour }, endPlusGrace + 1_000);
+  t.notOk(made.covers(subject, START));
+  t.ok(made.covers({ ...subject, hour: HOUR + 2 }, START));
+});

@@ -1,0 +1,213 @@
+/** Ingest on a real SQLite store, with a clock that moves when the test says so. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Ingest, type IngestOptions } from '../../../../collector/ingest/ingest.ts';
+import { DueMarks } from '../../../../collector/store/due-marks.ts';
+import { EventLog } from '../../../../collector/store/event-log.ts';
+import { openSqliteTables } from '../../../../collector/store/sqlite/tables.ts';
+import { Terminals } from '../../../../collector/store/terminals.ts';
+import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
+import { salt } from '../../../../shared/keys.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
+import { encodeStatus } from '../../../../shared/wire/messages.ts';
+import { batchOf, HOUR } from '../../../flow/harness/batches.ts';
+import { Counts, ingestMetrics } from '../../../flow/harness/broker-and-ingest.ts';
+import { EPOCH } from '../../../flow/harness/mqtt-till.ts';
+import { SwitchableTables } from '../../../flow/harness/switchable-tables.ts';
+
+const ACME = merchantId('acme');
+const START = HOUR * HOUR_MS;
+const END = START + HOUR_MS;
+const GRACE_MS = 120_000;
+const OPEN_MINUTE = (END + GRACE_MS) / MINUTE_MS;
+
+const sender = (terminal = 'till-1') => ({ merchant: ACME, terminal: terminalId(terminal), epoch: epoch(EPOCH) });
+
+async function standing(t: Test, options: Partial<IngestOptions> = {}) {
+  const tables = new SwitchableTables(await openSqliteTables({ path: join(t.testdir(), 'store.db') }));
+  t.teardown(() => tables.close());
+  await tables.init();
+  const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));
+  const terminals = new Terminals(tables);
+  const counts = new Counts();
+  /** `now`: wall clock; `put`: what it shows once the rows' put has returned, if that differs. */
+  const clock = { now: START + 10 * MINUTE_MS, put: null as number | null, monotonic: 0 };
+  const log = new EventLog(tables);
+  const ingest = new Ingest({
+    log: {
+      append: async (batches) => {
+        await log.append(batches);
+        if (clock.put !== null) clock.now = clock.put;
+        clock.put = null;
+      },
+    },
+    ...{ marks, terminals, now: () => clock.now, clock: () => clock.monotonic, random: () => 0, graceMs: GRACE_MS },
+    groups: { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxHeldBytes: 100_000, maxWaitMs: 20_000 },
+    ...{ metrics: ingestMetrics(counts), onFailure: () => undefined },
+    ...options,
+  });
+  return {
+    ...{ tables, terminals, counts, clock, ingest },
+    minutes: async () => (await Array.fromAsync(marks.due(salt(ACME), 2 ** 31))).map(({ minute }) => minute),
+    terminalsMarked: async () =>
+      (await Array.fromAsync(marks.due(salt(ACME), 2 ** 31))).map(({ terminals }) => terminals),
+    send: (seq: number, terminal = 'till-1', hour = HOUR) =>
+      ingest.onBatch(sender(terminal), batchOf(seq, seq, { hour }).bytes),
+  };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+t.test('batches of many connections share a commit and a mark', async (t) => {
+  const { ingest, tables, counts, terminalsMarked } = await standing(t);
+  const acks = await Promise.all(
+    Array.from({ length: 100 }, (_, i) => ingest.onBatch(sender(`till-${i % 3}`), batchOf(i + 1, i + 1).bytes)),
+  );
+  t.ok(acks.every(({ result }) => result === 'stored'));
+  t.equal(tables.puts.get('events'), 1);
+  t.equal(tables.puts.get('due'), 1);
+  t.same(await terminalsMarked(), [['till-0', 'till-1', 'till-2']]);
+  t.equal(counts.of('batches'), 100);
+  t.equal(counts.of('groups'), 1);
+});
+
+t.test('an hour’s mark is made once, while the clock is ten seconds before its minute', async (t) => {
+  const { send, clock, minutes, counts } = await standing(t);
+  await send(1);
+  await send(2);
+  clock.now = END - 1;
+  await send(3);
+  t.same(await minutes(), [OPEN_MINUTE]);
+  t.equal(counts.of('marks made'), 1);
+  t.equal(counts.of('marks covered'), 2);
+});
+
+t.test('the clock counts after the put, not before it', async (t) => {
+  const { send, clock, minutes } = await standing(t);
+  await send(1);
+  clock.now = END - 1;
+  clock.put = END + GRACE_MS - 10_000;
+  await send(2);
+  t.same(await minutes(), [OPEN_MINUTE], 'ten seconds before: covered');
+  clock.now = END - 1;
+  clock.put = END + GRACE_MS - 9_999;
+  await send(3);
+  t.same(await minutes(), [OPEN_MINUTE, OPEN_MINUTE], 'less than that: a mark of its own, in the next minute');
+});
+
+t.test('a terminal that the mark does not name makes another', async (t) => {
+  const { send, minutes, terminalsMarked } = await standing(t);
+  await send(1);
+  await send(1, 'till-2');
+  t.same(await minutes(), [OPEN_MINUTE, OPEN_MINUTE]);
+  t.same((await terminalsMarked()).flat().sort(), ['till-1', 'till-2']);
+});
+
+t.test('a closed hour is due in the next minute, and covered while that is ten seconds away', async (t) => {
+  const { send, clock, minutes } = await standing(t);
+  clock.now = END + 5 * MINUTE_MS;
+  await send(1);
+  clock.now += 50_000;
+  await send(2);
+  t.same(await minutes(), [END / MINUTE_MS + 6]);
+  clock.now += 1;
+  await send(3);
+  t.same(await minutes(), [END / MINUTE_MS + 6, END / MINUTE_MS + 6]);
+});
+
+t.test('an hour more than one hour ahead counts as late', async (t) => {
+  const { send, clock, minutes } = await standing(t);
+  await send(1, 'till-1', HOUR + 2);
+  t.same(await minutes(), [clock.now / MINUTE_MS + 1]);
+});
+
+t.test('a mark that was not durable covers nothing', async (t) => {
+  const { send, tables, minutes } = await standing(t);
+  tables.turn('refuses', 'due');
+  t.match(await send(1), { result: 'busy' });
+  tables.turn('on');
+  t.match(await send(1), { result: 'stored' });
+  t.same(await minutes(), [OPEN_MINUTE]);
+});
+
+t.test(
+  'while a store is silent memory stays bounded, what finds no room is told at once, and all is told in time',
+  async (t) => {
+    const { ingest, tables, clock, counts } = await standing(t);
+    tables.turn('silent');
+    const answers = Array.from({ length: 500 }, (_, i) => ingest.onBatch(sender(), batchOf(i + 1, i + 1).bytes));
+    await turn();
+    const full = counts.of('acked busy');
+    t.ok(full > 0 && full < 500, `${full} of 500 found no room`);
+    t.equal(ingest.credit(), 0.25);
+    t.match(await answers.at(-1), { result: 'busy', first: 500, last: 500, reason: /room/, retryAfterMs: 250 });
+    clock.monotonic = 20_000;
+    await ingest.tick();
+    const acks = await Promise.all(answers);
+    t.ok(acks.every(({ result }) => result === 'busy'));
+    tables.turn('on');
+  },
+);
+
+t.test('when a silent store is back all goes on, and what it then does is not counted', async (t) => {
+  const { ingest, tables, clock, counts, send } = await standing(t);
+  tables.turn('silent');
+  const late = send(1);
+  await turn();
+  clock.monotonic = 20_000;
+  await ingest.tick();
+  t.match(await late, { result: 'busy' });
+  tables.turn('on');
+  t.match(await send(1), { result: 'stored' });
+  t.equal(counts.of('acked stored'), 1);
+  t.equal(ingest.credit(), 1);
+});
+
+t.test('the wait grows with each failure in a row, and starts anew after a success', async (t) => {
+  const { send, tables } = await standing(t);
+  tables.turn('refuses');
+  t.same(
+    [await send(1), await send(1), await send(1)].map(({ retryAfterMs }) => retryAfterMs),
+    [500, 1_000, 2_000],
+  );
+  tables.turn('on');
+  await send(1);
+  tables.turn('refuses');
+  t.match(await send(2), { retryAfterMs: 500 });
+});
+
+t.test('counters of what is stored move only with a commit', async (t) => {
+  const { send, tables, counts } = await standing(t);
+  tables.turn('refuses', 'due');
+  await send(1);
+  t.equal(counts.of('batches'), 0);
+  t.equal(counts.of('failed groups'), 1);
+});
+
+t.test('what tills say of themselves is kept, once the store takes it', async (t) => {
+  const { ingest, terminals, clock, tables } = await standing(t);
+  const pending: [number, number][] = [[3, 5]];
+  const epochs = [{ epoch: EPOCH, lastSeq: 5, pending }];
+  const said = { version: '0.1.0', clearThrough: 7, losses: 1, bufferBytes: 9, clockOffsetMs: -3 };
+  tables.turn('refuses');
+  ingest.onStatus(sender(), encodeStatus({ epochs, ...said }));
+  await ingest.tick();
+  tables.turn('on');
+  await ingest.tick();
+  const [listed] = await Array.fromAsync(terminals.list(ACME));
+  t.same(listed?.epochs, [{ ...sender(), epoch: EPOCH, lastSeq: 5, pending, lastSeen: clock.now, ...said }]);
+});
+
+t.test('a stored payload does not keep the socket’s whole read alive', async (t) => {
+  const kept: Uint8Array[] = [];
+  const { ingest } = await standing(t, {
+    log: { append: async (batches) => void kept.push(...batches.map(({ bytes }) => bytes)) },
+  });
+  const { bytes } = batchOf(1, 1);
+  const read = Buffer.alloc(64_000);
+  read.set(bytes, 1_000);
+  await ingest.onBatch(sender(), read.subarray(1_000, 1_000 + bytes.length));
+  t.same(Buffer.from(kept[0]!), bytes);
+  t.ok(kept[0]!.buffer.byteLength < 10_000);
+});
