@@ -1,0 +1,56 @@
+/** `run`: a collector in the foreground, until a signal ends it. */
+import pino from 'pino';
+import type { CollectorConfig } from '../config.ts';
+import { ROLES, type Role, type StartOptions } from '../parts.ts';
+import type { Collector } from '../start.ts';
+import { type Given, UsageError } from './command.ts';
+
+export interface RunContext {
+  readonly config: CollectorConfig;
+  readonly given: Given;
+  readonly start: (config: CollectorConfig, options: Partial<StartOptions>) => Promise<Collector>;
+  /** Called once, when it listens. */
+  readonly onListening: (collector: Collector) => void;
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** What a shell calls ended by SIGINT. */
+const INTERRUPTED = 130;
+
+/** Resolves when it has stopped after a first SIGTERM or SIGINT; a second one ends the process at once. */
+export async function run({ config, given, start, onListening }: RunContext): Promise<void> {
+  const roles = parseRoles(given.roles);
+  const log = pino(
+    { level: config.log.level, base: { region: config.region } },
+    pino.destination({ dest: process.stderr.fd, sync: true }),
+  );
+  const { promise: signalled, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  let signals = 0;
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (++signals > 1) process.exit(INTERRUPTED);
+    resolve(name);
+  };
+  for (const name of SIGNALS) process.on(name, onSignal);
+  try {
+    const collector = await start(config, { roles, log });
+    try {
+      log.info({ mqtt: collector.mqttPort, http: collector.httpPort, roles: [...roles] }, 'listening');
+      onListening(collector);
+      const signal = await Promise.race([signalled, collector.ready.then(() => signalled)]);
+      log.info({ signal }, 'stopping');
+    } finally {
+      await collector.stop();
+    }
+  } finally {
+    for (const name of SIGNALS) process.off(name, onSignal);
+  }
+}
+
+function parseRoles(given: string | boolean | undefined): ReadonlySet<Role> {
+  if (typeof given !== 'string') return new Set(ROLES);
+  const names = given.split(',').map((name) => name.trim());
+  const isRole = (name: string): name is Role => (ROLES as readonly string[]).includes(name);
+  const unknown = names.find((name) => !isRole(name));
+  if (unknown !== undefined) throw new UsageError(`--roles: "${unknown}" is none of ${ROLES.join(', ')}`);
+  return new Set(names.filter(isRole));
+}

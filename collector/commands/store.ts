@@ -1,0 +1,56 @@
+/** `check-config`, `init` and `rollup`: what is done once, by hand or by a deployment. */
+import { randomUUID } from 'node:crypto';
+import { createRunner } from '../rollup-role.ts';
+import { settle } from '../settlement.ts';
+import { type Command, CommandFailed, withStore } from './command.ts';
+
+export const checkConfig: Command = {
+  name: 'check-config',
+  summary: 'reads the configuration and shows it with its defaults',
+  options: {},
+  help: [],
+  examples: ['check-config --config config/collector.yaml'],
+  async run({ config }) {
+    return { json: { valid: true, config }, text: `valid:\n${JSON.stringify(config, null, 2)}` };
+  },
+};
+
+export const initStore: Command = {
+  name: 'init',
+  summary: 'creates what the store lacks; safe to repeat',
+  options: {},
+  help: [],
+  examples: ['init --config config/collector.yaml'],
+  async run(context) {
+    const { storeGen, logic } = await withStore(context, (_stores, tables) =>
+      settle(tables, context.config.dimensions, randomUUID()),
+    );
+    return {
+      json: { store: context.config.store.kind, storeGen, logic },
+      text: `the ${context.config.store.kind} store is ready: generation ${storeGen}, logic version ${logic.version} by ${logic.dimensions.join(', ')}`,
+    };
+  },
+};
+
+export const rollupOnce: Command = {
+  name: 'rollup',
+  summary: 'works off what is due now, once',
+  options: {},
+  help: [],
+  examples: ['rollup --json --config config/collector.yaml'],
+  async run(context) {
+    const report = await withStore(context, async (stores, tables) => {
+      const { logic } = await settle(tables, context.config.dimensions, randomUUID());
+      const failures: string[] = [];
+      const onFailure: Parameters<typeof createRunner>[0]['onFailure'] = ({ merchant, level, time }, error) =>
+        failures.push(`${merchant} ${level} ${time}: ${error.message}`);
+      const done = await createRunner({ ...context, stores, logic, onFailure }).runDue();
+      if (failures.length > 0)
+        throw new CommandFailed(
+          `${failures.length} runs failed, their marks stay:\n${failures.slice(0, 20).join('\n')}`,
+        );
+      return done;
+    });
+    return { json: report, text: `rolled up ${report.hours} hours and ${report.days} days from ${report.marks} marks` };
+  },
+};

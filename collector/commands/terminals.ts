@@ -1,0 +1,138 @@
+/** `terminals add | list | revoke`: who may connect to the broker. A token is shown once; the store has only its hash. */
+import { createHash, randomBytes } from 'node:crypto';
+import { merchantId, storeId, terminalId } from '../../shared/ids.ts';
+import type { Registration, TokenRecord } from '../store/terminals.ts';
+import { type Command, type CommandContext, CommandFailed, parsed, UsageError, withStore } from './command.ts';
+
+const TOKEN_PREFIX = 'tst_';
+/** Long enough to bring the new token to the till. */
+const GRACE_HOURS = 24;
+const HOUR_MS = 3_600_000;
+
+const merchantOption = { merchant: { type: 'string' } } as const;
+const terminalOptions = { ...merchantOption, terminal: { type: 'string' } } as const;
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The token used last goes on for the grace; older ones end now. */
+function outgoing({ state, tokens }: Registration, now: number, graceMs: number): TokenRecord[] {
+  const [latest] = tokens;
+  if (state === 'revoked' || latest === undefined || graceMs === 0) return [];
+  const expiresAt = Math.min(latest.expiresAt ?? Number.POSITIVE_INFINITY, now + graceMs);
+  return expiresAt > now ? [{ hash: latest.hash, expiresAt }] : [];
+}
+
+function graceMs({ given }: CommandContext): number {
+  const text = given['grace-hours'];
+  if (text === undefined) return GRACE_HOURS * HOUR_MS;
+  const hours = Number(text);
+  if (!Number.isFinite(hours) || hours < 0 || text === '')
+    throw new UsageError('--grace-hours: give a number of hours, 0 or more');
+  if (given.rotate !== true) throw new UsageError('--grace-hours goes with --rotate');
+  return hours * HOUR_MS;
+}
+
+export const addTerminal: Command = {
+  name: 'terminals add',
+  summary: 'registers a terminal and prints its token',
+  options: {
+    ...terminalOptions,
+    store: { type: 'string' },
+    rotate: { type: 'boolean' },
+    'grace-hours': { type: 'string' },
+  },
+  help: [
+    '--merchant M       the merchant; needs no registration of its own',
+    '--terminal T       the terminal',
+    '--store S          the store it stands in',
+    '--rotate           gives an existing terminal a new token; the one before stays valid for 24 hours',
+    '--grace-hours N    with --rotate: for N hours instead; 0 ends it at once',
+  ],
+  examples: [
+    'terminals add --merchant acme --terminal till-1 --store london --config config/collector.yaml',
+    'terminals add --merchant acme --terminal till-1 --rotate --grace-hours 0 --json --config config/collector.yaml',
+  ],
+  async run(context) {
+    const { given, now } = context;
+    const merchant = parsed(given, 'merchant', merchantId);
+    const terminal = parsed(given, 'terminal', terminalId);
+    const store = given.store === undefined ? null : parsed(given, 'store', storeId);
+    const grace = graceMs(context);
+    const token = TOKEN_PREFIX + randomBytes(32).toString('base64url');
+    await withStore(context, async ({ terminals }) => {
+      const before = await terminals.registration(merchant, terminal);
+      if (before !== null && given.rotate !== true)
+        throw new CommandFailed(`${merchant}/${terminal} exists: give --rotate for a new token`);
+      const registration: Registration = {
+        merchant,
+        terminal,
+        store: store ?? before?.store ?? null,
+        state: 'active',
+        tokens: [{ hash: sha256(token), expiresAt: null }, ...(before === null ? [] : outgoing(before, now(), grace))],
+        createdAt: before?.createdAt ?? now(),
+      };
+      if (!(await terminals.register(registration, before)))
+        throw new CommandFailed(`${merchant}/${terminal} was changed by somebody else at the same time: try again`);
+    });
+    const text = `${token}\n\nThis is the token of ${merchant}/${terminal}. It is not shown again.`;
+    return { json: { merchant, terminal, token }, text };
+  },
+};
+
+export const listTerminals: Command = {
+  name: 'terminals list',
+  summary: "lists a merchant's terminals",
+  options: merchantOption,
+  help: ['--merchant M       the merchant'],
+  examples: ['terminals list --merchant acme --config config/collector.yaml'],
+  async run(context) {
+    const merchant = parsed(context.given, 'merchant', merchantId);
+    const now = context.now();
+    const terminals = await withStore(context, async (stores) => {
+      const found = [];
+      for await (const { registration, terminal, epochs } of stores.terminals.list(merchant)) {
+        if (registration === null) continue;
+        const { store, state, createdAt, tokens } = registration;
+        const valid = tokens.filter(({ expiresAt }) => expiresAt === null || expiresAt > now).length;
+        const lastSeen = epochs.reduce<number | null>((last, epoch) => Math.max(last ?? 0, epoch.lastSeen), null);
+        found.push({
+          terminal,
+          store,
+          state,
+          tokens: state === 'active' ? valid : 0,
+          createdAt: iso(createdAt),
+          lastSeen: iso(lastSeen),
+        });
+      }
+      return found;
+    });
+    const lines = terminals.map(({ terminal, store, state, lastSeen }) =>
+      [terminal, store ?? '-', state, `last seen ${lastSeen ?? 'never'}`].join('  '),
+    );
+    return { json: { merchant, terminals }, text: lines.join('\n') || `${merchant} has no terminals` };
+  },
+};
+
+export const revokeTerminal: Command = {
+  name: 'terminals revoke',
+  summary: 'ends all tokens of a terminal; its live connection is dropped within a minute',
+  options: terminalOptions,
+  help: ['--merchant M       the merchant', '--terminal T       the terminal'],
+  examples: ['terminals revoke --merchant acme --terminal till-1 --config config/collector.yaml'],
+  async run(context) {
+    const merchant = parsed(context.given, 'merchant', merchantId);
+    const terminal = parsed(context.given, 'terminal', terminalId);
+    await withStore(context, async ({ terminals }) => {
+      const before = await terminals.registration(merchant, terminal);
+      if (before === null) throw new CommandFailed(`${merchant}/${terminal} is not registered`);
+      if (!(await terminals.register({ ...before, state: 'revoked' }, before)))
+        throw new CommandFailed(`${merchant}/${terminal} was changed by somebody else at the same time: try again`);
+    });
+    return {
+      json: { merchant, terminal, state: 'revoked' },
+      text: `${merchant}/${terminal} is revoked. "terminals add --rotate" lets it in again, with a new token.`,
+    };
+  },
+};
+
+const iso = <T extends number | null>(ms: T): string | null => (ms === null ? null : new Date(ms).toISOString());

@@ -1,0 +1,112 @@
+/** The collector's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
+import { validate as isCron } from 'node-cron';
+import { type ConfigFault, type ConfigInput, type LogLevel, type StoreKind, schemaFaults } from './config-schema.ts';
+
+/** Every default, once. */
+const DEFAULTS = {
+  region: 'local',
+  hbase: { host: '127.0.0.1', port: 9090, connections: 4, namespace: 'tillstream' },
+  mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000 },
+  http: { host: '127.0.0.1', port: 8080 },
+  rollup: { cron: '* * * * *', graceSeconds: 120 },
+  dimensions: ['method', 'cashier', 'category'],
+  log: { level: 'info' },
+} as const;
+
+/** Figures have these keys in any case. */
+const RESERVED_DIMENSIONS = ['type', 'currency', 'store', 'terminal'];
+
+export type StoreConfig =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | {
+      readonly kind: 'hbase';
+      readonly host: string;
+      readonly port: number;
+      readonly connections: number;
+      readonly namespace: string;
+    };
+
+export interface CollectorConfig {
+  readonly region: string;
+  readonly store: StoreConfig;
+  readonly mqtt: {
+    readonly host: string;
+    readonly port: number;
+    readonly maxConnections: number;
+    /** Paths of PEM files; null: plain TCP. */
+    readonly tls: { readonly key: string; readonly cert: string } | null;
+  };
+  readonly http: { readonly host: string; readonly port: number };
+  readonly rollup: { readonly cron: string; readonly graceSeconds: number };
+  /** In alphabetical order: theirs has no meaning. */
+  readonly dimensions: readonly string[];
+  readonly log: { readonly level: LogLevel };
+}
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: CollectorConfig }
+  | { readonly ok: false; readonly faults: readonly ConfigFault[] };
+
+/** What the schema cannot say. */
+function otherFaults({ mqtt, rollup, dimensions }: ConfigInput): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  if (mqtt?.external !== undefined) {
+    const detail = 'an external broker is not available yet: leave it out, and the collector is its own broker';
+    faults.push({ pointer: '/mqtt/external', detail });
+  }
+  if (mqtt?.tls?.ca !== undefined) {
+    const detail = 'client certificates are not available yet: leave it out; tills show their token';
+    faults.push({ pointer: '/mqtt/tls/ca', detail });
+  }
+  if (rollup?.cron !== undefined && !isCron(rollup.cron)) {
+    faults.push({ pointer: '/rollup/cron', detail: 'is not a cron expression: give one such as "* * * * *"' });
+  }
+  dimensions?.forEach((name, index) => {
+    if (!RESERVED_DIMENSIONS.includes(name)) return;
+    faults.push({ pointer: `/dimensions/${index}`, detail: `${name} is always there: leave it out` });
+  });
+  return faults;
+}
+
+/** Which schema to check against, or why none fits. */
+function storeKind(input: unknown): StoreKind | ConfigFault {
+  const should = 'give {kind: sqlite, path: FILE} or {kind: hbase, host: HOST, port: PORT}';
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    return { pointer: '', detail: 'is not a map of keys: see config/collector.yaml for an example' };
+  const { store } = input as { store?: unknown };
+  if (store === undefined) return { pointer: '/store', detail: `is missing: ${should}` };
+  if (typeof store !== 'object' || store === null) return { pointer: '/store', detail: `is not a store: ${should}` };
+  const { kind } = store as { kind?: unknown };
+  if (kind === 'sqlite' || kind === 'hbase') return kind;
+  return { pointer: '/store/kind', detail: kind === undefined ? `is missing: ${should}` : `is not known: ${should}` };
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const part of Object.values(value)) frozen(part);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+/** @param input the document as the YAML parser gives it */
+export function parseConfig(input: unknown): ParsedConfig {
+  const kind = storeKind(input);
+  if (typeof kind === 'object') return { ok: false, faults: [kind] };
+  const misfits = schemaFaults(kind, input);
+  if (misfits.length > 0) return { ok: false, faults: misfits };
+  const given = input as ConfigInput;
+  const faults = otherFaults(given);
+  if (faults.length > 0) return { ok: false, faults };
+  const { tls = null, external: _, ...mqtt } = given.mqtt ?? {};
+  const config: CollectorConfig = {
+    region: given.region ?? DEFAULTS.region,
+    store: given.store.kind === 'sqlite' ? given.store : { ...DEFAULTS.hbase, ...given.store },
+    mqtt: { ...DEFAULTS.mqtt, ...mqtt, tls: tls === null ? null : { key: tls.key, cert: tls.cert } },
+    http: { ...DEFAULTS.http, ...given.http },
+    rollup: { ...DEFAULTS.rollup, ...given.rollup },
+    dimensions: [...(given.dimensions ?? DEFAULTS.dimensions)].sort(),
+    log: { ...DEFAULTS.log, ...given.log },
+  };
+  return { ok: true, config: frozen(config) };
+}

@@ -1,0 +1,101 @@
+/** The role `ingest`: the broker, and behind it what stores the tills' batches. */
+
+import { MAX_WIRE_BYTES } from '../shared/wire/batch.ts';
+import { Broker } from './broker/broker.ts';
+import { Credentials } from './broker/credentials.ts';
+import type { StoreConfig } from './config.ts';
+import type { GroupLimits } from './ingest/group-commit.ts';
+import { Ingest } from './ingest/ingest.ts';
+import type { Parts } from './parts.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** A batch with its topic (five levels, two of them ids of at most 64 characters) and packet id. */
+const MAX_PUBLISH_BYTES = MAX_WIRE_BYTES + KIB;
+
+const GATE = {
+  maxControlBytes: 4 * KIB,
+  maxPublishBytes: MAX_PUBLISH_BYTES,
+  // An agent keeps to 4 batches and 256 KiB; its statuses come on top.
+  maxUnreleased: 16,
+  maxUnreleasedBytes: 512 * KIB,
+  handshakeMs: 10_000,
+  // 128 KiB over a line of 2 KiB a second.
+  packetMs: 120_000,
+} as const;
+
+/** An upper bound of what a token may outlive its revocation: remembered, then looked at again; 60 s are promised. */
+const REMEMBER_MS = 15_000;
+const RECHECK_MS = 35_000;
+
+const CREDENTIALS = { rememberMs: REMEMBER_MS, maxRemembered: 50_000, deadlineMs: 4_000, maxLookups: 500 } as const;
+
+const GROUPS: Readonly<Record<StoreConfig['kind'], (store: StoreConfig) => GroupLimits>> = {
+  // One writer at a time anyway.
+  sqlite: () => groups(1),
+  hbase: (store) => groups(store.kind === 'hbase' ? store.connections : 1),
+};
+
+/** A group is one call to HBase; no entry waits so long that its till's keep-alive runs out. */
+const groups = (maxGroups: number): GroupLimits => ({
+  maxGroups,
+  maxRows: 1_000,
+  maxBytes: 1 * MIB,
+  maxHeldBytes: 32 * MIB,
+  maxWaitMs: 25_000,
+});
+
+const TICK_MS = 1_000;
+const DRAIN_MS = 10_000;
+
+export class IngestRole {
+  readonly #broker: Broker;
+  readonly #ingest: Ingest;
+  readonly #ticker: NodeJS.Timeout;
+
+  private constructor(broker: Broker, ingest: Ingest) {
+    this.#broker = broker;
+    this.#ingest = ingest;
+    this.#ticker = setInterval(() => void ingest.tick(), TICK_MS);
+  }
+
+  /** @param storeGen null while the store is not there: nobody is let in */
+  static async start(parts: Parts, storeGen: () => string | null): Promise<IngestRole> {
+    const { config, stores, metrics, now, clock, random, tls, log } = parts;
+    const ingest = new Ingest({
+      ...stores,
+      now,
+      clock,
+      random,
+      graceMs: config.rollup.graceSeconds * 1000,
+      groups: GROUPS[config.store.kind](config.store),
+      metrics: metrics.ingest,
+      onFailure: (error, batches) =>
+        log.warn({ err: error, batches }, 'batches were not stored; their tills send them again'),
+    });
+    const broker = await Broker.start({
+      listen: { ...config.mqtt, tls, handshakeMs: GATE.handshakeMs },
+      gate: GATE,
+      credentials: new Credentials({ registry: stores.terminals, now, ...CREDENTIALS }),
+      inbox: ingest,
+      now,
+      storeGen,
+      recheckMs: RECHECK_MS,
+      metrics: metrics.broker,
+      log,
+    });
+    return new IngestRole(broker, ingest);
+  }
+
+  get port(): number {
+    return this.#broker.port;
+  }
+
+  /** Answers what was taken, for a bounded time; what stays unanswered is sent again by its till. */
+  async stop(): Promise<void> {
+    await this.#broker.stop(DRAIN_MS);
+    clearInterval(this.#ticker);
+    await this.#ingest.tick();
+  }
+}

@@ -1,0 +1,117 @@
+/** The collector's command line, and the one place that knows the store's adapters. */
+import { readFileSync } from 'node:fs';
+import { type Command, CommandFailed, required, UsageError } from './commands/command.ts';
+import { addKey, listKeys, revokeKey } from './commands/keys.ts';
+import { checkConfig, initStore, rollupOnce } from './commands/store.ts';
+import { addTerminal, listTerminals, revokeTerminal } from './commands/terminals.ts';
+import { parseCommandLine, RUN } from './commands/usage.ts';
+import type { CollectorConfig } from './config.ts';
+import { ConfigError, loadConfig, readTls } from './config-file.ts';
+import { ListenError } from './listen-error.ts';
+import { type OpenTables, ROLES, type StartOptions } from './parts.ts';
+import type { Collector } from './start.ts';
+import { StoreUnavailable } from './store/tables.ts';
+
+const COMMANDS: readonly Command[] = [
+  initStore,
+  addTerminal,
+  listTerminals,
+  revokeTerminal,
+  addKey,
+  listKeys,
+  revokeKey,
+  rollupOnce,
+  checkConfig,
+];
+
+/** Loads only the adapter that is asked for. */
+export const openTables: OpenTables = async (store) => {
+  if (store.kind === 'sqlite') return (await import('./store/sqlite/tables.ts')).openSqliteTables(store);
+  return (await import('./store/hbase/tables.ts')).openHBaseTables(store);
+};
+
+/** Starts a collector within this process: for scripts and tests. Resolves when it listens; `ready` tells when the store is there. */
+export async function startCollector(config: CollectorConfig, options: Partial<StartOptions> = {}): Promise<Collector> {
+  const [{ startCollector: start }, { default: pino }] = await Promise.all([import('./start.ts'), import('pino')]);
+  return start({
+    config,
+    roles: new Set(ROLES),
+    tls: readTls(config),
+    openTables,
+    log: pino({ level: 'silent' }),
+    version: version(),
+    now: Date.now,
+    clock: () => performance.now(),
+    random: Math.random,
+    ...options,
+  });
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** What a process prints on standard output: one document at the most, or a text. */
+class Output {
+  readonly #json: boolean;
+  #printed = false;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  print(document: unknown, text: string): void {
+    if (this.#json && this.#printed) return;
+    this.#printed = true;
+    process.stdout.write(`${this.#json ? JSON.stringify(document) : text}\n`);
+  }
+
+  /** @param detail what a person gets; the document has the message */
+  fail(message: string, detail: string): void {
+    process.stderr.write(`${detail}\n`);
+    if (this.#json) this.print({ error: message }, '');
+  }
+}
+
+async function dispatch(args: readonly string[], output: Output): Promise<void> {
+  const called = parseCommandLine(args, [{ ...RUN, run: null }, ...COMMANDS]);
+  if (called.kind === 'help') {
+    output.print({ help: called.text }, called.text.trimEnd());
+    return;
+  }
+  if (called.kind === 'not-yet') throw new CommandFailed(`${called.name} is not available yet in this version`);
+  const { usage, given } = called;
+  const config = loadConfig(required(given, 'config'));
+  if (usage.run !== null) {
+    const { json, text } = await usage.run({ config, given, openTables, now: Date.now });
+    output.print(json, text);
+    return;
+  }
+  const { run } = await import('./commands/run.ts');
+  const onListening = ({ mqttPort, httpPort }: Collector): void => {
+    const http = { host: config.http.host, port: httpPort };
+    const mqtt = mqttPort === null ? null : { host: config.mqtt.host, port: mqttPort };
+    const text = [`HTTP on ${http.host}:${http.port}`, ...(mqtt === null ? [] : [`MQTT on ${mqtt.host}:${mqtt.port}`])];
+    output.print({ http, mqtt }, text.join('\n'));
+  };
+  await run({ config, given, start: startCollector, onListening });
+}
+
+/** @returns the exit code */
+async function main(args: readonly string[]): Promise<number> {
+  const output = new Output(args.includes('--json'));
+  try {
+    await dispatch(args, output);
+    return 0;
+  } catch (error) {
+    const wrong = error instanceof UsageError || error instanceof ConfigError;
+    const foreseen =
+      wrong || error instanceof CommandFailed || error instanceof StoreUnavailable || error instanceof ListenError;
+    const { message, stack = message } = error as Error;
+    output.fail(message, foreseen ? message : stack);
+    return wrong ? 2 : 1;
+  }
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,115 @@
+/** The collector's counters in Prometheus' form, as the small objects that its stages ask for. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { BrokerMetrics } from './broker/metrics.ts';
+import type { IngestMetrics } from './ingest/metrics.ts';
+import type { PassReport } from './rollup/runner.ts';
+
+export interface CollectorMetrics {
+  readonly registry: Registry;
+  readonly broker: BrokerMetrics;
+  readonly ingest: IngestMetrics;
+  readonly rolledUp: (report: PassReport, seconds: number) => void;
+  readonly rollupFailed: () => void;
+}
+
+export function createMetrics(region: string): CollectorMetrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ region });
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const counter = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+    new Counter<L>({ name: `tillstream_${name}`, help, labelNames, registers });
+  const gauge = (name: string, help: string) => new Gauge({ name: `tillstream_${name}`, help, registers });
+  const histogram = (name: string, help: string, buckets: number[]) =>
+    new Histogram({ name: `tillstream_${name}`, help, buckets, registers });
+  return {
+    registry,
+    broker: brokerMetrics(counter, gauge),
+    ingest: ingestMetrics(counter, gauge, histogram),
+    ...rollupMetrics(counter, histogram),
+  };
+}
+
+type MakeCounter = <L extends string = never>(name: string, help: string, labelNames?: L[]) => Counter<L>;
+type MakeGauge = (name: string, help: string) => Gauge;
+type MakeHistogram = (name: string, help: string, buckets: number[]) => Histogram;
+
+function brokerMetrics(counter: MakeCounter, gauge: MakeGauge): BrokerMetrics {
+  const connections = gauge('mqtt_connections', 'Connections open, with those not yet accepted.');
+  const connects = counter('mqtt_connects_total', 'CONNECTs judged, by outcome.', ['outcome']);
+  const ended = counter('mqtt_ended_total', 'Connections that the broker ended, by reason.', ['reason']);
+  const messages = counter('mqtt_messages_total', 'Messages of tills, by channel.', ['channel']);
+  const bytes = counter('mqtt_received_bytes_total', 'Payload bytes of tills, by channel.', ['channel']);
+  const subscriptions = counter(
+    'mqtt_subscriptions_refused_total',
+    'Subscriptions to topics that are not the till’s own.',
+  );
+  return {
+    connections: (open) => connections.set(open),
+    connected: (outcome) => connects.inc({ outcome }),
+    ended: (reason) => ended.inc({ reason }),
+    received: (channel, size) => {
+      messages.inc({ channel });
+      bytes.inc({ channel }, size);
+    },
+    subscriptionRefused: () => subscriptions.inc(),
+  };
+}
+
+function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHistogram): IngestMetrics {
+  const batches = counter('ingest_batches_total', 'Batches answered, by result.', ['result']);
+  const events = counter('ingest_events_stored_total', 'Events in batches stored; those sent twice count twice.');
+  const bytes = counter('ingest_bytes_stored_total', 'Wire bytes of batches stored.');
+  const groups = histogram('ingest_group_batches', 'Batches that shared a commit.', [1, 2, 5, 10, 50, 100, 500]);
+  const seconds = histogram(
+    'ingest_commit_seconds',
+    'Time of a commit: rows, then marks.',
+    [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+  );
+  const failures = counter('ingest_commit_failures_total', 'Commits that failed; their batches were answered busy.');
+  const marks = counter('ingest_marks_total', 'Batches stored with a new due mark, or covered by one.', ['mark']);
+  const held = gauge('ingest_held_bytes', 'Bytes of batches that wait for the store.');
+  const statuses = counter('ingest_statuses_total', 'Statuses of epochs, by what became of them.', ['outcome']);
+  return {
+    committed: (group) => {
+      events.inc(group.events);
+      bytes.inc(group.bytes);
+      groups.observe(group.batches);
+      seconds.observe(group.seconds);
+    },
+    commitFailed: () => failures.inc(),
+    acked: (result) => batches.inc({ result }),
+    marked: (made, covered) => {
+      marks.inc({ mark: 'made' }, made);
+      marks.inc({ mark: 'covered' }, covered);
+    },
+    heldBytes: (size) => held.set(size),
+    statuses: (outcome, count) => statuses.inc({ outcome }, count),
+  };
+}
+
+function rollupMetrics(
+  counter: MakeCounter,
+  histogram: MakeHistogram,
+): Pick<CollectorMetrics, 'rolledUp' | 'rollupFailed'> {
+  const published = counter('rollup_published_total', 'Hours and days published.', ['level']);
+  const marks = counter('rollup_marks_total', 'Due marks worked off.');
+  const races = counter('rollup_races_lost_total', 'Compare-and-sets lost to another runner, and done again.');
+  const failures = counter('rollup_failures_total', 'Runs and passes that failed; their marks stay.');
+  const seconds = histogram(
+    'rollup_pass_seconds',
+    'Time of a pass over all due marks.',
+    [0.01, 0.1, 1, 5, 20, 60, 300],
+  );
+  return {
+    rolledUp: (report, took) => {
+      published.inc({ level: 'hour' }, report.hours);
+      published.inc({ level: 'day' }, report.days);
+      marks.inc(report.marks);
+      races.inc(report.racesLost);
+      failures.inc(report.failures);
+      seconds.observe(took);
+    },
+    rollupFailed: () => failures.inc(),
+  };
+}

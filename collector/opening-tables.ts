@@ -1,0 +1,54 @@
+/**
+ * A store that may be away while the collector starts: every call is refused until it was opened, then goes through to it. So nothing else
+ * has to know that a store can come later.
+ */
+import { type Put, type Row, type Scan, StoreUnavailable, type TableName, type Tables } from './store/tables.ts';
+
+export class OpeningTables implements Tables {
+  #tables: Tables | null = null;
+  #closed = false;
+
+  /** From now on calls go to `tables`, which this object closes. */
+  async opened(tables: Tables): Promise<void> {
+    if (this.#closed) await tables.close();
+    else this.#tables = tables;
+  }
+
+  get isOpen(): boolean {
+    return this.#tables !== null;
+  }
+
+  async init(): Promise<void> {
+    await this.#open().init();
+  }
+
+  async put(table: TableName, puts: readonly Put[]): Promise<void> {
+    await this.#open().put(table, puts);
+  }
+
+  async get(...args: Parameters<Tables['get']>): Promise<(Row | null)[]> {
+    return this.#open().get(...args);
+  }
+
+  async *scan(table: TableName, scan: Scan): AsyncIterable<Row> {
+    yield* this.#open().scan(table, scan);
+  }
+
+  async checkAndPut(...args: Parameters<Tables['checkAndPut']>): Promise<boolean> {
+    return this.#open().checkAndPut(...args);
+  }
+
+  async delete(table: TableName, rows: readonly Uint8Array[]): Promise<void> {
+    await this.#open().delete(table, rows);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#tables?.close();
+  }
+
+  #open(): Tables {
+    if (this.#tables === null) throw new StoreUnavailable('the store has not been opened yet');
+    return this.#tables;
+  }
+}

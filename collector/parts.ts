@@ -1,0 +1,59 @@
+/** What a collector is made of, and what its roles are given. */
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { CollectorConfig, StoreConfig } from './config.ts';
+import type { TlsFiles } from './config-file.ts';
+import type { Logic } from './logic/version.ts';
+import type { CollectorMetrics } from './metrics.ts';
+import { Control } from './store/control.ts';
+import { DueMarks } from './store/due-marks.ts';
+import { EventLog } from './store/event-log.ts';
+import { Rollups } from './store/rollups.ts';
+import type { Tables } from './store/tables.ts';
+import { Terminals } from './store/terminals.ts';
+
+export const ROLES = ['ingest', 'rollup', 'api'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Rejects with StoreUnavailable when the store can't be opened now. */
+export type OpenTables = (store: StoreConfig) => Promise<Tables>;
+
+export interface StartOptions {
+  readonly config: CollectorConfig;
+  readonly roles: ReadonlySet<Role>;
+  /** Of the broker; null: plain TCP. */
+  readonly tls: TlsFiles | null;
+  readonly openTables: OpenTables;
+  readonly log: Logger;
+  /** Of the software. */
+  readonly version: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+}
+
+/** What the store's rows mean. */
+export interface Stores {
+  readonly log: EventLog;
+  readonly marks: DueMarks;
+  readonly rollups: Rollups;
+  readonly terminals: Terminals;
+  readonly control: Control;
+}
+
+export interface Parts extends StartOptions {
+  readonly stores: Stores;
+  readonly logic: Logic;
+  readonly metrics: CollectorMetrics;
+}
+
+export const storesOn = (tables: Tables): Stores => ({
+  log: new EventLog(tables),
+  marks: new DueMarks(tables, () => randomBytes(8).toString('hex')),
+  rollups: new Rollups(tables),
+  terminals: new Terminals(tables),
+  control: new Control(tables),
+});

@@ -1,0 +1,64 @@
+/** The role `rollup`: works off due marks when the configured schedule says so, and once at the start. */
+import cron, { type ScheduledTask } from 'node-cron';
+import type { Parts } from './parts.ts';
+import { RollupRunner, type RunnerOptions } from './rollup/runner.ts';
+
+/** Salts worked on at the same time; more than one gains nothing where there is one writer. */
+const CONCURRENCY = { sqlite: 1, hbase: 4 } as const;
+
+export class RollupRole {
+  readonly #parts: Parts;
+  readonly #runner: RollupRunner;
+  #task: ScheduledTask | null = null;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#runner = createRunner({
+      ...parts,
+      onFailure: ({ merchant, level, time }, err) =>
+        parts.log.error({ merchant, level, time, err }, 'a run failed; its marks stay'),
+    });
+  }
+
+  start(): void {
+    void this.#pass();
+    const options = { noOverlap: true, suppressMissedWarning: true, logger: silent };
+    this.#task = cron.schedule(this.#parts.config.rollup.cron, () => this.#pass(), options);
+  }
+
+  /** Resolves when the run under way is done. */
+  async stop(): Promise<void> {
+    await this.#task?.destroy();
+    await this.#runner.stop();
+  }
+
+  async #pass(): Promise<void> {
+    const { clock, metrics, log } = this.#parts;
+    const start = clock();
+    try {
+      const report = await this.#runner.runDue();
+      metrics.rolledUp(report, (clock() - start) / 1000);
+      if (report.marks > 0 || report.failures > 0) log.info(report, 'rolled up');
+    } catch (error) {
+      metrics.rollupFailed();
+      log.warn({ err: error }, 'due marks could not be worked off; they stay for the next pass');
+    }
+  }
+}
+
+export interface RunnerParts extends Pick<Parts, 'stores' | 'logic' | 'now' | 'config'> {
+  readonly onFailure: RunnerOptions['onFailure'];
+}
+
+export const createRunner = ({ stores, logic, now, config, onFailure }: RunnerParts): RollupRunner =>
+  new RollupRunner({
+    ...stores,
+    logic,
+    now,
+    graceMs: config.rollup.graceSeconds * 1000,
+    concurrency: CONCURRENCY[config.store.kind],
+    onFailure,
+  });
+
+/** node-cron's own words about passes that overlap go nowhere: a pass that is late is seen in its duration. */
+const silent = { info() {}, warn() {}, error() {}, debug() {} };

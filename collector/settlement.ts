@@ -1,0 +1,34 @@
+/** What a store is, settled by whoever uses it first: its tables, its generation, and the dimensions of its logic version. */
+import { ConfigError } from './config-file.ts';
+import { LOGIC_VERSION, type Logic } from './logic/version.ts';
+import { Control } from './store/control.ts';
+import type { Tables } from './store/tables.ts';
+
+export interface Settlement {
+  readonly storeGen: string;
+  readonly logic: Logic;
+}
+
+/**
+ * Safe to repeat, and beside others.
+ *
+ * @param newGeneration becomes the store's generation if it has none
+ * @throws ConfigError when the store was settled with other dimensions; StoreUnavailable
+ */
+export async function settle(
+  tables: Tables,
+  dimensions: readonly string[],
+  newGeneration: string,
+): Promise<Settlement> {
+  await tables.init();
+  const control = new Control(tables);
+  const logic = await control.logic({ version: LOGIC_VERSION, dimensions });
+  const [settled, configured] = [logic.dimensions.join(', '), dimensions.join(', ')];
+  if (settled !== configured) {
+    throw new ConfigError(
+      `dimensions: configured are [${configured}], but this store's figures are kept by [${settled}] (logic version ${logic.version}). ` +
+        'Configure those: other dimensions make a new logic version, which comes with reprocessing and is not available yet.',
+    );
+  }
+  return { storeGen: await control.storeGen(newGeneration), logic };
+}

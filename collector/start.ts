@@ -1,0 +1,137 @@
+/**
+ * Wires a collector from its parts and runs it.
+ *
+ *     listening (HTTP, then MQTT) ── the store comes up ──▶ ready ── stop() ──▶ draining ──▶ stopped
+ *
+ * The store may be away at the start and at any time later: HTTP answers, tills are told to come again, and all goes on by itself when it
+ * is back. A stop goes with the flow: no new messages, answers to those taken, the run under way, HTTP, the store.
+ */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import { Auth } from './api/auth.ts';
+import { LiveHours } from './api/live-hours.ts';
+import { createServer } from './api/server.ts';
+import { Health } from './health.ts';
+import { IngestRole } from './ingest-role.ts';
+import { listening } from './listen-error.ts';
+import { LOGIC_VERSION } from './logic/version.ts';
+import { createMetrics } from './metrics.ts';
+import { OpeningTables } from './opening-tables.ts';
+import { type Parts, type StartOptions, storesOn } from './parts.ts';
+import { RollupRole } from './rollup-role.ts';
+import { settle } from './settlement.ts';
+import { StoreUnavailable } from './store/tables.ts';
+
+export interface Collector {
+  /** Null without the role `ingest`. */
+  readonly mqttPort: number | null;
+  readonly httpPort: number;
+  /** Resolves when the store has taken a first write. Rejects with ConfigError when the store is kept by other dimensions. */
+  readonly ready: Promise<void>;
+  /** Resolves when all is closed; safe to call again. */
+  stop(): Promise<void>;
+}
+
+const PROBE_EVERY_MS = 5_000;
+const WRITTEN_LATELY_MS = 15_000;
+const REOPEN_MAX_MS = 5_000;
+const LIVE_FRESH_MS = 250;
+const LIVE_MAX_ROWS = 100_000;
+
+/** Resolves when it listens. Rejects with ListenError when an address is not free. */
+export async function startCollector(options: StartOptions): Promise<Collector> {
+  const { config, roles, log } = options;
+  const tables = new OpeningTables();
+  const stores = storesOn(tables);
+  const logic = { version: LOGIC_VERSION, dimensions: config.dimensions };
+  const parts: Parts = { ...options, stores, logic, metrics: createMetrics(config.region) };
+  const health = new Health({
+    probe: () => stores.control.probe(hostname(), options.now()),
+    clock: options.clock,
+    freshMs: WRITTEN_LATELY_MS,
+  });
+  let storeGen: string | null = null;
+  const http = await startHttp(parts, health);
+  let ingest: IngestRole | null = null;
+  try {
+    if (roles.has('ingest'))
+      ingest = await listening('mqtt', config.mqtt, () => IngestRole.start(parts, () => storeGen));
+  } catch (error) {
+    await http.close();
+    throw error;
+  }
+  const rollup = roles.has('rollup') ? new RollupRole(parts) : null;
+  const stopping = new AbortController();
+  const prober = setInterval(() => void health.probe(), PROBE_EVERY_MS);
+
+  const ready = (async () => {
+    storeGen = await bringUp(options, tables, stopping.signal);
+    if (storeGen === null) return;
+    await health.probe();
+    rollup?.start();
+    log.info({ storeGen }, 'the store is there');
+  })();
+  ready.catch(() => undefined);
+
+  let stopped: Promise<void> | null = null;
+  const stop = async (): Promise<void> => {
+    health.drain();
+    stopping.abort();
+    clearInterval(prober);
+    await ingest?.stop();
+    await rollup?.stop();
+    await http.close();
+    await tables.close();
+    await ready.catch(() => undefined);
+    log.info('stopped');
+  };
+  return {
+    mqttPort: ingest?.port ?? null,
+    httpPort: portOf(http),
+    ready,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** Opens and settles the store, however long it takes. @returns its generation; null when stopped before */
+async function bringUp(options: StartOptions, tables: OpeningTables, stopping: AbortSignal): Promise<string | null> {
+  const { config, openTables, log, random } = options;
+  for (let attempt = 0; !stopping.aborted; attempt++) {
+    try {
+      if (!tables.isOpen) await tables.opened(await openTables(config.store));
+      return (await settle(tables, config.dimensions, randomUUID())).storeGen;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      log.warn({ err: error }, 'the store is not there: trying again');
+      const pause = Math.min(250 * 2 ** Math.min(attempt, 10), REOPEN_MAX_MS) * (0.5 + random() / 2);
+      await wait(pause, undefined, { signal: stopping }).catch(() => undefined);
+    }
+  }
+  return null;
+}
+
+async function startHttp(parts: Parts, health: Health): Promise<FastifyInstance> {
+  const { config, roles, stores, logic, metrics, log, now, clock, version } = parts;
+  const live = new LiveHours({ log: stores.log, logic, clock, freshForMs: LIVE_FRESH_MS, maxRows: LIVE_MAX_ROWS });
+  const http = await createServer({
+    readiness: () => health.readiness(),
+    registry: metrics.registry,
+    onError: (error) => log.error({ err: error }, 'a request failed'),
+    merchants: roles.has('api') ? { ...stores, live, logic, auth: new Auth(stores.control, clock), now } : null,
+    version,
+  });
+  const { host, port } = config.http;
+  await listening('http', config.http, () => http.listen({ host, port }));
+  return http;
+}
+
+function portOf(http: FastifyInstance): number {
+  const [address] = http.addresses();
+  if (typeof address !== 'object') throw new Error('HTTP does not listen');
+  return address.port;
+}

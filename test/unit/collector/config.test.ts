@@ -1,0 +1,145 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { parse } from 'yaml';
+import { parseConfig } from '../../../collector/config.ts';
+import { ConfigError, loadConfig } from '../../../collector/config-file.ts';
+
+const SQLITE = { kind: 'sqlite', path: 'store.db' };
+
+const configOf = (input: unknown) => {
+  const parsed = parseConfig(input);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+  return parsed.config;
+};
+
+/** `pointer detail` of each fault. */
+const faultsOf = (input: unknown): string[] => {
+  const parsed = parseConfig(input);
+  return parsed.ok ? [] : parsed.faults.map(({ pointer, detail }) => `${pointer} ${detail}`);
+};
+
+t.test('a store is enough; everything else has its default', async (t) => {
+  t.same(configOf({ store: SQLITE }), {
+    region: 'local',
+    store: SQLITE,
+    mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000, tls: null },
+    http: { host: '127.0.0.1', port: 8080 },
+    rollup: { cron: '* * * * *', graceSeconds: 120 },
+    dimensions: ['cashier', 'category', 'method'],
+    log: { level: 'info' },
+  });
+});
+
+t.test('the example is valid, and shows the defaults', async (t) => {
+  const example = parse(readFileSync(new URL('../../../config/collector.yaml', import.meta.url), 'utf8'));
+  t.same(configOf(example), configOf({ store: example.store }));
+});
+
+t.test('HBase has defaults of its own', async (t) => {
+  t.same(configOf({ store: { kind: 'hbase', port: 9_999 } }).store, {
+    kind: 'hbase',
+    host: '127.0.0.1',
+    port: 9_999,
+    connections: 4,
+    namespace: 'tillstream',
+  });
+});
+
+t.test('what is given stands, and nothing of it can be changed later', async (t) => {
+  const config = configOf({
+    region: 'eu-1',
+    store: SQLITE,
+    mqtt: { host: '0.0.0.0', port: 0, tls: { key: 'k.pem', cert: 'c.pem' } },
+    rollup: { cron: '*/5 * * * * *', graceSeconds: 0 },
+    dimensions: ['zone', 'brand'],
+    log: { level: 'debug' },
+  });
+  t.match(config, { region: 'eu-1', mqtt: { host: '0.0.0.0', port: 0, tls: { key: 'k.pem', cert: 'c.pem' } } });
+  t.match(config, { rollup: { cron: '*/5 * * * * *', graceSeconds: 0 }, dimensions: ['brand', 'zone'] });
+  t.throws(() => Object.assign(config.mqtt, { port: 1 }), TypeError);
+});
+
+t.test('each fault names its field and says what to do', async (t) => {
+  const cases: [unknown, RegExp][] = [
+    [null, /^ is not a map of keys: see config\/collector.yaml/],
+    [[], /^ is not a map/],
+    [{}, /^\/store is missing: give \{kind: sqlite, path: FILE\} or/],
+    [{ store: 'x' }, /^\/store is not a store: give/],
+    [{ store: { path: 'x' } }, /^\/store\/kind is missing: give/],
+    [{ store: { kind: 'postgres' } }, /^\/store\/kind is not known: give/],
+    [{ store: { kind: 'sqlite' } }, /^\/store\/path is missing: give the path of the store's database file$/],
+    [{ store: { ...SQLITE, host: 'x' } }, /^\/store\/host is not a known key; known here are kind, path$/],
+    [{ store: { kind: 'hbase', namespace: 'a b' } }, /^\/store\/namespace is not a valid value: give letters/],
+    [{ store: SQLITE, mqqt: {} }, /^\/mqqt is not a known key; known here are region, store, mqtt,/],
+    [{ store: SQLITE, mqtt: { port: 'x' } }, /^\/mqtt\/port .*: give a port from 1 to 65535, or 0 for a free one$/],
+    [{ store: SQLITE, http: { port: 70_000 } }, /^\/http\/port .*: give a port/],
+    [
+      { store: SQLITE, mqtt: { tls: { key: 'k' } } },
+      /^\/mqtt\/tls\/cert is missing: give the path of the broker's certificate/,
+    ],
+    [
+      { store: SQLITE, mqtt: { tls: { key: 'k', cert: 'c', ca: 'a' } } },
+      /^\/mqtt\/tls\/ca client certificates are not available yet/,
+    ],
+    [{ store: SQLITE, mqtt: { external: { url: 'x' } } }, /^\/mqtt\/external an external broker is not available yet/],
+    [{ store: SQLITE, rollup: { cron: 'hourly' } }, /^\/rollup\/cron is not a cron expression: give one such as/],
+    [{ store: SQLITE, rollup: { graceSeconds: -1 } }, /^\/rollup\/graceSeconds .*: give a whole number from 0/],
+    [{ store: SQLITE, dimensions: ['Method'] }, /^\/dimensions\/0 is not a valid value: give a list/],
+    [{ store: SQLITE, dimensions: ['store'] }, /^\/dimensions\/0 store is always there: leave it out$/],
+    [{ store: SQLITE, dimensions: ['a', 'a'] }, /^\/dimensions .*: give a list/],
+    [{ store: SQLITE, log: { level: 'loud' } }, /^\/log\/level is not a valid value: give one of fatal,/],
+  ];
+  for (const [input, says] of cases) {
+    const faults = faultsOf(input);
+    t.equal(faults.length, 1, `${JSON.stringify(input)}: ${faults.join(' | ')}`);
+    t.match(faults[0], says);
+  }
+});
+
+t.test('several faults are told at once', async (t) => {
+  t.equal(faultsOf({ store: { kind: 'sqlite' }, http: { port: -1 }, log: { level: 'x' } }).length, 3);
+});
+
+t.test('a file that can’t be read or is no YAML is told with its name', async (t) => {
+  const dir = t.testdir();
+  const file = (name: string, text: string) => {
+    writeFileSync(join(dir, name), text);
+    return join(dir, name);
+  };
+  t.throws(() => loadConfig(join(dir, 'missing.yaml')), {
+    name: 'ConfigError',
+    message: /missing.yaml: the configuration cannot be read/,
+  });
+  t.throws(() => loadConfig(file('broken.yaml', 'store: {kind: sqlite')), {
+    name: 'ConfigError',
+    message: /broken.yaml: is not YAML/,
+  });
+  t.throws(() => loadConfig(file('alias.yaml', 'store: *nothing')), {
+    name: 'ConfigError',
+    message: /alias.yaml: is not YAML/,
+  });
+  t.throws(() => loadConfig(file('empty.yaml', '')), {
+    name: 'ConfigError',
+    message: /empty.yaml: the document is not a map/,
+  });
+  t.throws(() => loadConfig(file('faults.yaml', 'store: {kind: sqlite}\nlog: {level: x}')), {
+    message: /faults.yaml: \/store\/path is missing.*\n.*faults.yaml: \/log\/level/,
+  });
+  t.same(loadConfig(file('good.json', JSON.stringify({ store: SQLITE }))).store, SQLITE, 'JSON is YAML, too');
+});
+
+t.test('a key that is not the certificate’s is told before anything starts', async (t) => {
+  const tls = (name: string) => new URL(`../../flow/tls/${name}.pem`, import.meta.url).pathname;
+  const dir = t.testdir();
+  const config = (key: string, cert: string) => {
+    const path = join(dir, 'collector.yaml');
+    writeFileSync(path, JSON.stringify({ store: SQLITE, mqtt: { tls: { key, cert } } }));
+    return path;
+  };
+  t.match(loadConfig(config(tls('key'), tls('cert'))), { mqtt: { tls: { key: tls('key') } } });
+  t.throws(() => loadConfig(config(tls('cert'), tls('cert'))), ConfigError);
+  t.throws(() => loadConfig(config('nowhere.pem', tls('cert'))), {
+    message: /nowhere.pem: mqtt.tls.key cannot be read/,
+  });
+});

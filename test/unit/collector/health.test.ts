@@ -1,0 +1,54 @@
+import t from 'tap';
+import { Health } from '../../../collector/health.ts';
+
+function standing() {
+  const state = { now: 0, problem: null as string | null, probes: 0 };
+  const health = new Health({
+    probe: async () => {
+      state.probes++;
+      if (state.problem !== null) throw new Error(state.problem);
+    },
+    clock: () => state.now,
+    freshMs: 15_000,
+  });
+  return { state, health };
+}
+
+t.test('ready once a write has succeeded', async (t) => {
+  const { health } = standing();
+  t.match(health.readiness(), { ready: false, reason: /nothing was written/ });
+  await health.probe();
+  t.same(health.readiness(), { ready: true, reason: 'ready' });
+});
+
+t.test('not ready any more when the last one is too long ago, with the store’s own words', async (t) => {
+  const { health, state } = standing();
+  await health.probe();
+  state.problem = 'connection refused';
+  state.now = 15_000;
+  await health.probe();
+  t.ok(health.readiness().ready);
+  state.now = 15_001;
+  t.same(health.readiness(), { ready: false, reason: 'the store: connection refused' });
+});
+
+t.test('a write counts from when it was asked for', async (t) => {
+  const { health, state } = standing();
+  const probe = health.probe();
+  state.now = 15_001;
+  await probe;
+  t.notOk(health.readiness().ready);
+});
+
+t.test('not ready while stopping, whatever the store says', async (t) => {
+  const { health } = standing();
+  await health.probe();
+  health.drain();
+  t.same(health.readiness(), { ready: false, reason: 'stopping' });
+});
+
+t.test('probes do not pile up', async (t) => {
+  const { health, state } = standing();
+  await Promise.all([health.probe(), health.probe()]);
+  t.equal(state.probes, 1);
+});
