@@ -1,0 +1,42 @@
+/** What a handler answers; errors are RFC 9457 problem details. */
+import { STATUS_CODES } from 'node:http';
+import type { FieldError } from '../../shared/event/parse.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export const json = (status: number, value: unknown): Answer => ({
+  status,
+  contentType: 'application/json',
+  headers: {},
+  body: JSON.stringify(value),
+});
+
+export const text = (status: number, contentType: string, body: string): Answer => ({
+  status,
+  contentType,
+  headers: {},
+  body,
+});
+
+/** @param errors each with a JSON pointer into the request */
+export const problem = (
+  status: number,
+  detail: string,
+  { errors, headers = {} }: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>> } = {},
+): Answer => ({
+  status,
+  contentType: 'application/problem+json',
+  headers,
+  body: JSON.stringify({
+    type: 'about:blank',
+    title: STATUS_CODES[status],
+    status,
+    detail,
+    ...(errors === undefined ? {} : { errors }),
+  }),
+});

@@ -1,0 +1,99 @@
+/** POST /v1/events: read, check, store, answer. */
+import type { IncomingMessage } from 'node:http';
+import type { StoreId } from '../../shared/ids.ts';
+import type { Accepted, Intake } from '../buffer/port.ts';
+import { type Answer, json, problem } from './answer.ts';
+import { type EventsBody, type Format, parseEventsBody } from './events-body.ts';
+import { type BodyReader, MAX_BODY_BYTES } from './read-body.ts';
+import type { UncommittedRequests } from './uncommitted.ts';
+
+/** Raised once the answer is certain. */
+export interface IngestCounters {
+  requestsStored: number;
+  /** Not valid, too large, or not readable. */
+  requestsRefused: number;
+  requestsFull: number;
+  requestsFailed: number;
+  eventsAccepted: number;
+  duplicates: number;
+}
+
+export const zeroIngestCounters = (): IngestCounters => ({
+  requestsStored: 0,
+  requestsRefused: 0,
+  requestsFull: 0,
+  requestsFailed: 0,
+  eventsAccepted: 0,
+  duplicates: 0,
+});
+
+export interface PostEventsDependencies {
+  readonly intake: Intake;
+  readonly bodies: BodyReader;
+  readonly uncommitted: UncommittedRequests;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Of events that name none. */
+  readonly store: StoreId | null;
+  /** Told of faults of the disk. */
+  readonly fault: (error: unknown) => void;
+  readonly counters: IngestCounters;
+}
+
+const RETRY_SOON = { 'retry-after': '1' };
+/** A disk that is full or ill is not better the next moment. */
+const RETRY_LATER = { 'retry-after': '10' };
+
+const formatOf = (contentType: string | undefined): Format =>
+  /^application\/(x-)?ndjson\s*(;|$)/i.test(contentType ?? '') ? 'ndjson' : 'json';
+
+function answerOf(accepted: Accepted, { indexOf }: Extract<EventsBody, { ok: true }>): Answer {
+  if (accepted.kind === 'full')
+    return problem(507, `Nothing was stored: ${accepted.detail}.`, { headers: RETRY_LATER });
+  const { kind: _, duplicates, ...stored } = accepted;
+  return json(accepted.accepted > 0 ? 201 : 200, {
+    ...stored,
+    duplicates: duplicates.map(({ index, stream, seq }) => ({ index: indexOf(index), stream, seq })),
+  });
+}
+
+function count(counters: IngestCounters, accepted: Accepted): void {
+  if (accepted.kind === 'full') counters.requestsFull++;
+  else {
+    counters.requestsStored++;
+    counters.eventsAccepted += accepted.accepted;
+    counters.duplicates += accepted.duplicates.length;
+  }
+}
+
+/** @returns null when the client went away before its request was read */
+export async function postEvents(
+  request: IncomingMessage,
+  dependencies: PostEventsDependencies,
+): Promise<Answer | null> {
+  const { intake, bodies, uncommitted, now, store, fault, counters } = dependencies;
+  const answered = uncommitted.arrived(now());
+  try {
+    const body = await bodies.read(request);
+    if (body.kind === 'aborted') return null;
+    if (body.kind === 'overloaded') return problem(503, 'Too many large requests at once.', { headers: RETRY_SOON });
+    if (body.kind === 'too-large') {
+      counters.requestsRefused++;
+      return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+    }
+    const parsed = parseEventsBody(body.bytes, formatOf(request.headers['content-type']), { now: now(), store });
+    if (!parsed.ok) {
+      counters.requestsRefused++;
+      return problem(parsed.status, parsed.detail, { errors: parsed.errors });
+    }
+    const accepted = await intake.accept(parsed.events);
+    count(counters, accepted);
+    return answerOf(accepted, parsed);
+  } catch (error) {
+    counters.requestsFailed++;
+    fault(error);
+    return problem(503, `The buffer cannot be written: ${(error as Error).message}.`, { headers: RETRY_LATER });
+  } finally {
+    answered();
+  }
+}

@@ -1,0 +1,63 @@
+/** The agent's few endpoints. */
+import type { IncomingMessage } from 'node:http';
+import { type Answer, json, problem, text } from './answer.ts';
+import { refusal } from './guard.ts';
+import { type PostEventsDependencies, postEvents } from './post-events.ts';
+import { MAX_BODY_BYTES, statedLength } from './read-body.ts';
+
+export interface RouterDependencies extends PostEventsDependencies {
+  /** That the server was told to listen on. */
+  readonly host: string;
+  readonly status: () => unknown;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+const METHODS: Readonly<Record<string, readonly string[]>> = {
+  '/v1/events': ['POST'],
+  '/v1/status': ['GET', 'HEAD'],
+  '/metrics': ['GET', 'HEAD'],
+  '/healthz': ['GET', 'HEAD'],
+};
+
+/** Why a request is refused by its head alone; null when it is not. */
+function refusedByHead(request: IncomingMessage, path: string, host: string): Answer | null {
+  const foreign = refusal(request.headers, host);
+  if (foreign !== null) return problem(403, foreign);
+  const methods = METHODS[path];
+  if (methods === undefined) return problem(404, `There is no ${path} here.`);
+  if (!methods.includes(request.method!))
+    return problem(405, `${path} takes ${methods.join(' or ')}.`, { headers: { allow: methods.join(', ') } });
+  if (path !== '/v1/events') return null;
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity')
+    return problem(415, `Content-Encoding ${encoding} is not understood: send the body as it is.`);
+  if (statedLength(request) > MAX_BODY_BYTES) return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
+  return null;
+}
+
+/**
+ * @param proceed tells a client that waits (`Expect: 100-continue`) to send its body
+ * @returns null when the client went away
+ */
+export async function route(
+  request: IncomingMessage,
+  dependencies: RouterDependencies,
+  proceed: () => void,
+): Promise<Answer | null> {
+  const path = request.url!.split('?', 1)[0]!;
+  const refused = refusedByHead(request, path, dependencies.host);
+  if (refused !== null) return refused;
+  proceed();
+  switch (path) {
+    case '/v1/events':
+      return postEvents(request, dependencies);
+    case '/v1/status':
+      return json(200, dependencies.status());
+    case '/metrics': {
+      const { contentType, body } = await dependencies.metrics();
+      return text(200, contentType, body);
+    }
+    default:
+      return text(200, 'text/plain; charset=utf-8', 'ok\n');
+  }
+}

@@ -1,0 +1,127 @@
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import t from 'tap';
+import { type Format, parseEventsBody } from '../../../../agent/ingest/events-body.ts';
+import { FLAG } from '../../../../shared/event/event.ts';
+import { storeId } from '../../../../shared/ids.ts';
+import { NOW, sale } from '../events.ts';
+
+const context = { now: NOW, store: storeId('main') };
+const parse = (body: unknown, format: Format = 'json') =>
+  parseEventsBody(
+    Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+    format,
+    context,
+  );
+const refs = (body: unknown, format: Format = 'json') => {
+  const parsed = parse(body, format);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed));
+  return parsed.events.map(({ ref }) => ref);
+};
+const lines = (...values: unknown[]) =>
+  values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join('\n');
+
+t.test('an object, an array and lines of JSON are events', async (t) => {
+  t.same(refs(sale('a')), ['a']);
+  t.same(refs([sale('a'), sale('b')]), ['a', 'b']);
+  t.same(refs(`${lines(sale('a'), sale('b'))}\n`, 'ndjson'), ['a', 'b']);
+  t.same(refs(lines(sale('a'), '', ' \r', sale('b')).replaceAll('\n', '\r\n'), 'ndjson'), ['a', 'b']);
+});
+
+t.test('the time of acceptance and the configured store are stamped where the till gave none', async (t) => {
+  t.match(parse(sale('a')), { events: [{ ts: NOW, flags: FLAG.tsDefaulted, store: 'main' }] });
+  t.match(parse(sale('a', { ts: 1_700_000_000_000, dims: { store: 'x' } })), {
+    events: [{ ts: 1_700_000_000_000, flags: 0, store: 'x' }],
+  });
+});
+
+t.test('a byte order mark is fine', async (t) => {
+  t.same(refs(`\ufeff${JSON.stringify(sale('a'))}`), ['a']);
+  t.same(refs(`\ufeff${lines(sale('a'), sale('b'))}`, 'ndjson'), ['a', 'b']);
+});
+
+t.test('what is not UTF-8 is refused', async (t) => {
+  t.match(parse(Buffer.concat([Buffer.from('{"type":"sale","ref":"'), Buffer.from([0xff]), Buffer.from('"}')])), {
+    ok: false,
+    status: 400,
+    detail: /UTF-8/,
+  });
+});
+
+t.test(
+  'an error points to its field, with the index in an array, none for an object, the line in NDJSON',
+  async (t) => {
+    const bad = sale('x', { items: [{ sku: 'A', qty: 0, price: 1 }] });
+    t.match(parse(bad), { ok: false, status: 400, errors: [{ pointer: '/items/0/qty' }] });
+    t.match(parse([sale('a'), sale('b'), bad]), { ok: false, errors: [{ pointer: '/2/items/0/qty' }] });
+    t.match(parse(lines(sale('a'), '', bad), 'ndjson'), { ok: false, errors: [{ pointer: '/2/items/0/qty' }] });
+    t.match(parse([sale('a'), 7, null]), {
+      errors: [
+        { pointer: '/1', detail: /object/ },
+        { pointer: '/2', detail: /object/ },
+      ],
+    });
+    t.match(parse('7'), { errors: [{ pointer: '', detail: /object/ }] });
+  },
+);
+
+t.test('the errors of all events are told, up to a hundred', async (t) => {
+  const parsed = parse(Array.from({ length: 500 }, () => ({ type: 'Sale', qty: 1 })));
+  t.match(parsed, { ok: false, errors: { length: 100 } });
+});
+
+t.test('a syntax error tells line and column', async (t) => {
+  t.match(parse('[\n  {"type":"sale"},\n  {"type" "sale"}\n]'), { status: 400, detail: /line 3, column 11/ });
+  t.match(parse(lines(sale('a'), '{"type":'), 'ndjson'), {
+    status: 400,
+    detail: /line 2, column 9/,
+    errors: [{ pointer: '/1' }],
+  });
+});
+
+t.test('nothing is not an event', async (t) => {
+  for (const [body, format] of [
+    ['', 'json'],
+    ['   ', 'json'],
+    ['[]', 'json'],
+    ['', 'ndjson'],
+    ['\n\n', 'ndjson'],
+  ] as const) {
+    t.match(parse(body, format), { ok: false, status: 400 }, JSON.stringify(body));
+  }
+});
+
+t.test('a bomb of brackets is refused before it is parsed', async (t) => {
+  const bomb = '['.repeat(1_000_000);
+  t.match(parse(bomb), { status: 400, detail: /nested/ });
+  t.match(parse(`[${JSON.stringify(sale('a'))},{"type":"a","attrs":${bomb}`), {
+    status: 400,
+    errors: [{ pointer: '/1' }],
+  });
+  t.match(parse(lines(sale('a'), `{"attrs":${bomb}`), 'ndjson'), { status: 400, errors: [{ pointer: '/1' }] });
+});
+
+t.test('an event of more than 256 KiB of JSON is too large, and named', async (t) => {
+  const long = sale('x', { items: Array.from({ length: 2_000 }, () => ({ sku: 'é'.repeat(60), qty: 1, price: 1 })) });
+  t.ok(Buffer.byteLength(JSON.stringify(long)) > 256 * 1024);
+  t.match(parse(long), { status: 413, errors: [{ pointer: '', detail: /262144/ }] });
+  t.match(parse([sale('a'), long]), { status: 413, errors: [{ pointer: '/1' }] });
+  t.match(parse(lines(sale('a'), sale('b'), long), 'ndjson'), { status: 413, errors: [{ pointer: '/2' }] });
+});
+
+t.test('an event that does not fit into a batch of its own is too large, one that packs well is not', async (t) => {
+  const items = (sku: () => string) => Array.from({ length: 1_600 }, () => ({ sku: sku(), qty: 1, price: 1 }));
+  // Letters of two bytes each in UTF-8, at random: eleven bits that nothing packs.
+  const noise = sale('x', {
+    items: items(() => String.fromCharCode(...[...randomBytes(64)].map((byte, at) => 0x100 + byte * 6 + (at % 6)))),
+  });
+  const plain = sale('y', { items: items(() => 'A'.repeat(64)) });
+  for (const event of [noise, plain])
+    t.ok(
+      Buffer.byteLength(JSON.stringify(event)) > 100 * 1024 && Buffer.byteLength(JSON.stringify(event)) < 256 * 1024,
+    );
+  t.match(parse([plain, noise]), { status: 413, errors: [{ pointer: '/1', detail: /131072/ }] });
+  t.match(parse(noise), { status: 413, errors: [{ pointer: '' }] });
+  t.match(parse(lines(plain, noise), 'ndjson'), { status: 413, errors: [{ pointer: '/1' }] });
+  t.match(parse([plain, plain]), { ok: true });
+});

@@ -1,0 +1,33 @@
+import t from 'tap';
+import { refusal } from '../../../../agent/ingest/guard.ts';
+
+t.test('this machine may be named in any way', async (t) => {
+  for (const host of ['localhost', 'LOCALHOST:7070', '127.0.0.1', '127.0.0.1:80', '[::1]', '[::1]:7070'])
+    t.equal(refusal({ host }, '127.0.0.1'), null, host);
+});
+
+t.test('another name is refused', async (t) => {
+  for (const host of [
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '10.0.0.1',
+    'localhost:80:80',
+    '',
+    '::1',
+  ]) {
+    t.match(refusal({ host }, '127.0.0.1'), /Host/, host);
+  }
+  t.match(refusal({}, '127.0.0.1'), /Host/);
+});
+
+t.test('the configured host is allowed too', async (t) => {
+  t.equal(refusal({ host: 'till.shop:7070' }, 'till.shop'), null);
+  t.equal(refusal({ host: '10.0.0.1:7070' }, '10.0.0.1'), null);
+  t.equal(refusal({ host: '[fd00::1]:7070' }, 'fd00::1'), null);
+});
+
+t.test('any Origin is refused, also one of this machine', async (t) => {
+  for (const origin of ['http://evil.example', 'null', 'http://localhost:7070'])
+    t.match(refusal({ host: 'localhost', origin }, '127.0.0.1'), /Origin/);
+});
