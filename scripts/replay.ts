@@ -15,7 +15,7 @@ import { differences, type FileTotals, totalsInApi, totalsOf } from './replay/to
 import { Till } from './till.ts';
 
 /** How long no further event may become visible before the replay gives up. */
-const STALLED_MS = 120_000;
+const STALLED_MS = 300_000;
 
 const now = (): number => performance.now();
 const say = (line: string): void => {

@@ -32,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const inUse = await portsInUse(portsOf(options));
   for (const complaint of inUse) complain(complaint);
-  return inUse.length > 0 ? 1 : run(options);
+  return inUse.length > 0 ? 1 : await run(options);
 }
 
 /** @returns the exit status */

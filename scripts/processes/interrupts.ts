@@ -16,14 +16,13 @@ const ECHO_MS = 500;
 
 /** @returns how to stop listening */
 export function onInterrupt(interrupts: Interrupts): () => void {
-  let last: number | null = null;
+  let first: number | null = null;
   const heard = (signal: NodeJS.Signals): void => {
     const now = interrupts.now();
-    const echo = last !== null && now - last < ECHO_MS;
-    const first = last === null;
-    last = now;
-    if (first) interrupts.first(signal);
-    else if (!echo) interrupts.again();
+    if (first === null) {
+      first = now;
+      interrupts.first(signal);
+    } else if (now - first >= ECHO_MS) interrupts.again();
   };
   const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) interrupts.source.on(signal, heard);

@@ -1,0 +1,184 @@
+/** The quickstart as somebody meets it who has just typed `npm start`. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import type { Metrics } from '../../scripts/merchant-api.ts';
+import { ROOT } from '../../scripts/processes/child.ts';
+import { answers } from '../../scripts/processes/http.ts';
+import { freePorts } from '../../scripts/processes/ports.ts';
+import { until } from '../../scripts/processes/until.ts';
+
+const shell = promisify(execFile);
+const READY_MS = 60_000;
+
+interface Place {
+  readonly folder: string;
+  readonly httpPort: number;
+  readonly flags: readonly string[];
+}
+
+async function place(t: Test): Promise<Place> {
+  const folder = path.join(t.testdir(), 'quickstart');
+  for (;;) {
+    // The second agent takes the port after the first one's.
+    const [httpPort, mqttPort, agentPort] = (await freePorts(3)) as [number, number, number];
+    if ([httpPort, mqttPort].includes(agentPort + 1)) continue;
+    const ports = ['--http-port', httpPort, '--mqtt-port', mqttPort, '--agent-port', agentPort].map(String);
+    return { folder, httpPort, flags: [...ports, '--dir', folder, '--rate', '600', '--days', '2'] };
+  }
+}
+
+/** A run of the quickstart, and what it has printed. */
+class Run {
+  readonly process: ChildProcess;
+  output = '';
+
+  constructor(flags: readonly string[]) {
+    this.process = spawn(process.execPath, ['scripts/start.ts', ...flags], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.process.stdout!, this.process.stderr!])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+      });
+  }
+
+  get curls(): string[] {
+    return this.output.split('\n').filter((line) => line.startsWith('curl '));
+  }
+
+  get key(): string {
+    return /API key +(\S+)/.exec(this.output)![1]!;
+  }
+
+  async introduced(): Promise<void> {
+    await until(
+      () => {
+        if (this.process.exitCode !== null) throw new Error(`the quickstart ended:\n${this.output}`);
+        return this.curls.length === 3;
+      },
+      { what: 'the introduction', deadlineMs: READY_MS },
+    );
+  }
+
+  /** @returns the exit status */
+  async ended(): Promise<number | null> {
+    if (this.process.exitCode === null) await once(this.process, 'close');
+    return this.process.exitCode;
+  }
+}
+
+function begin(t: Test, flags: readonly string[]): Run {
+  const run = new Run(flags);
+  t.teardown(() => run.process.kill('SIGKILL'));
+  return run;
+}
+
+async function pasted(command: string): Promise<unknown> {
+  return JSON.parse((await shell('sh', ['-c', command])).stdout);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const sumOf = (metrics: Metrics, metric: string): number =>
+  metrics.series.flatMap(({ points }) => points).reduce((sum, point) => sum + Number(point[metric]), 0);
+
+t.test('the printed commands answer with figures, Ctrl-C stops it, and a second start continues', async (t) => {
+  const { flags } = await place(t);
+  const first = begin(t, flags);
+  await first.introduced();
+  const [hours, top, methods] = (await Promise.all(first.curls.map(pasted))) as [
+    Metrics,
+    { series: { items: unknown[] }[] },
+    Metrics,
+  ];
+  t.ok(hours.series[0]!.points.length >= 23, 'today by the hour');
+  t.equal(top.series[0]!.items.length, 5, 'the top five articles');
+  t.strictSame(methods.series.map(({ key }) => key.method).sort(), ['card', 'cash', 'mobile', 'voucher']);
+  const before = sumOf(methods, 'sales.count');
+  t.ok(before > 100, `${before} sales of history`);
+
+  first.process.kill('SIGINT');
+  t.equal(await first.ended(), 0, 'Ctrl-C ends it well');
+  t.match(first.output, /stopped; the next npm start continues/);
+
+  const second = begin(t, [...flags, '--for', '3']);
+  await second.introduced();
+  const after = sumOf((await pasted(second.curls[2]!)) as Metrics, 'sales.count');
+  t.equal(second.key, first.key, 'with the same key');
+  t.ok(after >= before, `${after} sales: what was there is there`);
+  t.notMatch(second.output, /handed to the agents/, 'no second history');
+  t.equal(await second.ended(), 0, '--for ends it by itself');
+});
+
+t.test('a port in use is named, with the flag that chooses another', async (t) => {
+  const { flags, httpPort } = await place(t);
+  const holder = createServer().listen(httpPort, '127.0.0.1');
+  await once(holder, 'listening');
+  t.teardown(() => holder.close());
+  const run = begin(t, flags);
+  t.equal(await run.ended(), 1);
+  t.match(run.output, new RegExp(`port ${httpPort} on 127.0.0.1 .* is in use: choose another with --http-port PORT`));
+});
+
+t.test('two in one folder: the second one says so and leaves the first alone', async (t) => {
+  const { flags, folder } = await place(t);
+  const first = begin(t, flags);
+  await first.introduced();
+  const second = begin(t, ['--dir', folder]);
+  t.equal(await second.ended(), 1);
+  t.match(second.output, `another npm start works in ${folder}`);
+  first.process.kill('SIGTERM');
+  t.equal(await first.ended(), 0);
+});
+
+t.test('when it is killed, none of its processes stays', async (t) => {
+  const { flags, httpPort } = await place(t);
+  const agentPort = Number(flags[flags.indexOf('--agent-port') + 1]);
+  const run = begin(t, flags);
+  await run.introduced();
+  const urls = [
+    `http://127.0.0.1:${httpPort}/livez`,
+    ...[agentPort, agentPort + 1].map((port) => `http://127.0.0.1:${port}/healthz`),
+  ];
+  t.strictSame(await Promise.all(urls.map(answers)), [true, true, true]);
+  run.process.kill('SIGKILL');
+  await run.ended();
+  const gone = async () => (await Promise.all(urls.map(answers))).every((answered) => !answered);
+  t.ok(await until(gone, { what: 'its processes to end', deadlineMs: READY_MS }));
+});
+
+t.test('a second Ctrl-C does not wait for a part that hangs', async (t) => {
+  const { flags } = await place(t);
+  const run = begin(t, flags);
+  await run.introduced();
+  const { stdout } = await shell('ps', ['-o', 'pid=', '--ppid', String(run.process.pid)]);
+  const parts = stdout.trim().split(/\s+/).map(Number);
+  for (const pid of parts) process.kill(pid, 'SIGSTOP');
+  const pressed = () => {
+    run.process.kill('SIGINT');
+    return run.process.exitCode !== null;
+  };
+  await until(pressed, { what: 'the quickstart to end', deadlineMs: 5_000 });
+  t.equal(await run.ended(), 130);
+  t.equal(parts.length, 3, 'a collector and two agents');
+  const gone = () => parts.every((pid) => !isAlive(pid));
+  t.ok(await until(gone, { what: 'its processes to end', deadlineMs: READY_MS }));
+});
+
+t.test('a wrong option is a usage error', async (t) => {
+  const run = begin(t, ['--http-port', 'eighty']);
+  t.equal(await run.ended(), 2);
+  t.match(run.output, '--http-port must be a port');
+});
