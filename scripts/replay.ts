@@ -75,7 +75,10 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<Repo
     }).finally(() => progress.end());
     const sent = now();
     const api = new MerchantApi(stage.apiUrl, options.merchant, stage.key);
-    if (options.check) await visible(api, file, signal);
+    if (options.check) {
+      say('sent; waiting until the API shows all of it');
+      await visible(api, file, signal);
+    }
     const seen = now();
     return {
       merchant: options.merchant,

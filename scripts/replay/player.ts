@@ -60,7 +60,8 @@ export async function play(
     }),
   );
   for (const outcome of await Promise.allSettled(all)) {
-    if (outcome.status === 'rejected') throw fault.signal.reason;
+    // What a timer or a request throws when it is ended from outside says less than the reason for that.
+    if (outcome.status === 'rejected') throw options.signal.aborted ? options.signal.reason : fault.signal.reason;
   }
   return tally;
 }

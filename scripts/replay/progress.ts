@@ -43,7 +43,7 @@ export class Progress {
     const share = this.#total === 0 ? 1 : tally.sent / this.#total;
     const rate = Math.round((tally.sent * 1000) / Math.max(now - this.#start, 1));
     const text = `${Math.floor(share * 100)} %  ${tally.sent} of ${this.#total} events  ${rate}/s${tally.retries > 0 ? `  ${tally.retries} retries` : ''}`;
-    if (!this.#target.isTTY || (this.#target.columns ?? 80) < BAR + text.length + 4) return text;
+    if (!this.#target.isTTY || (this.#target.columns || 80) < BAR + text.length + 4) return text;
     const filled = Math.round(share * BAR);
     return `[${'#'.repeat(filled)}${'.'.repeat(BAR - filled)}] ${text}`;
   }

@@ -100,6 +100,21 @@ t.test('a signal ends the replay', async (t) => {
   await t.rejects(play(many(10_000), [stuck], options({ signal: stopping.signal })), { message: 'stopped' });
 });
 
+t.test('a signal ends a replay that waits for the next event, with its own reason', async (t) => {
+  const stopping = new AbortController();
+  async function* yearly() {
+    yield event(1, '2011-01-05T10:00:00Z');
+    yield event(2, '2012-01-05T10:00:00Z');
+  }
+  const till: Sender = {
+    send: async () => {
+      setImmediate(() => stopping.abort(new Error('stopped')));
+      return { accepted: 1, duplicates: 0, retries: 0 };
+    },
+  };
+  await t.rejects(play(yearly(), [till], options({ speed: 1, signal: stopping.signal })), { message: 'stopped' });
+});
+
 t.test('reading does not run far ahead of a till', async (t) => {
   const gate = Promise.withResolvers<void>();
   let read = 0;
