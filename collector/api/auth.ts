@@ -1,6 +1,6 @@
 /** Who asks: a merchant's API key, looked up by its hash. */
 import { createHash } from 'node:crypto';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isId, type MerchantId } from '../../shared/ids.ts';
 import type { ApiKey } from '../store/control.ts';
 import { Problem } from './problem.ts';
@@ -8,6 +8,18 @@ import { Problem } from './problem.ts';
 /** A revoked key may still be served for so long. */
 const REMEMBER_MS = 10_000;
 const MAX_REMEMBERED = 10_000;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    merchant: MerchantId | null;
+  }
+}
+
+/** Whose figures a request of a guarded route is about. */
+export function merchantOf({ merchant }: FastifyRequest): MerchantId {
+  if (merchant === null) throw new Error('the route is not guarded');
+  return merchant;
+}
 
 export interface KeyDirectory {
   apiKey(hash: string): Promise<ApiKey | null>;
@@ -24,8 +36,16 @@ export class Auth {
     this.#clock = clock;
   }
 
+  /** Lets none of the routes of `app` answer before it knows whose they are: see `merchantOf`. */
+  guard(app: FastifyInstance): void {
+    app.decorateRequest('merchant', null);
+    app.addHook('onRequest', async (request) => {
+      request.merchant = await this.#merchant(request);
+    });
+  }
+
   /** The merchant of the path, if the request's key is his. @throws Problem 401, 403 */
-  async merchant(request: FastifyRequest): Promise<MerchantId> {
+  async #merchant(request: FastifyRequest): Promise<MerchantId> {
     const [, token] = /^Bearer +([\w~+/.=-]+)$/i.exec(request.headers.authorization ?? '') ?? [];
     if (token === undefined) throw new Problem(401, 'send the API key as "Authorization: Bearer KEY"');
     const key = await this.#key(createHash('sha256').update(token).digest('hex'));

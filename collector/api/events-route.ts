@@ -3,11 +3,13 @@ import { Buffer } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { TillEvent } from '../../shared/event/event.ts';
-import { type MerchantId, streamId, type TerminalId } from '../../shared/ids.ts';
-import { eventsPrefix } from '../../shared/keys.ts';
+import { type Epoch, epoch, type MerchantId, streamId, type TerminalId, terminalId } from '../../shared/ids.ts';
+import { eventsKey } from '../../shared/keys.ts';
 import { hourOf, MINUTE_MS, type Range } from '../../shared/time.ts';
+import { MAX_EVENTS } from '../../shared/wire/batch.ts';
 import { readRow } from '../logic/raw-row.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
+import { merchantOf } from './auth.ts';
 import type { MetricsDeps } from './metrics-route.ts';
 import { PeriodQuery, parsePeriod } from './period.ts';
 import { badParameter } from './problem.ts';
@@ -28,30 +30,31 @@ const QuerySchema = Type.Object(
   { additionalProperties: false },
 );
 
-/** Where the next page goes on: in this hour, at this seq of this stream. */
+/** Where the next page goes on: at this seq of this stream in this hour. */
 interface Cursor {
   readonly hour: number;
-  /** `terminal`, 0x00, `epoch`: sorts as rows do; '' before the first. */
-  readonly stream: string;
+  readonly terminal: TerminalId;
+  readonly epoch: Epoch;
   readonly seq: number;
 }
 
-const encodeCursor = ({ hour, stream, seq }: Cursor): string =>
-  Buffer.from(JSON.stringify([hour, stream, seq])).toString('base64url');
+const encodeCursor = ({ hour, terminal, epoch, seq }: Cursor): string =>
+  Buffer.from(JSON.stringify([hour, terminal, epoch, seq])).toString('base64url');
 
-function decodeCursor(text: string): Cursor {
+/** @throws Problem 400 */
+function decodeCursor(text: string, range: Range): Cursor {
   try {
-    const [hour, stream, seq] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[];
-    if (Number.isSafeInteger(hour) && typeof stream === 'string' && Number.isSafeInteger(seq)) {
-      return { hour: hour as number, stream, seq: seq as number };
+    const [hour, terminal, ofEpoch, seq] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[];
+    const cursor = { terminal: terminalId(String(terminal)), epoch: epoch(String(ofEpoch)) };
+    if (Number.isSafeInteger(seq) && Number.isSafeInteger(hour)) {
+      const inRange = (hour as number) >= hourOf(range.from) && (hour as number) <= hourOf(range.to - 1);
+      if (inRange && (seq as number) > 0) return { ...cursor, hour: hour as number, seq: seq as number };
     }
   } catch {
     // Falls through to the one answer for every cursor that is not ours.
   }
-  throw badParameter('cursor', 'is not one that this API gave');
+  throw badParameter('cursor', 'is not one that this API gave for this range');
 }
-
-const streamOf = ({ key }: RawRow): string => `${key.terminal}\0${key.epoch}`;
 
 interface Found {
   readonly row: RawRow;
@@ -59,21 +62,31 @@ interface Found {
   readonly event: TillEvent;
 }
 
+/** The lowest key of a row that may hold the cursor's event. */
+const startAt = (merchant: MerchantId, { hour, terminal, epoch, seq }: Cursor): Uint8Array => {
+  const firstSeq = Math.max(1, seq - MAX_EVENTS + 1);
+  return eventsKey({ merchant, hour, kind: 'events', terminal, epoch, firstSeq, count: 0, bodyCrc: 0 });
+};
+
+const streamIn = ({ hour, terminal, epoch }: Omit<Cursor, 'seq'>): string => `${hour}/${terminal}/${epoch}`;
+
 /** Each seq once, as in the fold: the lower row key wins. */
-async function* eventsFrom(log: EventLog, merchant: MerchantId, range: Range, cursor: Cursor): AsyncIterable<Found> {
-  let at = cursor;
-  const [terminal] = cursor.stream.split('\0') as [TerminalId | ''];
-  const start =
-    terminal === '' ? eventsPrefix(merchant, cursor.hour) : eventsPrefix(merchant, cursor.hour, 'events', terminal);
-  for await (const row of log.scan(merchant, cursor.hour, hourOf(range.to - 1) + 1, { start })) {
-    const { hour, firstSeq } = row.key;
-    const stream = streamOf(row);
-    if (hour === at.hour && stream < at.stream) continue;
-    if (hour !== at.hour || stream !== at.stream) at = { hour, stream, seq: 0 };
+async function* eventsFrom(log: EventLog, merchant: MerchantId, range: Range, cursor: Cursor | null) {
+  const from = cursor?.hour ?? hourOf(range.from);
+  const options = cursor === null ? {} : { start: startAt(merchant, cursor) };
+  let stream = cursor === null ? '' : streamIn(cursor);
+  let next = cursor?.seq ?? 0;
+  for await (const row of log.scan(merchant, from, hourOf(range.to - 1) + 1, options)) {
+    const { kind, firstSeq, count } = row.key;
+    if (kind === 'losses') continue;
+    if (streamIn(row.key) !== stream) {
+      stream = streamIn(row.key);
+      next = 0;
+    }
+    if (firstSeq + count <= next) continue;
     const { events } = readRow(row);
-    for (let i = Math.max(0, at.seq - firstSeq); i < (events?.length ?? 0); i++)
-      yield { row, seq: firstSeq + i, event: events![i]! };
-    if (events !== null) at = { ...at, seq: Math.max(at.seq, firstSeq + events.length) };
+    for (next = Math.max(next, firstSeq); next < firstSeq + count; next++)
+      yield { row, seq: next, event: events![next - firstSeq]! } satisfies Found;
   }
 }
 
@@ -102,19 +115,17 @@ function toJson({ row, seq, event }: Found): Record<string, unknown> {
 export function eventsRoute(app: FastifyInstance, deps: MetricsDeps): void {
   const schema = { querystring: QuerySchema, summary: 'The raw events' };
   app.get('/v1/merchants/:merchant/events', { schema }, async (request, reply) => {
-    const merchant = await deps.auth.merchant(request);
     const query = request.query as Static<typeof QuerySchema>;
     const { range } = parsePeriod(query, deps.now());
     const limit = query.limit ?? 100;
-    const start =
-      query.cursor === undefined ? { hour: hourOf(range.from), stream: '', seq: 0 } : decodeCursor(query.cursor);
+    const cursor = query.cursor === undefined ? null : decodeCursor(query.cursor, range);
     const events: Record<string, unknown>[] = [];
     let next: string | null = null;
     let lookedAt = 0;
-    for await (const found of eventsFrom(deps.log, merchant, range, start)) {
+    for await (const found of eventsFrom(deps.log, merchantOf(request), range, cursor)) {
       const { event, row, seq } = found;
       if (events.length >= limit || lookedAt >= MAX_LOOKED_AT) {
-        next = encodeCursor({ hour: row.key.hour, stream: streamOf(row), seq });
+        next = encodeCursor({ ...row.key, seq });
         break;
       }
       lookedAt++;

@@ -22,11 +22,15 @@ const rawJson = (JSON as unknown as { rawJSON(text: string): { readonly rawJSON:
 
 const exact = (value: Exact): Value => (typeof value === 'bigint' ? rawJson(value.toString()) : value);
 
+/** Decimals of so many digits are told apart by a double. */
+const DOUBLE_DIGITS = 15;
+
 /** Thousandths as a decimal. */
 export function pieces(thousandths: Exact): Value {
-  if (typeof thousandths === 'number') return thousandths / 1000;
-  const size = thousandths < 0n ? -thousandths : thousandths;
-  return rawJson(`${thousandths < 0n ? '-' : ''}${size / 1000n}.${String(size % 1000n).padStart(3, '0')}`);
+  if (typeof thousandths === 'number' && Math.abs(thousandths) < 10 ** DOUBLE_DIGITS) return thousandths / 1000;
+  const wide = BigInt(thousandths);
+  const size = wide < 0n ? -wide : wide;
+  return rawJson(`${wide < 0n ? '-' : ''}${size / 1000n}.${String(size % 1000n).padStart(3, '0')}`);
 }
 
 /** Thousandths of a minor unit in whole minor units, rounded half away from zero. */

@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox';
 import type { MerchantId } from '../../shared/ids.ts';
 import { formatInstant, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
 import type { Logic } from '../logic/version.ts';
-import type { Auth } from './auth.ts';
+import { type Auth, merchantOf } from './auth.ts';
 import { seriesCsv } from './csv.ts';
 import { type FiguresStores, figures } from './figures.ts';
 import { isMetric, METRIC_NAMES, type MetricName, wantedBy } from './metric.ts';
@@ -52,19 +52,17 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     produces: ['application/json', 'text/csv'],
   };
   app.get('/v1/merchants/:merchant/metrics', { schema }, async (request, reply) => {
-    const merchant = await deps.auth.merchant(request);
+    const merchant = merchantOf(request);
     const now = deps.now();
     const query = request.query as Query;
     const period = parsePeriod(query, now);
     const asked = parseRequest(query, period, deps.logic);
+    const csv = request.headers.accept?.includes('text/csv') ?? false;
+    if (csv && query.compare !== undefined) throw badParameter('compare', 'is not available as CSV');
+    const earlier = query.compare && { ...asked, range: comparedRange(period, query.compare as Compare) };
     const answer = await answerTo(deps, merchant, asked, now);
-    if (request.headers.accept?.includes('text/csv')) {
-      if (query.compare !== undefined) throw badParameter('compare', 'is not available as CSV');
-      return reply.type('text/csv; charset=utf-8').send(seriesCsv(answer.series, asked.metrics));
-    }
-    const compared =
-      query.compare &&
-      (await answerTo(deps, merchant, { ...asked, range: comparedRange(period, query.compare as Compare) }, now));
+    if (csv) return reply.type('text/csv; charset=utf-8').send(seriesCsv(answer.series, asked.metrics));
+    const compared = earlier && (await answerTo(deps, merchant, earlier, now));
     return reply.type('application/json').send(JSON.stringify(compared ? { ...answer, compare: compared } : answer));
   });
 }

@@ -69,9 +69,20 @@ const startOfDay = (at: number, tz: string): number => startOfLocalDate(formatIn
 
 export type Compare = 'previous_period' | 'previous_year';
 
-/** The stretch to compare with: a year earlier by the calendar, or just before, in whole local days if the range is. */
-export function comparedRange({ range, tz }: Period, compare: Compare): Range {
-  if (compare === 'previous_year') return yearBefore(range, tz);
+/** The stretch to compare with: a year earlier by the calendar, or just before, in whole local days if the range is. @throws Problem 400 */
+export function comparedRange(period: Period, compare: Compare): Range {
+  const range = compare === 'previous_year' ? sameRangeLastYear(period) : rangeBefore(period);
+  if (range.from < FIRST) throw badParameter('compare', 'would reach back before the year 2000');
+  return range;
+}
+
+function sameRangeLastYear({ range, tz }: Period): Range {
+  const before = yearBefore(range, tz);
+  // From 28 to 29 February, both ends fall on one instant of the year before.
+  return before.from < before.to ? before : { from: before.from, to: before.from + range.to - range.from };
+}
+
+function rangeBefore({ range, tz }: Period): Range {
   const [from, to] = [range.from, range.to].map((at) =>
     Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(tz),
   ) as [Temporal.ZonedDateTime, Temporal.ZonedDateTime];

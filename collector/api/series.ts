@@ -12,7 +12,7 @@ import {
 import { mergeMeasures } from '../logic/measures.ts';
 import type { TerminalFigures } from './figures.ts';
 import { type Bucket, METRICS, type MetricName, noBucket, type Value } from './metric.ts';
-import { badParameter, Problem } from './problem.ts';
+import { badParameter } from './problem.ts';
 
 export const MAX_BUCKETS = 10_000;
 /** Of all series together. */
@@ -40,7 +40,7 @@ export const statusAt = (end: number, now: number): Status => (end > hourOf(now)
 
 export class SeriesBuilder {
   readonly #request: SeriesRequest;
-  readonly #buckets: readonly Range[];
+  readonly #buckets: readonly (Range & { readonly t: string })[];
   readonly #firstSlot: number;
   /** Bucket of each slot of the range. */
   readonly #bucketOf: Uint16Array;
@@ -56,7 +56,7 @@ export class SeriesBuilder {
         'interval',
         `gives more than ${MAX_BUCKETS} points: ask for a shorter range or a longer interval`,
       );
-    this.#buckets = found;
+    this.#buckets = found.map((range) => ({ ...range, t: formatInstant(range.from, request.tz) }));
     this.#firstSlot = slotOf(request.range.from);
     this.#bucketOf = new Uint16Array((request.range.to - request.range.from) / SLOT_MS);
     found.forEach(({ from, to }, index) => {
@@ -95,18 +95,17 @@ export class SeriesBuilder {
       const { key, buckets: filled } = this.#series.get(name)!;
       return {
         key,
-        points: this.#buckets.map((range, index) => this.#point(range, filled.get(index) ?? noBucket(), now)),
+        points: this.#buckets.map(({ t, to }, index) => ({
+          t,
+          status: statusAt(to, now),
+          ...this.#values(filled.get(index) ?? noBucket()),
+        })),
       };
     });
   }
 
-  #point(range: Range, bucket: Bucket, now: number): Series['points'][number] {
-    const point: Record<string, Value | string> = {
-      t: formatInstant(range.from, this.#request.tz),
-      status: statusAt(range.to, now),
-    };
-    for (const name of this.#request.metrics) point[name] = METRICS[name].of(bucket);
-    return point;
+  #values(bucket: Bucket): Record<string, Value> {
+    return Object.fromEntries(this.#request.metrics.map((name) => [name, METRICS[name].of(bucket)]));
   }
 
   #of(values: readonly (string | null)[]): Map<number, Bucket> {
@@ -114,9 +113,9 @@ export class SeriesBuilder {
     let found = this.#series.get(name);
     if (found === undefined) {
       if ((this.#series.size + 1) * this.#buckets.length > MAX_POINTS) {
-        throw new Problem(
-          400,
-          `the answer would hold more than ${MAX_POINTS} points: filter, or ask for a shorter range or a longer interval`,
+        throw badParameter(
+          this.#request.by === null ? 'interval' : 'by',
+          `gives more than ${MAX_POINTS} points in all: filter, or ask for a shorter range or a longer interval`,
         );
       }
       found = {

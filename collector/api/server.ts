@@ -1,6 +1,6 @@
 /** The collector's HTTP server: health for operations, figures for merchants. */
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Registry } from 'prom-client';
 import { Histogram } from 'prom-client';
 import { StoreUnavailable } from '../store/tables.ts';
@@ -30,8 +30,8 @@ function problemOf(error: FastifyError | Error): Problem {
     return new Problem(503, 'the store does not answer at the moment: ask again in a few seconds');
   if ('validation' in error && error.validation) {
     const errors = error.validation.map(({ instancePath, params, message }) => ({
-      parameter: instancePath.slice(1) || String(params.additionalProperty ?? params.missingProperty ?? ''),
-      detail: params.additionalProperty ? 'is not a known parameter' : (message ?? 'is not valid'),
+      parameter: instancePath.split('/')[1] ?? String(params.additionalProperty ?? params.missingProperty ?? ''),
+      detail: detailOf(params, message),
     }));
     return new Problem(400, errors.map(({ parameter, detail }) => `${parameter} ${detail}`).join('; '), errors);
   }
@@ -39,10 +39,24 @@ function problemOf(error: FastifyError | Error): Problem {
   return new Problem(statusCode, statusCode < 500 ? error.message : 'this is a fault of ours; it has been logged');
 }
 
+function detailOf(params: Record<string, unknown>, message = 'is not valid'): string {
+  if (params.additionalProperty !== undefined) return 'is not a known parameter';
+  return Array.isArray(params.allowedValues) ? `must be one of ${params.allowedValues.join(', ')}` : message;
+}
+
 /** Not yet listening: the caller decides where. */
 export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
+  const refuse = (error: FastifyError, reply: FastifyReply): FastifyReply => {
+    const problem = problemOf(error);
+    if (problem.status >= 500) deps.onError(error);
+    if (problem.status === 503) void reply.header('retry-after', '5');
+    if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
+    return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem.body()));
+  };
   const app = Fastify({
     logger: false,
+    // Such as a path that is no URL: no route's error handler sees it.
+    frameworkErrors: (error, _request, reply) => void refuse(error, reply as FastifyReply),
     routerOptions: { ignoreTrailingSlash: true },
     // A query parameter that is not known is a typing error, not something to drop in silence.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
@@ -59,13 +73,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
   app.addHook('onResponse', async (request, reply) => {
     seconds.observe({ route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
   });
-  app.setErrorHandler((error: FastifyError, _request, reply) => {
-    const problem = problemOf(error);
-    if (problem.status >= 500) deps.onError(error);
-    if (problem.status === 503) void reply.header('retry-after', '5');
-    if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
-    return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem.body()));
-  });
+  app.setErrorHandler((error: FastifyError, _request, reply) => refuse(error, reply));
   app.setNotFoundHandler(() => {
     throw new Problem(404, 'there is nothing here: see /openapi.json');
   });
@@ -92,10 +100,14 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     routes.get('/metrics', hidden, async (_request, reply) =>
       reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
     );
-    if (deps.merchants === null) return;
-    metricsRoute(routes, deps.merchants);
-    topRoute(routes, deps.merchants);
-    eventsRoute(routes, deps.merchants);
+  });
+  const { merchants } = deps;
+  if (merchants === null) return app;
+  await app.register(async (routes) => {
+    merchants.auth.guard(routes);
+    metricsRoute(routes, merchants);
+    topRoute(routes, merchants);
+    eventsRoute(routes, merchants);
   });
   return app;
 }

@@ -4,6 +4,7 @@ import Type, { type Static } from 'typebox';
 import { slotOf } from '../../shared/time.ts';
 import { compare } from '../logic/exact.ts';
 import { type ItemMeasures, mergeItemMeasures, noItemMeasures } from '../logic/measures.ts';
+import { merchantOf } from './auth.ts';
 import { articles } from './figures.ts';
 import { minorUnits, pieces } from './metric.ts';
 import { type MetricsDeps, metaOf } from './metrics-route.ts';
@@ -22,7 +23,7 @@ const QuerySchema = Type.Object(
 export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
   const schema = { querystring: QuerySchema, summary: 'The articles that sold most' };
   app.get('/v1/merchants/:merchant/top', { schema }, async (request, reply) => {
-    const merchant = await deps.auth.merchant(request);
+    const merchant = merchantOf(request);
     const query = request.query as Static<typeof QuerySchema>;
     const now = deps.now();
     const period = parsePeriod(query, now);

@@ -1,0 +1,39 @@
+/**
+ * The merchants' HTTP API on any store: `await apiContract(t, () => openSomeTables(…))`. Every merchant in it is a fresh one, so the
+ * suite can run again and again on a store that keeps them.
+ */
+import type { Test } from 'tap';
+import type { Tables } from '../../collector/store/tables.ts';
+import { authContract } from './api/auth.ts';
+import { compareContract } from './api/compare.ts';
+import { csvContract } from './api/csv.ts';
+import { eventsContract } from './api/events.ts';
+import { freshnessContract } from './api/freshness.ts';
+import { groupsContract } from './api/groups.ts';
+import { metricsContract } from './api/metrics.ts';
+import { servedAlikeContract } from './api/served-alike.ts';
+import { serverContract } from './api/server.ts';
+import { timeContract } from './api/time.ts';
+import { topContract } from './api/top.ts';
+import { wrongQuestionsContract } from './api/wrong-questions.ts';
+
+export async function apiContract(t: Test, open: () => Promise<Tables>): Promise<void> {
+  const tables = await open();
+  try {
+    await tables.init();
+    await t.test('metrics', (t) => metricsContract(t, tables));
+    await t.test('time', (t) => timeContract(t, tables));
+    await t.test('dimensions', (t) => groupsContract(t, tables));
+    await t.test('compare', (t) => compareContract(t, tables));
+    await t.test('CSV', (t) => csvContract(t, tables));
+    await t.test('top', (t) => topContract(t, tables));
+    await t.test('events', (t) => eventsContract(t, tables));
+    await t.test('keys and tenants', (t) => authContract(t, tables));
+    await t.test('wrong questions', (t) => wrongQuestionsContract(t, tables));
+    await t.test('server', (t) => serverContract(t, tables));
+    await t.test('freshness', (t) => freshnessContract(t, tables));
+    await t.test('raw, by the hour and by the day', (t) => servedAlikeContract(t, tables));
+  } finally {
+    await tables.close();
+  }
+}
