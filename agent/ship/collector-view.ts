@@ -1,0 +1,50 @@
+/** What the agent knows of its collector, beyond one session, and what became of what it sent. */
+
+export interface CollectorView {
+  /** Collector's clock less the agent's, as last measured; null before the first answer. */
+  clockOffsetMs: number | null;
+  /** Changes when the collector's store was restored from a backup. */
+  storeGen: string | null;
+  credit: number;
+  /** Why it takes nothing at present, in words; null when it does. */
+  holding: string | null;
+}
+
+/** Each is raised once what it counts is certain. */
+export interface ShipCounters {
+  connections: number;
+  batchesSent: number;
+  bytesSent: number;
+  /** Acknowledged, and settled in the buffer. */
+  eventsStored: number;
+  eventsQuarantined: number;
+  /** Acks by result. */
+  stored: number;
+  invalid: number;
+  damaged: number;
+  unsupported: number;
+  busy: number;
+  /** Acks that named nothing on its way. */
+  unmatched: number;
+}
+
+export const unknownCollector = (): CollectorView => ({
+  clockOffsetMs: null,
+  storeGen: null,
+  credit: 1,
+  holding: null,
+});
+
+export const zeroCounters = (): ShipCounters => ({
+  connections: 0,
+  batchesSent: 0,
+  bytesSent: 0,
+  eventsStored: 0,
+  eventsQuarantined: 0,
+  stored: 0,
+  invalid: 0,
+  damaged: 0,
+  unsupported: 0,
+  busy: 0,
+  unmatched: 0,
+});

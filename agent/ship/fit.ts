@@ -1,0 +1,60 @@
+/** Makes a wire batch of as many events as fit. */
+import type { Epoch } from '../../shared/ids.ts';
+import { type EncodedBatch, encodeEvents, MAX_UNPACKED_BYTES } from '../../shared/wire/batch.ts';
+import type { PendingEvent } from '../buffer/port.ts';
+
+export interface Fitted {
+  readonly encoded: EncodedBatch;
+  readonly events: readonly PendingEvent[];
+}
+
+/** Cuts batches to size by what the ones before took, so that few are encoded twice. */
+export class Fitter {
+  /** Bytes on the wire for each byte in the buffer. */
+  #ratio = 1;
+  /** Bytes on the wire that an event of the last batch took; 0 before the first. */
+  #perEvent = 0;
+
+  /** About how many bytes so many events will take on the wire. */
+  estimate(events: number): number {
+    return this.#perEvent * events;
+  }
+
+  /**
+   * @param events of consecutive seqs of one stream in one hour, one at least
+   * @param maxBytes on the wire
+   * @returns null when not even the first one fits
+   */
+  fit(events: readonly PendingEvent[], maxBytes: number, clearThrough: number): Fitted | null {
+    const { epoch, seq, hour } = events[0]!;
+    const identity: { epoch: Epoch; firstSeq: number; hour: number; clearThrough: number } = {
+      epoch,
+      firstSeq: seq,
+      hour,
+      clearThrough,
+    };
+    for (let count = this.#guess(events, maxBytes); count >= 1; count = Math.floor(count / 2)) {
+      const taken = events.slice(0, count);
+      const encoded = encodeEvents(
+        identity,
+        taken.map(({ event }) => event),
+      );
+      this.#ratio = encoded.bytes.length / taken.reduce((sum, { bytes }) => sum + bytes, 0);
+      this.#perEvent = encoded.bytes.length / count;
+      if (encoded.bytes.length <= maxBytes && encoded.header.unpackedLength <= MAX_UNPACKED_BYTES)
+        return { encoded, events: taken };
+    }
+    return null;
+  }
+
+  #guess(events: readonly PendingEvent[], maxBytes: number): number {
+    let wire = 0;
+    let count = 0;
+    for (const { bytes } of events) {
+      wire += bytes * this.#ratio;
+      if (wire > maxBytes) break;
+      count++;
+    }
+    return Math.max(1, count);
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * One MQTT connection, from CONNECT to its end: mqtt.js without its own reconnecting and queues, since the buffer is the only queue.
+ *
+ * MQTT 3.1.1, clean session, QoS 1. PUBACK means nothing here: only the collector's ack does.
+ */
+import { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
+import mqtt from 'mqtt';
+
+const CONNECT_TIMEOUT_MS = 20_000;
+const KEEP_ALIVE_S = 60;
+/** How long a polite end waits for what is still being sent. */
+const END_MS = 1_000;
+
+export interface Address {
+  /** TLS. */
+  readonly secure: boolean;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Credentials {
+  /** Null with a client certificate. */
+  readonly token: string | null;
+  readonly ca: Buffer | null;
+  readonly cert: Buffer | null;
+  readonly key: Buffer | null;
+}
+
+export interface SessionOptions {
+  readonly address: Address;
+  readonly clientId: string;
+  readonly username: string;
+  readonly credentials: Credentials;
+  readonly topics: readonly string[];
+}
+
+export interface Session {
+  /** Messages of the topics asked for, from now on. */
+  receive(handler: (topic: string, payload: Buffer) => void): void;
+  publish(topic: string, payload: Uint8Array): void;
+  /** Resolves when the connection is gone, with the reason. */
+  readonly closed: Promise<Error>;
+  /** Cuts the connection. */
+  abort(reason: Error): void;
+  /** Says goodbye (DISCONNECT) after what was published, bounded in time. */
+  end(): Promise<void>;
+}
+
+const buffers = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; key?: Buffer } => ({
+  ...(ca === null ? {} : { ca }),
+  ...(cert === null ? {} : { cert }),
+  ...(key === null ? {} : { key }),
+});
+
+/**
+ * Connected, and the topics granted (SUBACK).
+ *
+ * @throws the reason why not; at once when `signal` aborts
+ */
+export async function openSession(
+  { address, clientId, username, credentials, topics }: SessionOptions,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { secure, host, port } = address;
+  signal.throwIfAborted();
+  const client = mqtt.connect({
+    protocol: secure ? 'mqtts' : 'mqtt',
+    host,
+    port,
+    protocolVersion: 4,
+    clientId,
+    username,
+    ...(credentials.token === null ? {} : { password: credentials.token }),
+    ...(secure ? { rejectUnauthorized: true, ...buffers(credentials) } : {}),
+    clean: true,
+    reconnectPeriod: 0,
+    queueQoSZero: false,
+    resubscribe: false,
+    keepalive: KEEP_ALIVE_S,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+  });
+
+  // mqtt.js leaves Nagle's algorithm on: a batch behind a small packet (a PUBACK) would wait for the peer's delayed acknowledgement, 40 ms.
+  (client.stream as unknown as Socket).setNoDelay(true);
+
+  let reason: Error | null = null;
+  const abort = (error: Error): void => {
+    reason ??= error;
+    client.end(true);
+  };
+  const closed = new Promise<Error>((resolve) => {
+    // 'close' follows each 'error' of the connection; a second 'end' does nothing.
+    client.on('close', () => {
+      client.end(true);
+      resolve(reason ?? new Error('the collector closed the connection'));
+    });
+  });
+  client.on('error', abort);
+  const stop = (): void => abort(signal.reason as Error);
+  signal.addEventListener('abort', stop, { once: true });
+
+  const subscribed = async (): Promise<void> => {
+    await new Promise((resolve) => client.once('connect', resolve));
+    await client.subscribeAsync([...topics], { qos: 1 });
+  };
+  const failed = closed.then((error) => {
+    throw error;
+  });
+  try {
+    await Promise.race([subscribed(), failed]);
+  } catch (error) {
+    abort(error as Error);
+    throw reason ?? error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+
+  return {
+    receive: (handler) => void client.on('message', (topic, payload) => handler(topic, payload)),
+    publish: (topic, payload) =>
+      void client.publish(topic, Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), { qos: 1 }),
+    closed,
+    abort,
+    end: () =>
+      new Promise((resolve) => {
+        const cut = setTimeout(() => client.end(true), END_MS);
+        void closed.then(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        client.end(false);
+      }),
+  };
+}

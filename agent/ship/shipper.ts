@@ -1,0 +1,226 @@
+/**
+ * Keeps a conversation with the collector going, for as long as the agent runs.
+ *
+ *     waiting --its time has come--> connecting --CONNACK, SUBACK--> talking --closed--> waiting
+ *        ^_______________________________/ refused
+ *     any --stop()--> stopped
+ *
+ * Invariants: one connection at a time, each by a client of its own; the wait before each is random, and grows while nothing is taken;
+ * accepting events never waits for any of it.
+ */
+import assert from 'node:assert/strict';
+import type { MerchantId, StreamId } from '../../shared/ids.ts';
+import { topic } from '../../shared/topics.ts';
+import { decodeAcks } from '../../shared/wire/messages.ts';
+import { reconnectDelay } from './backoff.ts';
+import { type CollectorView, type ShipCounters, unknownCollector, zeroCounters } from './collector-view.ts';
+import { Conversation, type ConversationDependencies } from './conversation.ts';
+import { type Address, type Credentials, openSession, type Session } from './session.ts';
+import { inWords } from './words.ts';
+
+/** How long a stop waits for acks of what is on its way. */
+const DRAIN_MS = 2_000;
+
+type State = 'waiting' | 'connecting' | 'talking' | 'stopped';
+const NEXT: Readonly<Record<State, readonly State[]>> = {
+  waiting: ['connecting', 'stopped'],
+  connecting: ['talking', 'waiting', 'stopped'],
+  talking: ['waiting', 'stopped'],
+  stopped: [],
+};
+
+export interface ShipperDependencies extends Omit<ConversationDependencies, 'view' | 'counters'> {
+  readonly merchant: MerchantId;
+  /** Of the open epoch: names the connection too. */
+  readonly stream: StreamId;
+  /** Tried in turn; one at least. */
+  readonly addresses: readonly Address[];
+  /** Asked for each connection. @throws when a file cannot be read */
+  readonly credentials: () => Credentials;
+  readonly reconnectMaxMs: number;
+  readonly log: {
+    info(message: string): void;
+    warn(message: string): void;
+  };
+}
+
+/** For `/v1/status` and the metrics. */
+export interface ShipperReport {
+  readonly state: 'offline' | 'connecting' | 'greeting' | 'shipping' | 'draining' | 'stopped';
+  /** How things stand, for people. */
+  readonly words: string;
+  readonly address: string;
+  /** Why the last connection ended or failed; null before. */
+  readonly lastError: string | null;
+  /** Milliseconds since 1970 of `lastError`. */
+  readonly lastErrorAt: number | null;
+  readonly batchesInFlight: number;
+  readonly collector: Readonly<CollectorView>;
+  readonly counters: Readonly<ShipCounters>;
+}
+
+export class Shipper {
+  readonly #with: ShipperDependencies;
+  readonly #view = unknownCollector();
+  readonly #counters = zeroCounters();
+  readonly #stopping = new AbortController();
+  #state: State = 'waiting';
+  #address: Address;
+  #session: Session | null = null;
+  #conversation: Conversation | null = null;
+  #lastError: { readonly words: string; readonly at: number } | null = null;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(dependencies: ShipperDependencies) {
+    assert(dependencies.addresses.length > 0, 'there is a collector to connect to');
+    this.#with = dependencies;
+    this.#address = dependencies.addresses[0]!;
+    dependencies.outbox.onPending(() => this.#conversation?.wake());
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Waits briefly for acks of what is on its way, signs off, and ends the connection. */
+  async stop(): Promise<void> {
+    if (this.#state === 'stopped') return;
+    const conversation = this.#conversation;
+    if (conversation !== null) {
+      const { timers } = this.#with;
+      let cancel = (): void => {};
+      const enough = new Promise<void>((resolve) => {
+        cancel = timers.after(DRAIN_MS, resolve);
+      });
+      await Promise.race([conversation.drain(), enough]);
+      cancel();
+    }
+    this.#stopping.abort(new Error('the agent stops'));
+    await this.#session?.end();
+    await this.#running;
+    this.#become('stopped');
+  }
+
+  report(): ShipperReport {
+    const { host, port } = this.#address;
+    return {
+      state: this.#state === 'talking' ? this.#talkingState() : this.#state === 'waiting' ? 'offline' : this.#state,
+      words: this.#words(),
+      address: `${host}:${port}`,
+      lastError: this.#lastError?.words ?? null,
+      lastErrorAt: this.#lastError?.at ?? null,
+      batchesInFlight: this.#conversation?.inFlight ?? 0,
+      collector: { ...this.#view },
+      counters: { ...this.#counters },
+    };
+  }
+
+  #talkingState(): 'greeting' | 'shipping' | 'draining' | 'offline' {
+    const state = this.#conversation?.state ?? 'over';
+    return state === 'over' ? 'offline' : state;
+  }
+
+  #words(): string {
+    switch (this.#state) {
+      case 'waiting':
+        return this.#lastError === null
+          ? 'about to connect'
+          : `not connected: ${this.#lastError.words}; tries again by itself`;
+      case 'connecting':
+        return this.#lastError === null ? 'connecting' : `connecting again; before: ${this.#lastError.words}`;
+      case 'talking':
+        return this.#view.holding === null
+          ? 'connected'
+          : `connected, but ${this.#view.holding}; tries again by itself`;
+      case 'stopped':
+        return 'stopped';
+    }
+  }
+
+  #become(state: State): void {
+    assert(NEXT[this.#state].includes(state), `${this.#state} -> ${state}`);
+    this.#state = state;
+  }
+
+  async #run(): Promise<void> {
+    const { addresses, reconnectMaxMs, random, now, log } = this.#with;
+    const { signal } = this.#stopping;
+    for (let failures = 0, at = 0; ; ) {
+      this.#address = addresses[at % addresses.length]!;
+      this.#become('connecting');
+      const { progressed, reason } = await this.#connection();
+      this.#become('waiting');
+      if (signal.aborted) return;
+      const words = inWords(reason, this.#address);
+      if (words !== this.#lastError?.words || progressed) log.warn(`not shipping: ${words}`);
+      this.#lastError = { words, at: now() };
+      if (progressed) failures = 0;
+      else at++;
+      await this.#wait(reconnectDelay(failures++, reconnectMaxMs, random));
+      if (signal.aborted) return;
+    }
+  }
+
+  #wait(ms: number): Promise<void> {
+    const { signal } = this.#stopping;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = this.#with.timers.after(ms, done);
+      signal.addEventListener('abort', done);
+    });
+  }
+
+  /** From connecting to the end of the connection. */
+  async #connection(): Promise<{ progressed: boolean; reason: unknown }> {
+    const { merchant, terminal, stream, credentials, log } = this.#with;
+    const batch = topic(merchant, terminal, 'batch');
+    const status = topic(merchant, terminal, 'status');
+    const ack = topic(merchant, terminal, 'ack');
+    const ctl = topic(merchant, terminal, 'ctl');
+    let session: Session;
+    try {
+      session = await openSession(
+        {
+          address: this.#address,
+          clientId: stream,
+          username: `${merchant}/${terminal}`,
+          credentials: credentials(),
+          topics: [ack, ctl],
+        },
+        this.#stopping.signal,
+      );
+    } catch (reason) {
+      return { progressed: false, reason };
+    }
+    this.#session = session;
+    this.#become('talking');
+    this.#counters.connections++;
+    log.info(`connected to ${this.#address.host} port ${this.#address.port}`);
+    const conversation = new Conversation(
+      { ...this.#with, view: this.#view, counters: this.#counters },
+      {
+        batch: (payload) => session.publish(batch, payload),
+        status: (payload) => session.publish(status, payload),
+        abort: (error) => session.abort(error),
+      },
+    );
+    this.#conversation = conversation;
+    session.receive((from, payload) => {
+      // `ctl` is reserved: whoever sends on it speaks a later version.
+      const envelope = from === ack ? decodeAcks(payload) : null;
+      if (envelope !== null) conversation.answered(envelope);
+      else if (from === ack) log.warn('the collector sent an ack that is none');
+    });
+    conversation.greet();
+    const reason = await session.closed;
+    conversation.close();
+    this.#conversation = null;
+    this.#session = null;
+    await conversation.settled;
+    return { progressed: conversation.progressed, reason };
+  }
+}

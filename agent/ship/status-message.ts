@@ -1,0 +1,40 @@
+/** The status that the collector gets: what this agent still holds, and what it can vouch for. */
+import type { Status } from '../../shared/wire/messages.ts';
+import type { EpochHolding, Holdings } from '../buffer/port.ts';
+
+/** Bounds of the message: see `shared/wire/messages.ts`. */
+const MAX_RANGES = 16;
+const MAX_EPOCHS = 256;
+const MAX_VERSION = 64;
+
+/** The last range is widened over what does not fit. */
+function bounded(pending: EpochHolding['pending']): [number, number][] {
+  const ranges = pending.slice(0, MAX_RANGES).map(([first, last]): [number, number] => [first, last]);
+  const final = pending.at(-1);
+  if (final !== undefined && pending.length > MAX_RANGES) ranges[MAX_RANGES - 1]![1] = final[1];
+  return ranges;
+}
+
+/** @param signingOff the agent ends: an epoch with nothing pending is over, and is left out */
+export function statusMessage(
+  version: string,
+  holdings: Holdings,
+  clearThrough: number,
+  clockOffsetMs: number | null,
+  signingOff: boolean,
+): Status {
+  const epochs = holdings.epochs.filter(
+    ({ epoch, pending }) => pending.length > 0 || (epoch === holdings.open && !signingOff),
+  );
+  return {
+    version: version.slice(0, MAX_VERSION),
+    // The newest: the open epoch is among them.
+    epochs: epochs
+      .slice(-MAX_EPOCHS)
+      .map(({ epoch, lastSeq, pending }) => ({ epoch, lastSeq, pending: bounded(pending) })),
+    clearThrough,
+    losses: holdings.losses,
+    bufferBytes: holdings.bytes,
+    clockOffsetMs,
+  };
+}

@@ -1,0 +1,21 @@
+import t from 'tap';
+import { clearThrough } from '../../../../agent/ship/clearance.ts';
+
+const facts = { oldestPending: null, oldestRequest: null, now: 10_000_000, clockOffsetMs: 0 };
+
+t.test('with nothing pending it is a minute ago by the slower clock', async (t) => {
+  t.equal(clearThrough(facts), 9_940_000);
+  t.equal(clearThrough({ ...facts, clockOffsetMs: -500_000 }), 9_440_000);
+  t.equal(clearThrough({ ...facts, clockOffsetMs: 500_000 }), 9_940_000);
+});
+
+t.test('the oldest pending hour and the oldest uncommitted request hold it back', async (t) => {
+  t.equal(clearThrough({ ...facts, oldestPending: 3_600_000 }), 3_540_000);
+  t.equal(clearThrough({ ...facts, oldestRequest: 5_000_000 }), 4_940_000);
+  t.equal(clearThrough({ ...facts, oldestPending: 7_200_000, oldestRequest: 5_000_000 }), 4_940_000);
+});
+
+t.test('it says nothing while the collector’s clock is not known, and is never negative', async (t) => {
+  t.equal(clearThrough({ ...facts, clockOffsetMs: null }), 0);
+  t.equal(clearThrough({ ...facts, oldestPending: 0 }), 0);
+});

@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { Aedes } from 'aedes';
+import t, { type Test } from 'tap';
+import { type Credentials, openSession, type SessionOptions } from '../../../../agent/ship/session.ts';
+import { inWords } from '../../../../agent/ship/words.ts';
+import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from './certificates.ts';
+
+const NOBODY: Credentials = { token: 'secret', ca: null, cert: null, key: null };
+
+async function broker(t: Test, certificate: string | null): Promise<{ port: number; aedes: Aedes }> {
+  const aedes = await Aedes.createBroker();
+  const server =
+    certificate === null
+      ? createTcpServer((socket) => void aedes.handle(socket))
+      : createTlsServer({ cert: certificate, key: KEY }, (socket) => void aedes.handle(socket));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(async () => {
+    await new Promise<void>((resolve) => aedes.close(resolve));
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, aedes };
+}
+
+const options = (port: number, more: Partial<SessionOptions> = {}): SessionOptions => ({
+  address: { secure: true, host: '127.0.0.1', port },
+  clientId: 'till-1.0123456789abcdef',
+  username: 'acme/till-1',
+  credentials: NOBODY,
+  topics: ['till/1/acme/till-1/ack'],
+  ...more,
+});
+
+/** Why no session came about, in words. */
+async function refusal(given: SessionOptions, signal = new AbortController().signal): Promise<string> {
+  try {
+    await (await openSession(given, signal)).end();
+    return 'none';
+  } catch (error) {
+    return inWords(error, given.address);
+  }
+}
+
+t.test('TLS', async (t) => {
+  t.test('with the certificate authority that is given connects', async (t) => {
+    const { port } = await broker(t, CERTIFICATE);
+    t.equal(await refusal(options(port, { credentials: { ...NOBODY, ca: Buffer.from(CERTIFICATE) } })), 'none');
+  });
+  t.test('without it says what to do', async (t) => {
+    const { port } = await broker(t, CERTIFICATE);
+    t.match(await refusal(options(port)), /TLS: certificate signed by nobody known: give collector\.tls\.ca/);
+  });
+  t.test('with an expired certificate says so', async (t) => {
+    const { port } = await broker(t, EXPIRED_CERTIFICATE);
+    t.match(
+      await refusal(options(port, { credentials: { ...NOBODY, ca: Buffer.from(EXPIRED_CERTIFICATE) } })),
+      /TLS: certificate expired/,
+    );
+  });
+});
+
+t.test('a topic that is not granted ends the session', async (t) => {
+  const { port, aedes } = await broker(t, null);
+  aedes.authorizeSubscribe = (_client, _subscription, done) => done(null, null);
+  t.not(await refusal(options(port, { address: { secure: false, host: '127.0.0.1', port } })), 'none');
+});
+
+t.test('a server that says nothing can be given up at once', async (t) => {
+  const silent = createTcpServer(() => {}).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const stopping = new AbortController();
+  const refused = refusal(options(port, { address: { secure: false, host: '127.0.0.1', port } }), stopping.signal);
+  await once(silent, 'connection');
+  stopping.abort(new Error('the agent stops'));
+  t.match(await refused, /the agent stops/);
+});
+
+t.test('faults are told in words', async (t) => {
+  const address = { secure: true, host: 'c.example', port: 8883 };
+  t.equal(
+    inWords(Object.assign(new Error('x'), { code: 5 }), address),
+    'the collector refuses the token (c.example port 8883)',
+  );
+  t.equal(
+    inWords(Object.assign(new Error('x'), { code: 3 }), address),
+    'the collector is not ready: it cannot ask its store (c.example port 8883)',
+  );
+  t.match(inWords(Object.assign(new Error('x'), { code: 'ENETUNREACH' }), address), /^no route/);
+  t.match(
+    inWords(Object.assign(new Error('x'), { code: 'EAI_AGAIN' }), address),
+    /^the name of the collector cannot be looked up/,
+  );
+  t.match(inWords(new Error('connack timeout'), address), /^no answer/);
+  t.match(inWords(new Error('something else'), address), /^something else/);
+});

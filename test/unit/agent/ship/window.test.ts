@@ -1,0 +1,73 @@
+import t from 'tap';
+import { type InFlight, Window } from '../../../../agent/ship/window.ts';
+import { epoch, streamId } from '../../../../shared/ids.ts';
+import { TERMINAL } from '../events.ts';
+
+const stream = streamId(TERMINAL, epoch('0123456789abcdef'));
+const batch = (first: number, bytes = 1_000): InFlight => ({
+  stream,
+  first,
+  last: first + 9,
+  sum: first * 7,
+  bytes,
+  sentAt: first,
+  firstId: first,
+  lastId: first + 9,
+});
+const ack = ({ stream, first, last, sum }: InFlight) => ({ stream, first, last, sum, result: 'stored' as const });
+
+t.test('four batches may be on their way', async (t) => {
+  const window = new Window();
+  for (const first of [1, 11, 21]) window.sent(batch(first));
+  t.ok(window.room > 0);
+  window.sent(batch(31));
+  t.equal(window.room, 0);
+  t.same(window.acked(ack(batch(11))), batch(11));
+  t.ok(window.room > 0);
+  t.equal(window.oldest?.first, 1);
+});
+
+t.test('256 KiB may be on their way', async (t) => {
+  const window = new Window();
+  t.equal(window.room, 256 * 1024);
+  window.sent(batch(1, 200 * 1024));
+  t.equal(window.room, 56 * 1024);
+  window.acked(ack(batch(1, 200 * 1024)));
+  t.equal(window.room, 256 * 1024);
+});
+
+t.test('credit scales both, and without it one batch may go', async (t) => {
+  const window = new Window();
+  window.credit = 0.5;
+  window.sent(batch(1, 10 * 1024));
+  t.equal(window.room, 118 * 1024);
+  window.sent(batch(11));
+  t.equal(window.room, 0);
+  window.acked(ack(batch(1)));
+  window.credit = 0;
+  t.equal(window.room, 0);
+  window.acked(ack(batch(11)));
+  t.equal(window.room, 256 * 1024);
+});
+
+t.test('an ack takes out nothing but exactly what it names', async (t) => {
+  const window = new Window();
+  window.sent(batch(1));
+  const right = ack(batch(1));
+  for (const wrong of [
+    { ...right, first: 2 },
+    { ...right, last: 9 },
+    { ...right, sum: 8 },
+    { ...right, stream: 'till-2.0123456789abcdef' },
+  ])
+    t.equal(window.acked(wrong), null);
+  t.equal(window.size, 1);
+  t.not(window.acked(right), null);
+  t.equal(window.acked(right), null, 'once');
+});
+
+t.test('the same batch twice at once is a fault of ours', async (t) => {
+  const window = new Window();
+  window.sent(batch(1));
+  t.throws(() => window.sent(batch(1)), /on its way already/);
+});
