@@ -1,7 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { inspect } from 'node:util';
-import { t } from 'tap';
 import { Parser } from 'tap-parser';
 import { commandOf } from './command.ts';
 import { countInto, noCounts, type TapCounts } from './tap-counts.ts';
@@ -41,7 +40,10 @@ export async function runTap(
  * after an install, still uses the old list itself. Its TypeScript plugin fails with TypeScript 7.
  */
 function buildPlugins(): void {
-  if (!t.pluginSignature.includes('@tapjs/typescript')) return;
+  // In a process of its own: to load tap is to begin a test run, which after 30 s without a test ends the process that did.
+  const script = "import('tap').then(({ t }) => console.error(t.pluginSignature))";
+  const { stderr } = spawnSync(process.execPath, ['--eval', script], { encoding: 'utf8' });
+  if (!stderr.includes('@tapjs/typescript')) return;
   spawnSync(process.execPath, [...commandOf('tap'), 'build'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 

@@ -1,0 +1,25 @@
+import { randomBytes } from 'node:crypto';
+import t from 'tap';
+import { openHBaseTables } from '../../collector/store/hbase/tables.ts';
+import { ingestContract } from '../contract/ingest-contract.ts';
+import { liveHoursContract } from '../contract/live-hours-contract.ts';
+import { rollupContract } from '../contract/rollup-contract.ts';
+import { storesContract } from '../contract/stores-contract.ts';
+import { sharedHBase } from './real-hbase.ts';
+
+const hbase = await sharedHBase(t);
+if (hbase !== null) {
+  const suites = {
+    stores: storesContract,
+    ingest: ingestContract,
+    rollup: rollupContract,
+    'live hours': liveHoursContract,
+  };
+  for (const [name, contract] of Object.entries(suites)) {
+    await t.test(`HBase keeps the contract of ${name}`, async (t) => {
+      const namespace = `test_${randomBytes(4).toString('hex')}`;
+      const { host, port } = hbase;
+      await contract(t, async () => openHBaseTables({ host, port, namespace }));
+    });
+  }
+}
