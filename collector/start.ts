@@ -36,6 +36,7 @@ export interface Collector {
 
 const PROBE_EVERY_MS = 5_000;
 const WRITTEN_LATELY_MS = 15_000;
+const HTTP_DRAIN_MS = 5_000;
 const REOPEN_MAX_MS = 5_000;
 const LIVE_FRESH_MS = 250;
 const LIVE_MAX_ROWS = 100_000;
@@ -68,8 +69,8 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
 
   const ready = (async () => {
     storeGen = await bringUp(options, tables, stopping.signal);
-    if (storeGen === null) return;
     await health.probe();
+    if (stopping.signal.aborted) return;
     rollup?.start();
     log.info({ storeGen }, 'the store is there');
   })();
@@ -82,7 +83,7 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
     clearInterval(prober);
     await ingest?.stop();
     await rollup?.stop();
-    await http.close();
+    await closeHttp(http);
     await tables.close();
     await ready.catch(() => undefined);
     log.info('stopped');
@@ -128,6 +129,13 @@ async function startHttp(parts: Parts, health: Health): Promise<FastifyInstance>
   const { host, port } = config.http;
   await listening('http', config.http, () => http.listen({ host, port }));
   return http;
+}
+
+/** Answers under way have their time; a request that never ends has no more than that. */
+async function closeHttp(http: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => http.server.closeAllConnections(), HTTP_DRAIN_MS);
+  await http.close();
+  clearTimeout(cut);
 }
 
 function portOf(http: FastifyInstance): number {

@@ -31,18 +31,14 @@ export async function run({ config, given, start, onListening }: RunContext): Pr
     resolve(name);
   };
   for (const name of SIGNALS) process.on(name, onSignal);
+  const collector = await start(config, { roles, log });
   try {
-    const collector = await start(config, { roles, log });
-    try {
-      log.info({ mqtt: collector.mqttPort, http: collector.httpPort, roles: [...roles] }, 'listening');
-      onListening(collector);
-      const signal = await Promise.race([signalled, collector.ready.then(() => signalled)]);
-      log.info({ signal }, 'stopping');
-    } finally {
-      await collector.stop();
-    }
+    log.info({ mqtt: collector.mqttPort, http: collector.httpPort, roles: [...roles] }, 'listening');
+    onListening(collector);
+    const signal = await Promise.race([signalled, collector.ready.then(() => signalled)]);
+    log.info({ signal }, 'stopping');
   } finally {
-    for (const name of SIGNALS) process.off(name, onSignal);
+    await collector.stop();
   }
 }
 
