@@ -3,7 +3,8 @@
  *
  * Rows of an hour are only ever added. So an entry holds, for each lane (a terminal's events or its losses), how many rows were folded and
  * the last key: as long as just as many rows lie at or below that key, nothing has come in between, and the rows above it are what is new.
- * Otherwise the terminal is folded again from its start.
+ * Otherwise the terminal is folded again from its start. An update that fails half-way has folded some rows and counted just these: the next
+ * one goes on from there.
  */
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
@@ -74,13 +75,7 @@ export class LiveHours {
       entry.update ??= this.#update(entry, merchant, hour).finally(() => {
         entry.update = null;
       });
-      try {
-        await entry.update;
-      } catch (error) {
-        // Half an update may have been folded in.
-        if (this.#entries.get(name) === entry) this.#entries.delete(name);
-        throw error;
-      }
+      await entry.update;
       this.#evict();
     }
     return [...entry.terminals].map(([terminal, { fold }]) => ({ terminal, part: fold.part() }));
@@ -142,8 +137,9 @@ export class LiveHours {
   }
 }
 
+/** And one more: an entry without rows takes some room too. */
 function rowsOf({ terminals }: Entry): number {
-  let rows = 0;
+  let rows = 1;
   for (const { losses, events } of terminals.values()) rows += losses.rows + events.rows;
   return rows;
 }

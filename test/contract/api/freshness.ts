@@ -1,7 +1,8 @@
 import type { Test } from 'tap';
+import { run } from '../../../collector/rollup/run.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../shared/time.ts';
-import { HOUR } from '../../unit/collector/logic/till-events.ts';
+import { HOUR, LOGIC } from '../../unit/collector/logic/till-events.ts';
 import { Api } from '../region/api.ts';
 import { HookedTables } from '../region/hooked-tables.ts';
 import { GRACE_MS, Region } from '../region/region.ts';
@@ -90,6 +91,28 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
     await region.passDay(DAY);
     t.equal(await sold(api), 3);
   });
+
+  await t.test(
+    'a day rolled up before it has ended, by a clock that is fast, is not taken for the whole',
+    async (t) => {
+      const region = new Region(tables);
+      const api = await Api.open(region);
+      await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+      region.now = (HOUR + 2) * HOUR_MS;
+      await region.pass();
+      await run(
+        { merchant: region.merchant, level: 'day', time: DAY, terminals: new Set() },
+        LOGIC,
+        region,
+        () => region.now,
+      );
+      t.equal(await region.revision('day', DAY), 1);
+      await region.deliver(region.events('a', 2, salesIn(HOUR + 2, [1])));
+      t.equal(await sold(api), 2);
+      await region.passDay(DAY);
+      t.equal(await sold(api), 2);
+    },
+  );
 
   await t.test('an hour whose first mark names one till of several hides none of the others', async (t) => {
     const region = new Region(tables);

@@ -82,6 +82,20 @@ export async function daysContract(t: Test, tables: Tables): Promise<void> {
     },
   );
 
+  await t.test('an hour that was rolled up ahead of its time alone is not missing from the day', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('fast', 1, salesIn(HOUR + 9, [1])));
+    await region.pass();
+    t.same(await region.terminals('hour', HOUR + 9), ['fast']);
+    region.now = (HOUR + 9) * HOUR_MS;
+    await region.append(region.events('right', 1, salesIn(HOUR + 9, [2])));
+    await region.deliver(region.events('right', 2, salesIn(HOUR + 10, [4])));
+    // The mark of the hour's end is lost.
+    await region.marks.remove(await region.marksThrough(minuteOf((HOUR + 10) * HOUR_MS + GRACE_MS)));
+    await region.passDay(DAY);
+    await t.resolves(region.checkAll());
+  });
+
   await t.test('the marks of a day name the terminals of its hours', async (t) => {
     const region = new Region(tables);
     await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));

@@ -77,6 +77,21 @@ export async function passesContract(t: Test, tables: Tables): Promise<void> {
     await t.resolves(region.checkAll());
   });
 
+  await t.test('more marks of an hour that fails than are listed at once hold up no other', async (t) => {
+    const region = new Region(tables);
+    const bad = region.events('bad', 1, salesIn(HOUR, [1]));
+    await region.append({ ...bad, bytes: bad.bytes.subarray(0, -1) }, region.events('a', 1, salesIn(HOUR + 1, [1])));
+    const minute = minuteOf((HOUR + 2) * HOUR_MS);
+    const mark = { minute, merchant: region.merchant, level: 'hour' as const, time: HOUR };
+    await region.marks.add(Array.from({ length: 5_100 }, () => ({ ...mark, terminals: ['bad'] as TerminalId[] })));
+    await region.marks.add([{ ...mark, minute: minute + 1, time: HOUR + 1, terminals: ['a'] as TerminalId[] }]);
+    region.now = (HOUR + 3) * HOUR_MS;
+    t.match(await region.pass(), { hours: 1, failures: 2, marks: 1 });
+    t.equal(await region.revision('hour', HOUR + 1), 1);
+    t.equal((await region.marksThrough(minute)).length, 5_100);
+    await region.marks.remove(await region.marksThrough(minute));
+  });
+
   await t.test('a pass that is under way is joined, not doubled', async (t) => {
     const region = new Region(tables);
     await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
