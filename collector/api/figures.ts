@@ -5,12 +5,14 @@
  * without one (open, or closed a moment ago) is folded from the raw log. Figures never dip when a row takes over, since it is whole from
  * its first publication on (`collector/rollup/run.ts`).
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId } from '../../shared/ids.ts';
 import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { decodeArticles, decodePartFigures, decodeView, type Wanted } from '../logic/codec.ts';
 import type { Cube } from '../logic/cube.ts';
 import type { ItemMeasures, Measures } from '../logic/measures.ts';
-import { ARTICLES_VIEW, type Logic } from '../logic/version.ts';
+import type { Logic } from '../logic/version.ts';
+import { ARTICLES_VIEW } from '../logic/views.ts';
 import type { EventLog } from '../store/event-log.ts';
 import { type Cells, type Rollup, type Rollups, readAfterEnd } from '../store/rollups.ts';
 import type { LiveHours, LivePart } from './live-hours.ts';
@@ -54,20 +56,16 @@ export const figures = (
     view === null
       ? {
           cells: { kind: 'parts' },
-          ofRollup: (row, base) =>
-            [...row.parts].map(([terminal, bytes]) => ({
-              terminal,
-              figures: decodePartFigures(bytes, base, wanted),
-            })),
+          ofRollup: function* ({ parts }, base) {
+            for (const [terminal, bytes] of parts) yield { terminal, figures: decodePartFigures(bytes, base, wanted) };
+          },
           ofParts,
         }
       : {
           cells: { kind: 'view', name: view },
-          ofRollup: (row, base) =>
-            [...row.views.values()].map((bytes) => ({
-              terminal: null,
-              figures: decodeView(bytes, base, wanted),
-            })),
+          ofRollup: function* ({ views }, base) {
+            for (const bytes of views.values()) yield { terminal: null, figures: decodeView(bytes, base, wanted) };
+          },
           ofParts,
         },
   );
@@ -85,8 +83,21 @@ export const articles = (
     ofParts: (parts) => parts.map(({ part }) => part.articles),
   });
 
-/** What is yielded is to be used before the next one is asked for. */
+/** What is yielded is to be used before the next one is asked for. Other work gets its turn between two of them. */
 async function* read<T>(
+  stores: FiguresStores,
+  merchant: MerchantId,
+  range: Range,
+  now: number,
+  reading: Reading<T>,
+): AsyncIterable<T> {
+  for await (const one of readDays(stores, merchant, range, now, reading)) {
+    yield one;
+    await nextTurn();
+  }
+}
+
+async function* readDays<T>(
   stores: FiguresStores,
   merchant: MerchantId,
   range: Range,

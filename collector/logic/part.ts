@@ -9,7 +9,7 @@ import {
   noItemMeasures,
   noMeasures,
 } from './measures.ts';
-import { type Logic, MAX_ARTICLES, MAX_PART_GROUPS, MAX_VIEW_GROUPS, partKeys } from './version.ts';
+import { type Logic, MAX_ARTICLES, MAX_PART_GROUPS, partKeys } from './version.ts';
 
 export interface Tally {
   /** Raw rows folded, of events and of losses. */
@@ -84,17 +84,4 @@ export function mergePart(into: Part, from: Part): void {
   mergeArticles(into.articles, from.articles);
   into.articles.overflow += from.articles.overflow;
   mergeTally(into.tally, from.tally);
-}
-
-/** Views: `total`, then one a dimension. They answer what asks for at most one dimension; the rest is answered from parts. */
-export const viewNames = (logic: Logic): string[] => ['total', 'store', ...logic.dimensions];
-
-export const viewKeys = (view: string): string[] =>
-  view === 'total' ? ['type', 'currency'] : ['type', 'currency', view];
-
-/** One view over the figures of all terminals. Deterministic for parts in a fixed order. */
-export function view(name: string, parts: Iterable<Cube<Measures>>): Cube<Measures> {
-  const merged = figuresCube(viewKeys(name), MAX_VIEW_GROUPS);
-  for (const part of parts) mergeFigures(merged, part);
-  return merged;
 }

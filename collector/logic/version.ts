@@ -19,6 +19,3 @@ export const MAX_PART_GROUPS = 5_000;
 export const MAX_VIEW_GROUPS = 20_000;
 /** Bound on the articles of a part or view. */
 export const MAX_ARTICLES = 20_000;
-
-/** Name of the view that holds the articles of all terminals. */
-export const ARTICLES_VIEW = 'articles';

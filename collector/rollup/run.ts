@@ -10,25 +10,17 @@
  * A published row is whole: the API reads it in place of what it was made of. So the first run after the end of an hour or day takes all
  * terminals, whoever the marks name; those after it take the ones named and keep the other parts.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
 import { SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
-import { decodePart, encodeArticles, encodePart, encodeView } from '../logic/codec.ts';
+import { decodePart, encodePart } from '../logic/codec.ts';
 import { digestText } from '../logic/digest.ts';
 import { PartFold } from '../logic/fold.ts';
-import {
-  articlesCube,
-  mergeArticles,
-  mergePart,
-  mergeTally,
-  noPart,
-  noTally,
-  type Part,
-  view,
-  viewNames,
-} from '../logic/part.ts';
+import { mergePart, mergeTally, noPart, noTally } from '../logic/part.ts';
 import { readRow } from '../logic/raw-row.ts';
-import { ARTICLES_VIEW, type Logic } from '../logic/version.ts';
+import type { Logic } from '../logic/version.ts';
+import { Views } from '../logic/views.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 import { type Cells, type Rollup, type RollupKey, type Rollups, readAfterEnd } from '../store/rollups.ts';
 
@@ -54,7 +46,8 @@ export interface RunOutcome {
 
 /** Null: all of them. */
 type Terminals = ReadonlySet<TerminalId> | null;
-type Parts = ReadonlyMap<TerminalId, Part>;
+/** Encoded. */
+type Parts = ReadonlyMap<TerminalId, Uint8Array>;
 
 /** More contenders than this for one row means that something is wrong with them. */
 const MAX_ATTEMPTS = 20;
@@ -73,21 +66,38 @@ export async function run(due: Due, logic: Logic, stores: RunStores, now: () => 
     const fresh = await (due.level === 'hour' ? foldHour : mergeDay)(due, terminals, logic, stores);
     // A mark follows its raw row: no row left means that it has expired, and what was published stands.
     if (fresh.size === 0 && (whole || current === null)) return { readAt, lost };
-    if (await stores.rollups.publish(key, current?.revision ?? null, rowOf(due, current, fresh, logic, readAt, now())))
-      return { readAt, lost };
+    const { meta, ...cells } = await rowOf(due, current, fresh, logic);
+    const next = { ...cells, meta: { ...meta, readAt, publishedAt: now() } };
+    if (await stores.rollups.publish(key, current?.revision ?? null, next)) return { readAt, lost };
   }
   throw new Error(`lost ${MAX_ATTEMPTS} compare-and-sets in a row on ${due.merchant} ${due.level} ${due.time}`);
 }
 
+// Of a giant merchant's thousands of parts, all but a few are bytes at any time, and other work gets its turn between two of them.
+
 async function foldHour(due: Due, terminals: Terminals, logic: Logic, { log }: RunStores): Promise<Parts> {
+  const base = due.time * SLOTS_PER_HOUR;
+  const parts = new Map<TerminalId, Uint8Array>();
   const folds = new Map<TerminalId, PartFold>();
+  const settle = (terminal: TerminalId): Promise<void> => {
+    parts.set(terminal, encodePart(folds.get(terminal)!.part(), base));
+    folds.delete(terminal);
+    return nextTurn();
+  };
+  let last: TerminalId | null = null;
   for await (const row of rawRows(due, terminals, log)) {
-    const { terminal } = row.key;
+    const { terminal, kind } = row.key;
+    // Events come terminal by terminal, after the losses: nothing follows of the one before.
+    if (kind === 'events' && terminal !== last) {
+      if (last !== null) await settle(last);
+      last = terminal;
+    }
     const fold = folds.get(terminal) ?? new PartFold(logic);
     folds.set(terminal, fold);
     fold.add(readRow(row));
   }
-  return new Map([...folds].map(([terminal, fold]) => [terminal, fold.part()]));
+  for (const terminal of [...folds.keys()]) await settle(terminal);
+  return parts;
 }
 
 async function* rawRows({ merchant, time }: Due, terminals: Terminals, log: EventLog): AsyncIterable<RawRow> {
@@ -96,15 +106,22 @@ async function* rawRows({ merchant, time }: Due, terminals: Terminals, log: Even
 }
 
 async function mergeDay(due: Due, terminals: Terminals, logic: Logic, { rollups }: RunStores): Promise<Parts> {
-  const parts = new Map<TerminalId, Part>();
+  const hours = new Map<TerminalId, { base: number; bytes: Uint8Array }[]>();
   const cells: Cells = { kind: 'parts', ...(terminals !== null && { terminals: [...terminals] }) };
   const from = due.time * 24;
   for await (const hour of rollups.scan(due.merchant, 'hour', logic.version, from, from + 24, cells)) {
     for (const [terminal, bytes] of hour.parts) {
-      const part = parts.get(terminal) ?? noPart(logic);
-      mergePart(part, decodePart(bytes, hour.time * SLOTS_PER_HOUR));
-      parts.set(terminal, part);
+      const of = hours.get(terminal) ?? [];
+      of.push({ base: hour.time * SLOTS_PER_HOUR, bytes });
+      hours.set(terminal, of);
     }
+  }
+  const parts = new Map<TerminalId, Uint8Array>();
+  for (const [terminal, of] of hours) {
+    const part = noPart(logic);
+    for (const { base, bytes } of of) mergePart(part, decodePart(bytes, base));
+    parts.set(terminal, encodePart(part, due.time * SLOTS_PER_DAY));
+    await nextTurn();
   }
   return parts;
 }
@@ -125,41 +142,21 @@ async function rollUpMissingHours(day: Due, logic: Logic, stores: RunStores, now
   return missing.length > 0;
 }
 
-function rowOf(due: Due, current: Rollup | null, fresh: Parts, logic: Logic, readAt: number, publishedAt: number) {
+/** The row of all terminals: the parts folded now, and those of the others as they were. */
+async function rowOf(due: Due, current: Rollup | null, fresh: Parts, logic: Logic) {
   const base = due.time * slotsOf[due.level];
-  const parts = [...allParts(current, fresh, base).values()];
+  const all = new Map([...(current?.parts ?? []), ...fresh]);
+  const views = new Views(logic);
   const tally = noTally();
   let overflow = 0;
-  for (const part of parts) {
+  for (const terminal of [...all.keys()].sort()) {
+    const part = decodePart(all.get(terminal)!, base);
+    views.add(part);
     mergeTally(tally, part.tally);
     overflow += part.figures.overflow + part.articles.overflow;
+    await nextTurn();
   }
-  const views = new Map<string, Uint8Array>();
-  for (const name of viewNames(logic)) {
-    const cube = view(
-      name,
-      parts.map((part) => part.figures),
-    );
-    overflow += cube.overflow;
-    views.set(name, encodeView(cube, base));
-  }
-  const articles = articlesCube();
-  for (const part of parts) mergeArticles(articles, part.articles);
-  overflow += articles.overflow;
-  views.set(ARTICLES_VIEW, encodeArticles(articles, base));
-  return {
-    // Clearances are not read yet: nothing is final, and nobody is named.
-    meta: { ...tally, digest: digestText(tally.digest), readAt, publishedAt, overflow, waitingFor: null },
-    parts: new Map([...fresh].map(([terminal, part]) => [terminal, encodePart(part, base)])),
-    views,
-  };
-}
-
-/** In order of terminal, so that views come out the same whoever makes them. */
-function allParts(current: Rollup | null, fresh: Parts, base: number): Parts {
-  const all = new Map(fresh);
-  for (const [terminal, bytes] of current?.parts ?? []) {
-    if (!all.has(terminal)) all.set(terminal, decodePart(bytes, base));
-  }
-  return new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
+  // Clearances are not read yet: nothing is final, and nobody is named.
+  const meta = { ...tally, digest: digestText(tally.digest), overflow: overflow + views.overflow, waitingFor: null };
+  return { meta, parts: fresh, views: views.encode(base) };
 }

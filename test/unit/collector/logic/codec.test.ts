@@ -13,11 +13,12 @@ import {
   encodeView,
 } from '../../../../collector/logic/codec.ts';
 import { noMeasures } from '../../../../collector/logic/measures.ts';
-import { articlesCube, figuresCube, noPart, type Part, view, viewNames } from '../../../../collector/logic/part.ts';
-import { MAX_PART_GROUPS } from '../../../../collector/logic/version.ts';
+import { articlesCube, figuresCube, noPart, type Part } from '../../../../collector/logic/part.ts';
+import { MAX_PART_GROUPS, MAX_VIEW_GROUPS } from '../../../../collector/logic/version.ts';
+import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/logic/views.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import { holds } from '../../shared/holds.ts';
-import { articlesOf, figuresOf } from './figures-oracle.ts';
+import { articlesOf, expectedArticles, expectedFigures, figuresOf } from './figures-oracle.ts';
 import { foldOf } from './raw-rows.ts';
 import { arbitraryEvent, HOUR, LOGIC, tillEvent } from './till-events.ts';
 
@@ -41,20 +42,34 @@ holds(
 
 holds(
   t,
-  'each view and the articles read back as they were',
-  fc.property(events, (events) => {
-    const part = foldOf(events);
+  'views hold what their keys ask for of all parts, and the articles; and read back as they were',
+  fc.property(fc.array(events, { maxLength: 3 }), (batches) => {
+    const views = new Views(LOGIC);
+    for (const batch of batches) views.add(foldOf(batch));
+    const encoded = views.encode(BASE);
+    const all = batches.flat();
     for (const name of viewNames(LOGIC)) {
-      const cube = view(name, [part.figures]);
-      const back = decodeView(encodeView(cube, BASE), BASE, ALL_MEASURES);
-      assert.deepEqual(back.keys, cube.keys);
-      assert.deepEqual(figuresOf({ figures: back }), figuresOf({ figures: cube }));
+      const cube = decodeView(encoded.get(name)!, BASE, ALL_MEASURES);
+      assert.deepEqual(cube.keys, viewKeys(name));
+      assert.deepEqual(figuresOf({ figures: cube }), expectedFigures(all, viewKeys(name)));
     }
-    const articles = decodeArticles(encodeArticles(part.articles, BASE), BASE);
-    assert.deepEqual(articlesOf({ articles }), articlesOf(part));
+    const articles = decodeArticles(encoded.get(ARTICLES_VIEW)!, BASE);
+    assert.deepEqual(articlesOf({ articles }), expectedArticles(all));
   }),
   { numRuns: 40 },
 );
+
+t.test('views count what goes beyond their own bounds, and not what went beyond those of a part', (t) => {
+  const views = new Views(LOGIC);
+  for (let till = 0; till < 5; till++) {
+    const events = Array.from({ length: MAX_PART_GROUPS + 1 }, (_, i) =>
+      tillEvent({ dims: { method: `${till}/${i}` } }),
+    );
+    views.add(foldOf(events));
+  }
+  t.equal(views.overflow, 5 * MAX_PART_GROUPS + 1 - MAX_VIEW_GROUPS);
+  t.end();
+});
 
 t.test('slots are kept relative to the row: a day holds its 96', (t) => {
   const day = Math.floor(HOUR / 24) * 96;

@@ -1,0 +1,45 @@
+/**
+ * Views: the figures of all terminals of an hour or day merged, once in total and once a dimension, and their articles. They answer what asks
+ * for at most one dimension; the rest is answered from parts.
+ */
+import { encodeArticles, encodeView } from './codec.ts';
+import type { Cube } from './cube.ts';
+import type { Measures } from './measures.ts';
+import { articlesCube, figuresCube, mergeArticles, mergeFigures, type Part } from './part.ts';
+import { type Logic, MAX_VIEW_GROUPS } from './version.ts';
+
+/** Name of the view that holds the articles. */
+export const ARTICLES_VIEW = 'articles';
+
+/** The views that hold figures. */
+export const viewNames = (logic: Logic): string[] => ['total', 'store', ...logic.dimensions];
+
+/** Keys of a view's cube. */
+export const viewKeys = (view: string): string[] =>
+  view === 'total' ? ['type', 'currency'] : ['type', 'currency', view];
+
+export class Views {
+  readonly #figures: ReadonlyMap<string, Cube<Measures>>;
+  readonly #articles = articlesCube();
+
+  constructor(logic: Logic) {
+    this.#figures = new Map(viewNames(logic).map((name) => [name, figuresCube(viewKeys(name), MAX_VIEW_GROUPS)]));
+  }
+
+  /** Parts are added in order of terminal, so that views come out the same whoever makes them. */
+  add(part: Part): void {
+    for (const cube of this.#figures.values()) mergeFigures(cube, part.figures);
+    mergeArticles(this.#articles, part.articles);
+  }
+
+  /** How often a group counted under `(other)` here, besides those that did so in a part already. */
+  get overflow(): number {
+    return [...this.#figures.values()].reduce((sum, { overflow }) => sum + overflow, this.#articles.overflow);
+  }
+
+  /** By name. @param base first slot of the row's hour or day, since 1970 */
+  encode(base: number): Map<string, Uint8Array> {
+    const views = new Map([...this.#figures].map(([name, cube]) => [name, encodeView(cube, base)]));
+    return views.set(ARTICLES_VIEW, encodeArticles(this.#articles, base));
+  }
+}
