@@ -1,6 +1,7 @@
 /** kill -9 of HBase, its gateway, agents and the collector during a replay: each event is counted once. */
 import t from 'tap';
 import { Region } from '../flow/harness/region.ts';
+import type { Strike } from '../flow/harness/strikes.ts';
 import { countedOnce } from '../flow/harness/survival.ts';
 import { missingData } from '../flow/oracle/data-file.ts';
 import { ownHBase } from './real-hbase.ts';
@@ -20,16 +21,19 @@ if (hbase !== null || skip) {
       terminals: TERMINALS,
       store,
     });
-    const hbaseRole = (role: 'gateway' | 'master') => ({
-      name: role,
-      run: async () => {
-        await hbase!.kill(role);
-        await hbase!.restart();
-      },
-    });
-    const collector = { name: 'collector', run: () => region.killCollector() };
-    const agent = { name: TERMINALS[0]!, run: () => region.killAgent(0) };
-    const round = [hbaseRole('gateway'), collector, hbaseRole('master'), agent];
-    await countedOnce(t, { region, strikes: [...round, ...round], tills: region.tills, days: DAYS, storedMs: 180_000 });
+    const { shipping, selling } = region;
+    const fells = (role: 'gateway' | 'master') => async () => {
+      await hbase!.kill(role);
+      await hbase!.restart();
+    };
+    const round: Strike[] = [
+      { name: 'the gateway, as a batch arrives', run: () => shipping.onNext('there', fells('gateway')) },
+      { name: 'the collector, as it acknowledges', run: () => shipping.onNext('back', () => region.killCollector()) },
+      { name: 'HBase, as a batch arrives', run: () => shipping.onNext('there', fells('master')) },
+      { name: 'the first agent, as it answers', run: () => selling[0]!.onNext('back', () => region.killAgent(0)) },
+      { name: 'the collector, as a batch arrives', run: () => shipping.onNext('there', () => region.killCollector()) },
+    ];
+    const strikes = [...round, ...round];
+    await countedOnce(t, { region, strikes, tills: region.tills, days: DAYS, storedMs: 180_000 });
   });
 }

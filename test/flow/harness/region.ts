@@ -1,10 +1,15 @@
-/** A collector and its agents as processes on ports of their own, which a test may kill and bring back where they were. */
+/**
+ * A collector and its agents as processes on ports of their own, which a test may kill and bring back where they were. Tills and agents
+ * talk over lines that a test can listen in on, to strike at a moment of its choice.
+ */
 import path from 'node:path';
 import { MerchantApi } from '../../../scripts/merchant-api.ts';
 import { AgentProcess } from '../../../scripts/processes/agent.ts';
 import { CollectorProcess, type StoreChoice } from '../../../scripts/processes/collector.ts';
 import { freePorts } from '../../../scripts/processes/ports.ts';
 import { Till } from '../../../scripts/till.ts';
+import { Line } from './line.ts';
+import { anything, publishes, Wiretap } from './wiretap.ts';
 
 export interface RegionSettings {
   /** Data, configuration and logs of all. */
@@ -28,12 +33,23 @@ export class Region implements AsyncDisposable {
   readonly agents: readonly AgentProcess[];
   readonly tills: readonly Till[];
   readonly api: MerchantApi;
+  /** Between the agents and the collector: batches there, acks back. */
+  readonly shipping: Wiretap;
+  /** Between each till and its agent. */
+  readonly selling: readonly Wiretap[];
+  readonly #lines: readonly Line[];
 
-  private constructor(collector: CollectorProcess, agents: readonly AgentProcess[], api: MerchantApi) {
-    this.collector = collector;
-    this.agents = agents;
-    this.api = api;
-    this.tills = agents.map((agent) => new Till(agent.url, Math.random));
+  private constructor(
+    parts: Pick<Region, 'collector' | 'agents' | 'tills' | 'api' | 'shipping' | 'selling'>,
+    lines: Line[],
+  ) {
+    this.collector = parts.collector;
+    this.agents = parts.agents;
+    this.tills = parts.tills;
+    this.api = parts.api;
+    this.shipping = parts.shipping;
+    this.selling = parts.selling;
+    this.#lines = lines;
   }
 
   static async start({ folder, merchant, terminals, store, cron = '* * * * * *' }: RegionSettings): Promise<Region> {
@@ -46,7 +62,10 @@ export class Region implements AsyncDisposable {
       more: { rollup: { cron, graceSeconds: 1 } },
     });
     await collector.init();
-    const key = await collector.addKey(merchant);
+    const api = new MerchantApi(collector.httpUrl, merchant, await collector.addKey(merchant));
+    const shipping = new Wiretap(publishes);
+    const lines = [await Line.laid(mqttPort!, shipping.ear)];
+    const brokerUrl = `mqtt://127.0.0.1:${lines[0]!.port}`;
     const agents: AgentProcess[] = [];
     for (const [index, terminal] of terminals.entries()) {
       agents.push(
@@ -55,13 +74,17 @@ export class Region implements AsyncDisposable {
           merchant,
           terminal,
           token: await collector.addTerminal(merchant, terminal),
-          collector: collector.mqttUrl,
+          collector: brokerUrl,
           port: agentPorts[index]!,
           ship: { reconnectMaxMs: 1_000 },
         }),
       );
     }
-    const region = new Region(collector, agents, new MerchantApi(collector.httpUrl, merchant, key));
+    const selling = agents.map(() => new Wiretap(anything));
+    const tillLines = await Promise.all(selling.map((tap, index) => Line.laid(agentPorts[index]!, tap.ear)));
+    lines.push(...tillLines);
+    const tills = tillLines.map(({ port }) => new Till(`http://127.0.0.1:${port}`, Math.random));
+    const region = new Region({ collector, agents, tills, api, shipping, selling }, lines);
     try {
       await collector.start(READY_MS);
       await Promise.all(agents.map((agent) => agent.start(READY_MS)));
@@ -72,20 +95,26 @@ export class Region implements AsyncDisposable {
     return region;
   }
 
-  async killCollector(): Promise<void> {
-    await this.collector.child.kill();
-    await this.collector.start(READY_MS);
+  killCollector(): Promise<void> {
+    return struck(this.collector);
   }
 
-  async killAgent(index: number): Promise<void> {
-    const agent = this.agents[index]!;
-    await agent.child.kill();
-    await agent.start(READY_MS);
+  killAgent(index: number): Promise<void> {
+    return struck(this.agents[index]!);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.tills.map((till) => till.close()));
     await Promise.all(this.agents.filter(({ started }) => started).map(({ child }) => child.stop(STOP_MS)));
     if (this.collector.started) await this.collector.child.stop(STOP_MS);
+    for (const line of this.#lines) line.close();
   }
+}
+
+/** SIGKILL at once, and a new start in the same place. */
+async function struck(part: CollectorProcess | AgentProcess): Promise<void> {
+  // What a kill elsewhere has brought down must not come back unnoticed.
+  if (!part.child.running) throw new Error(`${part.child.name} had ended by itself: ${part.child.log}`);
+  await part.child.kill();
+  await part.start(READY_MS);
 }

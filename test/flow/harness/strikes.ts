@@ -6,7 +6,7 @@ import type { TillEvent } from '../../../scripts/till-event.ts';
 export interface Strike {
   readonly name: string;
   /** Kills, and brings back; resolves when that is up again. */
-  readonly run: () => Promise<void>;
+  readonly run: () => Promise<unknown>;
 }
 
 /** Events still on their way when a strike falls. */
