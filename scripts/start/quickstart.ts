@@ -16,7 +16,7 @@ import type { StartOptions } from './options.ts';
 import { MERCHANT, shopAt, TILLS } from './shops.ts';
 import { type State, StateFile } from './state.ts';
 
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 const STOP_MS = 10_000;
 const OUTAGE_EVERY_MS = 240_000;
 const OUTAGE_FOR_MS = 45_000;

@@ -9,6 +9,9 @@ import { missingData } from './oracle/data-file.ts';
 const DAYS = { from: '2011-08-08', to: '2011-08-17' };
 const TERMINALS = ['till-1', 'till-2'];
 
+// A small machine takes seconds for each start.
+t.setTimeout(300_000);
+
 t.test('answers lost on their way back to the till', { skip: missingData() }, async (t) => {
   await using region = await Region.start({ folder: t.testdir(), merchant: 'online-retail', terminals: TERMINALS });
   const lines = await Promise.all(region.agents.map(({ url }) => Line.laid(Number(new URL(url).port), losing(3))));

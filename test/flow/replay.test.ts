@@ -18,6 +18,9 @@ const PLAYED = { from: '2011-03-20', to: '2011-04-04' };
 /** A day more on either side: what lies there must be empty. */
 const ASKED = { from: '2011-03-19', to: '2011-04-05' };
 
+// A small machine takes seconds for each start.
+t.setTimeout(300_000);
+
 t.test('a replay of the weeks around the change to summer time', { skip: missingData() }, async (t) => {
   const folder = t.testdir();
   const invoices = readInvoices(dataFile(), PLAYED.from, PLAYED.to);

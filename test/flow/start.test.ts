@@ -15,6 +15,9 @@ import { until } from '../../scripts/processes/until.ts';
 const shell = promisify(execFile);
 const READY_MS = 60_000;
 
+// A small machine takes seconds for each start.
+t.setTimeout(300_000);
+
 interface Place {
   readonly folder: string;
   readonly httpPort: number;
