@@ -85,8 +85,8 @@ Tillstream runs: two tills sell about ${rate} baskets a minute each. Ctrl-C stop
 
   merchant   ${MERCHANT}
   API key    ${state.key}
-  dashboard  ${apiUrl}/
-  agents     ${agentPorts.map((port) => `http://127.0.0.1:${port}/`).join('  ')}
+  API        ${apiUrl}/openapi.json
+  agents     ${agentPorts.map((port) => `http://127.0.0.1:${port}/v1/status`).join('  ')}
   data       ${dir}
   logs       ${logs.map((log) => path.join(dir, log)).join('\n             ')}
 
