@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import pino from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { type AgentFacts, type AgentStatus, agentSamples, agentStatus } from './agent-status.ts';
+import { freeBytes } from './buffer/budget.ts';
 import { BufferError } from './buffer/buffer-error.ts';
 import { openForReading } from './buffer/connection.ts';
 import { readFacts } from './buffer/facts.ts';
@@ -63,6 +64,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     keepAckedHours: config.buffer.keepAckedHours,
     now,
     randomBytes: (count) => randomBytes(count),
+    diskFree: () => freeBytes(config.buffer.path),
     damaged: (detail) => log.error(`buffer damaged: ${detail}`),
   });
   const uncommitted = new UncommittedRequests();
@@ -121,7 +123,11 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     buffer.close();
     throw error;
   }
-  const endHousekeeping = startHousekeeping(() => buffer.expire(), fault);
+  const endHousekeeping = startHousekeeping({
+    expire: () => buffer.expire(),
+    failed: fault,
+    after: systemTimers.after,
+  });
   shipper.start();
   log.info(
     `${merchant}/${terminal} takes events on ${config.ingest.host} port ${server.port}, stream ${buffer.stream}`,

@@ -7,6 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import { statfsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
 
 /** Log frames have headers, and a commit rewrites pages that it touches in part. */
@@ -39,10 +40,16 @@ export const checkpointPages = (maxBytes: number): number =>
 /** What the database file leaves to the log: twice what waits for a checkpoint, and a transaction that settles some thousand events. */
 const logReserve = (maxBytes: number): number => within(2 * MIB, maxBytes / 8, 16 * MIB);
 
-/** The lesser of 64 MiB and 5 % of the file system. */
-export function defaultMinFreeBytes(directory: string): number {
-  const { blocks, bsize } = statfsSync(directory);
-  return Math.min(64 * 1024 * 1024, Math.floor(blocks * bsize * 0.05));
+/** The lesser of 64 MiB and 5 % of the file system that the file lies in. */
+export function defaultMinFreeBytes(path: string): number {
+  const { blocks, bsize } = statfsSync(dirname(resolve(path)));
+  return Math.min(64 * MIB, Math.floor(blocks * bsize * 0.05));
+}
+
+/** What the file system that the file lies in has left for us. */
+export function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(dirname(resolve(path)));
+  return bavail * bsize;
 }
 
 const walBytes = (path: string): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;

@@ -3,13 +3,17 @@
 const EVERY_MS = 60_000;
 const BETWEEN_SLICES_MS = 25;
 
-/**
- * @param expire deletes a slice; returns whether there may be more
- * @param failed told of faults; it tries again at the next time
- * @returns ends it
- */
-export function startHousekeeping(expire: () => boolean, failed: (error: unknown) => void): () => void {
-  let timer: NodeJS.Timeout;
+export interface Housekeeping {
+  /** Deletes a slice. @returns whether there may be more */
+  readonly expire: () => boolean;
+  /** Told of faults; the next time it tries again. */
+  readonly failed: (error: unknown) => void;
+  /** A timer. @returns cancels it */
+  readonly after: (ms: number, run: () => void) => () => void;
+}
+
+/** @returns ends it */
+export function startHousekeeping({ expire, failed, after }: Housekeeping): () => void {
   const slice = (): void => {
     let more = false;
     try {
@@ -17,8 +21,8 @@ export function startHousekeeping(expire: () => boolean, failed: (error: unknown
     } catch (error) {
       failed(error);
     }
-    timer = setTimeout(slice, more ? BETWEEN_SLICES_MS : EVERY_MS);
+    cancel = after(more ? BETWEEN_SLICES_MS : EVERY_MS, slice);
   };
-  timer = setTimeout(slice, EVERY_MS);
-  return () => clearTimeout(timer);
+  let cancel = after(EVERY_MS, slice);
+  return () => cancel();
 }

@@ -5,12 +5,12 @@
  * transaction the changes gather in a `Draft`; a rollback drops it.
  */
 import assert from 'node:assert/strict';
-import { statfsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import type { Database, Statement } from 'better-sqlite3';
+import { resolve } from 'node:path';
+import type { Database } from 'better-sqlite3';
 import type { TillEvent } from '../../shared/event/event.ts';
 import { type Epoch, type MerchantId, type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
+import { Acceptance } from './acceptance.ts';
 import { Budget, checkpointPages, defaultMinFreeBytes, usageOf } from './budget.ts';
 import { isFull } from './buffer-error.ts';
 import { openForWriting, type WritableDatabase } from './connection.ts';
@@ -19,19 +19,9 @@ import { listEpochs, openEpoch, pendingOf } from './epochs.ts';
 import { EventRows, type Unreadable } from './event-rows.ts';
 import { type Counts, countRows, describe, loadPending } from './facts.ts';
 import { GroupCommit } from './group-commit.ts';
-import { type IntakeRequest, intakeRequest } from './intake-request.ts';
+import { intakeRequest } from './intake-request.ts';
 import type { PendingSet } from './pending-set.ts';
-import type {
-  Accepted,
-  BufferFacts,
-  Duplicate,
-  Holdings,
-  Intake,
-  Outbox,
-  PendingEvent,
-  SeqRange,
-  Settlement,
-} from './port.ts';
+import type { Accepted, BufferFacts, Holdings, Intake, Outbox, PendingEvent, SeqRange, Settlement } from './port.ts';
 import { Refs } from './refs.ts';
 import { STATE } from './row.ts';
 
@@ -52,7 +42,7 @@ export interface BufferOptions {
   /** Told of rows that are not what was written. */
   readonly damaged: (detail: string) => void;
   /** Bytes that the buffer's file system has left. */
-  readonly diskFree?: () => number;
+  readonly diskFree: () => number;
 }
 
 export class SqliteBuffer implements Intake, Outbox {
@@ -66,7 +56,7 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #refs: Refs;
   readonly #budget: Budget;
   readonly #commits: GroupCommit;
-  readonly #countConflicts: Statement<[]>;
+  readonly #acceptance: Acceptance;
   readonly #listeners: (() => void)[] = [];
   /** Of the epochs before this one. */
   readonly #older: ReturnType<typeof listEpochs>;
@@ -97,18 +87,17 @@ export class SqliteBuffer implements Intake, Outbox {
       this.#counts = countRows(db);
       this.#rows = new EventRows(db);
       this.#refs = new Refs(db);
-      this.#countConflicts = db.prepare(
-        "INSERT INTO counters (name, value) VALUES ('ref_conflicts', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
-      );
-      const directory = dirname(resolve(path));
-      const diskFree =
-        options.diskFree ??
-        (() => {
-          const { bavail, bsize } = statfsSync(directory);
-          return bavail * bsize;
-        });
-      const minFreeBytes = options.minFreeBytes ?? defaultMinFreeBytes(directory);
-      this.#budget = new Budget(db, resolve(path), { maxBytes: options.maxBytes, minFreeBytes }, diskFree);
+      const minFreeBytes = options.minFreeBytes ?? defaultMinFreeBytes(path);
+      this.#budget = new Budget(db, resolve(path), { maxBytes: options.maxBytes, minFreeBytes }, options.diskFree);
+      this.#acceptance = new Acceptance(db, {
+        rows: this.#rows,
+        refs: this.#refs,
+        budget: this.#budget,
+        terminal,
+        epoch: this.#epoch,
+        base: this.#base,
+        now,
+      });
       this.#commits = new GroupCommit(db, {
         begin: (bytes) => {
           this.#counts.acked -= this.#budget.makeRoom(bytes);
@@ -132,7 +121,7 @@ export class SqliteBuffer implements Intake, Outbox {
   async accept(events: readonly TillEvent[]): Promise<Accepted> {
     const request = intakeRequest(events);
     try {
-      return await this.#commits.submit(request.bytes, () => this.#store(request));
+      return await this.#commits.submit(request.bytes, () => this.#acceptance.store(request, this.#draft!));
     } catch (error) {
       if (isFull(error)) return { kind: 'full', detail: 'the disk has no space left' };
       throw error;
@@ -222,48 +211,6 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#file.close();
   }
 
-  /** Runs within the transaction. */
-  #store({ rows, bytes }: IntakeRequest): Accepted {
-    const draft = this.#draft!;
-    const now = this.#options.now();
-    const { terminal } = this.#options;
-    const fits = this.#budget.fits(draft.bytes + bytes);
-    const duplicates: Duplicate[] = [];
-    const firstId = draft.lastId + 1;
-    for (const row of rows) {
-      const { index, hour, type, known } = row;
-      const before = known === null ? null : this.#refs.find(type, known.ref, known.content, now);
-      if (before !== null && before !== 'conflict') {
-        duplicates.push({ index, stream: streamId(terminal, before.epoch), seq: before.seq });
-        continue;
-      }
-      // A full buffer still knows what it has stored. Nothing was written yet: the first row that is new ends it.
-      if (!fits) return { kind: 'full', detail: this.#budget.describe() };
-      if (before === 'conflict') {
-        this.#countConflicts.run();
-        draft.refConflicts++;
-      }
-      const id = draft.accept(hour);
-      const seq = id - this.#base;
-      this.#rows.insert(id, this.#epoch, seq, row, now);
-      if (known !== null) {
-        this.#refs.remember(id, type, known.ref, known.content, this.#epoch, seq, now);
-        draft.refs++;
-      }
-    }
-    const accepted = draft.lastId - firstId + 1;
-    if (accepted > 0) draft.bytes += bytes;
-    duplicates.sort((a, b) => a.index - b.index);
-    return {
-      kind: 'accepted',
-      accepted,
-      stream: this.stream,
-      firstSeq: accepted > 0 ? firstId - this.#base : null,
-      lastSeq: accepted > 0 ? draft.lastId - this.#base : null,
-      duplicates,
-    };
-  }
-
   #idsOf({ epoch, firstSeq, lastSeq }: SeqRange): { first: number; last: number } {
     const base = this.#bases.get(epoch);
     assert(base !== undefined, `epoch ${epoch} is not of this buffer`);
@@ -302,10 +249,17 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#counts.quarantined += draft.quarantined;
     this.#counts.refs += draft.refs;
     this.#counts.refConflicts += draft.refConflicts;
-    if (!draft.applyTo(this.#pending)) {
-      this.#options.damaged('the number of pending events does not add up: counted anew');
-      this.#pending = loadPending(this.#db);
-    }
+    if (!draft.applyTo(this.#pending)) this.#countAnew();
     if (draft.acceptedAny) for (const listener of this.#listeners) listener();
+  }
+
+  #countAnew(): void {
+    const { damaged } = this.#options;
+    damaged('the number of pending events does not add up: counting anew');
+    try {
+      this.#pending = loadPending(this.#db);
+    } catch (error) {
+      damaged(`pending events cannot be counted: ${(error as Error).message}`);
+    }
   }
 }

@@ -18,6 +18,8 @@ import { Conversation, type ConversationDependencies } from './conversation.ts';
 import { type Address, type Credentials, openSession, type Session } from './session.ts';
 import { inWords } from './words.ts';
 
+/** A connection that lasted so long was a good one, even if nothing was sold. */
+const STEADY_MS = 60_000;
 /** How long a stop waits for acks of what is on its way. */
 const DRAIN_MS = 2_000;
 
@@ -148,13 +150,13 @@ export class Shipper {
     for (let failures = 0, at = 0; ; ) {
       this.#address = addresses[at % addresses.length]!;
       this.#become('connecting');
-      const { progressed, reason } = await this.#connection();
+      const { good, reason } = await this.#connection();
       this.#become('waiting');
       if (signal.aborted) return;
       const words = inWords(reason, this.#address);
-      if (words !== this.#lastError?.words || progressed) log.warn(`not shipping: ${words}`);
+      if (words !== this.#lastError?.words || good) log.warn(`not shipping: ${words}`);
       this.#lastError = { words, at: now() };
-      if (progressed) failures = 0;
+      if (good) failures = 0;
       else at++;
       await this.#wait(reconnectDelay(failures++, reconnectMaxMs, random));
       if (signal.aborted) return;
@@ -175,8 +177,8 @@ export class Shipper {
   }
 
   /** From connecting to the end of the connection. */
-  async #connection(): Promise<{ progressed: boolean; reason: unknown }> {
-    const { merchant, terminal, stream, credentials, log } = this.#with;
+  async #connection(): Promise<{ good: boolean; reason: unknown }> {
+    const { merchant, terminal, stream, credentials, timers, log } = this.#with;
     const batch = topic(merchant, terminal, 'batch');
     const status = topic(merchant, terminal, 'status');
     const ack = topic(merchant, terminal, 'ack');
@@ -194,8 +196,9 @@ export class Shipper {
         this.#stopping.signal,
       );
     } catch (reason) {
-      return { progressed: false, reason };
+      return { good: false, reason };
     }
+    const since = timers.now();
     this.#session = session;
     this.#become('talking');
     this.#counters.connections++;
@@ -221,6 +224,6 @@ export class Shipper {
     this.#conversation = null;
     this.#session = null;
     await conversation.settled;
-    return { progressed: conversation.progressed, reason };
+    return { good: conversation.progressed || timers.now() - since >= STEADY_MS, reason };
   }
 }

@@ -23,16 +23,22 @@ export interface StatusTellerDependencies {
   readonly view: CollectorView;
 }
 
+export interface StatusTellerHooks {
+  publish(payload: Uint8Array): void;
+  /** The buffer could not be read when it was time to tell. */
+  failed(error: unknown): void;
+}
+
 export class StatusTeller {
   readonly #with: StatusTellerDependencies;
-  readonly #publish: (payload: Uint8Array) => void;
+  readonly #hooks: StatusTellerHooks;
   readonly #alarms: Alarms<'regular' | 'backlog'>;
   /** What the last status said. */
   #told = { pending: false, clear: false };
 
-  constructor(dependencies: StatusTellerDependencies, publish: (payload: Uint8Array) => void) {
+  constructor(dependencies: StatusTellerDependencies, hooks: StatusTellerHooks) {
     this.#with = dependencies;
-    this.#publish = publish;
+    this.#hooks = hooks;
     this.#alarms = new Alarms(dependencies.timers);
   }
 
@@ -47,26 +53,34 @@ export class StatusTeller {
     });
   }
 
-  /** @param signingOff see `statusMessage` */
+  /** @param signingOff see `statusMessage` @throws on a fault of the disk */
   tell(signingOff = false): void {
     const { outbox, version, view, random } = this.#with;
     const holdings = outbox.holdings();
     const clear = this.clearThrough();
     this.#told = { pending: holdings.pending > 0, clear: clear > 0 };
     this.#alarms.cancel('backlog');
-    this.#alarms.set('regular', EVERY_MS * (0.75 + random() / 2), () => this.tell());
-    this.#publish(encodeStatus(statusMessage(version, holdings, clear, view.clockOffsetMs, signingOff)));
+    this.#alarms.set('regular', EVERY_MS * (0.75 + random() / 2), () => this.#timed());
+    this.#hooks.publish(encodeStatus(statusMessage(version, holdings, clear, view.clockOffsetMs, signingOff)));
   }
 
-  /** Something was accepted, settled or learnt. */
+  /** Something was accepted, settled or learnt. @throws on a fault of the disk */
   changed(): void {
     const pending = this.#with.outbox.pendingAfter(0) > 0;
     if (!pending) this.#alarms.cancel('backlog');
     else if (!this.#told.pending && !this.#alarms.has('backlog'))
-      this.#alarms.set('backlog', BACKLOG_MS, () => this.tell());
+      this.#alarms.set('backlog', BACKLOG_MS, () => this.#timed());
     const drained = this.#told.pending && !pending;
     const canSay = !this.#told.clear && this.clearThrough() > 0;
     if (drained || canSay) this.tell();
+  }
+
+  #timed(): void {
+    try {
+      this.tell();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 /** A buffer in a folder of the test's own. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { freeBytes } from '../../../../agent/buffer/budget.ts';
 import { type BufferOptions, SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import { MERCHANT, NOW, TERMINAL } from '../events.ts';
 
@@ -30,6 +31,7 @@ export function scratchBuffer(directory: string): Scratch {
         keepAckedHours: 24,
         now: () => scratch.clock,
         randomBytes,
+        diskFree: () => freeBytes(scratch.path),
         damaged: (detail) => damage.push(detail),
         ...options,
       }),
