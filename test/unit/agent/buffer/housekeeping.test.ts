@@ -8,7 +8,7 @@ t.test('slices follow one another closely while there is more, else come once a 
   let slices = 0;
   const end = startHousekeeping({
     expire: () => more[slices++] ?? false,
-    failed: t.fail,
+    failed: (error) => t.fail(String(error)),
     after: (ms, run) => timers.after(ms, run),
   });
   timers.advance(59_999);
