@@ -65,14 +65,23 @@ export async function serverContract(t: Test, tables: Tables): Promise<void> {
     const errors: Error[] = [];
     left = Number.POSITIVE_INFINITY;
     const api = await Api.open(region.through(failing), { errors });
-    for (const what of ['metrics', 'top', 'events']) {
+    for (const [what, calls] of [
+      ['metrics', 3],
+      ['top', 3],
+      ['events', 1],
+    ] as const) {
       t.match(await api.ask(what, DAY), { status: 200 });
-      left = 0;
-      const { status, headers, body } = await api.ask(what, DAY);
-      t.match({ status, headers, body }, { status: 503, headers: { 'retry-after': '5' }, body: { status: 503 } }, what);
+      for (let made = 0; made < calls; made++) {
+        left = made;
+        t.match(
+          await api.ask(what, DAY),
+          { status: 503, headers: { 'retry-after': '5' }, body: { status: 503 } },
+          `${what}, after ${made} calls`,
+        );
+      }
       left = Number.POSITIVE_INFINITY;
     }
-    t.equal(errors.length, 3);
+    t.equal(errors.length, 7);
     t.match(await api.ask('metrics', DAY), { status: 200 }, 'and goes on when the store does');
   });
 
