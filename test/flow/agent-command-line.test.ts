@@ -3,6 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { until } from '../unit/agent/ship/fake-timers.ts';
+import { ScriptedCollector, SILENCE } from '../unit/agent/ship/scripted-collector.ts';
 import { type AgentProcess, runAgent, startAgentProcess, writeConfig } from './agent-process.ts';
 
 const post = (agent: AgentProcess, body: unknown) =>
@@ -100,6 +102,22 @@ t.test('SIGTERM and SIGINT stop an agent cleanly', async (t) => {
     t.match(agent.log(), /stopped/);
     t.notOk(existsSync(join(dir, 'buffer.db-wal')), 'the buffer was closed');
   }
+});
+
+t.test('a second signal ends an agent at once, which would wait for an ack', async (t) => {
+  const collector = await ScriptedCollector.start();
+  t.teardown(() => collector.stop());
+  collector.script = SILENCE;
+  const urls = [`mqtt://127.0.0.1:${collector.port}`];
+  const config = writeConfig(t.testdir(), { collector: { urls, token: 'secret' } });
+  const agent = await startAgentProcess(config);
+  await post(agent, { type: 'sale' });
+  await until(() => collector.batches.length === 1, 'a batch on its way');
+  agent.child.kill('SIGTERM');
+  await until(() => agent.log().includes('SIGTERM: stopping'), 'the first signal is heeded');
+  agent.child.kill('SIGINT');
+  t.equal(await agent.ended, 1);
+  t.match(JSON.parse((await runAgent('status', '--config', config, '--json')).stdout), { pending: 1 });
 });
 
 t.test('metrics are in the Prometheus format', async (t) => {
