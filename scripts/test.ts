@@ -12,7 +12,7 @@ const { values, positionals } = parseArgs({
   options: { real: { type: 'boolean', default: false } },
   allowPositionals: true,
 });
-const folders = values.real ? ['real'] : ['unit', 'contract', 'flow'];
+const folders = values.real ? ['real'] : ['unit', 'contract', 'model', 'flow'];
 const inFolders = folders.flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`).sort());
 const all = values.real ? inFolders : ['test/architecture.test.ts', ...inFolders];
 // One HBase serves all of the real tests, and takes minutes to come up on a small machine.

@@ -24,16 +24,18 @@ t.test('an event comes back from its row as it was', async (t) => {
   t.same(decodeBody(encodeBody(least)), least);
 });
 
-t.test('a change of state changes the checksum by a constant', async () => {
+t.test('a change of state changes the checksum by a constant', async (t) => {
   const checksum = new RowChecksum();
-  fc.assert(
-    fc.property(fc.maxSafeNat(), fc.nat(2 ** 31), fc.nat(), (seq, hour, bodyCrc) => {
-      const pending = checksum.of(EPOCH, seq, hour, bodyCrc, STATE.pending);
-      for (const state of [STATE.acked, STATE.quarantined]) {
-        if ((pending ^ stateMask(STATE.pending, state)) >>> 0 !== checksum.of(EPOCH, seq, hour, bodyCrc, state))
-          throw new Error('differs');
-      }
-    }),
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.nat(2 ** 31), fc.nat(), (seq, hour, bodyCrc) => {
+        const pending = checksum.of(EPOCH, seq, hour, bodyCrc, STATE.pending);
+        for (const state of [STATE.acked, STATE.quarantined]) {
+          if ((pending ^ stateMask(STATE.pending, state)) >>> 0 !== checksum.of(EPOCH, seq, hour, bodyCrc, state))
+            throw new Error('differs');
+        }
+      }),
+    ),
   );
 });
 
