@@ -1,4 +1,4 @@
-/** What a process holds, as the kernel accounts it. */
+/** What a process holds and has used, as the kernel accounts it. */
 import { readFileSync } from 'node:fs';
 
 export interface Memory {
@@ -19,4 +19,18 @@ export function memoryOf(pid: number): Memory | null {
   const mebibytes = (field: string): number =>
     Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) / 1024;
   return { rss: mebibytes('VmRSS'), anon: mebibytes('RssAnon') };
+}
+
+/** `getconf CLK_TCK` of every Linux that Node runs on. */
+const TICKS_A_SECOND = 100;
+
+/** Seconds of CPU that a process has used so far, in user and kernel mode; null where there is no /proc. */
+export function cpuSecondsOf(pid: number): number | null {
+  try {
+    // The second field, the command's name, may hold spaces: fields are counted from its closing parenthesis (proc(5)).
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+  } catch {
+    return null;
+  }
 }

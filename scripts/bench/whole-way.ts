@@ -10,7 +10,7 @@ import type { StoreChoice } from '../processes/collector.ts';
 import { until } from '../processes/until.ts';
 import { Till } from '../till.ts';
 import type { TillEvent as PostedEvent } from '../till-event.ts';
-import { memoryOf } from './memory.ts';
+import { cpuSecondsOf, memoryOf } from './memory.ts';
 import type { Section } from './report.ts';
 import { System } from './system.ts';
 import { baskets, parsed } from './workload.ts';
@@ -143,21 +143,33 @@ export async function wholeWay(
     ] as const) {
       // Once to warm up, in small.
       await throughAgent(system, size, Math.ceil(count / 10 / size) * size);
-      const agent = await throughAgent(system, size, count);
-      rows.push({
-        store: name,
-        way: 'till -> agent -> stored',
-        'batch of': size,
-        'accepted events/s': agent.accepted,
-        'stored events/s': agent.stored,
-      });
-      rows.push({
-        store: name,
-        way: `${FLEET} tills' MQTT -> stored`,
-        'batch of': size,
-        'accepted events/s': null,
-        'stored events/s': await throughFleet(system, size, count),
-      });
+      const cpuOf = (): Row =>
+        Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, cpuSecondsOf(pid)]));
+      const measure = async (
+        way: string,
+        run: () => Promise<{ accepted: number | null; stored: number }>,
+      ): Promise<void> => {
+        const before = cpuOf();
+        const { accepted, stored } = await run();
+        const after = cpuOf();
+        const cpu = Object.keys(processes).map((name) => [
+          `${name} CPU us/event`,
+          after[name] === null ? null : ((Number(after[name]) - Number(before[name])) * 1e6) / count,
+        ]);
+        rows.push({
+          store: name,
+          way,
+          'batch of': size,
+          'accepted events/s': accepted,
+          'stored events/s': stored,
+          ...Object.fromEntries(cpu),
+        });
+      };
+      await measure('till -> agent -> stored', () => throughAgent(system, size, count));
+      await measure(`${FLEET} tills' MQTT -> stored`, async () => ({
+        accepted: null,
+        stored: await throughFleet(system, size, count),
+      }));
     }
     note('after the load');
   }
