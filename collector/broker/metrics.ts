@@ -13,6 +13,7 @@ export type EndReason =
   | 'publish-topic'
   | 'token-ended'
   | 'taken-over'
+  | 'fault'
   | 'limit'
   | 'tls';
 

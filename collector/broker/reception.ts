@@ -143,8 +143,18 @@ export class Reception {
       inbox.onStatus(session.sender, payload);
       session.outbox.add(null, release);
     } else {
-      void inbox.onBatch(session.sender, payload).then((ack) => session.outbox.add(ack, release));
+      inbox.onBatch(session.sender, payload).then(
+        (ack) => session.outbox.add(ack, release),
+        (error: Error) => this.#fault(session, error),
+      );
     }
+  }
+
+  /** The inbox never rejects, unless by a fault of ours: that must cost its sender the connection, not everybody the process. */
+  #fault(session: Session, error: Error): void {
+    const { merchant, terminal } = session.sender;
+    this.#options.log.error({ err: error, merchant, terminal }, 'a batch could not be judged');
+    this.sessions.end(session, 'fault');
   }
 
   #send(client: Client, topic: string, acks: Ack[], done: () => void): void {

@@ -70,6 +70,30 @@ t.test('a status is answered with an envelope without acks, also when it can’t
   t.equal(region.counts.of('statuses unreadable'), 1);
 });
 
+t.test('a fault of ours ends the connection it came by, and no other', async (t) => {
+  const told: string[] = [];
+  const region = await brokerAndIngest(t, {
+    broker: {
+      inbox: {
+        onBatch: (sender) =>
+          sender.terminal === 'till-1' ? Promise.reject(new Error('a fault')) : new Promise(() => undefined),
+        onStatus: () => undefined,
+        credit: () => 1,
+      },
+      log: { error: (_fields, message) => told.push(message), info: () => undefined, debug: () => undefined },
+    },
+  });
+  await region.register('acme', 'till-1');
+  await region.register('acme', 'till-2');
+  await using poisoned = await region.connect('acme', 'till-1');
+  await using other = await region.connect('acme', 'till-2');
+  poisoned.send(batchOf(1, 3).bytes);
+  await until(() => !poisoned.client.connected);
+  t.same(told, ['a batch could not be judged']);
+  t.equal(region.counts.of('ended fault'), 1);
+  t.ok(other.client.connected);
+});
+
 t.test('what is no batch at all is damaged, and goes by the connection’s stream', async (t) => {
   const region = await brokerAndIngest(t);
   await region.register('acme', 'till-1');
