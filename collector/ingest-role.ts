@@ -77,9 +77,10 @@ export class IngestRole {
     const broker = await Broker.start({
       listen: { ...config.mqtt, tls, handshakeMs: GATE.handshakeMs },
       gate: GATE,
-      credentials: new Credentials({ registry: stores.terminals, now, ...CREDENTIALS }),
+      credentials: new Credentials({ registry: stores.terminals, now, clock, ...CREDENTIALS }),
       inbox: ingest,
       now,
+      clock,
       storeGen,
       recheckMs: RECHECK_MS,
       metrics: metrics.broker,

@@ -71,9 +71,10 @@ export class Broker {
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     const closed = this.#listener.close();
     for (const gate of this.#gates) gate.hold();
-    const deadline = performance.now() + drainMs;
+    const { clock } = this.#options;
+    const deadline = clock() + drainMs;
     const busy = () => [...this.#gates].some((gate) => gate.underWay > 0);
-    while (busy() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+    while (busy() && clock() < deadline) await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     for (const gate of this.#gates) gate.destroy();
     const cut = setTimeout(() => this.#listener.cut(), CUT_AFTER_MS);
     await this.#closeAedes();

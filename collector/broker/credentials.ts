@@ -14,8 +14,10 @@ export interface Registry {
 
 export interface CredentialsOptions {
   readonly registry: Registry;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: when tokens expire. */
   readonly now: () => number;
+  /** Monotonic milliseconds: how old a reading is. */
+  readonly clock: () => number;
   /** How long a registration answers without being read again. */
   readonly rememberMs: number;
   readonly maxRemembered: number;
@@ -30,7 +32,7 @@ export type Verdict =
       readonly kind: 'accepted';
       /** SHA-256 of the token, hex. */
       readonly hash: string;
-      /** When the registration that says so was read, milliseconds since 1970. */
+      /** When the registration that says so was read, monotonic milliseconds. */
       readonly asOf: number;
     }
   | { readonly kind: 'wrong'; readonly reason: 'unknown' | 'token' }
@@ -40,6 +42,7 @@ export type Verdict =
 
 interface Read {
   readonly registration: Registration | null;
+  /** Monotonic milliseconds. */
   readonly at: number;
 }
 
@@ -58,10 +61,10 @@ export class Credentials {
   /** Never rejects, and answers within the deadline. */
   async verify(merchant: MerchantId, terminal: TerminalId, token: Uint8Array): Promise<Verdict> {
     const hash = tokenHash(token);
-    const now = this.#options.now();
+    const { now, clock, rememberMs } = this.#options;
     const known = this.#remembered.get(nameOf(merchant, terminal));
-    if (known !== undefined && now - known.at < this.#options.rememberMs) {
-      const verdict = judge(known, hash, now);
+    if (known !== undefined && clock() - known.at < rememberMs) {
+      const verdict = judge(known, hash, now());
       if (verdict.kind === 'accepted') return verdict;
     }
     return this.verifyHash(merchant, terminal, hash);
@@ -78,11 +81,11 @@ export class Credentials {
   }
 
   async #read(merchant: MerchantId, terminal: TerminalId): Promise<Read> {
-    const { registry, now, deadlineMs, maxLookups } = this.#options;
+    const { registry, clock, deadlineMs, maxLookups } = this.#options;
     if (this.#lookups >= maxLookups) throw new Error(`${maxLookups} questions wait for the store`);
     this.#lookups++;
     // A token that ends while the question is under way may still be accepted: so the reading is as old as its question.
-    const at = now();
+    const at = clock();
     const deadline = Promise.withResolvers<never>();
     const timer = setTimeout(() => deadline.reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
     try {

@@ -31,6 +31,8 @@ export interface ReceptionOptions {
   readonly inbox: Inbox;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
   /** The store's generation; nobody is let in before it is known (null). */
   readonly storeGen: () => string | null;
   /** How old what a session's token rests on may become before it is asked for again. */
@@ -54,10 +56,10 @@ export class Reception {
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
-    const { credentials, now, recheckMs, metrics } = options;
+    const { credentials, clock, recheckMs, metrics } = options;
     this.sessions = new Sessions({
       verify: ({ sender, tokenHash }) => credentials.verifyHash(sender.merchant, sender.terminal, tokenHash),
-      now,
+      clock,
       recheckMs,
       maxRechecks: MAX_RECHECKS,
       onEnd: (_session, reason) => metrics.ended(reason),

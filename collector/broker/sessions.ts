@@ -25,14 +25,14 @@ export interface Session {
   readonly outbox: AckOutbox;
   /** SHA-256 of its token, hex. */
   readonly tokenHash: string;
-  /** When the registration was read that accepts it, milliseconds since 1970. */
+  /** When the registration was read that accepts it, monotonic milliseconds. */
   verifiedAt: number;
 }
 
 export interface SessionsOptions {
   readonly verify: (session: Session) => Promise<Verdict>;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
   readonly recheckMs: number;
   /** Sessions asked about at the same time. */
   readonly maxRechecks: number;
@@ -81,8 +81,8 @@ export class Sessions {
   async sweep(): Promise<void> {
     if (this.#sweeping) return;
     this.#sweeping = true;
-    const { now, recheckMs, maxRechecks } = this.#options;
-    const stale = [...this.#byClient.values()].filter(({ verifiedAt }) => now() - verifiedAt >= recheckMs);
+    const { clock, recheckMs, maxRechecks } = this.#options;
+    const stale = [...this.#byClient.values()].filter(({ verifiedAt }) => clock() - verifiedAt >= recheckMs);
     const worker = async (): Promise<void> => {
       for (let session = stale.pop(); session !== undefined; session = stale.pop()) await this.#recheck(session);
     };

@@ -84,9 +84,10 @@ export async function brokerAndIngest(t: Test, options: Options = {}) {
     subscriptionRefused: () => counts.add('subscriptions refused'),
   };
   const now = () => HOUR * 3_600_000 + 600_000;
+  const clock = () => performance.now();
   const ingest = new Ingest({
     ...stores,
-    ...{ now, clock: () => performance.now(), random: () => 0.5, graceMs: 120_000 },
+    ...{ now, clock, random: () => 0.5, graceMs: 120_000 },
     groups: { ...GROUPS, ...options.groups },
     metrics: ingestMetrics(counts),
     onFailure: () => undefined,
@@ -94,12 +95,12 @@ export async function brokerAndIngest(t: Test, options: Options = {}) {
   });
   const credentials = new Credentials({
     registry: stores.terminals,
-    ...{ now, rememberMs: 15_000, maxRemembered: 100, deadlineMs: 10_000, maxLookups: 100 },
+    ...{ now, clock, rememberMs: 15_000, maxRemembered: 100, deadlineMs: 10_000, maxLookups: 100 },
   });
   const broker = await Broker.start({
     listen: { host: '127.0.0.1', port: 0, tls: null, maxConnections: 100, handshakeMs: 10_000, ...options.listen },
     gate: { ...GATE, ...options.gate },
-    ...{ credentials, inbox: ingest, now, storeGen: () => STORE_GEN, recheckMs: 35_000, metrics },
+    ...{ credentials, inbox: ingest, now, clock, storeGen: () => STORE_GEN, recheckMs: 35_000, metrics },
     log: { error: (_fields, message) => t.fail(message), info: () => undefined, debug: () => undefined },
     ...options.broker,
   });
