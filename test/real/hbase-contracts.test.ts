@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { openHBaseTables } from '../../collector/store/hbase/tables.ts';
+import { apiContract } from '../contract/api-contract.ts';
 import { ingestContract } from '../contract/ingest-contract.ts';
 import { liveHoursContract } from '../contract/live-hours-contract.ts';
 import { rollupContract } from '../contract/rollup-contract.ts';
@@ -14,6 +15,7 @@ if (hbase !== null) {
     ingest: ingestContract,
     rollup: rollupContract,
     'live hours': liveHoursContract,
+    api: apiContract,
   };
   for (const [name, contract] of Object.entries(suites)) {
     await t.test(`HBase keeps the contract of ${name}`, async (t) => {
