@@ -3,7 +3,8 @@
  *
  * A mark may be skipped only if this process itself made one durable for that hour which names that terminal, and its clock, after the batch's
  * put returned, is still 10 s before that mark's minute. Then no run has listed that mark yet (the 10 s are for clocks that differ), so the
- * run that lists it reads the batch.
+ * run that lists it reads the batch. A wall clock that is set back would say so again of a mark that is gone: so the time until then has to be
+ * left by the monotonic clock as well.
  */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { HOUR_MS, MINUTE_MS, minuteOf } from '../../shared/time.ts';
@@ -32,29 +33,44 @@ export interface MarkSubject {
   readonly terminal: TerminalId;
 }
 
+/** What both clocks said after the batch's put returned. */
+export interface Moment {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Monotonic milliseconds. */
+  readonly clock: number;
+}
+
+/** The latest mark that names a terminal. */
+interface Made {
+  /** Until when it covers: milliseconds since 1970, and monotonic. */
+  readonly until: number;
+  readonly clockUntil: number;
+}
+
 /** The marks that this process made durable. Forgetting any of them is always safe: it costs one more mark. */
 export class MadeMarks {
   readonly #maxRemembered: number;
-  /** Minute of the latest mark that names the terminal. */
-  readonly #minutes = new Map<string, number>();
+  readonly #made = new Map<string, Made>();
 
   constructor(maxRemembered: number) {
     this.#maxRemembered = maxRemembered;
   }
 
-  /** @param now milliseconds since 1970, read after the batch's put returned */
-  covers(subject: MarkSubject, now: number): boolean {
-    const minute = this.#minutes.get(nameOf(subject));
-    return minute !== undefined && now <= minute * MINUTE_MS - SKIP_MARGIN_MS;
+  covers(subject: MarkSubject, { now, clock }: Moment): boolean {
+    const made = this.#made.get(nameOf(subject));
+    return made !== undefined && now <= made.until && clock <= made.clockUntil;
   }
 
-  /** To be called once the mark is durable. */
-  made(subject: MarkSubject, minute: number): void {
+  /** To be called once the mark is durable, with the moment that its minute was worked out from. */
+  made(subject: MarkSubject, minute: number, { now, clock }: Moment): void {
     const name = nameOf(subject);
-    const before = this.#minutes.get(name);
-    if (before !== undefined && before >= minute) return;
-    if (this.#minutes.size >= this.#maxRemembered) this.#minutes.clear();
-    this.#minutes.set(name, minute);
+    const until = minute * MINUTE_MS - SKIP_MARGIN_MS;
+    const clockUntil = clock + until - now;
+    const before = this.#made.get(name);
+    if (before !== undefined && before.clockUntil >= clockUntil) return;
+    if (this.#made.size >= this.#maxRemembered) this.#made.clear();
+    this.#made.set(name, { until, clockUntil });
   }
 }
 

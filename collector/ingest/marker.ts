@@ -1,13 +1,15 @@
 /** Makes marks for the hours of batches whose rows are durable, unless a mark of this process covers them (`due.ts` says when). */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { NewMark } from '../store/due-marks.ts';
-import { MadeMarks, type MarkSubject, minuteDue } from './due.ts';
+import { MadeMarks, type MarkSubject, type Moment, minuteDue } from './due.ts';
 import type { IngestMetrics } from './metrics.ts';
 
 export interface MarkerOptions {
   readonly marks: { add(marks: readonly NewMark[]): Promise<void> };
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
   /** How long after its end an hour is first rolled up. */
   readonly graceMs: number;
   readonly maxRemembered: number;
@@ -32,10 +34,10 @@ export class Marker {
 
   /** To be called after the put of the batches' rows returned. Resolves once every one of them has a durable mark. */
   async mark(subjects: readonly MarkSubject[]): Promise<void> {
-    const now = this.#options.now();
-    const uncovered = subjects.filter((subject) => !this.#made.covers(subject, now));
-    const marks = this.#marksFor(uncovered, now);
-    if (marks.length > 0) await this.#add(marks);
+    const moment = { now: this.#options.now(), clock: this.#options.clock() };
+    const uncovered = subjects.filter((subject) => !this.#made.covers(subject, moment));
+    const marks = this.#marksFor(uncovered, moment.now);
+    if (marks.length > 0) await this.#add(marks, moment);
     this.#options.metrics.marked(uncovered.length, subjects.length - uncovered.length);
   }
 
@@ -54,7 +56,7 @@ export class Marker {
     return [...marks.values()];
   }
 
-  async #add(marks: readonly Mark[]): Promise<void> {
+  async #add(marks: readonly Mark[], moment: Moment): Promise<void> {
     await this.#options.marks.add(
       marks.map(({ minute, merchant, hour, terminals }) => ({
         minute,
@@ -65,7 +67,7 @@ export class Marker {
       })),
     );
     for (const { merchant, hour, minute, terminals } of marks) {
-      for (const terminal of terminals) this.#made.made({ merchant, hour, terminal }, minute);
+      for (const terminal of terminals) this.#made.made({ merchant, hour, terminal }, minute, moment);
     }
   }
 }

@@ -36,22 +36,41 @@ t.test('an hour that starts up to an hour ahead counts as open, later ones as la
 
 const subject = { merchant: merchantId('acme'), hour: HOUR, terminal: terminalId('till-1') };
 
+/** What the clocks say where the monotonic one began with the hour and neither was ever set. */
+const at = (now: number) => ({ now, clock: now - START });
+
 t.test('a mark covers its terminal until ten seconds before its minute, and not after', async (t) => {
   const made = new MadeMarks(10);
-  made.made(subject, endPlusGrace);
+  made.made(subject, endPlusGrace, at(START));
   const last = endPlusGrace * MINUTE_MS - SKIP_MARGIN_MS;
   t.equal(SKIP_MARGIN_MS, 10_000);
-  t.ok(made.covers(subject, last));
-  t.notOk(made.covers(subject, last + 1));
+  t.ok(made.covers(subject, at(last)));
+  t.notOk(made.covers(subject, at(last + 1)));
+});
+
+t.test('a wall clock that was set back does not make a mark cover that a run may have listed', async (t) => {
+  const made = new MadeMarks(10);
+  made.made(subject, endPlusGrace, at(START));
+  const { clock } = at(endPlusGrace * MINUTE_MS);
+  const setBack = { now: START, clock };
+  t.notOk(made.covers(subject, setBack));
+  made.made(subject, endPlusGrace, setBack);
+  t.ok(made.covers(subject, setBack), 'one made since does');
+});
+
+t.test('a wall clock that was set forward ends the cover at once', async (t) => {
+  const made = new MadeMarks(10);
+  made.made(subject, endPlusGrace, at(START));
+  t.notOk(made.covers(subject, { now: endPlusGrace * MINUTE_MS, clock: 1 }));
 });
 
 t.test('without a mark of this process nothing is covered; nor is another hour, terminal or merchant', async (t) => {
   const made = new MadeMarks(10);
-  t.notOk(made.covers(subject, START));
-  made.made(subject, endPlusGrace);
-  t.notOk(made.covers({ ...subject, hour: HOUR + 1 }, START));
-  t.notOk(made.covers({ ...subject, terminal: terminalId('till-2') }, START));
-  t.notOk(made.covers({ ...subject, merchant: merchantId('other') }, START));
+  t.notOk(made.covers(subject, at(START)));
+  made.made(subject, endPlusGrace, at(START));
+  t.notOk(made.covers({ ...subject, hour: HOUR + 1 }, at(START)));
+  t.notOk(made.covers({ ...subject, terminal: terminalId('till-2') }, at(START)));
+  t.notOk(made.covers({ ...subject, merchant: merchantId('other') }, at(START)));
 });
 
 t.test('of two marks the later one counts, whichever was made first', async (t) => {
@@ -60,14 +79,14 @@ t.test('of two marks the later one counts, whichever was made first', async (t) 
     [endPlusGrace - 30, endPlusGrace],
   ]) {
     const made = new MadeMarks(10);
-    for (const minute of minutes) made.made(subject, minute);
-    t.ok(made.covers(subject, (endPlusGrace - 1) * MINUTE_MS));
+    for (const minute of minutes) made.made(subject, minute, at(START));
+    t.ok(made.covers(subject, at((endPlusGrace - 1) * MINUTE_MS)));
   }
 });
 
 t.test('what is remembered is bounded; forgetting costs a mark', async (t) => {
   const made = new MadeMarks(2);
-  for (let hour = HOUR; hour < HOUR + 3; hour++) made.made({ ...subject, hour }, endPlusGrace + 1_000);
-  t.notOk(made.covers(subject, START));
-  t.ok(made.covers({ ...subject, hour: HOUR + 2 }, START));
+  for (let hour = HOUR; hour < HOUR + 3; hour++) made.made({ ...subject, hour }, endPlusGrace + 1_000, at(START));
+  t.notOk(made.covers(subject, at(START)));
+  t.ok(made.covers({ ...subject, hour: HOUR + 2 }, at(START)));
 });
