@@ -6,8 +6,10 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import mqtt from 'mqtt';
+import type { Timers } from './timers.ts';
 
-const CONNECT_TIMEOUT_MS = 20_000;
+/** From the first packet to the last grant of a topic; mqtt.js itself waits for a SUBACK for ever. */
+const OPEN_MS = 20_000;
 const KEEP_ALIVE_S = 60;
 /** How long a polite end waits for what is still being sent. */
 const END_MS = 1_000;
@@ -33,6 +35,7 @@ export interface SessionOptions {
   readonly username: string;
   readonly credentials: Credentials;
   readonly topics: readonly string[];
+  readonly timers: Pick<Timers, 'after'>;
 }
 
 export interface Session {
@@ -59,7 +62,7 @@ const buffers = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; 
  * @throws the reason why not; at once when `signal` aborts
  */
 export async function openSession(
-  { address, clientId, username, credentials, topics }: SessionOptions,
+  { address, clientId, username, credentials, topics, timers }: SessionOptions,
   signal: AbortSignal,
 ): Promise<Session> {
   const { secure, host, port } = address;
@@ -78,7 +81,7 @@ export async function openSession(
     queueQoSZero: false,
     resubscribe: false,
     keepalive: KEEP_ALIVE_S,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: OPEN_MS,
   });
 
   // mqtt.js leaves Nagle's algorithm on: a batch behind a small packet (a PUBACK) would wait for the peer's delayed acknowledgement, 40 ms.
@@ -99,6 +102,7 @@ export async function openSession(
   client.on('error', abort);
   const stop = (): void => abort(signal.reason as Error);
   signal.addEventListener('abort', stop, { once: true });
+  const cancel = timers.after(OPEN_MS, () => abort(new Error('no answer')));
 
   const subscribed = async (): Promise<void> => {
     await new Promise((resolve) => client.once('connect', resolve));
@@ -113,6 +117,7 @@ export async function openSession(
     abort(error as Error);
     throw reason ?? error;
   } finally {
+    cancel();
     signal.removeEventListener('abort', stop);
   }
 

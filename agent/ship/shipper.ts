@@ -192,6 +192,7 @@ export class Shipper {
           username: `${merchant}/${terminal}`,
           credentials: credentials(),
           topics: [ack, ctl],
+          timers,
         },
         this.#stopping.signal,
       );
@@ -200,6 +201,8 @@ export class Shipper {
     }
     const since = timers.now();
     this.#session = session;
+    // A stop between the last grant and here found no session that it could end.
+    if (this.#stopping.signal.aborted) session.abort(new Error('the agent stops'));
     this.#become('talking');
     this.#counters.connections++;
     log.info(`connected to ${this.#address.host} port ${this.#address.port}`);

@@ -4,8 +4,10 @@ import { createServer as createTlsServer } from 'node:tls';
 import { Aedes } from 'aedes';
 import t, { type Test } from 'tap';
 import { type Credentials, openSession, type SessionOptions } from '../../../../agent/ship/session.ts';
+import { systemTimers } from '../../../../agent/ship/timers.ts';
 import { inWords } from '../../../../agent/ship/words.ts';
 import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from './certificates.ts';
+import { FakeTimers } from './fake-timers.ts';
 
 const NOBODY: Credentials = { token: 'secret', ca: null, cert: null, key: null };
 
@@ -30,6 +32,7 @@ const options = (port: number, more: Partial<SessionOptions> = {}): SessionOptio
   username: 'acme/till-1',
   credentials: NOBODY,
   topics: ['till/1/acme/till-1/ack'],
+  timers: systemTimers,
   ...more,
 });
 
@@ -65,6 +68,19 @@ t.test('a topic that is not granted ends the session', async (t) => {
   const { port, aedes } = await broker(t, null);
   aedes.authorizeSubscribe = (_client, _subscription, done) => done(null, null);
   t.not(await refusal(options(port, { address: { secure: false, host: '127.0.0.1', port } })), 'none');
+});
+
+t.test('a server that never grants the topics is given up', async (t) => {
+  const { port, aedes } = await broker(t, null);
+  const asked = new Promise<void>((resolve) => {
+    aedes.authorizeSubscribe = () => resolve();
+  });
+  const timers = new FakeTimers();
+  const refused = refusal(options(port, { address: { secure: false, host: '127.0.0.1', port }, timers }));
+  await asked;
+  timers.advance(20_000);
+  t.match(await refused, /^no answer/);
+  t.same(timers.waiting, []);
 });
 
 t.test('a server that says nothing can be given up at once', async (t) => {
