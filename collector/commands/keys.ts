@@ -71,7 +71,8 @@ export const revokeKey: Command = {
           ? await byId(control, required(given, 'id'))
           : await control.apiKey(sha256(required(given, 'key')));
       if (found === null) throw new CommandFailed('there is no such API key: `keys list` shows them');
-      if (found.revokedAt === null) await control.addApiKey({ ...found, revokedAt: now() });
+      if (found.revokedAt === null && !(await control.revokeApiKey(found, now())))
+        throw new CommandFailed('the API key was changed by somebody else at the same time: try again');
       return found;
     });
     return {

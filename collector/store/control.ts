@@ -34,6 +34,16 @@ export class Control {
     return this.#tables.put('control', [{ row: controlKey('key', key.hash), cells: new Map([[VALUE, pack(key)]]) }]);
   }
 
+  /**
+   * Compares and sets, since HBase would take a plain put by a clock that was set back for the older one, and the key would go on.
+   *
+   * @param key as it was read @returns false when it has changed since
+   */
+  revokeApiKey(key: ApiKey, at: number): Promise<boolean> {
+    const put = { row: controlKey('key', key.hash), cells: new Map([[VALUE, pack({ ...key, revokedAt: at })]]) };
+    return this.#tables.checkAndPut('control', { column: VALUE, expected: pack(key) }, put);
+  }
+
   async *apiKeys(): AsyncIterable<ApiKey> {
     const start = controlKey('key', '');
     for await (const row of this.#tables.scan('control', { start, stop: prefixEnd(start) })) {

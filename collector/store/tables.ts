@@ -9,7 +9,8 @@
  * - Rows sort by unsigned bytes. A row exists while it has at least one cell.
  * - `put` and `checkAndPut` resolve only once the write survives a power cut. A `put` of several rows is not atomic over the
  *   rows (after a failure any of them may have been applied), but one row's cells are always applied together.
- * - A cell holds one version: the one with the newest `time`; of two with the same time, the one put last.
+ * - A cell holds one version: the one with the newest `time`; of two with the same time, the one put last. A `checkAndPut` without a time is
+ *   never older than the cell that it checked, whatever became of the store's clock: what it says it has put is there.
  * - In HBase a delete hides a later put of the same key with an older or equal time, so a caller never deletes a key that it
  *   may write again.
  * - A call rejects with `StoreUnavailable` when the store can't be reached or did not answer in time; then a write may or

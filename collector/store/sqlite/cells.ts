@@ -45,11 +45,14 @@ export class Cells {
     };
   }
 
-  /** Applies the cells that are not older than the stored ones. `now`: the time of a put that names none. */
+  /**
+   * Applies the cells that are not older than the stored ones. A put that names no time never is: its time is `now`, or the stored cell's
+   * where the clock has been set back since.
+   */
   put(put: Put, now: number): void {
-    const time = put.time ?? now;
     for (const [column, value] of put.cells) {
       const stored = this.#find.get(put.row, column);
+      const time = put.time ?? Math.max(now, stored?.time ?? now);
       if (stored === undefined) {
         const { lastInsertRowid } = this.#insertValue.run(value);
         this.#insertCell.run(put.row, column, time, lastInsertRowid);

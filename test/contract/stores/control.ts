@@ -7,13 +7,14 @@ import { freshMerchant } from '../region/fresh.ts';
 export async function controlContract(t: Test, tables: Tables): Promise<void> {
   const control = new Control(tables);
 
-  await t.test('an API key is found by its hash, as last written', async (t) => {
+  await t.test('an API key is found by its hash, also when it was revoked', async (t) => {
     const hash = randomBytes(32).toString('hex');
     const key = { merchant: freshMerchant(), hash, createdAt: 1_300_000_000_000, revokedAt: null };
     t.equal(await control.apiKey(hash), null);
     await control.addApiKey(key);
     t.same(await control.apiKey(hash), key);
-    await control.addApiKey({ ...key, revokedAt: 1_300_000_000_001 });
+    t.equal(await control.revokeApiKey((await control.apiKey(hash))!, 1_300_000_000_001), true);
+    t.equal(await control.revokeApiKey(key, 1_300_000_000_002), false, 'it has changed since it was read');
     t.match(await control.apiKey(hash), { revokedAt: 1_300_000_000_001 });
     const listed = (await Array.fromAsync(control.apiKeys())).filter((listed) => listed.hash === hash);
     t.match(listed, [{ ...key, revokedAt: 1_300_000_000_001 }]);

@@ -83,6 +83,18 @@ export async function checkAndPutContract(t: Test, tables: Tables): Promise<void
     t.equal((await tables.get('rollups', [key('r')]))[0]?.time, recent);
   });
 
+  await t.test(
+    'what it says it has put is there, also where the store’s clock was set back since the cell was put',
+    async (t) => {
+      const { key } = freshKeys();
+      await tables.put('rollups', [put(key('r'), { 'm:rev': '1', 'p:t1': 'a' }, Date.now() + 3_600_000)]);
+      const check = { column: 'm:rev', expected: Buffer.from('1') } as const;
+      const write = put(key('r'), { 'm:rev': '2', 'p:t1': 'b', 'p:t2': 'c' });
+      t.equal(await tables.checkAndPut('rollups', check, write), true);
+      t.same(await read(key('r')), { 'm:rev': '2', 'p:t1': 'b', 'p:t2': 'c' });
+    },
+  );
+
   await t.test('of twenty contenders exactly one wins each round', async (t) => {
     const { key } = freshKeys();
     let held: Buffer | null = null;

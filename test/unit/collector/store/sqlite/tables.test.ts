@@ -54,6 +54,19 @@ t.test("a put without a time takes the store's own clock", async (t) => {
   await tables.close();
 });
 
+t.test('a put without a time replaces what is there, also where the clock was set back since', async (t) => {
+  const clock = { now: 2_000 };
+  const tables = await openSqliteTables({ path: join(t.testdir(), 'store.db'), now: () => clock.now });
+  await tables.init();
+  await tables.put('events', rows(1, 1));
+  clock.now = 1_000;
+  await tables.put('events', rows(1, 5));
+  const [row] = await Array.fromAsync(tables.scan('events', ALL));
+  t.equal(row?.cells.get('b:d')?.length, 5);
+  t.equal(row?.time, 2_000, 'and cells never grow older');
+  await tables.close();
+});
+
 t.test('other work runs while a long scan is under way', async (t) => {
   const tables = await filled(join(t.testdir(), 'store.db'), 3_000, 10);
   const loop = countTurns();
