@@ -12,6 +12,7 @@ import type { Logic } from '../logic/version.ts';
 import { type DueMark, type DueMarks, dueMinute, type NewMark } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Rollups } from '../store/rollups.ts';
+import { StoreUnavailable } from '../store/tables.ts';
 import { type Due, type RunOutcome, run } from './run.ts';
 
 export interface RunnerOptions {
@@ -60,7 +61,10 @@ export class RollupRunner {
     this.#options = options;
   }
 
-  /** One pass over all marks due by now; joins the one that is running, if one is. Rejects when the marks can't be listed. */
+  /**
+   * One pass over all marks due by now; joins the one that is running, if one is. Rejects when marks can't be listed, added or removed: at
+   * once when the store is away, else after the other salts.
+   */
   runDue(): Promise<PassReport> {
     this.#pass ??= this.#runAll().finally(() => {
       this.#pass = null;
@@ -78,12 +82,15 @@ export class RollupRunner {
     const report: PassReport = { hours: 0, days: 0, marks: 0, racesLost: 0, failures: 0 };
     const through = minuteOf(this.#options.now());
     let next = 0;
+    const faults: Error[] = [];
     const worker = async (): Promise<void> => {
-      while (next < SALTS && !this.#stopped) await this.#runSalt(next++, through, report);
+      // A store that is away is so for every salt; any other fault is one salt's own.
+      while (next < SALTS && !this.#stopped && !faults.some((fault) => fault instanceof StoreUnavailable))
+        await this.#runSalt(next++, through, report).catch((fault: Error) => faults.push(fault));
     };
-    // All of them are waited for, also when one fails: a pass that is over has nothing under way.
-    const ends = await Promise.allSettled(Array.from({ length: this.#options.concurrency }, worker));
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    // All of them are waited for: a pass that is over has nothing under way.
+    await Promise.all(Array.from({ length: this.#options.concurrency }, worker));
+    for (const fault of faults) throw fault;
     return report;
   }
 

@@ -2,16 +2,25 @@ import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import type { Test } from 'tap';
 import { DueMarks } from '../../../collector/store/due-marks.ts';
-import type { Tables } from '../../../collector/store/tables.ts';
-import type { TerminalId } from '../../../shared/ids.ts';
+import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
+import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
+import { salt } from '../../../shared/keys.ts';
 import { DAY_MS, HOUR_MS, minuteOf } from '../../../shared/time.ts';
 import { HOUR } from '../../unit/collector/logic/till-events.ts';
+import { freshMerchant } from '../region/fresh.ts';
 import { HookedTables } from '../region/hooked-tables.ts';
 import { Region } from '../region/region.ts';
 import { salesIn } from '../region/sales.ts';
 
 const DAY = Math.floor(HOUR / 24);
 const FOR_EVER = 2 ** 31;
+
+function merchantOfAnotherSaltThan(other: number): MerchantId {
+  for (;;) {
+    const merchant = freshMerchant();
+    if (salt(merchant) !== other) return merchant;
+  }
+}
 
 export async function passesContract(t: Test, tables: Tables): Promise<void> {
   await t.test('the marks listed are gone after the pass, and nothing is left in the end', async (t) => {
@@ -149,6 +158,31 @@ export async function passesContract(t: Test, tables: Tables): Promise<void> {
     t.match(await runner.runDue(), { hours: 0, marks: 0 }, 'a stopped runner does nothing more');
     await region.passDay(DAY);
     await t.resolves(region.checkAll());
+  });
+
+  await t.test('a mark that cannot be read fails the pass, after the marks of all other salts', async (t) => {
+    const region = new Region(tables, merchantOfAnotherSaltThan(0));
+    region.now = (DAY - 400) * DAY_MS;
+    await region.deliver(region.events('a', 1, salesIn(Math.floor(region.now / HOUR_MS) - 3, [1])));
+    region.now += 600_000;
+    const row = Buffer.of(0, 0, 0, 0, 1);
+    await tables.put('due', [{ row, cells: new Map([['b:terminals', Buffer.of(0x90)]]) }]);
+    const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));
+    await t.rejects(region.runner({ marks, concurrency: 1 }).runDue(), { message: /^row key / });
+    await tables.delete('due', [row]);
+    t.same(await region.marksThrough(minuteOf(region.now)), []);
+  });
+
+  await t.test('a store that goes away ends the pass at once', async (t) => {
+    const region = new Region(tables);
+    let asked = 0;
+    const away = new HookedTables(tables, () => {
+      asked++;
+      return Promise.reject(new StoreUnavailable('away'));
+    });
+    const marks = new DueMarks(away, () => randomBytes(8).toString('hex'));
+    await t.rejects(region.runner({ marks, concurrency: 3 }).runDue(), { message: 'away' });
+    t.equal(asked, 3, 'one question of each worker');
   });
 
   await t.test('a pass over all salts ends with nothing due', async (t) => {
