@@ -1,12 +1,7 @@
-/** Reads the agent's configuration file: YAML, and so JSON too. */
+/** Reads the agent's configuration file and the files that it names. */
 import { readFileSync } from 'node:fs';
-import { type Document, parseDocument } from 'yaml';
+import { ConfigError, configOf } from '../shared/config/document.ts';
 import { type AgentConfig, parseConfig } from './config.ts';
-
-/** The message names the file, each field, and what to do; for people. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
 
 function readText(path: string, what: string): string {
   try {
@@ -16,31 +11,12 @@ function readText(path: string, what: string): string {
   }
 }
 
-function plain(document: Document, path: string): unknown {
-  try {
-    return document.toJS();
-  } catch (cause) {
-    // An alias of an anchor that is not there, or aliases that multiply.
-    throw new ConfigError(`${path}: is not YAML: ${(cause as Error).message}`, { cause });
-  }
-}
-
 /** @throws ConfigError */
 export function loadConfig(path: string): AgentConfig {
-  const document = parseDocument(readText(path, 'the configuration'), { prettyErrors: true });
-  const [syntax] = document.errors;
-  if (syntax !== undefined) throw new ConfigError(`${path}: is not YAML: ${syntax.message.trimEnd()}`);
-  const parsed = parseConfig(plain(document, path));
-  if (!parsed.ok) {
-    throw new ConfigError(
-      parsed.faults
-        .map(({ pointer, detail }) => `${path}: ${pointer === '' ? 'the document' : pointer} ${detail}`)
-        .join('\n'),
-    );
-  }
-  const { token } = parsed.config.collector;
+  const config = configOf(path, readText(path, 'the configuration'), parseConfig);
+  const { token } = config.collector;
   if (token?.kind === 'file') readToken(token);
-  return parsed.config;
+  return config;
 }
 
 /**

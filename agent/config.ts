@@ -1,6 +1,10 @@
 /** The agent's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
+import type { ParsedConfig } from '../shared/config/document.ts';
+import type { ConfigFault } from '../shared/config/form.ts';
+import { frozen } from '../shared/config/frozen.ts';
+import type { LogLevel } from '../shared/config/schema.ts';
 import { type MerchantId, merchantId, type StoreId, storeId, type TerminalId, terminalId } from '../shared/ids.ts';
-import { type ConfigFault, type ConfigInput, isConfigInput, type LogLevel, schemaFaults } from './config-schema.ts';
+import { CONFIG_FORM, type ConfigInput } from './config-schema.ts';
 
 /** Every default, once. `minFreeBytes` null: the lesser of 64 MiB and 5 % of the file system, known when the buffer is opened. */
 const DEFAULTS = {
@@ -42,10 +46,6 @@ export interface AgentConfig {
   readonly ship: { readonly lingerMs: number; readonly reconnectMaxMs: number };
   readonly log: { readonly level: LogLevel };
 }
-
-export type ParsedConfig =
-  | { readonly ok: true; readonly config: AgentConfig }
-  | { readonly ok: false; readonly faults: readonly ConfigFault[] };
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
@@ -104,17 +104,9 @@ function relations(input: ConfigInput): { addresses: CollectorAddress[]; faults:
   return { addresses, faults };
 }
 
-function frozen<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const part of Object.values(value)) frozen(part);
-    Object.freeze(value);
-  }
-  return value;
-}
-
 /** @param input the document as the YAML parser gives it */
-export function parseConfig(input: unknown): ParsedConfig {
-  if (!isConfigInput(input)) return { ok: false, faults: schemaFaults(input) };
+export function parseConfig(input: unknown): ParsedConfig<AgentConfig> {
+  if (!CONFIG_FORM.fits(input)) return { ok: false, faults: CONFIG_FORM.faults(input) };
   const { addresses, faults } = relations(input);
   if (faults.length > 0) return { ok: false, faults };
   const { token, tokenFile, tls } = input.collector;

@@ -1,13 +1,8 @@
-/** Reads the collector's configuration file: YAML, and so JSON too. */
+/** Reads the collector's configuration file and the files that it names. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { type Document, parseDocument } from 'yaml';
+import { ConfigError, configOf } from '../shared/config/document.ts';
 import { type CollectorConfig, parseConfig } from './config.ts';
-
-/** The message names the file, each field, and what to do; for people. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
 
 /** PEM texts. */
 export interface TlsFiles {
@@ -17,16 +12,9 @@ export interface TlsFiles {
 
 /** @throws ConfigError */
 export function loadConfig(path: string): CollectorConfig {
-  const document = parseDocument(readText(path, 'the configuration'), { prettyErrors: true });
-  const [syntax] = document.errors;
-  if (syntax !== undefined) throw new ConfigError(`${path}: is not YAML: ${syntax.message.trimEnd()}`);
-  const parsed = parseConfig(plain(document, path));
-  if (!parsed.ok) {
-    const lines = parsed.faults.map(({ pointer, detail }) => `${path}: ${pointer || 'the document'} ${detail}`);
-    throw new ConfigError(lines.join('\n'));
-  }
-  readTls(parsed.config);
-  return parsed.config;
+  const config = configOf(path, readText(path, 'the configuration'), parseConfig);
+  readTls(config);
+  return config;
 }
 
 /** The broker's key and certificate as they are now; null: plain TCP. @throws ConfigError */
@@ -47,14 +35,5 @@ function readText(path: string, what: string): string {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new ConfigError(`${path}: ${what} cannot be read: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function plain(document: Document, path: string): unknown {
-  try {
-    return document.toJS();
-  } catch (cause) {
-    // An alias of an anchor that is not there, or aliases that multiply.
-    throw new ConfigError(`${path}: is not YAML: ${(cause as Error).message}`, { cause });
   }
 }

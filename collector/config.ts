@@ -1,6 +1,10 @@
 /** The collector's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
 import { validate as isCron } from 'node-cron';
-import { type ConfigFault, type ConfigInput, type LogLevel, type StoreKind, schemaFaults } from './config-schema.ts';
+import type { ParsedConfig } from '../shared/config/document.ts';
+import type { ConfigFault } from '../shared/config/form.ts';
+import { frozen } from '../shared/config/frozen.ts';
+import type { LogLevel } from '../shared/config/schema.ts';
+import { CONFIG_FORMS, type ConfigInput, type StoreKind } from './config-schema.ts';
 
 /** Every default, once. */
 const DEFAULTS = {
@@ -43,10 +47,6 @@ export interface CollectorConfig {
   readonly log: { readonly level: LogLevel };
 }
 
-export type ParsedConfig =
-  | { readonly ok: true; readonly config: CollectorConfig }
-  | { readonly ok: false; readonly faults: readonly ConfigFault[] };
-
 /** What the schema cannot say. */
 function otherFaults({ mqtt, rollup, dimensions }: ConfigInput): ConfigFault[] {
   const faults: ConfigFault[] = [];
@@ -81,20 +81,12 @@ function storeKind(input: unknown): StoreKind | ConfigFault {
   return { pointer: '/store/kind', detail: kind === undefined ? `is missing: ${should}` : `is not known: ${should}` };
 }
 
-function frozen<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const part of Object.values(value)) frozen(part);
-    Object.freeze(value);
-  }
-  return value;
-}
-
 /** @param input the document as the YAML parser gives it */
-export function parseConfig(input: unknown): ParsedConfig {
+export function parseConfig(input: unknown): ParsedConfig<CollectorConfig> {
   const kind = storeKind(input);
   if (typeof kind === 'object') return { ok: false, faults: [kind] };
-  const misfits = schemaFaults(kind, input);
-  if (misfits.length > 0) return { ok: false, faults: misfits };
+  const form = CONFIG_FORMS[kind];
+  if (!form.fits(input)) return { ok: false, faults: form.faults(input) };
   const given = input as ConfigInput;
   const faults = otherFaults(given);
   if (faults.length > 0) return { ok: false, faults };

@@ -1,12 +1,13 @@
 /** The collector's command line, and the one place that knows the store's adapters. */
 import { readFileSync } from 'node:fs';
+import { ConfigError } from '../shared/config/document.ts';
 import { type Command, CommandFailed, required, UsageError } from './commands/command.ts';
 import { addKey, listKeys, revokeKey } from './commands/keys.ts';
 import { checkConfig, initStore, rollupOnce } from './commands/store.ts';
 import { addTerminal, listTerminals, revokeTerminal } from './commands/terminals.ts';
 import { parseCommandLine, RUN } from './commands/usage.ts';
 import type { CollectorConfig } from './config.ts';
-import { ConfigError, loadConfig, readTls } from './config-file.ts';
+import { loadConfig, readTls } from './config-file.ts';
 import { ListenError } from './listen-error.ts';
 import { type OpenTables, ROLES, type StartOptions } from './parts.ts';
 import type { Collector } from './start.ts';

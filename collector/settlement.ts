@@ -1,5 +1,5 @@
 /** What a store is, settled by whoever uses it first: its tables, its generation, and the dimensions of its logic version. */
-import { ConfigError } from './config-file.ts';
+import { ConfigError } from '../shared/config/document.ts';
 import { LOGIC_VERSION, type Logic } from './logic/version.ts';
 import { Control } from './store/control.ts';
 import type { Tables } from './store/tables.ts';

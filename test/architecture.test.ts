@@ -74,6 +74,7 @@ t.test('each rule reports what breaks it', async (t) => {
     t.match(breaches(made(from, to), []), [new RegExp(`^${from} imports ${to}: ${rule}`)]);
 
   t.match(breaches([module('shared/clock.ts', { packages: ['node:fs'] })], []), [/node:fs: shared\/ is pure/]);
+  t.match(breaches([module('shared/wire/batch.ts', { packages: ['yaml'] })], []), [/yaml: shared\/ is pure/]);
   t.match(breaches([module('agent/main.ts', { packages: ['leftpad'] })], ['mqtt']), [/leftpad: not a dependency/]);
   t.match(breaches([module('agent/main.ts', { modules: ['agent/gone.ts'] })], []), [
     /agent\/gone.ts, which is not there/,

@@ -1,6 +1,6 @@
 /** What is wrong with an event, one line a field, from the schema's checker and from the readers in `parse.ts`. */
 import type { Validator } from 'typebox/compile';
-import { Settings } from 'typebox/system';
+import { schemaErrors } from '../schema-errors.ts';
 
 export interface FieldError {
   /** JSON pointer (RFC 6901) into the event. */
@@ -9,7 +9,7 @@ export interface FieldError {
 }
 
 export const MAX_ERRORS = 20;
-/** The checker's own limit is 8, and it reports a fault up to three times: an unknown field twice, a union once a branch. */
+/** The checker reports a fault up to three times: an unknown field twice, a union once a branch. */
 const MAX_RAW_ERRORS = 3 * MAX_ERRORS;
 
 /** A key as a pointer's segment. */
@@ -21,21 +21,10 @@ export function report(errors: FieldError[], pointer: string, detail: string): v
     errors.push({ pointer, detail });
 }
 
-function rawErrors(checker: Validator, input: unknown): ReturnType<Validator['Errors']> {
-  const { maxErrors } = Settings.Get();
-  Settings.Set({ maxErrors: MAX_RAW_ERRORS });
-  try {
-    return checker.Errors(input);
-  } finally {
-    Settings.Set({ maxErrors });
-  }
-}
-
 /** Reports why an input fails its schema, in words for whoever writes the till's software. */
 export function reportSchemaErrors(checker: Validator, input: unknown, errors: FieldError[]): void {
-  for (const error of rawErrors(checker, input)) {
+  for (const error of schemaErrors(checker, input, MAX_RAW_ERRORS)) {
     const { keyword, instancePath } = error;
-    if (keyword === 'additionalProperties' || error.schemaPath.includes('/anyOf/')) continue;
     if (keyword === 'required') {
       const { requiredProperties } = error.params as { requiredProperties: string[] };
       for (const key of requiredProperties) report(errors, `${instancePath}/${escaped(key)}`, 'is required');

@@ -1,0 +1,68 @@
+/** The form of a configuration document, and words for whatever does not fit it. */
+import type { Static, TObject, TSchema } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
+import { type SchemaError, schemaErrors } from '../schema-errors.ts';
+import { shouldOf } from './schema.ts';
+
+export interface ConfigFault {
+  /** JSON pointer (RFC 6901) into the document. */
+  readonly pointer: string;
+  /** What is wrong, and what to do. */
+  readonly detail: string;
+}
+
+const MAX_ERRORS = 100;
+
+export class ConfigForm<S extends TSchema> {
+  readonly #schema: S;
+  readonly #checker: Validator;
+
+  constructor(schema: S) {
+    this.#schema = schema;
+    this.#checker = Compile(schema) as unknown as Validator;
+  }
+
+  fits(input: unknown): input is Static<S> {
+    return this.#checker.Check(input);
+  }
+
+  /** Why `fits` says no. */
+  faults(input: unknown): ConfigFault[] {
+    return schemaErrors(this.#checker, input, MAX_ERRORS).flatMap((error) => this.#faultsOf(error));
+  }
+
+  #faultsOf({ instancePath: pointer, keyword, params, message }: SchemaError): ConfigFault[] {
+    const fault = (at: string, wrong: string): ConfigFault => {
+      const should = shouldOf(this.#at(at));
+      return { pointer: at, detail: should === undefined ? wrong : `${wrong}: ${should}` };
+    };
+    switch (keyword) {
+      case 'required': {
+        const { requiredProperties } = params as { requiredProperties: string[] };
+        return requiredProperties.map((key) => fault(`${pointer}/${key}`, 'is missing'));
+      }
+      case 'boolean': {
+        const { properties } = this.#at(pointer.slice(0, pointer.lastIndexOf('/'))) as TObject;
+        return [{ pointer, detail: `is not a known key; known here are ${Object.keys(properties).join(', ')}` }];
+      }
+      case 'anyOf':
+      case 'enum':
+      case 'pattern':
+        return [fault(pointer, 'is not a valid value')];
+      default:
+        return [fault(pointer, message)];
+    }
+  }
+
+  /** The part of the schema that a pointer leads to; an element of an array stands for its array. */
+  #at(pointer: string): TSchema | undefined {
+    let at: TSchema | undefined = this.#schema;
+    for (const key of pointer.split('/').slice(1)) {
+      const { properties } = at as Partial<TObject>;
+      if (properties === undefined) break;
+      at = properties[key];
+      if (at === undefined) return undefined;
+    }
+    return at;
+  }
+}

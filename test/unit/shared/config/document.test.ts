@@ -1,0 +1,45 @@
+import t from 'tap';
+import { ConfigError, configOf, type ParsedConfig } from '../../../../shared/config/document.ts';
+
+/** Takes whatever the document holds. */
+const any = (input: unknown): ParsedConfig<unknown> => ({ ok: true, config: input });
+const refused = (text: string): string => {
+  try {
+    configOf('a.yaml', text, any);
+  } catch (error) {
+    t.ok(error instanceof ConfigError);
+    return (error as Error).message;
+  }
+  return 'none';
+};
+
+t.test('YAML and JSON say the same', async (t) => {
+  t.same(configOf('a.yaml', 'ports: [1, 2]\nname: x # a comment\n', any), { ports: [1, 2], name: 'x' });
+  t.same(configOf('a.json', '{"ports": [1, 2], "name": "x"}', any), { ports: [1, 2], name: 'x' });
+});
+
+t.test('an empty file is a document too: what that means is for its parser to say', async (t) => {
+  t.equal(configOf('a.yaml', '', any), null);
+});
+
+t.test('what is not YAML is told with its file and line', async (t) => {
+  t.match(refused('merchant: acme\nterminal: [x\n'), /^a\.yaml: is not YAML: .*line 3/s);
+  t.match(refused('a: 1\na: 2\n'), /^a\.yaml: is not YAML: Map keys must be unique/);
+});
+
+t.test('aliases of nothing, and aliases that multiply, are refused', async (t) => {
+  t.match(refused('store: *nothing'), /^a\.yaml: is not YAML: /);
+  const lists = Array.from({ length: 9 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(', ')}]`);
+  t.match(refused(`l0: &l0 [x]\n${lists.join('\n')}`), /^a\.yaml: is not YAML: Excessive alias count/);
+});
+
+t.test('each fault is a line with the file and the field', async (t) => {
+  const faults = [
+    { pointer: '', detail: 'is not a map' },
+    { pointer: '/buffer/path', detail: 'is missing' },
+  ];
+  t.throws(() => configOf('a.yaml', 'x', () => ({ ok: false, faults })), {
+    name: 'ConfigError',
+    message: 'a.yaml: the document is not a map\na.yaml: /buffer/path is missing',
+  });
+});

@@ -1,0 +1,9 @@
+import t from 'tap';
+import { frozen } from '../../../../shared/config/frozen.ts';
+
+t.test('nothing of a frozen value can be changed', async (t) => {
+  const value = frozen({ list: [{ a: 1 }], none: null });
+  t.throws(() => Object.assign(value, { none: 1 }), TypeError);
+  t.throws(() => value.list.push({ a: 2 }), TypeError);
+  t.throws(() => Object.assign(value.list[0]!, { a: 2 }), TypeError);
+});
