@@ -2,9 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { StoreConfig } from '../../collector/config.ts';
 import { MerchantApi } from '../merchant-api.ts';
 import { AgentProcess } from '../processes/agent.ts';
-import { CollectorProcess, type StoreChoice } from '../processes/collector.ts';
+import { CollectorProcess } from '../processes/collector.ts';
 import { freePorts } from '../processes/ports.ts';
 import { Till } from '../till.ts';
 
@@ -44,7 +45,7 @@ export class System implements AsyncDisposable {
     merchant: string;
     agents: number;
     fleet?: number;
-    store?: StoreChoice;
+    store?: StoreConfig;
   }): Promise<System> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-bench-'));
     const [httpPort, mqttPort, ...ports] = (await freePorts(2 + agents)) as [number, number, ...number[]];

@@ -1,12 +1,12 @@
 /** Events a second from a till's POST, or from a fleet's MQTT batch, until the collector has stored and acknowledged them. */
 import { randomBytes } from 'node:crypto';
 import { connectAsync } from 'mqtt';
+import type { StoreConfig } from '../../collector/config.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { topic } from '../../shared/topics.ts';
 import { encodeEvents } from '../../shared/wire/batch.ts';
 import { decodeAcks } from '../../shared/wire/messages.ts';
-import type { StoreChoice } from '../processes/collector.ts';
 import { until } from '../processes/until.ts';
 import { Till } from '../till.ts';
 import type { TillEvent as PostedEvent } from '../till-event.ts';
@@ -24,7 +24,7 @@ const WINDOW = 4;
 
 export interface StoreUnderTest {
   readonly name: string;
-  readonly choice: StoreChoice | undefined;
+  readonly choice: StoreConfig | undefined;
 }
 
 type Row = Record<string, string | number | null>;

@@ -2,19 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
+import type { StoreConfig } from '../../collector/config.ts';
 import { Child } from './child.ts';
 import { answers } from './http.ts';
 import { runJson } from './run-json.ts';
-
-export type StoreChoice =
-  | { readonly kind: 'sqlite'; readonly path: string }
-  | {
-      readonly kind: 'hbase';
-      readonly host: string;
-      readonly port: number;
-      readonly connections: number;
-      readonly namespace: string;
-    };
 
 export interface CollectorSettings {
   /** Holds its configuration, its log and, on SQLite, its store. */
@@ -22,7 +13,7 @@ export interface CollectorSettings {
   readonly httpPort: number;
   readonly mqttPort: number;
   /** Default: SQLite in the folder. */
-  readonly store?: StoreChoice;
+  readonly store?: StoreConfig;
   /** What else goes into its configuration. */
   readonly more?: Readonly<Record<string, unknown>>;
 }

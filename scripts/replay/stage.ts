@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
+import type { StoreConfig } from '../../collector/config.ts';
 import { AgentProcess } from '../processes/agent.ts';
-import { addKey, addTerminal, CollectorProcess, type StoreChoice } from '../processes/collector.ts';
+import { addKey, addTerminal, CollectorProcess } from '../processes/collector.ts';
 import { freePorts } from '../processes/ports.ts';
 import { runJson } from '../processes/run-json.ts';
 import { continueOrBegin } from './continuation.ts';
@@ -90,7 +91,7 @@ async function startCollector(options: ReplayOptions, say: (line: string) => voi
   };
 }
 
-async function hbase(say: (line: string) => void): Promise<StoreChoice> {
+async function hbase(say: (line: string) => void): Promise<StoreConfig> {
   say('starting HBase, unless it runs (end it with: npm run hbase -- stop)');
   const { host, port } = await runJson<{ host: string; port: number }>('scripts/hbase.ts', ['start', '--json']);
   return { kind: 'hbase', host, port, connections: 4, namespace: 'tillstream_replay' };

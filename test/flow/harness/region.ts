@@ -3,9 +3,10 @@
  * talk over lines that a test can listen in on, to strike at a moment of its choice.
  */
 import path from 'node:path';
+import type { StoreConfig } from '../../../collector/config.ts';
 import { MerchantApi } from '../../../scripts/merchant-api.ts';
 import { AgentProcess } from '../../../scripts/processes/agent.ts';
-import { CollectorProcess, type StoreChoice } from '../../../scripts/processes/collector.ts';
+import { CollectorProcess } from '../../../scripts/processes/collector.ts';
 import { freePorts } from '../../../scripts/processes/ports.ts';
 import { Till } from '../../../scripts/till.ts';
 import { Line } from './line.ts';
@@ -17,7 +18,7 @@ export interface RegionSettings {
   readonly merchant: string;
   readonly terminals: readonly string[];
   /** Default: SQLite. */
-  readonly store?: StoreChoice;
+  readonly store?: StoreConfig;
   /** When due hours and days are rolled up by themselves. Default: every second, as a test does not wait for the minute. */
   readonly cron?: string;
 }
