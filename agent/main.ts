@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import pino from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { ConfigError } from '../shared/config/document.ts';
-import { type AgentFacts, type AgentStatus, agentSamples, agentStatus } from './agent-status.ts';
+import { type AgentFacts, agentSamples, agentStatus } from './agent-status.ts';
 import { freeBytes } from './buffer/budget.ts';
 import { BufferError } from './buffer/buffer-error.ts';
 import { openForReading } from './buffer/connection.ts';
@@ -24,17 +24,16 @@ import type { Credentials } from './ship/session.ts';
 import { Shipper } from './ship/shipper.ts';
 import { systemTimers } from './ship/timers.ts';
 
-export interface Log {
+interface Log {
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
 }
 
-export interface RunningAgent {
+interface RunningAgent {
   /** That it listens on. */
   readonly port: number;
   readonly stream: string;
-  status(): AgentStatus;
   /** Takes nothing more, answers what it has, waits briefly for acks, signs off, closes the buffer. */
   stop(): Promise<void>;
 }
@@ -50,7 +49,7 @@ function credentialsOf({ token, tls }: AgentConfig['collector']): Credentials {
  *
  * @throws BufferError, ListenError when it can't start for a reason to tell
  */
-export async function startAgent(config: AgentConfig, log: Log): Promise<RunningAgent> {
+async function startAgent(config: AgentConfig, log: Log): Promise<RunningAgent> {
   const { merchant, terminal, store } = config;
   const now = Date.now;
   const startedAt = now();
@@ -137,7 +136,6 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   return {
     port: server.port,
     stream: buffer.stream,
-    status: () => agentStatus(facts()),
     async stop() {
       await server.stop();
       await shipper.stop();

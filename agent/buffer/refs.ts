@@ -4,7 +4,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../shared/ids.ts';
 import { DAY_MS } from '../../shared/time.ts';
 
-export const REF_KEPT_MS = DAY_MS;
+const REF_KEPT_MS = DAY_MS;
 
 export interface KnownRef {
   readonly epoch: Epoch;

@@ -14,7 +14,7 @@ import type { TerminalFigures } from './figures.ts';
 import { type Bucket, METRICS, type MetricName, noBucket, type Value } from './metric.ts';
 import { badParameter } from './problem.ts';
 
-export const MAX_BUCKETS = 10_000;
+const MAX_BUCKETS = 10_000;
 /** Points of all series together, times metrics: some 20 MiB of JSON, made in half a second. */
 const MAX_VALUES = 1_000_000;
 

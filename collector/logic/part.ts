@@ -53,7 +53,7 @@ export interface Part {
   readonly tally: Tally;
 }
 
-export const ARTICLE_KEYS: readonly string[] = ['currency', 'sku'];
+const ARTICLE_KEYS: readonly string[] = ['currency', 'sku'];
 
 /** Sales, refunds and currencies stay apart also beyond the bound: they are never added. */
 const otherFigures = ([type, currency = null, ...dimensions]: GroupKey): GroupKey => [

@@ -77,6 +77,6 @@ function family(table: TableName, name: string): TColumnFamilyDescriptor {
 }
 
 /** Keys that cut the 256 salts into so many even shares. */
-export function saltSplits(regions: number): Uint8Array[] {
+function saltSplits(regions: number): Uint8Array[] {
   return Array.from({ length: regions - 1 }, (_, i) => Uint8Array.of(Math.round(((i + 1) * 256) / regions)));
 }
