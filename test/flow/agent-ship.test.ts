@@ -44,8 +44,8 @@ t.test('every answered event reaches the collector under one identity, whatever 
     });
   };
   for (let kill = 0; kill < 3; kill++) {
-    for (let request = 0; request < 40; request++) await post(25);
     const before = collector.batches.length;
+    for (let request = 0; request < 40; request++) await post(25);
     await until(() => collector.batches.length > before, 'shipping goes on');
     agent.child.kill('SIGKILL');
     await agent.ended;
