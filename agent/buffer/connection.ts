@@ -1,6 +1,6 @@
 /** Opens the buffer's database: for writing by one process at a time, or for looking only. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { BufferError } from './buffer-error.ts';
@@ -13,6 +13,8 @@ const BUSY_MS = 250;
 
 export interface WritableDatabase {
   readonly db: Database;
+  /** @throws Error when the file was removed or replaced: SQLite would go on writing to what nobody finds again */
+  assertInPlace(): void;
   close(): void;
 }
 
@@ -48,9 +50,20 @@ function durable(db: Database, checkpointPages: number): void {
   assert.equal(db.pragma('synchronous', { simple: true }), 2);
 }
 
+function identityOf(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev}/${found.ino}`;
+}
+
+/** What SQLite says when a file can't be opened is for the person at the till. */
+export const inWords = (error: unknown, path: string): unknown =>
+  error instanceof Sqlite.SqliteError
+    ? new BufferError(`${path}: cannot be opened: ${error.message}`, { cause: error })
+    : error;
+
 /**
  * @param checkpointPages pages in the write-ahead log at which it is copied into the database
- * @throws BufferError when it is open elsewhere, too new, or not ours
+ * @throws BufferError when it is open elsewhere, too new, not ours, or cannot be opened
  */
 export function openForWriting(given: string, owner: Owner, checkpointPages: number): WritableDatabase {
   const path = resolve(given);
@@ -69,11 +82,17 @@ export function openForWriting(given: string, owner: Owner, checkpointPages: num
   } catch (error) {
     db?.close();
     locked.close();
-    throw error;
+    throw inWords(error, given);
   }
   const opened = db;
+  const identity = identityOf(path);
   return {
     db: opened,
+    assertInPlace() {
+      if (identityOf(path) !== identity) {
+        throw new Error(`${given} was removed or replaced: put it back, or start the agent again`);
+      }
+    },
     close() {
       opened.close();
       locked.close();

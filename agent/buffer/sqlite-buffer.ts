@@ -13,7 +13,7 @@ import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { Acceptance } from './acceptance.ts';
 import { Budget, checkpointPages, defaultMinFreeBytes, usageOf } from './budget.ts';
 import { isFull } from './buffer-error.ts';
-import { openForWriting, type WritableDatabase } from './connection.ts';
+import { inWords, openForWriting, type WritableDatabase } from './connection.ts';
 import { Draft } from './draft.ts';
 import { listEpochs, openEpoch, pendingOf } from './epochs.ts';
 import { EventRows, type Unreadable } from './event-rows.ts';
@@ -100,6 +100,7 @@ export class SqliteBuffer implements Intake, Outbox {
       });
       this.#commits = new GroupCommit(db, {
         begin: (bytes) => {
+          this.#file.assertInPlace();
           this.#counts.acked -= this.#budget.makeRoom(bytes);
           this.#draft = new Draft(this.#lastId);
         },
@@ -110,7 +111,7 @@ export class SqliteBuffer implements Intake, Outbox {
       });
     } catch (error) {
       this.#file.close();
-      throw error;
+      throw inWords(error, path);
     }
   }
 

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, renameSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { openForReading } from '../../../../agent/buffer/connection.ts';
@@ -193,6 +193,16 @@ t.test('a fault', async (t) => {
   });
 });
 
+t.test('nothing is accepted while the file is removed or replaced', async (t) => {
+  const { path, open } = scratchBuffer(t.testdir());
+  const buffer = open();
+  renameSync(path, `${path}.away`);
+  await t.rejects(buffer.accept(sales(0, 1)), { message: /buffer\.db was removed or replaced/ });
+  renameSync(`${path}.away`, path);
+  t.match(await buffer.accept(sales(0, 1)), { accepted: 1, firstSeq: 1 });
+  buffer.close();
+});
+
 t.test('settling', async (t) => {
   t.test('takes exactly the named seqs of the named epoch out of pending', async (t) => {
     const scratch = scratchBuffer(t.testdir());
@@ -376,6 +386,22 @@ t.test('opening', async (t) => {
     db.exec('CREATE TABLE x (y)');
     db.close();
     t.throws(() => scratch.open(), { name: 'BufferError', message: /another program/ });
+  });
+
+  t.test('a file that is no database is refused in words', async (t) => {
+    const scratch = scratchBuffer(t.testdir({ 'buffer.db': 'receipts of last year\n'.repeat(100) }));
+    t.throws(() => scratch.open(), {
+      name: 'BufferError',
+      message: /buffer\.db: cannot be opened: file is not a database/,
+    });
+  });
+
+  t.test('a folder in place of the file is refused in words', async (t) => {
+    const scratch = scratchBuffer(t.testdir({ 'buffer.db': {} }));
+    t.throws(() => scratch.open(), {
+      name: 'BufferError',
+      message: /buffer\.db: cannot be opened: unable to open database file/,
+    });
   });
 
   t.test('draws a new epoch and starts its seqs at 1', async (t) => {
