@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
@@ -29,6 +29,19 @@ export async function openConnection(path: string, busyTimeoutMs: number): Promi
     database.close();
     throw error;
   }
+}
+
+/**
+ * Looks whether the file is still the one that was opened. SQLite goes on writing to one that was deleted or moved away, and commits that
+ * would be gone with the process.
+ */
+export function watchFile(path: string): { inPlace(): boolean } {
+  const identity = (): string | null => {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found === undefined ? null : `${found.dev}/${found.ino}`;
+  };
+  const opened = identity();
+  return { inPlace: () => identity() === opened };
 }
 
 /** Two processes that both turn a new file to WAL deadlock; SQLite answers one of them BUSY at once, whatever the timeout. */

@@ -7,7 +7,7 @@ import type { Database } from 'better-sqlite3';
 import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../tables.ts';
 import { StoreUnavailable } from '../tables.ts';
 import { Cells } from './cells.ts';
-import { openConnection } from './connection.ts';
+import { openConnection, watchFile } from './connection.ts';
 import { guarded } from './fault.ts';
 import { createTables } from './schema.ts';
 
@@ -38,11 +38,13 @@ class SqliteTables implements Tables {
   readonly #path: string;
   readonly #now: () => number;
   readonly #cells = new Map<TableName, Cells>();
+  readonly #file: ReturnType<typeof watchFile>;
 
   constructor(database: Database, path: string, now: () => number) {
     this.#database = database;
     this.#path = path;
     this.#now = now;
+    this.#file = watchFile(path);
   }
 
   async init(): Promise<void> {
@@ -135,7 +137,13 @@ class SqliteTables implements Tables {
 
   /** Immediate: a transaction that reads first and writes later would meet BUSY half-way, without waiting. */
   #write<T>(operation: string, work: () => T): T {
-    return this.#run(operation, () => this.#database.transaction(work).immediate());
+    const result = this.#run(operation, () => this.#database.transaction(work).immediate());
+    if (!this.#run(operation, () => this.#file.inPlace())) {
+      throw new StoreUnavailable(
+        `${operation} on ${this.#path}: the file was removed or replaced while it was open: put it back, or start the collector again`,
+      );
+    }
+    return result;
   }
 
   #read<T>(operation: string, work: () => T): T {

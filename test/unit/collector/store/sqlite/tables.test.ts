@@ -1,4 +1,4 @@
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t from 'tap';
@@ -43,6 +43,22 @@ t.test('a folder that does not exist is created', async (t) => {
   const tables = await openSqliteTables({ path });
   await tables.close();
   t.ok(existsSync(path));
+});
+
+t.test('what is written after the file was removed or replaced is not said to be stored', async (t) => {
+  const path = join(t.testdir(), 'store.db');
+  const tables = await filled(path, 1, 1);
+  const put = () => tables.put('events', rows(1, 1));
+  renameSync(path, `${path}.away`);
+  await t.rejects(put(), {
+    name: 'StoreUnavailable',
+    message: /put to events on .*store\.db: the file was removed or replaced/,
+  });
+  writeFileSync(path, '');
+  await t.rejects(put(), StoreUnavailable, 'another file in its place');
+  renameSync(`${path}.away`, path);
+  await put();
+  await tables.close();
 });
 
 t.test("a put without a time takes the store's own clock", async (t) => {
