@@ -14,7 +14,7 @@ import type { ItemMeasures, Measures } from '../logic/measures.ts';
 import type { Logic } from '../logic/version.ts';
 import { ARTICLES_VIEW } from '../logic/views.ts';
 import type { EventLog } from '../store/event-log.ts';
-import { type Cells, type Rollup, type Rollups, readAfterEnd } from '../store/rollups.ts';
+import { type Cells, isWhole, type Rollup, type Rollups } from '../store/rollups.ts';
 import type { LiveHours, LivePart } from './live-hours.ts';
 
 export interface FiguresStores {
@@ -106,8 +106,6 @@ async function* readDays<T>(
 ): AsyncIterable<T> {
   const fromHour = hourOf(range.from);
   const toHour = hourOf(range.to - 1) + 1;
-  const current = hourOf(now);
-
   let hour = fromHour;
   const days = { from: dayOfHour(fromHour), to: dayOfHour(toHour - 1) + 1 };
   for await (const day of stores.rollups.scan(
@@ -118,12 +116,12 @@ async function* readDays<T>(
     days.to,
     reading.cells,
   )) {
-    if (!readAfterEnd(day)) continue;
-    yield* readHours(stores, merchant, hour, day.time * 24, current, reading);
+    if (!isWhole(day, now)) continue;
+    yield* readHours(stores, merchant, hour, day.time * 24, now, reading);
     yield* reading.ofRollup(day, day.time * SLOTS_PER_DAY);
     hour = (day.time + 1) * 24;
   }
-  yield* readHours(stores, merchant, hour, toHour, current, reading);
+  yield* readHours(stores, merchant, hour, toHour, now, reading);
 }
 
 async function* readHours<T>(
@@ -131,14 +129,14 @@ async function* readHours<T>(
   merchant: MerchantId,
   from: number,
   to: number,
-  current: number,
+  now: number,
   reading: Reading<T>,
 ): AsyncIterable<T> {
   if (from >= to) return;
   let hour = from;
   for await (const row of stores.rollups.scan(merchant, 'hour', stores.logic.version, from, to, reading.cells)) {
     // Of an event stamped ahead of time; once its hour has begun, the raw log knows more.
-    if (row.time <= current && !readAfterEnd(row)) continue;
+    if (row.time <= hourOf(now) && !isWhole(row, now)) continue;
     yield* readRaw(stores, merchant, hour, row.time, reading);
     yield* reading.ofRollup(row, row.time * SLOTS_PER_HOUR);
     hour = row.time + 1;

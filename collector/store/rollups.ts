@@ -56,6 +56,15 @@ export interface Rollup extends RollupKey {
 export const readAfterEnd = ({ level, time, meta }: Pick<Rollup, 'level' | 'time' | 'meta'>): boolean =>
   meta.readAt >= (time + 1) * LENGTH_MS[level];
 
+/**
+ * Whether a reader may take the row for the whole of its hour or day. A run by a clock that was ahead, and was set right since, says that it
+ * read after the end when it did not: until its marks have put that right, a day after the end at the latest, the raw log knows more.
+ *
+ * @param now the reader's clock, milliseconds since 1970
+ */
+export const isWhole = (row: Pick<Rollup, 'level' | 'time' | 'meta'>, now: number): boolean =>
+  readAfterEnd(row) && (row.meta.readAt <= now || (row.time + 1) * LENGTH_MS[row.level] + DAY_MS < now);
+
 const LENGTH_MS: Readonly<Record<Level, number>> = { hour: HOUR_MS, day: DAY_MS };
 
 /** Which cells to read beside the meta. */

@@ -114,6 +114,27 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
     },
   );
 
+  await t.test('what a clock that was ahead has rolled up, and that was set right since, hides nothing', async (t) => {
+    for (const level of ['hour', 'day'] as const) {
+      const region = new Region(tables);
+      const api = await Api.open(region);
+      region.now = HOUR * HOUR_MS + 30 * MINUTE_MS;
+      await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+      await run(
+        { merchant: region.merchant, level, time: level === 'hour' ? HOUR : DAY, terminals: new Set() },
+        LOGIC,
+        region,
+        () => region.now + 2 * DAY_MS,
+      );
+      await region.deliver(region.events('a', 2, salesIn(HOUR, [1])));
+      t.equal(await sold(api), 2, 'while the hour runs');
+      region.now = (HOUR + 1) * HOUR_MS + 1;
+      t.equal(await sold(api), 2, 'right after it');
+      await region.passDay(DAY);
+      t.equal(await sold(api), 2);
+    }
+  });
+
   await t.test('an hour whose first mark names one till of several hides none of the others', async (t) => {
     const region = new Region(tables);
     const api = await Api.open(region);
