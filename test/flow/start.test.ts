@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import type { Metrics } from '../../scripts/merchant-api.ts';
 import { ROOT } from '../../scripts/processes/child.ts';
 import { answers } from '../../scripts/processes/http.ts';
-import { freePorts } from '../../scripts/processes/ports.ts';
+import { freePorts, portsInUse } from '../../scripts/processes/ports.ts';
 import { until } from '../../scripts/processes/until.ts';
 
 const shell = promisify(execFile);
@@ -27,9 +27,10 @@ interface Place {
 async function place(t: Test): Promise<Place> {
   const folder = path.join(t.testdir(), 'quickstart');
   for (;;) {
-    // The second agent takes the port after the first one's.
     const [httpPort, mqttPort, agentPort] = (await freePorts(3)) as [number, number, number];
-    if ([httpPort, mqttPort].includes(agentPort + 1)) continue;
+    // The second agent takes the port after the first one's.
+    const next = { port: agentPort + 1, purpose: 'an agent', flag: '--agent-port' };
+    if ([httpPort, mqttPort].includes(next.port) || (await portsInUse([next])).length > 0) continue;
     const ports = ['--http-port', httpPort, '--mqtt-port', mqttPort, '--agent-port', agentPort].map(String);
     return { folder, httpPort, flags: [...ports, '--dir', folder, '--rate', '600', '--days', '2'] };
   }

@@ -1,3 +1,5 @@
+import { existsSync, mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import { Shipper, type ShipperDependencies } from '../../../../agent/ship/shipper.ts';
@@ -23,8 +25,9 @@ async function fixture(
   options: Partial<ShipperDependencies> = {},
   collecting: CollectorOptions = {},
 ): Promise<Fixture> {
-  const scratch = scratchBuffer(t.testdir());
-  const buffer = scratch.open();
+  // A test with another buffer has made its folder already: made again, it would be emptied.
+  const folder = existsSync(t.testdirName) ? t.testdirName : t.testdir();
+  const buffer = scratchBuffer(mkdtempSync(join(folder, 'fixture-'))).open();
   const collector = await ScriptedCollector.start({ now: () => NOW + 5_000, ...collecting });
   const timers = new FakeTimers();
   const warnings: string[] = [];
