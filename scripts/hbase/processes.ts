@@ -74,7 +74,7 @@ export async function endRole(pid: number | null, role: Role, dir: string, grace
   if (pid === null || !(await isOurs(pid, role, dir))) return false;
   process.kill(pid, graceMs > 0 ? 'SIGTERM' : 'SIGKILL');
   let killAt = performance.now() + graceMs;
-  while (await isOurs(pid, role, dir)) {
+  while (!(await hasEnded(pid))) {
     if (performance.now() >= killAt) {
       killAt = Number.POSITIVE_INFINITY;
       process.kill(pid, 'SIGKILL');
@@ -82,6 +82,18 @@ export async function endRole(pid: number | null, role: Role, dir: string, grace
     await delay(50);
   }
   return true;
+}
+
+/**
+ * True once nothing of a process is left but its entry. A killed JVM loses its command line first, while its last threads still hold its
+ * ports; and where nobody reaps orphans, a zombie stays (proc(5): state, num_threads).
+ */
+async function hasEnded(pid: number): Promise<boolean> {
+  if (process.platform !== 'linux') return !isAlive(pid);
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+  if (stat === null) return true;
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' && Number(fields[17]) <= 1;
 }
 
 function marker(dir: string): string {
