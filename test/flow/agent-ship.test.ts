@@ -1,5 +1,6 @@
 /** From a till's POST to a collector's hands, by an agent that is killed again and again. */
 import t from 'tap';
+import { until as eventually } from '../../scripts/processes/until.ts';
 import { until } from '../unit/agent/ship/fake-timers.ts';
 import { type Batch, ScriptedCollector } from '../unit/agent/ship/scripted-collector.ts';
 import { type AgentProcess, runAgent, startAgentProcess, writeConfig } from './agent-process.ts';
@@ -53,7 +54,7 @@ t.test('every answered event reaches the collector under one identity, whatever 
   }
   const pending = async () =>
     ((await (await fetch(`${agent.url}/v1/status`)).json()) as { buffer: { pending: number } }).buffer.pending;
-  while ((await pending()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(async () => (await pending()) === 0, { what: 'the buffer to drain', deadlineMs: 60_000 });
 
   const seen = identities(collector.batches);
   t.same(
