@@ -1,14 +1,18 @@
 /**
- * The agent's joint: what ingest, shipping and support need of the buffer. `sqlite-buffer.ts` keeps it.
+ * The agent's joint: what ingest, shipping and support need of the buffer. `sqlite-buffer.ts` keeps it, `keeper.ts` keeps that one open.
  *
- * States of an event: pending -> acked (kept `keepAckedHours`, then deleted) | quarantined. Invariants:
+ * States of an event: pending -> acked (kept `keepAckedHours`, then its row goes and its seq is `gone`) | quarantined | evicted | unreadable.
+ * Invariants:
  * - `accept` resolves only after the commit (synchronous=FULL); what it answered survives a power cut.
  * - A stream's seqs are 1, 2, 3 … without gaps, given in the transaction that stores the event.
- * - Only `settle` takes an event out of pending, and only for the identity that the collector named. One exception: a row that does not
- *   match its checksum is set aside as quarantined when it is read.
+ * - An event's identity, `ts` and hour are frozen when it is first offered for shipping, which `greeted` precedes.
+ * - Each seq that was given out is at any time a row (pending, acked, quarantined), gone (acked, its row expired), or covered by a loss
+ *   record. Whatever gives an event up writes the loss record in the same transaction; `verify` checks it.
+ * - Stored beats pending beats lost: an acked event may turn pending again (a restored store, a requeue), a loss record is never withdrawn.
  */
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { Epoch, MerchantId, StreamId, TerminalId } from '../../shared/ids.ts';
+import type { Loss } from '../../shared/wire/loss.ts';
 
 export interface Duplicate {
   /** Index in the request. */
@@ -28,7 +32,9 @@ export type Accepted =
       readonly duplicates: readonly Duplicate[];
     }
   /** The byte budget or the disk is used up: nothing of the request was stored. */
-  | { readonly kind: 'full'; readonly detail: string };
+  | { readonly kind: 'full'; readonly detail: string }
+  /** There is no buffer to write to at present (its disk is gone, read-only, or ill); it is tried again by itself. */
+  | { readonly kind: 'unavailable'; readonly detail: string };
 
 /** Where ingest hands events over. */
 export interface Intake {
@@ -48,6 +54,28 @@ export interface PendingEvent {
   readonly bytes: number;
 }
 
+/** Seqs that were given up: a record of the ledger that the collector has not acknowledged. */
+export interface PendingLoss {
+  /** Order of writing over all epochs of this buffer. */
+  readonly id: number;
+  readonly epoch: Epoch;
+  readonly firstSeq: number;
+  readonly count: number;
+  /** Hours since 1970: of the events, or, where that could not be read any more, the nearest that is known. */
+  readonly hour: number;
+  readonly loss: Loss;
+}
+
+/** What the collector's answer to the greeting says. */
+export interface Greeting {
+  /** Changes when the collector's store was restored from a backup. */
+  readonly storeGen: string;
+  /** Collector's clock at the instant at which the agent's monotonic clock (`performance.now()`) showed 0: milliseconds since 1970. */
+  readonly trueTimeOrigin: number;
+  /** How far off that may be: half the way there and back, milliseconds. */
+  readonly uncertaintyMs: number;
+}
+
 export interface SeqRange {
   readonly epoch: Epoch;
   readonly firstSeq: number;
@@ -56,7 +84,10 @@ export interface SeqRange {
 
 export type Settlement =
   | (SeqRange & { readonly kind: 'stored' })
-  | (SeqRange & { readonly kind: 'quarantined'; readonly reason: string });
+  /** Given up: writes a loss record. The event stays for support, who can `requeue` it. */
+  | (SeqRange & { readonly kind: 'quarantined'; readonly reason: string })
+  /** The collector has this record of the ledger. */
+  | { readonly kind: 'loss-stored'; readonly id: number };
 
 export interface EpochHolding {
   readonly epoch: Epoch;
@@ -74,7 +105,7 @@ export interface Holdings {
   readonly open: Epoch;
   /** Events pending in all epochs. */
   readonly pending: number;
-  /** Events given up so far. */
+  /** Events given up so far, by the loss records that are kept. */
   readonly losses: number;
   /** Size of the buffer's files. */
   readonly bytes: number;
@@ -89,11 +120,25 @@ export interface Outbox {
    * @throws on a fault of the disk
    */
   pending(after: number, limit: number, maxBytes: number): PendingEvent[];
-  /** How many events are pending with an id above `after`. */
-  pendingAfter(after: number): number;
+  /** How many events are pending with an id above `after`, and not above `upTo`. */
+  pendingCount(after: number, upTo: number): number;
+  /** Highest id given out so far; 0 before the first. */
+  lastId(): number;
+  /** The least id of a pending event of this hour (hours since 1970) or a later one; null when there is none. */
+  firstPendingFrom(hour: number): number | null;
+  /** Loss records that the collector has not acknowledged, the oldest first. @throws on a fault of the disk */
+  losses(limit: number): PendingLoss[];
+  /** Called after each commit that added loss records. */
+  onLoss(listener: () => void): void;
+  /**
+   * What the collector's answer means for what is kept, done before anything is shipped in a connection: events stamped while the clock was
+   * wrong are corrected (once), a new `storeGen` makes acked events pending again, and a salvage that runs is waited for. Rejects on a
+   * fault of the disk.
+   */
+  greeted(greeting: Greeting): Promise<void>;
   /** Durable when it resolves; concurrent calls share a commit. Rejects on a fault of the disk. */
   settle(settlements: readonly Settlement[]): Promise<void>;
-  /** Start of the hour of the oldest pending event, milliseconds since 1970; null when nothing is pending. */
+  /** Start of the hour of the oldest pending event, milliseconds since 1970; null when nothing is pending; 0 while a salvage can't say. */
   oldestPending(): number | null;
   /** Called after each commit that added pending events. */
   onPending(listener: () => void): void;
@@ -112,6 +157,10 @@ export interface BufferFacts {
   /** Events the collector has, still kept here. */
   readonly acked: number;
   readonly quarantined: number;
+  /** The ledger: events given up, records of it, and records that the collector has not acknowledged. */
+  readonly losses: { readonly events: number; readonly records: number; readonly unsent: number };
+  /** A damaged or older file that is being brought over, in words with its progress; null when there is none. */
+  readonly salvage: string | null;
   /** The latest quarantined events, at most 20. */
   readonly quarantine: readonly {
     readonly stream: StreamId;

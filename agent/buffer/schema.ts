@@ -2,14 +2,15 @@
  * Layout of the buffer's file, and its version.
  *
  * An event's row has id = its epoch's base + seq: ids ascend without gaps over all epochs, so a range of seqs is a range of ids. The newest
- * row is never deleted: it says where numbering stands. `refs` has a row for each event with a ref, under the event's id.
+ * row is never deleted: it says where numbering stands. `refs` has a row for each event with a ref, under the event's id. `port.ts` says how
+ * each seq is accounted for.
  */
 import type { Database } from 'better-sqlite3';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { BufferError } from './buffer-error.ts';
 
 /** Kept in `user_version`. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -45,6 +46,32 @@ CREATE TABLE refs (
   at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX refs_by_ref ON refs (type, ref);
+CREATE TABLE losses (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  epoch TEXT NOT NULL,
+  first_seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  hour INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  detail TEXT,
+  acked INTEGER NOT NULL, -- 0, or 1 once the collector has the record
+  sum INTEGER NOT NULL -- see loss-record.ts
+) STRICT;
+CREATE INDEX losses_unsent ON losses (id) WHERE acked = 0;
+CREATE TABLE gone (epoch TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, PRIMARY KEY (epoch, first_seq)) STRICT, WITHOUT ROWID; -- acked, the rows expired; neighbours are merged
+CREATE TABLE clocks (
+  first_id INTEGER PRIMARY KEY, -- events from this id on were stamped by this clock
+  boot TEXT NOT NULL, -- of the operating system: its monotonic clock goes on through it
+  origin INTEGER NOT NULL, -- what the clock took for the time at which the monotonic clock showed 0
+  settled_to INTEGER -- NULL: not compared with the collector's clock yet; else events up to this id are right
+) STRICT;
+CREATE TABLE aside (
+  ordinal INTEGER PRIMARY KEY, -- a file that is being brought over: see salvage/
+  name TEXT NOT NULL UNIQUE,
+  why TEXT NOT NULL,
+  position TEXT NOT NULL -- JSON: how far it is
+) STRICT;
 `;
 
 export interface Owner {
