@@ -1,149 +1,15 @@
-/** The agent: wires the parts, in the order in which an event passes them, and ends them in that order. */
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+/** The agent's command line. */
 import pino from 'pino';
-import packageJson from '../package.json' with { type: 'json' };
 import { ConfigError } from '../shared/config/document.ts';
-import { type AgentFacts, agentSamples, agentStatus } from './agent-status.ts';
-import { freeBytes } from './buffer/budget.ts';
 import { BufferError } from './buffer/buffer-error.ts';
 import { openForReading } from './buffer/connection.ts';
 import { readFacts } from './buffer/facts.ts';
-import { startHousekeeping } from './buffer/housekeeping.ts';
-import { SqliteBuffer } from './buffer/sqlite-buffer.ts';
 import { parseCommand, USAGE, UsageError } from './command-line.ts';
 import type { AgentConfig } from './config.ts';
-import { loadConfig, readToken } from './config-file.ts';
-import { renderMetrics } from './ingest/metrics.ts';
-import { zeroIngestCounters } from './ingest/post-events.ts';
-import { BodyReader } from './ingest/read-body.ts';
-import { type IngestServer, ListenError, startIngestServer } from './ingest/server.ts';
-import { UncommittedRequests } from './ingest/uncommitted.ts';
+import { loadConfig } from './config-file.ts';
+import { ListenError } from './ingest/server.ts';
 import { bufferStatus, statusTable } from './inspect/buffer-status.ts';
-import type { Credentials } from './ship/session.ts';
-import { Shipper } from './ship/shipper.ts';
-import { systemTimers } from './ship/timers.ts';
-
-interface Log {
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
-}
-
-interface RunningAgent {
-  /** That it listens on. */
-  readonly port: number;
-  readonly stream: string;
-  /** Takes nothing more, answers what it has, waits briefly for acks, signs off, closes the buffer. */
-  stop(): Promise<void>;
-}
-
-/** Read for each connection: certificates and tokens can be exchanged beside a running agent. */
-function credentialsOf({ token, tls }: AgentConfig['collector']): Credentials {
-  const pem = (path: string | null): Buffer | null => (path === null ? null : readFileSync(path));
-  return { token: token === null ? null : readToken(token), ca: pem(tls.ca), cert: pem(tls.cert), key: pem(tls.key) };
-}
-
-/**
- * Starts an agent in this process.
- *
- * @throws BufferError, ListenError when it can't start for a reason to tell
- */
-async function startAgent(config: AgentConfig, log: Log): Promise<RunningAgent> {
-  const { merchant, terminal, store } = config;
-  const now = Date.now;
-  const startedAt = now();
-  const fault = (error: unknown): void => log.error(`${(error as Error).stack ?? error}`);
-
-  const buffer = new SqliteBuffer({
-    path: config.buffer.path,
-    merchant,
-    terminal,
-    maxBytes: config.buffer.maxBytes,
-    minFreeBytes: config.buffer.minFreeBytes,
-    keepAckedHours: config.buffer.keepAckedHours,
-    now,
-    randomBytes: (count) => randomBytes(count),
-    diskFree: () => freeBytes(config.buffer.path),
-    damaged: (detail) => log.error(`buffer damaged: ${detail}`),
-  });
-  const uncommitted = new UncommittedRequests();
-  const shipper = new Shipper({
-    outbox: buffer,
-    merchant,
-    terminal,
-    stream: buffer.stream,
-    addresses: config.collector.addresses,
-    credentials: () => credentialsOf(config.collector),
-    version: packageJson.version,
-    lingerMs: config.ship.lingerMs,
-    reconnectMaxMs: config.ship.reconnectMaxMs,
-    oldestRequest: () => uncommitted.oldest(),
-    now,
-    random: Math.random,
-    timers: systemTimers,
-    log,
-  });
-  const ingestCounters = zeroIngestCounters();
-  const facts = (): AgentFacts => {
-    let held: AgentFacts['buffer'];
-    try {
-      held = buffer.facts();
-    } catch (error) {
-      held = error as Error;
-    }
-    return {
-      config,
-      version: packageJson.version,
-      stream: buffer.stream,
-      startedAt,
-      buffer: held,
-      ingest: ingestCounters,
-      shipper: shipper.report(),
-    };
-  };
-
-  let server: IngestServer;
-  try {
-    server = await startIngestServer({
-      host: config.ingest.host,
-      port: config.ingest.port,
-      intake: buffer,
-      bodies: new BodyReader(),
-      uncommitted,
-      now,
-      store,
-      fault,
-      counters: ingestCounters,
-      status: () => agentStatus(facts()),
-      metrics: () => renderMetrics(agentSamples(facts(), process.memoryUsage.rss())),
-      notice: (message) => log.info(message),
-    });
-  } catch (error) {
-    buffer.close();
-    throw error;
-  }
-  const endHousekeeping = startHousekeeping({
-    expire: () => buffer.expire(),
-    failed: fault,
-    after: systemTimers.after,
-  });
-  shipper.start();
-  log.info(
-    `${merchant}/${terminal} takes events on ${config.ingest.host} port ${server.port}, stream ${buffer.stream}`,
-  );
-
-  return {
-    port: server.port,
-    stream: buffer.stream,
-    async stop() {
-      await server.stop();
-      await shipper.stop();
-      endHousekeeping();
-      buffer.close();
-    },
-  };
-}
+import { startAgent } from './start.ts';
 
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
