@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, configOf } from '../shared/config/document.ts';
 import { type AgentConfig, parseConfig } from './config.ts';
+import type { Credentials } from './ship/session.ts';
 
-function readText(path: string, what: string): string {
+function read(path: string, what: string): Buffer {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (cause) {
     throw new ConfigError(`${path}: ${what} cannot be read: ${(cause as Error).message}`, { cause });
   }
@@ -13,20 +14,28 @@ function readText(path: string, what: string): string {
 
 /** @throws ConfigError */
 export function loadConfig(path: string): AgentConfig {
-  const config = configOf(path, readText(path, 'the configuration'), parseConfig);
-  const { token } = config.collector;
-  if (token?.kind === 'file') readToken(token);
-  return config;
+  return configOf(path, read(path, 'the configuration').toString('utf8'), parseConfig);
 }
 
 /**
- * The token as it is now: a file is read again for each connection, so that it can be exchanged beside a running agent.
+ * What the agent shows the collector, and by what it knows it: files are read again for each connection, so that tokens and certificates can
+ * be exchanged beside a running agent. What is wrong with them stops shipping, never the taking of events.
  *
- * @throws ConfigError when its file can't be read or is empty
+ * @throws ConfigError when a file can't be read, or the token's is empty
  */
-export function readToken(token: NonNullable<AgentConfig['collector']['token']>): string {
-  if (token.kind === 'text') return token.text;
-  const text = readText(token.path, 'the token file (collector.tokenFile)').trim();
-  if (text === '') throw new ConfigError(`${token.path}: the token file (collector.tokenFile) is empty`);
+export function readCredentials({ token, tls }: AgentConfig['collector']): Credentials {
+  const pem = (path: string | null, key: string): Buffer | null =>
+    path === null ? null : read(path, `collector.tls.${key}`);
+  return {
+    token: token === null ? null : token.kind === 'text' ? token.text : readToken(token.path),
+    ca: pem(tls.ca, 'ca'),
+    cert: pem(tls.cert, 'cert'),
+    key: pem(tls.key, 'key'),
+  };
+}
+
+function readToken(path: string): string {
+  const text = read(path, 'the token file (collector.tokenFile)').toString('utf8').trim();
+  if (text === '') throw new ConfigError(`${path}: the token file (collector.tokenFile) is empty`);
   return text;
 }

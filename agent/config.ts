@@ -15,10 +15,17 @@ const DEFAULTS = {
 } as const;
 
 export interface CollectorAddress {
-  readonly secure: boolean;
+  /** Plain TCP, TLS, or TLS with MQTT in a WebSocket. */
+  readonly protocol: 'mqtt' | 'mqtts' | 'wss';
   readonly host: string;
   readonly port: number;
+  /** Of a WebSocket, from "/" on; else null. */
+  readonly path: string | null;
 }
+
+const PORTS = { mqtt: 1883, mqtts: 8883, wss: 443 } as const;
+const FORMS =
+  'give mqtts://HOST:PORT, wss://HOST/PATH where only port 443 gets out, or mqtt://HOST:PORT on this machine';
 
 export interface AgentConfig {
   readonly merchant: MerchantId;
@@ -47,25 +54,26 @@ export interface AgentConfig {
   readonly log: { readonly level: LogLevel };
 }
 
+const isProtocol = (text: string): text is CollectorAddress['protocol'] => Object.hasOwn(PORTS, text);
+
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 function parsedAddress(text: string, allowPlaintext: boolean): CollectorAddress | string {
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || url.hostname === '' || (url.protocol !== 'mqtt:' && url.protocol !== 'mqtts:')) {
-    return 'is not a broker address: give mqtts://HOST:PORT (or mqtt://HOST:PORT on this machine)';
-  }
+  const protocol = url?.protocol.slice(0, -1) ?? '';
+  if (url === null || url.hostname === '' || !isProtocol(protocol)) return `is not a broker address: ${FORMS}`;
   if (url.username !== '' || url.password !== '')
     return 'holds a user name or password: give the token as collector.token or collector.tokenFile';
-  if (url.search !== '' || url.hash !== '' || url.pathname.length > 1)
+  if (url.search !== '' || url.hash !== '' || (protocol !== 'wss' && url.pathname.length > 1))
     return 'holds more than a host and a port: give mqtts://HOST:PORT';
-  const secure = url.protocol === 'mqtts:';
-  if (!secure && !allowPlaintext && !LOOPBACK.test(url.hostname)) {
+  if (protocol === 'mqtt' && !allowPlaintext && !LOOPBACK.test(url.hostname)) {
     return 'would send sales and the token in the clear: use mqtts://, or set collector.allowPlaintext: true if the network is trusted';
   }
   return {
-    secure,
+    protocol,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port === '' ? (secure ? 8883 : 1883) : Number(url.port),
+    port: url.port === '' ? PORTS[protocol] : Number(url.port),
+    path: protocol !== 'wss' ? null : url.pathname === '' || url.pathname === '/' ? '/mqtt' : url.pathname,
   };
 }
 

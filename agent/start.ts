@@ -1,19 +1,17 @@
 /** Starts an agent: wires the parts, in the order in which an event passes them, and ends them in that order. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
 import { type AgentFacts, agentSamples, agentStatus } from './agent-status.ts';
 import { freeBytes } from './buffer/budget.ts';
 import { startHousekeeping } from './buffer/housekeeping.ts';
 import { SqliteBuffer } from './buffer/sqlite-buffer.ts';
 import type { AgentConfig } from './config.ts';
-import { readToken } from './config-file.ts';
+import { readCredentials } from './config-file.ts';
 import { renderMetrics } from './ingest/metrics.ts';
 import { zeroIngestCounters } from './ingest/post-events.ts';
 import { BodyReader } from './ingest/read-body.ts';
 import { type IngestServer, startIngestServer } from './ingest/server.ts';
 import { UncommittedRequests } from './ingest/uncommitted.ts';
-import type { Credentials } from './ship/session.ts';
 import { Shipper } from './ship/shipper.ts';
 import { systemTimers } from './ship/timers.ts';
 
@@ -29,12 +27,6 @@ export interface RunningAgent {
   readonly stream: string;
   /** Takes nothing more, answers what it has, waits briefly for acks, signs off, closes the buffer. */
   stop(): Promise<void>;
-}
-
-/** Read for each connection: certificates and tokens can be exchanged beside a running agent. */
-function credentialsOf({ token, tls }: AgentConfig['collector']): Credentials {
-  const pem = (path: string | null): Buffer | null => (path === null ? null : readFileSync(path));
-  return { token: token === null ? null : readToken(token), ca: pem(tls.ca), cert: pem(tls.cert), key: pem(tls.key) };
 }
 
 /**
@@ -67,7 +59,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     terminal,
     stream: buffer.stream,
     addresses: config.collector.addresses,
-    credentials: () => credentialsOf(config.collector),
+    credentials: () => readCredentials(config.collector),
     version: packageJson.version,
     lingerMs: config.ship.lingerMs,
     reconnectMaxMs: config.ship.reconnectMaxMs,

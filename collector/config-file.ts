@@ -8,6 +8,8 @@ import { type CollectorConfig, parseConfig } from './config.ts';
 export interface TlsFiles {
   readonly key: string;
   readonly cert: string;
+  /** Authorities of client certificates; null: none are asked for. */
+  readonly ca: string | null;
 }
 
 /** @throws ConfigError */
@@ -20,11 +22,16 @@ export function loadConfig(path: string): CollectorConfig {
 /** The broker's key and certificate as they are now; null: plain TCP. @throws ConfigError */
 export function readTls({ mqtt: { tls } }: CollectorConfig): TlsFiles | null {
   if (tls === null) return null;
-  const files = { key: readText(tls.key, 'mqtt.tls.key'), cert: readText(tls.cert, 'mqtt.tls.cert') };
+  const files = {
+    key: readText(tls.key, 'mqtt.tls.key'),
+    cert: readText(tls.cert, 'mqtt.tls.cert'),
+    ca: tls.ca === null ? null : readText(tls.ca, 'mqtt.tls.ca'),
+  };
+  const { ca, ...own } = files;
   try {
-    createSecureContext(files);
+    createSecureContext(ca === null ? own : files);
   } catch (cause) {
-    const told = `mqtt.tls.key and mqtt.tls.cert are not a key and its certificate in PEM: ${(cause as Error).message}`;
+    const told = `mqtt.tls.key and mqtt.tls.cert (and mqtt.tls.ca) are not a key, its certificate and authorities in PEM: ${(cause as Error).message}`;
     throw new ConfigError(`${tls.key}, ${tls.cert}: ${told}`, { cause });
   }
   return files;

@@ -38,11 +38,12 @@ const configSchema = <T extends TSchema>(store: T) =>
                 {
                   key: file("the private key of the broker's certificate (PEM)"),
                   cert: file("the broker's certificate, with its chain (PEM)"),
-                  ca: Type.Optional(Type.Unknown()),
+                  ca: Type.Optional(file('the authorities of client certificates (PEM)')),
                 },
                 closed,
               ),
             ),
+            websocket: Type.Optional(Type.Object({ host: Type.Optional(host), port }, closed)),
             external: Type.Optional(Type.Unknown()),
           },
           closed,

@@ -38,7 +38,9 @@ export interface CollectorConfig {
     readonly port: number;
     readonly maxConnections: number;
     /** Paths of PEM files; null: plain TCP. */
-    readonly tls: { readonly key: string; readonly cert: string } | null;
+    readonly tls: { readonly key: string; readonly cert: string; readonly ca: string | null } | null;
+    /** MQTT in WebSockets, with the same TLS; null: none. */
+    readonly websocket: { readonly host: string; readonly port: number } | null;
   };
   readonly http: { readonly host: string; readonly port: number };
   readonly rollup: { readonly cron: string; readonly graceSeconds: number };
@@ -53,10 +55,6 @@ function otherFaults({ mqtt, rollup, dimensions }: ConfigInput): ConfigFault[] {
   if (mqtt?.external !== undefined) {
     const detail = 'an external broker is not available yet: leave it out, and the collector is its own broker';
     faults.push({ pointer: '/mqtt/external', detail });
-  }
-  if (mqtt?.tls?.ca !== undefined) {
-    const detail = 'client certificates are not available yet: leave it out; tills show their token';
-    faults.push({ pointer: '/mqtt/tls/ca', detail });
   }
   if (rollup?.cron !== undefined && !isCron(rollup.cron)) {
     faults.push({ pointer: '/rollup/cron', detail: 'is not a cron expression: give one such as "* * * * *"' });
@@ -90,11 +88,16 @@ export function parseConfig(input: unknown): ParsedConfig<CollectorConfig> {
   const given = input as ConfigInput;
   const faults = otherFaults(given);
   if (faults.length > 0) return { ok: false, faults };
-  const { tls = null, external: _, ...mqtt } = given.mqtt ?? {};
+  const { tls = null, websocket = null, external: _, ...mqtt } = given.mqtt ?? {};
+  const at = { ...DEFAULTS.mqtt, ...mqtt };
   const config: CollectorConfig = {
     region: given.region ?? DEFAULTS.region,
     store: given.store.kind === 'sqlite' ? given.store : { ...DEFAULTS.hbase, ...given.store },
-    mqtt: { ...DEFAULTS.mqtt, ...mqtt, tls: tls === null ? null : { key: tls.key, cert: tls.cert } },
+    mqtt: {
+      ...at,
+      tls: tls === null ? null : { ca: null, ...tls },
+      websocket: websocket === null ? null : { host: at.host, ...websocket },
+    },
     http: { ...DEFAULTS.http, ...given.http },
     rollup: { ...DEFAULTS.rollup, ...given.rollup },
     dimensions: [...(given.dimensions ?? DEFAULTS.dimensions)].sort(),

@@ -74,8 +74,11 @@ export class IngestRole {
       onFailure: (error, batches) =>
         log.warn({ err: error, batches }, 'batches were not stored; their tills send them again'),
     });
+    const { mqtt } = config;
+    const limits = { tls, maxConnections: mqtt.maxConnections, handshakeMs: GATE.handshakeMs };
     const broker = await Broker.start({
-      listen: { ...config.mqtt, tls, handshakeMs: GATE.handshakeMs },
+      listen: { host: mqtt.host, port: mqtt.port, ...limits },
+      websocket: mqtt.websocket === null ? null : { ...mqtt.websocket, ...limits },
       gate: GATE,
       credentials: new Credentials({ registry: stores.terminals, now, clock, ...CREDENTIALS }),
       inbox: ingest,

@@ -7,6 +7,7 @@ import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import mqtt from 'mqtt';
 import type { Timers } from './timers.ts';
+import { refusedCertificate } from './words.ts';
 
 /** From the first packet to the last grant of a topic; mqtt.js itself waits for a SUBACK for ever. */
 const OPEN_MS = 20_000;
@@ -15,10 +16,12 @@ const KEEP_ALIVE_S = 60;
 const END_MS = 1_000;
 
 export interface Address {
-  /** TLS. */
-  readonly secure: boolean;
+  /** Plain TCP, TLS, or TLS with MQTT in a WebSocket. */
+  readonly protocol: 'mqtt' | 'mqtts' | 'wss';
   readonly host: string;
   readonly port: number;
+  /** Of a WebSocket, from "/" on; else null. */
+  readonly path: string | null;
 }
 
 export interface Credentials {
@@ -36,6 +39,8 @@ export interface SessionOptions {
   readonly credentials: Credentials;
   readonly topics: readonly string[];
   readonly timers: Pick<Timers, 'after'>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 export interface Session {
@@ -50,6 +55,9 @@ export interface Session {
   end(): Promise<void>;
 }
 
+/** CONNACK 4 or 5. */
+const isRefusal = (error: Error & { code?: unknown }): boolean => error.code === 4 || error.code === 5;
+
 const buffers = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; key?: Buffer } => ({
   ...(ca === null ? {} : { ca }),
   ...(cert === null ? {} : { cert }),
@@ -62,20 +70,21 @@ const buffers = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; 
  * @throws the reason why not; at once when `signal` aborts
  */
 export async function openSession(
-  { address, clientId, username, credentials, topics, timers }: SessionOptions,
+  { address, clientId, username, credentials, topics, timers, now }: SessionOptions,
   signal: AbortSignal,
 ): Promise<Session> {
-  const { secure, host, port } = address;
+  const { protocol, host, port, path } = address;
   signal.throwIfAborted();
   const client = mqtt.connect({
-    protocol: secure ? 'mqtts' : 'mqtt',
+    protocol,
     host,
     port,
+    ...(path === null ? {} : { path }),
     protocolVersion: 4,
     clientId,
     username,
     ...(credentials.token === null ? {} : { password: credentials.token }),
-    ...(secure ? { rejectUnauthorized: true, ...buffers(credentials) } : {}),
+    ...(protocol === 'mqtt' ? {} : { rejectUnauthorized: true, ...buffers(credentials) }),
     clean: true,
     reconnectPeriod: 0,
     queueQoSZero: false,
@@ -85,7 +94,8 @@ export async function openSession(
   });
 
   // mqtt.js leaves Nagle's algorithm on: a batch behind a small packet (a PUBACK) would wait for the peer's delayed acknowledgement, 40 ms.
-  (client.stream as unknown as Socket).setNoDelay(true);
+  // (ws, under a WebSocket, turns it off itself.)
+  if (protocol !== 'wss') (client.stream as unknown as Socket).setNoDelay(true);
 
   let reason: Error | null = null;
   const abort = (error: Error): void => {
@@ -115,7 +125,10 @@ export async function openSession(
     await Promise.race([subscribed(), failed]);
   } catch (error) {
     abort(error as Error);
-    throw reason ?? error;
+    const cause = reason ?? (error as Error);
+    throw credentials.token === null && isRefusal(cause)
+      ? new Error(refusedCertificate(credentials, now()), { cause })
+      : cause;
   } finally {
     cancel();
     signal.removeEventListener('abort', stop);

@@ -178,7 +178,7 @@ export class Shipper {
 
   /** From connecting to the end of the connection. */
   async #connection(): Promise<{ good: boolean; reason: unknown }> {
-    const { merchant, terminal, stream, credentials, timers, log } = this.#with;
+    const { merchant, terminal, stream, credentials, timers, now, log } = this.#with;
     const batch = topic(merchant, terminal, 'batch');
     const status = topic(merchant, terminal, 'status');
     const ack = topic(merchant, terminal, 'ack');
@@ -193,6 +193,7 @@ export class Shipper {
           credentials: credentials(),
           topics: [ack, ctl],
           timers,
+          now,
         },
         this.#stopping.signal,
       );

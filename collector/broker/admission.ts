@@ -4,7 +4,7 @@ import type { ConnectOutcome } from './metrics.ts';
 import { type Claim, CONNACK, type ConnackCode, type ConnectVerdict } from './walls.ts';
 
 export type Admission =
-  | { readonly kind: 'admitted'; readonly claim: Claim; readonly hash: string; readonly asOf: number }
+  | { readonly kind: 'admitted'; readonly claim: Claim; readonly hash: string | null; readonly asOf: number }
   | {
       readonly kind: 'refused';
       readonly code: ConnackCode;

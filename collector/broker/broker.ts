@@ -6,15 +6,19 @@
  * one client to another.
  */
 import type { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Aedes, type Client } from 'aedes';
 import { endReason } from './endings.ts';
 import { FramingGate, type GateLimits } from './framing-gate.ts';
 import { Listener, type ListenerOptions } from './listener.ts';
 import { Reception, type ReceptionOptions } from './reception.ts';
 
+type ListenAt = Omit<ListenerOptions, 'framing' | 'onConnection' | 'onRefused'>;
+
 export interface BrokerOptions extends ReceptionOptions {
-  readonly listen: Omit<ListenerOptions, 'onConnection' | 'onRefused'>;
+  readonly listen: ListenAt;
+  /** A second port, for MQTT in WebSockets; null: none. */
+  readonly websocket: ListenAt | null;
   readonly gate: GateLimits;
 }
 
@@ -25,7 +29,7 @@ const CUT_AFTER_MS = 1_000;
 
 export class Broker {
   readonly #options: BrokerOptions;
-  readonly #listener: Listener;
+  readonly #listeners: readonly Listener[];
   readonly #reception: Reception;
   readonly #gates = new Set<FramingGate>();
   readonly #aedes: Aedes;
@@ -35,11 +39,17 @@ export class Broker {
     this.#options = options;
     this.#reception = new Reception(options);
     this.#aedes = new Aedes(this.#reception.hooks());
-    this.#listener = new Listener({
-      ...options.listen,
-      onConnection: (socket) => this.#connect(socket),
-      onRefused: (reason) => options.metrics.ended(reason),
-    });
+    const listener = (at: ListenAt, framing: ListenerOptions['framing']): Listener =>
+      new Listener({
+        ...at,
+        framing,
+        onConnection: (stream, certified) => this.#connect(stream, certified),
+        onRefused: (reason) => options.metrics.ended(reason),
+      });
+    this.#listeners = [
+      listener(options.listen, 'mqtt'),
+      ...(options.websocket === null ? [] : [listener(options.websocket, 'websocket')]),
+    ];
   }
 
   /** Listens when it resolves. Rejects when the address is not free. */
@@ -47,9 +57,14 @@ export class Broker {
     const broker = new Broker(options);
     broker.#watch();
     await broker.#aedes.listen();
+    const listening: Listener[] = [];
     try {
-      await broker.#listener.listen();
+      for (const listener of broker.#listeners) {
+        await listener.listen();
+        listening.push(listener);
+      }
     } catch (error) {
+      await Promise.all(listening.map((listener) => listener.close()));
       await broker.#closeAedes();
       throw error;
     }
@@ -58,7 +73,12 @@ export class Broker {
   }
 
   get port(): number {
-    return this.#listener.port;
+    return this.#listeners[0]!.port;
+  }
+
+  /** Of MQTT in WebSockets; null without. */
+  get websocketPort(): number | null {
+    return this.#listeners[1]?.port ?? null;
   }
 
   /** Ends the sessions whose token has ended since it was last looked at. Runs by itself every few seconds. */
@@ -69,14 +89,16 @@ export class Broker {
   /** Takes no new connection and no new message, then waits until what was taken is answered, at most `drainMs`, and closes. */
   async stop(drainMs: number): Promise<void> {
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
-    const closed = this.#listener.close();
+    const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
     for (const gate of this.#gates) gate.hold();
     const { clock } = this.#options;
     const deadline = clock() + drainMs;
     const busy = () => [...this.#gates].some((gate) => gate.underWay > 0);
     while (busy() && clock() < deadline) await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     for (const gate of this.#gates) gate.destroy();
-    const cut = setTimeout(() => this.#listener.cut(), CUT_AFTER_MS);
+    const cut = setTimeout(() => {
+      for (const listener of this.#listeners) listener.cut();
+    }, CUT_AFTER_MS);
     await this.#closeAedes();
     await closed;
     clearTimeout(cut);
@@ -86,9 +108,9 @@ export class Broker {
     return new Promise((resolve) => this.#aedes.close(resolve));
   }
 
-  #connect(socket: Socket): void {
+  #connect(stream: Duplex, certified: string | null): void {
     const { metrics } = this.#options;
-    const gate = new FramingGate(socket, this.#options.gate);
+    const gate = new FramingGate(stream, this.#options.gate, certified);
     this.#gates.add(gate);
     metrics.connections(this.#gates.size);
     const client = this.#aedes.handle(gate);

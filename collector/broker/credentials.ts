@@ -30,8 +30,8 @@ export interface CredentialsOptions {
 export type Verdict =
   | {
       readonly kind: 'accepted';
-      /** SHA-256 of the token, hex. */
-      readonly hash: string;
+      /** SHA-256 of the token, hex; null: a client certificate stands for it. */
+      readonly hash: string | null;
       /** When the registration that says so was read, monotonic milliseconds. */
       readonly asOf: number;
     }
@@ -58,9 +58,13 @@ export class Credentials {
     this.#options = options;
   }
 
-  /** Never rejects, and answers within the deadline. */
-  async verify(merchant: MerchantId, terminal: TerminalId, token: Uint8Array): Promise<Verdict> {
-    const hash = tokenHash(token);
+  /**
+   * Never rejects, and answers within the deadline.
+   *
+   * @param token null: a client certificate proves who this is; the registration still says whether it may come in
+   */
+  async verify(merchant: MerchantId, terminal: TerminalId, token: Uint8Array | null): Promise<Verdict> {
+    const hash = token === null ? null : tokenHash(token);
     const { now, clock, rememberMs } = this.#options;
     const known = this.#remembered.get(nameOf(merchant, terminal));
     if (known !== undefined && clock() - known.at < rememberMs) {
@@ -71,7 +75,7 @@ export class Credentials {
   }
 
   /** As `verify`, by a token's hash, and always from the store: for a session that is under way. */
-  async verifyHash(merchant: MerchantId, terminal: TerminalId, hash: string): Promise<Verdict> {
+  async verifyHash(merchant: MerchantId, terminal: TerminalId, hash: string | null): Promise<Verdict> {
     try {
       const read = await this.#read(merchant, terminal);
       return judge(read, hash, this.#options.now());
@@ -113,8 +117,13 @@ export class Credentials {
 
 const nameOf = (merchant: MerchantId, terminal: TerminalId): string => `${merchant}/${terminal}`;
 
-function judge({ registration, at }: Read, hash: string, now: number): Verdict {
+function judge({ registration, at }: Read, hash: string | null, now: number): Verdict {
   if (registration === null) return { kind: 'wrong', reason: 'unknown' };
+  if (hash === null) {
+    return registration.state === 'revoked'
+      ? { kind: 'ended', reason: 'revoked' }
+      : { kind: 'accepted', hash, asOf: at };
+  }
   // All are compared, so that the time taken tells nothing about which one matched.
   const matching = registration.tokens.filter((token) => sameHash(token, hash));
   if (matching.length === 0) return { kind: 'wrong', reason: 'token' };

@@ -39,6 +39,8 @@ type State = 'handshake' | 'waiting' | 'open' | 'held';
 
 export class FramingGate extends Duplex {
   readonly #socket: Duplex;
+  /** `{merchant}/{terminal}` of the client certificate; null when there is none. */
+  readonly certified: string | null;
   readonly #limits: GateLimits;
   readonly #handshakeTimer: NodeJS.Timeout;
   #packetTimer: NodeJS.Timeout | null = null;
@@ -53,9 +55,10 @@ export class FramingGate extends Duplex {
   #aedesReads = true;
   readonly #budget: PublishBudget;
 
-  constructor(socket: Duplex, limits: GateLimits) {
+  constructor(socket: Duplex, limits: GateLimits, certified: string | null = null) {
     super({ readableHighWaterMark: READ_AHEAD_BYTES });
     this.#socket = socket;
+    this.certified = certified;
     this.#limits = limits;
     this.#budget = new PublishBudget(limits, () => this.#pass());
     this.#handshakeTimer = setTimeout(

@@ -1,17 +1,35 @@
-/** The TCP or TLS port that tills connect to. */
+/**
+ * The port that tills connect to: plain TCP or TLS, each with MQTT on it directly or in a WebSocket (for shops whose network lets nothing
+ * through but HTTPS).
+ */
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
+import { createWebSocketStream, WebSocketServer } from 'ws';
+import { certifiedName } from './certificate.ts';
+
+/** PEM texts. */
+export interface ListenerTls {
+  readonly key: string;
+  readonly cert: string;
+  /** Authorities of client certificates; null: none are asked for. */
+  readonly ca: string | null;
+}
 
 export interface ListenerOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  /** PEM texts; null: plain TCP. */
-  readonly tls: { readonly key: string; readonly cert: string } | null;
+  /** Null: plain TCP. */
+  readonly tls: ListenerTls | null;
+  readonly framing: 'mqtt' | 'websocket';
   /** Connections beyond are closed at once. */
   readonly maxConnections: number;
   readonly handshakeMs: number;
-  readonly onConnection: (socket: Socket) => void;
+  /** @param certified `{merchant}/{terminal}` of the client certificate; null when there is none */
+  readonly onConnection: (stream: Duplex, certified: string | null) => void;
   readonly onRefused: (reason: 'limit' | 'tls') => void;
 }
 
@@ -19,20 +37,21 @@ export interface ListenerOptions {
 const READ_AHEAD_BYTES = 256 * 1024;
 const BACKLOG = 1_024;
 const TCP_KEEP_ALIVE_MS = 60_000;
+/** MQTT 3.1.1, section 6: the WebSocket subprotocol's name. */
+const SUBPROTOCOL = 'mqtt';
+/** Before the upgrade a client says little. */
+const MAX_HTTP_HEADER_BYTES = 8 * 1024;
 
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
-  /** Also those whose TLS handshake has not ended, which nobody else knows. */
+  /** Also those whose handshake has not ended, which nobody else knows. */
   readonly #sockets = new Set<Socket>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    const { tls, handshakeMs, maxConnections, onConnection, onRefused } = options;
-    this.#server =
-      tls === null
-        ? createServer({ highWaterMark: READ_AHEAD_BYTES }, onConnection)
-        : createTlsServer({ ...tls, handshakeTimeout: handshakeMs, minVersion: 'TLSv1.2' }, onConnection);
+    const { maxConnections, onRefused } = options;
+    this.#server = options.framing === 'mqtt' ? mqttServer(options) : webSocketServer(options);
     this.#server.maxConnections = maxConnections;
     this.#server.prependListener('connection', (socket: Socket) => {
       socket.setNoDelay(true);
@@ -73,4 +92,48 @@ export class Listener {
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+/** Client certificates are asked for, not demanded: a token is as good. Who shows neither is refused in words, by CONNACK. */
+const tlsOptions = ({ key, cert, ca }: ListenerTls): TlsOptions => ({
+  key,
+  cert,
+  minVersion: 'TLSv1.2',
+  ...(ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: false }),
+});
+
+const certifiedBy = (socket: Duplex): string | null => (socket instanceof TLSSocket ? certifiedName(socket) : null);
+
+function mqttServer({ tls, handshakeMs, onConnection }: ListenerOptions): Server {
+  const connected = (socket: Socket): void => onConnection(socket, certifiedBy(socket));
+  return tls === null
+    ? createServer({ highWaterMark: READ_AHEAD_BYTES }, connected)
+    : createTlsServer({ ...tlsOptions(tls), handshakeTimeout: handshakeMs }, connected);
+}
+
+function webSocketServer({ tls, handshakeMs, onConnection }: ListenerOptions): HttpServer {
+  const http = { maxHeaderSize: MAX_HTTP_HEADER_BYTES, headersTimeout: handshakeMs, requestTimeout: handshakeMs };
+  const server =
+    tls === null
+      ? createHttpServer(http)
+      : createHttpsServer({ ...http, ...tlsOptions(tls), handshakeTimeout: handshakeMs });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: READ_AHEAD_BYTES,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    sockets.handleUpgrade(request, socket, head, (client) => {
+      const stream = createWebSocketStream(client, { highWaterMark: READ_AHEAD_BYTES });
+      stream.on('error', () => stream.destroy());
+      onConnection(stream, certifiedBy(socket));
+    });
+  });
+  server.on('request', (_request, response) => {
+    response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket', connection: 'upgrade' });
+    response.end('Tills connect here by MQTT over WebSocket.\n');
+  });
+  return server;
 }

@@ -69,7 +69,7 @@ export class Reception {
   hooks(): Required<Hooks> {
     return {
       preConnect: (client, packet, callback) => {
-        this.#connects.set(client, judgeConnect(packet));
+        this.#connects.set(client, judgeConnect(packet, (client.conn as FramingGate).certified));
         packet.keepalive = Math.min(packet.keepalive || MAX_KEEPALIVE_S, MAX_KEEPALIVE_S);
         callback(null, true);
       },

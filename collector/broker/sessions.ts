@@ -23,8 +23,8 @@ export interface Session {
   readonly client: Client;
   readonly gate: FramingGate;
   readonly outbox: AckOutbox;
-  /** SHA-256 of its token, hex. */
-  readonly tokenHash: string;
+  /** SHA-256 of its token, hex; null: a client certificate let it in. */
+  readonly tokenHash: string | null;
   /** When the registration was read that accepts it, monotonic milliseconds. */
   verifiedAt: number;
 }

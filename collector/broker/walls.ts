@@ -16,18 +16,27 @@ export interface Claim {
   readonly merchant: MerchantId;
   readonly terminal: TerminalId;
   readonly epoch: Epoch;
-  readonly token: Uint8Array;
+  /** Null: the client certificate says who this is. */
+  readonly token: Uint8Array | null;
 }
 
 export type ConnectVerdict =
   | { readonly ok: true; readonly claim: Claim }
   | { readonly ok: false; readonly code: ConnackCode; readonly reason: string };
 
-/** Judges a CONNECT by its form; whether the token is right is for `credentials.ts` to say. */
-export function judgeConnect(packet: ConnectPacket): ConnectVerdict {
+/**
+ * Judges a CONNECT by its form; whether the token is right is for `credentials.ts` to say.
+ *
+ * @param certified user name that the client certificate vouches for; null when there is none
+ */
+export function judgeConnect(packet: ConnectPacket, certified: string | null): ConnectVerdict {
   const refuse = (code: ConnackCode, reason: string): ConnectVerdict => ({ ok: false, code, reason });
   const { username, password, clientId } = packet;
-  if (username === undefined || password === undefined) return refuse(CONNACK.notAuthorized, 'no user name or token');
+  if (username === undefined) return refuse(CONNACK.notAuthorized, 'no user name');
+  if (password === undefined && username !== certified) {
+    const shown = certified === null ? 'no client certificate' : `the client certificate is for ${certified}`;
+    return refuse(CONNACK.notAuthorized, `no token, and ${shown}`);
+  }
   const [merchant, terminal, ...rest] = username.split('/');
   if (!isId(merchant) || !isId(terminal) || rest.length > 0)
     return refuse(CONNACK.badUserNameOrPassword, 'the user name is not {merchant}/{terminal}');
@@ -36,7 +45,7 @@ export function judgeConnect(packet: ConnectPacket): ConnectVerdict {
     return refuse(CONNACK.identifierRejected, "the client id is not the user's {terminal}.{epoch}");
   if (packet.will !== undefined) return refuse(CONNACK.notAuthorized, 'wills are not taken');
   if (packet.clean === false) return refuse(CONNACK.notAuthorized, 'only clean sessions are taken');
-  return { ok: true, claim: { merchant: merchant as MerchantId, ...stream, token: password } };
+  return { ok: true, claim: { merchant: merchant as MerchantId, ...stream, token: password ?? null } };
 }
 
 function streamOf(clientId: string): { terminal: TerminalId; epoch: Epoch } | null {

@@ -295,7 +295,7 @@ t.test('connections beyond the limit are closed, and counted', async (t) => {
 
 t.test('over TLS it is the same; what is not TLS is cut and counted', async (t) => {
   const pem = (name: string) => readFileSync(new URL(`./tls/${name}.pem`, import.meta.url), 'utf8');
-  const region = await brokerAndIngest(t, { listen: { tls: { key: pem('key'), cert: pem('cert') } } });
+  const region = await brokerAndIngest(t, { listen: { tls: { key: pem('key'), cert: pem('cert'), ca: null } } });
   await region.register('acme', 'till-1');
   const more = { protocol: 'mqtts' as const, ca: pem('cert') };
   t.equal(await codeOf(region.connect('acme', 'till-1', { token: 'wrong', more })), 4);

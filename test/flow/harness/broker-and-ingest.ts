@@ -99,6 +99,7 @@ export async function brokerAndIngest(t: Test, options: Options = {}) {
   });
   const broker = await Broker.start({
     listen: { host: '127.0.0.1', port: 0, tls: null, maxConnections: 100, handshakeMs: 10_000, ...options.listen },
+    websocket: null,
     gate: { ...GATE, ...options.gate },
     ...{ credentials, inbox: ingest, now, clock, storeGen: () => STORE_GEN, recheckMs: 35_000, metrics },
     log: { error: (_fields, message) => t.fail(message), info: () => undefined, debug: () => undefined },

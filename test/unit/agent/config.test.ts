@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
 import { parseConfig } from '../../../agent/config.ts';
-import { loadConfig, readToken } from '../../../agent/config-file.ts';
+import { loadConfig, readCredentials } from '../../../agent/config-file.ts';
 import { ConfigError } from '../../../shared/config/document.ts';
 
 const minimal = () => ({
@@ -26,7 +26,7 @@ t.test('a minimal configuration gets every default', async (t) => {
     config: {
       store: null,
       collector: {
-        addresses: [{ secure: false, host: '127.0.0.1', port: 1883 }],
+        addresses: [{ protocol: 'mqtt', host: '127.0.0.1', port: 1883, path: null }],
         token: { kind: 'text', text: 'secret' },
       },
       buffer: { path: 'buffer.db', maxBytes: 1024 ** 3, minFreeBytes: null, whenFull: 'reject', keepAckedHours: 24 },
@@ -143,13 +143,21 @@ t.test('plain mqtt is allowed to this machine, and elsewhere when it is asked fo
 });
 
 t.test('addresses have the ports of their protocols by default, and no brackets', async (t) => {
-  const parsed = parseConfig({ ...minimal(), collector: { urls: ['mqtts://x.example', 'mqtt://[::1]'], token: 't' } });
+  const parsed = parseConfig({
+    ...minimal(),
+    collector: {
+      urls: ['mqtts://x.example', 'mqtt://[::1]', 'wss://y.example', 'wss://y.example:8443/till'],
+      token: 't',
+    },
+  });
   t.match(parsed, {
     config: {
       collector: {
         addresses: [
-          { secure: true, host: 'x.example', port: 8883 },
-          { secure: false, host: '::1', port: 1883 },
+          { protocol: 'mqtts', host: 'x.example', port: 8883, path: null },
+          { protocol: 'mqtt', host: '::1', port: 1883, path: null },
+          { protocol: 'wss', host: 'y.example', port: 443, path: '/mqtt' },
+          { protocol: 'wss', host: 'y.example', port: 8443, path: '/till' },
         ],
       },
     },
@@ -180,14 +188,13 @@ t.test('a file', async (t) => {
     const path = join(write({ 'a.yaml': `${yaml}ingest: {port: x}\n` }), 'a.yaml');
     t.throws(() => loadConfig(path), { message: /a\.yaml: \/ingest\/port must be integer/ });
   });
-  t.test('of a token is trimmed, and told when it is empty or missing', async (t) => {
-    const dir = write({
-      token: ' secret \n',
-      empty: '\n',
-      'a.yaml': yaml.replace('token: x', 'tokenFile: /nowhere/token'),
-    });
-    t.equal(readToken({ kind: 'file', path: join(dir, 'token') }), 'secret');
-    t.throws(() => readToken({ kind: 'file', path: join(dir, 'empty') }), ConfigError);
-    t.throws(() => loadConfig(join(dir, 'a.yaml')), /token file \(collector.tokenFile\) cannot be read/);
+  t.test('of a token is trimmed, and told when it is empty or missing at the time of use', async (t) => {
+    const dir = write({ token: ' secret \n', empty: '\n' });
+    const tls = { ca: null, cert: null, key: null };
+    const shown = (name: string) =>
+      readCredentials({ addresses: [], token: { kind: 'file', path: join(dir, name) }, tls }).token;
+    t.equal(shown('token'), 'secret');
+    t.throws(() => shown('empty'), ConfigError);
+    t.throws(() => shown('nowhere'), /token file \(collector.tokenFile\) cannot be read/);
   });
 });

@@ -24,7 +24,7 @@ t.test('a store is enough; everything else has its default', async (t) => {
   t.same(configOf({ store: SQLITE }), {
     region: 'local',
     store: SQLITE,
-    mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000, tls: null },
+    mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000, tls: null, websocket: null },
     http: { host: '127.0.0.1', port: 8080 },
     rollup: { cron: '* * * * *', graceSeconds: 120 },
     dimensions: ['cashier', 'category', 'method'],
@@ -78,10 +78,6 @@ t.test('each fault names its field and says what to do', async (t) => {
     [
       { store: SQLITE, mqtt: { tls: { key: 'k' } } },
       /^\/mqtt\/tls\/cert is missing: give the path of the broker's certificate/,
-    ],
-    [
-      { store: SQLITE, mqtt: { tls: { key: 'k', cert: 'c', ca: 'a' } } },
-      /^\/mqtt\/tls\/ca client certificates are not available yet/,
     ],
     [{ store: SQLITE, mqtt: { external: { url: 'x' } } }, /^\/mqtt\/external an external broker is not available yet/],
     [{ store: SQLITE, rollup: { cron: 'hourly' } }, /^\/rollup\/cron is not a cron expression: give one such as/],

@@ -27,12 +27,13 @@ async function broker(t: Test, certificate: string | null): Promise<{ port: numb
 }
 
 const options = (port: number, more: Partial<SessionOptions> = {}): SessionOptions => ({
-  address: { secure: true, host: '127.0.0.1', port },
+  address: { protocol: 'mqtts', host: '127.0.0.1', port, path: null },
   clientId: 'till-1.0123456789abcdef',
   username: 'acme/till-1',
   credentials: NOBODY,
   topics: ['till/1/acme/till-1/ack'],
   timers: systemTimers,
+  now: Date.now,
   ...more,
 });
 
@@ -67,7 +68,7 @@ t.test('TLS', async (t) => {
 t.test('a topic that is not granted ends the session', async (t) => {
   const { port, aedes } = await broker(t, null);
   aedes.authorizeSubscribe = (_client, _subscription, done) => done(null, null);
-  t.not(await refusal(options(port, { address: { secure: false, host: '127.0.0.1', port } })), 'none');
+  t.not(await refusal(options(port, { address: { protocol: 'mqtt', host: '127.0.0.1', port, path: null } })), 'none');
 });
 
 t.test('a server that never grants the topics is given up', async (t) => {
@@ -76,7 +77,7 @@ t.test('a server that never grants the topics is given up', async (t) => {
     aedes.authorizeSubscribe = () => resolve();
   });
   const timers = new FakeTimers();
-  const refused = refusal(options(port, { address: { secure: false, host: '127.0.0.1', port }, timers }));
+  const refused = refusal(options(port, { address: { protocol: 'mqtt', host: '127.0.0.1', port, path: null }, timers }));
   await asked;
   timers.advance(20_000);
   t.match(await refused, /^no answer/);
@@ -89,14 +90,14 @@ t.test('a server that says nothing can be given up at once', async (t) => {
   t.teardown(() => silent.close());
   const { port } = silent.address() as AddressInfo;
   const stopping = new AbortController();
-  const refused = refusal(options(port, { address: { secure: false, host: '127.0.0.1', port } }), stopping.signal);
+  const refused = refusal(options(port, { address: { protocol: 'mqtt', host: '127.0.0.1', port, path: null } }), stopping.signal);
   await once(silent, 'connection');
   stopping.abort(new Error('the agent stops'));
   t.match(await refused, /the agent stops/);
 });
 
 t.test('faults are told in words', async (t) => {
-  const address = { secure: true, host: 'c.example', port: 8883 };
+  const address = { protocol: 'mqtts', host: 'c.example', port: 8883, path: null } as const;
   t.equal(
     inWords(Object.assign(new Error('x'), { code: 5 }), address),
     'the collector refuses the token (c.example port 8883)',

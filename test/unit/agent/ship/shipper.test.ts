@@ -44,7 +44,7 @@ async function fixture(
     merchant: MERCHANT,
     terminal: TERMINAL,
     stream: buffer.stream,
-    addresses: [{ secure: false, host: '127.0.0.1', port: collector.port }],
+    addresses: [{ protocol: 'mqtt', host: '127.0.0.1', port: collector.port, path: null }],
     credentials: () => ({ token: 'secret', ca: null, cert: null, key: null }),
     version: '1.2.3',
     lingerMs: 50,
@@ -402,7 +402,7 @@ t.test('a connection', async (t) => {
     await gone.stop();
     const collector = await ScriptedCollector.start();
     t.teardown(() => collector.stop());
-    const address = (port: number) => ({ secure: false, host: '127.0.0.1', port });
+    const address = (port: number) => ({ protocol: 'mqtt' as const, host: '127.0.0.1', port, path: null });
     const { buffer, shipper, timers, accept } = await fixture(t, {
       addresses: [address(gone.port), address(collector.port)],
     });
@@ -560,7 +560,7 @@ t.test('a buffer that cannot be read or written ends the connection, and shippin
   };
   const { shipper, timers } = await fixture(t, {
     outbox,
-    addresses: [{ secure: false, host: '127.0.0.1', port: collector.port }],
+    addresses: [{ protocol: 'mqtt', host: '127.0.0.1', port: collector.port, path: null }],
   });
   shipper.start();
   await until(() => shipper.report().state === 'offline', 'offline');

@@ -11,10 +11,12 @@ const CONNECT: ConnectPacket = {
   password: Buffer.from('secret'),
   clean: true,
 };
-const connecting = (more: Partial<ConnectPacket>) => judgeConnect({ ...CONNECT, ...more });
-const without = (...keys: ('username' | 'password')[]) =>
+const connecting = (more: Partial<ConnectPacket>, certified: string | null = null) =>
+  judgeConnect({ ...CONNECT, ...more }, certified);
+const without = (keys: readonly ('username' | 'password')[], certified: string | null = null) =>
   judgeConnect(
     Object.fromEntries(Object.entries(CONNECT).filter(([key]) => !keys.includes(key as 'username'))) as never,
+    certified,
   );
 
 const topics = topicsOf(merchantId('acme'), terminalId('till-1'));
@@ -23,11 +25,21 @@ const publishing = (topic: string, more: Partial<PublishPacket> = {}) =>
 
 t.test('a till that says who it is may be asked for its token', async (t) => {
   const claim = { merchant: 'acme', terminal: 'till-1', epoch: '00000000000000aa', token: CONNECT.password };
-  t.strictSame(judgeConnect(CONNECT), { ok: true, claim });
+  t.strictSame(judgeConnect(CONNECT, null), { ok: true, claim });
+});
+
+t.test('a till whose certificate vouches for its user name needs no token', async (t) => {
+  t.match(without(['password'], 'acme/till-1'), { ok: true, claim: { terminal: 'till-1', token: null } });
+  t.match(without(['password'], 'acme/till-2'), { ok: false, code: 5 });
+  t.match(connecting({}, 'acme/till-2'), { ok: true, claim: { token: CONNECT.password } }, 'a token is as good');
 });
 
 t.test('without a user name or a token nobody comes in: 5', async (t) => {
-  for (const verdict of [without('username'), without('password'), without('username', 'password')])
+  for (const verdict of [
+    without(['username']),
+    without(['password']),
+    without(['username', 'password'], 'acme/till-1'),
+  ])
     t.match(verdict, { ok: false, code: 5 });
 });
 

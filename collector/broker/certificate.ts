@@ -1,0 +1,27 @@
+/** Who a client certificate says that its holder is. */
+import type { PeerCertificate, TLSSocket } from 'node:tls';
+import { isId } from '../../shared/ids.ts';
+
+/** A subject alternative name `URI:tillstream:{merchant}/{terminal}`. */
+const SCHEME = 'URI:tillstream:';
+
+/**
+ * `{merchant}/{terminal}` of a certificate that the configured authorities vouch for; null when there is none, or when it names no till or
+ * several.
+ */
+export function certifiedName(socket: Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>): string | null {
+  if (!socket.authorized) return null;
+  const { subjectaltname = '' } = socket.getPeerCertificate() as Partial<PeerCertificate>;
+  // Node writes names that hold a comma or a quote in quotes (CVE-2021-44532): such a one is no till's.
+  const names = subjectaltname
+    .split(', ')
+    .filter((name) => name.startsWith(SCHEME))
+    .map((name) => name.slice(SCHEME.length));
+  const [name] = names;
+  return names.length === 1 && name !== undefined && isTill(name) ? name : null;
+}
+
+function isTill(name: string): boolean {
+  const [merchant, terminal, ...rest] = name.split('/');
+  return isId(merchant) && isId(terminal) && rest.length === 0;
+}
