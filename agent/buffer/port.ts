@@ -177,3 +177,74 @@ export interface BufferFacts {
   readonly fileBytes: number;
   readonly walBytes: number;
 }
+
+export type EventState = 'pending' | 'acked' | 'quarantined';
+
+/** A row of the buffer. */
+export interface StoredEvent {
+  readonly id: number;
+  readonly stream: StreamId;
+  readonly seq: number;
+  readonly state: EventState;
+  /** When it took that state, milliseconds since 1970. */
+  readonly at: number;
+  /** Why it was quarantined. */
+  readonly reason: string | null;
+  /** Null when the row is not what was written; then `fault` says what is wrong with it. */
+  readonly event: TillEvent | null;
+  readonly fault: string | null;
+}
+
+/** Each null: any. */
+export interface EventFilter {
+  readonly states: readonly EventState[] | null;
+  readonly stream: StreamId | null;
+  readonly seq: number | null;
+  readonly type: string | null;
+  readonly ref: string | null;
+  /** Of the event's `ts`, milliseconds since 1970, half-open. */
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
+export interface EventPage {
+  /** Those of the stretch looked at that pass the filter, and those of which it can't be said. */
+  readonly events: readonly StoredEvent[];
+  /** Stretches of the file that cannot be read, in words. */
+  readonly damage: readonly string[];
+  /** Where the next page begins; null after the last. */
+  readonly next: number | null;
+  /** How much of the file lies behind, 0 to 1. */
+  readonly progress: number;
+}
+
+/** A record of the ledger, for support. */
+export interface StoredLoss {
+  readonly id: number;
+  readonly stream: StreamId;
+  readonly firstSeq: number;
+  readonly count: number;
+  /** Start of the hour of the events, milliseconds since 1970. */
+  readonly hour: number;
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly detail: string | null;
+  /** Whether the collector has the record. */
+  readonly acked: boolean;
+}
+
+/** A buffer's file for looking, beside a running agent or after a dead one: each call is one short read, and harms nothing. */
+export interface BufferReader {
+  /** @throws where the file is damaged, or written by an older agent */
+  facts(): BufferFacts;
+  /**
+   * A page of at most some hundred rows.
+   *
+   * @param position `next` of the page before; null at first
+   */
+  events(filter: EventFilter, position: number | null, order: 'oldest' | 'newest'): EventPage;
+  /** Records of the ledger with an id above `after`, the oldest first. @throws where the file is damaged */
+  losses(after: number, limit: number): StoredLoss[];
+  close(): void;
+}

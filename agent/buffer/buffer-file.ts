@@ -1,0 +1,230 @@
+/** A buffer's file for support (`BufferReader`): read in pages, each a transaction of its own, so that no checkpoint waits long for it. */
+import type { Database, Statement } from 'better-sqlite3';
+import { type Epoch, epoch, parseStreamId, streamId, type TerminalId } from '../../shared/ids.ts';
+import { HOUR_MS, hourOf } from '../../shared/time.ts';
+import { crc32c } from '../../shared/wire/crc32c.ts';
+import { listEpochs, type OpenedEpoch } from './epochs.ts';
+import { readFacts } from './facts.ts';
+import type { BufferFacts, BufferReader, EventFilter, EventPage, EventState, StoredEvent, StoredLoss } from './port.ts';
+import { decodeBody, RowChecksum, STATE, type State } from './row.ts';
+import { readOwner } from './schema.ts';
+import { endOfStretch } from './unreadable-stretch.ts';
+
+/** Rows that a page looks at, and bytes of events after which it ends. */
+const PAGE_ROWS = 500;
+const PAGE_BYTES = 4 * 1024 * 1024;
+
+interface Head {
+  id: number;
+  epoch: string;
+  seq: number;
+  hour: number;
+  state: number;
+  at: number | null;
+  reason: string | null;
+  sum: number;
+  bytes: number;
+}
+
+interface LossRow {
+  id: number;
+  epoch: Epoch;
+  first_seq: number;
+  count: number;
+  hour: number;
+  reason: string;
+  at: number;
+  detail: string | null;
+  acked: number;
+}
+
+type Order = 'oldest' | 'newest';
+
+const STATES = Object.keys(STATE) as EventState[];
+
+export class BufferFile implements BufferReader {
+  readonly #db: Database;
+  readonly #path: string;
+  readonly #release: () => void;
+  readonly #terminal: TerminalId;
+  readonly #epochs: readonly OpenedEpoch[];
+  readonly #heads: Readonly<Record<Order, Statement<[number, number], Head>>>;
+  readonly #body: Statement<[number], Buffer>;
+  readonly #checksum = new RowChecksum();
+
+  /**
+   * @param db see `openForReading`; closed with this
+   * @param release called once it is closed
+   * @throws where not even the tables can be read
+   */
+  constructor(db: Database, path: string, release: () => void = () => {}) {
+    this.#db = db;
+    this.#path = path;
+    this.#release = release;
+    this.#terminal = readOwner(db).terminal;
+    this.#epochs = knownEpochs(db);
+    const columns = 'id, epoch, seq, hour, state, at, reason, sum, length(body) AS bytes';
+    // NOT INDEXED: by id, which the other indexes are not.
+    this.#heads = {
+      oldest: db.prepare(`SELECT ${columns} FROM events NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?`),
+      newest: db.prepare(`SELECT ${columns} FROM events NOT INDEXED WHERE id <= ? ORDER BY id DESC LIMIT ?`),
+    };
+    this.#body = db.prepare<[number], Buffer>('SELECT body FROM events WHERE id = ?').pluck();
+  }
+
+  facts(): BufferFacts {
+    return readFacts(this.#db, this.#path);
+  }
+
+  events(filter: EventFilter, position: number | null, order: Order): EventPage {
+    const start = position ?? (order === 'oldest' ? 0 : Number.MAX_SAFE_INTEGER);
+    return this.#db.transaction(() => this.#page(filter, start, order))();
+  }
+
+  losses(after: number, limit: number): StoredLoss[] {
+    return this.#db
+      .prepare<[number, number], LossRow>(
+        'SELECT id, epoch, first_seq, count, hour, reason, at, detail, acked FROM losses WHERE id > ? ORDER BY id LIMIT ?',
+      )
+      .all(after, limit)
+      .map(({ id, epoch, first_seq, count, hour, reason, at, detail, acked }) => ({
+        id,
+        stream: streamId(this.#terminal, epoch),
+        firstSeq: first_seq,
+        count,
+        hour: hour * HOUR_MS,
+        reason,
+        at,
+        detail,
+        acked: acked === 1,
+      }));
+  }
+
+  close(): void {
+    this.#db.close();
+    this.#release();
+  }
+
+  #page(filter: EventFilter, start: number, order: Order): EventPage {
+    const step = order === 'oldest' ? 1 : -1;
+    const { heads, damage, next } = this.#headsFrom(start, order);
+    const events: StoredEvent[] = [];
+    let bytes = 0;
+    for (const head of heads) {
+      if (!passes(head, filter)) continue;
+      const stored = this.#stored(head);
+      if (stored.event === null || matches(stored.event, filter)) events.push(stored);
+      bytes += head.bytes;
+      if (bytes > PAGE_BYTES && head !== heads.at(-1)) {
+        const from = head.id + step;
+        return { events, damage: [], next: from, progress: this.#progress(from, order) };
+      }
+    }
+    return { events, damage, next, progress: next === null ? 1 : this.#progress(next, order) };
+  }
+
+  #headsFrom(start: number, order: Order): { heads: Head[]; damage: string[]; next: number | null } {
+    const step = order === 'oldest' ? 1 : -1;
+    try {
+      const heads = this.#heads[order].all(start, PAGE_ROWS);
+      return { heads, damage: [], next: heads.length < PAGE_ROWS ? null : heads.at(-1)!.id + step };
+    } catch (error) {
+      return this.#aroundDamage(start, order, (error as Error).message);
+    }
+  }
+
+  /** Row by row up to the damage, and then where reading can go on. */
+  #aroundDamage(start: number, order: Order, fault: string): { heads: Head[]; damage: string[]; next: number | null } {
+    const step = order === 'oldest' ? 1 : -1;
+    const heads: Head[] = [];
+    let at = start;
+    try {
+      while (heads.length < PAGE_ROWS) {
+        const head = this.#heads[order].get(at, 1);
+        if (head === undefined) return { heads, damage: [], next: null };
+        heads.push(head);
+        at = head.id + step;
+      }
+      return { heads, damage: [], next: at };
+    } catch {
+      const readable = (id: number): boolean => {
+        try {
+          this.#heads[order].get(id, 1);
+          return true;
+        } catch {
+          return false;
+        }
+      };
+      const next = endOfStretch(at, step, readable);
+      const [first, last] = step === 1 ? [at, next === null ? null : next - 1] : [next === null ? null : next + 1, at];
+      return { heads, damage: [`${this.#stretch(first, last)} cannot be read: ${fault}`], next };
+    }
+  }
+
+  #stretch(first: number | null, last: number | null): string {
+    const from = first === null ? 'from the beginning' : `from ${this.#place(first)}`;
+    return last === null || last === Number.MAX_SAFE_INTEGER
+      ? `what lies ${from} on`
+      : `what lies ${from} to ${this.#place(last)}`;
+  }
+
+  #place(id: number): string {
+    const of = this.#epochs.findLast(({ base }) => base < id);
+    return of === undefined ? `row ${id}` : `${streamId(this.#terminal, of.epoch)} seq ${id - of.base}`;
+  }
+
+  #progress(position: number, order: Order): number {
+    let behind = 0;
+    let all = 0;
+    for (const { base, lastSeq } of this.#epochs) {
+      behind += Math.min(lastSeq, Math.max(0, position - 1 - base));
+      all += lastSeq;
+    }
+    const share = all === 0 ? 1 : behind / all;
+    return order === 'oldest' ? share : 1 - share;
+  }
+
+  #stored(head: Head): StoredEvent {
+    const { id, seq, hour, state, at, reason, sum } = head;
+    const row = {
+      id,
+      stream: `${this.#terminal}.${head.epoch}` as StoredEvent['stream'],
+      seq,
+      state: STATES.find((name) => STATE[name] === state) ?? 'pending',
+      at: at ?? 0,
+      reason,
+    };
+    try {
+      const body = this.#body.get(id)!;
+      if (sum !== this.#checksum.of(epoch(head.epoch), seq, hour, crc32c(body), state as State))
+        return { ...row, event: null, fault: 'its checksum does not match' };
+      const event = decodeBody(body);
+      if (hourOf(event.ts) !== hour) return { ...row, event: null, fault: 'it is not of the hour under which it lies' };
+      return { ...row, event, fault: null };
+    } catch (error) {
+      return { ...row, event: null, fault: (error as Error).message };
+    }
+  }
+}
+
+/** None where the table cannot be read: only places in the file are named less well then. */
+function knownEpochs(db: Database): OpenedEpoch[] {
+  try {
+    return listEpochs(db);
+  } catch {
+    return [];
+  }
+}
+
+const passes = ({ epoch, seq, hour, state }: Head, filter: EventFilter): boolean =>
+  (filter.states === null || filter.states.some((name) => STATE[name] === state)) &&
+  (filter.stream === null || parseStreamId(filter.stream).epoch === epoch) &&
+  (filter.seq === null || filter.seq === seq) &&
+  (filter.from === null || hour >= hourOf(filter.from)) &&
+  (filter.to === null || hour <= hourOf(filter.to));
+
+const matches = ({ type, ref, ts }: NonNullable<StoredEvent['event']>, filter: EventFilter): boolean =>
+  (filter.type === null || filter.type === type) &&
+  (filter.ref === null || filter.ref === ref) &&
+  (filter.from === null || ts >= filter.from) &&
+  (filter.to === null || ts < filter.to);

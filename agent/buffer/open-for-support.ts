@@ -1,0 +1,56 @@
+/** Opens a buffer's file for support, wherever it lies: on a till beside its agent, after a dead one, or on a read-only medium. */
+import { copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { BufferError } from './buffer-error.ts';
+import { BufferFile } from './buffer-file.ts';
+import { openForReading } from './connection.ts';
+
+/** SQLite can't look into a file with a log unless it can make the log's index beside it. */
+const needsCopy = (error: unknown): boolean => {
+  const { code } = ((error as Error).cause ?? error) as { code?: unknown };
+  return code === 'SQLITE_CANTOPEN' || (typeof code === 'string' && code.startsWith('SQLITE_READONLY'));
+};
+
+function openedCopy(path: string, notice: (message: string) => void): BufferFile {
+  const names = [path, `${path}-wal`].filter((name) => existsSync(name));
+  const bytes = names.reduce((sum, name) => sum + statSync(name).size, 0);
+  const { bavail, bsize } = statfsSync(tmpdir());
+  if (bytes > bavail * bsize) {
+    throw new BufferError(
+      `${path}: lies on a read-only medium, and ${tmpdir()} lacks the ${bytes} bytes for a copy: copy it elsewhere, and look at the copy`,
+    );
+  }
+  notice(`${path} lies where nothing can be written: looking at a copy of it`);
+  const folder = mkdtempSync(join(tmpdir(), 'tillstream-look-'));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    for (const name of names) copyFileSync(name, join(folder, basename(name)));
+    const copy = join(folder, basename(path));
+    return new BufferFile(openForReading(copy), copy, remove);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/**
+ * @param notice told when a copy is looked at
+ * @throws BufferError when there is no buffer, a newer one than this program knows, or one that is damaged beyond looking
+ */
+export function openForSupport(given: string, notice: (message: string) => void): BufferFile {
+  const path = resolve(given);
+  try {
+    const db = openForReading(path);
+    try {
+      return new BufferFile(db, path);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  } catch (error) {
+    if (existsSync(path) && needsCopy(error)) return openedCopy(path, notice);
+    if (error instanceof BufferError) throw error;
+    throw new BufferError(`${given}: cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
