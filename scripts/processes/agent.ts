@@ -17,6 +17,8 @@ export interface AgentSettings {
   readonly port: number;
   /** What else goes under `ship`. */
   readonly ship?: Readonly<Record<string, unknown>>;
+  /** What else goes under `buffer`, such as another `path`. */
+  readonly buffer?: Readonly<Record<string, unknown>>;
 }
 
 export class AgentProcess {
@@ -28,7 +30,7 @@ export class AgentProcess {
 
   /** Writes the configuration; starts nothing. */
   constructor(settings: AgentSettings) {
-    const { folder, merchant, terminal, store, token, collector, port, ship } = settings;
+    const { folder, merchant, terminal, store, token, collector, port, ship, buffer } = settings;
     mkdirSync(folder, { recursive: true });
     this.terminal = terminal;
     this.url = `http://127.0.0.1:${port}`;
@@ -39,7 +41,7 @@ export class AgentProcess {
       terminal,
       ...(store === undefined ? {} : { store }),
       collector: { urls: [collector], token },
-      buffer: { path: path.join(folder, 'buffer.db') },
+      buffer: { path: path.join(folder, 'buffer.db'), ...buffer },
       ingest: { port },
       ...(ship === undefined ? {} : { ship }),
     };
@@ -57,11 +59,21 @@ export class AgentProcess {
   }
 
   async start(deadlineMs: number, signal?: AbortSignal): Promise<void> {
+    this.launch();
+    await this.ready(deadlineMs, signal);
+  }
+
+  /** Starts it, and waits for nothing. */
+  launch(): void {
     this.#child = new Child({
       name: `agent ${this.terminal}`,
       command: ['agent/main.ts', 'run', '--config', this.#config],
       log: this.#log,
     });
-    await this.#child.ready(() => answers(`${this.url}/healthz`), deadlineMs, signal);
+  }
+
+  /** Resolves when it answers. */
+  async ready(deadlineMs: number, signal?: AbortSignal): Promise<void> {
+    await this.child.ready(() => answers(`${this.url}/healthz`), deadlineMs, signal);
   }
 }

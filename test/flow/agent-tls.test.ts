@@ -52,7 +52,7 @@ async function region(t: Test, certificate: string) {
   await collector.init();
   const token = await collector.addTerminal('acme', 'till-1');
   await collector.start(START_MS);
-  t.teardown(() => collector.child.stop());
+  t.teardown(() => collector.child.stop(START_MS));
   return { collector, token, present, mqtts: `mqtts://127.0.0.1:${mqttPort}`, wss: `wss://127.0.0.1:${port}` };
 }
 
@@ -102,7 +102,7 @@ t.test(
     const shop = await till(t, t.testdir(), { collector: { urls: [mqtts], token, tls: { ca: PEM('ca') } } });
     await shop.says(/TLS: certificate expired/);
     t.equal(await shop.sell(), 201);
-    await collector.child.stop();
+    await collector.child.stop(START_MS);
     present('collector');
     await collector.start(START_MS);
     await shop.stored(1);

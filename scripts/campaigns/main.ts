@@ -1,0 +1,56 @@
+/**
+ * Runs a campaign: `npm run campaign -- NAME [options]`. Progress goes to standard error, the report to standard output (`--json`: one
+ * document). Exit status 1 when a promise was broken, 2 on wrong usage.
+ */
+import { parseArgs } from 'node:util';
+import type { Campaign } from './campaign.ts';
+
+const CAMPAIGNS: Readonly<Record<string, () => Promise<{ readonly campaign: Campaign }>>> = {
+  kills: () => import('./kills.ts'),
+};
+
+const [name = '--help', ...words] = process.argv.slice(2);
+if (name === '--help' || words.includes('--help')) {
+  for (const [name, load] of Object.entries(CAMPAIGNS)) {
+    const { campaign } = await load();
+    console.log(`${name}: ${campaign.summary}`);
+    for (const example of campaign.examples) console.log(`    npm run campaign -- ${name} ${example}`);
+  }
+} else if (!Object.hasOwn(CAMPAIGNS, name)) {
+  console.error(`there is no campaign ${name}: one of ${Object.keys(CAMPAIGNS).join(', ')}`);
+  process.exitCode = 2;
+} else {
+  const { campaign } = await CAMPAIGNS[name]!();
+  try {
+    const { values } = parseArgs({ args: words, options: { ...campaign.options, json: { type: 'boolean' } } });
+    process.exitCode = await report(campaign, values as Readonly<Record<string, string | boolean | undefined>>);
+  } catch (error) {
+    const usage = error instanceof RangeError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+    console.error(usage ? (error as Error).message : error);
+    process.exitCode = usage ? 2 : 1;
+  }
+}
+
+async function report(
+  campaign: Campaign,
+  values: Readonly<Record<string, string | boolean | undefined>>,
+): Promise<number> {
+  const terminal = process.stderr.isTTY;
+  let told = -1;
+  const { figures, faults } = await campaign.run(values, (done, total, text) => {
+    const percent = Math.floor((done / total) * 100);
+    if (terminal) process.stderr.write(`\r\x1b[K${percent} % ${text}`);
+    else if (percent >= told + 10) {
+      told = percent;
+      process.stderr.write(`${percent} % ${text}\n`);
+    }
+  });
+  if (terminal) process.stderr.write('\r\x1b[K');
+  if (values.json === true) console.log(JSON.stringify({ figures, faults }));
+  else {
+    for (const [what, value] of Object.entries(figures)) console.log(`${what}: ${value}`);
+    for (const fault of faults) console.log(`FAULT: ${fault}`);
+    console.log(faults.length === 0 ? 'all promises held' : `${faults.length} faults`);
+  }
+  return faults.length === 0 ? 0 : 1;
+}
