@@ -69,23 +69,27 @@ export class Budget {
   readonly #diskFree: () => number;
   readonly #pageCount: Statement<[], number>;
   readonly #freePages: Statement<[], number>;
-  readonly #evict: Statement<[number]>;
+  readonly #evict: (limit: number) => number;
   #file = 0;
   #log = 0;
   #reusable = 0;
   #free = 0;
 
-  constructor(db: Database, path: string, limits: BudgetLimits, diskFree: () => number) {
+  /** @param evict deletes at most so many acked events, the oldest first, and says how many */
+  constructor(
+    db: Database,
+    path: string,
+    limits: BudgetLimits,
+    diskFree: () => number,
+    evict: (limit: number) => number,
+  ) {
     this.#db = db;
     this.#path = path;
     this.#limits = limits;
     this.#diskFree = diskFree;
     this.#pageCount = db.prepare<[], number>('PRAGMA page_count').pluck();
     this.#freePages = db.prepare<[], number>('PRAGMA freelist_count').pluck();
-    this.#evict = db.prepare(
-      `DELETE FROM events WHERE id IN (
-         SELECT id FROM events WHERE state = 1 AND id <> (SELECT max(id) FROM events) ORDER BY at, id LIMIT ?)`,
-    );
+    this.#evict = evict;
     assert.equal(db.pragma('page_size', { simple: true }), PAGE_BYTES);
     // The last guard, should the estimates here ever be wrong: SQLite itself refuses to grow the file beyond.
     db.pragma(`max_page_count = ${Math.floor(this.#maxFile / PAGE_BYTES)}`);
@@ -114,7 +118,7 @@ export class Budget {
 
   /** Deletes some acked events, the oldest first. @returns how many */
   evictOldest(): number {
-    return this.#evict.run(EVICTED_AT_ONCE).changes;
+    return this.#evict(EVICTED_AT_ONCE);
   }
 
   /** Whether so many bytes of events can be stored, as the files were when last looked at. */

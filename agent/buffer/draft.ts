@@ -1,19 +1,22 @@
 /** What a transaction is about to change, for the memory that follows the rows once it is durable. */
+import type { LossCounts } from './losses.ts';
 import type { IdRange, PendingSet } from './pending-set.ts';
 
-type Hours = Map<number, number>;
+type Hours = ReadonlyMap<number, number>;
 
 export class Draft {
   /** Bytes of the requests that the group has stored so far. */
   bytes = 0;
   readonly #firstId: number;
   lastId: number;
-  readonly #accepted: Hours = new Map();
-  readonly #settled: { readonly range: IdRange; readonly hours: ReadonlyMap<number, number> }[] = [];
+  readonly #accepted = new Map<number, number>();
+  /** In the order in which they happen. */
+  readonly #moves: { readonly kind: 'add' | 'remove'; readonly range: IdRange; readonly hours: Hours }[] = [];
   acked = 0;
   quarantined = 0;
   refs = 0;
   refConflicts = 0;
+  readonly losses: LossCounts = { events: 0, records: 0, unsent: 0 };
 
   /** @param lastId highest id given out before */
   constructor(lastId: number) {
@@ -28,17 +31,33 @@ export class Draft {
   }
 
   /** @param hours how many events of the range left pending, by hour */
-  settle(range: IdRange, hours: ReadonlyMap<number, number>): void {
-    this.#settled.push({ range, hours });
+  remove(range: IdRange, hours: Hours): void {
+    this.#moves.push({ kind: 'remove', range, hours });
   }
 
-  get acceptedAny(): boolean {
-    return this.lastId >= this.#firstId;
+  /** @param hours how many events of the range became pending again, by hour */
+  add(range: IdRange, hours: Hours): void {
+    this.#moves.push({ kind: 'add', range, hours });
+  }
+
+  gaveUp({ events, records, unsent }: LossCounts): void {
+    this.losses.events += events;
+    this.losses.records += records;
+    this.losses.unsent += unsent;
+  }
+
+  /** Whether there is more to ship. */
+  get addedAny(): boolean {
+    return this.lastId >= this.#firstId || this.#moves.some(({ kind }) => kind === 'add');
   }
 
   /** Once durable. @returns false when rows and memory disagree: see `PendingSet.remove` */
   applyTo(pending: PendingSet): boolean {
-    if (this.acceptedAny) pending.append({ first: this.#firstId, last: this.lastId }, this.#accepted);
-    return this.#settled.every(({ range, hours }) => pending.remove(range, hours));
+    if (this.lastId >= this.#firstId) pending.add({ first: this.#firstId, last: this.lastId }, this.#accepted);
+    return this.#moves.every(({ kind, range, hours }) => {
+      if (kind === 'remove') return pending.remove(range, hours);
+      pending.add(range, hours);
+      return true;
+    });
   }
 }

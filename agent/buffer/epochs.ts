@@ -2,8 +2,9 @@
 import { Buffer } from 'node:buffer';
 import type { Database } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../shared/ids.ts';
+import { DAY_MS } from '../../shared/time.ts';
 import type { IdRange } from './pending-set.ts';
-import type { EpochHolding } from './port.ts';
+import type { EpochHolding, SeqRange } from './port.ts';
 
 export interface OpenedEpoch {
   readonly epoch: Epoch;
@@ -25,11 +26,13 @@ interface EpochRow {
 const newestId = (db: Database): number =>
   db.prepare<[], number | null>('SELECT max(id) FROM events').pluck().get() ?? 0;
 
-/** In the order in which they were opened; the last one is the open one, or was. */
+/** By the ids of their rows, which is the order in which they were opened; the last one is the open one, or was. */
 export function listEpochs(db: Database): OpenedEpoch[] {
   const newest = newestId(db);
   return db
-    .prepare<[], EpochRow>('SELECT epoch, base, opened_at, last_seq FROM epochs ORDER BY ordinal')
+    .prepare<[], EpochRow>(
+      'SELECT epoch, base, opened_at, last_seq FROM epochs ORDER BY base, last_seq IS NULL, ordinal',
+    )
     .all()
     .map(({ epoch, base, opened_at, last_seq }) => ({
       epoch,
@@ -37,6 +40,75 @@ export function listEpochs(db: Database): OpenedEpoch[] {
       openedAt: opened_at,
       lastSeq: last_seq ?? Math.max(0, newest - base),
     }));
+}
+
+/** Which seqs of which epoch ids stand for. */
+export class EpochIndex {
+  readonly list: readonly OpenedEpoch[];
+  readonly #bases: ReadonlyMap<Epoch, number>;
+
+  /** @param list as `listEpochs` gives it */
+  constructor(list: readonly OpenedEpoch[]) {
+    this.list = list;
+    this.#bases = new Map(list.map(({ epoch, base }) => [epoch, base]));
+  }
+
+  /** An event's id less its seq; undefined when the epoch is not of this buffer. */
+  baseOf(epoch: Epoch): number | undefined {
+    return this.#bases.get(epoch);
+  }
+
+  /** @throws Error when the epoch is not of this buffer */
+  idsOf({ epoch, firstSeq, lastSeq }: SeqRange): IdRange {
+    const base = this.#bases.get(epoch);
+    if (base === undefined) throw new Error(`epoch ${epoch} is not of this buffer`);
+    return { first: base + firstSeq, last: base + lastSeq };
+  }
+
+  /** A range of ids that were given out, as the seqs of each epoch that it touches. */
+  seqsOf({ first, last }: IdRange): SeqRange[] {
+    const found: SeqRange[] = [];
+    for (let from = first, at = this.#indexOf(first); from <= last && at < this.list.length; at++) {
+      const { epoch, base } = this.list[at]!;
+      const to = Math.min(last, this.list[at + 1]?.base ?? last);
+      if (to < from) continue;
+      found.push({ epoch, firstSeq: from - base, lastSeq: to - base });
+      from = to + 1;
+    }
+    return found;
+  }
+
+  /** The last epoch whose ids start at `id` or below: earlier ones with the same base are empty. */
+  #indexOf(id: number): number {
+    let low = 0;
+    let high = this.list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.list[middle]!.base < id) low = middle + 1;
+      else high = middle;
+    }
+    if (low === 0) throw new Error(`id ${id} is of no epoch of this buffer`);
+    return low - 1;
+  }
+}
+
+/** How long an acknowledged loss record outlives its epoch's events. */
+const SENT_LOSSES_KEPT_MS = 30 * DAY_MS;
+
+/** Those of which nothing is left but what is gone and losses that the collector has had for long, with their accounts. */
+function forgetSettled(db: Database, now: number): void {
+  const settled = db
+    .prepare<[number], Epoch>(
+      `SELECT epoch FROM epochs
+       WHERE NOT EXISTS (SELECT 1 FROM events WHERE id BETWEEN epochs.base + 1 AND epochs.base + epochs.last_seq)
+         AND epoch NOT IN (SELECT epoch FROM losses WHERE acked = 0 OR acked > ?)`,
+    )
+    .pluck()
+    .all(now - SENT_LOSSES_KEPT_MS);
+  for (const table of ['gone', 'losses', 'epochs']) {
+    const forget = db.prepare<[Epoch]>(`DELETE FROM ${table} WHERE epoch = ?`);
+    for (const epoch of settled) forget.run(epoch);
+  }
 }
 
 /**
@@ -55,10 +127,7 @@ export function openEpoch(db: Database, bits: Uint8Array, now: number): Epoch {
       .pluck()
       .get(newest)!;
     db.prepare('UPDATE epochs SET last_seq = max(0, ? - base) WHERE last_seq IS NULL').run(newest);
-    db.prepare(
-      `DELETE FROM epochs WHERE NOT EXISTS (
-         SELECT 1 FROM events WHERE id BETWEEN epochs.base + 1 AND epochs.base + epochs.last_seq)`,
-    ).run();
+    forgetSettled(db, now);
     db.prepare('INSERT INTO epochs (epoch, base, opened_at) VALUES (?, ?, ?)').run(opened, base, now);
   }).immediate();
   return opened;

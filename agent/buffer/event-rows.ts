@@ -1,4 +1,4 @@
-/** The statements on the table of events, each in one place. */
+/** The statements on the table of events, each in one place. All but `pending` and `hourNear` run within the caller's transaction. */
 import type { Database, Statement } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../shared/ids.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
@@ -21,23 +21,48 @@ export interface Unreadable {
   readonly detail: string;
 }
 
+/** Consecutive ids of one hour. */
+export interface HourRun extends IdRange {
+  readonly hour: number;
+}
+
 /** Rows read at a time: bounds what a read holds in memory before it looks at their bytes. */
 const READ_AT_ONCE = 256;
+
+/** @param rows by id */
+function hourRuns(rows: Iterable<{ readonly id: number; readonly hour: number }>): HourRun[] {
+  const runs: HourRun[] = [];
+  for (const { id, hour } of rows) {
+    const run = runs.at(-1);
+    if (run !== undefined && run.last + 1 === id && run.hour === hour) runs[runs.length - 1] = { ...run, last: id };
+    else runs.push({ first: id, last: id, hour });
+  }
+  return runs;
+}
 
 export class EventRows {
   readonly #checksum = new RowChecksum();
   readonly #insert: Statement<[number, Epoch, number, number, number, number, Uint8Array]>;
   readonly #read: Statement<[number, number, number], Row>;
   readonly #hours: Statement<[number, number], { hour: number; count: number }>;
-  readonly #settle: Statement<{
-    state: State;
+  readonly #idsIn: Statement<[number, number, State, number], { id: number; hour: number }>;
+  readonly #firstOfHour: Statement<[number], number>;
+  readonly #change: Statement<{
+    from: State;
+    to: State;
     at: number;
     reason: string | null;
     mask: number;
     first: number;
     last: number;
   }>;
-  readonly #expire: Statement<[number, number, number]>;
+  readonly #delete: Statement<[number, number, State]>;
+  readonly #ackedUpTo: Statement<[number, number], { id: number; hour: number }>;
+  readonly #ackedAfter: Statement<[number, number], { id: number; hour: number }>;
+  readonly #acked: Statement<[number], { id: number; hour: number }>;
+  readonly #hourBefore: Statement<[number], number>;
+  readonly #hourAfter: Statement<[number], number>;
+  readonly #hourOf: Statement<[number], number>;
 
   constructor(db: Database) {
     this.#insert = db.prepare(
@@ -50,17 +75,26 @@ export class EventRows {
     this.#hours = db.prepare(
       'SELECT hour, count(*) AS count FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 GROUP BY hour',
     );
+    this.#idsIn = db.prepare(
+      'SELECT id, hour FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = ? ORDER BY id LIMIT ?',
+    );
+    this.#firstOfHour = db
+      .prepare<[number], number>('SELECT id FROM events WHERE state = 0 AND hour = ? ORDER BY id LIMIT 1')
+      .pluck();
     // (a | b) - (a & b) is XOR, which SQLite lacks.
-    this.#settle = db.prepare(
-      `UPDATE events NOT INDEXED SET state = @state, at = @at, reason = @reason, sum = (sum | @mask) - (sum & @mask)
-       WHERE id BETWEEN @first AND @last AND state = 0`,
+    this.#change = db.prepare(
+      `UPDATE events NOT INDEXED SET state = @to, at = @at, reason = @reason, sum = (sum | @mask) - (sum & @mask)
+       WHERE id BETWEEN @first AND @last AND state = @from`,
     );
-    // Times ahead of the clock are left from a time when it was wrong.
-    this.#expire = db.prepare(
-      `DELETE FROM events WHERE id IN (
-         SELECT id FROM events WHERE state = 1 AND id <> (SELECT max(id) FROM events) AND (at <= ? OR at > ?)
-         ORDER BY at LIMIT ?)`,
-    );
+    this.#delete = db.prepare('DELETE FROM events WHERE id BETWEEN ? AND ? AND state = ?');
+    const acked = 'SELECT id, hour FROM events WHERE state = 1 AND id <> (SELECT max(id) FROM events)';
+    this.#ackedUpTo = db.prepare(`${acked} AND at <= ? ORDER BY at, id LIMIT ?`);
+    this.#ackedAfter = db.prepare(`${acked} AND at > ? ORDER BY at, id LIMIT ?`);
+    this.#acked = db.prepare('SELECT id, hour FROM events WHERE state = 1 ORDER BY at, id LIMIT ?');
+    const hour = 'SELECT hour FROM events NOT INDEXED WHERE id';
+    this.#hourBefore = db.prepare<[number], number>(`${hour} < ? ORDER BY id DESC LIMIT 1`).pluck();
+    this.#hourAfter = db.prepare<[number], number>(`${hour} > ? ORDER BY id LIMIT 1`).pluck();
+    this.#hourOf = db.prepare<[number], number>(`${hour} = ?`).pluck();
   }
 
   /** @param at milliseconds since 1970 */
@@ -76,27 +110,54 @@ export class EventRows {
     );
   }
 
-  /**
-   * Takes what is pending of a range out of pending.
-   *
-   * @param reason of a quarantine, else null
-   * @returns how many, by hour
-   */
-  settle(
-    { first, last }: IdRange,
-    state: typeof STATE.acked | typeof STATE.quarantined,
-    reason: string | null,
-    at: number,
-  ): Map<number, number> {
-    const hours = new Map<number, number>();
-    for (const { hour, count } of this.#hours.all(first, last)) hours.set(hour, count);
-    this.#settle.run({ state, at, reason, mask: stateMask(STATE.pending, state), first, last });
-    return hours;
+  /** How many of a range are pending, by hour. */
+  pendingHours({ first, last }: IdRange): Map<number, number> {
+    return new Map(this.#hours.all(first, last).map(({ hour, count }) => [hour, count]));
   }
 
-  /** Deletes at most `limit` acked events that were acked at `before` or earlier, or later than `after`. @returns how many */
-  expire(before: number, after: number, limit: number): number {
-    return this.#expire.run(before, after, limit).changes;
+  /** At most `limit` rows of a range that have a state, in runs. */
+  runsIn({ first, last }: IdRange, state: State, limit: number): HourRun[] {
+    return hourRuns(this.#idsIn.iterate(first, last, state, limit));
+  }
+
+  /** @param reason of a quarantine, else null */
+  change({ first, last }: IdRange, from: State, to: State, reason: string | null, at: number): void {
+    this.#change.run({ from, to, at, reason, mask: stateMask(from, to), first, last });
+  }
+
+  /** @returns how many */
+  delete({ first, last }: IdRange, state: State): number {
+    return this.#delete.run(first, last, state).changes;
+  }
+
+  /** At most `limit` events that were acked at this time or before, the longest ago first, in runs by id; never the newest row. */
+  ackedUpTo(at: number, limit: number): HourRun[] {
+    return hourRuns(this.#ackedUpTo.all(at, limit).sort((a, b) => a.id - b.id));
+  }
+
+  /** As `ackedUpTo`, of those acked later than this. */
+  ackedAfter(at: number, limit: number): HourRun[] {
+    return hourRuns(this.#ackedAfter.all(at, limit).sort((a, b) => a.id - b.id));
+  }
+
+  /** At most `limit` acked events, in runs by id. */
+  acked(limit: number): HourRun[] {
+    return hourRuns(this.#acked.all(limit).sort((a, b) => a.id - b.id));
+  }
+
+  /** The least id of a pending event of an hour. */
+  firstOfHour(hour: number): number | null {
+    return this.#firstOfHour.get(hour) ?? null;
+  }
+
+  /** The hour of a row of which any field may be wrong: its own if it lies between its neighbours', else a neighbour's. */
+  hourNear(id: number): number | null {
+    const before = this.#hourBefore.get(id);
+    const after = this.#hourAfter.get(id);
+    const own = this.#hourOf.get(id);
+    const near = before ?? after ?? own ?? null;
+    if (own === undefined || before === undefined || after === undefined) return near;
+    return own >= Math.min(before, after) && own <= Math.max(before, after) ? own : near;
   }
 
   /**
@@ -114,7 +175,8 @@ export class EventRows {
     const events: PendingEvent[] = [];
     const unreadable: Unreadable[] = [];
     let bytes = 0;
-    for (const { first, last } of set.ranges) {
+    for (let at = set.indexFrom(after + 1); at < set.ranges.length; at++) {
+      const { first, last } = set.ranges[at]!;
       let from = Math.max(first, after + 1);
       while (from <= last) {
         if (events.length >= limit || bytes >= maxBytes) return { events, unreadable };

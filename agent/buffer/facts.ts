@@ -4,6 +4,7 @@ import { type Epoch, streamId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import { usageOf } from './budget.ts';
 import { listEpochs, type OpenedEpoch, pendingOf } from './epochs.ts';
+import { countLosses, type LossCounts } from './losses.ts';
 import { PendingSet } from './pending-set.ts';
 import type { BufferFacts } from './port.ts';
 import { readOwner, schemaVersion } from './schema.ts';
@@ -31,20 +32,20 @@ export function loadPending(db: Database): PendingSet {
   if (
     hours.every(({ first, last, count }, at) => last - first + 1 === count && (at === 0 || hours[at - 1]!.last < first))
   ) {
-    for (const { hour, first, last, count } of hours) set.append({ first, last }, new Map([[hour, count]]));
+    for (const { hour, first, last, count } of hours) set.add({ first, last }, new Map([[hour, count]]));
     return set;
   }
   const ids = db.prepare<[], { id: number; hour: number }>('SELECT id, hour FROM events WHERE state = 0 ORDER BY id');
   let run: { first: number; last: number; hours: Map<number, number> } | null = null;
   for (const { id, hour } of ids.iterate()) {
     if (run === null || id !== run.last + 1) {
-      if (run !== null) set.append(run, run.hours);
+      if (run !== null) set.add(run, run.hours);
       run = { first: id, last: id, hours: new Map() };
     }
     run.last = id;
     run.hours.set(hour, (run.hours.get(hour) ?? 0) + 1);
   }
-  if (run !== null) set.append(run, run.hours);
+  if (run !== null) set.add(run, run.hours);
   return set;
 }
 
@@ -54,6 +55,7 @@ export interface Counts {
   quarantined: number;
   refs: number;
   refConflicts: number;
+  readonly losses: LossCounts;
 }
 
 export function countRows(db: Database): Counts {
@@ -64,7 +66,16 @@ export function countRows(db: Database): Counts {
     refs: count('refs'),
     refConflicts:
       db.prepare<[string], number>('SELECT value FROM counters WHERE name = ?').pluck().get('ref_conflicts') ?? 0,
+    losses: countLosses(db),
   };
+}
+
+/** A file that is being brought over. */
+function salvageOf(db: Database): string | null {
+  const aside = db
+    .prepare<[], { name: string; why: string }>('SELECT name, why FROM aside ORDER BY ordinal LIMIT 1')
+    .get();
+  return aside === undefined ? null : `bringing over ${aside.name} (${aside.why})`;
 }
 
 /** What the file says, given what is known of it already. */
@@ -94,6 +105,8 @@ export function describe(
     pending: pending.count,
     oldestPending: pending.oldestHour === null ? null : pending.oldestHour * HOUR_MS,
     ...counts,
+    losses: { ...counts.losses },
+    salvage: salvageOf(db),
     quarantine: quarantine.map(({ epoch, seq, reason, at }) => ({
       stream: streamId(owner.terminal, epoch),
       seq,

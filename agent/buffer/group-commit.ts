@@ -55,16 +55,36 @@ export class GroupCommit {
     });
   }
 
+  /** Runs work in a transaction of its own, at once. @throws what it throws, and on a fault of the disk */
+  now<T>(work: () => T): T {
+    let answer: { readonly value: T } | null = null;
+    let failure: { readonly error: unknown } | null = null;
+    const run = () => {
+      const value = work();
+      return () => {
+        answer = { value };
+      };
+    };
+    const reject = (error: unknown) => {
+      failure = { error };
+    };
+    const state = this.#state;
+    this.#commit([{ bytes: 0, run, reject }]);
+    this.#state = state;
+    if (failure !== null) throw (failure as { readonly error: unknown }).error;
+    return (answer as { readonly value: T } | null)!.value;
+  }
+
   /** Commits what was submitted so far, at once. */
   flush(): void {
-    while (this.#waiting.length > 0) this.#commit();
+    while (this.#waiting.length > 0) this.#commit(this.#take());
   }
 
   #schedule(): void {
     if (this.#state !== 'idle') return;
     this.#state = 'scheduled';
     setImmediate(() => {
-      this.#commit();
+      this.#commit(this.#take());
       if (this.#waiting.length > 0) this.#schedule();
     });
   }
@@ -79,10 +99,9 @@ export class GroupCommit {
     return this.#waiting.splice(0, count);
   }
 
-  #commit(): void {
+  #commit(group: readonly Work[]): void {
     assert(this.#state !== 'committing', 'one transaction at a time');
     this.#state = 'committing';
-    const group = this.#take();
     const answers: (() => void)[] = [];
     try {
       if (group.length === 0) return;

@@ -13,7 +13,7 @@ export interface IdRange {
 }
 
 export class PendingSet {
-  #ranges: IdRange[] = [];
+  readonly #ranges: IdRange[] = [];
   readonly #hours = new Map<number, number>();
   /** Null: to be searched for. */
   #oldest: number | null = null;
@@ -38,27 +38,48 @@ export class PendingSet {
     return this.#oldest;
   }
 
-  countAfter(id: number): number {
+  /** UTC hours with a pending event, from this one on. */
+  hoursFrom(hour: number): number[] {
+    return [...this.#hours.keys()].filter((held) => held >= hour);
+  }
+
+  /** How many are above `after` and not above `upTo`. */
+  countBetween(after: number, upTo: number): number {
     let count = 0;
-    for (let at = this.#ranges.length - 1; at >= 0; at--) {
+    for (let at = this.indexFrom(after + 1); at < this.#ranges.length; at++) {
       const { first, last } = this.#ranges[at]!;
-      if (last <= id) break;
-      count += last - Math.max(first, id + 1) + 1;
+      if (first > upTo) break;
+      count += Math.max(0, Math.min(last, upTo) - Math.max(first, after + 1) + 1);
     }
     return count;
   }
 
+  /** Index of the first range that ends at `id` or later. */
+  indexFrom(id: number): number {
+    let low = 0;
+    let high = this.#ranges.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#ranges[middle]!.last < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /**
-   * Adds ids above all that are here.
+   * Adds ids of which none is here.
    *
    * @param hours how many of them lie in each hour
    */
-  append({ first, last }: IdRange, hours: ReadonlyMap<number, number>): void {
-    const newest = this.#ranges.at(-1);
-    assert(newest === undefined || newest.last < first, 'appended ids ascend');
-    if (newest !== undefined && newest.last + 1 === first)
-      this.#ranges[this.#ranges.length - 1] = { first: newest.first, last };
-    else this.#ranges.push({ first, last });
+  add({ first, last }: IdRange, hours: ReadonlyMap<number, number>): void {
+    const at = this.indexFrom(first);
+    const next = this.#ranges[at];
+    const before = this.#ranges[at - 1];
+    assert(first <= last && (next === undefined || next.first > last), 'added ids are new');
+    const joinsBefore = before !== undefined && before.last + 1 === first;
+    const joinsNext = next !== undefined && next.first === last + 1;
+    const joined = { first: joinsBefore ? before.first : first, last: joinsNext ? next.last : last };
+    this.#ranges.splice(joinsBefore ? at - 1 : at, Number(joinsBefore) + Number(joinsNext), joined);
     this.#count += last - first + 1;
     for (const [hour, count] of hours) {
       this.#hours.set(hour, (this.#hours.get(hour) ?? 0) + count);
@@ -74,12 +95,12 @@ export class PendingSet {
    */
   remove({ first, last }: IdRange, hours: ReadonlyMap<number, number>): boolean {
     const kept: IdRange[] = [];
+    const from = this.indexFrom(first);
+    let to = from;
     let removed = 0;
-    for (const range of this.#ranges) {
-      if (range.last < first || range.first > last) {
-        kept.push(range);
-        continue;
-      }
+    for (; to < this.#ranges.length; to++) {
+      const range = this.#ranges[to]!;
+      if (range.first > last) break;
       removed += Math.min(range.last, last) - Math.max(range.first, first) + 1;
       if (range.first < first) kept.push({ first: range.first, last: first - 1 });
       if (range.last > last) kept.push({ first: last + 1, last: range.last });
@@ -95,7 +116,7 @@ export class PendingSet {
         if (hour === this.#oldest) this.#oldest = null;
       }
     }
-    this.#ranges = kept;
+    this.#ranges.splice(from, to - from, ...kept);
     this.#count -= removed;
     return removed === inHours;
   }

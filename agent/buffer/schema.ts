@@ -55,7 +55,7 @@ CREATE TABLE losses (
   reason TEXT NOT NULL,
   at INTEGER NOT NULL,
   detail TEXT,
-  acked INTEGER NOT NULL, -- 0, or 1 once the collector has the record
+  acked INTEGER NOT NULL, -- when the collector acknowledged the record; 0 while it has not
   sum INTEGER NOT NULL -- see loss-record.ts
 ) STRICT;
 CREATE INDEX losses_unsent ON losses (id) WHERE acked = 0;

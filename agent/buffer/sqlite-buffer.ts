@@ -4,26 +4,38 @@
  * Memory holds the open epoch, the numbering and which ids are pending (`PendingSet`); all of it follows the rows, after each commit. Within a
  * transaction the changes gather in a `Draft`; a rollback drops it.
  */
-import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { TillEvent } from '../../shared/event/event.ts';
-import { type Epoch, type MerchantId, type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
+import { type MerchantId, type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { Acceptance } from './acceptance.ts';
 import { Budget, checkpointPages, defaultMinFreeBytes, usageOf } from './budget.ts';
 import { isFull } from './buffer-error.ts';
 import { inWords, openForWriting, type WritableDatabase } from './connection.ts';
+import { Departures } from './departures.ts';
 import { Draft } from './draft.ts';
-import { listEpochs, openEpoch, pendingOf } from './epochs.ts';
+import { EpochIndex, listEpochs, type OpenedEpoch, openEpoch, pendingOf } from './epochs.ts';
 import { EventRows, type Unreadable } from './event-rows.ts';
 import { type Counts, countRows, describe, loadPending } from './facts.ts';
+import { Gone } from './gone.ts';
 import { GroupCommit } from './group-commit.ts';
 import { intakeRequest } from './intake-request.ts';
+import { Losses } from './losses.ts';
 import type { PendingSet } from './pending-set.ts';
-import type { Accepted, BufferFacts, Holdings, Intake, Outbox, PendingEvent, SeqRange, Settlement } from './port.ts';
+import type {
+  Accepted,
+  BufferFacts,
+  Greeting,
+  Holdings,
+  Intake,
+  Outbox,
+  PendingEvent,
+  PendingLoss,
+  Settlement,
+} from './port.ts';
 import { Refs } from './refs.ts';
-import { STATE } from './row.ts';
+import { StoreGeneration, type Transact } from './store-generation.ts';
 
 /** Rows that one slice of expiry deletes at most, of each table. */
 const EXPIRED_AT_ONCE = 500;
@@ -49,59 +61,71 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #file: WritableDatabase;
   readonly #db: Database;
   readonly #options: BufferOptions;
-  readonly #epoch: Epoch;
-  readonly #base: number;
-  readonly #openedAt: number;
+  readonly #open: OpenedEpoch;
+  readonly #epochs: EpochIndex;
   readonly #rows: EventRows;
   readonly #refs: Refs;
+  readonly #losses: Losses;
+  readonly #departures: Departures;
+  readonly #storeGeneration: StoreGeneration;
   readonly #budget: Budget;
   readonly #commits: GroupCommit;
   readonly #acceptance: Acceptance;
-  readonly #listeners: (() => void)[] = [];
-  /** Of the epochs before this one. */
-  readonly #older: ReturnType<typeof listEpochs>;
-  readonly #bases: Map<Epoch, number>;
+  readonly #pendingListeners: (() => void)[] = [];
+  readonly #lossListeners: (() => void)[] = [];
   readonly #counts: Counts;
   #pending: PendingSet;
   #lastId: number;
   #draft: Draft | null = null;
+  /** One greeting at a time. */
+  #greeting: Promise<void> = Promise.resolve();
 
   /** @throws BufferError when the file can't be opened for a reason to tell; else on a fault of the disk */
   constructor(options: BufferOptions) {
-    const { path, terminal, merchant, now, randomBytes } = options;
+    const { path, terminal, merchant, now, randomBytes, damaged } = options;
     this.#options = options;
     this.#file = openForWriting(path, { merchant, terminal }, checkpointPages(options.maxBytes));
     const { db } = this.#file;
     this.#db = db;
     try {
-      this.#epoch = openEpoch(db, randomBytes(8), now());
-      const epochs = listEpochs(db);
-      this.#older = epochs.slice(0, -1);
-      this.#bases = new Map(epochs.map(({ epoch, base }) => [epoch, base]));
-      const open = epochs.at(-1)!;
-      assert.equal(open.epoch, this.#epoch);
-      this.#base = open.base;
-      this.#openedAt = open.openedAt;
-      this.#lastId = this.#base;
+      openEpoch(db, randomBytes(8), now());
+      this.#epochs = new EpochIndex(listEpochs(db));
+      this.#open = this.#epochs.list.at(-1)!;
+      this.#lastId = this.#open.base;
       this.#pending = loadPending(db);
       this.#counts = countRows(db);
       this.#rows = new EventRows(db);
       this.#refs = new Refs(db);
+      this.#losses = new Losses(db, damaged);
+      this.#departures = new Departures({
+        rows: this.#rows,
+        gone: new Gone(db),
+        losses: this.#losses,
+        epochs: () => this.#epochs,
+        now,
+      });
+      this.#storeGeneration = new StoreGeneration(db, this.#departures, this.#losses);
       const minFreeBytes = options.minFreeBytes ?? defaultMinFreeBytes(path);
-      this.#budget = new Budget(db, resolve(path), { maxBytes: options.maxBytes, minFreeBytes }, options.diskFree);
+      this.#budget = new Budget(
+        db,
+        resolve(path),
+        { maxBytes: options.maxBytes, minFreeBytes },
+        options.diskFree,
+        (limit) => this.#evictAcked(limit),
+      );
       this.#acceptance = new Acceptance(db, {
         rows: this.#rows,
         refs: this.#refs,
         budget: this.#budget,
         terminal,
-        epoch: this.#epoch,
-        base: this.#base,
+        epoch: this.#open.epoch,
+        base: this.#open.base,
         now,
       });
       this.#commits = new GroupCommit(db, {
         begin: (bytes) => {
           this.#file.assertInPlace();
-          this.#counts.acked -= this.#budget.makeRoom(bytes);
+          this.#budget.makeRoom(bytes);
           this.#draft = new Draft(this.#lastId);
         },
         committed: () => this.#follow(),
@@ -116,7 +140,7 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   get stream(): StreamId {
-    return streamId(this.#options.terminal, this.#epoch);
+    return streamId(this.#options.terminal, this.#open.epoch);
   }
 
   async accept(events: readonly TillEvent[]): Promise<Accepted> {
@@ -131,10 +155,7 @@ export class SqliteBuffer implements Intake, Outbox {
 
   async settle(settlements: readonly Settlement[]): Promise<void> {
     const work = () => {
-      for (const settlement of settlements) {
-        const reason = settlement.kind === 'stored' ? null : settlement.reason;
-        this.#settleRows(this.#idsOf(settlement), reason);
-      }
+      for (const settlement of settlements) this.#settle(settlement, this.#draft!);
     };
     try {
       await this.#commits.submit(0, work);
@@ -142,21 +163,49 @@ export class SqliteBuffer implements Intake, Outbox {
       if (!isFull(error)) throw error;
       // Settling is what makes room, so it gets some: from the log, and from what is kept for support only.
       this.#db.pragma('wal_checkpoint(TRUNCATE)');
-      this.#counts.acked -= this.#budget.evictOldest();
+      this.#budget.evictOldest();
       await this.#commits.submit(0, work);
     }
   }
 
   pending(after: number, limit: number, maxBytes: number): PendingEvent[] {
     const { events, unreadable } = this.#rows.pending(this.#pending, after, limit, maxBytes, (epoch) =>
-      this.#bases.get(epoch),
+      this.#epochs.baseOf(epoch),
     );
     if (unreadable.length > 0) void this.#setAside(unreadable);
     return events;
   }
 
-  pendingAfter(after: number): number {
-    return this.#pending.countAfter(after);
+  pendingCount(after: number, upTo: number): number {
+    return this.#pending.countBetween(after, upTo);
+  }
+
+  lastId(): number {
+    return this.#lastId;
+  }
+
+  firstPendingFrom(hour: number): number | null {
+    let least: number | null = null;
+    for (const held of this.#pending.hoursFrom(hour)) {
+      const id = this.#rows.firstOfHour(held);
+      if (id !== null && (least === null || id < least)) least = id;
+    }
+    return least;
+  }
+
+  losses(limit: number): PendingLoss[] {
+    return this.#losses.unsent(limit);
+  }
+
+  onLoss(listener: () => void): void {
+    this.#lossListeners.push(listener);
+  }
+
+  greeted({ storeGen }: Greeting): Promise<void> {
+    const transact: Transact = (work) => this.#commits.submit(0, () => work(this.#draft!));
+    const seen = this.#greeting.then(() => this.#storeGeneration.seen(storeGen, transact));
+    this.#greeting = seen.catch(() => {});
+    return seen;
   }
 
   oldestPending(): number | null {
@@ -165,30 +214,28 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   onPending(listener: () => void): void {
-    this.#listeners.push(listener);
+    this.#pendingListeners.push(listener);
   }
 
   holdings(): Holdings {
     const { ranges, count } = this.#pending;
-    const older = this.#older
-      .map(({ epoch, base, lastSeq }) => ({ epoch, lastSeq, pending: pendingOf({ base, lastSeq }, ranges) }))
-      .filter(({ pending }) => pending.length > 0);
-    const lastSeq = this.#lastId - this.#base;
-    const open = { epoch: this.#epoch, lastSeq, pending: pendingOf({ base: this.#base, lastSeq }, ranges) };
+    const { epoch: open } = this.#open;
     const { used, wal } = usageOf(this.#db, resolve(this.#options.path));
     return {
-      epochs: [...older, open],
-      open: this.#epoch,
+      epochs: this.#listEpochs()
+        .map(({ epoch, base, lastSeq }) => ({ epoch, lastSeq, pending: pendingOf({ base, lastSeq }, ranges) }))
+        .filter(({ epoch, pending }) => epoch === open || pending.length > 0),
+      open,
       pending: count,
-      losses: this.#counts.quarantined,
+      losses: this.#counts.losses.events,
       bytes: used + wal,
     };
   }
 
   /** The same as `readFacts` reads from the file, at less cost. */
   facts(): BufferFacts {
-    const open = { epoch: this.#epoch, base: this.#base, lastSeq: this.#lastId - this.#base, openedAt: this.#openedAt };
-    return describe(this.#db, resolve(this.#options.path), this.#pending, [...this.#older, open], { ...this.#counts });
+    const counts = { ...this.#counts };
+    return describe(this.#db, resolve(this.#options.path), this.#pending, this.#listEpochs(), counts);
   }
 
   /**
@@ -198,12 +245,15 @@ export class SqliteBuffer implements Intake, Outbox {
    */
   expire(): boolean {
     const { now, keepAckedHours } = this.#options;
-    const keptMs = keepAckedHours * HOUR_MS;
-    const events = this.#rows.expire(now() - keptMs, now() + DAY_MS, EXPIRED_AT_ONCE);
-    const refs = this.#refs.expire(EXPIRED_AT_ONCE, now());
-    this.#counts.acked -= events;
-    this.#counts.refs -= refs;
-    return events === EXPIRED_AT_ONCE || refs === EXPIRED_AT_ONCE;
+    const at = now();
+    return this.#commits.now(() => {
+      const draft = this.#draft!;
+      const before = at - keepAckedHours * HOUR_MS;
+      const events = this.#departures.expired(before, at + DAY_MS, EXPIRED_AT_ONCE, draft);
+      const refs = this.#refs.expire(EXPIRED_AT_ONCE, at);
+      draft.refs -= refs;
+      return events === EXPIRED_AT_ONCE || refs === EXPIRED_AT_ONCE;
+    });
   }
 
   /** Commits what was handed over, and closes the file. */
@@ -212,21 +262,21 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#file.close();
   }
 
-  #idsOf({ epoch, firstSeq, lastSeq }: SeqRange): { first: number; last: number } {
-    const base = this.#bases.get(epoch);
-    assert(base !== undefined, `epoch ${epoch} is not of this buffer`);
-    return { first: base + firstSeq, last: base + lastSeq };
+  #listEpochs(): OpenedEpoch[] {
+    return [...this.#epochs.list.slice(0, -1), { ...this.#open, lastSeq: this.#lastId - this.#open.base }];
   }
 
-  /** Runs within the transaction. */
-  #settleRows(range: { first: number; last: number }, reason: string | null): void {
-    const state = reason === null ? STATE.acked : STATE.quarantined;
-    const hours = this.#rows.settle(range, state, reason, this.#options.now());
-    const draft = this.#draft!;
-    draft.settle(range, hours);
-    for (const count of hours.values()) {
-      if (reason === null) draft.acked += count;
-      else draft.quarantined += count;
+  #settle(settlement: Settlement, draft: Draft): void {
+    switch (settlement.kind) {
+      case 'stored':
+        this.#departures.acked(this.#epochs.idsOf(settlement), draft);
+        break;
+      case 'quarantined':
+        this.#departures.quarantined(this.#epochs.idsOf(settlement), settlement.reason, draft);
+        break;
+      case 'loss-stored':
+        draft.losses.unsent -= this.#losses.acked(settlement.id, this.#options.now());
+        break;
     }
   }
 
@@ -234,11 +284,20 @@ export class SqliteBuffer implements Intake, Outbox {
     for (const { id, detail } of unreadable) this.#options.damaged(`event ${id} cannot be read: ${detail}`);
     try {
       await this.#commits.submit(0, () => {
-        for (const { id, detail } of unreadable) this.#settleRows({ first: id, last: id }, `unreadable: ${detail}`);
+        for (const { id, detail } of unreadable) this.#departures.unreadable(id, detail, this.#draft!);
       });
     } catch (error) {
       this.#options.damaged(`unreadable events could not be set aside: ${(error as Error).message}`);
     }
+  }
+
+  #evictAcked(limit: number): number {
+    return this.#db.transaction(() => {
+      const draft = new Draft(this.#lastId);
+      const count = this.#departures.evictAcked(limit, draft);
+      this.#counts.acked += draft.acked;
+      return count;
+    })();
   }
 
   /** Memory follows the rows. */
@@ -250,8 +309,13 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#counts.quarantined += draft.quarantined;
     this.#counts.refs += draft.refs;
     this.#counts.refConflicts += draft.refConflicts;
+    const { events, records, unsent } = draft.losses;
+    this.#counts.losses.events += events;
+    this.#counts.losses.records += records;
+    this.#counts.losses.unsent += unsent;
     if (!draft.applyTo(this.#pending)) this.#countAnew();
-    if (draft.acceptedAny) for (const listener of this.#listeners) listener();
+    if (draft.addedAny) for (const listener of this.#pendingListeners) listener();
+    if (unsent > 0) for (const listener of this.#lossListeners) listener();
   }
 
   #countAnew(): void {

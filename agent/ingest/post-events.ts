@@ -50,6 +50,8 @@ const formatOf = (contentType: string | undefined): Format =>
 function answerOf(accepted: Accepted, { indexOf }: Extract<EventsBody, { ok: true }>): Answer {
   if (accepted.kind === 'full')
     return problem(507, `Nothing was stored: ${accepted.detail}.`, { headers: RETRY_LATER });
+  if (accepted.kind === 'unavailable')
+    return problem(503, `Nothing was stored: ${accepted.detail}.`, { headers: RETRY_LATER });
   const { kind: _, duplicates, ...stored } = accepted;
   return json(accepted.accepted > 0 ? 201 : 200, {
     ...stored,
@@ -59,6 +61,7 @@ function answerOf(accepted: Accepted, { indexOf }: Extract<EventsBody, { ok: tru
 
 function count(counters: IngestCounters, accepted: Accepted): void {
   if (accepted.kind === 'full') counters.requestsFull++;
+  else if (accepted.kind === 'unavailable') counters.requestsFailed++;
   else {
     counters.requestsStored++;
     counters.eventsAccepted += accepted.accepted;

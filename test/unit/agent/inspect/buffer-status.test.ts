@@ -29,6 +29,8 @@ const facts: BufferFacts = {
   oldestPending: NOW - 3 * HOUR_MS,
   acked: 1_234_567,
   quarantined: 1,
+  losses: { events: 1, records: 1, unsent: 1 },
+  salvage: null,
   quarantine: [{ stream: streamId(TERMINAL, EPOCH), seq: 5, reason: 'odd', at: NOW }],
   refs: 42,
   refConflicts: 1,

@@ -1,0 +1,109 @@
+/**
+ * How events leave: each way out writes, in the transaction that takes them away, what accounts for their seqs afterwards.
+ *
+ * Runs within a transaction; what changes is told to its draft.
+ */
+import type { Draft } from './draft.ts';
+import type { EpochIndex } from './epochs.ts';
+import type { EventRows, HourRun } from './event-rows.ts';
+import type { Gone } from './gone.ts';
+import type { LossReason } from './loss-record.ts';
+import type { Losses } from './losses.ts';
+import type { IdRange } from './pending-set.ts';
+import { STATE } from './row.ts';
+
+export interface DepartureParts {
+  readonly rows: EventRows;
+  readonly gone: Gone;
+  readonly losses: Losses;
+  readonly epochs: () => EpochIndex;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+const all = Number.MAX_SAFE_INTEGER;
+
+export class Departures {
+  readonly #with: DepartureParts;
+
+  constructor(parts: DepartureParts) {
+    this.#with = parts;
+  }
+
+  /** The collector has them. */
+  acked(range: IdRange, draft: Draft): void {
+    const { rows, now } = this.#with;
+    const hours = rows.pendingHours(range);
+    rows.change(range, STATE.pending, STATE.acked, null, now());
+    draft.remove(range, hours);
+    for (const count of hours.values()) draft.acked += count;
+  }
+
+  /** They stay for support, but count as lost. */
+  quarantined(range: IdRange, reason: string, draft: Draft): void {
+    const { rows, now } = this.#with;
+    for (const run of rows.runsIn(range, STATE.pending, all)) {
+      this.#giveUp(run, 'quarantined', reason, draft);
+      this.#setAside(run, run.hour, reason, draft, now());
+    }
+  }
+
+  /** A pending row is not what was written. */
+  unreadable(id: number, detail: string, draft: Draft): void {
+    const { rows, now } = this.#with;
+    const [run] = rows.runsIn({ first: id, last: id }, STATE.pending, 1);
+    if (run === undefined) return;
+    this.#giveUp({ ...run, hour: rows.hourNear(id) ?? run.hour }, 'unreadable', detail, draft);
+    this.#setAside(run, run.hour, `unreadable: ${detail}`, draft, now());
+  }
+
+  /** Acked rows that were kept long enough, or were acked in a time that has not come. @returns how many went */
+  expired(before: number, after: number, limit: number, draft: Draft): number {
+    const { rows } = this.#with;
+    const old = this.#forget(rows.ackedUpTo(before, limit), draft);
+    return old + this.#forget(rows.ackedAfter(after, limit - old), draft);
+  }
+
+  /** Acked rows, the longest ago first. @returns how many went */
+  evictAcked(limit: number, draft: Draft): number {
+    return this.#forget(this.#with.rows.ackedUpTo(all, limit), draft);
+  }
+
+  /** Acked rows are offered again. @returns how many */
+  returned(limit: number, draft: Draft): number {
+    const { rows, now } = this.#with;
+    let count = 0;
+    for (const run of rows.acked(limit)) {
+      rows.change(run, STATE.acked, STATE.pending, null, now());
+      const length = run.last - run.first + 1;
+      draft.add(run, new Map([[run.hour, length]]));
+      count += length;
+    }
+    draft.acked -= count;
+    return count;
+  }
+
+  #forget(runs: readonly HourRun[], draft: Draft): number {
+    const { rows, gone, epochs } = this.#with;
+    let count = 0;
+    for (const run of runs) {
+      count += rows.delete(run, STATE.acked);
+      for (const seqs of epochs().seqsOf(run)) gone.add(seqs);
+    }
+    draft.acked -= count;
+    return count;
+  }
+
+  #setAside(range: IdRange, hour: number, reason: string, draft: Draft, at: number): void {
+    const count = range.last - range.first + 1;
+    this.#with.rows.change(range, STATE.pending, STATE.quarantined, reason, at);
+    draft.remove(range, new Map([[hour, count]]));
+    draft.quarantined += count;
+  }
+
+  #giveUp(run: HourRun, reason: LossReason, detail: string | null, draft: Draft): void {
+    const { losses, epochs, now } = this.#with;
+    for (const seqs of epochs().seqsOf(run))
+      draft.gaveUp(losses.write({ ...seqs, hour: run.hour, reason, detail }, now()));
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The ledger of losses: what this buffer gave up, record by record.
+ *
+ * A record is written in the transaction that gives up its events, shipped, and kept: it is how `verify` accounts for their seqs. A record
+ * that was never offered for shipping grows with what is given up next to it, so that a long outage makes few of them.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import type { Epoch } from '../../shared/ids.ts';
+import {
+  asPending,
+  isSound,
+  type LossReason,
+  type LossRecord,
+  type LossRow,
+  lossSum,
+  MAX_LOSS_COUNT,
+} from './loss-record.ts';
+import type { PendingLoss, SeqRange } from './port.ts';
+
+export interface LossCounts {
+  /** Events given up, by all records. */
+  events: number;
+  records: number;
+  unsent: number;
+}
+
+/** What is known of a run of consecutive seqs that is given up. */
+export interface GivenUp extends SeqRange {
+  /** Hours since 1970. */
+  readonly hour: number;
+  readonly reason: LossReason;
+  readonly detail: string | null;
+}
+
+const COLUMNS = 'id, epoch, first_seq, count, hour, reason, at, detail, acked, sum';
+
+export function countLosses(db: Database): LossCounts {
+  const row = db
+    .prepare<[], { records: number; events: number | null }>(
+      'SELECT count(*) AS records, sum(count) AS events FROM losses',
+    )
+    .get()!;
+  const unsent = db.prepare<[], number>('SELECT count(*) FROM losses WHERE acked = 0').pluck().get()!;
+  return { events: row.events ?? 0, records: row.records, unsent };
+}
+
+export class Losses {
+  readonly #insert: Statement<[Epoch, number, number, number, string, number, string | null, number, number]>;
+  readonly #newest: Statement<[], LossRow>;
+  readonly #grow: Statement<[number, number, number]>;
+  readonly #unsent: Statement<[number, number], LossRow>;
+  readonly #one: Statement<[number], LossRow>;
+  readonly #mark: Statement<[number, number, number]>;
+  readonly #sent: Statement<[number, number], LossRow>;
+  readonly #damaged: (detail: string) => void;
+  /** Records up to this id may be on their way: they grow no more. */
+  #offered = 0;
+  /** Damage that was told. */
+  readonly #told = new Set<number>();
+
+  /** @param damaged told of records that are not what was written */
+  constructor(db: Database, damaged: (detail: string) => void) {
+    this.#damaged = damaged;
+    this.#insert = db.prepare(
+      'INSERT INTO losses (epoch, first_seq, count, hour, reason, at, detail, acked, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.#newest = db.prepare(`SELECT ${COLUMNS} FROM losses ORDER BY id DESC LIMIT 1`);
+    this.#grow = db.prepare('UPDATE losses SET count = ?, sum = ? WHERE id = ?');
+    this.#unsent = db.prepare(`SELECT ${COLUMNS} FROM losses WHERE acked = 0 AND id > ? ORDER BY id LIMIT ?`);
+    this.#one = db.prepare(`SELECT ${COLUMNS} FROM losses WHERE id = ?`);
+    this.#mark = db.prepare('UPDATE losses SET acked = ?, sum = ? WHERE id = ?');
+    this.#sent = db.prepare(`SELECT ${COLUMNS} FROM losses WHERE acked <> 0 AND id > ? ORDER BY id LIMIT ?`);
+  }
+
+  /**
+   * Writes what is given up, within the transaction that gives it up.
+   *
+   * @returns what it adds to the counts
+   */
+  write({ epoch, firstSeq, lastSeq, hour, reason, detail }: GivenUp, at: number): LossCounts {
+    const added: LossCounts = { events: lastSeq - firstSeq + 1, records: 0, unsent: 0 };
+    let first = firstSeq;
+    const newest = this.#newest.get();
+    if (
+      newest !== undefined &&
+      newest.epoch === epoch &&
+      newest.first_seq + newest.count === first &&
+      this.#grows(newest, hour, reason, detail)
+    ) {
+      const count = Math.min(MAX_LOSS_COUNT, newest.count + lastSeq - first + 1);
+      this.#grow.run(count, lossSum({ ...newest, count }), newest.id);
+      first = newest.first_seq + count;
+    }
+    while (first <= lastSeq) {
+      const count = Math.min(MAX_LOSS_COUNT, lastSeq - first + 1);
+      const record: LossRecord = { epoch, first_seq: first, count, hour, reason, at, detail, acked: 0 };
+      this.#insert.run(epoch, first, count, hour, reason, at, detail, 0, lossSum(record));
+      added.records++;
+      added.unsent++;
+      first += count;
+    }
+    return added;
+  }
+
+  /** Those that the collector has not acknowledged, the oldest first. */
+  unsent(limit: number): PendingLoss[] {
+    const found: PendingLoss[] = [];
+    for (let after = 0; found.length < limit; ) {
+      const rows = this.#unsent.all(after, limit - found.length);
+      if (rows.length === 0) break;
+      for (const row of rows) {
+        after = row.id;
+        if (isSound(row)) found.push(asPending(row));
+        else this.#tell(row.id);
+      }
+    }
+    this.#offered = Math.max(this.#offered, found.at(-1)?.id ?? 0);
+    return found;
+  }
+
+  /** The collector has this record. @returns how many fewer are unsent: 0 or 1 */
+  acked(id: number, at: number): number {
+    const row = this.#one.get(id);
+    if (row === undefined || row.acked !== 0 || !isSound(row)) return 0;
+    this.#mark.run(at, lossSum({ ...row, acked: at }), id);
+    return 1;
+  }
+
+  /**
+   * Offers acknowledged records again: at most `limit` with an id above `after`.
+   *
+   * @returns how many it looked at, the last one's id, and how many more are unsent
+   */
+  offerAgain(after: number, limit: number): { looked: number; last: number; unsent: number } {
+    const rows = this.#sent.all(after, limit);
+    let unsent = 0;
+    for (const row of rows) {
+      if (!isSound(row)) continue;
+      this.#mark.run(0, lossSum({ ...row, acked: 0 }), row.id);
+      unsent++;
+    }
+    return { looked: rows.length, last: rows.at(-1)?.id ?? after, unsent };
+  }
+
+  #grows(newest: LossRow, hour: number, reason: string, detail: string | null): boolean {
+    return (
+      newest.id > this.#offered &&
+      newest.acked === 0 &&
+      newest.hour === hour &&
+      newest.reason === reason &&
+      newest.detail === detail &&
+      newest.count < MAX_LOSS_COUNT &&
+      isSound(newest)
+    );
+  }
+
+  #tell(id: number): void {
+    if (this.#told.has(id)) return;
+    this.#told.add(id);
+    this.#damaged(`loss record ${id} is not what was written`);
+  }
+}

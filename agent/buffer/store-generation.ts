@@ -1,0 +1,51 @@
+/**
+ * Which state of the collector's store the acknowledgements here are of. A store that was restored from a backup shows another generation, and
+ * may lack what it had acknowledged: what is still kept is offered again, in slices between which events are accepted.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import type { Departures } from './departures.ts';
+import type { Draft } from './draft.ts';
+import type { Losses } from './losses.ts';
+
+const KEY = 'store_gen';
+const AT_ONCE = 1_000;
+
+/** Runs work in a transaction of the buffer. */
+export type Transact = <T>(work: (draft: Draft) => T) => Promise<T>;
+
+export class StoreGeneration {
+  readonly #departures: Departures;
+  readonly #losses: Losses;
+  readonly #get: Statement<[string], string>;
+  readonly #set: Statement<[string, string]>;
+
+  constructor(db: Database, departures: Departures, losses: Losses) {
+    this.#departures = departures;
+    this.#losses = losses;
+    this.#get = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
+    this.#set = db.prepare(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    );
+  }
+
+  /** The new generation is kept once nothing more is to be offered again: a crash before that begins anew. */
+  async seen(generation: string, transact: Transact): Promise<void> {
+    const kept = this.#get.get(KEY);
+    if (kept === generation) return;
+    if (kept !== undefined) {
+      for (let after: number | null = 0; after !== null; ) {
+        const from: number = after;
+        after = await transact((draft) => this.#offerLosses(from, draft));
+      }
+      while (await transact((draft) => this.#departures.returned(AT_ONCE, draft) > 0)) {}
+    }
+    await transact(() => this.#set.run(KEY, generation));
+  }
+
+  /** @returns the last one's id; null when there are no more */
+  #offerLosses(after: number, draft: Draft): number | null {
+    const { looked, last, unsent } = this.#losses.offerAgain(after, AT_ONCE);
+    draft.gaveUp({ events: 0, records: 0, unsent });
+    return looked === AT_ONCE ? last : null;
+  }
+}
