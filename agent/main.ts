@@ -68,4 +68,9 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+// Without a top-level await, which the packaged agent's CommonJS does not have.
+if (import.meta.main) {
+  void main(process.argv.slice(2)).then((status) => {
+    process.exitCode = status;
+  });
+}

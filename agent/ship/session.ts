@@ -91,6 +91,8 @@ export async function openSession(
     resubscribe: false,
     keepalive: KEEP_ALIVE_S,
     connectTimeout: OPEN_MS,
+    // Else each number of two bytes has a Buffer of its own, made ahead: 65,536 of them, 7 MiB.
+    writeCache: false,
   });
 
   // mqtt.js leaves Nagle's algorithm on: a batch behind a small packet (a PUBACK) would wait for the peer's delayed acknowledgement, 40 ms.
