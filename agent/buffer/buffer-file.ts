@@ -1,11 +1,23 @@
 /** A buffer's file for support (`BufferReader`): read in pages, each a transaction of its own, so that no checkpoint waits long for it. */
 import type { Database, Statement } from 'better-sqlite3';
-import { type Epoch, epoch, parseStreamId, streamId, type TerminalId } from '../../shared/ids.ts';
+import { epoch, parseStreamId, streamId, type TerminalId } from '../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
+import { inWords } from './account-words.ts';
+import { accountInSlices } from './accounting.ts';
 import { listEpochs, type OpenedEpoch } from './epochs.ts';
 import { readFacts } from './facts.ts';
-import type { BufferFacts, BufferReader, EventFilter, EventPage, EventState, StoredEvent, StoredLoss } from './port.ts';
+import { isSound, type LossRow } from './loss-record.ts';
+import type {
+  BufferAccount,
+  BufferFacts,
+  BufferReader,
+  EventFilter,
+  EventPage,
+  EventState,
+  StoredEvent,
+  StoredLoss,
+} from './port.ts';
 import { decodeBody, RowChecksum, STATE, type State } from './row.ts';
 import { readOwner } from './schema.ts';
 import { endOfStretch } from './unreadable-stretch.ts';
@@ -24,18 +36,6 @@ interface Head {
   reason: string | null;
   sum: number;
   bytes: number;
-}
-
-interface LossRow {
-  id: number;
-  epoch: Epoch;
-  first_seq: number;
-  count: number;
-  hour: number;
-  reason: string;
-  at: number;
-  detail: string | null;
-  acked: number;
 }
 
 type Order = 'oldest' | 'newest';
@@ -83,21 +83,24 @@ export class BufferFile implements BufferReader {
 
   losses(after: number, limit: number): StoredLoss[] {
     return this.#db
-      .prepare<[number, number], LossRow>(
-        'SELECT id, epoch, first_seq, count, hour, reason, at, detail, acked FROM losses WHERE id > ? ORDER BY id LIMIT ?',
-      )
+      .prepare<[number, number], LossRow>('SELECT * FROM losses WHERE id > ? ORDER BY id LIMIT ?')
       .all(after, limit)
-      .map(({ id, epoch, first_seq, count, hour, reason, at, detail, acked }) => ({
-        id,
-        stream: streamId(this.#terminal, epoch),
-        firstSeq: first_seq,
-        count,
-        hour: hour * HOUR_MS,
-        reason,
-        at,
-        detail,
-        acked: acked === 1,
+      .map((row) => ({
+        id: row.id,
+        stream: streamId(this.#terminal, row.epoch),
+        firstSeq: row.first_seq,
+        count: row.count,
+        hour: row.hour * HOUR_MS,
+        reason: row.reason,
+        at: row.at,
+        detail: row.detail,
+        acked: row.acked !== 0,
+        sound: isSound(row),
       }));
+  }
+
+  *account(): Generator<number, BufferAccount> {
+    return inWords(yield* accountInSlices(this.#db), this.#terminal);
   }
 
   close(): void {
