@@ -1,0 +1,60 @@
+/** Carves the rows of the guarded tables out of pages. */
+import type { Buffer } from 'node:buffer';
+import { type Finding, RowReader } from './findings.ts';
+import type { Pages, Place } from './pages.ts';
+import { readHeader, readValues, type Value } from './record.ts';
+import { type Cell, leafCells, MAX_COLUMNS, strayCells } from './table-leaf.ts';
+
+export interface Carved {
+  readonly findings: readonly Finding[];
+  /** Whether there may be rows in it that were not found, or that are not what was written. */
+  readonly suspect: boolean;
+}
+
+export class Carver {
+  readonly #pages: Pages;
+  readonly #rows = new RowReader();
+
+  constructor(pages: Pages) {
+    this.#pages = pages;
+  }
+
+  /** What the page says it holds. */
+  page(place: Place): Carved {
+    const page = this.#pages.bytes(place);
+    const { cells, sound } = leafCells(page, this.#pages.isFirst(place, page));
+    const findings: Finding[] = [];
+    let suspect = !sound;
+    for (const cell of cells) {
+      const reading = this.#read(page, cell);
+      if (reading === 'damaged') suspect = true;
+      else if (reading !== 'foreign') findings.push(reading);
+    }
+    return { findings, suspect };
+  }
+
+  /** What lies in a suspect page, whatever the page says of it. */
+  strays(place: Place): Finding[] {
+    const page = this.#pages.bytes(place);
+    const findings: Finding[] = [];
+    for (const cell of strayCells(page)) {
+      const reading = this.#read(page, cell);
+      if (reading !== 'damaged' && reading !== 'foreign') findings.push(reading);
+    }
+    return findings;
+  }
+
+  #read(page: Buffer, cell: Cell): Finding | 'foreign' | 'damaged' {
+    for (const payload of this.#pages.payloads(page, cell)) {
+      const values = valuesOf(payload);
+      const reading = values === null ? 'damaged' : this.#rows.read(values);
+      if (reading !== 'damaged') return reading;
+    }
+    return 'damaged';
+  }
+}
+
+function valuesOf(payload: Buffer): Value[] | null {
+  const header = readHeader(payload, 0, MAX_COLUMNS);
+  return header === null || header.payloadBytes !== payload.length ? null : readValues(payload, header);
+}

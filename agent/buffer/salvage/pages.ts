@@ -1,0 +1,88 @@
+/** The pages of a database and its log, in the order in which their rows are to be believed, and the payloads that lie in them. */
+import { Buffer } from 'node:buffer';
+import type { ByteSource } from './byte-source.ts';
+import { type LogFrames, readLogFrames } from './log-frames.ts';
+import { type Cell, PAGE_BYTES } from './table-leaf.ts';
+
+const OVERFLOW_BYTES = PAGE_BYTES - 4;
+
+/** A page of the log's committed frames, of the database, or of what else the log holds. */
+export interface Place {
+  readonly source: 'log' | 'database' | 'old-log';
+  /** Of its bytes in the file. */
+  readonly offset: number;
+}
+
+export class Pages {
+  readonly #database: ByteSource;
+  readonly #log: ByteSource;
+  readonly #frames: LogFrames;
+  readonly #inDatabase: number;
+
+  constructor(database: ByteSource, log: ByteSource) {
+    this.#database = database;
+    this.#log = log;
+    this.#frames = readLogFrames(log);
+    this.#inDatabase = Math.ceil(database.size / PAGE_BYTES);
+  }
+
+  get count(): number {
+    return this.#frames.pages.length + this.#inDatabase;
+  }
+
+  /** @param index from 0 to `count`: the newest version of a page comes before its older ones */
+  at(index: number): Place {
+    const { pages, committed } = this.#frames;
+    if (index < committed) return { source: 'log', offset: pages[index]! };
+    const inDatabase = index - committed;
+    if (inDatabase < this.#inDatabase) return { source: 'database', offset: inDatabase * PAGE_BYTES };
+    return { source: 'old-log', offset: pages[index - this.#inDatabase]! };
+  }
+
+  bytes({ source, offset }: Place): Buffer {
+    return (source === 'database' ? this.#database : this.#log).read(offset, PAGE_BYTES);
+  }
+
+  /** The first page of the database starts with the file's header; so do its versions in the log. */
+  isFirst({ source, offset }: Place, page: Buffer): boolean {
+    return source === 'database' ? offset === 0 : page.toString('latin1', 0, 15) === 'SQLite format 3';
+  }
+
+  /**
+   * What a cell holds, with what of it lies in overflow pages: in their newest version first, then, for rows of other pages, in
+   * others. The caller has to check whether it is what was written.
+   */
+  *payloads(page: Buffer, cell: Cell): Iterable<Buffer> {
+    const local = page.subarray(cell.start, cell.start + cell.localBytes);
+    if (cell.overflow === 0) {
+      yield local;
+      return;
+    }
+    for (const newest of [this.#frames.newestCommitted, NO_FRAMES, this.#frames.newest]) {
+      const payload = this.#follow(local, cell, newest);
+      if (payload !== null) yield payload;
+    }
+  }
+
+  #follow(local: Buffer, { overflow, payloadBytes }: Cell, newest: ReadonlyMap<number, number>): Buffer | null {
+    const parts = [local];
+    let left = payloadBytes - local.length;
+    for (let next = overflow; left > 0; ) {
+      const part = this.#numbered(next, newest);
+      if (part === null) return null;
+      next = part.readUInt32BE(0);
+      parts.push(part.subarray(4, 4 + Math.min(left, OVERFLOW_BYTES)));
+      left -= OVERFLOW_BYTES;
+    }
+    return Buffer.concat(parts, payloadBytes);
+  }
+
+  #numbered(number: number, newest: ReadonlyMap<number, number>): Buffer | null {
+    const inLog = newest.get(number);
+    if (inLog !== undefined) return this.#log.read(inLog, PAGE_BYTES);
+    if (number < 1 || number > this.#inDatabase) return null;
+    return this.#database.read((number - 1) * PAGE_BYTES, PAGE_BYTES);
+  }
+}
+
+const NO_FRAMES: ReadonlyMap<number, number> = new Map();
