@@ -52,6 +52,13 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     diskFree: () => freeBytes(config.buffer.path),
     damaged: (detail) => log.error(`buffer damaged: ${detail}`),
   });
+  const holding = (): AgentFacts['buffer'] => {
+    try {
+      return buffer.facts();
+    } catch (error) {
+      return error as Error;
+    }
+  };
   const uncommitted = new UncommittedRequests();
   const shipper = new Shipper({
     outbox: buffer,
@@ -64,29 +71,26 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     lingerMs: config.ship.lingerMs,
     reconnectMaxMs: config.ship.reconnectMaxMs,
     oldestRequest: () => uncommitted.oldest(),
+    preparing: () => {
+      const held = holding();
+      return held instanceof Error ? null : held.salvage;
+    },
     now,
+    wallClock: Date.now,
     random: Math.random,
     timers: systemTimers,
     log,
   });
   const ingestCounters = zeroIngestCounters();
-  const facts = (): AgentFacts => {
-    let held: AgentFacts['buffer'];
-    try {
-      held = buffer.facts();
-    } catch (error) {
-      held = error as Error;
-    }
-    return {
-      config,
-      version: packageJson.version,
-      stream: buffer.stream,
-      startedAt,
-      buffer: held,
-      ingest: ingestCounters,
-      shipper: shipper.report(),
-    };
-  };
+  const facts = (): AgentFacts => ({
+    config,
+    version: packageJson.version,
+    stream: buffer.stream,
+    startedAt,
+    buffer: holding(),
+    ingest: ingestCounters,
+    shipper: shipper.report(),
+  });
 
   let server: IngestServer;
   try {

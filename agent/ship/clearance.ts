@@ -8,15 +8,15 @@ export interface ClearanceFacts {
   readonly oldestPending: number | null;
   /** Arrival of the oldest request that is not committed; null when there is none. */
   readonly oldestRequest: number | null;
-  /** The agent's clock. */
+  /** What the agent takes for the time: what it stamps events with. */
   readonly now: number;
-  /** Collector's clock less the agent's; null before the first answer. */
-  readonly clockOffsetMs: number | null;
+  /** What the collector's clock shows, as measured; null before the first answer. */
+  readonly collectorNow: number | null;
 }
 
 /** design.md §5, Clearance. Milliseconds since 1970; 0: it can't say. It may go back. */
-export function clearThrough({ oldestPending, oldestRequest, now, clockOffsetMs }: ClearanceFacts): number {
-  if (clockOffsetMs === null) return 0;
-  const least = Math.min(oldestPending ?? now, oldestRequest ?? now, now, now + clockOffsetMs);
+export function clearThrough({ oldestPending, oldestRequest, now, collectorNow }: ClearanceFacts): number {
+  if (collectorNow === null) return 0;
+  const least = Math.min(oldestPending ?? now, oldestRequest ?? now, now, collectorNow);
   return Math.max(0, Math.floor(least - MARGIN_MS));
 }

@@ -1,8 +1,6 @@
 /** What the agent knows of its collector, beyond one session, and what became of what it sent. */
 
 export interface CollectorView {
-  /** Collector's clock less the agent's, as last measured; null before the first answer. */
-  clockOffsetMs: number | null;
   /** Changes when the collector's store was restored from a backup. */
   storeGen: string | null;
   credit: number;
@@ -18,6 +16,9 @@ export interface ShipCounters {
   /** Acknowledged, and settled in the buffer. */
   eventsStored: number;
   eventsQuarantined: number;
+  /** Loss records acknowledged and settled, and refused. */
+  lossesStored: number;
+  lossesRefused: number;
   /** Acks by result. */
   stored: number;
   invalid: number;
@@ -29,7 +30,6 @@ export interface ShipCounters {
 }
 
 export const unknownCollector = (): CollectorView => ({
-  clockOffsetMs: null,
   storeGen: null,
   credit: 1,
   holding: null,
@@ -41,6 +41,8 @@ export const zeroCounters = (): ShipCounters => ({
   bytesSent: 0,
   eventsStored: 0,
   eventsQuarantined: 0,
+  lossesStored: 0,
+  lossesRefused: 0,
   stored: 0,
   invalid: 0,
   damaged: 0,

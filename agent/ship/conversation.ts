@@ -1,11 +1,11 @@
 /**
  * One session's talk with the collector: greet, ship, settle what it acknowledges.
  *
- *     greeting --answer--> shipping --drain--> draining
- *         \___________________\____________________\___closed--> over
+ *     greeting --answer--> preparing --outbox.greeted--> shipping --drain--> draining
+ *         \_____________________\____________________________\__________________\___closed--> over
  *
  * Invariants:
- * - Nothing is shipped before the greeting's status was answered.
+ * - Nothing is shipped before the greeting's status was answered, and the buffer has done what the answer means for it.
  * - Only what `Shipment` says is acknowledged is settled; PUBACK means nothing.
  * - What the collector does not answer in time ends the connection; so does a buffer that cannot be read or written.
  */
@@ -19,9 +19,10 @@ import { Alarms } from './timers.ts';
 /** How long the collector may take for an answer. */
 const ANSWER_MS = 30_000;
 
-type State = 'greeting' | 'shipping' | 'draining' | 'over';
+type State = 'greeting' | 'preparing' | 'shipping' | 'draining' | 'over';
 const NEXT: Readonly<Record<State, readonly State[]>> = {
-  greeting: ['shipping', 'over'],
+  greeting: ['preparing', 'over'],
+  preparing: ['shipping', 'over'],
   shipping: ['draining', 'over'],
   draining: ['over'],
   over: [],
@@ -95,19 +96,34 @@ export class Conversation {
     if (this.#state !== 'shipping') return;
     this.#reading(() => {
       this.#shipment.pump();
+      if (this.#passedOver()) {
+        this.#shipment.startOver();
+        this.#shipment.pump();
+      }
       this.#teller.changed();
     });
     this.#watch();
   }
 
+  /** There are more loss records. */
+  lossesAdded(): void {
+    if (this.#state === 'greeting' || this.#state === 'over') return;
+    this.#shipment.lossesAdded();
+    this.#teller.lossesAdded();
+    this.wake();
+  }
+
   answered(envelope: AckEnvelope): void {
     if (this.#state === 'over') return;
-    const { view, now } = this.#with;
-    view.clockOffsetMs = Math.round(envelope.serverTime - now());
+    const { view } = this.#with;
     view.storeGen = envelope.storeGen;
     view.credit = envelope.credit;
-    if (this.#state === 'greeting') this.#become('shipping');
+    this.#teller.answered(envelope);
     const settlements = this.#shipment.answered(envelope);
+    if (this.#state === 'greeting') {
+      this.#prepare(envelope.storeGen);
+      return;
+    }
     if (settlements.length > 0) this.#progressed = true;
     this.#settle(settlements);
     this.wake();
@@ -133,6 +149,32 @@ export class Conversation {
     this.#shipment.close();
     this.#teller.close();
     this.#drained?.();
+  }
+
+  #prepare(storeGen: string): void {
+    const { outbox, trueTime, timers } = this.#with;
+    const measure = trueTime.measure(timers.now());
+    if (measure === null) {
+      this.#cut("the collector's clock is not within the years 2000 to 2099");
+      return;
+    }
+    this.#alarms.cancel('answer');
+    this.#become('preparing');
+    outbox.greeted({ storeGen, ...measure }).then(
+      () => {
+        if (this.#state !== 'preparing') return;
+        this.#become('shipping');
+        this.#reading(() => this.#shipment.begin());
+        this.wake();
+      },
+      (error: unknown) => this.#cut(`the buffer cannot be written: ${(error as Error).message}`, error),
+    );
+  }
+
+  /** Whether something is pending that neither waits nor is on its way: it turned pending again, behind what was sent. */
+  #passedOver(): boolean {
+    const { outbox } = this.#with;
+    return this.#settling === 0 && this.#shipment.idle && outbox.pendingCount(0, outbox.lastId()) > 0;
   }
 
   #become(state: State): void {
@@ -175,11 +217,14 @@ export class Conversation {
     this.#settled = outbox.settle(settlements).then(
       () => {
         this.#settling--;
-        for (const { kind, firstSeq, lastSeq } of settlements) {
-          if (kind === 'stored') counters.eventsStored += lastSeq - firstSeq + 1;
-          else counters.eventsQuarantined += lastSeq - firstSeq + 1;
+        for (const settlement of settlements) {
+          if (settlement.kind === 'loss-stored') counters.lossesStored++;
+          else {
+            const count = settlement.lastSeq - settlement.firstSeq + 1;
+            counters[settlement.kind === 'stored' ? 'eventsStored' : 'eventsQuarantined'] += count;
+          }
         }
-        if (this.#state === 'shipping') this.#reading(() => this.#teller.changed());
+        this.wake();
         this.#checkDrained();
       },
       (error: unknown) => this.#cut(`the buffer cannot be written: ${(error as Error).message}`, error),

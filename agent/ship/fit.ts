@@ -1,7 +1,13 @@
 /** Makes a wire batch of as many events as fit. */
 import type { Epoch } from '../../shared/ids.ts';
-import { type EncodedBatch, encodeEvents, MAX_UNPACKED_BYTES } from '../../shared/wire/batch.ts';
+import { type EncodedBatch, encodeEvents, MAX_EVENTS, MAX_UNPACKED_BYTES } from '../../shared/wire/batch.ts';
 import type { PendingEvent } from '../buffer/port.ts';
+
+/** Of the room, so that a batch that packs a little worse than the last one needs no second try. */
+const AIM = 0.95;
+/** How many events to have at hand before it is known how they pack, and at least. */
+const FIRST_CAPACITY = 500;
+const LEAST_CAPACITY = 64;
 
 export interface Fitted {
   readonly encoded: EncodedBatch;
@@ -20,6 +26,12 @@ export class Fitter {
     return this.#perEvent * events;
   }
 
+  /** About how many events fit into so many bytes on the wire, and some more. */
+  capacity(bytes: number): number {
+    if (this.#perEvent === 0) return FIRST_CAPACITY;
+    return Math.max(LEAST_CAPACITY, Math.min(MAX_EVENTS, Math.ceil(bytes / this.#perEvent)));
+  }
+
   /**
    * @param events of consecutive seqs of one stream in one hour, one at least
    * @param maxBytes on the wire
@@ -33,7 +45,7 @@ export class Fitter {
       hour,
       clearThrough,
     };
-    for (let count = this.#guess(events, maxBytes); count >= 1; count = Math.floor(count / 2)) {
+    for (let count = this.#guess(events, maxBytes * AIM); count >= 1; count = Math.floor(count / 2)) {
       const taken = events.slice(0, count);
       const encoded = encodeEvents(
         identity,

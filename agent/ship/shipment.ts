@@ -3,26 +3,36 @@
  *
  * Invariants:
  * - Only an ack that names stream, range and checksum of a batch on its way takes it out of the window.
- * - What the collector did not take goes back to the feed: no pending event is passed over while the session lasts.
- * - A batch of several that is refused is halved and sent again; only a single event is quarantined.
+ * - What the collector did not take goes back to its lane: no pending event is passed over while the session lasts.
+ * - A batch of several that is refused is halved and sent again; only a single event is quarantined. A loss record is kept for later.
+ * - While several batches may be on their way, one of them is left to what is new.
  */
 import { parseStreamId, streamId, type TerminalId } from '../../shared/ids.ts';
-import { MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
+import { hourOf } from '../../shared/time.ts';
+import { type EncodedBatch, encodeLoss, MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
 import type { Ack, AckEnvelope } from '../../shared/wire/messages.ts';
-import type { Outbox, PendingEvent, SeqRange, Settlement } from '../buffer/port.ts';
+import type { Outbox, SeqRange, Settlement } from '../buffer/port.ts';
+import type { Arrivals } from './arrivals.ts';
 import { patientDelay } from './backoff.ts';
 import type { CollectorView, ShipCounters } from './collector-view.ts';
-import { Feed } from './feed.ts';
 import { Fitter } from './fit.ts';
-import { Alarms, type Timers } from './timers.ts';
-import { type InFlight, Window } from './window.ts';
+import { Lanes } from './lanes.ts';
+import { Linger } from './linger.ts';
+import { LossFeed } from './loss-feed.ts';
+import { Patience } from './patience.ts';
+import type { Timers } from './timers.ts';
+import type { TrueTime } from './true-time.ts';
+import { Turns } from './turns.ts';
+import { type Cargo, type InFlight, type Lane, Window } from './window.ts';
 
 /** A quarter of the window's bytes, so that four batches fill it; a single event may be larger. */
 const TARGET_WIRE_BYTES = 64 * 1024;
 /** Below this much room in the window a batch would be a poor one: better wait for an ack. */
 const LEAST_ROOM_BYTES = 8 * 1024;
-/** So many events are worth a batch while others are on their way. */
+/** So many events are worth a batch, whoever may come. */
 const WORTH_SENDING = 1_000;
+/** A backlog begins after anything up to so long: agents that lost their collector together come back with theirs spread out. */
+const BACKLOG_AFTER_MS = 2_000;
 const BUSY_MS = 5_000;
 /** A collector may ask for patience, not for ever. */
 const MAX_BUSY_MS = 15 * 60_000;
@@ -43,10 +53,12 @@ export interface ShipmentHooks {
 export interface ShipmentDependencies {
   readonly terminal: TerminalId;
   readonly outbox: Outbox;
+  readonly arrivals: Arrivals;
   readonly lingerMs: number;
   /** From 0 to less than 1. */
   readonly random: () => number;
   readonly timers: Timers;
+  readonly trueTime: TrueTime;
   readonly view: CollectorView;
   readonly counters: ShipCounters;
 }
@@ -54,19 +66,24 @@ export interface ShipmentDependencies {
 export class Shipment {
   readonly #with: ShipmentDependencies;
   readonly #hooks: ShipmentHooks;
-  readonly #feed: Feed;
-  readonly #alarms: Alarms<'linger' | 'pause'>;
-  readonly #fitter = new Fitter();
+  readonly #losses: LossFeed;
+  readonly #lanes: Lanes;
+  readonly #turns = new Turns();
+  readonly #linger: Linger;
+  readonly #patience: Patience;
   readonly #window = new Window();
-  #lingered = false;
-  #pausedUntil = 0;
+  /** One a lane: a single sale packs unlike a thousand. */
+  readonly #fitters = { live: new Fitter(), backlog: new Fitter() };
   #damagedInARow = 0;
 
   constructor(dependencies: ShipmentDependencies, hooks: ShipmentHooks) {
+    const { outbox, arrivals, lingerMs, timers } = dependencies;
     this.#with = dependencies;
     this.#hooks = hooks;
-    this.#feed = new Feed(dependencies.outbox);
-    this.#alarms = new Alarms(dependencies.timers);
+    this.#losses = new LossFeed(outbox);
+    this.#lanes = new Lanes(outbox);
+    this.#linger = new Linger(arrivals, lingerMs, timers, hooks.ready);
+    this.#patience = new Patience(timers, hooks.ready);
   }
 
   /** Batches on their way. */
@@ -79,132 +96,204 @@ export class Shipment {
     return this.#window.oldest?.sentAt ?? null;
   }
 
+  /** Whether no event is on its way, or waits to be. */
+  get idle(): boolean {
+    return this.#window.size === 0 && this.#lanes.empty;
+  }
+
+  /** The collector has answered, and the buffer is ready: what is pending waits to be sent. @throws on a fault of the disk */
+  begin(): void {
+    this.startOver();
+    if (this.#lanes.backlog.waiting > 0) this.#patience.hold('backlog', this.#with.random() * BACKLOG_AFTER_MS);
+  }
+
+  /** Looks at all that is pending anew, while it is idle: something turned pending again behind what was sent. */
+  startOver(): void {
+    const { trueTime, timers } = this.#with;
+    const now = timers.now();
+    this.#lanes.begin(hourOf(trueTime.now(now) ?? 0));
+  }
+
+  lossesAdded(): void {
+    this.#losses.added();
+  }
+
   /** Sends what the window takes. @throws on a fault of the disk */
   pump(): void {
-    while (!this.#alarms.has('pause')) {
+    for (;;) {
       const { room } = this.#window;
-      const { waiting } = this.#feed;
-      if (room < LEAST_ROOM_BYTES || waiting === 0) return;
-      if (!this.#worthSending(waiting)) {
-        if (!this.#alarms.has('linger')) this.#alarms.set('linger', this.#with.lingerMs, () => this.#lingerOver());
-        return;
-      }
-      const next = this.#feed.next();
-      if (next.length === 0 || !this.#send(next, room)) return;
-      this.#lingered = false;
-      this.#alarms.cancel('linger');
+      if (room < LEAST_ROOM_BYTES || this.#patience.holds('everything')) return;
+      const lane = this.#turns.order.find((lane) => this.#may(lane) && this.#sendFrom(lane, room));
+      if (lane === undefined) return;
+      this.#turns.sent(lane);
     }
   }
 
   /** @returns what the acks settle */
-  answered({ acks, credit }: AckEnvelope): Settlement[] {
+  answered({ acks, credit, serverTime }: AckEnvelope): Settlement[] {
     this.#window.credit = credit;
-    if (credit === 0) this.#pause(BUSY_MS);
-    return acks.flatMap((ack) => this.#outcome(ack) ?? []);
+    // Not longer than it is held back already: what is not sent can't be answered, so whatever else says 0 is no news.
+    if (credit === 0 && !this.#patience.holds('everything')) this.#hold('everything', BUSY_MS);
+    return acks.flatMap((ack) => this.#outcome(ack, serverTime) ?? []);
   }
 
   close(): void {
-    this.#alarms.clear();
+    this.#linger.left();
+    this.#patience.clear();
   }
 
-  /**
-   * An idle till's sale leaves at once. While a batch is on its way, what comes meanwhile gathers: for its ack, for enough, or for as long as
-   * it may linger.
-   */
-  #worthSending(waiting: number): boolean {
-    return (
-      this.#window.size === 0 ||
-      this.#lingered ||
-      waiting >= WORTH_SENDING ||
-      this.#fitter.estimate(waiting) >= TARGET_WIRE_BYTES
-    );
+  #may(lane: Lane): boolean {
+    if (lane === 'live') return true;
+    const { slots, size } = this.#window;
+    const leavesOne = slots === 1 || size - this.#window.of('live') < slots - 1;
+    return leavesOne && !(lane === 'backlog' && this.#patience.holds('backlog'));
   }
 
-  #lingerOver(): void {
-    this.#lingered = true;
-    this.#hooks.ready();
+  /** For so long, and up to half as long again. */
+  #hold(what: 'everything' | 'backlog', ms: number): void {
+    this.#patience.hold(what, patientDelay(ms, this.#with.random));
   }
 
-  /** Sends nothing for so long, and up to half as long again. */
-  #pause(ms: number): void {
-    const { timers, random } = this.#with;
-    this.#pausedUntil = Math.max(this.#pausedUntil, timers.now() + patientDelay(ms, random));
-    this.#alarms.set('pause', this.#pausedUntil - timers.now(), () => this.#hooks.ready());
+  /** @returns whether something was sent, or set aside */
+  #sendFrom(lane: Lane, room: number): boolean {
+    switch (lane) {
+      case 'losses':
+        return this.#sendLoss(room);
+      case 'live':
+        if (!this.#ripe() || !this.#sendEvents(lane, room)) return false;
+        this.#linger.left();
+        return true;
+      case 'backlog':
+        return this.#sendEvents(lane, room);
+    }
   }
 
-  /** @returns false when the window has no room for the first of them */
-  #send(next: readonly PendingEvent[], room: number): boolean {
-    const { terminal, timers, counters } = this.#with;
+  /** Whether what is new should go now: it is enough for a batch, or nothing better is expected. */
+  #ripe(): boolean {
+    const waiting = this.#lanes.liveWaiting();
+    if (waiting === 0) return false;
+    const enough = waiting >= WORTH_SENDING || this.#fitters.live.estimate(waiting) >= TARGET_WIRE_BYTES;
+    return enough || this.#linger.ripe(this.#window.of('live') > 0);
+  }
+
+  #sendLoss(room: number): boolean {
+    const loss = this.#losses.next();
+    if (loss === null) return false;
+    const { epoch, firstSeq, hour, count } = loss;
+    const clearThrough = this.#hooks.clearThrough();
+    const encoded = encodeLoss({ epoch, firstSeq, hour, clearThrough }, count, loss.loss);
+    if (encoded.bytes.length > room) return false;
+    this.#losses.take();
+    this.#send(encoded, { lane: 'losses', loss });
+    return true;
+  }
+
+  #sendEvents(lane: 'live' | 'backlog', room: number): boolean {
+    const feed = this.#lanes[lane];
+    const fitter = this.#fitters[lane];
+    const next = feed.next(fitter.capacity(TARGET_WIRE_BYTES));
+    if (next.length === 0) return false;
     const clear = this.#hooks.clearThrough();
     const fitted =
-      this.#fitter.fit(next, Math.min(TARGET_WIRE_BYTES, room), clear) ??
-      this.#fitter.fit(next.slice(0, 1), Math.min(MAX_WIRE_BYTES, room), clear);
-    if (fitted === null) {
-      if (this.#window.size > 0) return false;
-      // Ingest refuses such events; only a buffer that another version filled can hold one.
-      const [{ epoch, seq }] = next as [PendingEvent];
-      this.#feed.take(next.slice(0, 1));
-      this.#hooks.misfit({ kind: 'quarantined', epoch, firstSeq: seq, lastSeq: seq, reason: 'fits into no batch' });
+      fitter.fit(next, Math.min(TARGET_WIRE_BYTES, room), clear) ??
+      fitter.fit(next.slice(0, 1), Math.min(MAX_WIRE_BYTES, room), clear);
+    if (fitted !== null) {
+      this.#send(fitted.encoded, { lane, sent: feed.take(fitted.events) });
       return true;
     }
-    const { encoded, events } = fitted;
-    const { epoch, firstSeq, count, bodyCrc } = encoded.header;
+    if (this.#window.size > 0) return false;
+    // Ingest refuses such events; only a buffer that another version filled can hold one.
+    const { epoch, seq } = next[0]!;
+    feed.take(next.slice(0, 1));
+    this.#hooks.misfit({ kind: 'quarantined', epoch, firstSeq: seq, lastSeq: seq, reason: 'fits into no batch' });
+    return true;
+  }
+
+  #send({ bytes, header }: EncodedBatch, cargo: Cargo): void {
+    const { terminal, timers, counters } = this.#with;
+    const { epoch, firstSeq, count, bodyCrc } = header;
     this.#window.sent({
-      ...this.#feed.take(events),
+      cargo,
       stream: streamId(terminal, epoch),
       first: firstSeq,
       last: firstSeq + count - 1,
       sum: bodyCrc,
-      bytes: encoded.bytes.length,
+      bytes: bytes.length,
       sentAt: timers.now(),
     });
-    this.#hooks.send(encoded.bytes);
+    this.#hooks.send(bytes);
     counters.batchesSent++;
-    counters.bytesSent += encoded.bytes.length;
-    return true;
+    counters.bytesSent += bytes.length;
   }
 
-  /** @returns how the batch's events are settled; null when they are not */
-  #outcome(ack: Ack): Settlement | null {
-    const { counters, view } = this.#with;
+  /** @returns what becomes of what the batch held; null when it goes again */
+  #outcome(ack: Ack, serverTime: number): Settlement | null {
+    const { counters, view, trueTime, timers } = this.#with;
     const batch = this.#window.acked(ack);
     if (batch === null) {
       counters.unmatched++;
       return null;
     }
+    trueTime.heard(serverTime, batch.sentAt, timers.now());
+    const { cargo } = batch;
     counters[ack.result]++;
     if (ack.result !== 'damaged') this.#damagedInARow = 0;
-    const range: SeqRange = { epoch: parseStreamId(batch.stream).epoch, firstSeq: batch.first, lastSeq: batch.last };
     switch (ack.result) {
       case 'stored':
         view.holding = null;
-        return { kind: 'stored', ...range };
+        return cargo.lane === 'losses'
+          ? { kind: 'loss-stored', id: cargo.loss.id }
+          : { kind: 'stored', ...seqsOf(batch) };
       case 'invalid':
-        if (batch.first === batch.last) {
-          return { kind: 'quarantined', ...range, reason: ack.reason ?? 'the collector refused it' };
-        }
-        this.#halve(batch);
-        return null;
+        return this.#refused(batch, ack.reason);
       case 'damaged':
         // Once may be chance.
-        if (this.#damagedInARow++ > 0) this.#pause(Math.min(MAX_DAMAGED_MS, DAMAGED_MS * 2 ** this.#damagedInARow));
+        if (this.#damagedInARow++ > 0)
+          this.#hold('everything', Math.min(MAX_DAMAGED_MS, DAMAGED_MS * 2 ** this.#damagedInARow));
         break;
       case 'unsupported':
+        if (cargo.lane === 'losses') return this.#refused(batch, ack.reason);
         view.holding = `the collector does not understand this agent's batches (${ack.reason ?? 'no reason given'})`;
-        this.#pause(UNSUPPORTED_MS);
+        this.#hold('everything', UNSUPPORTED_MS);
         break;
       case 'busy':
         view.holding = `the collector is busy${ack.reason === undefined ? '' : `: ${ack.reason}`}`;
-        this.#pause(Math.min(MAX_BUSY_MS, ack.retryAfterMs ?? BUSY_MS));
+        this.#hold(
+          cargo.lane === 'backlog' ? 'backlog' : 'everything',
+          Math.min(MAX_BUSY_MS, ack.retryAfterMs ?? BUSY_MS),
+        );
         break;
     }
-    this.#feed.again(batch);
+    this.#again(cargo);
     return null;
   }
 
-  #halve({ firstId, lastId }: InFlight): void {
+  #again(cargo: Cargo): void {
+    if (cargo.lane === 'losses') this.#losses.again(cargo.loss);
+    else this.#lanes[cargo.lane].again(cargo.sent);
+  }
+
+  /** @returns null when part of it goes again, or it is kept */
+  #refused(batch: InFlight, reason: string | undefined): Settlement | null {
+    const { cargo } = batch;
+    if (cargo.lane === 'losses') {
+      this.#losses.refused();
+      this.#with.counters.lossesRefused++;
+      return null;
+    }
+    if (batch.first === batch.last)
+      return { kind: 'quarantined', ...seqsOf(batch), reason: reason ?? 'the collector refused it' };
+    const { firstId, lastId } = cargo.sent;
     const middle = firstId + Math.floor((lastId - firstId) / 2);
-    this.#feed.again({ firstId, lastId: middle });
-    this.#feed.again({ firstId: middle + 1, lastId });
+    const feed = this.#lanes[cargo.lane];
+    feed.again({ firstId, lastId: middle });
+    feed.again({ firstId: middle + 1, lastId });
+    return null;
   }
 }
+
+const seqsOf = ({ stream, first, last }: InFlight): SeqRange => ({
+  epoch: parseStreamId(stream).epoch,
+  firstSeq: first,
+  lastSeq: last,
+});

@@ -12,10 +12,12 @@ import assert from 'node:assert/strict';
 import type { MerchantId, StreamId } from '../../shared/ids.ts';
 import { topic } from '../../shared/topics.ts';
 import { decodeAcks } from '../../shared/wire/messages.ts';
+import { Arrivals } from './arrivals.ts';
 import { reconnectDelay } from './backoff.ts';
 import { type CollectorView, type ShipCounters, unknownCollector, zeroCounters } from './collector-view.ts';
 import { Conversation, type ConversationDependencies } from './conversation.ts';
 import { type Address, type Credentials, openSession, type Session } from './session.ts';
+import { TrueTime } from './true-time.ts';
 import { inWords } from './words.ts';
 
 /** A connection that lasted so long was a good one, even if nothing was sold. */
@@ -31,7 +33,10 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
   stopped: [],
 };
 
-export interface ShipperDependencies extends Omit<ConversationDependencies, 'view' | 'counters'> {
+/** Beyond one connection. */
+type Kept = 'view' | 'counters' | 'trueTime' | 'arrivals';
+
+export interface ShipperDependencies extends Omit<ConversationDependencies, Kept> {
   readonly merchant: MerchantId;
   /** Of the open epoch: names the connection too. */
   readonly stream: StreamId;
@@ -40,6 +45,8 @@ export interface ShipperDependencies extends Omit<ConversationDependencies, 'vie
   /** Asked for each connection. @throws when a file cannot be read */
   readonly credentials: () => Credentials;
   readonly reconnectMaxMs: number;
+  /** What the buffer is at before anything can be shipped, in words; null when it is ready. */
+  readonly preparing: () => string | null;
   readonly log: {
     info(message: string): void;
     warn(message: string): void;
@@ -48,7 +55,7 @@ export interface ShipperDependencies extends Omit<ConversationDependencies, 'vie
 
 /** For `/v1/status` and the metrics. */
 export interface ShipperReport {
-  readonly state: 'offline' | 'connecting' | 'greeting' | 'shipping' | 'draining' | 'stopped';
+  readonly state: 'offline' | 'connecting' | 'greeting' | 'preparing' | 'shipping' | 'draining' | 'stopped';
   /** How things stand, for people. */
   readonly words: string;
   readonly address: string;
@@ -57,7 +64,10 @@ export interface ShipperReport {
   /** Milliseconds since 1970 of `lastError`. */
   readonly lastErrorAt: number | null;
   readonly batchesInFlight: number;
-  readonly collector: Readonly<CollectorView>;
+  readonly collector: Readonly<CollectorView> & {
+    /** Collector's clock less the operating system's, milliseconds; null before the first answer. */
+    readonly clockOffsetMs: number | null;
+  };
   readonly counters: Readonly<ShipCounters>;
 }
 
@@ -65,6 +75,8 @@ export class Shipper {
   readonly #with: ShipperDependencies;
   readonly #view = unknownCollector();
   readonly #counters = zeroCounters();
+  readonly #trueTime = new TrueTime();
+  readonly #arrivals = new Arrivals();
   readonly #stopping = new AbortController();
   #state: State = 'waiting';
   #address: Address;
@@ -77,7 +89,12 @@ export class Shipper {
     assert(dependencies.addresses.length > 0, 'there is a collector to connect to');
     this.#with = dependencies;
     this.#address = dependencies.addresses[0]!;
-    dependencies.outbox.onPending(() => this.#conversation?.wake());
+    const { outbox, timers } = dependencies;
+    outbox.onPending(() => {
+      this.#arrivals.note(timers.now());
+      this.#conversation?.wake();
+    });
+    outbox.onLoss(() => this.#conversation?.lossesAdded());
   }
 
   start(): void {
@@ -105,6 +122,7 @@ export class Shipper {
 
   report(): ShipperReport {
     const { host, port } = this.#address;
+    const { timers, wallClock } = this.#with;
     return {
       state: this.#state === 'talking' ? this.#talkingState() : this.#state === 'waiting' ? 'offline' : this.#state,
       words: this.#words(),
@@ -112,12 +130,12 @@ export class Shipper {
       lastError: this.#lastError?.words ?? null,
       lastErrorAt: this.#lastError?.at ?? null,
       batchesInFlight: this.#conversation?.inFlight ?? 0,
-      collector: { ...this.#view },
+      collector: { ...this.#view, clockOffsetMs: this.#trueTime.offsetFrom(wallClock(), timers.now()) },
       counters: { ...this.#counters },
     };
   }
 
-  #talkingState(): 'greeting' | 'shipping' | 'draining' | 'offline' {
+  #talkingState(): 'greeting' | 'preparing' | 'shipping' | 'draining' | 'offline' {
     const state = this.#conversation?.state ?? 'over';
     return state === 'over' ? 'offline' : state;
   }
@@ -131,6 +149,8 @@ export class Shipper {
       case 'connecting':
         return this.#lastError === null ? 'connecting' : `connecting again; before: ${this.#lastError.words}`;
       case 'talking':
+        if (this.#conversation?.state === 'preparing')
+          return `connected; before anything is shipped: ${this.#with.preparing() ?? 'the buffer is made ready'}`;
         return this.#view.holding === null
           ? 'connected'
           : `connected, but ${this.#view.holding}; tries again by itself`;
@@ -208,7 +228,13 @@ export class Shipper {
     this.#counters.connections++;
     log.info(`connected to ${this.#address.host} port ${this.#address.port}`);
     const conversation = new Conversation(
-      { ...this.#with, view: this.#view, counters: this.#counters },
+      {
+        ...this.#with,
+        view: this.#view,
+        counters: this.#counters,
+        trueTime: this.#trueTime,
+        arrivals: this.#arrivals,
+      },
       {
         batch: (payload) => session.publish(batch, payload),
         status: (payload) => session.publish(status, payload),

@@ -1,4 +1,5 @@
 /** The status that the collector gets: what this agent still holds, and what it can vouch for. */
+import type { Epoch } from '../../shared/ids.ts';
 import type { Status } from '../../shared/wire/messages.ts';
 import type { EpochHolding, Holdings } from '../buffer/port.ts';
 
@@ -15,16 +16,21 @@ function bounded(pending: EpochHolding['pending']): [number, number][] {
   return ranges;
 }
 
-/** @param signingOff the agent ends: an epoch with nothing pending is over, and is left out */
-export function statusMessage(
-  version: string,
-  holdings: Holdings,
-  clearThrough: number,
-  clockOffsetMs: number | null,
-  signingOff: boolean,
-): Status {
+export interface StatusFacts {
+  readonly version: string;
+  readonly holdings: Holdings;
+  readonly clearThrough: number;
+  readonly clockOffsetMs: number | null;
+  /** Epochs with loss records that the collector does not have. */
+  readonly unsentLosses: ReadonlySet<Epoch>;
+  /** The agent ends: an epoch with nothing left to send is over, and is left out. */
+  readonly signingOff: boolean;
+}
+
+export function statusMessage(facts: StatusFacts): Status {
+  const { version, holdings, clearThrough, clockOffsetMs, unsentLosses, signingOff } = facts;
   const epochs = holdings.epochs.filter(
-    ({ epoch, pending }) => pending.length > 0 || (epoch === holdings.open && !signingOff),
+    ({ epoch, pending }) => pending.length > 0 || unsentLosses.has(epoch) || (epoch === holdings.open && !signingOff),
   );
   return {
     version: version.slice(0, MAX_VERSION),

@@ -1,26 +1,35 @@
-/** When the collector is told how things stand: at the start, when a backlog begins or is drained, else now and then. */
-import { encodeStatus } from '../../shared/wire/messages.ts';
+/**
+ * When the collector is told how things stand: at the start, when a backlog begins or is drained, when events were given up, else now and
+ * then. Its answers tell its clock.
+ */
+import { type AckEnvelope, encodeStatus } from '../../shared/wire/messages.ts';
 import type { Outbox } from '../buffer/port.ts';
 import { clearThrough } from './clearance.ts';
-import type { CollectorView } from './collector-view.ts';
 import { statusMessage } from './status-message.ts';
 import { Alarms, type Timers } from './timers.ts';
+import type { TrueTime } from './true-time.ts';
 
 const EVERY_MS = 15 * 60_000;
-/** A sale on its way is no backlog. */
-const BACKLOG_MS = 10_000;
+/** A sale on its way is no backlog; what is given up is given up in crowds. */
+const SOON_MS = 10_000;
+/** A status that was not answered by then was answered together with a batch. */
+const ANSWERED_MS = 60_000;
+/** Loss records looked at for the epochs that they are of. */
+const MAX_LOSSES = 256;
 
 export interface StatusTellerDependencies {
   readonly outbox: Outbox;
   readonly version: string;
   /** Arrival of the oldest request that is not committed, milliseconds since 1970; null when there is none. */
   readonly oldestRequest: () => number | null;
-  /** Milliseconds since 1970. */
+  /** What the agent takes for the time, milliseconds since 1970. */
   readonly now: () => number;
+  /** The operating system's clock, milliseconds since 1970: told, never used. */
+  readonly wallClock: () => number;
   /** From 0 to less than 1. */
   readonly random: () => number;
   readonly timers: Timers;
-  readonly view: CollectorView;
+  readonly trueTime: TrueTime;
 }
 
 export interface StatusTellerHooks {
@@ -32,9 +41,11 @@ export interface StatusTellerHooks {
 export class StatusTeller {
   readonly #with: StatusTellerDependencies;
   readonly #hooks: StatusTellerHooks;
-  readonly #alarms: Alarms<'regular' | 'backlog'>;
+  readonly #alarms: Alarms<'regular' | 'backlog' | 'losses'>;
   /** What the last status said. */
   #told = { pending: false, clear: false };
+  /** When the oldest status was sent that may not be answered yet, monotonic milliseconds. */
+  #askedAt: number | null = null;
 
   constructor(dependencies: StatusTellerDependencies, hooks: StatusTellerHooks) {
     this.#with = dependencies;
@@ -44,35 +55,59 @@ export class StatusTeller {
 
   /** See `BatchHeader.clearThrough`. */
   clearThrough(): number {
-    const { outbox, oldestRequest, now, view } = this.#with;
+    const { outbox, oldestRequest, now, trueTime, timers } = this.#with;
     return clearThrough({
       oldestPending: outbox.oldestPending(),
       oldestRequest: oldestRequest(),
       now: now(),
-      clockOffsetMs: view.clockOffsetMs,
+      collectorNow: trueTime.now(timers.now()),
     });
   }
 
-  /** @param signingOff see `statusMessage` @throws on a fault of the disk */
+  /** @param signingOff see `StatusFacts` @throws on a fault of the disk */
   tell(signingOff = false): void {
-    const { outbox, version, view, random } = this.#with;
+    const { outbox, version, random, timers, trueTime, wallClock } = this.#with;
     const holdings = outbox.holdings();
     const clear = this.clearThrough();
+    const now = timers.now();
     this.#told = { pending: holdings.pending > 0, clear: clear > 0 };
     this.#alarms.cancel('backlog');
+    this.#alarms.cancel('losses');
     this.#alarms.set('regular', EVERY_MS * (0.75 + random() / 2), () => this.#timed());
-    this.#hooks.publish(encodeStatus(statusMessage(version, holdings, clear, view.clockOffsetMs, signingOff)));
+    if (this.#askedAt === null || now - this.#askedAt > ANSWERED_MS) this.#askedAt = now;
+    const message = statusMessage({
+      version,
+      holdings,
+      clearThrough: clear,
+      clockOffsetMs: trueTime.offsetFrom(wallClock(), now),
+      unsentLosses: new Set(outbox.losses(MAX_LOSSES).map(({ epoch }) => epoch)),
+      signingOff,
+    });
+    this.#hooks.publish(encodeStatus(message));
+  }
+
+  /** An answer that names no batch is one to a status. */
+  answered({ acks, serverTime }: AckEnvelope): void {
+    if (acks.length > 0 || this.#askedAt === null) return;
+    const { trueTime, timers } = this.#with;
+    trueTime.heard(serverTime, this.#askedAt, timers.now());
+    this.#askedAt = null;
   }
 
   /** Something was accepted, settled or learnt. @throws on a fault of the disk */
   changed(): void {
-    const pending = this.#with.outbox.pendingAfter(0) > 0;
+    const { outbox } = this.#with;
+    const pending = outbox.pendingCount(0, outbox.lastId()) > 0;
     if (!pending) this.#alarms.cancel('backlog');
     else if (!this.#told.pending && !this.#alarms.has('backlog'))
-      this.#alarms.set('backlog', BACKLOG_MS, () => this.#timed());
+      this.#alarms.set('backlog', SOON_MS, () => this.#timed());
     const drained = this.#told.pending && !pending;
     const canSay = !this.#told.clear && this.clearThrough() > 0;
     if (drained || canSay) this.tell();
+  }
+
+  lossesAdded(): void {
+    if (!this.#alarms.has('losses')) this.#alarms.set('losses', SOON_MS, () => this.#timed());
   }
 
   #timed(): void {

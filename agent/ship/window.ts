@@ -6,12 +6,19 @@
 import assert from 'node:assert/strict';
 import type { StreamId } from '../../shared/ids.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
+import type { PendingLoss } from '../buffer/port.ts';
 import type { Sent } from './feed.ts';
 
 const MAX_BATCHES = 4;
 const MAX_BYTES = 256 * 1024;
 
-export interface InFlight extends Sent {
+export type Cargo =
+  | { readonly lane: 'live' | 'backlog'; readonly sent: Sent }
+  | { readonly lane: 'losses'; readonly loss: PendingLoss };
+export type Lane = Cargo['lane'];
+
+export interface InFlight {
+  readonly cargo: Cargo;
   readonly stream: StreamId;
   readonly first: number;
   readonly last: number;
@@ -36,11 +43,23 @@ export class Window {
     return this.#batches.size;
   }
 
+  /** How many batches may be on their way at this credit. */
+  get slots(): number {
+    return Math.max(1, Math.floor(MAX_BATCHES * this.credit));
+  }
+
   /** Bytes that one more batch may take; 0 when none may go. */
   get room(): number {
     if (this.#batches.size === 0) return MAX_BYTES;
-    if (this.#batches.size >= Math.floor(MAX_BATCHES * this.credit)) return 0;
+    if (this.#batches.size >= this.slots) return 0;
     return Math.max(0, MAX_BYTES * this.credit - this.#bytes);
+  }
+
+  /** Batches of a lane on their way. */
+  of(lane: Lane): number {
+    let count = 0;
+    for (const { cargo } of this.#batches.values()) if (cargo.lane === lane) count++;
+    return count;
   }
 
   /** The batch that has waited longest for its ack. */

@@ -1,12 +1,12 @@
 import t from 'tap';
 import { clearThrough } from '../../../../agent/ship/clearance.ts';
 
-const facts = { oldestPending: null, oldestRequest: null, now: 10_000_000, clockOffsetMs: 0 };
+const facts = { oldestPending: null, oldestRequest: null, now: 10_000_000, collectorNow: 10_000_000 };
 
 t.test('with nothing pending it is a minute ago by the slower clock', async (t) => {
   t.equal(clearThrough(facts), 9_940_000);
-  t.equal(clearThrough({ ...facts, clockOffsetMs: -500_000 }), 9_440_000);
-  t.equal(clearThrough({ ...facts, clockOffsetMs: 500_000 }), 9_940_000);
+  t.equal(clearThrough({ ...facts, collectorNow: 9_500_000 }), 9_440_000);
+  t.equal(clearThrough({ ...facts, collectorNow: 10_500_000 }), 9_940_000);
 });
 
 t.test('the oldest pending hour and the oldest uncommitted request hold it back', async (t) => {
@@ -16,6 +16,6 @@ t.test('the oldest pending hour and the oldest uncommitted request hold it back'
 });
 
 t.test('it says nothing while the collector’s clock is not known, and is never negative', async (t) => {
-  t.equal(clearThrough({ ...facts, clockOffsetMs: null }), 0);
+  t.equal(clearThrough({ ...facts, collectorNow: null }), 0);
   t.equal(clearThrough({ ...facts, oldestPending: 0 }), 0);
 });

@@ -8,8 +8,10 @@ import { type DecodedBatch, decodeBatch } from '../../../../shared/wire/batch.ts
 import { type Ack, type AckEnvelope, decodeStatus, encodeAcks, type Status } from '../../../../shared/wire/messages.ts';
 
 export type Batch = Extract<DecodedBatch, { ok: true; kind: 'events' }>;
+export type LossBatch = Extract<DecodedBatch, { ok: true; kind: 'losses' }>;
+type Answer = (Partial<Ack> & Pick<Ack, 'result'>) | null;
 /** What the collector says to a batch; null: nothing. */
-export type Script = (batch: Batch, collector: ScriptedCollector) => (Partial<Ack> & Pick<Ack, 'result'>) | null;
+export type Script = (batch: Batch, collector: ScriptedCollector) => Answer;
 
 export const STORE: Script = () => ({ result: 'stored' });
 export const SILENCE: Script = () => null;
@@ -29,6 +31,7 @@ export class ScriptedCollector {
   readonly #sockets: Set<Socket>;
   readonly #options: CollectorOptions;
   script: Script = STORE;
+  lossScript: (batch: LossBatch) => Answer = () => ({ result: 'stored' });
   /** CONNACK code; 0: accepted. */
   connack = 0;
   credit = 1;
@@ -36,6 +39,7 @@ export class ScriptedCollector {
   greets: boolean;
   /** In the order of arrival. */
   readonly batches: Batch[] = [];
+  readonly losses: LossBatch[] = [];
   readonly statuses: Status[] = [];
   readonly log: string[] = [];
   readonly clients: { readonly id: string; readonly username: string; readonly password: string }[] = [];
@@ -129,14 +133,26 @@ export class ScriptedCollector {
       return;
     }
     const batch = decodeBatch(payload);
-    if (!batch.ok || batch.kind !== 'events') throw new Error(`a batch that is none: ${JSON.stringify(batch)}`);
-    this.log.push('batch');
-    this.batches.push(batch);
-    const answer = this.script(batch, this);
+    if (!batch.ok) throw new Error(`a batch that is none: ${JSON.stringify(batch)}`);
+    const answer = batch.kind === 'events' ? this.#judge(batch) : this.#judgeLoss(batch);
     if (answer === null) return;
     const { epoch, firstSeq, count, bodyCrc } = batch.header;
     const stream = streamId(terminalId(from.terminal), epoch);
-    if (answer.result === 'stored' && answer.sum === undefined) this.stored.push(...batch.events.map(({ ref }) => ref));
     this.send(from, [{ stream, first: firstSeq, last: firstSeq + count - 1, sum: bodyCrc, ...answer }]);
+  }
+
+  #judge(batch: Batch): Answer {
+    this.log.push('batch');
+    this.batches.push(batch);
+    const answer = this.script(batch, this);
+    if (answer?.result === 'stored' && answer.sum === undefined)
+      this.stored.push(...batch.events.map(({ ref }) => ref));
+    return answer;
+  }
+
+  #judgeLoss(batch: LossBatch): Answer {
+    this.log.push('loss');
+    this.losses.push(batch);
+    return this.lossScript(batch);
   }
 }

@@ -1,10 +1,20 @@
 import t from 'tap';
 import type { Holdings } from '../../../../agent/buffer/port.ts';
-import { statusMessage } from '../../../../agent/ship/status-message.ts';
-import { epoch } from '../../../../shared/ids.ts';
+import { type StatusFacts, statusMessage } from '../../../../agent/ship/status-message.ts';
+import { type Epoch, epoch } from '../../../../shared/ids.ts';
 import { decodeStatus, encodeStatus } from '../../../../shared/wire/messages.ts';
 
 const EPOCH = (at: number) => epoch(at.toString(16).padStart(16, '0'));
+const told = (of: Holdings, more: Partial<StatusFacts> = {}) =>
+  statusMessage({
+    version: '1.0.0',
+    holdings: of,
+    clearThrough: 5,
+    clockOffsetMs: -7,
+    unsentLosses: new Set(),
+    signingOff: false,
+    ...more,
+  });
 const holdings = (epochs: Holdings['epochs']): Holdings => ({
   epochs,
   open: epochs.at(-1)!.epoch,
@@ -14,8 +24,7 @@ const holdings = (epochs: Holdings['epochs']): Holdings => ({
 });
 
 t.test('what is pending is told by epoch', async (t) => {
-  const message = statusMessage(
-    '1.0.0',
+  const message = told(
     holdings([
       {
         epoch: EPOCH(1),
@@ -27,9 +36,6 @@ t.test('what is pending is told by epoch', async (t) => {
       },
       { epoch: EPOCH(2), lastSeq: 0, pending: [] },
     ]),
-    5,
-    -7,
-    false,
   );
   t.strictSame(decodeStatus(encodeStatus(message)), {
     version: '1.0.0',
@@ -53,12 +59,8 @@ t.test('what is pending is told by epoch', async (t) => {
 
 t.test('more than 16 ranges widen the last, more than 256 epochs leave out the oldest', async (t) => {
   const runs = Array.from({ length: 40 }, (_, at): [number, number] => [at * 10 + 1, at * 10 + 3]);
-  const message = statusMessage(
-    '1',
+  const message = told(
     holdings(Array.from({ length: 300 }, (_, at) => ({ epoch: EPOCH(at), lastSeq: 500, pending: runs }))),
-    0,
-    null,
-    false,
   );
   t.not(decodeStatus(encodeStatus(message)), null);
   t.equal(message.epochs.at(-1)!.epoch, EPOCH(299));
@@ -68,12 +70,13 @@ t.test('more than 16 ranges widen the last, more than 256 epochs leave out the o
   ]);
 });
 
-t.test('signing off leaves out the open epoch when nothing of it is pending', async (t) => {
+t.test('signing off leaves out the open epoch when nothing of it is left to send', async (t) => {
   const older = { epoch: EPOCH(1), lastSeq: 9, pending: [[1, 2]] as const };
-  const sign = (pending: readonly (readonly [number, number])[]) =>
-    statusMessage('1', holdings([older, { epoch: EPOCH(2), lastSeq: 5, pending }]), 0, null, true).epochs.map(
+  const sign = (pending: readonly (readonly [number, number])[], unsentLosses = new Set<Epoch>()) =>
+    told(holdings([older, { epoch: EPOCH(2), lastSeq: 5, pending }]), { unsentLosses, signingOff: true }).epochs.map(
       ({ epoch }) => epoch,
     );
   t.same(sign([]), [EPOCH(1)]);
   t.same(sign([[5, 5]]), [EPOCH(1), EPOCH(2)]);
+  t.same(sign([], new Set([EPOCH(2)])), [EPOCH(1), EPOCH(2)], 'a loss record is something to send');
 });

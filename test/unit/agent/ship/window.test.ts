@@ -4,15 +4,14 @@ import { epoch, streamId } from '../../../../shared/ids.ts';
 import { TERMINAL } from '../events.ts';
 
 const stream = streamId(TERMINAL, epoch('0123456789abcdef'));
-const batch = (first: number, bytes = 1_000): InFlight => ({
+const batch = (first: number, bytes = 1_000, lane: 'live' | 'backlog' = 'live'): InFlight => ({
   stream,
   first,
   last: first + 9,
   sum: first * 7,
   bytes,
   sentAt: first,
-  firstId: first,
-  lastId: first + 9,
+  cargo: { lane, sent: { firstId: first, lastId: first + 9 } },
 });
 const ack = ({ stream, first, last, sum }: InFlight) => ({ stream, first, last, sum, result: 'stored' as const });
 
@@ -39,15 +38,25 @@ t.test('256 KiB may be on their way', async (t) => {
 t.test('credit scales both, and without it one batch may go', async (t) => {
   const window = new Window();
   window.credit = 0.5;
+  t.equal(window.slots, 2);
   window.sent(batch(1, 10 * 1024));
   t.equal(window.room, 118 * 1024);
   window.sent(batch(11));
   t.equal(window.room, 0);
   window.acked(ack(batch(1)));
   window.credit = 0;
+  t.equal(window.slots, 1);
   t.equal(window.room, 0);
   window.acked(ack(batch(11)));
   t.equal(window.room, 256 * 1024);
+});
+
+t.test('it knows how many batches of a lane are on their way', async (t) => {
+  const window = new Window();
+  window.sent(batch(1));
+  window.sent(batch(11, 1_000, 'backlog'));
+  window.sent(batch(21, 1_000, 'backlog'));
+  t.same([window.of('live'), window.of('backlog'), window.of('losses')], [1, 2, 0]);
 });
 
 t.test('an ack takes out nothing but exactly what it names', async (t) => {

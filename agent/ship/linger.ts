@@ -1,0 +1,43 @@
+/** How long what is new gathers before it leaves: company makes a batch cheaper, and costs freshness. */
+import type { Arrivals } from './arrivals.ts';
+import { Alarms, type Timers } from './timers.ts';
+
+export class Linger {
+  readonly #arrivals: Arrivals;
+  readonly #maxMs: number;
+  readonly #timers: Timers;
+  readonly #alarms: Alarms<'ripe'>;
+  readonly #over: () => void;
+  /** When the first of what waits was seen, monotonic milliseconds. */
+  #since: number | null = null;
+
+  /** @param over called when what waits has waited long enough */
+  constructor(arrivals: Arrivals, maxMs: number, timers: Timers, over: () => void) {
+    this.#arrivals = arrivals;
+    this.#maxMs = maxMs;
+    this.#timers = timers;
+    this.#alarms = new Alarms(timers);
+    this.#over = over;
+  }
+
+  /**
+   * Whether what waits has waited long enough; if not, tells when it has. While a batch is on its way, its ack may make that sooner.
+   *
+   * @param onTheirWay something of this lane is not acknowledged yet
+   */
+  ripe(onTheirWay: boolean): boolean {
+    const now = this.#timers.now();
+    this.#since ??= now;
+    const ms = onTheirWay ? this.#maxMs : this.#arrivals.lingerMs(this.#maxMs, now);
+    const left = this.#since + ms - now;
+    if (left <= 0) return true;
+    this.#alarms.set('ripe', left, this.#over);
+    return false;
+  }
+
+  /** What waited has left. */
+  left(): void {
+    this.#since = null;
+    this.#alarms.clear();
+  }
+}

@@ -1,0 +1,34 @@
+/** What is held back, and until when. */
+import { Alarms, type Timers } from './timers.ts';
+
+export type Held = 'everything' | 'backlog';
+
+export class Patience {
+  readonly #timers: Timers;
+  readonly #over: () => void;
+  readonly #alarms: Alarms<Held>;
+  readonly #until = new Map<Held, number>();
+
+  /** @param over called when something is held back no longer */
+  constructor(timers: Timers, over: () => void) {
+    this.#timers = timers;
+    this.#over = over;
+    this.#alarms = new Alarms(timers);
+  }
+
+  holds(what: Held): boolean {
+    return this.#alarms.has(what);
+  }
+
+  /** For so long from now on; what is held back for longer stays so. */
+  hold(what: Held, ms: number): void {
+    const now = this.#timers.now();
+    const until = Math.max(now + ms, this.holds(what) ? this.#until.get(what)! : 0);
+    this.#until.set(what, until);
+    this.#alarms.set(what, until - now, this.#over);
+  }
+
+  clear(): void {
+    this.#alarms.clear();
+  }
+}
