@@ -1,0 +1,137 @@
+/** Card data in an event: found in each of its texts, and masked in a form that the field may hold. */
+
+import { storeId } from '../ids.ts';
+import { hasEnoughDigits, holdsCardData, maskCardData } from './card-data.ts';
+import { isBarCode } from './card-data-harmless.ts';
+import { MIN_CARD_DIGITS } from './card-data-issuers.ts';
+import { FLAG, type Item, type TillEvent } from './event.ts';
+import { escaped } from './field-errors.ts';
+
+export interface Masked {
+  /** With `FLAG.masked`. Its ref, if that was masked, holds an asterisk. */
+  readonly event: TillEvent;
+  /** JSON pointers (RFC 6901) to what was masked, without card data themselves. */
+  readonly pointers: readonly string[];
+}
+
+/** Ids, types and keys have letters only. */
+const LETTER = 'x';
+/** Names of fields that hold bar codes. */
+const BAR_CODE_KEY = /ean|gtin|upc|sscc|bar.?code|sku/i;
+/** @returns null when the event holds no card data */
+export function maskEvent(event: TillEvent): Masked | null {
+  const pointers: string[] = [];
+  const text = <T extends string | null>(given: T, pointer: string, fill?: string): T => {
+    if (given === null || given.length < MIN_CARD_DIGITS) return given;
+    const masked = maskCardData(given, fill);
+    if (masked !== given) pointers.push(pointer);
+    return masked as T;
+  };
+  const type = text(event.type, '/type', LETTER);
+  const ref = text(event.ref, '/ref');
+  const dims = maskDims(event.dims, text);
+  const store =
+    event.store !== null && event.store.length >= MIN_CARD_DIGITS ? maskCardData(event.store, LETTER) : null;
+  const items = maskItems(event.items, text);
+  const attrs = maskAttrs(event.attrs, pointers);
+  if (pointers.length === 0) return null;
+  return {
+    event: {
+      ...event,
+      flags: event.flags | FLAG.masked,
+      type,
+      ref,
+      store: store === null ? event.store : storeId(store),
+      dims,
+      items,
+      attrs,
+    },
+    pointers: [...new Set(pointers)],
+  };
+}
+
+type MaskText = (given: string, pointer: string, fill?: string) => string;
+
+/** Keys stay in order, each once, whatever they are masked to. */
+function maskDims(dims: readonly string[], text: MaskText): readonly string[] {
+  if (dims.every((part) => part.length < MIN_CARD_DIGITS)) return dims;
+  const masked = new Map<string, string>();
+  for (let at = 0; at < dims.length; at += 2) {
+    const [given, value] = [dims[at]!, dims[at + 1]!];
+    const pointer = `/dims/${escaped(maskCardData(given, LETTER))}`;
+    let key = text(given, pointer, LETTER);
+    if (masked.has(key)) key = distinct(key, LETTER, masked);
+    const isCode = BAR_CODE_KEY.test(given) && isBarCode(value);
+    masked.set(key, isCode ? value : text(value, pointer, given === 'store' ? LETTER : undefined));
+  }
+  return [...masked.keys()].sort().flatMap((key) => [key, masked.get(key)!]);
+}
+
+function maskItems(items: readonly Item[], text: MaskText): readonly Item[] {
+  let masked: Item[] | null = null;
+  for (const [index, item] of items.entries()) {
+    if (item.sku.length < MIN_CARD_DIGITS || isBarCode(item.sku)) continue;
+    const sku = text(item.sku, `/items/${index}/sku`);
+    if (sku === item.sku) continue;
+    masked ??= [...items];
+    masked[index] = { ...item, sku };
+  }
+  return masked ?? items;
+}
+
+function maskAttrs(attrs: string | null, pointers: string[]): string | null {
+  if (attrs === null || !hasEnoughDigits(attrs)) return attrs;
+  const before = pointers.length;
+  const masked = maskValue(JSON.parse(attrs), '', '/attrs', pointers);
+  return pointers.length === before ? attrs : JSON.stringify(masked);
+}
+
+/** @param key under which the value is */
+function maskValue(value: unknown, key: string, pointer: string, pointers: string[]): unknown {
+  switch (typeof value) {
+    case 'string': {
+      if (BAR_CODE_KEY.test(key) && isBarCode(value)) return value;
+      const masked = maskCardData(value);
+      if (masked !== value) pointers.push(pointer);
+      return masked;
+    }
+    case 'number': {
+      const digits = String(Math.trunc(Math.abs(value)));
+      if (digits.length < MIN_CARD_DIGITS || (BAR_CODE_KEY.test(key) && isBarCode(digits)) || !holdsCardData(digits))
+        return value;
+      pointers.push(pointer);
+      // Without two digits, which the quotes take: attrs get no longer.
+      return maskCardData(digits).slice(2);
+    }
+    case 'object':
+      if (value === null) return null;
+      if (Array.isArray(value)) return value.map((part, at) => maskValue(part, key, `${pointer}/${at}`, pointers));
+      return maskObject(value as Readonly<Record<string, unknown>>, pointer, pointers);
+    default:
+      return value;
+  }
+}
+
+function maskObject(object: Readonly<Record<string, unknown>>, pointer: string, pointers: string[]): unknown {
+  const taken = new Map<string, true>();
+  const entries = Object.entries(object).map(([given, value]): [string, unknown] => {
+    let key = maskCardData(given);
+    const at = `${pointer}/${escaped(key)}`;
+    if (key !== given) pointers.push(at);
+    // Two numbers with the same last digits are two keys still, of the same length.
+    if (taken.has(key)) key = distinct(key, '*', taken);
+    taken.set(key, true);
+    return [key, maskValue(value, given, at, pointers)];
+  });
+  // Not by assignment: "__proto__" is a key like others here.
+  return Object.fromEntries(entries);
+}
+
+/** A masked key of the same length that is not taken: there is room for some hundred in attrs. */
+function distinct(key: string, fill: string, taken: ReadonlyMap<string, unknown>): string {
+  for (let count = 0; ; count++) {
+    const letters = [Math.floor(count / 26), count % 26].map((letter) => String.fromCharCode(0x61 + letter));
+    const candidate = letters.reduce((text, letter) => text.replace(fill, letter), key);
+    if (!taken.has(candidate)) return candidate;
+  }
+}

@@ -1,0 +1,225 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { holdsCardData, maskCardData, redact } from '../../../../shared/event/card-data.ts';
+import { holds } from '../holds.ts';
+import { checkDigit, grouped, TEST_CARD_NUMBERS } from './card-numbers.ts';
+
+const VISA = '4111111111111111';
+const last4 = (number: string) => number.slice(-4);
+const asterisks = (number: string) => '*'.repeat(number.length - 4) + last4(number);
+
+t.test('every published test number is found, and only its last four digits are left', async (t) => {
+  for (const number of TEST_CARD_NUMBERS) t.equal(redact(number), asterisks(number), number);
+});
+
+t.test('a number is found with separators', async (t) => {
+  const separators = [
+    ...[
+      ' ',
+      '  ',
+      '-',
+      '.',
+      ' - ',
+      '_',
+      '/',
+      '\t',
+      '\n',
+      '\u00a0',
+      '\u2007',
+      '\u2009',
+      '\u202f',
+      '\u3000',
+      '\u2010',
+      '\u2011',
+      '\u2013',
+    ],
+    ...['\u2014', '\u2212', '\u00b7', '\u2022', '\uff0d', '\uff0e', '\uff3f'].filter((sign) => sign !== '\uff3f'),
+    ...[
+      '\u200b',
+      '\u200c',
+      '\u200d',
+      '\u2060',
+      '\ufeff',
+      '\u00ad',
+      '\u200e',
+      '\u202a',
+      '\u034f',
+      '\ufe0f',
+      '\u3164',
+      '\u2800',
+      '\0',
+      ' \u200b',
+    ],
+  ];
+  for (const number of TEST_CARD_NUMBERS) {
+    for (const separator of separators) {
+      const name = `${number} with U+${separator.codePointAt(0)!.toString(16)}`;
+      for (const text of [grouped(number, separator), [...number].join(separator)]) {
+        if (!holdsCardData(text)) t.fail(name);
+        if (holdsCardData(redact(text))) t.fail(`${name}, once masked`);
+      }
+    }
+  }
+  t.equal(redact('4111 1111-1111 1111'), '**** ****-**** 1111', 'also with mixed ones, which stay as they are');
+});
+
+t.test('a number is found in the digits of every script', async (t) => {
+  const zeros = [
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xe50, 0x1040, 0x17e0, 0xa9d0, 0xff10, 0x104a0, 0x1d7ce, 0x1d7d8, 0x1d7f6,
+    0x1fbf0,
+  ];
+  for (const zero of zeros) {
+    const text = [...VISA].map((digit) => String.fromCodePoint(zero + Number(digit))).join('');
+    t.equal([...redact(text)].filter((sign) => sign === '*').length, 12, `from U+${zero.toString(16)} on`);
+    t.equal([...redact(text)].length, 16, 'as long as before, in code points');
+  }
+  t.ok(holdsCardData('⁴¹¹¹¹¹¹¹¹¹¹¹¹¹¹¹'));
+  t.ok(holdsCardData('④①①①①①①①①①①①①①①①'));
+});
+
+t.test('a number is found within a longer text', async (t) => {
+  const cases: [string, string][] = [
+    ['card 4111111111111111, thanks', 'card ************1111, thanks'],
+    ['PAN4111111111111111EUR', 'PAN************1111EUR'],
+    ['{"pan":"4111111111111111"}', '{"pan":"************1111"}'],
+    ['12 4111 1111 1111 1111 12/26 737', '12 **** **** **** 1111 12/26 737'],
+    ['https://shop/?c=4111111111111111&x=1', 'https://shop/?c=************1111&x=1'],
+    ['4111111111111111 4222222222222 378282246310005', '************1111 *********2222 ***********0005'],
+    ['Прошу 4111111111111111 рублей', 'Прошу ************1111 рублей'],
+  ];
+  for (const [given, expected] of cases) t.equal(redact(given), expected);
+});
+
+t.test('a number is found behind zeros that fill up its field', async (t) => {
+  t.equal(redact(`000${VISA}`), '000************1111');
+  t.equal(redact(`0000${VISA}`), '0000************1111');
+  t.equal(redact('00378282246310005'), '00***********0005');
+});
+
+t.test('of more than nineteen digits, beginning and end are looked at', async (t) => {
+  t.equal(redact(`${VISA}2612`), '************11112612', 'a number and its expiry date');
+  t.equal(redact(`${VISA}2612201123`), '************11112612201123');
+  t.equal(redact(`000000012999978${VISA}`), '000000012999978************1111', 'a record that ends with a number');
+});
+
+t.test('tracks are found, and nothing but the last four digits of their number is left', async (t) => {
+  const tracks = [
+    '%B4111111111111111^DOE/JOHN^26122010000000000000?',
+    '%B4111 1111 1111 1111^DOE/JOHN              ^26122010000000000000000000000000?',
+    'B4111111111111111^DOE/JOHN^2612201',
+    '%B5999999999999108^DOE/JOHN^26122010000000000000?',
+    '%B4111111111111111^^^201?',
+    ';4111111111111111=26122010000000000000?',
+    '4111111111111111=26122010000000000000',
+    ';5999999999999108=26122010000000000000?',
+    '4111111111111111D26122010000000000000F',
+    '4111111111111111d26122010000000000000f',
+    ';4111111111111111=2612?',
+    ';014111111111111111=00000000?',
+    '；４１１１１１１１１１１１１１１１＝２６１２２０１００００００００？',
+  ];
+  for (const track of tracks) {
+    const masked = redact(`before ${track} after`);
+    t.notMatch(masked, /DOE|2612|２６１２|[0-9]{5}/, track);
+    t.match(masked, /^before .* after$/, track);
+    t.equal(masked.length, track.length + 13, track);
+  }
+  t.match(redact(`${tracks[0]}${tracks[5]}`), /^\*+1111\*+1111\*+$/, 'one after the other, as readers give them');
+});
+
+t.test('what only looks like a number of a card passes', async (t) => {
+  const harmless = {
+    'an epoch time in milliseconds, microseconds, nanoseconds': [
+      '1763800000004',
+      '1763800000000003',
+      '1763800000000000002',
+    ],
+    'a date and time in digits': ['20261122093000', '20261122093000123', '202611220930'],
+    'an IMEI': ['352099001761481', '490154203237518', '861536030196001'],
+    'a UUID': ['41111111-1111-4111-8111-111111111111', '550e8400-4111-4111-8111-111111111111'],
+    'an IBAN': [
+      'DE89 3704 0044 0532 0130 00',
+      'DE89370400440532013000',
+      'GB29 NWBK 6016 1331 9268 19',
+      'FI21 1234 5600 0007 85',
+    ],
+    'a telephone number': ['+4915123456789', '+4915123456784', '+49 151 23456784', '004915123456784'],
+    'an ISBN': ['9783161484100', '978-3-16-148410-0'],
+    'the wrong check digit': ['4111111111111112', '4242 4242 4242 4241'],
+    'no issuer’s': ['1111111111111117', '0000000000000000', '7777777777777772', '9999999999999995'],
+    'a wrong length': ['411111111111', '37828224631000'],
+    'an instant': ['2026-11-22T09:30:00.000000+05:30'],
+  };
+  for (const [what, texts] of Object.entries(harmless)) for (const text of texts) t.equal(redact(text), text, what);
+});
+
+const digit = fc.integer({ min: 0, max: 9 }).map(String);
+const ISSUERS: [prefix: string, length: number][] = [
+  ...([16, 17, 18, 19].flatMap((length) =>
+    ['4', '6011', '62', '3528', '3589', '5018', '6759', '2200', '36'].map((prefix) => [prefix, length]),
+  ) as [string, number][]),
+  ...(['51', '55', '2221', '2720', '9792', '8600'].map((prefix) => [prefix, 16]) as [string, number][]),
+  ['34', 15],
+  ['37', 15],
+  ['30', 14],
+  ['36', 14],
+  ['4', 13],
+];
+/** A number of an issuer, with the right check digit. */
+const cardNumber = fc.constantFrom(...ISSUERS).chain(([prefix, length]) =>
+  fc.array(digit, { minLength: length - prefix.length - 1, maxLength: length - prefix.length - 1 }).map((rest) => {
+    const body = prefix + rest.join('');
+    return body + checkDigit(body);
+  }),
+);
+/** Whatever stands around it, as long as it adds no digit to it. */
+const around = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom(...'ab %^=;?-. 1234567890{}":,*é漢\u200b'),
+    fc.string({ minLength: 1, maxLength: 1, unit: 'binary' }),
+  ),
+  maxLength: 30,
+});
+const NOT_GLUED_BEFORE = /(?:^|[A-Za-z:,"{}%\u6f22* .=;?-])$/;
+const NOT_GLUED_AFTER = /^(?:$|[A-Za-z:,"{}%\u6f22* .=;?-])/;
+
+const separators = fc.constantFrom('', ' ', '-', '.', '\u00a0', '\u200b', ' - ');
+holds(
+  t,
+  'a random card number is found wherever it is',
+  fc.property(cardNumber, separators, around, around, (number, separator, before, after) => {
+    const glue = (text: string, clean: RegExp, fallback: (text: string) => string) =>
+      clean.test(text) ? text : fallback(text);
+    const text =
+      glue(before, NOT_GLUED_BEFORE, (other) => `${other}x`) +
+      grouped(number, separator) +
+      glue(after, NOT_GLUED_AFTER, (other) => `x${other}`);
+    return holdsCardData(text) && !redact(text).includes(grouped(number, separator));
+  }),
+  { numRuns: 3_000 },
+);
+
+const digits = fc.string({ unit: fc.constantFrom(...'4444411111234567890 -^=;D%'), maxLength: 80 });
+holds(
+  t,
+  'masking twice is masking once, keeps the length in code points, and leaves no card data',
+  fc.property(
+    fc.oneof(
+      around,
+      digits,
+      fc.tuple(digits, cardNumber, digits).map((parts) => parts.join('')),
+    ),
+    (text) => {
+      const masked = maskCardData(text);
+      return masked === maskCardData(masked) && !holdsCardData(masked) && [...masked].length === [...text].length;
+    },
+  ),
+  { numRuns: 3_000 },
+);
+
+t.test('a long text without card data is looked through in no time', async (t) => {
+  const text = `${'no card here, only 12 digits: 123456789012. '.repeat(25_000)}`;
+  const start = performance.now();
+  t.equal(redact(text), text);
+  t.ok(performance.now() - start < 1_000, 'a megabyte in less than a second');
+});
