@@ -2,14 +2,11 @@
 import pino from 'pino';
 import { ConfigError } from '../shared/config/document.ts';
 import { BufferError } from './buffer/buffer-error.ts';
-import { openForReading } from './buffer/connection.ts';
-import { readFacts } from './buffer/facts.ts';
-import { parseCommand, USAGE, UsageError } from './command-line.ts';
+import { chosenConfig } from './chosen-config.ts';
+import { parseCommand, UsageError } from './command-line.ts';
 import type { AgentConfig } from './config.ts';
-import { loadConfig } from './config-file.ts';
 import { ListenError } from './ingest/server.ts';
-import { bufferStatus, statusTable } from './inspect/buffer-status.ts';
-import { startAgent } from './start.ts';
+import { type Screen, screenOn } from './inspect/screen.ts';
 
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -17,11 +14,12 @@ function untilSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function run(config: AgentConfig, json: boolean): Promise<void> {
+async function run(config: AgentConfig, json: boolean, screen: Screen): Promise<void> {
+  const { startAgent } = await import('./start.ts');
   const log = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: true }));
   const signalled = untilSignal();
   const agent = await startAgent(config, log);
-  if (json) process.stdout.write(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);
+  if (json) await screen.print(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);
   const signal = await signalled;
   log.info(`${signal}: stopping`);
   for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => process.exit(1));
@@ -29,41 +27,40 @@ async function run(config: AgentConfig, json: boolean): Promise<void> {
   log.info('stopped');
 }
 
-function status({ buffer }: AgentConfig, json: boolean): void {
-  const db = openForReading(buffer.path);
-  try {
-    const facts = readFacts(db, buffer.path);
-    process.stdout.write(
-      json
-        ? `${JSON.stringify({ path: buffer.path, ...bufferStatus(facts), maxBytes: buffer.maxBytes })}\n`
-        : statusTable(buffer.path, buffer.maxBytes, facts, Date.now()),
-    );
-  } finally {
-    db.close();
+/** What a command does but `run` is loaded when it is asked for: an agent runs for years without it. */
+async function perform(words: readonly string[], screen: Screen): Promise<boolean> {
+  const command = parseCommand(words, Date.now());
+  switch (command.name) {
+    case 'help': {
+      const { helpJson, helpText } = await import('./help.ts');
+      await screen.print(command.json ? `${JSON.stringify(helpJson(command.of))}\n` : helpText(command.of));
+      return true;
+    }
+    case 'run':
+      await run(chosenConfig(command.name, command.source.config), command.json, screen);
+      return true;
+    default: {
+      const { look } = await import('./look.ts');
+      process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
+      return look(command, screen, Date.now());
+    }
   }
 }
 
 /** @returns the exit status */
 async function main(words: readonly string[]): Promise<number> {
+  const { stdout, stderr, env } = process;
+  // Whoever reads (`head`, `less`) has seen enough.
+  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  const screen = screenOn(stdout, stderr, env, () => performance.now());
   try {
-    const command = parseCommand(words);
-    switch (command.name) {
-      case 'help':
-        process.stdout.write(USAGE);
-        break;
-      case 'run':
-        await run(loadConfig(command.config), command.json);
-        break;
-      case 'status':
-        status(loadConfig(command.config), command.json);
-        break;
-    }
-    return 0;
+    return (await perform(words, screen)) ? 0 : 1;
   } catch (error) {
     const told = [UsageError, ConfigError, BufferError, ListenError].some((kind) => error instanceof kind);
-    process.stderr.write(`${told ? (error as Error).message : ((error as Error).stack ?? error)}\n`);
-    if (error instanceof UsageError) process.stderr.write('Try --help.\n');
-    if (words.includes('--json')) process.stdout.write(`${JSON.stringify({ error: (error as Error).message })}\n`);
+    screen.note(told ? (error as Error).message : `${(error as Error).stack ?? error}`);
+    if (error instanceof UsageError) screen.note('Try --help.');
+    if (words.includes('--json') && !screen.printed)
+      await screen.print(`${JSON.stringify({ error: (error as Error).message })}\n`);
     return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
   }
 }

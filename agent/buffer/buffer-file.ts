@@ -222,7 +222,7 @@ function knownEpochs(db: Database): OpenedEpoch[] {
 const passes = ({ epoch, seq, hour, state }: Head, filter: EventFilter): boolean =>
   (filter.states === null || filter.states.some((name) => STATE[name] === state)) &&
   (filter.stream === null || parseStreamId(filter.stream).epoch === epoch) &&
-  (filter.seq === null || filter.seq === seq) &&
+  (filter.seqs === null || (seq >= filter.seqs.first && seq <= filter.seqs.last)) &&
   (filter.from === null || hour >= hourOf(filter.from)) &&
   (filter.to === null || hour <= hourOf(filter.to));
 

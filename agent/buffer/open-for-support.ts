@@ -23,7 +23,11 @@ function openedCopy(path: string, notice: (message: string) => void): BufferFile
   }
   notice(`${path} lies where nothing can be written: looking at a copy of it`);
   const folder = mkdtempSync(join(tmpdir(), 'tillstream-look-'));
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const remove = (): void => {
+    process.off('exit', remove);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.on('exit', remove);
   try {
     for (const name of names) copyFileSync(name, join(folder, basename(name)));
     const copy = join(folder, basename(path));

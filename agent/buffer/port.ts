@@ -138,7 +138,10 @@ export interface Outbox {
   greeted(greeting: Greeting): Promise<void>;
   /** Durable when it resolves; concurrent calls share a commit. Rejects on a fault of the disk. */
   settle(settlements: readonly Settlement[]): Promise<void>;
-  /** Start of the hour of the oldest pending event, milliseconds since 1970; null when nothing is pending; 0 while a salvage can't say. */
+  /**
+   * Start of the hour of the oldest pending event, milliseconds since 1970; null when nothing is pending; 0 while a salvage can't say, or the
+   * collector has not said whether the clock was right that stamped what is pending.
+   */
   oldestPending(): number | null;
   /** Called after each commit that added pending events. */
   onPending(listener: () => void): void;
@@ -199,7 +202,8 @@ export interface StoredEvent {
 export interface EventFilter {
   readonly states: readonly EventState[] | null;
   readonly stream: StreamId | null;
-  readonly seq: number | null;
+  /** A closed range. */
+  readonly seqs: { readonly first: number; readonly last: number } | null;
   readonly type: string | null;
   readonly ref: string | null;
   /** Of the event's `ts`, milliseconds since 1970, half-open. */
@@ -232,6 +236,27 @@ export interface StoredLoss {
   readonly detail: string | null;
   /** Whether the collector has the record. */
   readonly acked: boolean;
+  /** Whether it is what was written. */
+  readonly sound: boolean;
+}
+
+/** What became of all seqs that were given out. */
+export interface BufferAccount {
+  readonly pending: number;
+  readonly acked: number;
+  readonly quarantined: number;
+  /** Acked, and the row no longer kept. */
+  readonly gone: number;
+  /** Given up, and the row no longer kept. */
+  readonly lost: number;
+  /** Records of the ledger. */
+  readonly losses: number;
+  /** Rows that are not what was written. */
+  readonly damaged: number;
+  /** Seqs of which nothing is known. */
+  readonly unaccounted: number;
+  /** What is wrong, in words; empty when the file is sound. */
+  readonly problems: readonly string[];
 }
 
 /** A buffer's file for looking, beside a running agent or after a dead one: each call is one short read, and harms nothing. */
@@ -246,5 +271,7 @@ export interface BufferReader {
   events(filter: EventFilter, position: number | null, order: 'oldest' | 'newest'): EventPage;
   /** Records of the ledger with an id above `after`, the oldest first. @throws where the file is damaged */
   losses(after: number, limit: number): StoredLoss[];
+  /** Yields how much of the file lies behind, 0 to 1, after each short read. @throws where not even the numbering can be read */
+  account(): Generator<number, BufferAccount>;
   close(): void;
 }

@@ -1,5 +1,12 @@
 /** A buffer's facts for support: as JSON, and as a table. */
+
+import { HOUR_MS } from '../../shared/time.ts';
 import type { BufferFacts, EpochHolding } from '../buffer/port.ts';
+import { ago, count, instant, iso, number, size, span } from './figures.ts';
+import type { LiveStatus } from './live-agent.ts';
+import { seqs } from './losses.ts';
+import type { Paint } from './paint.ts';
+import { list, printable } from './table.ts';
 
 export interface BufferStatus extends Omit<BufferFacts, 'oldestPending' | 'epochs' | 'quarantine'> {
   /** RFC 3339: start of the hour of the oldest pending event. */
@@ -7,8 +14,6 @@ export interface BufferStatus extends Omit<BufferFacts, 'oldestPending' | 'epoch
   readonly epochs: readonly (EpochHolding & { readonly openedAt: string })[];
   readonly quarantine: readonly (Omit<BufferFacts['quarantine'][number], 'at'> & { readonly at: string })[];
 }
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 export const bufferStatus = (facts: BufferFacts): BufferStatus => ({
   ...facts,
@@ -20,55 +25,87 @@ export const bufferStatus = (facts: BufferFacts): BufferStatus => ({
 const SHOWN_EPOCHS = 8;
 const SHOWN_RANGES = 4;
 
-const number = (value: number): string => value.toLocaleString('en');
-
-function size(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
-  const value = bytes / 1024 ** power;
-  return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
-}
-
-function ago(ms: number): string {
-  const minutes = Math.floor(ms / 60_000);
-  if (minutes < 2) return 'just now';
-  if (minutes < 120) return `${minutes} minutes ago`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} hours ago` : `${Math.floor(hours / 24)} days ago`;
-}
-
 function ranges(pending: EpochHolding['pending']): string {
-  if (pending.length === 0) return 'nothing pending';
-  const shown = pending
-    .slice(0, SHOWN_RANGES)
-    .map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
+  if (pending.length === 0) return 'nothing waits';
+  const shown = pending.slice(0, SHOWN_RANGES).map(([first, last]) => seqs(first, last));
   const more = pending.length > SHOWN_RANGES ? ` and ${number(pending.length - SHOWN_RANGES)} more runs` : '';
-  return `pending ${shown.join(', ')}${more}`;
+  return `${shown.join(', ')}${more} ${pending.length === 1 && pending[0]![0] === pending[0]![1] ? 'waits' : 'wait'}`;
 }
 
-/** @param now milliseconds since 1970 */
-export function statusTable(path: string, maxBytes: number, facts: BufferFacts, now: number): string {
-  const { pending, oldestPending, acked, quarantined, refs, refConflicts, usedBytes, fileBytes, walBytes } = facts;
-  const oldest =
-    oldestPending === null ? '' : `, the oldest of the hour from ${iso(oldestPending)} (${ago(now - oldestPending)})`;
-  const rows: [string, string][] = [
-    ['buffer', `${path} (schema ${facts.schema})`],
-    ['terminal', `${facts.merchant}/${facts.terminal}`],
-    ['pending', `${number(pending)} events${oldest}`],
-    ['acknowledged', `${number(acked)} events, kept for support`],
-    ['quarantined', `${number(quarantined)} events`],
-    ['refs known', `${number(refs)}, of which ${number(refConflicts)} ever came again with other content`],
+const LEVEL_MARK = { good: '●', warn: '▲', bad: '■' } as const;
+
+function head(live: LiveStatus | null, paint: Paint): string {
+  if (live === null) return '';
+  const { level, title, words } = live.state;
+  return `${paint[level](`${LEVEL_MARK[level]} ${paint.strong(title)}`)}\n${words.map((line) => `  ${printable(line)}\n`).join('')}\n`;
+}
+
+export interface StatusFacts {
+  readonly path: string;
+  /** Null: looked at without a configuration. */
+  readonly maxBytes: number | null;
+  readonly facts: BufferFacts;
+  /** Null: no agent answers, or none was asked. */
+  readonly live: LiveStatus | null;
+  /** Whether an agent was asked. */
+  readonly asked: boolean;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** @param hours see `hoursUntilFull` */
+const fullIn = (hours: number | null | undefined): string =>
+  hours === null || hours === undefined ? 'not filling' : `about ${span(hours * HOUR_MS)} at today's rate`;
+
+export function statusTable({ path, maxBytes, facts, live, asked, now }: StatusFacts, paint: Paint): string {
+  const { pending, oldestPending, acked, quarantined, losses, refs, refConflicts } = facts;
+  const { usedBytes, fileBytes, walBytes } = facts;
+  const of = maxBytes === null ? '' : ` of ${size(maxBytes)}`;
+  const rows: [string, string][] = [['terminal', `${facts.merchant}/${facts.terminal}`]];
+  if (live !== null)
+    rows.push(['agent', `runs since ${instant(Date.parse(live.startedAt))}, version ${printable(live.version)}`]);
+  else if (asked) rows.push(['agent', paint.warn('does not answer: what follows is from its file alone')]);
+  rows.push(
+    ['waiting', pending === 0 ? '0 events' : paint.strong(count(pending, 'event'))],
+    [
+      'oldest waiting',
+      oldestPending === null
+        ? ''
+        : `of the hour from ${instant(oldestPending).slice(0, 16)}Z, ${ago(now - oldestPending)}`,
+    ],
+    ['acknowledged', `${count(acked, 'event')}, kept for support`],
+    [
+      'quarantined',
+      quarantined === 0 ? '0 events' : paint.bad(`${count(quarantined, 'event')}: peek --state quarantined shows them`),
+    ],
+    [
+      'given up',
+      losses.events === 0
+        ? '0 events'
+        : paint.bad(
+            `${count(losses.events, 'event')} in ${count(losses.records, 'record')}, ${number(losses.unsent)} not sent yet: losses shows them`,
+          ),
+    ],
     [
       'size',
-      `${size(usedBytes + walBytes)} of ${size(maxBytes)}: ${size(usedBytes)} in use in a file of ${size(fileBytes)}, log ${size(walBytes)}`,
+      `${size(usedBytes + walBytes)}${of}: ${size(usedBytes)} in use in a file of ${size(fileBytes)}, log ${size(walBytes)}`,
     ],
-  ];
-  for (const { epoch, openedAt, lastSeq, pending: runs } of facts.epochs.slice(-SHOWN_EPOCHS)) {
-    rows.push([`epoch ${epoch}`, `opened ${iso(openedAt)}, last seq ${number(lastSeq)}, ${ranges(runs)}`]);
-  }
-  if (facts.epochs.length > SHOWN_EPOCHS) rows.push(['older epochs', number(facts.epochs.length - SHOWN_EPOCHS)]);
-  for (const { stream, seq, reason, at } of facts.quarantine)
-    rows.push([`quarantined ${iso(at)}`, `${stream} seq ${number(seq)}: ${reason}`]);
-  const width = Math.max(...rows.map(([label]) => label.length));
-  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}\n`).join('');
+  );
+  if (live !== null) rows.push(['full in', fullIn(live.buffer.hoursUntilFull)]);
+  rows.push(
+    ['refs known', `${number(refs)}, of which ${number(refConflicts)} ever came again with other content`],
+    ['buffer', `${path} (schema ${facts.schema})`],
+  );
+  if (facts.salvage !== null) rows.push(['being salvaged', paint.warn(printable(facts.salvage))]);
+  const older = facts.epochs.length - SHOWN_EPOCHS;
+  if (older > 0) rows.push(['older epochs', number(older)]);
+  for (const { epoch, openedAt, lastSeq, pending: runs } of facts.epochs.slice(-SHOWN_EPOCHS))
+    rows.push([`epoch ${epoch}`, `opened ${instant(openedAt)}, last seq ${number(lastSeq)}, ${ranges(runs)}`]);
+  return (
+    head(live, paint) +
+    list(
+      rows.filter(([, value]) => value !== ''),
+      paint,
+    )
+  );
 }

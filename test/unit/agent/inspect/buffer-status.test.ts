@@ -1,13 +1,14 @@
 import t from 'tap';
 import type { BufferFacts } from '../../../../agent/buffer/port.ts';
 import { bufferStatus, statusTable } from '../../../../agent/inspect/buffer-status.ts';
+import { PLAIN } from '../../../../agent/inspect/paint.ts';
 import { epoch, streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { MERCHANT, NOW, TERMINAL } from '../events.ts';
 
 const EPOCH = epoch('0123456789abcdef');
 const facts: BufferFacts = {
-  schema: 1,
+  schema: 2,
   merchant: MERCHANT,
   terminal: TERMINAL,
   epochs: [
@@ -29,6 +30,8 @@ const facts: BufferFacts = {
   oldestPending: NOW - 3 * HOUR_MS,
   acked: 1_234_567,
   quarantined: 1,
+  losses: { events: 12, records: 2, unsent: 1 },
+  salvage: null,
   losses: { events: 1, records: 1, unsent: 1 },
   salvage: null,
   quarantine: [{ stream: streamId(TERMINAL, EPOCH), seq: 5, reason: 'odd', at: NOW }],
@@ -39,33 +42,55 @@ const facts: BufferFacts = {
   walBytes: 512,
 };
 
+const at = { path: '/x/buffer.db', maxBytes: 1024 ** 3, facts, live: null, asked: false, now: NOW };
+
 t.test('the table is for people', async (t) => {
   t.equal(
-    statusTable('/x/buffer.db', 1024 ** 3, facts, NOW),
+    statusTable(at, PLAIN),
     [
-      'buffer                                /x/buffer.db (schema 1)',
-      'terminal                              acme/till-1',
-      'pending                               11 events, the oldest of the hour from 2026-11-22T07:15:00.000Z (3 hours ago)',
-      'acknowledged                          1,234,567 events, kept for support',
-      'quarantined                           1 events',
-      'refs known                            42, of which 1 ever came again with other content',
-      'size                                  3.0 MiB of 1.0 GiB: 3.0 MiB in use in a file of 5.0 MiB, log 512 B',
-      'epoch 0123456789abcdef                opened 2026-11-22T09:15:00.000Z, last seq 12,345, pending 1-3, 7, 9-10, 12-13 and 2 more runs',
-      'quarantined 2026-11-22T10:15:00.000Z  till-1.0123456789abcdef seq 5: odd',
+      'terminal                acme/till-1',
+      'waiting                 11 events',
+      'oldest waiting          of the hour from 2026-11-22 07:15Z, 3 hours ago',
+      'acknowledged            1,234,567 events, kept for support',
+      'quarantined             1 event: peek --state quarantined shows them',
+      'given up                12 events in 2 records, 1 not sent yet: losses shows them',
+      'size                    3.0 MiB of 1.0 GiB: 3.0 MiB in use in a file of 5.0 MiB, log 512 B',
+      'refs known              42, of which 1 ever came again with other content',
+      'buffer                  /x/buffer.db (schema 2)',
+      'epoch 0123456789abcdef  opened 2026-11-22 09:15:00Z, last seq 12,345, 1-3, 7, 9-10, 12-13 and 2 more runs wait',
       '',
     ].join('\n'),
   );
 });
 
-t.test('an idle buffer is told without an oldest event', async (t) => {
-  const table = statusTable(
-    'b',
-    1024 ** 3,
-    { ...facts, pending: 0, oldestPending: null, quarantine: [], epochs: [{ ...facts.epochs[0]!, pending: [] }] },
-    NOW,
+t.test('above it stands what a running agent says in words', async (t) => {
+  const live = {
+    version: '1.2.3',
+    merchant: 'acme',
+    terminal: 'till-1',
+    stream: 'till-1.0123456789abcdef',
+    startedAt: '2026-11-22T09:15:00.000Z',
+    state: { level: 'warn', title: 'Not shipping', words: ['The collector refuses the token (a port 1883).'] },
+    shipping: { state: 'offline', words: 'the collector refuses the token' },
+    buffer: { hoursUntilFull: 41.3 },
+  } as const;
+  const table = statusTable({ ...at, live, asked: true }, PLAIN);
+  t.match(table, /^▲ Not shipping\n {2}The collector refuses the token \(a port 1883\)\.\n\nterminal/);
+  t.match(table, /^agent +runs since 2026-11-22 09:15:00Z, version 1\.2\.3$/m);
+  t.match(table, /^full in +about 41 hours at today's rate$/m);
+  t.match(
+    statusTable({ ...at, live: { ...live, buffer: { hoursUntilFull: null } }, asked: true }, PLAIN),
+    /not filling/,
   );
-  t.match(table, /^pending +0 events$/m);
-  t.match(table, /nothing pending$/m);
+  t.match(statusTable({ ...at, asked: true }, PLAIN), /^agent +does not answer: what follows is from its file alone$/m);
+});
+
+t.test('an idle buffer is told without an oldest event', async (t) => {
+  const idle = { ...facts, pending: 0, oldestPending: null, epochs: [{ ...facts.epochs[0]!, pending: [] }] };
+  const table = statusTable({ ...at, facts: idle }, PLAIN);
+  t.match(table, /^waiting +0 events$/m);
+  t.match(table, /nothing waits$/m);
+  t.notMatch(table, 'oldest');
 });
 
 t.test('the JSON has times as RFC 3339', async (t) => {

@@ -1,0 +1,47 @@
+/** What the accounts of a buffer say, for support. */
+import { type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
+import type { Accounts, EpochAccount } from './accounting.ts';
+import type { BufferAccount } from './port.ts';
+import { type Ranges, sizeOf } from './seq-ranges.ts';
+
+type Counted = 'pending' | 'acked' | 'quarantined' | 'gone' | 'lost' | 'damaged' | 'unaccounted';
+
+function seqs(stream: StreamId, count: number, first: Ranges): string {
+  const named = first.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
+  const more = count - sizeOf(first);
+  return `${stream} seq ${named}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function problemsOf(stream: StreamId, account: EpochAccount): string[] {
+  const { damaged, damagedSeqs, unaccounted, unaccountedSeqs, unrecorded } = account;
+  const problems: string[] = [];
+  if (damaged > 0) problems.push(`${seqs(stream, damaged, damagedSeqs)}: not what was written, or cannot be read`);
+  if (unaccounted > 0) {
+    problems.push(
+      `${seqs(stream, unaccounted, unaccountedSeqs)}: not accounted for: neither an event, nor acknowledged, nor in the ledger`,
+    );
+  }
+  if (unrecorded > 0) problems.push(`${stream}: ${unrecorded} quarantined events are not in the ledger`);
+  return problems;
+}
+
+export function inWords({ epochs, strays, losses, damagedLosses }: Accounts, terminal: TerminalId): BufferAccount {
+  const sum = (what: Counted): number => epochs.reduce((all, account) => all + account[what], 0);
+  return {
+    pending: sum('pending'),
+    acked: sum('acked'),
+    quarantined: sum('quarantined'),
+    gone: sum('gone'),
+    lost: sum('lost'),
+    losses,
+    damaged: sum('damaged'),
+    unaccounted: sum('unaccounted'),
+    problems: [
+      ...epochs.flatMap((account) => problemsOf(streamId(terminal, account.epoch), account)),
+      ...(strays === 0 ? [] : [`${strays} rows belong to no epoch of this buffer`]),
+      ...(damagedLosses.length === 0
+        ? []
+        : [`records of the ledger that are not what was written: ${damagedLosses.join(', ')}`]),
+    ],
+  };
+}

@@ -1,0 +1,107 @@
+/** `bundle`: one file that tells support what there is to know of a till, without a secret, a card number or a customer. */
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { redact } from '../../shared/event/card-data.ts';
+import type { BufferReader } from '../buffer/port.ts';
+import { bufferStatus } from './buffer-status.ts';
+import { diskFacts } from './disk.ts';
+import type { EventView } from './event-view.ts';
+import { examine } from './examination.ts';
+import { iso } from './figures.ts';
+import { askAgent } from './live-agent.ts';
+import type { LogLines } from './log-lines.ts';
+import { type LossView, lossView } from './losses.ts';
+import { ANY_EVENT, allLosses } from './pages.ts';
+import { peek } from './peek.ts';
+import { verify } from './verify.ts';
+
+const QUARANTINED = 200;
+const WAITING = 20;
+const LATEST = 20;
+const LOSSES = 1_000;
+
+export interface BundleParts {
+  readonly version: string;
+  readonly path: string;
+  /** Null: looked at without one. With `secrets` hidden. */
+  readonly config: unknown;
+  /** Texts that must not be in the bundle, wherever they come from. */
+  readonly secrets: readonly string[];
+  /** Null when the file cannot be opened; then `fault` says why. */
+  readonly reader: BufferReader | null;
+  readonly fault: string | null;
+  /** Where a running agent would listen; null: none is asked. */
+  readonly agent: { readonly host: string; readonly port: number } | null;
+  readonly log: () => LogLines;
+  readonly now: number;
+  readonly progress: (label: string, share: number) => void;
+}
+
+type Attempt = <T>(what: string, work: () => Promise<T> | T) => Promise<T | null>;
+
+/** Everything in it is bounded, so is it. */
+async function bufferPart(reader: BufferReader, attempt: Attempt, progress: BundleParts['progress']) {
+  const some = (states: readonly ('pending' | 'quarantined')[] | null, order: 'oldest' | 'newest', limit: number) =>
+    attempt('events', async (): Promise<readonly EventView[]> => {
+      const options = { filter: { ...ANY_EVENT, states }, order, limit, showValues: false };
+      return (await peek(reader, options, () => {})).events;
+    });
+  return {
+    status: await attempt('status', () => bufferStatus(reader.facts())),
+    verify: await attempt('verify', () => verify(reader, (share) => progress('verifying', share))),
+    readable: await attempt('readable', () => examine(reader, (share) => progress('reading', share))),
+    losses: await attempt('losses', async () => {
+      const losses: LossView[] = [];
+      for await (const loss of allLosses(reader)) losses.push(lossView(loss));
+      return losses.slice(-LOSSES);
+    }),
+    quarantined: await some(['quarantined'], 'newest', QUARANTINED),
+    waitingLongest: await some(['pending'], 'oldest', WAITING),
+    latest: await some(null, 'newest', LATEST),
+  };
+}
+
+const withoutSecrets = (secrets: readonly string[]) => (_: string, value: unknown) =>
+  typeof value === 'string'
+    ? redact(secrets.reduce((text, secret) => text.replaceAll(secret, '[hidden]'), value))
+    : value;
+
+/** @returns the JSON, gzipped */
+export async function makeBundle(parts: BundleParts): Promise<Buffer> {
+  const { version, path, config, secrets, reader, fault, agent, log, now, progress } = parts;
+  const faults: string[] = fault === null ? [] : [fault];
+  const attempt: Attempt = async (what, work) => {
+    try {
+      return await work();
+    } catch (error) {
+      faults.push(`${what}: ${(error as Error).message}`);
+      return null;
+    }
+  };
+  const { node, sqlite = null, openssl = null } = process.versions;
+  const bundle = {
+    madeAt: iso(now),
+    versions: { agent: version, node, sqlite, openssl, platform: process.platform, arch: process.arch },
+    config,
+    agent: agent === null || agent.port === 0 ? null : await askAgent(agent.host, agent.port, '/v1/inspect'),
+    buffer: reader === null ? null : await bufferPart(reader, attempt, progress),
+    disk: await attempt('disk', () => diskFacts(path)),
+    log: await attempt('log', log),
+    faults,
+  };
+  return promisify(gzip)(JSON.stringify(bundle, withoutSecrets(secrets), 1));
+}
+
+export function bundleName(merchant: string, terminal: string, now: number): string {
+  const stamp = iso(now)
+    .replace(/\.\d+Z$/, 'Z')
+    .replaceAll(':', '')
+    .replaceAll('-', '');
+  return `tillstream-${merchant}-${terminal}-${stamp}-${randomBytes(2).toString('hex')}.json.gz`;
+}
+
+/** Only its owner may read it, and no file is overwritten. @throws Error when it cannot be written */
+export const writeBundle = (path: string, bytes: Uint8Array): void =>
+  writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });

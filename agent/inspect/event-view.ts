@@ -1,0 +1,58 @@
+/** What people are shown of an event: who bought, and what the till keeps for itself, is hidden unless asked for. */
+import { redact } from '../../shared/event/card-data.ts';
+import type { StoredEvent } from '../buffer/port.ts';
+import { withoutCardData } from './card-free.ts';
+import { iso } from './figures.ts';
+import { flagNames, type TillJson, tillJson } from './till-json.ts';
+
+export const HIDDEN = '[hidden]';
+/** Dimensions that name a person. */
+const PERSONAL: ReadonlySet<string> = new Set(['customer']);
+
+export interface EventView {
+  readonly stream: string;
+  readonly seq: number;
+  readonly state: StoredEvent['state'];
+  /** RFC 3339: when it took that state. */
+  readonly at: string;
+  /** Why it was quarantined. */
+  readonly reason: string | null;
+  /** The store that it was stamped with. */
+  readonly store: string | null;
+  readonly flags: readonly string[];
+  /** Null when the row is not what was written; then `fault` says what is wrong with it. */
+  readonly event: TillJson | null;
+  readonly fault: string | null;
+}
+
+function redacted({ dims, attrs, ...rest }: TillJson): TillJson {
+  return {
+    ...rest,
+    ...(dims === undefined
+      ? {}
+      : {
+          dims: Object.fromEntries(
+            Object.entries(dims).map(([key, value]) => [key, PERSONAL.has(key) ? HIDDEN : value]),
+          ),
+        }),
+    ...(attrs === undefined ? {} : { attrs: HIDDEN }),
+  };
+}
+
+/** @param showValues shows what is hidden otherwise; card data never */
+export function eventView(stored: StoredEvent, showValues: boolean): EventView {
+  const { stream, seq, state, at, reason, fault } = stored;
+  const event = stored.event === null ? null : withoutCardData(stored.event);
+  const json = event === null ? null : tillJson(event);
+  return {
+    stream,
+    seq,
+    state,
+    at: iso(at),
+    reason: reason === null ? null : redact(reason),
+    store: event?.store ?? null,
+    flags: event === null ? [] : flagNames(event),
+    event: json === null || showValues ? json : redacted(json),
+    fault: fault === null ? null : redact(fault),
+  };
+}

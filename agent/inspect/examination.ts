@@ -1,0 +1,39 @@
+/** What can still be read of a damaged file. */
+import type { BufferReader, EventState } from '../buffer/port.ts';
+import { ANY_EVENT, allLosses, eventPages } from './pages.ts';
+
+export interface Examination {
+  /** Readable ones. */
+  readonly events: Readonly<Record<EventState, number>>;
+  /** Rows that are not what was written. */
+  readonly unreadable: number;
+  /** Records of the ledger that can be read. */
+  readonly losses: number;
+  /** What cannot be read, in words. */
+  readonly damage: readonly string[];
+}
+
+export async function examine(reader: BufferReader, progress: (share: number) => void): Promise<Examination> {
+  const events = { pending: 0, acked: 0, quarantined: 0 };
+  const damage: string[] = [];
+  let unreadable = 0;
+  let losses = 0;
+  try {
+    for await (const page of eventPages(reader, ANY_EVENT, 'oldest')) {
+      for (const { state, event } of page.events) {
+        if (event === null) unreadable++;
+        else events[state]++;
+      }
+      damage.push(...page.damage);
+      progress(page.progress);
+    }
+  } catch (error) {
+    damage.push(`the events cannot be read: ${(error as Error).message}`);
+  }
+  try {
+    for await (const _ of allLosses(reader)) losses++;
+  } catch (error) {
+    damage.push(`the ledger cannot be read: ${(error as Error).message}`);
+  }
+  return { events, unreadable, losses, damage };
+}

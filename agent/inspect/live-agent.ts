@@ -1,0 +1,64 @@
+/** What a running agent says of itself: why it is not shipping is known to it alone. */
+import { get } from 'node:http';
+import type { AgentState } from './state.ts';
+
+const PATIENCE_MS = 1_500;
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/** Of `/v1/status`, as far as the commands show it. */
+export interface LiveStatus {
+  readonly version: string;
+  readonly merchant: string;
+  readonly terminal: string;
+  readonly stream: string;
+  readonly startedAt: string;
+  readonly state: AgentState;
+  readonly shipping: { readonly state: string; readonly words: string };
+  readonly buffer: { readonly hoursUntilFull?: number | null };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+const isStatus = (value: unknown): value is LiveStatus =>
+  isObject(value) &&
+  typeof value.version === 'string' &&
+  isObject(value.state) &&
+  Array.isArray(value.state.words) &&
+  isObject(value.shipping) &&
+  isObject(value.buffer);
+
+/** @returns what it answers as JSON; null when nothing does */
+export function askAgent(host: string, port: number, path: string): Promise<unknown> {
+  const to = host === '0.0.0.0' || host === '::' || host === 'localhost' ? '127.0.0.1' : host;
+  return new Promise((resolve) => {
+    const request = get({ host: to, port, path, timeout: PATIENCE_MS, agent: false }, (response) => {
+      let text = '';
+      response
+        .setEncoding('utf8')
+        .on('data', (chunk: string) => {
+          text += chunk;
+          if (text.length > MAX_BYTES) request.destroy();
+        })
+        .on('end', () => {
+          try {
+            resolve(response.statusCode === 200 ? JSON.parse(text) : null);
+          } catch {
+            resolve(null);
+          }
+        })
+        .on('error', () => resolve(null));
+    });
+    request.on('timeout', () => request.destroy()).on('error', () => resolve(null));
+    request.on('close', () => resolve(null));
+  });
+}
+
+/** @returns null when no agent of this terminal answers there */
+export async function liveStatus(
+  { host, port }: { readonly host: string; readonly port: number },
+  { merchant, terminal }: { readonly merchant: string; readonly terminal: string },
+): Promise<LiveStatus | null> {
+  if (port === 0) return null;
+  const status = await askAgent(host, port, '/v1/status');
+  return isStatus(status) && status.merchant === merchant && status.terminal === terminal ? status : null;
+}

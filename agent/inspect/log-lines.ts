@@ -1,0 +1,45 @@
+/** The last lines of an agent's log: from a file, or from the system's journal. */
+import { spawnSync } from 'node:child_process';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+const LINES = 400;
+const MAX_BYTES = 256 * 1024;
+
+export interface LogLines {
+  /** Null: nothing is known of a log. */
+  readonly source: string | null;
+  readonly lines: readonly string[];
+}
+
+const lastOf = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .slice(-LINES);
+
+function tail(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const bytes = Buffer.alloc(Math.min(size, MAX_BYTES));
+    const read = readSync(file, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString('utf8', 0, read);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * @param path null: the journal of the unit is asked, where there is one
+ * @throws Error when the file cannot be read
+ */
+export function lastLogLines(path: string | null, unit: string): LogLines {
+  if (path !== null) return { source: path, lines: lastOf(tail(path)) };
+  const { status, stdout } = spawnSync(
+    'journalctl',
+    ['--unit', unit, '--lines', String(LINES), '--output', 'short-iso', '--no-pager', '--quiet'],
+    { encoding: 'utf8', timeout: 10_000, maxBuffer: 8 * 1024 * 1024, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const lines = status === 0 ? lastOf(stdout) : [];
+  return lines.length > 0 ? { source: `journal of ${unit}`, lines } : { source: null, lines: [] };
+}

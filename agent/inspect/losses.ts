@@ -1,0 +1,92 @@
+/** `losses`: the ledger of what was given up. */
+import { redact } from '../../shared/event/card-data.ts';
+import type { BufferReader, StoredLoss } from '../buffer/port.ts';
+import { count, instant, iso } from './figures.ts';
+import { allLosses } from './pages.ts';
+import type { Screen } from './screen.ts';
+import { printable, table } from './table.ts';
+
+export interface LossView {
+  readonly stream: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly count: number;
+  /** RFC 3339: start of the hour of the events. */
+  readonly hour: string;
+  readonly reason: string;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly detail: string | null;
+  /** Whether the collector has the record. */
+  readonly sent: boolean;
+  /** Whether the record is what was written. */
+  readonly sound: boolean;
+}
+
+export const lossView = ({
+  stream,
+  firstSeq,
+  count,
+  hour,
+  reason,
+  at,
+  detail,
+  acked,
+  sound,
+}: StoredLoss): LossView => ({
+  stream,
+  firstSeq,
+  lastSeq: firstSeq + count - 1,
+  count,
+  hour: iso(hour),
+  reason,
+  at: iso(at),
+  detail: detail === null ? null : redact(detail),
+  sent: acked,
+  sound,
+});
+
+export const seqs = (first: number, last: number): string => (first === last ? `${first}` : `${first}-${last}`);
+
+export async function showLosses(reader: BufferReader, json: boolean, screen: Screen): Promise<void> {
+  const losses: LossView[] = [];
+  for await (const loss of allLosses(reader)) losses.push(lossView(loss));
+  const events = losses.reduce((sum, loss) => sum + loss.count, 0);
+  const unsent = losses.filter(({ sent }) => !sent).length;
+  if (json) {
+    await screen.print(`${JSON.stringify({ losses, events, records: losses.length, unsent })}\n`);
+    return;
+  }
+  if (losses.length === 0) {
+    screen.note('Nothing was given up.');
+    return;
+  }
+  const { paint } = screen;
+  const rows = losses.map((loss) => [
+    instant(Date.parse(loss.at)),
+    paint.bad(printable(loss.reason)),
+    String(loss.count),
+    printable(loss.stream),
+    seqs(loss.firstSeq, loss.lastSeq),
+    instant(Date.parse(loss.hour)).slice(0, 16),
+    loss.sent ? 'yes' : paint.warn('no'),
+    printable(loss.sound ? (loss.detail ?? '') : 'the record is not what was written'),
+  ]);
+  await screen.print(
+    table(
+      [
+        { title: 'GIVEN UP' },
+        { title: 'WHY' },
+        { title: 'EVENTS', align: 'right' },
+        { title: 'STREAM' },
+        { title: 'SEQS', align: 'right' },
+        { title: 'OF THE HOUR' },
+        { title: 'SENT' },
+        { title: 'DETAIL' },
+      ],
+      rows,
+      paint,
+    ),
+  );
+  screen.note(`${count(events, 'event')} given up in ${count(losses.length, 'record')}, ${unsent} not sent yet.`);
+}

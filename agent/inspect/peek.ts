@@ -1,0 +1,110 @@
+/** `peek`: some events, for a person to look at. */
+import type { BufferReader, EventFilter } from '../buffer/port.ts';
+import { type EventView, eventView } from './event-view.ts';
+import { count, instant } from './figures.ts';
+import { eventPages } from './pages.ts';
+import type { Paint } from './paint.ts';
+import type { Screen } from './screen.ts';
+import { printable, table } from './table.ts';
+
+export interface PeekOptions {
+  readonly filter: EventFilter;
+  readonly order: 'oldest' | 'newest';
+  readonly limit: number;
+  /** Shows what is hidden otherwise; card data never. */
+  readonly showValues: boolean;
+}
+
+export interface Peek {
+  readonly events: readonly EventView[];
+  /** Whether there are more that pass the filter. */
+  readonly more: boolean;
+  /** What of the file cannot be read, in words. */
+  readonly damage: readonly string[];
+}
+
+export async function peek(
+  reader: BufferReader,
+  options: PeekOptions,
+  progress: (share: number) => void,
+): Promise<Peek> {
+  const events: EventView[] = [];
+  const damage: string[] = [];
+  for await (const page of eventPages(reader, options.filter, options.order)) {
+    damage.push(...page.damage);
+    for (const stored of page.events) {
+      if (events.length === options.limit) return { events, more: true, damage };
+      events.push(eventView(stored, options.showValues));
+    }
+    progress(page.progress);
+  }
+  return { events, more: false, damage };
+}
+
+const STATE_PAINT = { pending: 'strong', acked: 'faint', quarantined: 'bad' } as const;
+
+/** Minor units as the currency writes them. */
+function money(amount: number | undefined, currency: string | undefined): string {
+  if (amount === undefined || currency === undefined) return '';
+  const style = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'code' });
+  const decimals = style.resolvedOptions().maximumFractionDigits ?? 0;
+  return (amount / 10 ** decimals).toLocaleString('en', {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  });
+}
+
+function remarks({ event, flags, reason, fault }: EventView): string {
+  const dims = Object.entries(event?.dims ?? {}).map(([key, value]) => `${key}=${value}`);
+  const items = event?.items === undefined ? [] : [count(event.items.length, 'item')];
+  const attrs = event?.attrs === undefined ? [] : [`attrs=${JSON.stringify(event.attrs)}`];
+  const set = reason === null ? [] : [`quarantined: ${reason}`];
+  const unread = fault === null ? [] : [`cannot be read: ${fault}`];
+  return [...unread, ...set, ...items, ...dims, ...attrs, ...flags].join(' ');
+}
+
+function eventTable(events: readonly EventView[], paint: Paint): string {
+  const rows = events.map((view) => [
+    printable(view.stream),
+    String(view.seq),
+    paint[STATE_PAINT[view.state]](view.state),
+    view.event === null ? '' : instant(Date.parse(view.event.ts)),
+    view.event?.type ?? '',
+    money(view.event?.amount, view.event?.currency),
+    view.event?.currency ?? '',
+    printable(view.event?.ref ?? ''),
+    printable(remarks(view)),
+  ]);
+  return table(
+    [
+      { title: 'STREAM' },
+      { title: 'SEQ', align: 'right' },
+      { title: 'STATE' },
+      { title: 'TIME' },
+      { title: 'TYPE' },
+      { title: 'AMOUNT', align: 'right' },
+      { title: '' },
+      { title: 'REF' },
+      { title: 'WHAT ELSE' },
+    ],
+    rows,
+    paint,
+  );
+}
+
+/** @returns whether all of what was looked at could be read */
+export async function showPeek(
+  reader: BufferReader,
+  options: PeekOptions,
+  json: boolean,
+  screen: Screen,
+): Promise<boolean> {
+  const found = await peek(reader, options, (share) => screen.progress('looking', share));
+  screen.progress('looking', 1);
+  if (json) await screen.print(`${JSON.stringify(found)}\n`);
+  else if (found.events.length === 0) screen.note('No event passes.');
+  else await screen.print(eventTable(found.events, screen.paint));
+  if (!json && found.more) screen.note(`There are more: --limit ${2 * options.limit} shows them.`);
+  if (!json) for (const stretch of found.damage) screen.note(screen.paint.bad(printable(stretch)));
+  return found.damage.length === 0;
+}

@@ -1,0 +1,27 @@
+/** `requeue`: what became of quarantined events that are offered again. */
+import { count } from './figures.ts';
+import type { Screen } from './screen.ts';
+import { printable } from './table.ts';
+
+export interface RequeueOutcome {
+  readonly requeued: number;
+  /** Rows that are not what was written: they cannot be sent. */
+  readonly refused: readonly { readonly stream: string; readonly seq: number; readonly fault: string }[];
+  readonly dryRun: boolean;
+}
+
+/** @returns whether all that was named is requeued */
+export async function showRequeue(outcome: RequeueOutcome, json: boolean, screen: Screen): Promise<boolean> {
+  const { requeued, refused, dryRun } = outcome;
+  if (json) await screen.print(`${JSON.stringify(outcome)}\n`);
+  else {
+    await screen.print(
+      requeued === 0
+        ? 'No quarantined event is named by that.\n'
+        : `${count(requeued, 'event')} ${dryRun ? 'would wait' : requeued === 1 ? 'waits' : 'wait'} for the collector again.\n`,
+    );
+    for (const { stream, seq, fault } of refused)
+      screen.note(screen.paint.bad(printable(`${stream} seq ${seq} stays where it is: ${fault}`)));
+  }
+  return refused.length === 0;
+}

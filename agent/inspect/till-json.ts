@@ -1,0 +1,46 @@
+/** An event as its till could have posted it. */
+import { FLAG, type TillEvent } from '../../shared/event/event.ts';
+import { MINUTE_MS } from '../../shared/time.ts';
+
+export interface TillJson {
+  readonly type: string;
+  readonly ts: string;
+  readonly amount?: number;
+  readonly currency?: string;
+  readonly ref?: string;
+  readonly dims?: Readonly<Record<string, string>>;
+  readonly items?: readonly { readonly sku: string; readonly qty: number; readonly price: number }[];
+  readonly attrs?: unknown;
+}
+
+const twoDigits = (value: number): string => String(value).padStart(2, '0');
+
+/** RFC 3339 with the offset that the till wrote, which is given in minutes. */
+export function localTime(ts: number, offset: number): string {
+  const local = new Date(ts + offset * MINUTE_MS).toISOString().replace(/\.000Z$|Z$/, '');
+  const minutes = Math.abs(offset);
+  return `${local}${offset < 0 ? '-' : '+'}${twoDigits(Math.floor(minutes / 60))}:${twoDigits(minutes % 60)}`;
+}
+
+/** A `ts` that the till left to the agent is given: posted again, the event stays the same. */
+export function tillJson(event: TillEvent): TillJson {
+  const { type, ts, offset, amount, currency, ref, dims, items, attrs } = event;
+  const pairs: [string, string][] = [];
+  for (let at = 0; at < dims.length; at += 2) pairs.push([dims[at]!, dims[at + 1]!]);
+  return {
+    type,
+    ts: localTime(ts, offset),
+    ...(amount === null ? {} : { amount }),
+    ...(currency === null ? {} : { currency }),
+    ...(ref === null ? {} : { ref }),
+    ...(pairs.length === 0 ? {} : { dims: Object.fromEntries(pairs) }),
+    ...(items.length === 0 ? {} : { items: items.map(({ sku, qty, price }) => ({ sku, qty: qty / 1000, price })) }),
+    ...(attrs === null ? {} : { attrs: JSON.parse(attrs) as unknown }),
+  };
+}
+
+/** The names of the facts that an event's content does not show. */
+export const flagNames = (event: TillEvent): string[] =>
+  Object.entries(FLAG)
+    .filter(([, bit]) => (event.flags & bit) !== 0)
+    .map(([name]) => name);

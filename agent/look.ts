@@ -1,0 +1,187 @@
+/** Runs the commands that look into a buffer, and `requeue`, which changes one. */
+import packageJson from '../package.json' with { type: 'json' };
+import { ConfigError } from '../shared/config/document.ts';
+import { streamId } from '../shared/ids.ts';
+import { openForSupport } from './buffer/open-for-support.ts';
+import type { BufferReader } from './buffer/port.ts';
+import { openForRequeue, requeue } from './buffer/requeue.ts';
+import { chosenConfig } from './chosen-config.ts';
+import type { Command, Source } from './command-line.ts';
+import type { AgentConfig } from './config.ts';
+import { readCredentials } from './config-file.ts';
+import { bufferStatus, statusTable } from './inspect/buffer-status.ts';
+import { bundleName, makeBundle, writeBundle } from './inspect/bundle.ts';
+import { examine } from './inspect/examination.ts';
+import { exportEvents } from './inspect/export.ts';
+import { liveStatus } from './inspect/live-agent.ts';
+import { lastLogLines } from './inspect/log-lines.ts';
+import { showLosses } from './inspect/losses.ts';
+import { showPeek } from './inspect/peek.ts';
+import { showRequeue } from './inspect/requeue.ts';
+import type { Screen } from './inspect/screen.ts';
+import { showVerify } from './inspect/verify.ts';
+
+/** Of the package. */
+const UNIT = 'tillstream-agent';
+
+type Look = Exclude<Command, { readonly name: 'help' | 'run' }>;
+type Of<Name extends Look['name']> = Extract<Look, { readonly name: Name }>;
+
+interface Target {
+  /** Null: a file was named alone. */
+  readonly config: AgentConfig | null;
+  readonly path: string;
+}
+
+function targetOf(name: Look['name'], source: Source): Target {
+  if (source.buffer !== null && source.config === null) return { config: null, path: source.buffer };
+  const config = chosenConfig(name, source.config);
+  return { config, path: source.buffer ?? config.buffer.path };
+}
+
+/** Looks, whatever becomes of it closes the file. */
+async function reading<T>(path: string, screen: Screen, work: (reader: BufferReader) => Promise<T>): Promise<T> {
+  const reader = openForSupport(path, (message) => screen.note(message));
+  try {
+    return await work(reader);
+  } finally {
+    reader.close();
+  }
+}
+
+async function status({ config, path }: Target, json: boolean, screen: Screen, now: number): Promise<boolean> {
+  return reading(path, screen, async (reader) => {
+    let facts: ReturnType<BufferReader['facts']>;
+    try {
+      facts = reader.facts();
+    } catch (error) {
+      return damagedStatus(path, reader, error as Error, json, screen);
+    }
+    const asked = config !== null && config.ingest.port !== 0;
+    const live = asked ? await liveStatus(config.ingest, facts) : null;
+    const maxBytes = config?.buffer.maxBytes ?? null;
+    const document = { path, ...bufferStatus(facts), maxBytes, agent: live };
+    await screen.print(
+      json ? `${JSON.stringify(document)}\n` : statusTable({ path, maxBytes, facts, live, asked, now }, screen.paint),
+    );
+    return true;
+  });
+}
+
+async function damagedStatus(
+  path: string,
+  reader: BufferReader,
+  fault: Error,
+  json: boolean,
+  screen: Screen,
+): Promise<boolean> {
+  const found = await examine(reader, (share) => screen.progress('reading', share));
+  screen.progress('reading', 1);
+  const error = `${path} is damaged, or was written by an older agent: ${fault.message}`;
+  if (json) {
+    await screen.print(`${JSON.stringify({ path, error, readable: found })}\n`);
+    return false;
+  }
+  const { events, unreadable, losses, damage } = found;
+  screen.note(screen.paint.bad(error));
+  for (const words of damage) screen.note(words);
+  await screen.print(
+    `What can be read: ${events.pending} events waiting, ${events.acked} acknowledged, ${events.quarantined} quarantined, ` +
+      `${losses} loss records; ${unreadable} rows are not what was written.\n` +
+      'The agent brings over what can be read when it starts; export writes it out.\n',
+  );
+  return false;
+}
+
+async function requeueEvents(
+  { config, path }: Target,
+  command: Of<'requeue'>,
+  screen: Screen,
+  now: number,
+): Promise<boolean> {
+  const db = openForRequeue(path);
+  try {
+    const { requeued, refused } = requeue(db, command.events, now, command.dryRun);
+    const named = refused.map(({ epoch, ...rest }) => ({ stream: streamId(config!.terminal, epoch), ...rest }));
+    return await showRequeue({ requeued, refused: named, dryRun: command.dryRun }, command.json, screen);
+  } finally {
+    db.close();
+  }
+}
+
+/** The token as it is, if it can be read: so that it can be kept out. */
+function secretsOf({ collector }: AgentConfig): string[] {
+  try {
+    const { token } = readCredentials({ ...collector, tls: { ca: null, cert: null, key: null } });
+    return token === null ? [] : [token];
+  } catch (error) {
+    if (error instanceof ConfigError) return [];
+    throw error;
+  }
+}
+
+function withoutToken(config: AgentConfig): unknown {
+  const { token } = config.collector;
+  const shown = token?.kind === 'text' ? { kind: 'text', text: '[hidden]' } : token;
+  return { ...config, collector: { ...config.collector, token: shown } };
+}
+
+async function bundle({ config, path }: Target, command: Of<'bundle'>, screen: Screen, now: number): Promise<boolean> {
+  let reader: BufferReader | null = null;
+  let fault: string | null = null;
+  try {
+    reader = openForSupport(path, (message) => screen.note(message));
+  } catch (error) {
+    fault = (error as Error).message;
+  }
+  try {
+    const bytes = await makeBundle({
+      version: packageJson.version,
+      path,
+      config: config === null ? null : withoutToken(config),
+      secrets: config === null ? [] : secretsOf(config),
+      reader,
+      fault,
+      agent: config?.ingest ?? null,
+      log: () => lastLogLines(command.log, UNIT),
+      now,
+      progress: (label, share) => screen.progress(label, share),
+    });
+    const name = command.output ?? bundleName(config?.merchant ?? 'unknown', config?.terminal ?? 'unknown', now);
+    writeBundle(name, bytes);
+    if (fault !== null) screen.note(screen.paint.warn(`Without the buffer: ${fault}`));
+    await screen.print(command.json ? `${JSON.stringify({ file: name, bytes: bytes.length })}\n` : `${name}\n`);
+    return true;
+  } finally {
+    reader?.close();
+  }
+}
+
+/**
+ * @param now milliseconds since 1970
+ * @returns whether all is well: else the exit status is 1
+ * @throws UsageError, ConfigError, BufferError
+ */
+export async function look(command: Look, screen: Screen, now: number): Promise<boolean> {
+  const target = targetOf(command.name, command.source);
+  const { path } = target;
+  switch (command.name) {
+    case 'status':
+      return status(target, command.json, screen, now);
+    case 'peek':
+      return reading(path, screen, (reader) => showPeek(reader, command, command.json, screen));
+    case 'verify':
+      return reading(path, screen, (reader) => showVerify(reader, command.json, screen));
+    case 'losses':
+      return reading(path, screen, async (reader) => {
+        await showLosses(reader, command.json, screen);
+        return true;
+      });
+    case 'export':
+      return reading(path, screen, (reader) => exportEvents(reader, command.filter, command.limit, screen));
+    case 'requeue':
+      return requeueEvents(target, command, screen, now);
+    case 'bundle':
+      return bundle(target, command, screen, now);
+  }
+}
