@@ -32,8 +32,6 @@ const facts: BufferFacts = {
   quarantined: 1,
   losses: { events: 12, records: 2, unsent: 1 },
   salvage: null,
-  losses: { events: 1, records: 1, unsent: 1 },
-  salvage: null,
   quarantine: [{ stream: streamId(TERMINAL, EPOCH), seq: 5, reason: 'odd', at: NOW }],
   refs: 42,
   refConflicts: 1,
