@@ -1,7 +1,15 @@
 /** Why a buffer can't be opened: expected reasons, in words for the person at the till. Anything else is a fault. */
 export class BufferError extends Error {
-  override readonly name = 'BufferError';
+  override readonly name: string = 'BufferError';
 }
 
+/** It is there, but not for this agent: another one has it, it belongs to another terminal, or a newer agent wrote it. Trying again does not help. */
+export class BufferRefusal extends BufferError {
+  override readonly name = 'BufferRefusal';
+}
+
+/** What SQLite says when the disk or the byte budget is used up: also where it is the log's index that cannot grow. */
+const FULL = ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT'];
+
 /** The disk or the byte budget is used up. */
-export const isFull = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 'SQLITE_FULL';
+export const isFull = (error: unknown): boolean => FULL.includes(String((error as { code?: unknown } | null)?.code));

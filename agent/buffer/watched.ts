@@ -1,0 +1,21 @@
+/** The same object, with somebody told of what its methods throw or reject with. */
+export function watched<T extends object>(target: T, failed: (error: unknown) => void): T {
+  const telling = (call: () => unknown): unknown => {
+    let result: unknown;
+    try {
+      result = call();
+    } catch (error) {
+      failed(error);
+      throw error;
+    }
+    if (result instanceof Promise) result.catch(failed);
+    return result;
+  };
+  return new Proxy(target, {
+    get(_, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== 'function') return member;
+      return (...words: unknown[]) => telling(() => Reflect.apply(member, target, words));
+    },
+  });
+}
