@@ -1,0 +1,25 @@
+/** A Debian package of a folder, by dpkg-deb. The same folder gives the same bytes. */
+import { spawnSync } from 'node:child_process';
+
+export interface DebOptions {
+  /** Holds `DEBIAN/` and what is installed. */
+  readonly root: string;
+  readonly file: string;
+  /** No file in it is dated later, seconds since 1970. */
+  readonly epoch: number;
+  /** Of xz, 0 (fast) to 9 (small). */
+  readonly level: number;
+}
+
+/** @throws Error with the command's words, or a line that says where to get it */
+export function buildDeb({ root, file, epoch, level }: DebOptions): void {
+  const args = ['-Zxz', `-z${level}`, '--root-owner-group', '--build', root, file];
+  const { status, error, stderr } = spawnSync('dpkg-deb', args, {
+    encoding: 'utf8',
+    env: { ...process.env, SOURCE_DATE_EPOCH: String(epoch) },
+  });
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+    throw new Error('dpkg-deb is missing: it is part of Debian and Ubuntu (elsewhere: install the package dpkg)');
+  }
+  if (status !== 0) throw new Error(`dpkg-deb failed: ${error?.message ?? stderr.trim()}`);
+}

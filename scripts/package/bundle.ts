@@ -1,0 +1,79 @@
+/** The agent as one file of JavaScript, to run with Node and SQLite's binary beside it. */
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { build, type Metafile, type Plugin } from 'esbuild';
+import packageJson from '../../package.json' with { type: 'json' };
+import { SLIM_ALIASES, slimDependencies } from './slim-dependencies.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const require = createRequire(import.meta.url);
+
+/** The names that the bundle and SQLite's binary have beside each other. */
+export const BUNDLE = 'agent.cjs';
+export const SQLITE = 'better_sqlite3.node';
+
+export interface Bundle {
+  readonly file: string;
+  /** Bytes of JavaScript. */
+  readonly bytes: number;
+  /** Folders of the npm packages whose code is in it. */
+  readonly packages: readonly string[];
+}
+
+/** Of an architecture as Node calls it, `x64` or `arm64`; glibc. */
+export const sqliteBinary = (arch: string): string =>
+  join(dirname(require.resolve('better-sqlite3/package.json')), 'prebuilds', `linux-${arch}.node`);
+
+/**
+ * CommonJS, since an `import` of `node:http` touches each of its exports, and with them loads undici: 6 MiB that a `require` leaves alone.
+ *
+ * @param folder where the bundle is written
+ * @param version that the agent says it has
+ */
+export async function bundleAgent(folder: string, version: string = packageJson.version): Promise<Bundle> {
+  const file = join(folder, BUNDLE);
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['agent/main.ts'],
+    outfile: file,
+    bundle: true,
+    platform: 'node',
+    target: `node${process.versions.node}`,
+    format: 'cjs',
+    // The text of the program stays in memory while it runs; the names in it are those in the log's stacks.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    define: { 'import.meta.main': 'true' },
+    alias: { ...SLIM_ALIASES },
+    metafile: true,
+    logLevel: 'silent',
+    plugins: [slimDependencies, sqliteBeside, ownVersion(version)],
+  });
+  return { file, bytes: Object.values(metafile.outputs)[0]!.bytes, packages: packagesOf(metafile) };
+}
+
+/** better-sqlite3 has an entry for each platform, which differ in the binary's name only. */
+const sqliteBeside: Plugin = {
+  name: 'sqlite-beside',
+  setup(build) {
+    build.onResolve({ filter: /^better-sqlite3$/ }, () => ({ path: require.resolve('better-sqlite3/linux-x64') }));
+    build.onResolve({ filter: /prebuilds\/linux-x64\.node$/ }, () => ({ path: `./${SQLITE}`, external: true }));
+  },
+};
+
+const ownVersion = (version: string): Plugin => ({
+  name: 'own-version',
+  setup(build) {
+    build.onLoad({ filter: /package\.json$/ }, ({ path }) =>
+      path === join(ROOT, 'package.json')
+        ? { contents: JSON.stringify({ name: packageJson.name, version }), loader: 'json' }
+        : undefined,
+    );
+  },
+});
+
+function packagesOf({ inputs }: Metafile): string[] {
+  const folders = Object.keys(inputs).flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []);
+  return [...new Set(folders)].sort().map((folder) => join(ROOT, folder));
+}
