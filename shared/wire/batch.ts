@@ -1,19 +1,20 @@
 /**
- * Wire batch, version 1: a plain header (`header.ts`) and a body (`columns.ts`) in MessagePack, packed with zstd where that makes it
- * smaller. A batch of losses (`loss.ts`) says that `count` seqs from `firstSeq` on were given up.
+ * Wire batch, version 1: a plain header (`header.ts`) and a body (`columns.ts`) in MessagePack, packed where that makes it smaller
+ * (`packing.ts`). A batch of losses (`loss.ts`) says that `count` seqs from `firstSeq` on were given up.
  *
  * Golden bytes in `test/unit/shared/wire/` pin it.
  */
 import { Buffer } from 'node:buffer';
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { TillEvent } from '../event/event.ts';
 import type { Epoch } from '../ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../time.ts';
 import { toColumns } from './columns.ts';
 import { crc32c } from './crc32c.ts';
-import { type BatchHeader, type Codec, HEADER_BYTES, type Refusal, readHeader, writeHeader } from './header.ts';
+import { type Dictionary, NEWEST, releasedDictionary } from './dictionaries/released.ts';
+import { type BatchHeader, HEADER_BYTES, type Refusal, readHeader, writeHeader } from './header.ts';
 import { type Loss, lossBody, readLoss } from './loss.ts';
 import { MalformedMessagePack, pack, STRANGERS_MAX_OBJECTS, unpack } from './message-pack.ts';
+import { type Packed, packBody, unpackBody } from './packing.ts';
 import { fromColumns, InvalidColumns } from './read-columns.ts';
 
 export type { Loss } from './loss.ts';
@@ -26,13 +27,6 @@ export const MAX_WIRE_BYTES = 128 * 1024;
  * of items of three bytes each, the worst that is known.
  */
 export const MAX_UNPACKED_BYTES = 4 * 1024 * 1024;
-
-/** Below this a body is not worth a compressor's start: without a dictionary there is nothing to find in it. */
-const MIN_COMPRESSED_BYTES = 192;
-/** Against level 3 some 5 % smaller for 50 ns an event more; beyond, each per cent costs several times that. */
-const ZSTD_LEVEL = 6;
-/** 2^22 bytes: no honest frame of at most 4 MiB needs a larger window. */
-const MAX_WINDOW_LOG = 22;
 
 const FIRST_HOUR = hourOf(MIN_TS);
 const END_HOUR = hourOf(MAX_TS);
@@ -57,21 +51,19 @@ export type DecodedBatch =
   | { readonly ok: true; readonly kind: 'losses'; readonly header: BatchHeader; readonly loss: Loss }
   | Refusal;
 
-function seal(identity: BatchIdentity, kind: 'events' | 'losses', count: number, plain: Uint8Array): EncodedBatch {
-  let body = plain;
-  let codec: Codec = 'none';
-  if (plain.length >= MIN_COMPRESSED_BYTES) {
-    const packed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } });
-    if (packed.length < plain.length) {
-      body = packed;
-      codec = 'zstd';
-    }
-  }
+function seal(
+  identity: BatchIdentity,
+  kind: 'events' | 'losses',
+  count: number,
+  plain: Uint8Array,
+  packed: Packed,
+): EncodedBatch {
+  const { body, codec, dictionary } = packed;
   const { epoch, firstSeq, hour, clearThrough } = identity;
   const header: BatchHeader = {
     kind,
     codec,
-    dictionary: 0,
+    dictionary,
     epoch,
     firstSeq,
     count,
@@ -89,20 +81,22 @@ function seal(identity: BatchIdentity, kind: 'events' | 'losses', count: number,
 /**
  * Encodes events of consecutive seqs and one hour. The caller keeps to `MAX_EVENTS`, and looks at the result's size against
  * `MAX_WIRE_BYTES` and `MAX_UNPACKED_BYTES` (then it takes fewer events).
+ *
+ * @param dictionary for small batches; null for a collector that does not know it
  */
-export const encodeEvents = (identity: BatchIdentity, events: readonly TillEvent[]): EncodedBatch =>
-  seal(identity, 'events', events.length, pack(toColumns(events, identity.hour)));
+export function encodeEvents(
+  identity: BatchIdentity,
+  events: readonly TillEvent[],
+  dictionary: Dictionary | null = NEWEST,
+): EncodedBatch {
+  const plain = pack(toColumns(events, identity.hour));
+  return seal(identity, 'events', events.length, plain, packBody(plain, dictionary));
+}
 
-/** @param count how many seqs from `identity.firstSeq` on are lost */
-export const encodeLoss = (identity: BatchIdentity, count: number, loss: Loss): EncodedBatch =>
-  seal(identity, 'losses', count, pack(lossBody(loss)));
-
-function unpackBody(header: BatchHeader, body: Uint8Array): Uint8Array {
-  if (header.codec === 'none') return body;
-  return zstdDecompressSync(body, {
-    maxOutputLength: Math.max(header.unpackedLength, 1),
-    params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG },
-  });
+/** A record of a loss is for any collector: it takes no dictionary. @param count how many seqs from `identity.firstSeq` on are lost */
+export function encodeLoss(identity: BatchIdentity, count: number, loss: Loss): EncodedBatch {
+  const plain = pack(lossBody(loss));
+  return seal(identity, 'losses', count, plain, packBody(plain, null));
 }
 
 /** What speaks against a batch even before its body is unpacked. */
@@ -111,7 +105,9 @@ function objection(header: BatchHeader, wireBytes: number, body: Uint8Array): Re
   const refuse = (result: Refusal['result'], detail: string): Refusal => ({ ok: false, result, detail, header });
   if (wireBytes > MAX_WIRE_BYTES) return refuse('invalid', `${wireBytes} bytes are more than ${MAX_WIRE_BYTES}`);
   if (crc32c(body) !== header.bodyCrc) return refuse('damaged', "the body's checksum does not match");
-  if (dictionary !== 0) return refuse('unsupported', `dictionary ${dictionary}`);
+  if (dictionary !== 0 && releasedDictionary(dictionary) === null) {
+    return refuse('unsupported', `dictionary ${dictionary} is not known here`);
+  }
   if (unpackedLength > MAX_UNPACKED_BYTES) {
     return refuse('invalid', `${unpackedLength} bytes unpacked are more than ${MAX_UNPACKED_BYTES}`);
   }
@@ -135,7 +131,8 @@ export function decodeBatch(message: Uint8Array): DecodedBatch {
 
   let plain: Uint8Array;
   try {
-    plain = unpackBody(header, body);
+    plain =
+      header.codec === 'none' ? body : unpackBody(body, header.unpackedLength, releasedDictionary(header.dictionary));
   } catch (error) {
     return invalid(`the body cannot be unpacked: ${(error as Error).message}`);
   }

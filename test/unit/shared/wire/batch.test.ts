@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { decodeBatch, encodeEvents, encodeLoss, MAX_EVENTS, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
+import { NEWEST, RELEASED } from '../../../../shared/wire/dictionaries/released.ts';
 import { codePoint } from '../code-point.ts';
 import { holds } from '../holds.ts';
 import { arbitraryEvent, HOUR, IDENTITY } from './arbitrary-event.ts';
@@ -28,11 +29,14 @@ const eventsOf = (message: Uint8Array): readonly TillEvent[] | null => {
   return decoded.ok && decoded.kind === 'events' ? decoded.events : null;
 };
 
+/** None, or any that was released. */
+const dictionaries = fc.constantFrom(null, ...RELEASED);
+
 holds(
   t,
-  'any events come back as they were, whatever fields they have and however many they are',
-  fc.property(fc.array(arbitraryEvent, { minLength: 1, maxLength: 30 }), (events) => {
-    const { bytes, header } = encodeEvents(IDENTITY, events);
+  'any events come back as they were, whatever fields they have, however many they are, with any dictionary or none',
+  fc.property(fc.array(arbitraryEvent, { minLength: 1, maxLength: 30 }), dictionaries, (events, dictionary) => {
+    const { bytes, header } = encodeEvents(IDENTITY, events, dictionary);
     const decoded = decodeBatch(bytes);
     return (
       decoded.ok &&
@@ -47,9 +51,9 @@ holds(
 holds(
   t,
   'so do events that are alike, whose columns have the short form',
-  fc.property(arbitraryEvent, fc.integer({ min: 1, max: 300 }), (event, count) => {
+  fc.property(arbitraryEvent, fc.integer({ min: 1, max: 300 }), dictionaries, (event, count, dictionary) => {
     const events = Array.from({ length: count }, () => event);
-    return isDeepStrictEqual(eventsOf(encodeEvents(IDENTITY, events).bytes), events);
+    return isDeepStrictEqual(eventsOf(encodeEvents(IDENTITY, events, dictionary).bytes), events);
   }),
   { numRuns: 50 },
 );
@@ -67,8 +71,15 @@ t.test('a batch of the most events is one that can be stored', async (t) => {
   t.strictSame(eventsOf(bytes), events);
 });
 
-t.test('a single small event stays under 160 bytes, and is not compressed', async (t) => {
+t.test('a single small event stays under 110 bytes', async (t) => {
   const { bytes, header } = encodeEvents(IDENTITY, [plainEvent(1)]);
+  t.match(header, { codec: 'zstd', dictionary: NEWEST.id });
+  t.ok(bytes.length < 110, `${bytes.length} bytes`);
+});
+
+t.test('without a dictionary it stays under 160 bytes, and is not compressed', async (t) => {
+  const { bytes, header } = encodeEvents(IDENTITY, [plainEvent(1)], null);
+  t.equal(header.dictionary, 0);
   t.equal(header.codec, 'none');
   t.ok(bytes.length < 160, `${bytes.length} bytes`);
 });
@@ -77,9 +88,21 @@ t.test('what does not get smaller is not compressed', async (t) => {
   const noise = (step: number) =>
     Array.from({ length: 40 }, (_, i) => String.fromCodePoint(0x4e00 + ((i * step) % 20_000))).join('');
   const event = { ...plainEvent(1), items: [], ref: noise(7_919), attrs: JSON.stringify(noise(6_841)) };
-  const { bytes, header } = encodeEvents(IDENTITY, [event]);
+  const { bytes, header } = encodeEvents(IDENTITY, [event], null);
   t.ok(header.unpackedLength >= 192 && header.codec === 'none', `${header.unpackedLength} bytes, ${header.codec}`);
   t.strictSame(eventsOf(bytes), [event]);
+});
+
+t.test('a large batch takes no dictionary: it has enough of its own to find', async (t) => {
+  const events = Array.from({ length: 500 }, (_, i) => plainEvent(i));
+  const { bytes, header } = encodeEvents(IDENTITY, events);
+  t.match(header, { codec: 'zstd', dictionary: 0 });
+  t.ok(bytes.equals(encodeEvents(IDENTITY, events, null).bytes));
+});
+
+t.test('a loss takes no dictionary, so that every collector can read it', async (t) => {
+  const { header } = encodeLoss(IDENTITY, 1, { reason: 'unreadable', at: START, detail: 'x'.repeat(1_000) });
+  t.match(header, { codec: 'zstd', dictionary: 0 });
 });
 
 t.test('encoding leaves earlier batches as they were', async (t) => {

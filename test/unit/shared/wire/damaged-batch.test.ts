@@ -18,9 +18,11 @@ const event = (i: number) => ({
 
 const BATCHES = {
   'a single event': encodeEvents(IDENTITY, [event(1)]).bytes,
+  'one that is not compressed': encodeEvents(IDENTITY, [event(1)], null).bytes,
   'a compressed batch': encodeEvents(
     IDENTITY,
     Array.from({ length: 20 }, (_, i) => event(i)),
+    null,
   ).bytes,
   'a loss': encodeLoss(IDENTITY, 7, { reason: 'evicted', at: HOUR * 3_600_000, detail: 'full' }).bytes,
 };

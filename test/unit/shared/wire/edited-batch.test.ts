@@ -4,6 +4,7 @@ import t from 'tap';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { ID_PATTERN } from '../../../../shared/ids.ts';
 import { decodeBatch, encodeEvents, encodeLoss } from '../../../../shared/wire/batch.ts';
+import { RELEASED } from '../../../../shared/wire/dictionaries/released.ts';
 import { holds } from '../holds.ts';
 import { arbitraryEvent, IDENTITY } from './arbitrary-event.ts';
 import { resealed, sealed } from './sealed.ts';
@@ -54,7 +55,7 @@ function editedBody(plain: Uint8Array, changes: readonly (readonly [number, stri
 }
 
 const bodies = fc.oneof(
-  fc.array(arbitraryEvent, { minLength: 1, maxLength: 4 }).map((events) => encodeEvents(IDENTITY, events)),
+  fc.array(arbitraryEvent, { minLength: 1, maxLength: 4 }).map((events) => encodeEvents(IDENTITY, events, null)),
   fc.constant(encodeLoss(IDENTITY, 3, { reason: 'evicted', at: 0, detail: 'full' })),
 );
 const plainOf = ({ bytes, header }: ReturnType<typeof encodeEvents>): Buffer =>
@@ -72,11 +73,13 @@ holds(
 
 holds(
   t,
-  'so does a compressed body that is edited',
-  fc.property(bodies, edits, (batch, changes) => {
+  'so does a compressed body that is edited, with a dictionary and without',
+  fc.property(bodies, edits, fc.constantFrom(null, ...RELEASED), (batch, changes, dictionary) => {
     const { kind, count } = batch.header;
     const plain = plainOf(batch);
-    return isTyped(sealed(plain, { kind, count, codec: 'zstd' }, editedBody(zstdCompressSync(plain), changes)));
+    const frame = zstdCompressSync(plain, dictionary === null ? {} : { dictionary: dictionary.bytes });
+    const claims = { kind, count, codec: 'zstd', dictionary: dictionary?.id ?? 0 } as const;
+    return isTyped(sealed(plain, claims, editedBody(frame, changes)));
   }),
   { numRuns: 1_000 },
 );

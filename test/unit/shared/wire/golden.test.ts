@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import t from 'tap';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import type { StoreId } from '../../../../shared/ids.ts';
 import { decodeBatch, encodeEvents, encodeLoss, type Loss } from '../../../../shared/wire/batch.ts';
+import { RELEASED } from '../../../../shared/wire/dictionaries/released.ts';
 import { type BatchHeader, HEADER_BYTES, readHeader, writeHeader } from '../../../../shared/wire/header.ts';
 import { HOUR, IDENTITY } from './arbitrary-event.ts';
 
@@ -31,6 +33,12 @@ const BASKET: TillEvent = {
   ],
   attrs: null,
 };
+
+const TWELVE = Array.from({ length: 12 }, (_, i) => ({
+  ...BASKET,
+  ts: BASKET.ts + i * 1_000,
+  ref: `R-${1_001 + i}`,
+}));
 
 const REFUND: TillEvent = {
   type: 'refund',
@@ -77,7 +85,7 @@ t.test('a single small basket, uncompressed', async (t) => {
       06  cd04d2  cd014a  00  ce0001fb6c  07  08  03  c0
       02 920002 920103
       02 920405 92cd07d0cd01f4 92cdfdb600`);
-  t.equal(hex(encodeEvents(IDENTITY, [BASKET]).bytes), hex(golden));
+  t.equal(hex(encodeEvents(IDENTITY, [BASKET], null).bytes), hex(golden));
   t.strictSame(eventsOf(golden), [BASKET]);
 });
 
@@ -91,7 +99,7 @@ t.test('two events, below the size from which they are compressed', async (t) =>
       920607  92cd04d2ce0036e9ad  92cd014ad1ff2e  920005  92ce0001fb6c00  920809  920ac0  9203c0  92c00b
       920200 920002 920103
       920200 920405 92cd07d0cd01f4 92cdfdb600`);
-  const encoded = encodeEvents({ ...IDENTITY, firstSeq: 2 ** 32 + 41 }, [BASKET, REFUND]);
+  const encoded = encodeEvents({ ...IDENTITY, firstSeq: 2 ** 32 + 41 }, [BASKET, REFUND], null);
   t.equal(hex(encoded.bytes), hex(golden));
   t.match(decodeBatch(golden), {
     ok: true,
@@ -108,13 +116,37 @@ t.test('a compressed batch, read only: compressors may find other bytes for it',
     28b52ffd608d00f504005407dc0011dc0014a66d6574686f64a3757069a573746f7265a27331a24131a24232a473616c65a3494e52a6522d31
     303031323334353637383931303132069ccd04d2cd03e8014a00ce0001fb6c079c08090a0b0c0d0e0f1011121303c002dc00180002dc001801
     030405dc0018cd07d0cd01f4fdb60013204003eb623d364e56f0543a8de207a18ab6284eedc635e8b243c61dec10e306fb10a0c14201`);
-  const events = Array.from({ length: 12 }, (_, i) => ({
-    ...BASKET,
-    ts: BASKET.ts + i * 1_000,
-    ref: `R-${1_001 + i}`,
-  }));
-  t.match(decodeBatch(golden), { ok: true, header: { codec: 'zstd', count: 12, unpackedLength: 397 } });
-  t.strictSame(eventsOf(golden), events);
+  t.match(decodeBatch(golden), {
+    ok: true,
+    header: { codec: 'zstd', dictionary: 0, count: 12, unpackedLength: 397 },
+  });
+  t.strictSame(eventsOf(golden), TWELVE);
+});
+
+t.test('released dictionaries are what they were', async (t) => {
+  const sums = RELEASED.map(({ id, bytes }) => [id, bytes.length, createHash('sha256').update(bytes).digest('hex')]);
+  t.strictSame(sums, [[1, 8_192, 'f803a39a8c6a9c74e1a9fee411fc87c9d9b984be11be197f82f5a984e8188839']]);
+});
+
+t.test('a single small basket, packed with dictionary 1, read only', async (t) => {
+  const golden = bytes(`
+    5453 01 0034 02 0001  9f3c0000000000a1  0000000000000029  00000001  00079c11  00000056  000001a202966360  1d31a0b7
+    d266a03d
+    28b52ffd2056b501002402a27331a24131a24232522d3130303106cd04d2ce0001fb6c07d0cd01f492cdfdb60005fca56d039413c800626c6a1f
+    3826840801`);
+  t.match(decodeBatch(golden), { ok: true, header: { codec: 'zstd', dictionary: 1, count: 1, unpackedLength: 86 } });
+  t.strictSame(eventsOf(golden), [BASKET]);
+});
+
+t.test('several baskets, packed with dictionary 1, read only', async (t) => {
+  const golden = bytes(`
+    5453 01 0034 02 0001  9f3c0000000000a1  0000000000000029  0000000c  00079c11  0000018d  000001a202966360  f78d71fb
+    ed2cc13a
+    28b52ffd608d0065030093030cef0563d84246e33da566b48c060ded0995943064af7b48b22b66ee1334dedc954e191f7a33f706e441981a0853
+    1f31051bfc9dce9146ed21858f6f34317aeb9fd5534ef2aa6e1c43cb2b5ec044dd4c2caff3528b296fee0d88810ac4549ba5006d3785fa328738
+    5b01`);
+  t.match(decodeBatch(golden), { ok: true, header: { codec: 'zstd', dictionary: 1, count: 12 } });
+  t.strictSame(eventsOf(golden), TWELVE);
 });
 
 t.test('losses', async (t) => {

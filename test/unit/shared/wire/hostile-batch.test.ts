@@ -2,6 +2,7 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import t from 'tap';
 import { MAX_TS, MIN_TS } from '../../../../shared/time.ts';
 import { decodeBatch, MAX_EVENTS, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
+import { NEWEST } from '../../../../shared/wire/dictionaries/released.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import { type Claims, sealed } from './sealed.ts';
 
@@ -149,7 +150,7 @@ t.test('what the header claims must be so', async (t) => {
     ['a shorter body', { unpackedLength: body.length - 1 }, 'invalid'],
     ['a longer body', { unpackedLength: body.length + 1 }, 'invalid'],
     ['a body beyond the limit', { unpackedLength: MAX_UNPACKED_BYTES + 1 }, 'invalid'],
-    ['a dictionary', { dictionary: 1 }, 'unsupported'],
+    ['the next dictionary', { dictionary: NEWEST.id + 1 }, 'unsupported'],
     ['the last dictionary there is', { dictionary: 0xffff }, 'unsupported'],
   ];
   for (const [what, claims, result] of cases) {
@@ -170,6 +171,29 @@ t.test('a body that was not compressed as the header says is invalid', async (t)
   }
 });
 
+t.test('an unknown dictionary is named, and refused before anything is unpacked', async (t) => {
+  for (const dictionary of [NEWEST.id + 1, 0xffff]) {
+    const message = sealed(Buffer.alloc(100), { codec: 'zstd', dictionary }, Buffer.from('no frame'));
+    t.match(decodeBatch(message), { result: 'unsupported', detail: `dictionary ${dictionary} is not known here` });
+  }
+});
+
+t.test(
+  'a body packed without the dictionary that the header says is read; one that needs a dictionary is invalid without',
+  async (t) => {
+    const body = pack(columns());
+    const dictionary = NEWEST.id;
+    t.match(decodeBatch(sealed(body, { codec: 'zstd', dictionary })), { ok: true });
+    t.match(
+      decodeBatch(sealed(body, { codec: 'zstd', dictionary }, zstdCompressSync(body))),
+      { ok: true },
+      'with none',
+    );
+    const frame = zstdCompressSync(body, { dictionary: NEWEST.bytes });
+    t.match(decodeBatch(sealed(body, { codec: 'zstd' }, frame)), { result: 'invalid', detail: /cannot be unpacked/ });
+  },
+);
+
 t.test('a bomb is refused by the size it states, or when it grows past it', async (t) => {
   const bomb = Buffer.alloc(64 * 1024 * 1024);
   const packed = zstdCompressSync(bomb, { params: { [constants.ZSTD_c_windowLog]: 20 } });
@@ -181,6 +205,17 @@ t.test('a bomb is refused by the size it states, or when it grows past it', asyn
       { result: 'invalid' },
       `${unpackedLength}`,
     );
+  }
+  t.ok(process.memoryUsage().rss - rss < 32 * 1024 * 1024, 'without unpacking it');
+});
+
+t.test('a bomb packed with a dictionary is refused as well', async (t) => {
+  const bomb = Buffer.alloc(64 * 1024 * 1024);
+  const packed = zstdCompressSync(bomb, { dictionary: NEWEST.bytes, params: { [constants.ZSTD_c_windowLog]: 20 } });
+  const rss = process.memoryUsage().rss;
+  for (const unpackedLength of [0, 100, MAX_UNPACKED_BYTES, 0xffff_ffff]) {
+    const message = sealed(bomb, { codec: 'zstd', dictionary: NEWEST.id, unpackedLength }, packed);
+    t.match(decodeBatch(message), { result: 'invalid' }, `${unpackedLength}`);
   }
   t.ok(process.memoryUsage().rss - rss < 32 * 1024 * 1024, 'without unpacking it');
 });

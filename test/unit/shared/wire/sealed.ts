@@ -1,5 +1,6 @@
 import { zstdCompressSync } from 'node:zlib';
 import { crc32c } from '../../../../shared/wire/crc32c.ts';
+import { releasedDictionary } from '../../../../shared/wire/dictionaries/released.ts';
 import { type BatchHeader, HEADER_BYTES, writeHeader } from '../../../../shared/wire/header.ts';
 import { HOUR, IDENTITY } from './arbitrary-event.ts';
 
@@ -7,7 +8,9 @@ export type Claims = Partial<Omit<BatchHeader, 'bodyCrc'>>;
 
 /** A message of a hostile agent: any body under a header that claims anything, both with valid checksums. */
 export function sealed(plain: Uint8Array, claims: Claims = {}, body?: Uint8Array): Buffer {
-  const sent = body ?? (claims.codec === 'zstd' ? zstdCompressSync(plain) : plain);
+  const { bytes: dictionary } = releasedDictionary(claims.dictionary ?? 0) ?? {};
+  const packed = () => zstdCompressSync(plain, dictionary === undefined ? {} : { dictionary });
+  const sent = body ?? (claims.codec === 'zstd' ? packed() : plain);
   const message = Buffer.alloc(HEADER_BYTES + sent.length);
   const header: BatchHeader = {
     kind: 'events',
