@@ -64,6 +64,7 @@ const ConfigSchema = Type.Object(
         {
           host: Type.Optional(host),
           port: Type.Optional(port),
+          cardData: Type.Optional(told(Type.Enum(['mask', 'refuse']), 'give mask or refuse')),
         },
         closed,
       ),

@@ -8,7 +8,7 @@ import { CONFIG_FORM, type ConfigInput } from './config-schema.ts';
 
 /** Every default, once. `minFreeBytes` null: the lesser of 64 MiB and 5 % of the file system, known when the buffer is opened. */
 const DEFAULTS = {
-  ingest: { host: '127.0.0.1', port: 7070 },
+  ingest: { host: '127.0.0.1', port: 7070, cardData: 'mask' },
   buffer: { maxBytes: 1024 * 1024 * 1024, minFreeBytes: null, whenFull: 'reject', keepAckedHours: 24 },
   ship: { lingerMs: 50, reconnectMaxMs: 60_000 },
   log: { level: 'info' },
@@ -49,7 +49,12 @@ export interface AgentConfig {
     readonly whenFull: 'reject';
     readonly keepAckedHours: number;
   };
-  readonly ingest: { readonly host: string; readonly port: number };
+  readonly ingest: {
+    readonly host: string;
+    readonly port: number;
+    /** What becomes of card numbers and magnetic tracks in events. */
+    readonly cardData: 'mask' | 'refuse';
+  };
   readonly ship: { readonly lingerMs: number; readonly reconnectMaxMs: number };
   readonly log: { readonly level: LogLevel };
 }

@@ -1,6 +1,7 @@
 /** The agent's command line. */
 import pino from 'pino';
 import { ConfigError } from '../shared/config/document.ts';
+import { redact } from '../shared/event/card-data.ts';
 import { BufferError } from './buffer/buffer-error.ts';
 import { chosenConfig } from './chosen-config.ts';
 import { parseCommand, UsageError } from './command-line.ts';
@@ -16,7 +17,8 @@ function untilSignal(): Promise<NodeJS.Signals> {
 
 async function run(config: AgentConfig, json: boolean, screen: Screen): Promise<void> {
   const { startAgent } = await import('./start.ts');
-  const log = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: true }));
+  const options = { level: config.log.level, base: null, hooks: { streamWrite: redact } };
+  const log = pino(options, pino.destination({ dest: 2, sync: true }));
   const signalled = untilSignal();
   const agent = await startAgent(config, log);
   if (json) await screen.print(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);

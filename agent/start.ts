@@ -97,6 +97,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     server = await startIngestServer({
       host: config.ingest.host,
       port: config.ingest.port,
+      cardData: config.ingest.cardData,
       intake: buffer,
       bodies: new BodyReader(),
       uncommitted,

@@ -13,9 +13,9 @@ function sortedKeys(value: unknown): unknown {
   return { pairs: entries.map(([key, part]) => [key, sortedKeys(part)]) };
 }
 
-/** Whether a repeat of the event can be known: it has a ref, and nothing in it was masked. */
+/** Whether a repeat of the event can be known: it has a ref, which was not masked. What else was masked is masked alike in the repeat. */
 export const isDeduplicable = (event: TillEvent): event is TillEvent & { readonly ref: string } =>
-  event.ref !== null && (event.flags & FLAG.masked) === 0;
+  event.ref !== null && !((event.flags & FLAG.masked) !== 0 && event.ref.includes('*'));
 
 /**
  * First 16 bytes of SHA-256 over a canonical form: dims and attrs by sorted keys, a defaulted `ts` left aside. The stamped store is left

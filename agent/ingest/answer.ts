@@ -1,5 +1,6 @@
 /** What a handler answers; errors are RFC 9457 problem details. */
 import { STATUS_CODES } from 'node:http';
+import { redact } from '../../shared/event/card-data.ts';
 import type { FieldError } from '../../shared/event/parse.ts';
 
 export interface Answer {
@@ -23,7 +24,11 @@ export const text = (status: number, contentType: string, body: string): Answer 
   body,
 });
 
-/** @param errors each with a JSON pointer into the request */
+/**
+ * Nothing of a card is ever told: a pointer or a detail may hold what the till sent.
+ *
+ * @param errors each with a JSON pointer into the request
+ */
 export const problem = (
   status: number,
   detail: string,
@@ -36,7 +41,9 @@ export const problem = (
     type: 'about:blank',
     title: STATUS_CODES[status],
     status,
-    detail,
-    ...(errors === undefined ? {} : { errors }),
+    detail: redact(detail),
+    ...(errors === undefined
+      ? {}
+      : { errors: errors.map(({ pointer, detail }) => ({ pointer: redact(pointer), detail: redact(detail) })) }),
   }),
 });

@@ -1,20 +1,26 @@
 /** A request's body becomes events, all of them, or a list of what is wrong with it. */
 import { type Buffer, isUtf8 } from 'node:buffer';
+import { maskEvent } from '../../shared/event/card-data-event.ts';
 import type { TillEvent } from '../../shared/event/event.ts';
 import { type FieldError, type ParseContext, parseEvent } from '../../shared/event/parse.ts';
 import { MAX_EVENT_BYTES } from '../../shared/event/schema.ts';
 import { epoch } from '../../shared/ids.ts';
 import { hourOf } from '../../shared/time.ts';
 import { encodeEvents, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
+import { parseJson } from './exact-numbers.ts';
 import { MAX_DEPTH, scan } from './scan.ts';
 import { locateSyntaxFault } from './syntax-error.ts';
 
 export type Format = 'json' | 'ndjson';
+/** What happens to an event that holds card data: see `ingest.cardData`. */
+export type CardDataPolicy = 'mask' | 'refuse';
 
 export type EventsBody =
   | {
       readonly ok: true;
       readonly events: readonly TillEvent[];
+      /** How many of them held card data. */
+      readonly masked: number;
       /** Where each event is in the request: its index in the array, or that of its line. */
       readonly indexOf: (event: number) => number;
     }
@@ -24,6 +30,7 @@ export type EventsBody =
 const MAX_ERRORS = 100;
 /** No event of less JSON can fill a wire batch: each value packs into fewer bytes than its JSON takes. */
 const LARGE_EVENT_BYTES = 100 * 1024;
+const LOOKS_LIKE_A_CARD = 'looks like the number or the magnetic track of a payment card';
 const PROBE = epoch('0000000000000000');
 const BOM = [0xef, 0xbb, 0xbf];
 
@@ -87,7 +94,7 @@ function partsOf({ bytes, line }: Text): Part[] | EventsBody {
   const source = bytes.toString('utf8');
   let input: unknown;
   try {
-    input = JSON.parse(source);
+    input = parseJson(source);
   } catch {
     const fault = locateSyntaxFault(source);
     const place =
@@ -99,13 +106,18 @@ function partsOf({ bytes, line }: Text): Part[] | EventsBody {
   return [{ index: line, input, large: large.size > 0 }];
 }
 
+export interface BodyContext extends ParseContext {
+  readonly cardData: CardDataPolicy;
+}
+
 /** All or nothing: one event that is wrong refuses the request. */
-export function parseEventsBody(given: Buffer, format: Format, context: ParseContext): EventsBody {
+export function parseEventsBody(given: Buffer, format: Format, context: BodyContext): EventsBody {
   if (!isUtf8(given)) return refuse(400, 'The body is not UTF-8.');
   const bytes = BOM.every((byte, at) => given[at] === byte) ? given.subarray(BOM.length) : given;
   const events: TillEvent[] = [];
   const indexes: number[] = [];
   const errors: FieldError[] = [];
+  let masked = 0;
   for (const text of texts(bytes, format)) {
     const parts = partsOf(text);
     if (!Array.isArray(parts)) return parts;
@@ -120,12 +132,18 @@ export function parseEventsBody(given: Buffer, format: Format, context: ParseCon
           { pointer, detail: `does not fit into a batch of ${MAX_WIRE_BYTES} bytes` },
         ]);
       } else {
-        events.push(parsed.event);
+        const found = maskEvent(parsed.event);
+        if (found !== null && context.cardData === 'refuse') {
+          for (const at of found.pointers) errors.push({ pointer: pointer + at, detail: LOOKS_LIKE_A_CARD });
+          if (errors.length >= MAX_ERRORS) break;
+        }
+        if (found !== null) masked++;
+        events.push(found?.event ?? parsed.event);
         indexes.push(index ?? 0);
       }
     }
   }
   if (errors.length > 0) return refuse(400, 'An event is not valid; nothing was stored.', errors.slice(0, MAX_ERRORS));
   if (events.length === 0) return refuse(400, 'The body holds no event.');
-  return { ok: true, events, indexOf: (event) => indexes[event]! };
+  return { ok: true, events, masked, indexOf: (event) => indexes[event]! };
 }

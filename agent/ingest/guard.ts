@@ -9,8 +9,10 @@ const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
  */
 export function refusal(headers: IncomingHttpHeaders, host: string): string | null {
   if (headers.origin !== undefined) return 'Requests of web pages (with an Origin) are not answered.';
+  const configured = (host.includes(':') ? `[${host}]` : host).toLowerCase();
+  // HTTP/1.0 knows no Host (1.1 without one is refused before), and no browser speaks it: only a program of this machine can.
+  if (headers.host === undefined && LOCAL.has(configured)) return null;
   const named = headers.host?.toLowerCase().replace(/:\d*$/, '') ?? '';
-  const configured = host.includes(':') ? `[${host}]` : host;
-  if (LOCAL.has(named) || named === configured.toLowerCase()) return null;
+  if (LOCAL.has(named) || named === configured) return null;
   return 'The Host is not this agent: use localhost, 127.0.0.1, [::1] or the configured ingest.host.';
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { StoreId } from '../../shared/ids.ts';
 import type { Accepted, Intake } from '../buffer/port.ts';
 import { type Answer, json, problem } from './answer.ts';
-import { type EventsBody, type Format, parseEventsBody } from './events-body.ts';
+import { type CardDataPolicy, type EventsBody, type Format, parseEventsBody } from './events-body.ts';
 import { type BodyReader, MAX_BODY_BYTES } from './read-body.ts';
 import type { UncommittedRequests } from './uncommitted.ts';
 
@@ -13,8 +13,11 @@ export interface IngestCounters {
   /** Not valid, too large, or not readable. */
   requestsRefused: number;
   requestsFull: number;
+  /** For want of a buffer that can be written to. */
   requestsFailed: number;
   eventsAccepted: number;
+  /** Events that held card data, which was masked; duplicates among them count too. */
+  eventsMasked: number;
   duplicates: number;
 }
 
@@ -24,6 +27,7 @@ export const zeroIngestCounters = (): IngestCounters => ({
   requestsFull: 0,
   requestsFailed: 0,
   eventsAccepted: 0,
+  eventsMasked: 0,
   duplicates: 0,
 });
 
@@ -35,6 +39,7 @@ export interface PostEventsDependencies {
   readonly now: () => number;
   /** Of events that name none. */
   readonly store: StoreId | null;
+  readonly cardData: CardDataPolicy;
   /** Told of faults of the disk. */
   readonly fault: (error: unknown) => void;
   readonly counters: IngestCounters;
@@ -47,25 +52,45 @@ const RETRY_LATER = { 'retry-after': '10' };
 const formatOf = (contentType: string | undefined): Format =>
   /^application\/(x-)?ndjson\s*(;|$)/i.test(contentType ?? '') ? 'ndjson' : 'json';
 
-function answerOf(accepted: Accepted, { indexOf }: Extract<EventsBody, { ok: true }>): Answer {
-  if (accepted.kind === 'full')
-    return problem(507, `Nothing was stored: ${accepted.detail}.`, { headers: RETRY_LATER });
-  if (accepted.kind === 'unavailable')
-    return problem(503, `Nothing was stored: ${accepted.detail}.`, { headers: RETRY_LATER });
-  const { kind: _, duplicates, ...stored } = accepted;
-  return json(accepted.accepted > 0 ? 201 : 200, {
-    ...stored,
-    duplicates: duplicates.map(({ index, stream, seq }) => ({ index: indexOf(index), stream, seq })),
-  });
+type ParsedBody = Extract<EventsBody, { ok: true }>;
+
+function answerOf(accepted: Accepted, { indexOf }: ParsedBody): Answer {
+  switch (accepted.kind) {
+    case 'full':
+      return problem(507, `The buffer is full, nothing was stored: ${accepted.detail}. Send it again later.`, {
+        headers: RETRY_LATER,
+      });
+    case 'unavailable':
+      return problem(
+        503,
+        `There is no buffer to write to, nothing was stored: ${accepted.detail}. Send it again later.`,
+        {
+          headers: RETRY_LATER,
+        },
+      );
+    case 'accepted': {
+      const { kind: _, duplicates, ...stored } = accepted;
+      return json(accepted.accepted > 0 ? 201 : 200, {
+        ...stored,
+        duplicates: duplicates.map(({ index, stream, seq }) => ({ index: indexOf(index), stream, seq })),
+      });
+    }
+  }
 }
 
-function count(counters: IngestCounters, accepted: Accepted): void {
-  if (accepted.kind === 'full') counters.requestsFull++;
-  else if (accepted.kind === 'unavailable') counters.requestsFailed++;
-  else {
-    counters.requestsStored++;
-    counters.eventsAccepted += accepted.accepted;
-    counters.duplicates += accepted.duplicates.length;
+function count(counters: IngestCounters, accepted: Accepted, { masked }: ParsedBody): void {
+  switch (accepted.kind) {
+    case 'full':
+      counters.requestsFull++;
+      break;
+    case 'unavailable':
+      counters.requestsFailed++;
+      break;
+    case 'accepted':
+      counters.requestsStored++;
+      counters.eventsAccepted += accepted.accepted;
+      counters.eventsMasked += masked;
+      counters.duplicates += accepted.duplicates.length;
   }
 }
 
@@ -74,7 +99,7 @@ export async function postEvents(
   request: IncomingMessage,
   dependencies: PostEventsDependencies,
 ): Promise<Answer | null> {
-  const { intake, bodies, uncommitted, now, store, fault, counters } = dependencies;
+  const { intake, bodies, uncommitted, now, store, cardData, fault, counters } = dependencies;
   const answered = uncommitted.arrived(now());
   try {
     const body = await bodies.read(request);
@@ -84,13 +109,14 @@ export async function postEvents(
       counters.requestsRefused++;
       return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
     }
-    const parsed = parseEventsBody(body.bytes, formatOf(request.headers['content-type']), { now: now(), store });
+    const format = formatOf(request.headers['content-type']);
+    const parsed = parseEventsBody(body.bytes, format, { now: now(), store, cardData });
     if (!parsed.ok) {
       counters.requestsRefused++;
       return problem(parsed.status, parsed.detail, { errors: parsed.errors });
     }
     const accepted = await intake.accept(parsed.events);
-    count(counters, accepted);
+    count(counters, accepted, parsed);
     return answerOf(accepted, parsed);
   } catch (error) {
     counters.requestsFailed++;

@@ -24,7 +24,9 @@ function refusedByHead(request: IncomingMessage, path: string, host: string): An
   const foreign = refusal(request.headers, host);
   if (foreign !== null) return problem(403, foreign);
   const methods = METHODS[path];
-  if (methods === undefined) return problem(404, `There is no ${path} here.`);
+  // Without the path itself: it may hold a card number in an encoding that nobody looks through.
+  if (methods === undefined)
+    return problem(404, `There is no such path here; there are ${Object.keys(METHODS).join(', ')}.`);
   if (!methods.includes(request.method!))
     return problem(405, `${path} takes ${methods.join(' or ')}.`, { headers: { allow: methods.join(', ') } });
   if (path !== '/v1/events') return null;

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Answer, problem } from './answer.ts';
+import { Connections } from './connections.ts';
 import { type RouterDependencies, route } from './router.ts';
 
 /** A till on loopback sends at once; whoever is slower holds no memory for long. */
@@ -13,6 +14,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Above the keep-alive of common clients, so that it is they who close. */
 const KEEP_ALIVE_MS = 75_000;
+/** Over both address families. */
 const MAX_CONNECTIONS = 256;
 /** How long, and how much, a refused client may go on sending before its connection is cut: an early cut would lose it the answer. */
 const LINGER_MS = 2_000;
@@ -88,9 +90,11 @@ function write(request: IncomingMessage, response: ServerResponse, answer: Answe
 /** @throws ListenError when the address is taken or is none of this machine's */
 export async function startIngestServer(options: IngestServerOptions): Promise<IngestServer> {
   const { host, port: wanted, notice } = options;
+  const connections = new Connections(MAX_CONNECTIONS);
   let draining = false;
 
   const handle = async (request: IncomingMessage, response: ServerResponse, proceed: () => void): Promise<void> => {
+    connections.requested(request, response);
     let answer: Answer | null;
     try {
       answer = await route(request, options, proceed);
@@ -109,7 +113,7 @@ export async function startIngestServer(options: IngestServerOptions): Promise<I
       connectionsCheckingInterval: 5_000,
       noDelay: true,
     });
-    server.maxConnections = MAX_CONNECTIONS;
+    server.on('connection', (socket) => connections.opened(socket));
     server.on('request', (request, response) => void handle(request, response, () => {}));
     server.on('checkContinue', (request, response) => void handle(request, response, () => response.writeContinue()));
     return server;

@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { type Format, parseEventsBody } from '../../../../agent/ingest/events-body.ts';
+import { type BodyContext, type Format, parseEventsBody } from '../../../../agent/ingest/events-body.ts';
 import { FLAG } from '../../../../shared/event/event.ts';
 import { storeId } from '../../../../shared/ids.ts';
 import { NOW, sale } from '../events.ts';
 
-const context = { now: NOW, store: storeId('main') };
+const context: BodyContext = { now: NOW, store: storeId('main'), cardData: 'mask' };
 const parse = (body: unknown, format: Format = 'json') =>
   parseEventsBody(
     Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
@@ -124,4 +124,48 @@ t.test('an event that does not fit into a batch of its own is too large, one tha
   t.match(parse(noise), { status: 413, errors: [{ pointer: '' }] });
   t.match(parse(lines(plain, noise), 'ndjson'), { status: 413, errors: [{ pointer: '/1' }] });
   t.match(parse([plain, plain]), { ok: true });
+});
+
+t.test('card data', async (t) => {
+  const CARD = '4111111111111111';
+  const refusing = (body: unknown, format: Format = 'json') =>
+    parseEventsBody(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), format, {
+      ...context,
+      cardData: 'refuse',
+    });
+
+  t.test('is masked, and counted by events', async (t) => {
+    const parsed = parse([sale('a', { attrs: { a: CARD, b: CARD } }), sale('b'), sale(CARD)]);
+    t.match(parsed, { ok: true, masked: 2 });
+    t.notMatch(JSON.stringify(parsed), CARD);
+    t.match(parsed, { events: [{ flags: FLAG.masked | FLAG.tsDefaulted }, { ref: 'b' }, { ref: '************1111' }] });
+  });
+
+  t.test('is refused where that is configured, with a pointer to each place', async (t) => {
+    const parsed = refusing([sale('a'), sale(CARD, { dims: { [`c${CARD}`]: 'x' }, attrs: [{ pan: Number(CARD) }] })]);
+    t.match(parsed, {
+      ok: false,
+      status: 400,
+      errors: [{ pointer: '/1/ref' }, { pointer: '/1/dims/cxxxxxxxxxxxx1111' }, { pointer: '/1/attrs/0/pan' }],
+    });
+    t.notMatch(JSON.stringify(parsed), CARD);
+    t.match(refusing(lines(sale('a'), '', sale(CARD)), 'ndjson'), { errors: [{ pointer: '/2/ref' }] });
+    t.match(refusing(sale('a')), { ok: true });
+  });
+
+  t.test('is found in numbers that are too large to be exact, as they were written', async (t) => {
+    for (const written of [
+      '6205500000000000004',
+      '6.205500000000000004e18',
+      '62055000000000000040e-1',
+      '6205500000000000004.0',
+    ]) {
+      const parsed = parse(`{"type":"sale","attrs":{"pan":${written}}}`);
+      t.match(parsed, { events: [{ attrs: '{"pan":"***************0004"}' }] }, written);
+    }
+    t.match(parse('{"type":"sale","attrs":[12345678901234567890]}'), {
+      masked: 0,
+      events: [{ attrs: '[12345678901234567000]' }],
+    });
+  });
 });

@@ -18,7 +18,12 @@ t.test('another name is refused', async (t) => {
   ]) {
     t.match(refusal({ host }, '127.0.0.1'), /Host/, host);
   }
-  t.match(refusal({}, '127.0.0.1'), /Host/);
+});
+
+t.test('a program of this machine may speak HTTP/1.0, without Host', async (t) => {
+  for (const host of ['127.0.0.1', 'localhost', '::1']) t.equal(refusal({}, host), null, host);
+  t.match(refusal({}, '10.0.0.1'), /Host/, 'but not over a network');
+  t.match(refusal({ origin: 'null' }, '127.0.0.1'), /Origin/);
 });
 
 t.test('the configured host is allowed too', async (t) => {

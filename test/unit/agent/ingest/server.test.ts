@@ -33,6 +33,7 @@ async function fixture(t: Test, options: Partial<IngestServerOptions> = {}): Pro
     uncommitted,
     now: () => NOW,
     store: null,
+    cardData: 'mask',
     counters,
     fault: (error) => faults.push(error),
     notice: (message) => notices.push(message),
@@ -211,6 +212,18 @@ t.test('the buffer', async (t) => {
     t.match(counters, { requestsFull: 1, eventsAccepted: 0 });
   });
 
+  t.test('that is not there makes 503 with its reason, and no fault is told', async (t) => {
+    const { post, counters, faults } = await fixture(t, {
+      intake: answering(async () => ({ kind: 'unavailable', detail: 'the folder is gone' })),
+    });
+    const answer = await post(sale('a'));
+    t.equal(answer.status, 503);
+    t.ok(answer.headers.get('retry-after'));
+    t.match(await answer.json(), { status: 503, detail: /no buffer to write to.*the folder is gone/ });
+    t.match(counters, { requestsFailed: 1, requestsFull: 0, eventsAccepted: 0 });
+    t.strictSame(faults, []);
+  });
+
   t.test('that fails makes 503, and the fault is told', async (t) => {
     const { post, faults } = await fixture(t, { intake: answering(() => Promise.reject(new Error('disk I/O error'))) });
     const answer = await post(sale('a'));
@@ -239,6 +252,112 @@ t.test('the buffer', async (t) => {
     t.equal(await answer, 201);
     t.equal(uncommitted.oldest(), null);
   });
+});
+
+t.test('card data', async (t) => {
+  const CARD = '4111111111111111';
+
+  t.test('is masked before the buffer sees it', async (t) => {
+    const seen: unknown[] = [];
+    const { post, counters } = await fixture(t, {
+      intake: {
+        accept: async (events) => {
+          seen.push(...events);
+          return { kind: 'accepted', accepted: 1, stream: 'x' as never, firstSeq: 1, lastSeq: 1, duplicates: [] };
+        },
+      },
+    });
+    t.equal((await post(sale(CARD, { attrs: { pan: CARD } }))).status, 201);
+    t.match(seen, [{ ref: '************1111' }]);
+    t.notMatch(JSON.stringify(seen), CARD);
+    t.equal(counters.eventsMasked, 1);
+  });
+
+  t.test('under a ref of its own is known again, under a masked one never', async (t) => {
+    const { post } = await fixture(t);
+    const masked = sale('R-1', { attrs: { pan: CARD } });
+    t.equal((await post(masked)).status, 201);
+    t.equal((await post(masked)).status, 200, 'a till that tries again');
+    t.equal((await post(sale(CARD))).status, 201);
+    t.equal((await post(sale(CARD))).status, 201);
+  });
+
+  t.test('is refused where that is configured', async (t) => {
+    const { post, counters } = await fixture(t, { cardData: 'refuse' });
+    const answer = await post([sale('a'), sale(CARD)]);
+    t.equal(answer.status, 400);
+    t.match(await answer.json(), { errors: [{ pointer: '/1/ref', detail: /payment card/ }] });
+    t.match(counters, { requestsRefused: 1, eventsMasked: 0 });
+  });
+
+  t.test('is in no answer', async (t) => {
+    const { url, post } = await fixture(t);
+    const track = '%B4111111111111111^DOE/JOHN^26122010000000000000?';
+    for (const secret of [CARD, '4111 1111-1111 1111', track]) {
+      const answers = [
+        post(sale('a', { [secret]: 1 })),
+        post(sale('a', { dims: { [secret]: 'x' }, type: secret, ts: secret, currency: secret, ref: [secret] })),
+        post([sale('a', { attrs: secret, items: [{ sku: secret, qty: secret, price: secret, [secret]: 1 }] })]),
+        post(`{"type":"sale","ref":"${secret}"`),
+        post(`{${secret}`),
+        post(sale('a'), { 'content-encoding': secret }),
+        post(sale('a'), { 'content-type': secret }),
+        fetch(`${url}/${secret}?c=${secret}`),
+      ];
+      for (const answer of await Promise.all(answers)) {
+        const text = await answer.text();
+        t.notMatch(text, secret, `${answer.status} ${text.slice(0, 60)}`);
+        t.notMatch(text, /DOE|4111.{0,3}1111/);
+      }
+    }
+  });
+});
+
+t.test('clients that hang', async (t) => {
+  const MORE_THAN_THERE_IS_ROOM_FOR = 300;
+  const hang = async (t: Test, agent: Fixture, sent: string) => {
+    const sockets = await Promise.all(Array.from({ length: MORE_THAN_THERE_IS_ROOM_FOR }, () => raw(t, agent, sent)));
+    return sockets.map(({ socket }) => socket);
+  };
+  for (const [what, sent] of Object.entries({
+    'send nothing': '',
+    'stop within the head': 'POST /v1/events HTTP/1.1\r\nhost: loc',
+    'stop within the body': `${head('content-length: 100')}{"type"`,
+  })) {
+    t.test(`and ${what} keep no till out`, async (t) => {
+      const agent = await fixture(t);
+      await hang(t, agent, sent);
+      for (const ref of ['a', 'b', 'c']) t.equal((await agent.post(sale(ref), { connection: 'close' })).status, 201);
+    });
+  }
+
+  t.test('go before a till that keeps its connection, and one that waits for its answer never goes', async (t) => {
+    let commit = (): void => {};
+    const committed = new Promise<Accepted>((resolve) => {
+      commit = () =>
+        resolve({ kind: 'accepted', accepted: 1, stream: 'x' as never, firstSeq: 1, lastSeq: 1, duplicates: [] });
+    });
+    const agent = await fixture(t, { intake: { accept: () => committed } });
+    const idle = await raw(t, agent, 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await idle.until('ok\n');
+    const body = JSON.stringify(sale('a'));
+    const waiting = await raw(t, agent, `${head(`content-length: ${body.length}`)}${body}`);
+    while (agent.uncommitted.oldest() === null) await new Promise(setImmediate);
+    await hang(t, agent, 'POST');
+    commit();
+    t.match(await waiting.until('firstSeq'), /201 Created/);
+    idle.socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: 2\r\n\r\n');
+    t.match(await idle.until('ok\nHTTP/1.1 200'), /200/);
+  });
+});
+
+t.test('HTTP/1.0 without Host is answered, HTTP/1.1 without it is not', async (t) => {
+  const agent = await fixture(t);
+  const body = JSON.stringify(sale('a'));
+  const old = await raw(t, agent, `POST /v1/events HTTP/1.0\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  t.match(await old.until('firstSeq'), /201 Created/);
+  const broken = await raw(t, agent, 'GET /healthz HTTP/1.1\r\n\r\n');
+  t.match(await broken.until('\r\n\r\n'), /400 Bad Request/);
 });
 
 t.test('requests of web pages are refused', async (t) => {
