@@ -52,7 +52,12 @@ const ConfigSchema = Type.Object(
         minFreeBytes: Type.Optional(
           told(Type.Integer({ minimum: 0, maximum: 2 ** 50 }), 'give a whole number of bytes'),
         ),
-        whenFull: Type.Optional(told(Type.Union([Type.Literal('reject'), Type.Literal('drop-oldest')]), 'give reject')),
+        whenFull: Type.Optional(
+          told(Type.Union([Type.Literal('reject'), Type.Literal('drop-oldest')]), 'give reject or drop-oldest'),
+        ),
+        commitDelayMs: Type.Optional(
+          told(Type.Integer({ minimum: 0, maximum: 1_000 }), 'give milliseconds from 0 to 1000'),
+        ),
         keepAckedHours: Type.Optional(
           told(Type.Number({ minimum: 0, maximum: 24 * 366 }), 'give a number of hours, 0 or more'),
         ),

@@ -9,7 +9,13 @@ import { CONFIG_FORM, type ConfigInput } from './config-schema.ts';
 /** Every default, once. `minFreeBytes` null: the lesser of 64 MiB and 5 % of the file system, known when the buffer is opened. */
 const DEFAULTS = {
   ingest: { host: '127.0.0.1', port: 7070, cardData: 'mask' },
-  buffer: { maxBytes: 1024 * 1024 * 1024, minFreeBytes: null, whenFull: 'reject', keepAckedHours: 24 },
+  buffer: {
+    maxBytes: 1024 * 1024 * 1024,
+    minFreeBytes: null,
+    whenFull: 'reject',
+    keepAckedHours: 24,
+    commitDelayMs: 0,
+  },
   ship: { lingerMs: 50, reconnectMaxMs: 60_000 },
   log: { level: 'info' },
 } as const;
@@ -46,8 +52,10 @@ export interface AgentConfig {
     readonly path: string;
     readonly maxBytes: number;
     readonly minFreeBytes: number | null;
-    readonly whenFull: 'reject';
+    readonly whenFull: 'reject' | 'drop-oldest';
     readonly keepAckedHours: number;
+    /** How long a request may wait for others to share its commit, milliseconds. */
+    readonly commitDelayMs: number;
   };
   readonly ingest: {
     readonly host: string;
@@ -84,7 +92,7 @@ function parsedAddress(text: string, allowPlaintext: boolean): CollectorAddress 
 
 /** What the schema cannot say: keys that exclude or need one another, and addresses. */
 function relations(input: ConfigInput): { addresses: CollectorAddress[]; faults: ConfigFault[] } {
-  const { collector, buffer } = input;
+  const { collector } = input;
   const faults: ConfigFault[] = [];
   const addresses: CollectorAddress[] = [];
   for (const [index, url] of collector.urls.entries()) {
@@ -106,12 +114,6 @@ function relations(input: ConfigInput): { addresses: CollectorAddress[]; faults:
     faults.push({
       pointer: `/collector/tls/${cert === undefined ? 'cert' : 'key'}`,
       detail: 'is missing: a client certificate needs both cert and key',
-    });
-  }
-  if (buffer.whenFull === 'drop-oldest') {
-    faults.push({
-      pointer: '/buffer/whenFull',
-      detail: 'drop-oldest is not available yet in this version: give reject (the default)',
     });
   }
   return { addresses, faults };
@@ -137,7 +139,7 @@ export function parseConfig(input: unknown): ParsedConfig<AgentConfig> {
             : null,
       tls: { ca: tls?.ca ?? null, cert: tls?.cert ?? null, key: tls?.key ?? null },
     },
-    buffer: { ...DEFAULTS.buffer, ...input.buffer, whenFull: 'reject' },
+    buffer: { ...DEFAULTS.buffer, ...input.buffer },
     ingest: { ...DEFAULTS.ingest, ...input.ingest },
     ship: { ...DEFAULTS.ship, ...input.ship },
     log: { ...DEFAULTS.log, ...input.log },

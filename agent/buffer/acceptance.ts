@@ -2,23 +2,29 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { type Epoch, streamId, type TerminalId } from '../../shared/ids.ts';
 import type { Budget } from './budget.ts';
+import type { Clocks } from './clocks.ts';
 import type { Draft } from './draft.ts';
 import type { EventRows } from './event-rows.ts';
+import type { Eviction } from './eviction.ts';
+import type { Steps } from './group-commit.ts';
 import type { IntakeRequest } from './intake-request.ts';
 import type { Accepted, Duplicate } from './port.ts';
 import type { Refs } from './refs.ts';
 
+/** After so many the event loop may have a turn. */
+const PIECE_ROWS = 100;
+
 export interface AcceptanceParts {
   readonly rows: EventRows;
   readonly refs: Refs;
+  readonly clocks: Clocks;
   readonly budget: Budget;
+  readonly eviction: Eviction;
   readonly terminal: TerminalId;
   /** The open one. */
   readonly epoch: Epoch;
   /** An event's id less its seq. */
   readonly base: number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
 }
 
 export class Acceptance {
@@ -33,26 +39,30 @@ export class Acceptance {
   }
 
   /** Runs within a transaction, of which the draft is. */
-  store({ rows, bytes }: IntakeRequest, draft: Draft): Accepted {
-    const { refs, budget, terminal, epoch, base, now } = this.#parts;
-    const at = now();
-    const fits = budget.fits(draft.bytes + bytes);
+  *store({ rows, bytes, stamp }: IntakeRequest, draft: Draft): Steps<Accepted> {
+    const { refs, clocks, budget, eviction, terminal, epoch, base } = this.#parts;
+    const { at, segment } = stamp;
+    let roomy = false;
+    let done = 0;
     const duplicates: Duplicate[] = [];
     const firstId = draft.lastId + 1;
     for (const row of rows) {
+      if (++done % PIECE_ROWS === 0) yield;
       const { index, hour, type, known } = row;
-      const before = known === null ? null : refs.find(type, known.ref, known.content, at);
+      const before = known === null ? null : refs.find(type, known.ref, known.content);
       if (before !== null && before !== 'conflict') {
         duplicates.push({ index, stream: streamId(terminal, before.epoch), seq: before.seq });
         continue;
       }
       // A full buffer still knows what it has stored. Nothing was written yet: the first row that is new ends it.
-      if (!fits) return { kind: 'full', detail: budget.describe() };
+      roomy ||= budget.makeRoom(bytes, draft, () => eviction.some(draft));
+      if (!roomy) return { kind: 'full', detail: budget.describe() };
       if (before === 'conflict') {
         this.#countConflict.run();
         draft.refConflicts++;
       }
       const id = draft.accept(hour);
+      clocks.stamped(id, segment);
       this.#parts.rows.insert(id, epoch, id - base, row, at);
       if (known !== null) {
         refs.remember(id, type, known.ref, known.content, epoch, id - base, at);

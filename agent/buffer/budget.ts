@@ -1,20 +1,29 @@
 /**
- * The hard byte budget: database file and write-ahead log together stay under `maxBytes`, and the file system keeps `minFreeBytes`.
+ * The hard byte budget: database file, write-ahead log and ballast together stay under `maxBytes`, and what is accepted leaves `minFreeBytes`
+ * to the file system.
  *
- * What is stored is written twice, first to the log, then to the database, and both count. Acked events, support's memory, are evicted
- * oldest first before anything is refused: their pages are written again, the file itself never shrinks. A part is left to the log, so that
- * a full buffer can still settle and evict.
+ * What is stored is written twice, first to the log, then to the database, and both count. Evicting makes room in the database, whose file
+ * never shrinks; the log begins anew once it was copied, unless somebody reads what it holds: then it may only grow as far as it fits, and
+ * what does not is refused. Before a transaction `look` sees how things are; within it, estimates of what it writes count on top.
  */
 import assert from 'node:assert/strict';
-import { statfsSync, statSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
+import { BALLAST_BYTES, ballastBytes, giveUpBallast, keepBallast } from './ballast.ts';
+import { LogFile, logBytes } from './log-file.ts';
 
 /** Log frames have headers, and a commit rewrites pages that it touches in part. */
 const LOG_FACTOR = 1.25;
 /** Pages that a commit touches whatever its size: index leaves, counters. */
 const LOG_FIXED_BYTES = 64 * 1024;
-const EVICTED_AT_ONCE = 500;
+/** What an evicted row leaves in the log: its share of the pages that keep something. */
+const LOG_EVICTED_BYTES = 64;
+/** Pages that accepting leaves to what must always be possible: acknowledgements and the ledger grow indexes. */
+const MARGIN_BYTES = 256 * 1024;
+const HELD_MS = 2_000;
+/** After a write that found the disk full, nothing tries to grow for so long. */
+const FULL_MS = 5_000;
 const PAGE_BYTES = 4096;
 const MIB = 1024 * 1024;
 
@@ -52,110 +61,167 @@ export function freeBytes(path: string): number {
   return bavail * bsize;
 }
 
-const walBytes = (path: string): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-
 export function usageOf(db: Database, path: string): Usage {
   const page = db.pragma('page_size', { simple: true }) as number;
   const pages = db.pragma('page_count', { simple: true }) as number;
   const free = db.pragma('freelist_count', { simple: true }) as number;
-  return { used: (pages - free) * page, file: pages * page, wal: walBytes(path) };
+  return { used: (pages - free) * page, file: pages * page, wal: logBytes(path) };
 }
 
+/** What a transaction has stored and evicted so far. */
+export interface Spent {
+  /** Bytes of the requests stored. */
+  readonly bytes: number;
+  /** Rows evicted. */
+  readonly evicted: number;
+}
+
+const NOTHING: Spent = { bytes: 0, evicted: 0 };
+
+const logGrowth = (bytes: number, evicted: number): number =>
+  bytes * LOG_FACTOR + LOG_FIXED_BYTES + evicted * LOG_EVICTED_BYTES;
+
 export class Budget {
-  readonly #db: Database;
   readonly #path: string;
   readonly #limits: BudgetLimits;
   /** Bytes that the file system has left. */
   readonly #diskFree: () => number;
   readonly #pageCount: Statement<[], number>;
   readonly #freePages: Statement<[], number>;
-  readonly #evict: (limit: number) => number;
-  #file = 0;
-  #log = 0;
-  #reusable = 0;
+  readonly #log: LogFile;
+  /** Of the database file when it was last looked at. */
+  #fileBefore = 0;
   #free = 0;
+  #ballast = 0;
+  /** Whether the log could not begin anew when it was last asked to. */
+  #logHeld = false;
+  /** Until then it is not asked again: asking waits for who reads. Monotonic milliseconds. */
+  #heldUntil = 0;
+  /** Until then nothing may grow: the disk said so, whatever the file system claims to have left. Monotonic milliseconds. */
+  #fullUntil = 0;
 
-  /** @param evict deletes at most so many acked events, the oldest first, and says how many */
-  constructor(
-    db: Database,
-    path: string,
-    limits: BudgetLimits,
-    diskFree: () => number,
-    evict: (limit: number) => number,
-  ) {
-    this.#db = db;
+  /** @param path of the database, absolute */
+  constructor(db: Database, path: string, limits: BudgetLimits, diskFree: () => number) {
     this.#path = path;
     this.#limits = limits;
     this.#diskFree = diskFree;
     this.#pageCount = db.prepare<[], number>('PRAGMA page_count').pluck();
     this.#freePages = db.prepare<[], number>('PRAGMA freelist_count').pluck();
-    this.#evict = evict;
+    this.#log = new LogFile(db, path);
     assert.equal(db.pragma('page_size', { simple: true }), PAGE_BYTES);
     // The last guard, should the estimates here ever be wrong: SQLite itself refuses to grow the file beyond.
     db.pragma(`max_page_count = ${Math.floor(this.#maxFile / PAGE_BYTES)}`);
   }
 
   /**
-   * Looks at the files anew and evicts acked events until `bytes` fit, or none are left.
+   * Before a transaction that stores so many bytes: looks at the files, and lets the log begin anew if that makes room.
    *
-   * @returns how many it evicted
    * @throws on a fault of the disk
    */
-  makeRoom(bytes: number): number {
-    this.#look();
-    if (bytes === 0 || this.fits(bytes)) return 0;
-    this.#db.pragma('wal_checkpoint(TRUNCATE)');
-    this.#look();
-    let evicted = 0;
-    while (!this.fits(bytes) && this.#evictionHelps(bytes)) {
-      const count = this.evictOldest();
-      if (count === 0) break;
-      evicted += count;
-      this.#look();
-    }
-    return evicted;
+  look(bytes: number): void {
+    this.#see();
+    if (this.#fitsLog(bytes, NOTHING) && (bytes === 0 || this.#fitsDisk(bytes, NOTHING))) return;
+    if (performance.now() < this.#heldUntil) return;
+    this.#logHeld = !this.#log.beginAnew(false);
+    if (this.#logHeld) this.#heldUntil = performance.now() + HELD_MS;
+    this.#see(false);
+    // A log that grew while somebody read it gives its space back.
+    if (!this.#logHeld && !this.#fitsLog(bytes, NOTHING)) this.#log.beginAnew(true);
   }
 
-  /** Deletes some acked events, the oldest first. @returns how many */
-  evictOldest(): number {
-    return this.#evict(EVICTED_AT_ONCE);
-  }
-
-  /** Whether so many bytes of events can be stored, as the files were when last looked at. */
-  fits(bytes: number): boolean {
-    const file = this.#file + Math.max(0, bytes - this.#reusable);
-    const log = this.#log + this.#logGrowth(bytes);
-    const growth = file - this.#file + log - this.#log;
+  /** Whether the log can take so much, also where the budget was lowered under a file that is larger: that has to drain. */
+  canWrite(bytes: number): boolean {
     return (
-      file <= this.#maxFile && file + log <= this.#limits.maxBytes && this.#free - growth >= this.#limits.minFreeBytes
+      this.#fitsLog(bytes, NOTHING) || this.#log.sizeAfter(logGrowth(bytes, 0)) <= logReserve(this.#limits.maxBytes)
     );
+  }
+
+  /** What a row takes on average, about. */
+  rowBytes(rows: number): number {
+    const pages = this.#pageCount.get()! - this.#freePages.get()!;
+    return Math.min(PAGE_BYTES, Math.ceil((pages * PAGE_BYTES) / Math.max(1, rows)));
+  }
+
+  /**
+   * Within a transaction: whether `bytes` more can be stored, if need be after evicting.
+   *
+   * @param spent grows with what is evicted
+   * @param evict deletes some rows. @returns how many
+   */
+  makeRoom(bytes: number, spent: Spent, evict: () => number): boolean {
+    while (!this.#fits(bytes, spent)) {
+      // Evicting makes room in the file of the database only.
+      if (!this.#fitsLog(bytes, spent) || !this.#fitsDisk(0, { ...spent, bytes: spent.bytes + bytes })) return false;
+      if (evict() === 0) return false;
+    }
+    return true;
   }
 
   /** Which limit is hit, in words. */
   describe(): string {
     const { maxBytes, minFreeBytes } = this.#limits;
+    if (performance.now() < this.#fullUntil) return 'the disk has no space left';
+    if (this.#logHeld && !this.#fitsLog(0, NOTHING))
+      return 'somebody reads the buffer for long, so its log cannot be copied and has no room left';
     return this.#free - LOG_FIXED_BYTES < minFreeBytes
       ? `the file system has ${this.#free} bytes left, of which ${minFreeBytes} are to stay free (buffer.minFreeBytes)`
       : `the ${maxBytes} bytes of the buffer (buffer.maxBytes) are full of events that the collector has not acknowledged`;
   }
 
-  #logGrowth(bytes: number): number {
-    return bytes * LOG_FACTOR + LOG_FIXED_BYTES;
+  /** The disk is full in spite of what it said: for a while only what is there already is used. */
+  sawFull(): void {
+    this.#fullUntil = performance.now() + FULL_MS;
+  }
+
+  /** Gives the ballast up, and lets the log begin anew. @throws on a fault of the disk */
+  relieve(): void {
+    giveUpBallast(this.#path);
+    this.#log.beginAnew(false);
+  }
+
+  /** Has the ballast there if there is room for it. */
+  keepBallast(): void {
+    this.#see();
+    const lacking = BALLAST_BYTES - this.#ballast;
+    if (lacking > 0 && this.#free - lacking >= this.#limits.minFreeBytes) keepBallast(this.#path);
   }
 
   get #maxFile(): number {
-    return this.#limits.maxBytes - logReserve(this.#limits.maxBytes);
+    return this.#limits.maxBytes - logReserve(this.#limits.maxBytes) - BALLAST_BYTES;
   }
 
-  /** Eviction frees pages of the database, never space of the file system. */
-  #evictionHelps(bytes: number): boolean {
-    return this.#free - this.#logGrowth(bytes) >= this.#limits.minFreeBytes;
-  }
-
-  #look(): void {
-    this.#file = this.#pageCount.get()! * PAGE_BYTES;
-    this.#reusable = this.#freePages.get()! * PAGE_BYTES;
-    this.#log = walBytes(this.#path);
+  /** @param log whether to look at the log too, and not only at the rest */
+  #see(log = true): void {
+    this.#fileBefore = this.#pageCount.get()! * PAGE_BYTES;
     this.#free = this.#diskFree();
+    this.#ballast = ballastBytes(this.#path);
+    if (log) this.#log.look();
+  }
+
+  #fits(bytes: number, spent: Spent): boolean {
+    const file = this.#fileAfter(bytes);
+    return (
+      (bytes === 0 || file <= Math.max(this.#maxFile - MARGIN_BYTES, this.#pageCount.get()! * PAGE_BYTES)) &&
+      this.#fitsLog(bytes, spent) &&
+      this.#fitsDisk(bytes, spent)
+    );
+  }
+
+  /** Of the database, with what the transaction did to it so far. */
+  #fileAfter(bytes: number): number {
+    return this.#pageCount.get()! * PAGE_BYTES + Math.max(0, bytes - this.#freePages.get()! * PAGE_BYTES);
+  }
+
+  #fitsLog(bytes: number, { bytes: before, evicted }: Spent): boolean {
+    const log = this.#log.sizeAfter(logGrowth(before + bytes, evicted));
+    const file = Math.max(this.#fileBefore, this.#pageCount.get()! * PAGE_BYTES);
+    return file + log + BALLAST_BYTES <= this.#limits.maxBytes;
+  }
+
+  #fitsDisk(bytes: number, { bytes: before, evicted }: Spent): boolean {
+    const log = this.#log.sizeAfter(logGrowth(before + bytes, evicted)) - this.#log.size;
+    const growth = this.#fileAfter(bytes) - this.#fileBefore + log;
+    if (growth <= 0) return true;
+    return performance.now() >= this.#fullUntil && this.#free - growth >= this.#limits.minFreeBytes;
   }
 }

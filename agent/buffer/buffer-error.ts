@@ -13,3 +13,9 @@ const FULL = ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT'];
 
 /** The disk or the byte budget is used up. */
 export const isFull = (error: unknown): boolean => FULL.includes(String((error as { code?: unknown } | null)?.code));
+
+/** The byte budget is used up; SQLite was not even asked. */
+export class FullError extends Error {
+  override readonly name = 'FullError';
+  readonly code = 'SQLITE_FULL';
+}

@@ -10,12 +10,14 @@ import type { Gone } from './gone.ts';
 import type { LossReason } from './loss-record.ts';
 import type { Losses } from './losses.ts';
 import type { IdRange } from './pending-set.ts';
+import type { Refs } from './refs.ts';
 import { STATE } from './row.ts';
 
 export interface DepartureParts {
   readonly rows: EventRows;
   readonly gone: Gone;
   readonly losses: Losses;
+  readonly refs: Refs;
   readonly epochs: () => EpochIndex;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -67,6 +69,36 @@ export class Departures {
   /** Acked rows, the longest ago first. @returns how many went */
   evictAcked(limit: number, draft: Draft): number {
     return this.#forget(this.#with.rows.ackedUpTo(all, limit), draft);
+  }
+
+  /** The oldest quarantined rows, whose records are written. @returns how many went */
+  dropQuarantined(range: IdRange, limit: number, draft: Draft): number {
+    const { rows } = this.#with;
+    let count = 0;
+    for (const run of rows.oldest(range, STATE.quarantined, limit)) count += rows.delete(run, STATE.quarantined);
+    draft.quarantined -= count;
+    return count;
+  }
+
+  /** The oldest pending rows, with their refs: a repeat is welcome. @returns how many went */
+  dropPending(range: IdRange, limit: number, draft: Draft): number {
+    const { rows, refs } = this.#with;
+    let count = 0;
+    for (const run of rows.oldest(range, STATE.pending, limit)) {
+      const length = rows.delete(run, STATE.pending);
+      this.#giveUp(run, 'evicted', null, draft);
+      draft.remove(run, new Map([[run.hour, length]]));
+      draft.refs -= refs.delete(run);
+      count += length;
+    }
+    return count;
+  }
+
+  /** The oldest refs. @returns how many went */
+  dropRefs(range: IdRange, limit: number, draft: Draft): number {
+    const count = this.#with.refs.drop(range.last, limit);
+    draft.refs -= count;
+    return count;
   }
 
   /** Acked rows are offered again. @returns how many */

@@ -5,13 +5,18 @@ import type { IdRange, PendingSet } from './pending-set.ts';
 type Hours = ReadonlyMap<number, number>;
 
 export class Draft {
-  /** Bytes of the requests that the group has stored so far. */
+  /** What the group has written so far, about: bytes. */
   bytes = 0;
+  /** Rows that it deleted to make room. */
+  evicted = 0;
   readonly #firstId: number;
   lastId: number;
   readonly #accepted = new Map<number, number>();
   /** In the order in which they happen. */
-  readonly #moves: { readonly kind: 'add' | 'remove'; readonly range: IdRange; readonly hours: Hours }[] = [];
+  readonly #moves: (
+    | { readonly kind: 'add' | 'remove'; readonly range: IdRange; readonly hours: Hours }
+    | { readonly kind: 'move'; readonly hours: Hours }
+  )[] = [];
   acked = 0;
   quarantined = 0;
   refs = 0;
@@ -40,10 +45,20 @@ export class Draft {
     this.#moves.push({ kind: 'add', range, hours });
   }
 
+  /** @param hours how many more pending events an hour has, or fewer */
+  move(hours: Hours): void {
+    if (hours.size > 0) this.#moves.push({ kind: 'move', hours });
+  }
+
   gaveUp({ events, records, unsent }: LossCounts): void {
     this.losses.events += events;
     this.losses.records += records;
     this.losses.unsent += unsent;
+  }
+
+  /** Ids up to this one were there before. */
+  get before(): number {
+    return this.#firstId - 1;
   }
 
   /** Whether there is more to ship. */
@@ -54,9 +69,10 @@ export class Draft {
   /** Once durable. @returns false when rows and memory disagree: see `PendingSet.remove` */
   applyTo(pending: PendingSet): boolean {
     if (this.lastId >= this.#firstId) pending.add({ first: this.#firstId, last: this.lastId }, this.#accepted);
-    return this.#moves.every(({ kind, range, hours }) => {
-      if (kind === 'remove') return pending.remove(range, hours);
-      pending.add(range, hours);
+    return this.#moves.every((move) => {
+      if (move.kind === 'remove') return pending.remove(move.range, move.hours);
+      if (move.kind === 'move') return pending.move(move.hours);
+      pending.add(move.range, move.hours);
       return true;
     });
   }

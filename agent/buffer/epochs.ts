@@ -96,7 +96,7 @@ export class EpochIndex {
 const SENT_LOSSES_KEPT_MS = 30 * DAY_MS;
 
 /** Those of which nothing is left but what is gone and losses that the collector has had for long, with their accounts. */
-function forgetSettled(db: Database, now: number): void {
+function forgetSettled(db: Database, retention: number): void {
   const settled = db
     .prepare<[number], Epoch>(
       `SELECT epoch FROM epochs
@@ -104,7 +104,7 @@ function forgetSettled(db: Database, now: number): void {
          AND epoch NOT IN (SELECT epoch FROM losses WHERE acked = 0 OR acked > ?)`,
     )
     .pluck()
-    .all(now - SENT_LOSSES_KEPT_MS);
+    .all(retention - SENT_LOSSES_KEPT_MS);
   for (const table of ['gone', 'losses', 'epochs']) {
     const forget = db.prepare<[Epoch]>(`DELETE FROM ${table} WHERE epoch = ?`);
     for (const epoch of settled) forget.run(epoch);
@@ -115,8 +115,10 @@ function forgetSettled(db: Database, now: number): void {
  * Closes the epoch that the last opening left, forgets those of which no event is left, and opens a new one.
  *
  * @param bits 64 random bits
+ * @param now milliseconds since 1970
+ * @param retention see `StampingClock.retention`
  */
-export function openEpoch(db: Database, bits: Uint8Array, now: number): Epoch {
+export function openEpoch(db: Database, bits: Uint8Array, now: number, retention: number): Epoch {
   const opened = epoch(Buffer.from(bits).toString('hex'));
   db.transaction(() => {
     const newest = newestId(db);
@@ -127,7 +129,7 @@ export function openEpoch(db: Database, bits: Uint8Array, now: number): Epoch {
       .pluck()
       .get(newest)!;
     db.prepare('UPDATE epochs SET last_seq = max(0, ? - base) WHERE last_seq IS NULL').run(newest);
-    forgetSettled(db, now);
+    forgetSettled(db, retention);
     db.prepare('INSERT INTO epochs (epoch, base, opened_at) VALUES (?, ?, ?)').run(opened, base, now);
   }).immediate();
   return opened;

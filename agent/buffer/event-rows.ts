@@ -46,6 +46,7 @@ export class EventRows {
   readonly #read: Statement<[number, number, number], Row>;
   readonly #hours: Statement<[number, number], { hour: number; count: number }>;
   readonly #idsIn: Statement<[number, number, State, number], { id: number; hour: number }>;
+  readonly #oldest: Readonly<Record<0 | 2, Statement<[number, number, number], { id: number; hour: number }>>>;
   readonly #firstOfHour: Statement<[number], number>;
   readonly #change: Statement<{
     from: State;
@@ -78,6 +79,11 @@ export class EventRows {
     this.#idsIn = db.prepare(
       'SELECT id, hour FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = ? ORDER BY id LIMIT ?',
     );
+    const oldest = 'AND id BETWEEN ? AND ? AND id <> (SELECT max(id) FROM events) ORDER BY';
+    this.#oldest = {
+      [STATE.pending]: db.prepare(`SELECT id, hour FROM events NOT INDEXED WHERE state = 0 ${oldest} id LIMIT ?`),
+      [STATE.quarantined]: db.prepare(`SELECT id, hour FROM events WHERE state = 2 ${oldest} at, id LIMIT ?`),
+    };
     this.#firstOfHour = db
       .prepare<[number], number>('SELECT id FROM events WHERE state = 0 AND hour = ? ORDER BY id LIMIT 1')
       .pluck();
@@ -118,6 +124,11 @@ export class EventRows {
   /** At most `limit` rows of a range that have a state, in runs. */
   runsIn({ first, last }: IdRange, state: State, limit: number): HourRun[] {
     return hourRuns(this.#idsIn.iterate(first, last, state, limit));
+  }
+
+  /** The oldest rows of a range that have a state, in runs; never the newest row. */
+  oldest(range: IdRange, state: typeof STATE.pending | typeof STATE.quarantined, limit: number): HourRun[] {
+    return hourRuns(this.#oldest[state].all(range.first, range.last, limit).sort((a, b) => a.id - b.id));
   }
 
   /** @param reason of a quarantine, else null */

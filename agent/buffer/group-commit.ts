@@ -1,43 +1,67 @@
 /**
  * Concurrent writers share one transaction, and so one fsync.
  *
- * What is submitted in a tick runs in one transaction at its end, in order. States: idle -> scheduled -> committing -> idle. Invariants: an
- * answer leaves after COMMIT returned; when anything fails, nothing of the group is stored and all of it is rejected.
+ * What is submitted in a tick, or within the delay that is set, runs in one transaction at its end, in order. Large work is done in pieces,
+ * with turns of the event loop between them, in one open transaction: meanwhile nobody else may write on the connection, and who reads on it
+ * sees what is not committed yet (`busy`).
+ *
+ * States: idle -> scheduled -> committing -> idle. Invariants: an answer leaves after COMMIT returned; when anything fails, nothing of the
+ * group is stored and all of it is rejected; one transaction at a time.
  */
 import assert from 'node:assert/strict';
 import type { Database, Statement } from 'better-sqlite3';
 
 /** Bytes of work after which the rest waits for the next transaction: bounds the write-ahead log. */
 const MAX_GROUP_BYTES = 16 * 1024 * 1024;
+/** How long a piece of a transaction may hold the event loop. */
+const PIECE_MS = 10;
 
 /** Told about each transaction, so that memory follows the rows. */
 export interface TransactionObserver {
-  /** @param bytes that the group would store */
-  begin(bytes: number): void;
+  /** Before it begins. @param bytes that the group would store */
+  prepare(bytes: number): void;
+  /** It holds the lock: nobody else writes until its end. */
+  begun(): void;
   committed(): void;
   rolledBack(): void;
 }
 
+/** Work that yields where it may pause, and returns the answer. */
+export type Steps<T> = Generator<void, T, void>;
+
 interface Work {
   readonly bytes: number;
   /** Runs within the transaction; returns how to answer once it is durable. */
-  readonly run: () => () => void;
+  readonly run: () => (() => void) | Steps<() => void>;
   readonly reject: (error: unknown) => void;
 }
 
 export class GroupCommit {
   readonly #db: Database;
   readonly #observer: TransactionObserver;
+  readonly #delayMs: number;
   readonly #begin: Statement;
   readonly #end: Statement;
   #state: 'idle' | 'scheduled' | 'committing' = 'idle';
   #waiting: Work[] = [];
+  #waitingBytes = 0;
+  /** Ends the wait of the scheduled group. */
+  #cancel = (): void => {};
+  /** The open transaction between its pieces. */
+  #open: Steps<void> | null = null;
 
-  constructor(db: Database, observer: TransactionObserver) {
+  /** @param delayMs how long what is submitted waits for more to share its commit; 0: to the end of the tick */
+  constructor(db: Database, observer: TransactionObserver, delayMs = 0) {
     this.#db = db;
     this.#observer = observer;
+    this.#delayMs = delayMs;
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#end = db.prepare('COMMIT');
+  }
+
+  /** Whether a transaction is open between two pieces of it. */
+  get busy(): boolean {
+    return this.#open !== null;
   }
 
   /**
@@ -50,43 +74,92 @@ export class GroupCommit {
         const answer = work();
         return () => resolve(answer);
       };
-      this.#waiting.push({ bytes, run, reject });
-      this.#schedule();
+      this.#add({ bytes, run, reject });
     });
   }
 
-  /** Runs work in a transaction of its own, at once. @throws what it throws, and on a fault of the disk */
+  /** As `submit`, for work that may take long. */
+  submitInPieces<T>(bytes: number, work: () => Steps<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = function* () {
+        const answer = yield* work();
+        return () => resolve(answer);
+      };
+      this.#add({ bytes, run, reject });
+    });
+  }
+
+  /** Runs work in a transaction of its own, at once; ends an open one before. @throws what it throws, and on a fault of the disk */
   now<T>(work: () => T): T {
-    let answer: { readonly value: T } | null = null;
-    let failure: { readonly error: unknown } | null = null;
+    const outcome: ({ readonly value: T } | { readonly error: unknown })[] = [];
     const run = () => {
       const value = work();
-      return () => {
-        answer = { value };
-      };
+      return () => outcome.push({ value });
     };
-    const reject = (error: unknown) => {
-      failure = { error };
-    };
+    this.#finishOpen();
     const state = this.#state;
-    this.#commit([{ bytes: 0, run, reject }]);
+    drain(this.#transaction([{ bytes: 0, run, reject: (error) => outcome.push({ error }) }]));
     this.#state = state;
-    if (failure !== null) throw (failure as { readonly error: unknown }).error;
-    return (answer as { readonly value: T } | null)!.value;
+    const [only] = outcome;
+    if ('error' in only!) throw only.error;
+    return only!.value;
   }
 
   /** Commits what was submitted so far, at once. */
   flush(): void {
-    while (this.#waiting.length > 0) this.#commit(this.#take());
+    this.#finishOpen();
+    while (this.#waiting.length > 0) drain(this.#transaction(this.#take()));
   }
 
-  #schedule(): void {
-    if (this.#state !== 'idle') return;
+  #add(work: Work): void {
+    this.#waiting.push(work);
+    this.#waitingBytes += work.bytes;
+    if (this.#state === 'idle') this.#schedule(this.#delayMs);
+    else if (this.#state === 'scheduled' && this.#waitingBytes >= MAX_GROUP_BYTES) this.#schedule(0);
+  }
+
+  #schedule(delayMs: number): void {
+    this.#cancel();
     this.#state = 'scheduled';
-    setImmediate(() => {
-      this.#commit(this.#take());
-      if (this.#waiting.length > 0) this.#schedule();
-    });
+    const commit = (): void => {
+      this.#cancel = () => {};
+      this.#open = this.#transaction(this.#take());
+      this.#goOn();
+    };
+    if (delayMs > 0) {
+      const timer = setTimeout(commit, delayMs);
+      this.#cancel = () => clearTimeout(timer);
+    } else {
+      const turn = setImmediate(commit);
+      this.#cancel = () => clearImmediate(turn);
+    }
+  }
+
+  /** The next piece of the open transaction. */
+  #goOn(): void {
+    const until = performance.now() + PIECE_MS;
+    const open = this.#open;
+    if (open === null) return;
+    while (!open.next().done) {
+      if (performance.now() < until) continue;
+      setImmediate(() => {
+        // Else it was ended by `now` or `flush`.
+        if (this.#open === open) this.#goOn();
+      });
+      return;
+    }
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#state === 'idle' && this.#waiting.length > 0) this.#schedule(this.#delayMs);
+  }
+
+  #finishOpen(): void {
+    const open = this.#open;
+    if (open === null) return;
+    drain(open);
+    this.#next();
   }
 
   #take(): Work[] {
@@ -96,18 +169,23 @@ export class GroupCommit {
       bytes += this.#waiting[count]!.bytes;
       count++;
     }
+    this.#waitingBytes -= bytes;
     return this.#waiting.splice(0, count);
   }
 
-  #commit(group: readonly Work[]): void {
+  *#transaction(group: readonly Work[]): Steps<void> {
     assert(this.#state !== 'committing', 'one transaction at a time');
     this.#state = 'committing';
     const answers: (() => void)[] = [];
     try {
       if (group.length === 0) return;
-      this.#observer.begin(group.reduce((sum, { bytes }) => sum + bytes, 0));
+      this.#observer.prepare(group.reduce((sum, { bytes }) => sum + bytes, 0));
       this.#begin.run();
-      for (const { run } of group) answers.push(run());
+      this.#observer.begun();
+      for (const { run } of group) {
+        const work = run();
+        answers.push(typeof work === 'function' ? work : yield* work);
+      }
       this.#end.run();
     } catch (error) {
       this.#rollBack();
@@ -116,6 +194,7 @@ export class GroupCommit {
       return;
     } finally {
       this.#state = 'idle';
+      this.#open = null;
     }
     this.#observer.committed();
     for (const answer of answers) answer();
@@ -128,4 +207,8 @@ export class GroupCommit {
       // The fault that brought us here is the one to tell; SQLite rolls back by itself on most of them.
     }
   }
+}
+
+function drain(steps: Steps<void>): void {
+  while (!steps.next().done) {}
 }

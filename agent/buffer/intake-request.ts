@@ -1,8 +1,9 @@
 /** A request made ready outside the transaction: hashed, packed, and in the order in which its events get their seqs. */
 import type { Buffer } from 'node:buffer';
-import type { TillEvent } from '../../shared/event/event.ts';
+import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import { hourOf } from '../../shared/time.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
+import type { Stamp } from './clocks.ts';
 import { contentHash, isDeduplicable } from './content.ts';
 import { encodeBody } from './row.ts';
 
@@ -31,10 +32,14 @@ export interface IntakeRequest {
   readonly rows: readonly IntakeRow[];
   /** What they take in the file, rather more than less. */
   readonly bytes: number;
+  /** When the request came. */
+  readonly stamp: Stamp;
 }
 
-export function intakeRequest(events: readonly TillEvent[]): IntakeRequest {
+/** @param stamp by the clock that gave events without a time theirs */
+export function intakeRequest(given: readonly TillEvent[], stamp: Stamp): IntakeRequest {
   let bytes = 0;
+  const events = stamp.suspect ? given.map((event) => ({ ...event, flags: event.flags | FLAG.clockSuspect })) : given;
   const rows = events.map((event, index): IntakeRow => {
     const body = encodeBody(event);
     const known = isDeduplicable(event) ? { ref: event.ref, content: contentHash(event) } : null;
@@ -44,5 +49,5 @@ export function intakeRequest(events: readonly TillEvent[]): IntakeRequest {
   });
   // Array.prototype.sort is stable; most requests lie in one hour.
   if (rows.some(({ hour }) => hour !== rows[0]!.hour)) rows.sort((a, b) => a.hour - b.hour);
-  return { rows, bytes };
+  return { rows, bytes, stamp };
 }

@@ -88,6 +88,23 @@ export class PendingSet {
   }
 
   /**
+   * Moves events between hours.
+   *
+   * @param changes how many more an hour has, or fewer; none in sum
+   * @returns false when that does not add up: see `remove`
+   */
+  move(changes: ReadonlyMap<number, number>): boolean {
+    this.#oldest = null;
+    for (const [hour, change] of changes) {
+      const count = (this.#hours.get(hour) ?? 0) + change;
+      if (count < 0) return false;
+      if (count > 0) this.#hours.set(hour, count);
+      else this.#hours.delete(hour);
+    }
+    return true;
+  }
+
+  /**
    * Takes out what is here of a range.
    *
    * @param hours how many of those taken out lie in each hour, as the rows say

@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../shared/ids.ts';
 import { DAY_MS } from '../../shared/time.ts';
+import type { IdRange } from './pending-set.ts';
 
 const REF_KEPT_MS = DAY_MS;
 
@@ -11,40 +12,69 @@ export interface KnownRef {
   readonly seq: number;
 }
 
-export class Refs {
-  readonly #any: Statement<[string, string, number], number>;
-  readonly #same: Statement<[string, string, number, Buffer], KnownRef>;
-  readonly #insert: Statement<[number, string, string, Buffer, Epoch, number, number]>;
-  readonly #expire: Statement<[number, number, number]>;
+interface RefTime {
+  /** Of the event. */
+  readonly id: number;
+  /** When it was accepted, by the clock of then. */
+  readonly at: number;
+}
 
-  constructor(db: Database) {
-    // Two statements: nearly every ref is new, and one statement that prefers the same content would have to sort.
-    this.#any = db
-      .prepare<[string, string, number], number>('SELECT id FROM refs WHERE type = ? AND ref = ? AND at > ? LIMIT 1')
-      .pluck();
+export class Refs {
+  readonly #age: (id: number, at: number) => number;
+  readonly #any: Statement<[string, string], RefTime>;
+  readonly #same: Statement<[string, string, Buffer], KnownRef & RefTime>;
+  readonly #insert: Statement<[number, string, string, Buffer, Epoch, number, number]>;
+  readonly #oldest: Statement<[number], RefTime>;
+  readonly #forget: Statement<[number]>;
+  readonly #delete: Statement<[number, number]>;
+  readonly #drop: Statement<[number, number]>;
+
+  /** @param age how long ago an event was accepted, milliseconds, whatever the clocks did since */
+  constructor(db: Database, age: (id: number, at: number) => number) {
+    this.#age = age;
+    // The newest tells: while one is kept, a repeat of it is not stored. Two statements: nearly every ref is new, and one statement that
+    // prefers the same content would have to sort.
+    this.#any = db.prepare('SELECT id, at FROM refs WHERE type = ? AND ref = ? ORDER BY id DESC LIMIT 1');
     this.#same = db.prepare(
-      'SELECT epoch, seq FROM refs WHERE type = ? AND ref = ? AND at > ? AND content = ? ORDER BY id LIMIT 1',
+      'SELECT id, at, epoch, seq FROM refs WHERE type = ? AND ref = ? AND content = ? ORDER BY id DESC LIMIT 1',
     );
     this.#insert = db.prepare('INSERT INTO refs (id, type, ref, content, epoch, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?)');
-    // Ids ascend with time, so the oldest come first. Times ahead of the clock are left from a time when it was wrong.
-    this.#expire = db.prepare(
-      'DELETE FROM refs WHERE id IN (SELECT id FROM refs ORDER BY id LIMIT ?) AND (at <= ? OR at > ?)',
-    );
+    // Ids ascend with time, so the oldest come first.
+    this.#oldest = db.prepare('SELECT id, at FROM refs ORDER BY id LIMIT ?');
+    this.#forget = db.prepare('DELETE FROM refs WHERE id <= ?');
+    this.#delete = db.prepare('DELETE FROM refs WHERE id BETWEEN ? AND ?');
+    this.#drop = db.prepare('DELETE FROM refs WHERE id IN (SELECT id FROM refs WHERE id <= ? ORDER BY id LIMIT ?)');
   }
 
   /** The first event with this ref and content; `conflict` when the ref is known with other content only; null when it is not known. */
-  find(type: string, ref: string, content: Buffer, now: number): KnownRef | 'conflict' | null {
-    const after = now - REF_KEPT_MS;
-    if (this.#any.get(type, ref, after) === undefined) return null;
-    return this.#same.get(type, ref, after, content) ?? 'conflict';
+  find(type: string, ref: string, content: Buffer): KnownRef | 'conflict' | null {
+    const any = this.#any.get(type, ref);
+    if (any === undefined || !this.#isKept(any)) return null;
+    const same = this.#same.get(type, ref, content);
+    return same !== undefined && this.#isKept(same) ? { epoch: same.epoch, seq: same.seq } : 'conflict';
   }
 
-  remember(id: number, type: string, ref: string, content: Buffer, epoch: Epoch, seq: number, now: number): void {
-    this.#insert.run(id, type, ref, content, epoch, seq, now);
+  remember(id: number, type: string, ref: string, content: Buffer, epoch: Epoch, seq: number, at: number): void {
+    this.#insert.run(id, type, ref, content, epoch, seq, at);
   }
 
   /** Forgets at most `limit` that are too old. @returns how many */
-  expire(limit: number, now: number): number {
-    return this.#expire.run(limit, now - REF_KEPT_MS, now + REF_KEPT_MS).changes;
+  expire(limit: number): number {
+    const old = this.#oldest.all(limit).findLast((ref) => !this.#isKept(ref));
+    return old === undefined ? 0 : this.#forget.run(old.id).changes;
+  }
+
+  #isKept({ id, at }: RefTime): boolean {
+    return this.#age(id, at) < REF_KEPT_MS;
+  }
+
+  /** Forgets the refs of a range of events. @returns how many */
+  delete({ first, last }: IdRange): number {
+    return this.#delete.run(first, last).changes;
+  }
+
+  /** Forgets at most `limit`, the oldest first, of events up to this id. @returns how many */
+  drop(upTo: number, limit: number): number {
+    return this.#drop.run(upTo, limit).changes;
   }
 }

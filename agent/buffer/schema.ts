@@ -64,7 +64,8 @@ CREATE TABLE clocks (
   first_id INTEGER PRIMARY KEY, -- events from this id on were stamped by this clock
   boot TEXT NOT NULL, -- of the operating system: its monotonic clock goes on through it
   origin INTEGER NOT NULL, -- what the clock took for the time at which the monotonic clock showed 0
-  settled_to INTEGER -- NULL: not compared with the collector's clock yet; else events up to this id are right
+  truth INTEGER, -- what the origin should have been; NULL: not compared with the collector's clock yet
+  settled_to INTEGER -- NULL: not compared yet; else events up to this id are right
 ) STRICT;
 CREATE TABLE aside (
   ordinal INTEGER PRIMARY KEY, -- a file that is being brought over: see salvage/

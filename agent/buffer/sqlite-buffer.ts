@@ -11,17 +11,20 @@ import { type MerchantId, type StreamId, streamId, type TerminalId } from '../..
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { Acceptance } from './acceptance.ts';
 import { Budget, checkpointPages, defaultMinFreeBytes, usageOf } from './budget.ts';
-import { isFull } from './buffer-error.ts';
+import { FullError, isFull } from './buffer-error.ts';
+import { Clocks, type StampingClock } from './clocks.ts';
 import { inWords, openForWriting, type WritableDatabase } from './connection.ts';
 import { Departures } from './departures.ts';
 import { Draft } from './draft.ts';
 import { EpochIndex, listEpochs, type OpenedEpoch, openEpoch, pendingOf } from './epochs.ts';
 import { EventRows, type Unreadable } from './event-rows.ts';
+import { Eviction, type WhenFull } from './eviction.ts';
 import { type Counts, countRows, describe, loadPending } from './facts.ts';
 import { Gone } from './gone.ts';
 import { GroupCommit } from './group-commit.ts';
 import { intakeRequest } from './intake-request.ts';
 import { Losses } from './losses.ts';
+import { Outsiders } from './outsiders.ts';
 import type { PendingSet } from './pending-set.ts';
 import type {
   Accepted,
@@ -35,8 +38,11 @@ import type {
   Settlement,
 } from './port.ts';
 import { Refs } from './refs.ts';
+import { eventsOf, inSlices } from './settlement-slices.ts';
 import { StoreGeneration, type Transact } from './store-generation.ts';
 
+/** Rows that a transaction settles at most where room is short. */
+const SETTLED_AT_ONCE = 200;
 /** Rows that one slice of expiry deletes at most, of each table. */
 const EXPIRED_AT_ONCE = 500;
 
@@ -48,8 +54,10 @@ export interface BufferOptions {
   /** Null: the lesser of 64 MiB and 5 % of the file system. */
   readonly minFreeBytes: number | null;
   readonly keepAckedHours: number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly whenFull: WhenFull;
+  /** How long a request may wait for others to share its commit, milliseconds. */
+  readonly commitDelayMs: number;
+  readonly clock: StampingClock;
   readonly randomBytes: (count: number) => Uint8Array;
   /** Told of rows that are not what was written. */
   readonly damaged: (detail: string) => void;
@@ -65,6 +73,7 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #epochs: EpochIndex;
   readonly #rows: EventRows;
   readonly #refs: Refs;
+  readonly #clocks: Clocks;
   readonly #losses: Losses;
   readonly #departures: Departures;
   readonly #storeGeneration: StoreGeneration;
@@ -73,7 +82,10 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #acceptance: Acceptance;
   readonly #pendingListeners: (() => void)[] = [];
   readonly #lossListeners: (() => void)[] = [];
-  readonly #counts: Counts;
+  readonly #outsiders: Outsiders;
+  #counts: Counts;
+  /** Since the last commit. */
+  #loaded = false;
   #pending: PendingSet;
   #lastId: number;
   #draft: Draft | null = null;
@@ -82,57 +94,65 @@ export class SqliteBuffer implements Intake, Outbox {
 
   /** @throws BufferError when the file can't be opened for a reason to tell; else on a fault of the disk */
   constructor(options: BufferOptions) {
-    const { path, terminal, merchant, now, randomBytes, damaged } = options;
+    const { path, terminal, merchant, clock, randomBytes, damaged } = options;
+    const now = (): number => clock.now();
     this.#options = options;
     this.#file = openForWriting(path, { merchant, terminal }, checkpointPages(options.maxBytes));
     const { db } = this.#file;
     this.#db = db;
     try {
-      openEpoch(db, randomBytes(8), now());
+      this.#clocks = new Clocks(db, clock);
+      openEpoch(db, randomBytes(8), now(), clock.retention());
       this.#epochs = new EpochIndex(listEpochs(db));
       this.#open = this.#epochs.list.at(-1)!;
       this.#lastId = this.#open.base;
+      this.#outsiders = new Outsiders(db);
       this.#pending = loadPending(db);
       this.#counts = countRows(db);
       this.#rows = new EventRows(db);
-      this.#refs = new Refs(db);
+      this.#refs = new Refs(db, (id, at) => this.#clocks.age(id, at, id <= this.#open.base));
       this.#losses = new Losses(db, damaged);
       this.#departures = new Departures({
         rows: this.#rows,
         gone: new Gone(db),
         losses: this.#losses,
+        refs: this.#refs,
         epochs: () => this.#epochs,
         now,
       });
       this.#storeGeneration = new StoreGeneration(db, this.#departures, this.#losses);
       const minFreeBytes = options.minFreeBytes ?? defaultMinFreeBytes(path);
-      this.#budget = new Budget(
-        db,
-        resolve(path),
-        { maxBytes: options.maxBytes, minFreeBytes },
-        options.diskFree,
-        (limit) => this.#evictAcked(limit),
-      );
+      this.#budget = new Budget(db, resolve(path), { maxBytes: options.maxBytes, minFreeBytes }, options.diskFree);
       this.#acceptance = new Acceptance(db, {
         rows: this.#rows,
         refs: this.#refs,
+        clocks: this.#clocks,
         budget: this.#budget,
+        eviction: new Eviction(options.whenFull, this.#departures),
         terminal,
         epoch: this.#open.epoch,
         base: this.#open.base,
-        now,
       });
-      this.#commits = new GroupCommit(db, {
-        begin: (bytes) => {
-          this.#file.assertInPlace();
-          this.#budget.makeRoom(bytes);
-          this.#draft = new Draft(this.#lastId);
+      this.#commits = new GroupCommit(
+        db,
+        {
+          prepare: (bytes) => {
+            this.#file.assertInPlace();
+            this.#budget.look(bytes);
+          },
+          begun: () => {
+            if (this.#outsiders.wrote) this.#load();
+            this.#draft = new Draft(this.#lastId);
+          },
+          committed: () => this.#follow(),
+          rolledBack: () => {
+            this.#draft = null;
+            this.#clocks.rolledBack();
+          },
         },
-        committed: () => this.#follow(),
-        rolledBack: () => {
-          this.#draft = null;
-        },
-      });
+        options.commitDelayMs,
+      );
+      this.#budget.keepBallast();
     } catch (error) {
       this.#file.close();
       throw inWords(error, path);
@@ -144,27 +164,33 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   async accept(events: readonly TillEvent[]): Promise<Accepted> {
-    const request = intakeRequest(events);
+    const request = intakeRequest(events, this.#options.clock.stamp());
+    const store = () =>
+      this.#commits.submitInPieces(request.bytes, () => this.#acceptance.store(request, this.#draft!));
     try {
-      return await this.#commits.submit(request.bytes, () => this.#acceptance.store(request, this.#draft!));
+      return await store();
     } catch (error) {
-      if (isFull(error)) return { kind: 'full', detail: 'the disk has no space left' };
-      throw error;
+      if (!isFull(error)) throw error;
+    }
+    // The disk has less than it said: what is there already may be enough.
+    this.#budget.sawFull();
+    try {
+      return await store();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      return { kind: 'full', detail: this.#budget.describe() };
     }
   }
 
   async settle(settlements: readonly Settlement[]): Promise<void> {
-    const work = () => {
-      for (const settlement of settlements) this.#settle(settlement, this.#draft!);
+    const work = (slice: readonly Settlement[]) => (draft: Draft) => {
+      for (const settlement of slice) this.#settle(settlement, draft);
     };
     try {
-      await this.#commits.submit(0, work);
+      await this.#write(eventsOf(settlements), work(settlements));
     } catch (error) {
       if (!isFull(error)) throw error;
-      // Settling is what makes room, so it gets some: from the log, and from what is kept for support only.
-      this.#db.pragma('wal_checkpoint(TRUNCATE)');
-      this.#budget.evictOldest();
-      await this.#commits.submit(0, work);
+      for (const slice of inSlices(settlements, SETTLED_AT_ONCE)) await this.#write(eventsOf(slice), work(slice), true);
     }
   }
 
@@ -173,7 +199,8 @@ export class SqliteBuffer implements Intake, Outbox {
       this.#epochs.baseOf(epoch),
     );
     if (unreadable.length > 0) void this.#setAside(unreadable);
-    return events;
+    const { unsettledFrom } = this.#clocks;
+    return unsettledFrom === null ? events : events.filter(({ id }) => id < unsettledFrom);
   }
 
   pendingCount(after: number, upTo: number): number {
@@ -194,21 +221,26 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   losses(limit: number): PendingLoss[] {
-    return this.#losses.unsent(limit);
+    // Between two pieces of a transaction its records can be seen, and may yet be rolled back.
+    return this.#commits.busy ? [] : this.#losses.unsent(limit);
   }
 
   onLoss(listener: () => void): void {
     this.#lossListeners.push(listener);
   }
 
-  greeted({ storeGen }: Greeting): Promise<void> {
-    const transact: Transact = (work) => this.#commits.submit(0, () => work(this.#draft!));
-    const seen = this.#greeting.then(() => this.#storeGeneration.seen(storeGen, transact));
-    this.#greeting = seen.catch(() => {});
-    return seen;
+  greeted(greeting: Greeting): Promise<void> {
+    const done = this.#greeting.then(async () => {
+      await this.#clocks.greeted(greeting, this.#transact);
+      await this.#storeGeneration.seen(greeting.storeGen, this.#transact);
+    });
+    this.#greeting = done.catch(() => {});
+    return done;
   }
 
   oldestPending(): number | null {
+    const { unsettledFrom } = this.#clocks;
+    if (unsettledFrom !== null && this.#pending.countBetween(unsettledFrom - 1, this.#lastId) > 0) return 0;
     const hour = this.#pending.oldestHour;
     return hour === null ? null : hour * HOUR_MS;
   }
@@ -244,22 +276,60 @@ export class SqliteBuffer implements Intake, Outbox {
    * @returns whether there may be more
    */
   expire(): boolean {
-    const { now, keepAckedHours } = this.#options;
-    const at = now();
+    const { clock, keepAckedHours } = this.#options;
+    const at = clock.retention();
+    if (this.#commits.busy) return true;
+    this.#budget.keepBallast();
     return this.#commits.now(() => {
+      if (!this.#budget.canWrite(EXPIRED_AT_ONCE * this.#budget.rowBytes(this.#rowCount))) return false;
       const draft = this.#draft!;
       const before = at - keepAckedHours * HOUR_MS;
       const events = this.#departures.expired(before, at + DAY_MS, EXPIRED_AT_ONCE, draft);
-      const refs = this.#refs.expire(EXPIRED_AT_ONCE, at);
+      const refs = this.#refs.expire(EXPIRED_AT_ONCE);
       draft.refs -= refs;
       return events === EXPIRED_AT_ONCE || refs === EXPIRED_AT_ONCE;
     });
+  }
+
+  /** Loads memory anew when support has written to the file: `requeue` does. @throws on a fault of the disk */
+  notice(): void {
+    if (!this.#commits.busy && this.#outsiders.wrote) this.#commits.now(() => {});
   }
 
   /** Commits what was handed over, and closes the file. */
   close(): void {
     this.#commits.flush();
     this.#file.close();
+  }
+
+  readonly #transact: Transact = (work) => this.#write(0, work, true);
+
+  /**
+   * A transaction that stores no events.
+   *
+   * @param rows that it changes, about
+   * @param insist whether to make room where there is none: from the ballast, and from what is kept for support only
+   */
+  async #write<T>(rows: number, work: (draft: Draft) => T, insist = false): Promise<T> {
+    const bytes = rows * this.#budget.rowBytes(this.#rowCount);
+    const run = (evict: boolean) => () => {
+      if (!this.#budget.canWrite(bytes)) throw new FullError(this.#budget.describe());
+      const draft = this.#draft!;
+      draft.bytes += bytes;
+      if (evict) this.#departures.evictAcked(SETTLED_AT_ONCE, draft);
+      return work(draft);
+    };
+    try {
+      return await this.#commits.submit(bytes, run(false));
+    } catch (error) {
+      if (!insist || !isFull(error)) throw error;
+      this.#budget.relieve();
+      return this.#commits.submit(bytes, run(true));
+    }
+  }
+
+  get #rowCount(): number {
+    return this.#pending.count + this.#counts.acked + this.#counts.quarantined;
   }
 
   #listEpochs(): OpenedEpoch[] {
@@ -275,7 +345,7 @@ export class SqliteBuffer implements Intake, Outbox {
         this.#departures.quarantined(this.#epochs.idsOf(settlement), settlement.reason, draft);
         break;
       case 'loss-stored':
-        draft.losses.unsent -= this.#losses.acked(settlement.id, this.#options.now());
+        draft.losses.unsent -= this.#losses.acked(settlement.id, this.#options.clock.now());
         break;
     }
   }
@@ -291,13 +361,12 @@ export class SqliteBuffer implements Intake, Outbox {
     }
   }
 
-  #evictAcked(limit: number): number {
-    return this.#db.transaction(() => {
-      const draft = new Draft(this.#lastId);
-      const count = this.#departures.evictAcked(limit, draft);
-      this.#counts.acked += draft.acked;
-      return count;
-    })();
+  /** Memory, as the rows are. */
+  #load(): void {
+    this.#pending = loadPending(this.#db);
+    this.#counts = countRows(this.#db);
+    this.#outsiders.see();
+    this.#loaded = true;
   }
 
   /** Memory follows the rows. */
@@ -314,7 +383,9 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#counts.losses.records += records;
     this.#counts.losses.unsent += unsent;
     if (!draft.applyTo(this.#pending)) this.#countAnew();
-    if (draft.addedAny) for (const listener of this.#pendingListeners) listener();
+    const more = draft.addedAny || this.#loaded;
+    this.#loaded = false;
+    if (more) for (const listener of this.#pendingListeners) listener();
     if (unsent > 0) for (const listener of this.#lossListeners) listener();
   }
 

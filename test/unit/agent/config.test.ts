@@ -56,7 +56,14 @@ t.test('the example file is valid, and so are the keys that it comments out', as
   const parsed = parse(uncommented) as Record<string, Record<string, unknown>>;
   t.same(Object.keys(parsed), ['merchant', 'terminal', 'store', 'collector', 'buffer', 'ingest', 'ship', 'log']);
   t.same(Object.keys(parsed.collector!), ['urls', 'tokenFile', 'tls', 'allowPlaintext']);
-  t.same(Object.keys(parsed.buffer!), ['path', 'maxBytes', 'minFreeBytes', 'whenFull', 'keepAckedHours']);
+  t.same(Object.keys(parsed.buffer!), [
+    'path',
+    'maxBytes',
+    'minFreeBytes',
+    'whenFull',
+    'commitDelayMs',
+    'keepAckedHours',
+  ]);
   t.same(faults(parsed), []);
 });
 
@@ -109,8 +116,18 @@ t.test('errors name the field and say what to do', async (t) => {
     ['no token', '/collector/token', undefined, /^\/collector\/token is missing/],
     ['two tokens', '/collector/tokenFile', 'x', /^\/collector\/tokenFile excludes collector.token/],
     ['a certificate without key', '/collector/tls', { cert: 'x' }, /^\/collector\/tls\/key is missing/],
-    ['drop-oldest', '/buffer/whenFull', 'drop-oldest', /^\/buffer\/whenFull drop-oldest is not available yet/],
-    ['another whenFull', '/buffer/whenFull', 'explode', /^\/buffer\/whenFull is not a valid value: give reject/],
+    [
+      'another whenFull',
+      '/buffer/whenFull',
+      'explode',
+      /^\/buffer\/whenFull is not a valid value: give reject or drop-oldest/,
+    ],
+    [
+      'a long commit delay',
+      '/buffer/commitDelayMs',
+      1_001,
+      /^\/buffer\/commitDelayMs .*give milliseconds from 0 to 1000|must be/,
+    ],
     ['a port out of range', '/ingest/port', 70_000, /^\/ingest\/port must be <= 65535/],
     ['an unknown level', '/log', { level: 'loud' }, /^\/log\/level is not a valid value: give one of fatal/],
   ];

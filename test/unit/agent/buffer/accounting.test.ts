@@ -1,10 +1,9 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { account, accountInSlices } from '../../../../agent/buffer/accounting.ts';
-import { accountFaults } from '../../../../agent/buffer/accounts-in-words.ts';
 import { openForReading } from '../../../../agent/buffer/connection.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
-import { parsed, sale, TERMINAL } from '../events.ts';
+import { parsed, sale } from '../events.ts';
 import { type Scratch, scratchBuffer } from './scratch-buffer.ts';
 
 const sales = (from: number, count: number) => Array.from({ length: count }, (_, at) => parsed(sale(`R-${from + at}`)));
@@ -55,54 +54,27 @@ t.test('each seq that was given out is a row, gone or lost', async (t) => {
 });
 
 t.test('what is wrong is found and told', async (t) => {
-  const cases: [string, string, object, RegExp][] = [
-    [
-      'a row that vanished',
-      'DELETE FROM events WHERE seq = 8',
-      { unaccounted: 1, unaccountedSeqs: [[8, 8]] },
-      /seq 8: not accounted for/,
-    ],
-    [
-      'an acked row that vanished',
-      'DELETE FROM events WHERE seq = 4',
-      { unaccounted: 1, acked: 0 },
-      /seq 4: not accounted/,
-    ],
-    [
-      'rows that vanished',
-      'DELETE FROM events WHERE seq IN (7, 8)',
-      { unaccountedSeqs: [[7, 8]] },
-      /seq 7-8: not accounted/,
-    ],
+  const cases: [string, string, object][] = [
+    ['a row that vanished', 'DELETE FROM events WHERE seq = 8', { unaccounted: 1, unaccountedSeqs: [[8, 8]] }],
+    ['an acked row that vanished', 'DELETE FROM events WHERE seq = 4', { unaccounted: 1, acked: 0 }],
+    ['rows that vanished', 'DELETE FROM events WHERE seq IN (7, 8)', { unaccountedSeqs: [[7, 8]] }],
     [
       'a body that changed',
       "UPDATE events SET body = X'93' WHERE seq = 7",
       { damaged: 1, damagedSeqs: [[7, 7]], unaccounted: 0, pending: 3 },
-      /seq 7: not what was written/,
     ],
-    ['a state that changed', 'UPDATE events SET state = 1 WHERE seq = 7', { damaged: 1 }, /seq 7: not what/],
-    ['another seq', 'UPDATE events SET seq = 20 WHERE seq = 9', { damagedSeqs: [[9, 9]] }, /seq 9: not what/],
-    [
-      'gone ranges that vanished',
-      'DELETE FROM gone',
-      { gone: 0, unaccounted: 3, unaccountedSeqs: [[1, 3]] },
-      /seq 1-3: not accounted/,
-    ],
-    ['a ledger that vanished', 'DELETE FROM losses', { unrecorded: 2 }, /2 quarantined events are not in the ledger/],
-    [
-      'a record that changed',
-      'UPDATE losses SET count = 3',
-      { unrecorded: 2 },
-      /records of the ledger that are not what was written: 1/,
-    ],
+    ['a state that changed', 'UPDATE events SET state = 1 WHERE seq = 7', { damaged: 1 }],
+    ['another seq', 'UPDATE events SET seq = 20 WHERE seq = 9', { damagedSeqs: [[9, 9]] }],
+    ['gone ranges that vanished', 'DELETE FROM gone', { gone: 0, unaccounted: 3, unaccountedSeqs: [[1, 3]] }],
+    ['a ledger that vanished', 'DELETE FROM losses', { unrecorded: 2 }],
+    ['a record that changed', 'UPDATE losses SET count = 3', { unrecorded: 2 }],
     [
       'a lost row and its record',
       'DELETE FROM events WHERE seq = 5; UPDATE losses SET hour = hour + 1',
       { unaccountedSeqs: [[5, 5]] },
-      /seq 5/,
     ],
   ];
-  for (const [name, sql, expected, words] of cases) {
+  for (const [name, sql, expected] of cases) {
     t.test(name, async (t) => {
       const scratch = scratchBuffer(t.testdir());
       const { buffer } = await someOfEach(scratch);
@@ -113,7 +85,6 @@ t.test('what is wrong is found and told', async (t) => {
       const accounts = accountsOf(scratch);
       t.match(accounts.epochs[0], expected);
       t.equal(accounts.sound, false);
-      t.match(accountFaults(TERMINAL, accounts).join('\n'), words);
     });
   }
 

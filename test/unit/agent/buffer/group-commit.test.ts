@@ -7,7 +7,8 @@ function fixture() {
   db.exec('CREATE TABLE x (v INTEGER UNIQUE) STRICT');
   const seen: string[] = [];
   const commits = new GroupCommit(db, {
-    begin: (bytes) => seen.push(`begin ${bytes}`),
+    prepare: (bytes) => seen.push(`begin ${bytes}`),
+    begun: () => {},
     committed: () => seen.push('committed'),
     rolledBack: () => seen.push('rolled back'),
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { freeBytes } from '../../../../agent/buffer/budget.ts';
 import { type BufferOptions, SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import { MERCHANT, NOW, TERMINAL } from '../events.ts';
+import { rightClock } from './right-clock.ts';
 
 export interface Scratch {
   readonly path: string;
@@ -29,7 +30,9 @@ export function scratchBuffer(directory: string): Scratch {
         maxBytes: 1024 ** 3,
         minFreeBytes: 0,
         keepAckedHours: 24,
-        now: () => scratch.clock,
+        whenFull: 'reject',
+        commitDelayMs: 0,
+        clock: rightClock(() => scratch.clock),
         randomBytes,
         diskFree: () => freeBytes(scratch.path),
         damaged: (detail) => damage.push(detail),

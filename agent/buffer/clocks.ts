@@ -1,0 +1,248 @@
+/**
+ * By which clock events were stamped, and what the collector's clock makes of it.
+ *
+ * Table `clocks`: a row for each segment of the agent's clock, from its first event's id on, until it is known to be right. States of a row:
+ * not compared (`settled_to` null) -> being corrected (right up to `settled_to`) -> right (`settled_to` is `RIGHT`), and soon gone: ids
+ * that lie in no row are right. Invariants:
+ * - What is not right is not offered for shipping (`unsettledFrom`), so a correction meets nothing that was ever sent.
+ * - An event is corrected in the transaction that moves `settled_to` past it: once, wherever the agent is killed.
+ * - What happened to an event up to `settled_to` bears true times, of refs too; above it, times of the segment's clock.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import { verdicts } from './clock-verdict.ts';
+import { Correction } from './correction.ts';
+import type { Draft } from './draft.ts';
+import type { Greeting } from './port.ts';
+import type { Transact } from './store-generation.ts';
+
+/** A stretch in which the agent's clock went evenly. */
+export interface ClockSegment {
+  /** Names the boot of the operating system whose steady clock it goes by. */
+  readonly boot: string;
+  /** What it shows when the steady clock shows 0: whole milliseconds since 1970. */
+  readonly origin: number;
+  /** Whether the collector's clock has confirmed it: what it stamps may be shipped as it is. */
+  readonly right: boolean;
+}
+
+/** The collector's clock against the steady clock of a boot. */
+export interface TrueTime {
+  readonly boot: string;
+  /** What the collector's clock shows when the steady clock shows 0: whole milliseconds since 1970. */
+  readonly origin: number;
+  /** When that was heard, by the collector's clock. */
+  readonly at: number;
+  /** Clocks that differ by less agree. */
+  readonly toleranceMs: number;
+}
+
+/** A moment, and the clock that tells it. */
+export interface Stamp {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly segment: ClockSegment;
+  /** Whether the machine's wall clock is known wrong: tills on this machine take the times that they give from it. */
+  readonly suspect: boolean;
+}
+
+/** The agent's clock. */
+export interface StampingClock {
+  /** Milliseconds since 1970. Looks first whether the machine's clock was set. */
+  now(): number;
+  /** By the same segment as what `now` said last. */
+  stamp(): Stamp;
+  /** Milliseconds since it started; it counts suspends. */
+  running(): number;
+  /** What time it is for what is kept for a while: while nobody has confirmed a jump, time passes as it did before. */
+  retention(): number;
+  /**
+   * What a buffer that is opened knows of time.
+   *
+   * @param last heard of the collector's clock, whichever boot that was in
+   * @param newest the latest time that the buffer bears, right or not
+   */
+  recall(last: TrueTime | null, newest: number): void;
+  /** Begins a segment that is right. @returns what it takes for true; null when the collector's clock is impossible */
+  compare(measure: Pick<Greeting, 'trueTimeOrigin' | 'uncertaintyMs'>): TrueTime | null;
+}
+
+interface Row {
+  readonly first_id: number;
+  readonly boot: string;
+  readonly origin: number;
+  readonly truth: number | null;
+  readonly settled_to: number | null;
+}
+
+const RIGHT = Number.MAX_SAFE_INTEGER;
+/** Between which events are accepted. */
+const CORRECTED_AT_ONCE = 500;
+
+export class Clocks {
+  readonly #clock: StampingClock;
+  readonly #correction: Correction;
+  readonly #list: Statement<[], Row>;
+  readonly #insert: Statement<[number, string, number, number | null, number | null]>;
+  readonly #settle: Statement<[number, number, number]>;
+  readonly #forget: Statement<[number]>;
+  readonly #latestAt: Statement<[number, number], number>;
+  readonly #readLast: Statement<[], string>;
+  readonly #writeLast: Statement<[string]>;
+  /** The rows, as the transaction that runs or the last one left them; null: to be read. */
+  #read: readonly Row[] | null = null;
+  /** Whose row is there, or needs none. */
+  #recorded: ClockSegment | null = null;
+
+  /** The clock learns what the file knows. */
+  constructor(db: Database, clock: StampingClock) {
+    this.#clock = clock;
+    this.#correction = new Correction(db);
+    this.#list = db.prepare('SELECT first_id, boot, origin, truth, settled_to FROM clocks ORDER BY first_id');
+    this.#insert = db.prepare(
+      'INSERT OR REPLACE INTO clocks (first_id, boot, origin, truth, settled_to) VALUES (?, ?, ?, ?, ?)',
+    );
+    this.#settle = db.prepare('UPDATE clocks SET truth = ?, settled_to = ? WHERE first_id = ?');
+    this.#forget = db.prepare('DELETE FROM clocks WHERE first_id < ?');
+    this.#latestAt = db
+      .prepare<[number, number], number>(
+        'SELECT at FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id DESC LIMIT 1',
+      )
+      .pluck();
+    this.#readLast = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'true_time'").pluck();
+    this.#writeLast = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('true_time', ?)");
+    const newest = db
+      .prepare<[], number>(
+        `SELECT max(ifnull((SELECT at FROM events ORDER BY id DESC LIMIT 1), 0),
+                    ifnull((SELECT opened_at FROM epochs ORDER BY ordinal DESC LIMIT 1), 0))`,
+      )
+      .pluck()
+      .get()!;
+    clock.recall(this.#last(), newest);
+  }
+
+  /** Within the transaction that stores it: which segment stamped the event with this id, the newest. */
+  stamped(id: number, segment: ClockSegment): void {
+    if (segment === this.#recorded) return;
+    const { boot, origin, right } = segment;
+    const newest = this.#rows.at(-1);
+    // What lies in no row is right.
+    if (!right || (newest !== undefined && newest.settled_to !== RIGHT)) {
+      this.#insert.run(id, boot, origin, right ? origin : null, right ? RIGHT : null);
+      this.#read = null;
+    }
+    this.#recorded = segment;
+  }
+
+  /** The transaction that ran left nothing. */
+  rolledBack(): void {
+    this.#recorded = null;
+    this.#read = null;
+  }
+
+  /** Least id of which nobody knows yet whether its time is right; null when there is none. */
+  get unsettledFrom(): number | null {
+    for (const { first_id, settled_to } of this.#rows) {
+      if (settled_to !== RIGHT) return settled_to === null ? first_id : settled_to + 1;
+    }
+    return null;
+  }
+
+  /**
+   * How long ago something happened to an event, milliseconds, whatever the clocks did since.
+   *
+   * @param at when that was, as it was written
+   * @param older whether it was before this process
+   */
+  age(id: number, at: number, older: boolean): number {
+    const segment = this.#rows.findLast(({ first_id }) => first_id <= id);
+    const { at: now, segment: current } = this.#clock.stamp();
+    if (segment !== undefined && segment.boot === current.boot && id > (segment.settled_to ?? 0)) {
+      // Both by the steady clock.
+      return now - current.origin - (at - segment.origin);
+    }
+    const age = this.#clock.retention() - at;
+    return older ? Math.max(age, this.#clock.running()) : age;
+  }
+
+  /**
+   * Compares what was stamped with the collector's clock, and corrects it. Rejects on a fault of the disk; what was not done then is done
+   * with the next greeting.
+   */
+  async greeted(greeting: Greeting, transact: Transact): Promise<void> {
+    // What is stamped from here on is right; what was stamped before is committed when the first transaction runs.
+    const truth = this.#clock.compare(greeting);
+    await transact((draft) => this.#judge(truth, draft));
+    while (await transact((draft) => this.#correctSlice(draft)));
+    if (this.#rows.length > 0) await transact(() => this.#forgetRight());
+  }
+
+  get #rows(): readonly Row[] {
+    this.#read ??= this.#list.all();
+    return this.#read;
+  }
+
+  #judge(truth: TrueTime | null, draft: Draft): void {
+    // What an earlier segment stamps from here on has not been judged.
+    this.#recorded = null;
+    // As they are now: a salvage may have brought some over.
+    this.#read = null;
+    const open = this.#rows.filter(({ settled_to }) => settled_to === null);
+    const found =
+      truth === null
+        ? open.map(() => ({ kind: 'right' }) as const)
+        : verdicts(
+            open.map((row) => ({
+              boot: row.boot,
+              origin: row.origin,
+              latestAt: this.#latestAt.get(row.first_id, this.#lastOf(row, draft)) ?? null,
+            })),
+            truth,
+          );
+    open.forEach(({ first_id, origin }, at) => {
+      const verdict = found[at]!;
+      if (verdict.kind === 'right') this.#settle.run(origin, RIGHT, first_id);
+      else this.#settle.run(verdict.truth, first_id - 1, first_id);
+    });
+    if (truth !== null) this.#remember(truth);
+    this.#read = null;
+  }
+
+  /** @returns whether there is more */
+  #correctSlice(draft: Draft): boolean {
+    const row = this.#rows.find(({ settled_to }) => settled_to !== null && settled_to !== RIGHT);
+    if (row === undefined) return false;
+    const last = this.#lastOf(row, draft);
+    const shift = row.truth! - row.origin;
+    const range = { first: row.settled_to! + 1, last };
+    const upTo = this.#correction.correct(range, shift, CORRECTED_AT_ONCE, draft);
+    this.#settle.run(row.truth!, upTo >= last ? RIGHT : upTo, row.first_id);
+    this.#read = null;
+    return true;
+  }
+
+  #forgetRight(): void {
+    const open = this.#rows.find(({ settled_to }) => settled_to !== RIGHT);
+    this.#forget.run(open?.first_id ?? RIGHT);
+    this.#read = null;
+  }
+
+  #lastOf({ first_id }: Row, draft: Draft): number {
+    const next = this.#rows.find((row) => row.first_id > first_id);
+    return next === undefined ? draft.lastId : next.first_id - 1;
+  }
+
+  #last(): TrueTime | null {
+    try {
+      const { boot, origin, at, toleranceMs } = JSON.parse(this.#readLast.get() ?? '{}') as Record<string, unknown>;
+      const told = [origin, at, toleranceMs].every(Number.isSafeInteger) && typeof boot === 'string';
+      return told ? ({ boot, origin, at, toleranceMs } as TrueTime) : null;
+    } catch {
+      // A damaged file: it is heard anew.
+      return null;
+    }
+  }
+
+  #remember(truth: TrueTime): void {
+    this.#writeLast.run(JSON.stringify(truth));
+  }
+}

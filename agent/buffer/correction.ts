@@ -1,0 +1,74 @@
+/** Moves events to the hours in which they were sold: of a segment that a wrong clock stamped, before they are first offered for shipping. */
+import type { Database, Statement } from 'better-sqlite3';
+import { FLAG, type TillEvent } from '../../shared/event/event.ts';
+import { epoch as epochOf } from '../../shared/ids.ts';
+import { hourOf, MAX_TS, MIN_TS } from '../../shared/time.ts';
+import { crc32c } from '../../shared/wire/crc32c.ts';
+import type { Draft } from './draft.ts';
+import type { IdRange } from './pending-set.ts';
+import { decodeBody, encodeBody, RowChecksum, STATE } from './row.ts';
+
+interface Row {
+  readonly id: number;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly hour: number;
+  readonly sum: number;
+  readonly body: Buffer;
+}
+
+/** Given times are kept. */
+function corrected(event: TillEvent, shift: number): TillEvent {
+  const flags = event.flags | FLAG.clockSuspect;
+  if ((event.flags & FLAG.tsDefaulted) === 0) return { ...event, flags };
+  return { ...event, flags, ts: Math.min(MAX_TS - 1, Math.max(MIN_TS, event.ts + shift)) };
+}
+
+export class Correction {
+  readonly #checksum = new RowChecksum();
+  readonly #read: Statement<[number, number, number], Row>;
+  readonly #write: Statement<[number, number, number, Uint8Array, number]>;
+  readonly #refs: Statement<[number, number, number]>;
+
+  constructor(db: Database) {
+    this.#read = db.prepare(
+      'SELECT id, epoch, seq, hour, sum, body FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id LIMIT ?',
+    );
+    this.#write = db.prepare('UPDATE events SET hour = ?, at = at + ?, sum = ?, body = ? WHERE id = ?');
+    this.#refs = db.prepare('UPDATE refs SET at = at + ? WHERE id BETWEEN ? AND ?');
+  }
+
+  /**
+   * Corrects pending events of a range, at most `limit` of them. Runs within a transaction, of which the draft is.
+   *
+   * @param shift true time less the time that they were stamped with, milliseconds
+   * @returns the id up to which the range is corrected
+   */
+  correct({ first, last }: IdRange, shift: number, limit: number, draft: Draft): number {
+    const rows = this.#read.all(first, last, limit);
+    const hours = new Map<number, number>();
+    const count = (hour: number, by: number): unknown => hours.set(hour, (hours.get(hour) ?? 0) + by);
+    for (const row of rows) {
+      const hour = this.#corrected(row, shift);
+      if (hour === row.hour) continue;
+      count(row.hour, -1);
+      count(hour, 1);
+    }
+    draft.move(hours);
+    const upTo = rows.length < limit ? last : rows.at(-1)!.id;
+    this.#refs.run(shift, first, upTo);
+    return upTo;
+  }
+
+  /** @returns its hour from here on */
+  #corrected({ id, epoch, seq, hour, sum, body }: Row, shift: number): number {
+    // What is not what was written is set aside by whoever reads it next.
+    if (sum !== this.#checksum.of(epochOf(epoch), seq, hour, crc32c(body), STATE.pending)) return hour;
+    const event = corrected(decodeBody(body), shift);
+    const moved = hourOf(event.ts);
+    const bytes = encodeBody(event);
+    const newSum = this.#checksum.of(epochOf(epoch), seq, moved, crc32c(bytes), STATE.pending);
+    this.#write.run(moved, shift, newSum, bytes, id);
+    return moved;
+  }
+}

@@ -1,0 +1,69 @@
+/** The write-ahead log: how large it is, how much of it is in use, and how it is made to begin anew. */
+import { statSync } from 'node:fs';
+import type { Database, Statement } from 'better-sqlite3';
+import { isFull } from './buffer-error.ts';
+
+const HEADER_BYTES = 32;
+const FRAME_BYTES = 24 + 4096;
+
+interface Checkpoint {
+  busy: number;
+  /** Frames in use. */
+  log: number;
+  checkpointed: number;
+}
+
+export const logBytes = (path: string): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+
+export class LogFile {
+  readonly #path: string;
+  readonly #look: Statement<[], Checkpoint>;
+  readonly #restart: Statement<[], Checkpoint>;
+  readonly #truncate: Statement<[], Checkpoint>;
+  #size = 0;
+  #used = 0;
+
+  /** @param path of the database */
+  constructor(db: Database, path: string) {
+    this.#path = path;
+    this.#look = db.prepare('PRAGMA wal_checkpoint(NOOP)');
+    this.#restart = db.prepare('PRAGMA wal_checkpoint(RESTART)');
+    this.#truncate = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  /** Bytes, as last looked at. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Size after so many more bytes were written, as last looked at: it grows only where what is there is used up. */
+  sizeAfter(bytes: number): number {
+    return Math.max(this.#size, this.#used + bytes);
+  }
+
+  /** Outside of a transaction. @throws on a fault of the disk */
+  look(): void {
+    this.#size = logBytes(this.#path);
+    this.#used = this.#size === 0 ? 0 : HEADER_BYTES + Math.max(0, this.#look.get()!.log) * FRAME_BYTES;
+  }
+
+  /**
+   * Copies the log into the database, so that it can be written from its beginning. Waits briefly for somebody who reads.
+   *
+   * @param shrink whether its space goes back to the file system
+   * @returns whether it begins anew: not while somebody reads what it holds, nor when the disk has no room for what it holds
+   * @throws on a fault of the disk
+   */
+  beginAnew(shrink: boolean): boolean {
+    try {
+      const { busy } = (shrink ? this.#truncate : this.#restart).get()!;
+      this.look();
+      if (busy === 0) this.#used = 0;
+      return busy === 0;
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.look();
+      return false;
+    }
+  }
+}

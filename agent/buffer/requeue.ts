@@ -1,0 +1,108 @@
+/**
+ * Quarantined events become pending again, at support's word: for what was refused by a collector that has learnt better.
+ *
+ * Works beside a running agent, which notices (`Outsiders`). The loss record stays: stored beats pending beats lost.
+ */
+import { resolve } from 'node:path';
+import Sqlite, { type Database } from 'better-sqlite3';
+import type { Epoch } from '../../shared/ids.ts';
+import { crc32c } from '../../shared/wire/crc32c.ts';
+import { BufferError } from './buffer-error.ts';
+import type { SeqRange } from './port.ts';
+import { decodeBody, RowChecksum, STATE, stateMask } from './row.ts';
+import { checkVersion, SCHEMA_VERSION } from './schema.ts';
+
+/** Rows of one transaction: the agent's answers wait for it. */
+const AT_ONCE = 200;
+const BUSY_MS = 5_000;
+
+interface Row {
+  id: number;
+  epoch: Epoch;
+  seq: number;
+  hour: number;
+  sum: number;
+  body: Buffer;
+}
+
+export interface Requeued {
+  readonly requeued: number;
+  /** Rows that are not what was written: they cannot be sent. */
+  readonly refused: readonly { readonly epoch: Epoch; readonly seq: number; readonly fault: string }[];
+}
+
+/**
+ * A connection for `requeue`, also to a buffer that an agent has open.
+ *
+ * @throws BufferError when there is no buffer, or one of another schema
+ */
+export function openForRequeue(path: string): Database {
+  let db: Database;
+  try {
+    db = new Sqlite(resolve(path), { fileMustExist: true, timeout: BUSY_MS });
+  } catch (cause) {
+    throw new BufferError(`${path}: cannot be opened: ${(cause as Error).message}`, { cause });
+  }
+  try {
+    const version = checkVersion(db, path);
+    if (version !== SCHEMA_VERSION) {
+      throw new BufferError(
+        version === 0
+          ? `${path}: is not an agent's buffer`
+          : `${path}: was written by an older agent (schema ${version}): start the new one first, it brings the file over`,
+      );
+    }
+    db.pragma('synchronous = FULL');
+    return db;
+  } catch (cause) {
+    db.close();
+    if (cause instanceof BufferError) throw cause;
+    throw new BufferError(`${path}: cannot be opened: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** What is wrong with a row; null when it is what was written. */
+function faultOf({ epoch, seq, hour, sum, body }: Row, checksum: RowChecksum): string | null {
+  try {
+    if (sum !== checksum.of(epoch, seq, hour, crc32c(body), STATE.quarantined)) return 'its checksum does not match';
+    decodeBody(body);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/**
+ * @param which null: all that are quarantined
+ * @param now milliseconds since 1970
+ * @param dryRun changes nothing, and says what it would do
+ * @throws on a fault of the disk, and when the agent keeps the file busy
+ */
+export function requeue(db: Database, which: SeqRange | null, now: number, dryRun = false): Requeued {
+  const read = db.prepare<[{ after: number; limit: number; epoch: string | null; first: number; last: number }], Row>(
+    `SELECT id, epoch, seq, hour, sum, body FROM events NOT INDEXED
+     WHERE state = 2 AND id > @after AND (@epoch IS NULL OR epoch = @epoch) AND seq BETWEEN @first AND @last ORDER BY id LIMIT @limit`,
+  );
+  const change = db.prepare('UPDATE events SET state = 0, at = ?, reason = NULL, sum = ? WHERE id = ?');
+  const checksum = new RowChecksum();
+  const mask = stateMask(STATE.quarantined, STATE.pending);
+  const { epoch, firstSeq, lastSeq } = which ?? { epoch: null, firstSeq: 0, lastSeq: Number.MAX_SAFE_INTEGER };
+  const refused: { epoch: Epoch; seq: number; fault: string }[] = [];
+  let requeued = 0;
+  const slice = (after: number): number | null => {
+    const rows = read.all({ after, limit: AT_ONCE, epoch, first: firstSeq, last: lastSeq });
+    for (const row of rows) {
+      const fault = faultOf(row, checksum);
+      if (fault !== null) refused.push({ epoch: row.epoch, seq: row.seq, fault });
+      else {
+        if (!dryRun) change.run(now, (row.sum ^ mask) >>> 0, row.id);
+        requeued++;
+      }
+    }
+    return rows.length < AT_ONCE ? null : rows.at(-1)!.id;
+  };
+  const transaction = db.transaction(slice);
+  for (let after: number | null = 0; after !== null; )
+    after = dryRun ? transaction.deferred(after) : transaction.immediate(after);
+  return { requeued, refused };
+}
