@@ -112,6 +112,8 @@ export async function openSession(
     });
   });
   client.on('error', abort);
+  // mqtt.js passes on some errors of its stream only; why a WebSocket did not come about is not among them.
+  client.stream.on('error', abort);
   const stop = (): void => abort(signal.reason as Error);
   signal.addEventListener('abort', stop, { once: true });
   const cancel = timers.after(OPEN_MS, () => abort(new Error('no answer')));

@@ -19,6 +19,7 @@ interface Shown {
   readonly connection: { readonly words: string };
 }
 
+/** @param folder of its own */
 async function till(t: Test, folder: string, more: Record<string, unknown>) {
   const agent = await startAgentProcess(writeConfig(folder, { ship: RETRY, ...more }));
   t.teardown(async () => {
@@ -34,13 +35,17 @@ async function till(t: Test, folder: string, more: Record<string, unknown>) {
     stored: (count: number) =>
       until(async () => (await status()).buffer.acked === count, { what: `${count} stored`, deadlineMs: START_MS }),
     says: (words: RegExp) =>
-      until(async () => words.test((await status()).connection.words), { what: `${words}`, deadlineMs: START_MS }),
+      until(async () => words.test((await status()).connection.words), {
+        what: `${words}`,
+        deadlineMs: START_MS,
+      }).catch(async (error: Error) => {
+        throw new Error(`${error.message}; it says: ${(await status()).connection.words}`);
+      }),
   };
 }
 
-async function region(t: Test, certificate: string) {
+async function region(t: Test, folder: string, certificate: string) {
   const [httpPort, mqttPort, port] = (await freePorts(3)) as [number, number, number];
-  const folder = t.testdir();
   const tls = { key: join(folder, 'collector-key.pem'), cert: join(folder, 'collector.pem'), ca: PEM('ca') };
   const present = (name: string) => {
     copyFileSync(PEM(`${name}-key`), tls.key);
@@ -57,15 +62,16 @@ async function region(t: Test, certificate: string) {
 }
 
 t.test('a sale goes over TLS with a token, and in a WebSocket with a client certificate', async (t) => {
-  const { mqtts, wss, token } = await region(t, 'collector');
+  const folder = t.testdir({ one: {}, other: {} });
+  const { mqtts, wss, token } = await region(t, folder, 'collector');
   await t.test('mqtts and a token', async (t) => {
-    const shop = await till(t, t.testdir(), { collector: { urls: [mqtts], token, tls: { ca: PEM('ca') } } });
+    const shop = await till(t, join(folder, 'one'), { collector: { urls: [mqtts], token, tls: { ca: PEM('ca') } } });
     t.equal(await shop.sell(), 201);
     await shop.stored(1);
   });
   await t.test('wss and a certificate', async (t) => {
     const tls = { ca: PEM('ca'), cert: PEM('till'), key: PEM('till-key') };
-    const shop = await till(t, t.testdir(), { collector: { urls: [wss], tls } });
+    const shop = await till(t, join(folder, 'other'), { collector: { urls: [wss], tls } });
     t.equal(await shop.sell(), 201);
     await shop.stored(1);
   });
@@ -74,15 +80,15 @@ t.test('a sale goes over TLS with a token, and in a WebSocket with a client cert
 t.test(
   'a certificate for another till, or one that ended, stops shipping only; a new file is taken without a restart',
   async (t) => {
-    const { wss } = await region(t, 'collector');
-    const folder = t.testdir();
+    const folder = t.testdir({ till: {} });
+    const { wss } = await region(t, folder, 'collector');
     const tls = { ca: PEM('ca'), cert: join(folder, 'till.pem'), key: join(folder, 'till-key.pem') };
     const hold = (name: string) => {
       copyFileSync(PEM(`${name}-key`), tls.key);
       copyFileSync(PEM(name), tls.cert);
     };
     hold('stranger');
-    const shop = await till(t, folder, { collector: { urls: [wss], tls } });
+    const shop = await till(t, join(folder, 'till'), { collector: { urls: [wss], tls } });
     await shop.says(
       /the collector refuses the till's certificate \(collector\.tls\.cert: URI:tillstream:acme\/till-2\)/,
     );
@@ -98,8 +104,9 @@ t.test(
 t.test(
   "an ended certificate of the collector's stops shipping only, until the collector shows a good one",
   async (t) => {
-    const { collector, mqtts, token, present } = await region(t, 'expired-collector');
-    const shop = await till(t, t.testdir(), { collector: { urls: [mqtts], token, tls: { ca: PEM('ca') } } });
+    const folder = t.testdir({ till: {} });
+    const { collector, mqtts, token, present } = await region(t, folder, 'expired-collector');
+    const shop = await till(t, join(folder, 'till'), { collector: { urls: [mqtts], token, tls: { ca: PEM('ca') } } });
     await shop.says(/TLS: certificate expired/);
     t.equal(await shop.sell(), 201);
     await collector.child.stop(START_MS);
@@ -116,7 +123,7 @@ t.test(
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     t.teardown(() => server.close());
     const { port } = server.address() as AddressInfo;
-    const folder = t.testdir({ 'ca.pem': CERTIFICATE, 'none.pem': 'nothing' });
+    const folder = t.testdir({ 'ca.pem': CERTIFICATE });
     const urls = [`wss://127.0.0.1:${port}`];
     const web = await till(t, folder, { collector: { urls, token: 'secret', tls: { ca: join(folder, 'ca.pem') } } });
     await web.says(/a web server answers there \(HTTP 404\), not the collector/);
@@ -125,12 +132,12 @@ t.test(
 );
 
 t.test('TLS files that are none or gone are told in words', async (t) => {
-  const folder = t.testdir({ 'none.pem': 'nothing' });
+  const folder = t.testdir({ 'none.pem': 'nothing', one: {}, other: {} });
   const [none, gone] = [join(folder, 'none.pem'), join(folder, 'gone.pem')];
   const urls = ['mqtts://127.0.0.1:1'];
-  const broken = await till(t, folder, { collector: { urls, tls: { cert: none, key: none } } });
+  const broken = await till(t, join(folder, 'one'), { collector: { urls, tls: { cert: none, key: none } } });
   await broken.says(/no PEM|not PEM|PEM/);
-  const absent = await till(t, t.testdir('absent'), { collector: { urls, tls: { cert: gone, key: gone } } });
+  const absent = await till(t, join(folder, 'other'), { collector: { urls, tls: { cert: gone, key: gone } } });
   await absent.says(/gone\.pem: collector\.tls\.cert cannot be read/);
   t.equal(await absent.sell(), 201);
 });
