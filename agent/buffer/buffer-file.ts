@@ -40,6 +40,7 @@ interface Head {
 
 type Order = 'oldest' | 'newest';
 
+const COLUMNS = 'id, epoch, seq, hour, state, at, reason, sum, length(body) AS bytes';
 const STATES = Object.keys(STATE) as EventState[];
 
 export class BufferFile implements BufferReader {
@@ -63,11 +64,10 @@ export class BufferFile implements BufferReader {
     this.#release = release;
     this.#terminal = readOwner(db).terminal;
     this.#epochs = knownEpochs(db);
-    const columns = 'id, epoch, seq, hour, state, at, reason, sum, length(body) AS bytes';
     // NOT INDEXED: by id, which the other indexes are not.
     this.#heads = {
-      oldest: db.prepare(`SELECT ${columns} FROM events NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?`),
-      newest: db.prepare(`SELECT ${columns} FROM events NOT INDEXED WHERE id <= ? ORDER BY id DESC LIMIT ?`),
+      oldest: db.prepare(`SELECT ${COLUMNS} FROM events NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?`),
+      newest: db.prepare(`SELECT ${COLUMNS} FROM events NOT INDEXED WHERE id <= ? ORDER BY id DESC LIMIT ?`),
     };
     this.#body = db.prepare<[number], Buffer>('SELECT body FROM events WHERE id = ?').pluck();
   }
@@ -85,18 +85,21 @@ export class BufferFile implements BufferReader {
     return this.#db
       .prepare<[number, number], LossRow>('SELECT * FROM losses WHERE id > ? ORDER BY id LIMIT ?')
       .all(after, limit)
-      .map((row) => ({
-        id: row.id,
-        stream: streamId(this.#terminal, row.epoch),
-        firstSeq: row.first_seq,
-        count: row.count,
-        hour: row.hour * HOUR_MS,
-        reason: row.reason,
-        at: row.at,
-        detail: row.detail,
-        acked: row.acked !== 0,
-        sound: isSound(row),
-      }));
+      .map((row) => storedLoss(row, this.#terminal));
+  }
+
+  latestLosses(limit: number): StoredLoss[] {
+    return this.#db
+      .prepare<[number], LossRow>('SELECT * FROM losses ORDER BY id DESC LIMIT ?')
+      .all(limit)
+      .map((row) => storedLoss(row, this.#terminal));
+  }
+
+  latestQuarantined(limit: number): StoredEvent[] {
+    const latest = this.#db.prepare<[number], Head>(
+      `SELECT ${COLUMNS} FROM events WHERE state = 2 ORDER BY at DESC, id DESC LIMIT ?`,
+    );
+    return this.#db.transaction(() => latest.all(limit).map((head) => this.#stored(head)))();
   }
 
   *account(): Generator<number, BufferAccount> {
@@ -218,6 +221,19 @@ function knownEpochs(db: Database): OpenedEpoch[] {
     return [];
   }
 }
+
+const storedLoss = (row: LossRow, terminal: TerminalId): StoredLoss => ({
+  id: row.id,
+  stream: streamId(terminal, row.epoch),
+  firstSeq: row.first_seq,
+  count: row.count,
+  hour: row.hour * HOUR_MS,
+  reason: row.reason,
+  at: row.at,
+  detail: row.detail,
+  acked: row.acked !== 0,
+  sound: isSound(row),
+});
 
 const passes = ({ epoch, seq, hour, state }: Head, filter: EventFilter): boolean =>
   (filter.states === null || filter.states.some((name) => STATE[name] === state)) &&

@@ -271,6 +271,9 @@ export interface BufferReader {
   events(filter: EventFilter, position: number | null, order: 'oldest' | 'newest'): EventPage;
   /** Records of the ledger with an id above `after`, the oldest first. @throws where the file is damaged */
   losses(after: number, limit: number): StoredLoss[];
+  /** The latest, the newest first. @throws where the file is damaged */
+  latestQuarantined(limit: number): StoredEvent[];
+  latestLosses(limit: number): StoredLoss[];
   /** Yields how much of the file lies behind, 0 to 1, after each short read. @throws where not even the numbering can be read */
   account(): Generator<number, BufferAccount>;
   close(): void;

@@ -10,6 +10,9 @@ export interface RouterDependencies extends PostEventsDependencies {
   readonly host: string;
   readonly status: () => unknown;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** For support: an HTML page, and what it shows as JSON. */
+  readonly page: () => Promise<{ readonly headers: Readonly<Record<string, string>>; readonly body: string }>;
+  readonly inspect: () => Promise<unknown>;
 }
 
 const METHODS: Readonly<Record<string, readonly string[]>> = {
@@ -17,6 +20,8 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/status': ['GET', 'HEAD'],
   '/metrics': ['GET', 'HEAD'],
   '/healthz': ['GET', 'HEAD'],
+  '/': ['GET', 'HEAD'],
+  '/v1/inspect': ['GET', 'HEAD'],
 };
 
 /** Why a request is refused by its head alone; null when it is not. */
@@ -59,6 +64,12 @@ export async function route(
       const { contentType, body } = await dependencies.metrics();
       return text(200, contentType, body);
     }
+    case '/': {
+      const { headers, body } = await dependencies.page();
+      return { ...text(200, 'text/html; charset=utf-8', body), headers };
+    }
+    case '/v1/inspect':
+      return json(200, await dependencies.inspect());
     default:
       return text(200, 'text/plain; charset=utf-8', 'ok\n');
   }

@@ -1,8 +1,8 @@
 /** A buffer's facts for support: as JSON, and as a table. */
 
-import { HOUR_MS } from '../../shared/time.ts';
 import type { BufferFacts, EpochHolding } from '../buffer/port.ts';
-import { ago, count, instant, iso, number, size, span } from './figures.ts';
+import { ago, count, instant, iso, number, size } from './figures.ts';
+import { notFilling, untilFullWords } from './filling.ts';
 import type { LiveStatus } from './live-agent.ts';
 import { seqs } from './losses.ts';
 import type { Paint } from './paint.ts';
@@ -53,9 +53,10 @@ export interface StatusFacts {
   readonly now: number;
 }
 
-/** @param hours see `hoursUntilFull` */
-const fullIn = (hours: number | null | undefined): string =>
-  hours === null || hours === undefined ? 'not filling' : `about ${span(hours * HOUR_MS)} at today's rate`;
+const fullIn = ({ buffer: { hoursUntilFull: hours }, shipping }: LiveStatus): string =>
+  hours === null || hours === undefined
+    ? notFilling(shipping.connected)
+    : `about ${untilFullWords(hours)} at today's rate`;
 
 export function statusTable({ path, maxBytes, facts, live, asked, now }: StatusFacts, paint: Paint): string {
   const { pending, oldestPending, acked, quarantined, losses, refs, refConflicts } = facts;
@@ -91,7 +92,7 @@ export function statusTable({ path, maxBytes, facts, live, asked, now }: StatusF
       `${size(usedBytes + walBytes)}${of}: ${size(usedBytes)} in use in a file of ${size(fileBytes)}, log ${size(walBytes)}`,
     ],
   );
-  if (live !== null) rows.push(['full in', fullIn(live.buffer.hoursUntilFull)]);
+  if (live !== null) rows.push(['full in', fullIn(live)]);
   rows.push(
     ['refs known', `${number(refs)}, of which ${number(refConflicts)} ever came again with other content`],
     ['buffer', `${path} (schema ${facts.schema})`],

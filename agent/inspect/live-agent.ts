@@ -13,7 +13,7 @@ export interface LiveStatus {
   readonly stream: string;
   readonly startedAt: string;
   readonly state: AgentState;
-  readonly shipping: { readonly state: string; readonly words: string };
+  readonly shipping: { readonly state: string; readonly connected: boolean; readonly words: string };
   readonly buffer: { readonly hoursUntilFull?: number | null };
 }
 

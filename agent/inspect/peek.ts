@@ -2,6 +2,7 @@
 import type { BufferReader, EventFilter } from '../buffer/port.ts';
 import { type EventView, eventView } from './event-view.ts';
 import { count, instant } from './figures.ts';
+import { money } from './money.ts';
 import { eventPages } from './pages.ts';
 import type { Paint } from './paint.ts';
 import type { Screen } from './screen.ts';
@@ -42,17 +43,6 @@ export async function peek(
 }
 
 const STATE_PAINT = { pending: 'strong', acked: 'faint', quarantined: 'bad' } as const;
-
-/** Minor units as the currency writes them. */
-function money(amount: number | undefined, currency: string | undefined): string {
-  if (amount === undefined || currency === undefined) return '';
-  const style = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'code' });
-  const decimals = style.resolvedOptions().maximumFractionDigits ?? 0;
-  return (amount / 10 ** decimals).toLocaleString('en', {
-    minimumFractionDigits: decimals,
-    maximumFractionDigits: decimals,
-  });
-}
 
 function remarks({ event, flags, reason, fault }: EventView): string {
   const dims = Object.entries(event?.dims ?? {}).map(([key, value]) => `${key}=${value}`);

@@ -39,6 +39,8 @@ async function fixture(t: Test, options: Partial<IngestServerOptions> = {}): Pro
     notice: (message) => notices.push(message),
     status: () => ({ fine: true }),
     metrics: async () => ({ contentType: 'text/plain', body: 'up 1\n' }),
+    page: async () => ({ headers: { 'content-security-policy': "default-src 'none'" }, body: '<!doctype html>' }),
+    inspect: async () => ({ state: 'fine' }),
     ...options,
   });
   t.teardown(async () => {

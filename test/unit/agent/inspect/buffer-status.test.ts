@@ -69,7 +69,7 @@ t.test('above it stands what a running agent says in words', async (t) => {
     stream: 'till-1.0123456789abcdef',
     startedAt: '2026-11-22T09:15:00.000Z',
     state: { level: 'warn', title: 'Not shipping', words: ['The collector refuses the token (a port 1883).'] },
-    shipping: { state: 'offline', words: 'the collector refuses the token' },
+    shipping: { state: 'offline', connected: false, words: 'the collector refuses the token' },
     buffer: { hoursUntilFull: 41.3 },
   } as const;
   const table = statusTable({ ...at, live, asked: true }, PLAIN);
@@ -78,7 +78,7 @@ t.test('above it stands what a running agent says in words', async (t) => {
   t.match(table, /^full in +about 41 hours at today's rate$/m);
   t.match(
     statusTable({ ...at, live: { ...live, buffer: { hoursUntilFull: null } }, asked: true }, PLAIN),
-    /not filling/,
+    /^full in +known after some minutes of sales$/m,
   );
   t.match(statusTable({ ...at, asked: true }, PLAIN), /^agent +does not answer: what follows is from its file alone$/m);
 });

@@ -1,0 +1,57 @@
+/** What the page shows, and `GET /v1/inspect` answers: redacted, and bounded. */
+import type { EventView } from '../event-view.ts';
+import type { LossView } from '../losses.ts';
+import type { AgentState } from '../state.ts';
+
+export interface HistoryPoint {
+  /** Minutes before now. */
+  readonly minutesAgo: number;
+  /** Events waiting: the most of the stretch up to the next point. */
+  readonly pending: number;
+  /** Events taken in that stretch. */
+  readonly taken: number;
+}
+
+export interface BufferReport {
+  readonly pending: number;
+  /** RFC 3339: start of the hour of the oldest pending event. */
+  readonly oldestPending: string | null;
+  readonly acked: number;
+  readonly quarantined: number;
+  readonly losses: { readonly events: number; readonly records: number; readonly unsent: number };
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** See `hoursUntilFull`. */
+  readonly hoursUntilFull: number | null;
+}
+
+export interface InspectReport {
+  /** RFC 3339, by the agent's clock. */
+  readonly at: string;
+  readonly merchant: string;
+  readonly terminal: string;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly state: AgentState;
+  /** Whether the collector takes batches. */
+  readonly connected: boolean;
+  /** Null while there is none. */
+  readonly buffer: BufferReport | null;
+  /** The oldest first, the last one is now. */
+  readonly history: readonly HistoryPoint[];
+  /** The latest. */
+  readonly events: readonly EventView[];
+  readonly quarantined: readonly EventView[];
+  readonly losses: readonly LossView[];
+  /** What could not be read for this, in words. */
+  readonly unread: readonly string[];
+  /** The newest first. */
+  readonly connections: readonly {
+    readonly at: string;
+    readonly level: 'info' | 'warn';
+    readonly words: string;
+    readonly times: number;
+  }[];
+  /** Names and values. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+}

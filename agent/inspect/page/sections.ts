@@ -1,0 +1,205 @@
+/** The parts of the page, each of which is replaced on its own when it changes. */
+import type { EventView } from '../event-view.ts';
+import { ago, count, instant, number, size } from '../figures.ts';
+import { notFilling, untilFullWords } from '../filling.ts';
+import { seqs } from '../losses.ts';
+import { money } from '../money.ts';
+import { chart } from './chart.ts';
+import { html, type Markup } from './markup.ts';
+import type { InspectReport } from './report.ts';
+
+/** UTC as served; the page's script shows it in the zone of whoever looks. */
+const time = (iso: string): Markup => html`<time datetime="${iso}">${instant(Date.parse(iso))}</time>`;
+
+interface Column {
+  readonly title: string;
+  readonly number?: boolean;
+}
+
+/** Roles are said, since a narrow screen shows rows as blocks, which takes them away. */
+function table(caption: string, columns: readonly Column[], rows: readonly (readonly (Markup | string)[])[]): Markup {
+  const cellClass = ({ number }: Column): string => (number ? 'number' : '');
+  return html`<table class="records" role="table"><caption class="unseen">${caption}</caption><thead role="rowgroup"><tr role="row">${columns.map(
+    (column) => html`<th scope="col" role="columnheader" class="${cellClass(column)}">${column.title}</th>`,
+  )}</tr></thead><tbody role="rowgroup">${rows.map(
+    (row) =>
+      html`<tr role="row">${row.map(
+        (cell, at) =>
+          html`<td role="cell" data-label="${columns[at]!.title}" class="${cellClass(columns[at]!)}">${cell}</td>`,
+      )}</tr>`,
+  )}</tbody></table>`;
+}
+
+const MARK = { good: '●', warn: '▲', bad: '■' } as const;
+
+function stateSection({ state }: InspectReport): Markup {
+  const { level, title, words } = state;
+  return html`<div class="state ${level}"><h2><span aria-hidden="true">${MARK[level]}</span> ${title}</h2>${words.map((line) => html`<p>${line}</p>`)}</div>`;
+}
+
+interface Tile {
+  readonly name: string;
+  readonly value: string;
+  readonly note: string;
+  readonly level?: 'warn' | 'bad';
+}
+
+function tiles({ buffer, at, connected }: InspectReport): readonly Tile[] {
+  if (buffer === null) return [];
+  const { pending, oldestPending, acked, quarantined, losses, bytes, maxBytes, hoursUntilFull } = buffer;
+  const share = (100 * bytes) / maxBytes;
+  return [
+    {
+      name: 'Waiting',
+      value: number(pending),
+      note: oldestPending === null ? 'nothing to ship' : `oldest: ${ago(Date.parse(at) - Date.parse(oldestPending))}`,
+    },
+    {
+      name: 'Full in',
+      value: hoursUntilFull === null ? '—' : untilFullWords(hoursUntilFull),
+      note: hoursUntilFull === null ? notFilling(connected) : "at today's rate",
+      ...(hoursUntilFull !== null && hoursUntilFull < 24 ? { level: hoursUntilFull < 4 ? 'bad' : 'warn' } : {}),
+    },
+    {
+      name: 'Size',
+      value: size(bytes),
+      note: `${share < 0.1 ? 'under 0.1' : share.toFixed(1)} % of ${size(maxBytes)}`,
+    },
+    { name: 'Acknowledged', value: number(acked), note: 'kept for support' },
+    {
+      name: 'Quarantined',
+      value: number(quarantined),
+      note: quarantined === 0 ? 'none refused' : 'refused by the collector',
+      ...(quarantined > 0 ? { level: 'warn' as const } : {}),
+    },
+    {
+      name: 'Given up',
+      value: number(losses.events),
+      note: losses.unsent === 0 ? 'all told to the collector' : `${count(losses.unsent, 'record')} not sent yet`,
+      ...(losses.events > 0 ? { level: 'bad' as const } : {}),
+    },
+  ];
+}
+
+const figuresSection = (report: InspectReport): Markup =>
+  html`<h2 class="unseen">Figures</h2><dl class="tiles">${tiles(report).map(
+    ({ name, value, note, level }) =>
+      html`<div class="${level === undefined ? 'tile' : `tile ${level}`}"><dt>${name}</dt><dd class="value">${value}</dd><dd class="note">${note}</dd></div>`,
+  )}</dl>`;
+
+const historySection = ({ history }: InspectReport): Markup =>
+  html`<h2>Over time</h2><div class="charts">${chart(
+    { title: 'Events waiting', unit: 'event', value: ({ pending }) => pending, shape: 'area' },
+    history,
+  )}${chart({ title: 'Events taken from the till', unit: 'event', value: ({ taken }) => taken, shape: 'bars' }, history)}</div>`;
+
+const STATE_WORDS = { pending: 'waits', acked: 'shipped', quarantined: 'quarantined' } as const;
+
+function details({ event, flags, reason, fault }: EventView): string {
+  const dims = Object.entries(event?.dims ?? {}).map(([key, value]) => `${key} ${value}`);
+  const items = event?.items === undefined ? [] : [count(event.items.length, 'item')];
+  return [
+    ...(fault === null ? [] : [`cannot be read: ${fault}`]),
+    ...(reason === null ? [] : [reason]),
+    ...items,
+    ...dims,
+    ...(flags.includes('clockSuspect') ? ['clock suspect'] : []),
+    ...(flags.includes('masked') ? ['masked'] : []),
+  ].join(', ');
+}
+
+function eventTable(caption: string, events: readonly EventView[]): Markup {
+  return table(
+    caption,
+    [
+      { title: 'Time' },
+      { title: 'Type' },
+      { title: 'Amount', number: true },
+      { title: 'Ref' },
+      { title: 'State' },
+      { title: 'Seq', number: true },
+      { title: 'What else' },
+    ],
+    events.map((view) => [
+      view.event === null ? '' : time(new Date(view.event.ts).toISOString()),
+      view.event?.type ?? '',
+      `${money(view.event?.amount, view.event?.currency)} ${view.event?.currency ?? ''}`.trim(),
+      view.event?.ref ?? '',
+      html`<span class="chip ${view.state}">${STATE_WORDS[view.state]}</span>`,
+      number(view.seq),
+      details(view),
+    ]),
+  );
+}
+
+const eventsSection = ({ events, unread }: InspectReport): Markup =>
+  html`<h2>Last events</h2>${unread.map((words) => html`<p class="fault">${words}</p>`)}${
+    events.length === 0
+      ? html`<p class="faint">None.</p>`
+      : eventTable('The last events that the till handed over', events)
+  }`;
+
+const quarantineSection = ({ quarantined }: InspectReport): Markup =>
+  html`<h2>Quarantine</h2>${
+    quarantined.length === 0
+      ? html`<p class="faint">The collector has refused nothing.</p>`
+      : html`${eventTable('Events that the collector refused', quarantined)}<p class="faint">Once the collector takes them: <code>tillstream-agent requeue --all</code></p>`
+  }`;
+
+const lossesSection = ({ losses }: InspectReport): Markup =>
+  html`<h2>Given up</h2>${
+    losses.length === 0
+      ? html`<p class="faint">Nothing was given up.</p>`
+      : table(
+          'What this till gave up',
+          [
+            { title: 'When' },
+            { title: 'Why' },
+            { title: 'Events', number: true },
+            { title: 'Of the hour' },
+            { title: 'Seqs', number: true },
+            { title: 'Told' },
+            { title: 'Detail' },
+          ],
+          losses.map((loss) => [
+            time(loss.at),
+            loss.reason,
+            number(loss.count),
+            time(loss.hour),
+            seqs(loss.firstSeq, loss.lastSeq),
+            loss.sent ? 'yes' : 'not yet',
+            loss.detail ?? '',
+          ]),
+        )
+  }`;
+
+const connectionSection = ({ connections }: InspectReport): Markup =>
+  html`<h2>Connection</h2>${
+    connections.length === 0
+      ? html`<p class="faint">Nothing yet.</p>`
+      : table(
+          'What became of the connection to the collector, the newest first',
+          [{ title: 'When' }, { title: 'What' }],
+          connections.map(({ at, level, words, times }) => [
+            time(at),
+            html`<span class="${level}">${words}${times > 1 ? ` (${number(times)} times)` : ''}</span>`,
+          ]),
+        )
+  }`;
+
+const settingsSection = ({ settings, version, startedAt, at }: InspectReport): Markup =>
+  html`<h2>Agent</h2><dl class="settings"><dt>version</dt><dd>${version}</dd><dt>runs since</dt><dd>${time(startedAt)}</dd><dt>its clock</dt><dd>${time(at)}</dd>${settings.map(
+    ([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`,
+  )}</dl>`;
+
+/** By the ids that they have on the page, in order. */
+export const SECTIONS: Readonly<Record<string, (report: InspectReport) => Markup>> = {
+  state: stateSection,
+  figures: figuresSection,
+  history: historySection,
+  events: eventsSection,
+  losses: lossesSection,
+  quarantine: quarantineSection,
+  connection: connectionSection,
+  agent: settingsSection,
+};
