@@ -5,6 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openSqliteTables } from '../../collector/store/sqlite/tables.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
+import { falsePositives, guardCost } from './cards.ts';
 import { limits } from './limits.ts';
 import { type Section, table } from './report.ts';
 import { type AdapterUnderTest, storeAlone } from './store.ts';
@@ -15,9 +16,9 @@ import { baskets, invoices } from './workload.ts';
 
 const HELP = `npm run bench -- [options]
 
-Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible and memory; prints tables and then JSON.
+Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, the guard against card data and memory; prints tables and then JSON.
 
-  --only LIST    some of: wire, code, store, way, visible (comma-separated)
+  --only LIST    some of: wire, code, store, way, visible, cards (comma-separated)
   --file CSV.gz  real invoices (default: ../shared/data/online-retail-2010-12_to_2011-08.csv.gz)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --quick        a tenth of the events: shows that it runs, not how fast
@@ -29,7 +30,7 @@ Examples
   npm run hbase -- start && npm run bench -- --only store,way,visible --hbase 127.0.0.1:9090
 `;
 
-const SECTIONS = ['wire', 'code', 'store', 'way', 'visible'];
+const SECTIONS = ['wire', 'code', 'store', 'way', 'visible', 'cards'];
 const DEFAULT_FILE = path.resolve(import.meta.dirname, '../../../shared/data/online-retail-2010-12_to_2011-08.csv.gz');
 
 function options() {
@@ -76,6 +77,7 @@ async function main(): Promise<void> {
       if (only.has('wire')) add(wireBytes(workloads));
       if (only.has('code')) add(pureCode(workloads));
     }
+    if (only.has('cards')) add(falsePositives(20_000 / scale), guardCost(20_000 / scale));
     if (only.has('store')) {
       const adapters: AdapterUnderTest[] = [
         { name: 'SQLite', tables: await openSqliteTables({ path: path.join(folder, 'alone.db') }), concurrency: 1 },

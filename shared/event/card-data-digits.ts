@@ -2,7 +2,8 @@
  * Card numbers among the digits of a plain text.
  *
  * A *group* is digits without anything between them, a *run* is groups with separators between them. A card number begins where a group
- * begins and ends where a group ends, so that "12 4111 1111 1111 1111" holds one. Within a group nothing is looked for, with two exceptions:
+ * begins and ends where a group ends, so that "12 4111 1111 1111 1111" holds one. Groups that nobody writes a card in (4-3-8-2) make one only
+ * of the lengths that nearly all cards have, and not with a date among them: refs such as store-till-date-number are made so. Within a group nothing is looked for, with two exceptions:
  * zeros that fill a field up from the left, and groups of more than 19 digits. Those can't be one number: a card number in front of its
  * expiry date, or behind a record's lengths and amounts, is found at their beginning and at their end. Windows all over them would take
  * most long bar codes for cards (`npm run bench -- --only cards` has the shares).
@@ -17,8 +18,14 @@ export interface Span {
 
 /** Between two groups: "4111 - 1111", and the double spaces of a printer. */
 const MAX_SEPARATORS = 4;
-/** Of the lengths that a card number glued to others may have: what nearly all cards have. */
+/** What nearly all cards have. */
 const USUAL_LENGTHS = [16, 15];
+/** And Diners Club, in groups. */
+const LEAST_UNUSUALLY_GROUPED = 14;
+const MOST_UNUSUALLY_GROUPED = 16;
+/** Cards show their numbers in groups of one size, the last of which may be shorter, or in these. */
+const USUAL_GROUPINGS: ReadonlySet<string> = new Set(['4-6-5', '4-6-4', '6-13']);
+const DATE = /^(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])$/;
 /** What fills up a field is not looked behind for shorter ones: "0049…" begins a telephone number. */
 const MIN_FILLED_UP = 15;
 
@@ -83,10 +90,13 @@ function searchRun({ digits, where, groupEnds }: Run, found: Span[]): void {
   for (const [group, end] of groupEnds.entries()) {
     let filledUp = start;
     while (filledUp < end && digits[filledUp] === 0) filledUp++;
+    if (filledUp > start && end - filledUp >= MIN_FILLED_UP && end - filledUp <= MAX_CARD_DIGITS)
+      check(filledUp, end - filledUp);
     for (let last = group; last < groupEnds.length; last++) {
-      const length = groupEnds[last]! - filledUp;
+      const length = groupEnds[last]! - start;
       if (length > MAX_CARD_DIGITS) break;
-      if (length >= (filledUp > start ? MIN_FILLED_UP : MIN_CARD_DIGITS)) check(filledUp, length);
+      if (length >= MIN_CARD_DIGITS && isGroupedAsCards(digits, start, groupEnds.slice(group, last + 1)))
+        check(start, length);
     }
     if (end - filledUp > MAX_CARD_DIGITS) {
       for (const length of USUAL_LENGTHS) {
@@ -96,4 +106,16 @@ function searchRun({ digits, where, groupEnds }: Run, found: Span[]): void {
     }
     start = end;
   }
+}
+
+/** @param ends of the groups from `start` on */
+function isGroupedAsCards(digits: readonly number[], start: number, ends: readonly number[]): boolean {
+  if (ends.length === 1) return true;
+  const sizes = ends.map((end, at) => end - (at === 0 ? start : ends[at - 1]!));
+  const [size] = sizes as [number];
+  if (sizes.every((other, at) => other === size || (at === sizes.length - 1 && other < size))) return true;
+  if (USUAL_GROUPINGS.has(sizes.join('-'))) return true;
+  const length = ends.at(-1)! - start;
+  if (length < LEAST_UNUSUALLY_GROUPED || length > MOST_UNUSUALLY_GROUPED) return false;
+  return !sizes.some((size, at) => size === 8 && DATE.test(digits.slice(ends[at]! - size, ends[at]).join('')));
 }

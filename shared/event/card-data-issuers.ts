@@ -2,7 +2,8 @@
  * Which numbers are given out as card numbers (ISO/IEC 7812): by their first digits and their length, and by Luhn's check digit.
  *
  * Luhn alone takes one in ten of all numbers for a card's. The ranges are drawn generously where cards live, 16 to 19 digits, and narrowly
- * below, where bar codes, telephones and device numbers are. Sources: the lists of Wikipedia ("Payment card number") and of
+ * below, where bar codes, telephones and device numbers are. What begins with 1 is left out from 16 digits on (GPN of Indonesia, 1946): times in
+ * microseconds and nanoseconds do. Sources: the lists of Wikipedia ("Payment card number") and of
  * braintree/credit-card-type, and the schemes' published test numbers.
  */
 
@@ -65,7 +66,7 @@ const RANGES: readonly Range[] = [
       [1800, 1800],
       [2131, 2131],
     ],
-    lengths: [15, 19],
+    lengths: [15, 15],
   },
   {
     issuer:
@@ -95,7 +96,6 @@ const RANGES: readonly Range[] = [
     ],
     lengths: [15, 15],
   },
-  { issuer: 'GPN of Indonesia', prefixes: [[1946, 1946]], lengths: [16, 16] },
   { issuer: 'Uzcard', prefixes: [[8600, 8600]], lengths: [16, 16] },
   { issuer: 'ArCa', prefixes: [[9051, 9051]], lengths: [16, 16] },
   { issuer: 'Belkart', prefixes: [[9112, 9112]], lengths: [16, 16] },

@@ -90,6 +90,19 @@ t.test('a number is found within a longer text', async (t) => {
   for (const [given, expected] of cases) t.equal(redact(given), expected);
 });
 
+t.test('a number is found in whatever groups, but for refs that are made of parts', async (t) => {
+  for (const text of [
+    '41111111 11111111',
+    '41-11-11-11-11-11-11-11',
+    '4 1111 11111 1111 11',
+    '620550-0000000000004',
+    '411111111111111 1',
+  ])
+    t.ok(holdsCardData(text), text);
+  for (const text of ['4231-3-20261122-016', '42313-20261122-016', '4000-0000-000000004'])
+    t.notOk(holdsCardData(text), `${text} is made of store, till, date and number`);
+});
+
 t.test('a number is found behind zeros that fill up its field', async (t) => {
   t.equal(redact(`000${VISA}`), '000************1111');
   t.equal(redact(`0000${VISA}`), '0000************1111');
@@ -196,6 +209,20 @@ holds(
       glue(after, NOT_GLUED_AFTER, (other) => `x${other}`);
     return holdsCardData(text) && !redact(text).includes(grouped(number, separator));
   }),
+  { numRuns: 3_000 },
+);
+
+holds(
+  t,
+  'a random card number of a usual length is found however it is cut, unless a part is a date',
+  fc.property(
+    cardNumber.filter(({ length }) => length >= 14 && length <= 16),
+    fc.array(fc.constantFrom('', '', ' ', '-', '.', '\u00a0 ', '_', '\u2011'), { minLength: 16, maxLength: 16 }),
+    (number, cuts) => {
+      const text = [...number].map((digit, at) => digit + (at < number.length - 1 ? cuts[at] : '')).join('');
+      return holdsCardData(text) || /(?<![0-9])(?:19|20)[0-9]{6}(?![0-9])/.test(text);
+    },
+  ),
   { numRuns: 3_000 },
 );
 
