@@ -41,11 +41,14 @@ export class System implements AsyncDisposable {
     agents,
     fleet = 0,
     store,
+    buffer,
   }: {
     merchant: string;
     agents: number;
     fleet?: number;
     store?: StoreConfig;
+    /** What else goes under the agents' `buffer`. */
+    buffer?: Readonly<Record<string, unknown>>;
   }): Promise<System> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-bench-'));
     const [httpPort, mqttPort, ...ports] = (await freePorts(2 + agents)) as [number, number, ...number[]];
@@ -71,6 +74,7 @@ export class System implements AsyncDisposable {
         token,
         collector: collector.mqttUrl,
         port,
+        ...(buffer && { buffer }),
       });
       await agent.start(START_MS);
       started.push(agent);
