@@ -8,6 +8,8 @@ import { parseCommand, UsageError } from './command-line.ts';
 import type { AgentConfig } from './config.ts';
 import { ListenError } from './ingest/server.ts';
 import { type Screen, screenOn } from './inspect/screen.ts';
+import { serviceManager, systemdNotify } from './service-manager.ts';
+import { systemTimers } from './ship/timers.ts';
 
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -21,9 +23,20 @@ async function run(config: AgentConfig, json: boolean, screen: Screen): Promise<
   const log = pino(options, pino.destination({ dest: 2, sync: true }));
   const signalled = untilSignal();
   const agent = await startAgent(config, log);
+  const service = serviceManager({
+    environment: process.env,
+    pid: process.pid,
+    tell: systemdNotify,
+    work: () => agent.work(),
+    words: () => agent.words(),
+    timers: systemTimers,
+    warn: (message) => log.warn(message),
+  });
+  service.ready();
   if (json) await screen.print(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);
   const signal = await signalled;
   log.info(`${signal}: stopping`);
+  service.stopping();
   for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => process.exit(1));
   await agent.stop();
   log.info('stopped');

@@ -12,6 +12,7 @@ import { zeroIngestCounters } from './ingest/post-events.ts';
 import { BodyReader } from './ingest/read-body.ts';
 import { type IngestServer, startIngestServer } from './ingest/server.ts';
 import { UncommittedRequests } from './ingest/uncommitted.ts';
+import type { Work } from './service-manager.ts';
 import { Shipper } from './ship/shipper.ts';
 import { systemTimers } from './ship/timers.ts';
 
@@ -25,6 +26,10 @@ export interface RunningAgent {
   /** That it listens on. */
   readonly port: number;
   readonly stream: string;
+  /** How it is, in a line. */
+  words(): string;
+  /** What it has begun and not done. */
+  work(): Work;
   /** Takes nothing more, answers what it has, waits briefly for acks, signs off, closes the buffer. */
   stop(): Promise<void>;
 }
@@ -126,6 +131,14 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   return {
     port: server.port,
     stream: buffer.stream,
+    words() {
+      const { title, words } = agentStatus(facts()).state;
+      return [`${title}.`, ...words].join(' ');
+    },
+    work() {
+      const oldest = uncommitted.oldest();
+      return { begun: oldest === null ? null : 'a request waits for its commit', mark: oldest ?? 0 };
+    },
     async stop() {
       await server.stop();
       await shipper.stop();
