@@ -18,9 +18,11 @@ const RIGHT: Verdict = { kind: 'right' };
 /**
  * A segment of the collector's comparison's own boot is judged exactly: both clocks went on evenly through it. Of an earlier boot only the
  * impossible is known wrong: events that lie ahead of the collector's clock. What another segment of that boot went by is taken for right if
- * it is possible; else the clock is taken to have been wrong by as much as one of this boot, where its times become possible.
+ * it is possible; else the clock is taken to have been wrong by as much as the machine's is now, where that makes its times possible.
+ *
+ * @param offset true time less the machine's wall clock, milliseconds
  */
-export function verdicts(segments: readonly Stamped[], truth: TrueTime): Verdict[] {
+export function verdicts(segments: readonly Stamped[], truth: TrueTime, offset: number): Verdict[] {
   const { boot, origin: trueOrigin, at: now, toleranceMs } = truth;
   const passed = (at: number): boolean => at <= now + toleranceMs;
   // A boot's name that came twice does not make two boots one.
@@ -34,11 +36,7 @@ export function verdicts(segments: readonly Stamped[], truth: TrueTime): Verdict
     if (isPossible(segment)) return RIGHT;
     const { origin, latestAt } = segment;
     const sameBoot = segments.filter((other) => other.boot === segment.boot && !isOwn(other) && isPossible(other));
-    const sameError = segments.filter((other) => isOwn(other) && differs(other));
-    const candidates = [
-      ...sameBoot.map((other) => other.origin),
-      ...sameError.map((other) => origin + trueOrigin - other.origin),
-    ];
+    const candidates = [...sameBoot.map((other) => other.origin), origin + offset];
     const found = candidates.find((candidate) => passed(latestAt! - origin + candidate));
     return { kind: 'wrong', truth: found ?? origin };
   });

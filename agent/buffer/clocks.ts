@@ -51,6 +51,8 @@ export interface StampingClock {
   now(): number;
   /** By the same segment as what `now` said last. */
   stamp(): Stamp;
+  /** True time less the machine's wall clock, milliseconds; null while the collector was not heard in this boot. */
+  readonly offset: number | null;
   /** Milliseconds since it started; it counts suspends. */
   running(): number;
   /** What time it is for what is kept for a while: while nobody has confirmed a jump, time passes as it did before. */
@@ -59,9 +61,9 @@ export interface StampingClock {
    * What a buffer that is opened knows of time.
    *
    * @param last heard of the collector's clock, whichever boot that was in
-   * @param newest the latest time that the buffer bears, right or not
+   * @param seen what the agent took for the time since, in the order in which it did
    */
-  recall(last: TrueTime | null, newest: number): void;
+  recall(last: TrueTime | null, seen: readonly number[]): void;
   /** Begins a segment that is right. @returns what it takes for true; null when the collector's clock is impossible */
   compare(measure: Pick<Greeting, 'trueTimeOrigin' | 'uncertaintyMs'>): TrueTime | null;
 }
@@ -75,9 +77,6 @@ interface Row {
 }
 
 const RIGHT = Number.MAX_SAFE_INTEGER;
-/** Between which events are accepted. */
-const CORRECTED_AT_ONCE = 500;
-
 export class Clocks {
   readonly #clock: StampingClock;
   readonly #correction: Correction;
@@ -110,14 +109,9 @@ export class Clocks {
       .pluck();
     this.#readLast = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'true_time'").pluck();
     this.#writeLast = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('true_time', ?)");
-    const newest = db
-      .prepare<[], number>(
-        `SELECT max(ifnull((SELECT at FROM events ORDER BY id DESC LIMIT 1), 0),
-                    ifnull((SELECT opened_at FROM epochs ORDER BY ordinal DESC LIMIT 1), 0))`,
-      )
-      .pluck()
-      .get()!;
-    clock.recall(this.#last(), newest);
+    const opened = db.prepare<[], number>('SELECT opened_at FROM epochs ORDER BY base, ordinal').pluck().all();
+    const accepted = db.prepare<[], number>('SELECT at FROM events ORDER BY id DESC LIMIT 1').pluck().all();
+    clock.recall(this.#last(), [...opened, ...accepted]);
   }
 
   /** Within the transaction that stores it: which segment stamped the event with this id, the newest. */
@@ -167,10 +161,13 @@ export class Clocks {
   /**
    * Compares what was stamped with the collector's clock, and corrects it. Rejects on a fault of the disk; what was not done then is done
    * with the next greeting.
+   *
+   * @param stamped resolves when what was stamped so far is stored
    */
-  async greeted(greeting: Greeting, transact: Transact): Promise<void> {
-    // What is stamped from here on is right; what was stamped before is committed when the first transaction runs.
+  async greeted(greeting: Greeting, transact: Transact, stamped: () => Promise<unknown>): Promise<void> {
+    // What is stamped from here on is right.
     const truth = this.#clock.compare(greeting);
+    await stamped();
     await transact((draft) => this.#judge(truth, draft));
     while (await transact((draft) => this.#correctSlice(draft)));
     if (this.#rows.length > 0) await transact(() => this.#forgetRight());
@@ -197,6 +194,7 @@ export class Clocks {
               latestAt: this.#latestAt.get(row.first_id, this.#lastOf(row, draft)) ?? null,
             })),
             truth,
+            this.#clock.offset ?? 0,
           );
     open.forEach(({ first_id, origin }, at) => {
       const verdict = found[at]!;
@@ -214,7 +212,7 @@ export class Clocks {
     const last = this.#lastOf(row, draft);
     const shift = row.truth! - row.origin;
     const range = { first: row.settled_to! + 1, last };
-    const upTo = this.#correction.correct(range, shift, CORRECTED_AT_ONCE, draft);
+    const upTo = this.#correction.correctSome(range, shift, draft);
     this.#settle.run(row.truth!, upTo >= last ? RIGHT : upTo, row.first_id);
     this.#read = null;
     return true;

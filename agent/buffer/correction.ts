@@ -8,6 +8,12 @@ import type { Draft } from './draft.ts';
 import type { IdRange } from './pending-set.ts';
 import { decodeBody, encodeBody, RowChecksum, STATE } from './row.ts';
 
+/** A slice, between which events are accepted: rows, and bytes of their bodies. */
+const ROWS_AT_ONCE = 500;
+const BYTES_AT_ONCE = 128 * 1024;
+/** Rows held in memory. */
+const READ_AT_ONCE = 20;
+
 interface Row {
   readonly id: number;
   readonly epoch: string;
@@ -39,23 +45,28 @@ export class Correction {
   }
 
   /**
-   * Corrects pending events of a range, at most `limit` of them. Runs within a transaction, of which the draft is.
+   * Corrects the first pending events of a range. Runs within a transaction, of which the draft is.
    *
    * @param shift true time less the time that they were stamped with, milliseconds
    * @returns the id up to which the range is corrected
    */
-  correct({ first, last }: IdRange, shift: number, limit: number, draft: Draft): number {
-    const rows = this.#read.all(first, last, limit);
+  correctSome({ first, last }: IdRange, shift: number, draft: Draft): number {
     const hours = new Map<number, number>();
     const count = (hour: number, by: number): unknown => hours.set(hour, (hours.get(hour) ?? 0) + by);
-    for (const row of rows) {
-      const hour = this.#corrected(row, shift);
-      if (hour === row.hour) continue;
-      count(row.hour, -1);
-      count(hour, 1);
+    let upTo = first - 1;
+    for (let rows = 0, bytes = 0; upTo < last && rows < ROWS_AT_ONCE && bytes < BYTES_AT_ONCE; ) {
+      const read = this.#read.all(upTo + 1, last, READ_AT_ONCE);
+      for (const row of read) {
+        bytes += row.body.length;
+        const hour = this.#corrected(row, shift);
+        if (hour === row.hour) continue;
+        count(row.hour, -1);
+        count(hour, 1);
+      }
+      rows += read.length;
+      upTo = read.length < READ_AT_ONCE ? last : read.at(-1)!.id;
     }
     draft.move(hours);
-    const upTo = rows.length < limit ? last : rows.at(-1)!.id;
     this.#refs.run(shift, first, upTo);
     return upTo;
   }

@@ -39,6 +39,7 @@ import type {
 } from './port.ts';
 import { Refs } from './refs.ts';
 import { eventsOf, inSlices } from './settlement-slices.ts';
+import { inTurns, piece } from './steps.ts';
 import { StoreGeneration, type Transact } from './store-generation.ts';
 
 /** Rows that a transaction settles at most where room is short. */
@@ -89,6 +90,8 @@ export class SqliteBuffer implements Intake, Outbox {
   #pending: PendingSet;
   #lastId: number;
   #draft: Draft | null = null;
+  /** Stamped, and neither stored nor refused yet. */
+  readonly #accepting = new Set<Promise<Accepted>>();
   /** One greeting at a time. */
   #greeting: Promise<void> = Promise.resolve();
 
@@ -163,8 +166,18 @@ export class SqliteBuffer implements Intake, Outbox {
     return streamId(this.#options.terminal, this.#open.epoch);
   }
 
-  async accept(events: readonly TillEvent[]): Promise<Accepted> {
-    const request = intakeRequest(events, this.#options.clock.stamp());
+  accept(events: readonly TillEvent[]): Promise<Accepted> {
+    const accepted = this.#accept(events);
+    const end = (): unknown => this.#accepting.delete(accepted);
+    this.#accepting.add(accepted);
+    accepted.then(end, end);
+    return accepted;
+  }
+
+  async #accept(events: readonly TillEvent[]): Promise<Accepted> {
+    const steps = intakeRequest(events, this.#options.clock.stamp());
+    // Most requests are ready at once, and then are handed over before this returns.
+    const request = piece(steps)?.result ?? (await inTurns(steps));
     const store = () =>
       this.#commits.submitInPieces(request.bytes, () => this.#acceptance.store(request, this.#draft!));
     try {
@@ -231,7 +244,7 @@ export class SqliteBuffer implements Intake, Outbox {
 
   greeted(greeting: Greeting): Promise<void> {
     const done = this.#greeting.then(async () => {
-      await this.#clocks.greeted(greeting, this.#transact);
+      await this.#clocks.greeted(greeting, this.#transact, () => Promise.allSettled(this.#accepting));
       await this.#storeGeneration.seen(greeting.storeGen, this.#transact);
     });
     this.#greeting = done.catch(() => {});

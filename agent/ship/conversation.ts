@@ -15,6 +15,7 @@ import type { Settlement } from '../buffer/port.ts';
 import { Shipment, type ShipmentDependencies } from './shipment.ts';
 import { StatusTeller, type StatusTellerDependencies } from './status-teller.ts';
 import { Alarms } from './timers.ts';
+import type { Measure } from './true-time.ts';
 
 /** How long the collector may take for an answer. */
 const ANSWER_MS = 30_000;
@@ -35,7 +36,11 @@ export interface Channel {
   abort(reason: Error): void;
 }
 
-export type ConversationDependencies = StatusTellerDependencies & ShipmentDependencies;
+export type ConversationDependencies = StatusTellerDependencies &
+  ShipmentDependencies & {
+    /** Told what the collector's clock was found to show, with each of its answers after the greeting. */
+    readonly timeTold: (measure: Measure) => void;
+  };
 
 export class Conversation {
   readonly #with: ConversationDependencies;
@@ -125,6 +130,7 @@ export class Conversation {
       return;
     }
     if (settlements.length > 0) this.#progressed = true;
+    this.#tellTime();
     this.#settle(settlements);
     this.wake();
     this.#watch();
@@ -149,6 +155,12 @@ export class Conversation {
     this.#shipment.close();
     this.#teller.close();
     this.#drained?.();
+  }
+
+  #tellTime(): void {
+    const { trueTime, timers, timeTold } = this.#with;
+    const measure = trueTime.measure(timers.now());
+    if (measure !== null && this.#state !== 'preparing') timeTold(measure);
   }
 
   #prepare(storeGen: string): void {

@@ -120,6 +120,12 @@ export class Shipper {
     this.#become('stopped');
   }
 
+  /** Before anything more is shipped, the buffer is to hear the collector's time: the machine's clock was set. */
+  greetAgain(): void {
+    if (this.#conversation !== null && this.#conversation.state !== 'greeting')
+      this.#session?.abort(new Error('the clock of this machine was set: the collector is asked for the time again'));
+  }
+
   report(): ShipperReport {
     const { host, port } = this.#address;
     const { timers, wallClock } = this.#with;

@@ -8,6 +8,7 @@ export function rightClock(now: () => number): StampingClock {
   return {
     now,
     stamp: () => ({ at: now(), segment, suspect: false }),
+    offset: 0,
     running: () => now() - startedAt,
     retention: now,
     recall() {},

@@ -53,6 +53,7 @@ async function fixture(
     preparing: () => null,
     now: () => NOW,
     wallClock: () => NOW,
+    timeTold: () => {},
     random: () => made.chance,
     timers,
     log: { info: () => {}, warn: (message) => warnings.push(message) },
