@@ -1,5 +1,5 @@
 /** The parts of the page, each of which is replaced on its own when it changes. */
-import type { EventView } from '../event-view.ts';
+import { type EventView, HIDDEN } from '../event-view.ts';
 import { ago, count, instant, number, size } from '../figures.ts';
 import { notFilling, untilFullWords } from '../filling.ts';
 import { seqs } from '../losses.ts';
@@ -17,9 +17,14 @@ interface Column {
 }
 
 /** Roles are said, since a narrow screen shows rows as blocks, which takes them away. */
-function table(caption: string, columns: readonly Column[], rows: readonly (readonly (Markup | string)[])[]): Markup {
+function table(
+  kind: 'events' | 'losses' | 'log',
+  caption: string,
+  columns: readonly Column[],
+  rows: readonly (readonly (Markup | string)[])[],
+): Markup {
   const cellClass = ({ number }: Column): string => (number ? 'number' : '');
-  return html`<table class="records" role="table"><caption class="unseen">${caption}</caption><thead role="rowgroup"><tr role="row">${columns.map(
+  return html`<div class="wide"><table class="records ${kind}" role="table"><caption class="unseen">${caption}</caption><thead role="rowgroup"><tr role="row">${columns.map(
     (column) => html`<th scope="col" role="columnheader" class="${cellClass(column)}">${column.title}</th>`,
   )}</tr></thead><tbody role="rowgroup">${rows.map(
     (row) =>
@@ -27,7 +32,7 @@ function table(caption: string, columns: readonly Column[], rows: readonly (read
         (cell, at) =>
           html`<td role="cell" data-label="${columns[at]!.title}" class="${cellClass(columns[at]!)}">${cell}</td>`,
       )}</tr>`,
-  )}</tbody></table>`;
+  )}</tbody></table></div>`;
 }
 
 const MARK = { good: '●', warn: '▲', bad: '■' } as const;
@@ -57,7 +62,7 @@ function tiles({ buffer, at, connected }: InspectReport): readonly Tile[] {
     {
       name: 'Full in',
       value: hoursUntilFull === null ? '—' : untilFullWords(hoursUntilFull),
-      note: hoursUntilFull === null ? notFilling(connected) : "at today's rate",
+      note: hoursUntilFull === null ? notFilling(connected) : hoursUntilFull > 0 ? "at today's rate" : 'no room left',
       ...(hoursUntilFull !== null && hoursUntilFull < 24 ? { level: hoursUntilFull < 4 ? 'bad' : 'warn' } : {}),
     },
     {
@@ -96,7 +101,9 @@ const historySection = ({ history }: InspectReport): Markup =>
 const STATE_WORDS = { pending: 'waits', acked: 'shipped', quarantined: 'quarantined' } as const;
 
 function details({ event, flags, reason, fault }: EventView): string {
-  const dims = Object.entries(event?.dims ?? {}).map(([key, value]) => `${key} ${value}`);
+  const dims = Object.entries(event?.dims ?? {})
+    .filter(([, value]) => value !== HIDDEN)
+    .map(([key, value]) => `${key} ${value}`);
   const items = event?.items === undefined ? [] : [count(event.items.length, 'item')];
   return [
     ...(fault === null ? [] : [`cannot be read: ${fault}`]),
@@ -110,6 +117,7 @@ function details({ event, flags, reason, fault }: EventView): string {
 
 function eventTable(caption: string, events: readonly EventView[]): Markup {
   return table(
+    'events',
     caption,
     [
       { title: 'Time' },
@@ -126,7 +134,7 @@ function eventTable(caption: string, events: readonly EventView[]): Markup {
       `${money(view.event?.amount, view.event?.currency)} ${view.event?.currency ?? ''}`.trim(),
       view.event?.ref ?? '',
       html`<span class="chip ${view.state}">${STATE_WORDS[view.state]}</span>`,
-      number(view.seq),
+      String(view.seq),
       details(view),
     ]),
   );
@@ -151,6 +159,7 @@ const lossesSection = ({ losses }: InspectReport): Markup =>
     losses.length === 0
       ? html`<p class="faint">Nothing was given up.</p>`
       : table(
+          'losses',
           'What this till gave up',
           [
             { title: 'When' },
@@ -178,6 +187,7 @@ const connectionSection = ({ connections }: InspectReport): Markup =>
     connections.length === 0
       ? html`<p class="faint">Nothing yet.</p>`
       : table(
+          'log',
           'What became of the connection to the collector, the newest first',
           [{ title: 'When' }, { title: 'What' }],
           connections.map(({ at, level, words, times }) => [
@@ -197,9 +207,9 @@ export const SECTIONS: Readonly<Record<string, (report: InspectReport) => Markup
   state: stateSection,
   figures: figuresSection,
   history: historySection,
-  events: eventsSection,
-  losses: lossesSection,
-  quarantine: quarantineSection,
   connection: connectionSection,
+  events: eventsSection,
+  quarantine: quarantineSection,
+  losses: lossesSection,
   agent: settingsSection,
 };

@@ -66,7 +66,8 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th { text-align: left; font-weight: 600; color: var(--faint); font-size: .8rem; }
 th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--edge); vertical-align: top; }
 tbody tr:last-child td { border-bottom: 0; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; }
+.wide { overflow-x: auto; }
 .number { text-align: right; white-space: nowrap; }
 time { white-space: nowrap; }
 .figures { width: auto; }
@@ -79,14 +80,29 @@ span.warn { color: var(--warn); }
 .settings { display: grid; grid-template-columns: minmax(7rem, max-content) minmax(0, 1fr); gap: .2rem 1rem; margin: 0; }
 .settings dt { color: var(--faint); }
 .settings dd { margin: 0; overflow-wrap: anywhere; }
+@media (min-width: 44.01rem) {
+  .events td:last-child, .losses td:last-child { width: 40%; }
+  .log td:last-child { width: 100%; }
+}
 @media (max-width: 44rem) {
+  time { white-space: normal; }
   .records, .records tbody, .records tr, .records td { display: block; }
   .records thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .records tr { border-bottom: 1px solid var(--edge); padding: .5rem 0; }
+  .records tr { border-bottom: 1px solid var(--edge); padding: .55rem 0; }
   .records tr:last-child { border-bottom: 0; }
-  .records td { border: 0; padding: .1rem 0; display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); text-align: left; white-space: normal; }
-  .records td::before { content: attr(data-label); color: var(--faint); }
+  .records td { border: 0; padding: .05rem 0; text-align: left; white-space: normal; overflow-wrap: anywhere; width: auto; }
   .records td:empty { display: none; }
-  .records .chip { justify-self: start; }
+  .events tr { display: grid; grid-template: "time state" "type amount" "ref seq" "more more" / minmax(0, 1fr) auto; column-gap: .75rem; }
+  .events td:nth-child(1) { grid-area: time; }
+  .events td:nth-child(2) { grid-area: type; }
+  .events td:nth-child(3) { grid-area: amount; text-align: right; font-weight: 600; }
+  .events td:nth-child(4) { grid-area: ref; }
+  .events td:nth-child(5) { grid-area: state; text-align: right; }
+  .events td:nth-child(6) { grid-area: seq; text-align: right; color: var(--faint); }
+  .events td:nth-child(6)::before { content: "seq "; }
+  .events td:nth-child(7) { grid-area: more; color: var(--faint); font-size: .9em; }
+  .losses td { display: grid; grid-template-columns: 6rem minmax(0, 1fr); }
+  .losses td::before { content: attr(data-label); color: var(--faint); }
+  .log td:first-child { color: var(--faint); font-size: .85em; }
 }
 `;
