@@ -53,7 +53,7 @@ t.test('the policy lets the page’s own style and script run, and nothing else'
     ['style', 'style-src'],
     ['script', 'script-src'],
   ] as const) {
-    const found = [...text.matchAll(new RegExp(`<${element}>([sS]*?)</${element}>`, 'g'))];
+    const found = [...text.matchAll(new RegExp(`<${element}>([\\s\\S]*?)</${element}>`, 'g'))];
     t.equal(found.length, 1, `one ${element}`);
     t.match(policy, `${directive} 'sha256-${hash('sha256', found[0]![1]!, 'base64')}'`);
   }
