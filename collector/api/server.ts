@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import { Histogram } from 'prom-client';
 import { StoreUnavailable } from '../store/tables.ts';
 import { eventsRoute } from './events-route.ts';
+import { lossesRoute } from './losses-route.ts';
 import { type MetricsDeps, metricsRoute } from './metrics-route.ts';
 import { Problem } from './problem.ts';
 import { topRoute } from './top-route.ts';
@@ -108,6 +109,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     metricsRoute(routes, merchants);
     topRoute(routes, merchants);
     eventsRoute(routes, merchants);
+    lossesRoute(routes, merchants);
   });
   return app;
 }

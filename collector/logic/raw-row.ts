@@ -1,7 +1,7 @@
 /** A raw row of the event log, decoded for the fold. */
 import { Buffer } from 'node:buffer';
 import type { EventsKey } from '../../shared/keys.ts';
-import { decodeBatch } from '../../shared/wire/batch.ts';
+import { decodeBatch, type Loss } from '../../shared/wire/batch.ts';
 import type { FoldRow } from './fold.ts';
 
 export interface StoredRow {
@@ -13,11 +13,22 @@ export interface StoredRow {
   readonly arrival: number;
 }
 
+const damaged = ({ rowKey }: StoredRow, why: string): Error =>
+  new Error(`raw row ${Buffer.from(rowKey).toString('hex')} can't be read: ${why}`);
+
+/** @throws Error when the row is no record of a loss: it was when it was stored, so the store has damaged it */
+export function readLossRow(row: StoredRow): Loss {
+  const batch = decodeBatch(row.bytes);
+  if (!batch.ok) throw damaged(row, batch.detail);
+  if (batch.kind !== 'losses') throw damaged(row, 'it holds events, not a loss');
+  return batch.loss;
+}
+
 /** @throws Error when the batch can't be read: it could when it was stored, so the store has damaged it */
 export function readRow(row: StoredRow): FoldRow {
   const batch = decodeBatch(row.bytes);
   const { epoch, firstSeq, count } = row.key;
-  if (!batch.ok) throw new Error(`raw row ${Buffer.from(row.rowKey).toString('hex')} can't be read: ${batch.detail}`);
+  if (!batch.ok) throw damaged(row, batch.detail);
   return {
     rowKey: row.rowKey,
     arrival: row.arrival,

@@ -1,6 +1,7 @@
 /** The raw log: batches as they came, in the `events` table. Everything else can be computed from it again. */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { type EventsKey, eventsKey, eventsPrefix, parseEventsKey, prefixEnd } from '../../shared/keys.ts';
+import { MAX_EVENTS } from '../../shared/wire/batch.ts';
 import type { BatchHeader } from '../../shared/wire/header.ts';
 import type { Column, Row, Tables } from './tables.ts';
 
@@ -24,6 +25,17 @@ export interface RawRow {
   /** Empty when only keys were read. */
   readonly bytes: Uint8Array;
   readonly arrival: number;
+}
+
+export type Stream = Pick<EventsKey, 'merchant' | 'terminal' | 'epoch'>;
+
+/** Closed: `[first, last]`. */
+export type SeqRange = readonly [number, number];
+
+export interface HourWithRows {
+  /** Hours since 1970. */
+  readonly hour: number;
+  readonly hasLosses: boolean;
 }
 
 export class EventLog {
@@ -70,6 +82,33 @@ export class EventLog {
     }
   }
 
+  /** Loss records of one hour, of all terminals or one, in key order. @param start a key among them to begin at */
+  async *losses(
+    merchant: MerchantId,
+    hour: number,
+    { terminal, start }: { terminal?: TerminalId | undefined; start?: Uint8Array | undefined } = {},
+  ): AsyncIterable<RawRow> {
+    const prefix = eventsPrefix(merchant, hour, 'losses', terminal);
+    for await (const row of this.#tables.scan('events', { start: start ?? prefix, stop: prefixEnd(prefix) }))
+      yield rawRow(row);
+  }
+
+  /** What event rows of one hour hold of a stream's seqs from `first` to `last`: closed ranges, which may overlap and reach beyond. */
+  async *held(
+    { merchant, terminal, epoch }: Stream,
+    hour: number,
+    first: number,
+    last: number,
+  ): AsyncIterable<SeqRange> {
+    const at = (firstSeq: number): Uint8Array =>
+      eventsKey({ merchant, hour, kind: 'events', terminal, epoch, firstSeq, count: 0, bodyCrc: 0 });
+    const range = { start: at(Math.max(1, first - MAX_EVENTS + 1)), stop: at(last + 1), keysOnly: true };
+    for await (const { row } of this.#tables.scan('events', range)) {
+      const { firstSeq, count } = parseEventsKey(row);
+      if (firstSeq + count > first) yield [firstSeq, firstSeq + count - 1];
+    }
+  }
+
   /** Rows by their keys, in the same order. Rows are never deleted before they expire: one that is gone is left out. */
   async *get(rowKeys: readonly Uint8Array[]): AsyncIterable<RawRow> {
     for (let at = 0; at < rowKeys.length; at += KEYS_AT_ONCE) {
@@ -81,13 +120,31 @@ export class EventLog {
   /** Hours with any row from `fromHour` up to, not including, `toHour`: a look at one key an hour. */
   async *hours(merchant: MerchantId, fromHour: number, toHour: number): AsyncIterable<number> {
     for (let from = fromHour; from < toHour; ) {
-      const range = { start: eventsPrefix(merchant, from), stop: eventsPrefix(merchant, toHour) };
-      const [first] = await Array.fromAsync(this.#tables.scan('events', { ...range, keysOnly: true, limit: 1 }));
-      if (first === undefined) return;
-      const { hour } = parseEventsKey(first.row);
-      yield hour;
-      from = hour + 1;
+      const first = await this.#firstKey(merchant, from, toHour);
+      if (first === null) return;
+      yield first.hour;
+      from = first.hour + 1;
     }
+  }
+
+  /**
+   * The same hours, the newest first, and whether each has loss records (these sort before events): at most two looks an hour, however long
+   * the stretches without rows are.
+   */
+  async *hoursBackwards(merchant: MerchantId, fromHour: number, toHour: number): AsyncIterable<HourWithRows> {
+    const first = fromHour < toHour ? await this.#firstKey(merchant, fromHour, toHour) : null;
+    if (first === null) return;
+    const { hour, kind } = first;
+    const middle = Math.ceil((hour + 1 + toHour) / 2);
+    yield* this.hoursBackwards(merchant, middle, toHour);
+    yield* this.hoursBackwards(merchant, hour + 1, middle);
+    yield { hour, hasLosses: kind === 'losses' };
+  }
+
+  async #firstKey(merchant: MerchantId, fromHour: number, toHour: number): Promise<EventsKey | null> {
+    const range = { start: eventsPrefix(merchant, fromHour), stop: eventsPrefix(merchant, toHour) };
+    const [first] = await Array.fromAsync(this.#tables.scan('events', { ...range, keysOnly: true, limit: 1 }));
+    return first === undefined ? null : parseEventsKey(first.row);
   }
 }
 

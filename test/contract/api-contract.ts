@@ -10,6 +10,7 @@ import { csvContract } from './api/csv.ts';
 import { eventsContract } from './api/events.ts';
 import { freshnessContract } from './api/freshness.ts';
 import { groupsContract } from './api/groups.ts';
+import { lossesContract } from './api/losses.ts';
 import { metricsContract } from './api/metrics.ts';
 import { servedAlikeContract } from './api/served-alike.ts';
 import { serverContract } from './api/server.ts';
@@ -28,6 +29,7 @@ export async function apiContract(t: Test, open: () => Promise<Tables>): Promise
     await t.test('CSV', (t) => csvContract(t, tables));
     await t.test('top', (t) => topContract(t, tables));
     await t.test('events', (t) => eventsContract(t, tables));
+    await t.test('losses', (t) => lossesContract(t, tables));
     await t.test('keys and tenants', (t) => authContract(t, tables));
     await t.test('wrong questions', (t) => wrongQuestionsContract(t, tables));
     await t.test('server', (t) => serverContract(t, tables));

@@ -65,23 +65,24 @@ export async function serverContract(t: Test, tables: Tables): Promise<void> {
     const errors: Error[] = [];
     left = Number.POSITIVE_INFINITY;
     const api = await Api.open(region.through(failing), { errors });
-    for (const [what, calls] of [
-      ['metrics', 3],
-      ['top', 3],
-      ['events', 1],
+    for (const [what, calls, query] of [
+      ['metrics', 3, DAY],
+      ['top', 3, DAY],
+      ['events', 1, DAY],
+      ['losses', 1, {}],
     ] as const) {
-      t.match(await api.ask(what, DAY), { status: 200 });
+      t.match(await api.ask(what, query), { status: 200 });
       for (let made = 0; made < calls; made++) {
         left = made;
         t.match(
-          await api.ask(what, DAY),
+          await api.ask(what, query),
           { status: 503, headers: { 'retry-after': '5' }, body: { status: 503 } },
           `${what}, after ${made} calls`,
         );
       }
       left = Number.POSITIVE_INFINITY;
     }
-    t.equal(errors.length, 7);
+    t.equal(errors.length, 8);
     t.match(await api.ask('metrics', DAY), { status: 200 }, 'and goes on when the store does');
   });
 
@@ -114,7 +115,7 @@ export async function serverContract(t: Test, tables: Tables): Promise<void> {
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
       security: [{ key: [] }],
     });
-    const paths = ['metrics', 'top', 'events'].map((what) => `/v1/merchants/{merchant}/${what}`);
+    const paths = ['metrics', 'top', 'events', 'losses'].map((what) => `/v1/merchants/{merchant}/${what}`);
     t.same(Object.keys(document.paths).sort(), paths.toSorted());
     for (const path of paths) {
       const { get, ...others } = document.paths[path];
@@ -126,7 +127,7 @@ export async function serverContract(t: Test, tables: Tables): Promise<void> {
         parameters.filter((parameter) => parameter.in === 'path'),
         [{ name: 'merchant', required: true, schema: { type: 'string' } }],
       );
-      t.ok(parameters.some(({ name }) => name === 'from'));
+      t.ok(parameters.some(({ name }) => name === (path.endsWith('/losses') ? 'terminal' : 'from')));
       const names = parameters.map((parameter) => `${parameter.in} ${parameter.name}`);
       t.equal(new Set(names).size, names.length);
       for (const { name, schema } of parameters) {

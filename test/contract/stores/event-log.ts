@@ -80,6 +80,65 @@ export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
     t.same(await hours(HOUR + 3, HOUR), []);
   });
 
+  await t.test('the same hours come backwards, with whether they have losses, over any gaps', async (t) => {
+    const hours = (from: number, to: number) => Array.fromAsync(log.hoursBackwards(merchant, from, to));
+    const all = [
+      { hour: HOUR + 4, hasLosses: true },
+      { hour: HOUR + 1, hasLosses: false },
+      { hour: HOUR, hasLosses: true },
+    ];
+    t.same(await hours(0, 2 ** 32 - 1), all);
+    t.same(await hours(HOUR, HOUR + 5), all);
+    t.same(await hours(HOUR + 1, HOUR + 4), all.slice(1, 2));
+    t.same(await hours(HOUR + 2, HOUR + 2), []);
+    t.same(await hours(HOUR + 3, HOUR), []);
+    const many = new Region(tables);
+    const some = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 56, 57, 900, 7_000].map((by) => HOUR + by);
+    for (const hour of some) await many.append(many.events('a', 1 + hour - HOUR, salesIn(hour, [1])));
+    const found = await Array.fromAsync(log.hoursBackwards(many.merchant, 0, HOUR + 8_000));
+    t.same(
+      found.map(({ hour }) => hour),
+      some.toReversed(),
+    );
+  });
+
+  await t.test("an hour's losses are its own, of all terminals or of one, from a key on", async (t) => {
+    const of = async (hour: number, options: Parameters<typeof log.losses>[2] = {}) =>
+      hexOf(await Array.fromAsync(log.losses(merchant, hour, options)));
+    t.same(await of(HOUR), hexOf(rows.slice(0, 1)));
+    t.same(await of(HOUR + 1), []);
+    t.same(await of(HOUR + 4, { terminal: terminalId('a') }), hexOf(rows.slice(6)));
+    t.same(await of(HOUR + 4, { terminal: terminalId('b') }), []);
+    t.same(await of(HOUR + 4, { start: eventsKey({ ...rows[6]!.key, firstSeq: 10 }) }), []);
+  });
+
+  await t.test(
+    "what an hour holds of a stream's seqs is told in ranges, of rows that begin before them too",
+    async (t) => {
+      const holding = new Region(tables);
+      await holding.append(
+        holding.events('a', 1, salesIn(HOUR, [1, 2, 3, 4])),
+        holding.events('a', 3, salesIn(HOUR, [3, 4, 5])),
+        holding.events('a', 9, salesIn(HOUR, [9])),
+        holding.events('a', 6, salesIn(HOUR + 1, [6])),
+        holding.events('b', 5, salesIn(HOUR, [5])),
+        holding.losses('a', 5, 9),
+      );
+      const { key } = holding.delivered[0]!;
+      const held = (hour: number, first: number, last: number) => Array.fromAsync(log.held(key, hour, first, last));
+      const whole = [
+        [1, 4],
+        [3, 5],
+        [9, 9],
+      ];
+      t.same(await held(HOUR, 1, 100), whole);
+      t.same(await held(HOUR, 4, 8), whole.slice(0, 2));
+      t.same(await held(HOUR, 5, 9), whole.slice(1));
+      t.same(await held(HOUR, 6, 8), []);
+      t.same(await held(HOUR + 1, 1, 100), [[6, 6]]);
+    },
+  );
+
   await t.test('a batch stored again is one row; its bytes are the same whatever the arrival', async (t) => {
     const again = new Region(tables);
     const row = again.events('a', 1, salesIn(HOUR, [1]));

@@ -6,7 +6,7 @@ import type { TillEvent } from '../../../../shared/event/event.ts';
 import { type Epoch, epoch, type MerchantId, merchantId, type TerminalId, terminalId } from '../../../../shared/ids.ts';
 import { eventsKey } from '../../../../shared/keys.ts';
 import { hourOf } from '../../../../shared/time.ts';
-import { type EncodedBatch, encodeEvents, encodeLoss } from '../../../../shared/wire/batch.ts';
+import { type EncodedBatch, encodeEvents, encodeLoss, type Loss } from '../../../../shared/wire/batch.ts';
 import type { BatchHeader } from '../../../../shared/wire/header.ts';
 import { HOUR, LOGIC } from './till-events.ts';
 
@@ -24,13 +24,17 @@ export const PLACE: StreamPlace = {
   hour: HOUR,
 };
 
-export type RowOptions = Partial<StreamPlace> & { readonly arrival?: number };
+export type RowOptions = Partial<StreamPlace> & {
+  readonly arrival?: number;
+  /** Of a record of losses. */
+  readonly loss?: Partial<Loss>;
+};
 
 export interface SentRow extends StoredRow {
   readonly header: BatchHeader;
 }
 
-function sent({ arrival = 0, ...options }: RowOptions, encode: (place: StreamPlace) => EncodedBatch): SentRow {
+function sent({ arrival = 0, loss: _, ...options }: RowOptions, encode: (place: StreamPlace) => EncodedBatch): SentRow {
   const place = { ...PLACE, ...options };
   const { bytes, header } = encode(place);
   const key = { ...place, ...header };
@@ -45,7 +49,12 @@ export const eventsRow = (firstSeq: number, events: readonly TillEvent[], option
 /** A record that `count` seqs were given up. */
 export const lossRow = (firstSeq: number, count: number, options: RowOptions = {}): SentRow =>
   sent(options, (place) =>
-    encodeLoss({ ...place, firstSeq, clearThrough: 0 }, count, { reason: 'evicted', at: 0, detail: null }),
+    encodeLoss({ ...place, firstSeq, clearThrough: 0 }, count, {
+      reason: 'evicted',
+      at: 0,
+      detail: null,
+      ...options.loss,
+    }),
   );
 
 /** The fold of one terminal's rows of one hour; equal keys are one row, as in the store. */

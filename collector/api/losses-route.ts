@@ -1,0 +1,115 @@
+/** `GET /v1/merchants/{m}/losses`: what tills gave up and the collector does not hold, the newest hours first. */
+import { Buffer } from 'node:buffer';
+import type { FastifyInstance } from 'fastify';
+import Type, { type Static } from 'typebox';
+import { epoch, ID_PATTERN, streamId, type TerminalId, terminalId } from '../../shared/ids.ts';
+import { hourOf, MAX_TS } from '../../shared/time.ts';
+import type { SeqRange } from '../store/event-log.ts';
+import { merchantOf } from './auth.ts';
+import type { MetricsDeps } from './metrics-route.ts';
+import { type LossPlace, type LossStep, netLosses } from './net-losses.ts';
+import { badParameter } from './problem.ts';
+
+/** Ranges of the raw log looked at for one answer: years without a loss come page by page, not by one endless request. */
+const MAX_LOOKS = 20_000;
+/** Hours are passed one after the other, the hours around a record are looked at side by side. */
+const LOOKS_AN_HOUR = 4;
+const LAST_HOUR = hourOf(MAX_TS) - 1;
+
+const QuerySchema = Type.Object(
+  {
+    terminal: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'Losses of this terminal only.' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+    cursor: Type.Optional(
+      Type.String({ description: '`next` of the page before. A page may be empty and have a next one.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const encodeCursor = ({ hour, record }: LossPlace): string => {
+  const { terminal, epoch, firstSeq, seq } = record ?? {};
+  return Buffer.from(JSON.stringify(record === null ? [hour] : [hour, terminal, epoch, firstSeq, seq])).toString(
+    'base64url',
+  );
+};
+
+const isSeq = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+
+/** @throws Problem 400 */
+function decodeCursor(text: string, terminal: TerminalId | undefined): LossPlace {
+  try {
+    const [hour, ofTerminal, ofEpoch, firstSeq, seq, ...more] = JSON.parse(
+      Buffer.from(text, 'base64url').toString(),
+    ) as unknown[];
+    if (Number.isSafeInteger(hour) && (hour as number) >= -1 && (hour as number) <= LAST_HOUR && more.length === 0) {
+      if (ofTerminal === undefined) return { hour: hour as number, record: null };
+      const stream = { terminal: terminalId(String(ofTerminal)), epoch: epoch(String(ofEpoch)) };
+      if (isSeq(firstSeq) && isSeq(seq) && seq >= firstSeq && (terminal === undefined || terminal === stream.terminal))
+        return { hour: hour as number, record: { ...stream, firstSeq, seq } };
+    }
+  } catch {
+    // Falls through to the one answer for every cursor that is not ours.
+  }
+  throw badParameter('cursor', 'is not one that this API gave for this terminal');
+}
+
+interface Listed {
+  readonly terminal: string;
+  readonly stream: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly count: number;
+  readonly reason: string;
+  readonly at: string;
+}
+
+function listed({ row: { key }, loss }: NonNullable<LossStep['record']>, [firstSeq, lastSeq]: SeqRange): Listed {
+  return {
+    terminal: key.terminal,
+    stream: streamId(key.terminal, key.epoch),
+    firstSeq,
+    lastSeq,
+    count: lastSeq - firstSeq + 1,
+    reason: loss.reason,
+    at: new Date(loss.at).toISOString(),
+  };
+}
+
+export function lossesRoute(app: FastifyInstance, deps: MetricsDeps): void {
+  const schema = { querystring: QuerySchema, summary: 'What tills gave up and the collector does not hold' };
+  app.get('/v1/merchants/:merchant/losses', { schema }, async (request, reply) => {
+    const query = request.query as Static<typeof QuerySchema>;
+    const merchant = merchantOf(request);
+    const terminal = query.terminal === undefined ? undefined : terminalId(query.terminal);
+    const from = query.cursor === undefined ? { hour: LAST_HOUR, record: null } : decodeCursor(query.cursor, terminal);
+    const page = await pageOf(netLosses(deps.log, { merchant, terminal }, from), query.limit ?? 100);
+    return reply.type('application/json').send(JSON.stringify(page));
+  });
+}
+
+async function pageOf(
+  steps: AsyncIterable<LossStep>,
+  limit: number,
+): Promise<{ losses: Listed[]; next: string | null }> {
+  const losses: Listed[] = [];
+  let looks = 0;
+  let before: LossStep['record'] = null;
+  for await (const { lost, record, looks: more, next } of steps) {
+    for (const [firstSeq, lastSeq] of record === null ? [] : lost) {
+      const last = losses.at(-1);
+      if (last !== undefined && record === before && last.lastSeq + 1 === firstSeq) {
+        // A long record comes in several steps.
+        losses[losses.length - 1] = listed(record!, [last.firstSeq, lastSeq]);
+        continue;
+      }
+      if (losses.length >= limit)
+        return { losses, next: encodeCursor({ ...next, record: { ...record!.row.key, seq: firstSeq } }) };
+      losses.push(listed(record!, [firstSeq, lastSeq]));
+      before = record;
+    }
+    looks += record === null ? LOOKS_AN_HOUR * more : more;
+    if (looks >= MAX_LOOKS) return { losses, next: encodeCursor(next) };
+  }
+  return { losses, next: null };
+}
