@@ -6,10 +6,10 @@ import type { Clocks } from './clocks.ts';
 import type { Draft } from './draft.ts';
 import type { EventRows } from './event-rows.ts';
 import type { Eviction } from './eviction.ts';
-import type { Steps } from './group-commit.ts';
 import type { IntakeRequest } from './intake-request.ts';
 import type { Accepted, Duplicate } from './port.ts';
 import type { Refs } from './refs.ts';
+import type { Steps } from './steps.ts';
 
 /** After so many the event loop may have a turn. */
 const PIECE_ROWS = 100;

@@ -7,7 +7,7 @@
  * what does not is refused. Before a transaction `look` sees how things are; within it, estimates of what it writes count on top.
  */
 import assert from 'node:assert/strict';
-import { statfsSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
 import { BALLAST_BYTES, ballastBytes, giveUpBallast, keepBallast } from './ballast.ts';
@@ -78,6 +78,8 @@ export interface Spent {
 
 const NOTHING: Spent = { bytes: 0, evicted: 0 };
 
+const inAll = (bytes: number, { bytes: before, evicted }: Spent): Spent => ({ bytes: before + bytes, evicted });
+
 const logGrowth = (bytes: number, evicted: number): number =>
   bytes * LOG_FACTOR + LOG_FIXED_BYTES + evicted * LOG_EVICTED_BYTES;
 
@@ -89,10 +91,13 @@ export class Budget {
   readonly #pageCount: Statement<[], number>;
   readonly #freePages: Statement<[], number>;
   readonly #log: LogFile;
-  /** Of the database file when it was last looked at. */
-  #fileBefore = 0;
+  /** Of the database when it was last looked at, with what the log holds of it. */
+  #pages = 0;
+  /** Of its file then. */
+  #onDisk = 0;
   #free = 0;
   #ballast = 0;
+  #lacking: 'room' | 'log' | 'disk' = 'room';
   /** Whether the log could not begin anew when it was last asked to. */
   #logHeld = false;
   /** Until then it is not asked again: asking waits for who reads. Monotonic milliseconds. */
@@ -122,18 +127,17 @@ export class Budget {
     this.#see();
     if (this.#fitsLog(bytes, NOTHING) && (bytes === 0 || this.#fitsDisk(bytes, NOTHING))) return;
     if (performance.now() < this.#heldUntil) return;
-    this.#logHeld = !this.#log.beginAnew(false);
-    if (this.#logHeld) this.#heldUntil = performance.now() + HELD_MS;
-    this.#see(false);
+    this.#beginAnew(false);
     // A log that grew while somebody read it gives its space back.
-    if (!this.#logHeld && !this.#fitsLog(bytes, NOTHING)) this.#log.beginAnew(true);
+    if (!this.#logHeld && !this.#fitsLog(bytes, NOTHING)) this.#beginAnew(true);
   }
 
   /** Whether the log can take so much, also where the budget was lowered under a file that is larger: that has to drain. */
   canWrite(bytes: number): boolean {
-    return (
-      this.#fitsLog(bytes, NOTHING) || this.#log.sizeAfter(logGrowth(bytes, 0)) <= logReserve(this.#limits.maxBytes)
-    );
+    const log = this.#log.sizeAfter(logGrowth(bytes, 0));
+    const can = this.#fitsLog(bytes, NOTHING) || log <= logReserve(this.#limits.maxBytes);
+    if (!can) this.#lacking = 'log';
+    return can;
   }
 
   /** What a row takes on average, about. */
@@ -150,22 +154,27 @@ export class Budget {
    */
   makeRoom(bytes: number, spent: Spent, evict: () => number): boolean {
     while (!this.#fits(bytes, spent)) {
+      this.#lacking = !this.#fitsLog(bytes, spent) ? 'log' : this.#fitsFile(bytes) ? 'disk' : 'room';
       // Evicting makes room in the file of the database only.
-      if (!this.#fitsLog(bytes, spent) || !this.#fitsDisk(0, { ...spent, bytes: spent.bytes + bytes })) return false;
-      if (evict() === 0) return false;
+      if (this.#lacking === 'log' || !this.#fitsDisk(0, inAll(bytes, spent)) || evict() === 0) return false;
     }
     return true;
   }
 
-  /** Which limit is hit, in words. */
+  /** Which limit was hit last, in words. */
   describe(): string {
     const { maxBytes, minFreeBytes } = this.#limits;
     if (performance.now() < this.#fullUntil) return 'the disk has no space left';
-    if (this.#logHeld && !this.#fitsLog(0, NOTHING))
-      return 'somebody reads the buffer for long, so its log cannot be copied and has no room left';
-    return this.#free - LOG_FIXED_BYTES < minFreeBytes
-      ? `the file system has ${this.#free} bytes left, of which ${minFreeBytes} are to stay free (buffer.minFreeBytes)`
-      : `the ${maxBytes} bytes of the buffer (buffer.maxBytes) are full of events that the collector has not acknowledged`;
+    switch (this.#lacking) {
+      case 'disk':
+        return `the file system has ${this.#free} bytes left, of which ${minFreeBytes} are to stay free (buffer.minFreeBytes)`;
+      case 'log':
+        return this.#logHeld
+          ? 'somebody reads the buffer for long, so its log cannot be copied and has no room left'
+          : `so much at once does not fit into what is left of the ${maxBytes} bytes of the buffer (buffer.maxBytes)`;
+      case 'room':
+        return `the ${maxBytes} bytes of the buffer (buffer.maxBytes) are full of events that the collector has not acknowledged`;
+    }
   }
 
   /** The disk is full in spite of what it said: for a while only what is there already is used. */
@@ -176,7 +185,7 @@ export class Budget {
   /** Gives the ballast up, and lets the log begin anew. @throws on a fault of the disk */
   relieve(): void {
     giveUpBallast(this.#path);
-    this.#log.beginAnew(false);
+    this.#beginAnew(false);
   }
 
   /** Has the ballast there if there is room for it. */
@@ -190,21 +199,27 @@ export class Budget {
     return this.#limits.maxBytes - logReserve(this.#limits.maxBytes) - BALLAST_BYTES;
   }
 
-  /** @param log whether to look at the log too, and not only at the rest */
-  #see(log = true): void {
-    this.#fileBefore = this.#pageCount.get()! * PAGE_BYTES;
+  #see(): void {
+    this.#pages = this.#pageCount.get()! * PAGE_BYTES;
+    this.#onDisk = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
     this.#free = this.#diskFree();
     this.#ballast = ballastBytes(this.#path);
-    if (log) this.#log.look();
+    this.#log.look();
+  }
+
+  #beginAnew(shrink: boolean): void {
+    this.#logHeld = !this.#log.beginAnew(shrink);
+    this.#heldUntil = this.#logHeld ? performance.now() + HELD_MS : 0;
+    this.#see();
   }
 
   #fits(bytes: number, spent: Spent): boolean {
-    const file = this.#fileAfter(bytes);
-    return (
-      (bytes === 0 || file <= Math.max(this.#maxFile - MARGIN_BYTES, this.#pageCount.get()! * PAGE_BYTES)) &&
-      this.#fitsLog(bytes, spent) &&
-      this.#fitsDisk(bytes, spent)
-    );
+    return this.#fitsFile(bytes) && this.#fitsLog(bytes, spent) && this.#fitsDisk(bytes, spent);
+  }
+
+  #fitsFile(bytes: number): boolean {
+    const pages = this.#pageCount.get()! * PAGE_BYTES;
+    return bytes === 0 || this.#fileAfter(bytes) <= Math.max(this.#maxFile - MARGIN_BYTES, pages);
   }
 
   /** Of the database, with what the transaction did to it so far. */
@@ -214,13 +229,13 @@ export class Budget {
 
   #fitsLog(bytes: number, { bytes: before, evicted }: Spent): boolean {
     const log = this.#log.sizeAfter(logGrowth(before + bytes, evicted));
-    const file = Math.max(this.#fileBefore, this.#pageCount.get()! * PAGE_BYTES);
+    const file = Math.max(this.#pages, this.#pageCount.get()! * PAGE_BYTES);
     return file + log + BALLAST_BYTES <= this.#limits.maxBytes;
   }
 
   #fitsDisk(bytes: number, { bytes: before, evicted }: Spent): boolean {
     const log = this.#log.sizeAfter(logGrowth(before + bytes, evicted)) - this.#log.size;
-    const growth = this.#fileAfter(bytes) - this.#fileBefore + log;
+    const growth = this.#fileAfter(bytes) - this.#onDisk + log;
     if (growth <= 0) return true;
     return performance.now() >= this.#fullUntil && this.#free - growth >= this.#limits.minFreeBytes;
   }

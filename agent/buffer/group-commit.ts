@@ -10,11 +10,10 @@
  */
 import assert from 'node:assert/strict';
 import type { Database, Statement } from 'better-sqlite3';
+import { drained, piece, type Steps } from './steps.ts';
 
 /** Bytes of work after which the rest waits for the next transaction: bounds the write-ahead log. */
 const MAX_GROUP_BYTES = 16 * 1024 * 1024;
-/** How long a piece of a transaction may hold the event loop. */
-const PIECE_MS = 10;
 
 /** Told about each transaction, so that memory follows the rows. */
 export interface TransactionObserver {
@@ -25,9 +24,6 @@ export interface TransactionObserver {
   committed(): void;
   rolledBack(): void;
 }
-
-/** Work that yields where it may pause, and returns the answer. */
-export type Steps<T> = Generator<void, T, void>;
 
 interface Work {
   readonly bytes: number;
@@ -45,6 +41,8 @@ export class GroupCommit {
   #state: 'idle' | 'scheduled' | 'committing' = 'idle';
   #waiting: Work[] = [];
   #waitingBytes = 0;
+  /** The first that had no room in the last transaction. */
+  #left: Work | null = null;
   /** Ends the wait of the scheduled group. */
   #cancel = (): void => {};
   /** The open transaction between its pieces. */
@@ -98,7 +96,7 @@ export class GroupCommit {
     };
     this.#finishOpen();
     const state = this.#state;
-    drain(this.#transaction([{ bytes: 0, run, reject: (error) => outcome.push({ error }) }]));
+    drained(this.#transaction([{ bytes: 0, run, reject: (error) => outcome.push({ error }) }]));
     this.#state = state;
     const [only] = outcome;
     if ('error' in only!) throw only.error;
@@ -108,7 +106,7 @@ export class GroupCommit {
   /** Commits what was submitted so far, at once. */
   flush(): void {
     this.#finishOpen();
-    while (this.#waiting.length > 0) drain(this.#transaction(this.#take()));
+    while (this.#waiting.length > 0) drained(this.#transaction(this.#take()));
   }
 
   #add(work: Work): void {
@@ -137,11 +135,9 @@ export class GroupCommit {
 
   /** The next piece of the open transaction. */
   #goOn(): void {
-    const until = performance.now() + PIECE_MS;
     const open = this.#open;
     if (open === null) return;
-    while (!open.next().done) {
-      if (performance.now() < until) continue;
+    if (piece(open) === null) {
       setImmediate(() => {
         // Else it was ended by `now` or `flush`.
         if (this.#open === open) this.#goOn();
@@ -151,14 +147,16 @@ export class GroupCommit {
     this.#next();
   }
 
+  /** What the last transaction had no room for has waited. */
   #next(): void {
-    if (this.#state === 'idle' && this.#waiting.length > 0) this.#schedule(this.#delayMs);
+    if (this.#state !== 'idle' || this.#waiting.length === 0) return;
+    this.#schedule(this.#waiting[0] === this.#left ? 0 : this.#delayMs);
   }
 
   #finishOpen(): void {
     const open = this.#open;
     if (open === null) return;
-    drain(open);
+    drained(open);
     this.#next();
   }
 
@@ -170,6 +168,7 @@ export class GroupCommit {
       count++;
     }
     this.#waitingBytes -= bytes;
+    this.#left = this.#waiting[count] ?? null;
     return this.#waiting.splice(0, count);
   }
 
@@ -207,8 +206,4 @@ export class GroupCommit {
       // The fault that brought us here is the one to tell; SQLite rolls back by itself on most of them.
     }
   }
-}
-
-function drain(steps: Steps<void>): void {
-  while (!steps.next().done) {}
 }

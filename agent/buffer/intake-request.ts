@@ -6,6 +6,7 @@ import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { Stamp } from './clocks.ts';
 import { contentHash, isDeduplicable } from './content.ts';
 import { encodeBody } from './row.ts';
+import type { Steps } from './steps.ts';
 
 /** What a row takes beside its body: its other columns, its entries in indexes, its share of inner pages. */
 const ROW_BYTES = 128;
@@ -36,17 +37,32 @@ export interface IntakeRequest {
   readonly stamp: Stamp;
 }
 
+/** After so many the event loop may have a turn. */
+const PIECE_EVENTS = 100;
+
+function intakeRow(event: TillEvent, index: number): IntakeRow {
+  const body = encodeBody(event);
+  const known = isDeduplicable(event) ? { ref: event.ref, content: contentHash(event) } : null;
+  return { index, hour: hourOf(event.ts), body, bodyCrc: crc32c(body), type: event.type, known };
+}
+
+function bytesOf({ body, type, known }: IntakeRow): number {
+  const spilt = body.length > SPILL_BYTES ? PAGE_BYTES : 0;
+  const ref = known === null ? 0 : REF_BYTES + 6 * (type.length + known.ref.length);
+  return ROW_BYTES + body.length + spilt + ref;
+}
+
 /** @param stamp by the clock that gave events without a time theirs */
-export function intakeRequest(given: readonly TillEvent[], stamp: Stamp): IntakeRequest {
+export function* intakeRequest(events: readonly TillEvent[], stamp: Stamp): Steps<IntakeRequest> {
+  const rows: IntakeRow[] = [];
   let bytes = 0;
-  const events = stamp.suspect ? given.map((event) => ({ ...event, flags: event.flags | FLAG.clockSuspect })) : given;
-  const rows = events.map((event, index): IntakeRow => {
-    const body = encodeBody(event);
-    const known = isDeduplicable(event) ? { ref: event.ref, content: contentHash(event) } : null;
-    bytes += ROW_BYTES + body.length + (body.length > SPILL_BYTES ? PAGE_BYTES : 0);
-    if (known !== null) bytes += REF_BYTES + 6 * (event.type.length + known.ref.length);
-    return { index, hour: hourOf(event.ts), body, bodyCrc: crc32c(body), type: event.type, known };
-  });
+  for (const [index, given] of events.entries()) {
+    if (index % PIECE_EVENTS === PIECE_EVENTS - 1) yield;
+    const event = stamp.suspect ? { ...given, flags: given.flags | FLAG.clockSuspect } : given;
+    const row = intakeRow(event, index);
+    bytes += bytesOf(row);
+    rows.push(row);
+  }
   // Array.prototype.sort is stable; most requests lie in one hour.
   if (rows.some(({ hour }) => hour !== rows[0]!.hour)) rows.sort((a, b) => a.hour - b.hour);
   return { rows, bytes, stamp };

@@ -22,6 +22,8 @@ export class LogFile {
   readonly #truncate: Statement<[], Checkpoint>;
   #size = 0;
   #used = 0;
+  /** Frames that were there when it last could begin anew: SQLite counts them until the next write. */
+  #over = -1;
 
   /** @param path of the database */
   constructor(db: Database, path: string) {
@@ -44,7 +46,9 @@ export class LogFile {
   /** Outside of a transaction. @throws on a fault of the disk */
   look(): void {
     this.#size = logBytes(this.#path);
-    this.#used = this.#size === 0 ? 0 : HEADER_BYTES + Math.max(0, this.#look.get()!.log) * FRAME_BYTES;
+    const { log, checkpointed } = this.#look.get()!;
+    const anew = log === this.#over && checkpointed === log;
+    this.#used = this.#size === 0 || anew ? 0 : HEADER_BYTES + Math.max(0, log) * FRAME_BYTES;
   }
 
   /**
@@ -56,9 +60,9 @@ export class LogFile {
    */
   beginAnew(shrink: boolean): boolean {
     try {
-      const { busy } = (shrink ? this.#truncate : this.#restart).get()!;
+      const { busy, log } = (shrink ? this.#truncate : this.#restart).get()!;
+      this.#over = busy === 0 ? log : -1;
       this.look();
-      if (busy === 0) this.#used = 0;
       return busy === 0;
     } catch (error) {
       if (!isFull(error)) throw error;

@@ -1,5 +1,9 @@
 import { statSync } from 'node:fs';
 import t from 'tap';
+import { account } from '../../../../agent/buffer/accounting.ts';
+import { BALLAST_BYTES, ballastBytes, giveUpBallast } from '../../../../agent/buffer/ballast.ts';
+import { openForReading } from '../../../../agent/buffer/connection.ts';
+import { readFacts } from '../../../../agent/buffer/facts.ts';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { parsed, sale } from '../events.ts';
@@ -7,7 +11,10 @@ import { scratchBuffer } from './scratch-buffer.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
 const size = (path: string): number =>
-  ['', '-wal'].reduce((sum, suffix) => sum + (statSync(path + suffix, { throwIfNoEntry: false })?.size ?? 0), 0);
+  ['', '-wal', '.reserve'].reduce(
+    (sum, suffix) => sum + (statSync(path + suffix, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
 /** Sizes that fill pages in different ways; every tenth event spills over to pages of its own. */
 const request = (from: number, count: number) =>
   Array.from({ length: count }, (_, at) =>
@@ -114,4 +121,135 @@ t.test('SQLite itself refuses to grow beyond, and that is full too', async (t) =
   t.match(await tight.accept(request(taken, 1)), { kind: 'full' });
   t.equal(tight.facts().pending, taken);
   tight.close();
+});
+
+t.test(
+  'somebody who reads for long lets nothing grow beyond maxBytes: what does not fit is refused, until the reader is gone',
+  async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    const buffer = scratch.open({ maxBytes: MAX_BYTES });
+    await buffer.accept(request(0, 200));
+    const reader = openForReading(scratch.path);
+    reader.exec('BEGIN');
+    reader.prepare('SELECT count(*) FROM events').get();
+    const { taken, largest, detail } = await fill(buffer, scratch.path, 200);
+    t.ok(taken > 1_000, `${taken} events meanwhile`);
+    t.match(detail, /somebody reads the buffer/);
+    let refused: unknown = null;
+    let most = largest;
+    for (let seq = 1; refused === null && seq <= taken; seq += 100) {
+      const { open: epoch } = buffer.holdings();
+      await buffer.settle([{ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq + 99 }]).catch((error) => {
+        refused = error;
+      });
+      most = Math.max(most, size(scratch.path));
+    }
+    t.ok(most <= MAX_BYTES, `${most} bytes at most`);
+    reader.exec('COMMIT');
+    reader.close();
+    const again = async () => (await buffer.accept(request(100_000, 10))).kind === 'accepted';
+    while (!(await again())) await new Promise((resolve) => setImmediate(resolve));
+    await settle(buffer, 1, taken);
+    t.equal(buffer.facts().pending, 210);
+    buffer.close();
+  },
+);
+
+t.test('drop-oldest', async (t) => {
+  /** Posts as a till does that is never told to wait. @returns the most bytes that the files took */
+  async function post(buffer: SqliteBuffer, path: string, from: number, count: number, at = 200): Promise<number> {
+    let largest = 0;
+    for (let taken = 0; taken < count; taken += at) {
+      t.match(await buffer.accept(request(from + taken, at)), { kind: 'accepted', accepted: at });
+      largest = Math.max(largest, size(path));
+    }
+    return largest;
+  }
+
+  t.test('makes room for new events by giving up the oldest, each with a record', async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    const buffer = scratch.open({ maxBytes: MAX_BYTES, whenFull: 'drop-oldest' });
+    const { open: epoch } = buffer.holdings();
+    const largest = await post(buffer, scratch.path, 0, 40_000);
+    t.ok(largest <= MAX_BYTES, `${largest} bytes at most`);
+    const { pending, losses } = buffer.facts();
+    t.equal(pending + losses.events, 40_000);
+    t.ok(pending > 15_000, `${pending} are left`);
+    t.same(losses.records, 1, 'a long outage is one record');
+    t.match(buffer.losses(10), [{ epoch, firstSeq: 1, count: losses.events, loss: { reason: 'evicted' } }]);
+    t.equal(buffer.pending(0, 1, 1e6)[0]!.seq, losses.events + 1);
+    t.match(await buffer.accept(request(0, 1)), { accepted: 1 }, 'a repeat of what was given up is welcome');
+    const reader = openForReading(scratch.path);
+    t.equal(account(reader).sound, true);
+    t.same(readFacts(reader, scratch.path), buffer.facts());
+    reader.close();
+    buffer.close();
+  });
+
+  t.test('gives up acked and quarantined events first', async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    const buffer = scratch.open({ maxBytes: MAX_BYTES, whenFull: 'drop-oldest' });
+    const { open: epoch } = buffer.holdings();
+    await post(buffer, scratch.path, 0, 10_000);
+    await settle(buffer, 4_001, 8_000);
+    await buffer.settle([{ kind: 'quarantined', epoch, firstSeq: 9_001, lastSeq: 10_000, reason: 'odd' }]);
+    let from = 10_000;
+    for (; buffer.facts().quarantined === 1_000; from += 200) await buffer.accept(request(from, 200));
+    t.match(buffer.facts(), { acked: 0, losses: { events: 1_000 } });
+    for (; buffer.facts().losses.events === 1_000; from += 200) await buffer.accept(request(from, 200));
+    t.equal(buffer.facts().quarantined, 0);
+    const reader = openForReading(scratch.path);
+    t.equal(account(reader).sound, true);
+    reader.close();
+    buffer.close();
+  });
+
+  t.test('goes on where the disk is full, in the room that is there already', async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    let free = 1024 ** 3;
+    const buffer = scratch.open({ whenFull: 'drop-oldest', minFreeBytes: 1024 * 1024, diskFree: () => free });
+    await post(buffer, scratch.path, 0, 10_000);
+    free = 0;
+    const inAll = () => buffer.facts().fileBytes + buffer.facts().walBytes;
+    const before = inAll();
+    await post(buffer, scratch.path, 10_000, 4_000, 20);
+    t.ok(inAll() <= before, `${inAll() - before} bytes more`);
+    const { pending, losses } = buffer.facts();
+    t.equal(pending + losses.events, 14_000);
+    buffer.close();
+  });
+
+  t.test('refuses what could not fit, rather than give everything up for it', async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    const buffer = scratch.open({ maxBytes: MAX_BYTES, whenFull: 'drop-oldest' });
+    await post(buffer, scratch.path, 0, 36_000, 2_000);
+    const { losses } = buffer.facts();
+    const huge = Array.from({ length: 60 }, (_, at) =>
+      parsed(
+        sale(`H-${at}`, {
+          attrs: undefined,
+          dims: {},
+          items: Array.from({ length: 2_000 }, (_, item) => ({ sku: `${'s'.repeat(50)}${item}`, qty: 1, price: 1 })),
+        }),
+      ),
+    );
+    t.match(await buffer.accept(huge), { kind: 'full' });
+    t.match(buffer.facts(), { losses });
+    buffer.close();
+  });
+});
+
+t.test('the ballast counts, is given up when the disk is full, and comes back with room', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  let free = 1024 ** 3;
+  const buffer = scratch.open({ minFreeBytes: 1024 * 1024, diskFree: () => free });
+  t.equal(ballastBytes(scratch.path), BALLAST_BYTES);
+  giveUpBallast(scratch.path);
+  free = 1024 * 1024;
+  buffer.expire();
+  t.equal(ballastBytes(scratch.path), 0);
+  free = 2 * 1024 * 1024;
+  buffer.expire();
+  t.equal(ballastBytes(scratch.path), BALLAST_BYTES);
+  buffer.close();
 });

@@ -2,16 +2,20 @@ import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { GroupCommit } from '../../../../agent/buffer/group-commit.ts';
 
-function fixture() {
+function fixture(delayMs = 0) {
   const db = new Sqlite(':memory:');
   db.exec('CREATE TABLE x (v INTEGER UNIQUE) STRICT');
   const seen: string[] = [];
-  const commits = new GroupCommit(db, {
-    prepare: (bytes) => seen.push(`begin ${bytes}`),
-    begun: () => {},
-    committed: () => seen.push('committed'),
-    rolledBack: () => seen.push('rolled back'),
-  });
+  const commits = new GroupCommit(
+    db,
+    {
+      prepare: (bytes) => seen.push(`begin ${bytes}`),
+      begun: () => {},
+      committed: () => seen.push('committed'),
+      rolledBack: () => seen.push('rolled back'),
+    },
+    delayMs,
+  );
   const insert = (value: number, bytes = 1) =>
     commits.submit(bytes, () => db.prepare('INSERT INTO x VALUES (?)').run(value).changes);
   return { db, seen, commits, insert, values: () => db.prepare('SELECT v FROM x ORDER BY v').pluck().all() };
@@ -76,4 +80,65 @@ t.test('flush commits at once what was submitted', async (t) => {
   commits.flush();
   t.same(values(), [1]);
   t.equal(await submitted, 1);
+});
+
+t.test('work in pieces gives the event loop its turns, and is all or nothing', async (t) => {
+  const { db, commits, insert, seen, values } = fixture();
+  const until = (ms: number) => {
+    for (const end = performance.now() + ms; performance.now() < end; );
+  };
+  const pieces = function* (first: number, count: number) {
+    for (let value = first; value < first + count; value++) {
+      db.prepare('INSERT INTO x VALUES (?)').run(value);
+      until(8);
+      yield;
+    }
+    return count;
+  };
+  let turns = 0;
+  const turn = () => {
+    if (commits.busy) turns++;
+    if (seen.at(-1) !== 'committed') setImmediate(turn);
+  };
+  setImmediate(turn);
+  const [large, small] = await Promise.all([commits.submitInPieces(1, () => pieces(1, 8)), insert(100)]);
+  t.same([large, small], [8, 1]);
+  t.ok(turns > 1, `${turns} turns`);
+  t.same(seen, ['begin 2', 'committed']);
+  const failing = commits.submitInPieces(1, () => pieces(95, 8));
+  await t.rejects(failing, /UNIQUE/);
+  t.equal(values().length, 9);
+  t.equal(commits.busy, false);
+});
+
+t.test('what is done at once ends the open transaction first', async (t) => {
+  const { db, commits, insert, seen } = fixture();
+  const slow = commits.submitInPieces(1, function* () {
+    for (let value = 1; value <= 4; value++) {
+      db.prepare('INSERT INTO x VALUES (?)').run(value);
+      for (const end = performance.now() + 11; performance.now() < end; );
+      yield;
+    }
+    return 'slow';
+  });
+  while (!commits.busy) await new Promise((resolve) => setImmediate(resolve));
+  const waiting = insert(10);
+  t.equal(
+    commits.now(() => db.prepare('SELECT count(*) FROM x').pluck().get()),
+    4,
+  );
+  t.same(await Promise.all([slow, waiting]), ['slow', 1]);
+  t.same(seen, ['begin 1', 'committed', 'begin 0', 'committed', 'begin 1', 'committed']);
+  t.throws(() => commits.now(() => db.exec('INSERT INTO x VALUES (1)')), /UNIQUE/);
+});
+
+t.test('with a delay, what is submitted within it shares a commit; enough of it does not wait', async (t) => {
+  const { insert, seen } = fixture(20);
+  const first = insert(1);
+  await new Promise((resolve) => setImmediate(resolve));
+  await Promise.all([first, insert(2)]);
+  t.same(seen, ['begin 2', 'committed']);
+  const patient = fixture(3_600_000);
+  await Promise.all([1, 2].map((value) => patient.insert(value, 9 * 1024 * 1024)));
+  t.equal(patient.seen.length, 4, 'the rest waits for nobody either');
 });
