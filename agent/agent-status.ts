@@ -14,7 +14,8 @@ export interface AgentStatus {
   readonly merchant: string;
   readonly terminal: string;
   readonly store: string | null;
-  readonly stream: string;
+  /** Null while no buffer is open. */
+  readonly stream: string | null;
   /** RFC 3339. */
   readonly startedAt: string;
   readonly buffer:
@@ -42,7 +43,8 @@ export interface AgentStatus {
 export interface AgentFacts {
   readonly config: AgentConfig;
   readonly version: string;
-  readonly stream: string;
+  /** Null while no buffer is open. */
+  readonly stream: string | null;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   /** An error where the disk is gone: the agent still says so. */

@@ -3,8 +3,14 @@ import { randomBytes } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
 import { type AgentFacts, agentSamples, agentStatus } from './agent-status.ts';
 import { freeBytes } from './buffer/budget.ts';
+import { BufferError } from './buffer/buffer-error.ts';
 import { startHousekeeping } from './buffer/housekeeping.ts';
-import { SqliteBuffer } from './buffer/sqlite-buffer.ts';
+import { Keeper } from './buffer/keeper.ts';
+import { openBuffer } from './buffer/open-buffer.ts';
+import type { BufferOptions, SqliteBuffer } from './buffer/sqlite-buffer.ts';
+import { BelievedClock } from './clock/believed-clock.ts';
+import { machineClocks } from './clock/machine.ts';
+import { startWatch } from './clock/watch.ts';
 import type { AgentConfig } from './config.ts';
 import { readCredentials } from './config-file.ts';
 import { renderMetrics } from './ingest/metrics.ts';
@@ -12,9 +18,13 @@ import { zeroIngestCounters } from './ingest/post-events.ts';
 import { BodyReader } from './ingest/read-body.ts';
 import { type IngestServer, startIngestServer } from './ingest/server.ts';
 import { UncommittedRequests } from './ingest/uncommitted.ts';
+import { Monitor } from './monitor.ts';
 import type { Work } from './service-manager.ts';
 import { Shipper } from './ship/shipper.ts';
 import { systemTimers } from './ship/timers.ts';
+import { Shipping } from './shipping.ts';
+import { spareBytes } from './spare-bytes.ts';
+import { supportPage } from './support-page.ts';
 
 export interface Log {
   info(message: string): void;
@@ -25,7 +35,8 @@ export interface Log {
 export interface RunningAgent {
   /** That it listens on. */
   readonly port: number;
-  readonly stream: string;
+  /** Of the buffer that was opened first; null when it could not be opened yet. */
+  readonly stream: string | null;
   /** How it is, in a line. */
   words(): string;
   /** What it has begun and not done. */
@@ -41,23 +52,36 @@ export interface RunningAgent {
  */
 export async function startAgent(config: AgentConfig, log: Log): Promise<RunningAgent> {
   const { merchant, terminal, store } = config;
-  const now = Date.now;
+  const clock = new BelievedClock(machineClocks());
+  const now = (): number => clock.now();
   const startedAt = now();
   const fault = (error: unknown): void => log.error(`${(error as Error).stack ?? error}`);
 
-  const buffer = new SqliteBuffer({
+  const options: BufferOptions = {
     path: config.buffer.path,
     merchant,
     terminal,
     maxBytes: config.buffer.maxBytes,
     minFreeBytes: config.buffer.minFreeBytes,
     keepAckedHours: config.buffer.keepAckedHours,
-    now,
+    whenFull: config.buffer.whenFull,
+    commitDelayMs: config.buffer.commitDelayMs,
+    clock,
     randomBytes: (count) => randomBytes(count),
     diskFree: () => freeBytes(config.buffer.path),
     damaged: (detail) => log.error(`buffer damaged: ${detail}`),
+  };
+  const shipping = new Shipping();
+  const keeper = new Keeper<SqliteBuffer>({
+    open: (distrust) => openBuffer({ ...options, distrust }),
+    opened: (buffer) => begin(buffer),
+    timers: systemTimers,
+    random: Math.random,
+    log,
   });
   const holding = (): AgentFacts['buffer'] => {
+    const { buffer, trouble } = keeper;
+    if (buffer === null) return new BufferError(trouble ?? 'the buffer is closed');
     try {
       return buffer.facts();
     } catch (error) {
@@ -65,45 +89,95 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     }
   };
   const uncommitted = new UncommittedRequests();
-  const shipper = new Shipper({
-    outbox: buffer,
-    merchant,
-    terminal,
-    stream: buffer.stream,
-    addresses: config.collector.addresses,
-    credentials: () => readCredentials(config.collector),
-    version: packageJson.version,
-    lingerMs: config.ship.lingerMs,
-    reconnectMaxMs: config.ship.reconnectMaxMs,
-    oldestRequest: () => uncommitted.oldest(),
-    preparing: () => {
-      const held = holding();
-      return held instanceof Error ? null : held.salvage;
-    },
-    now,
-    wallClock: Date.now,
-    random: Math.random,
-    timers: systemTimers,
-    log,
-  });
   const ingestCounters = zeroIngestCounters();
+  const monitor = new Monitor({
+    intake: keeper,
+    log,
+    now,
+    timers: systemTimers,
+    accepted: () => ingestCounters.eventsAccepted,
+    held: () => {
+      const held = holding();
+      return held instanceof Error ? null : { pending: held.pending, bytes: held.usedBytes + held.walBytes };
+    },
+  });
+  const shipperOf = (buffer: SqliteBuffer): Shipper =>
+    new Shipper({
+      outbox: buffer,
+      merchant,
+      terminal,
+      stream: buffer.stream,
+      addresses: config.collector.addresses,
+      credentials: () => readCredentials(config.collector),
+      version: packageJson.version,
+      lingerMs: config.ship.lingerMs,
+      reconnectMaxMs: config.ship.reconnectMaxMs,
+      oldestRequest: () => uncommitted.oldest(),
+      preparing: () => {
+        const held = holding();
+        return held instanceof Error ? null : held.salvage;
+      },
+      now,
+      wallClock: Date.now,
+      timeTold: (measure) => clock.hear(measure),
+      random: Math.random,
+      timers: systemTimers,
+      log: monitor.connections,
+    });
+  /** What lives as long as an opening of the buffer. */
+  const begin = (buffer: SqliteBuffer): (() => Promise<void>) => {
+    let cancel = (): void => {};
+    let ended = false;
+    const pause = (ms: number): Promise<boolean> =>
+      new Promise((resolve) => {
+        const stop = systemTimers.after(ms, () => resolve(!ended));
+        cancel = () => {
+          stop();
+          resolve(false);
+        };
+      });
+    const bringOver = async (): Promise<void> => {
+      for (let waitMs = 1_000; !ended; waitMs = Math.min(2 * waitMs, 60_000)) {
+        try {
+          await buffer.bringOver(pause);
+          return;
+        } catch (error) {
+          if (!ended) fault(error);
+          await pause(waitMs);
+        }
+      }
+    };
+    void bringOver();
+    const endShipping = shipping.begin(shipperOf(buffer));
+    return async () => {
+      ended = true;
+      cancel();
+      await endShipping();
+    };
+  };
   const facts = (): AgentFacts => ({
     config,
     version: packageJson.version,
-    stream: buffer.stream,
+    stream: keeper.buffer?.stream ?? null,
     startedAt,
     buffer: holding(),
     ingest: ingestCounters,
-    shipper: shipper.report(),
+    shipper: shipping.report(),
+    now: now(),
+    history: monitor.history,
+    latest: monitor.latest(),
+    full: monitor.intake.full,
+    diskBytes: spareBytes(config.buffer.path, config.buffer.minFreeBytes),
   });
 
+  keeper.start();
   let server: IngestServer;
   try {
     server = await startIngestServer({
       host: config.ingest.host,
       port: config.ingest.port,
       cardData: config.ingest.cardData,
-      intake: buffer,
+      intake: monitor.intake,
       bodies: new BodyReader(),
       uncommitted,
       now,
@@ -113,24 +187,29 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
       status: () => agentStatus(facts()),
       metrics: () => renderMetrics(agentSamples(facts(), process.memoryUsage.rss())),
       notice: (message) => log.info(message),
+      ...supportPage(facts, monitor.connections, config.buffer.path),
     });
   } catch (error) {
-    buffer.close();
+    await keeper.stop();
     throw error;
   }
   const endHousekeeping = startHousekeeping({
-    expire: () => buffer.expire(),
+    expire: () => keeper.buffer?.expire() ?? false,
+    notice: () => keeper.notice(),
     failed: fault,
     after: systemTimers.after,
   });
-  shipper.start();
+  clock.onStep(() => shipping.greetAgain());
+  const endWatch = startWatch(clock, systemTimers.after);
+  monitor.start();
+  const stream = keeper.buffer?.stream ?? null;
   log.info(
-    `${merchant}/${terminal} takes events on ${config.ingest.host} port ${server.port}, stream ${buffer.stream}`,
+    `${merchant}/${terminal} takes events on ${config.ingest.host} port ${server.port}${stream === null ? '' : `, stream ${stream}`}`,
   );
 
   return {
     port: server.port,
-    stream: buffer.stream,
+    stream,
     words() {
       const { title, words } = agentStatus(facts()).state;
       return [`${title}.`, ...words].join(' ');
@@ -141,9 +220,10 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     },
     async stop() {
       await server.stop();
-      await shipper.stop();
+      monitor.stop();
       endHousekeeping();
-      buffer.close();
+      endWatch();
+      await keeper.stop();
     },
   };
 }

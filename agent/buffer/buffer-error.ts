@@ -1,12 +1,10 @@
 /** Why a buffer can't be opened: expected reasons, in words for the person at the till. Anything else is a fault. */
 export class BufferError extends Error {
-  override readonly name: string = 'BufferError';
+  override readonly name = 'BufferError';
 }
 
 /** It is there, but not for this agent: another one has it, it belongs to another terminal, or a newer agent wrote it. Trying again does not help. */
-export class BufferRefusal extends BufferError {
-  override readonly name = 'BufferRefusal';
-}
+export class BufferRefusal extends BufferError {}
 
 /** What SQLite says when the disk or the byte budget is used up: also where it is the log's index that cannot grow. */
 const FULL = ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT'];

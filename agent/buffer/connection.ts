@@ -1,10 +1,17 @@
 /** Opens the buffer's database: for writing by one process at a time, or for looking only. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { BufferError } from './buffer-error.ts';
-import { checkVersion, type Owner, prepareSchema } from './schema.ts';
+import { BufferError, BufferRefusal } from './buffer-error.ts';
+import { fileFault } from './file-fault.ts';
+import { FileIdentity } from './file-identity.ts';
+import { HighWaterFile, readMarks } from './high-water.ts';
+import { type HighWaterMark, isSettled } from './high-water-mark.ts';
+import { makeFolder } from './make-folder.ts';
+import { asideName, listAside, namesBeside, recordAside, reuniteLog, setAside } from './salvage/aside.ts';
+import { type Assessment, assess } from './salvage/assess.ts';
+import { checkVersion, type Owner, prepareSchema, SCHEMA_VERSION, schemaVersion } from './schema.ts';
 
 /** Bounds what one connection holds of the file in memory. */
 const CACHE_KIB = 4096;
@@ -13,13 +20,15 @@ const BUSY_MS = 250;
 
 export interface WritableDatabase {
   readonly db: Database;
-  /** @throws Error when the file was removed or replaced: SQLite would go on writing to what nobody finds again */
+  readonly highWater: HighWaterFile;
+  /** @throws FileMovedError when the database or its log was removed or replaced */
   assertInPlace(): void;
+  /** A database that was removed is written again, to be brought over by the next opening. */
   close(): void;
 }
 
-/** @throws BufferError while another process has it. The system drops the lock when its holder dies, however it dies. */
-function lock(path: string): Database {
+/** @throws BufferRefusal while another process has it. The system drops the lock when its holder dies, however it dies. */
+function lock(path: string, again = true): Database {
   const holder = new Sqlite(`${path}.lock`, { timeout: 0 });
   try {
     holder.pragma('journal_mode = OFF');
@@ -27,8 +36,13 @@ function lock(path: string): Database {
     return holder;
   } catch (cause) {
     holder.close();
+    if (again && fileFault(cause) === 'damaged') {
+      // It is empty as long as it is ours: nobody holds this one.
+      rmSync(`${path}.lock`, { force: true });
+      return lock(path, false);
+    }
     if ((cause as { code?: unknown }).code !== 'SQLITE_BUSY') throw cause;
-    throw new BufferError(`${path}: another agent has this buffer open: stop it, or give another buffer.path`, {
+    throw new BufferRefusal(`${path}: another agent has this buffer open: stop it, or give another buffer.path`, {
       cause,
     });
   }
@@ -50,54 +64,135 @@ function durable(db: Database, checkpointPages: number): void {
   assert.equal(db.pragma('synchronous', { simple: true }), 2);
 }
 
-function identityOf(path: string): string | null {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? null : `${found.dev}/${found.ino}`;
-}
-
 /** What SQLite says when a file can't be opened is for the person at the till. */
 export const inWords = (error: unknown, path: string): unknown =>
   error instanceof Sqlite.SqliteError
     ? new BufferError(`${path}: cannot be opened: ${error.message}`, { cause: error })
     : error;
 
+export interface Opening {
+  readonly path: string;
+  readonly owner: Owner;
+  /** Pages in the write-ahead log at which it is copied into the database. */
+  readonly checkpointPages: number;
+  /** Why what the file says is not to be believed; null when nothing is known against it. */
+  readonly distrust: string | null;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
 /**
- * @param checkpointPages pages in the write-ahead log at which it is copied into the database
- * @throws BufferError when it is open elsewhere, too new, not ours, or cannot be opened
+ * Opens the buffer whatever state it is in: a damaged file, one that lacks what was accepted last, and one of an older schema are set aside
+ * (see `salvage/`), and a fresh one takes its place.
+ *
+ * @throws BufferRefusal when it is open elsewhere, too new or not ours; BufferError when it cannot be opened at present
  */
-export function openForWriting(given: string, owner: Owner, checkpointPages: number): WritableDatabase {
-  const path = resolve(given);
+export function openForWriting(opening: Opening): WritableDatabase {
+  const path = resolve(opening.path);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
   } catch (cause) {
-    throw new BufferError(`${given}: its folder cannot be created: ${(cause as Error).message}`, { cause });
+    throw new BufferError(`${opening.path}: its folder cannot be created: ${(cause as Error).message}`, { cause });
   }
-  const locked = lock(path);
-  let db: Database | undefined;
+  let locked: Database | null = null;
   try {
-    db = new Sqlite(path, { timeout: BUSY_MS });
-    checkVersion(db, given);
-    durable(db, checkpointPages);
-    prepareSchema(db, given, owner);
+    locked = lock(path);
+    return opened(path, opening, locked);
   } catch (error) {
-    db?.close();
-    locked.close();
-    throw inWords(error, given);
+    locked?.close();
+    throw inWords(error, opening.path);
   }
-  const opened = db;
-  const identity = identityOf(path);
+}
+
+function opened(path: string, opening: Opening, locked: Database): WritableDatabase {
+  reuniteLog(path);
+  const marks = readMarks(path);
+  const existing = existingOf(path, opening, marks);
+  const db = existing.db ?? fresh(path, opening);
+  let highWater: HighWaterFile | null = null;
+  try {
+    db.transaction(() => recordAside(db, path, existing.added, marks)).immediate();
+    highWater = new HighWaterFile(path);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const identity = new FileIdentity(path);
+  const kept = highWater;
   return {
-    db: opened,
-    assertInPlace() {
-      if (identityOf(path) !== identity) {
-        throw new Error(`${given} was removed or replaced: put it back, or start the agent again`);
+    db,
+    highWater: kept,
+    assertInPlace: () => identity.assert(),
+    close() {
+      try {
+        if (!identity.isDatabaseInPlace) rescue(db, path, opening.now());
+      } finally {
+        db.close();
+        kept.close();
+        locked.close();
       }
     },
-    close() {
-      opened.close();
-      locked.close();
-    },
   };
+}
+
+/** The database that is there, when it can be believed; else null, and what it was set aside as. */
+function existingOf(
+  path: string,
+  { path: given, owner, checkpointPages, distrust, now }: Opening,
+  marks: readonly HighWaterMark[],
+): { readonly db: Database | null; readonly added: { readonly name: string; readonly why: string } | null } {
+  const isThere = existsSync(path) || existsSync(`${path}-wal`);
+  if (!isThere && !marks.some((mark) => !isSettled(mark))) return { db: null, added: null };
+  let db: Database | null = null;
+  let found: Assessment = { kind: 'damaged', why: distrust ?? (isThere ? 'it is missing' : 'it was removed') };
+  try {
+    if (distrust === null && existsSync(path)) {
+      db = new Sqlite(path, { timeout: BUSY_MS });
+      found = assess(db, given, owner, uncarried(db, path, marks));
+      if (found.kind === 'empty') prepareSchema(db, given, owner);
+      if (found.kind === 'empty' || found.kind === 'sound') {
+        durable(db, checkpointPages);
+        return { db, added: null };
+      }
+    }
+  } catch (error) {
+    if (fileFault(error) !== 'damaged') {
+      db?.close();
+      throw error;
+    }
+    found = { kind: 'damaged', why: (error as Error).message };
+  }
+  // Renamed while it is open: SQLite then neither copies its log into it nor removes that.
+  const name = setAside(path, found.kind === 'migrating' ? 'migrating' : 'damaged', now());
+  db?.close();
+  return { db: null, added: { name, why: 'why' in found ? found.why : '' } };
+}
+
+/** Marks of epochs that the database has to know: not those of a file that is still being brought over, or about to be. */
+function uncarried(db: Database, path: string, marks: readonly HighWaterMark[]): readonly HighWaterMark[] {
+  if (schemaVersion(db) !== SCHEMA_VERSION) return marks;
+  const known = listAside(db);
+  if (namesBeside(path).some((name) => !known.some((aside) => aside.name === name))) return [];
+  const carried = new Set(known.flatMap(({ progress }) => progress.marks.map(({ epoch }) => epoch)));
+  return marks.filter(({ epoch }) => !carried.has(epoch));
+}
+
+function fresh(path: string, { path: given, owner, checkpointPages }: Opening): Database {
+  const db = new Sqlite(path, { timeout: BUSY_MS });
+  try {
+    durable(db, checkpointPages);
+    prepareSchema(db, given, owner);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** What a file holds that was removed under us is still there as long as it is open. */
+function rescue(db: Database, path: string, now: number): void {
+  makeFolder(dirname(path));
+  db.prepare('VACUUM INTO ?').run(join(dirname(path), asideName(path, 'damaged', now)));
 }
 
 /**

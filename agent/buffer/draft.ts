@@ -29,8 +29,12 @@ export class Draft {
     this.lastId = lastId;
   }
 
+  /** The latest hour of the accepted events; null when there are none. */
+  newestHour: number | null = null;
+
   /** The next id goes to an event of this hour. */
   accept(hour: number): number {
+    this.newestHour = Math.max(hour, this.newestHour ?? 0);
     this.#accepted.set(hour, (this.#accepted.get(hour) ?? 0) + 1);
     return ++this.lastId;
   }

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { Database } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../shared/ids.ts';
 import { DAY_MS } from '../../shared/time.ts';
+import { FRESH_BASE } from './fresh-base.ts';
 import type { IdRange } from './pending-set.ts';
 import type { EpochHolding, SeqRange } from './port.ts';
 
@@ -124,7 +125,8 @@ export function openEpoch(db: Database, bits: Uint8Array, now: number, retention
     const newest = newestId(db);
     const base = db
       .prepare<[number], number>(
-        'SELECT max(?, (SELECT ifnull(max(base), 0) FROM epochs), (SELECT ifnull(max(id), 0) FROM refs))',
+        `SELECT max(?, (SELECT ifnull(max(base), 0) FROM epochs), (SELECT ifnull(max(id), 0) FROM refs),
+                    (SELECT CASE WHEN EXISTS (SELECT 1 FROM aside) THEN ${FRESH_BASE} ELSE 0 END))`,
       )
       .pluck()
       .get(newest)!;

@@ -5,9 +5,11 @@
  * row is never deleted: it says where numbering stands. `refs` has a row for each event with a ref, under the event's id. `port.ts` says how
  * each seq is accounted for.
  */
+import { Buffer } from 'node:buffer';
 import type { Database } from 'better-sqlite3';
-import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { BufferError } from './buffer-error.ts';
+import { isId, type MerchantId, type TerminalId } from '../../shared/ids.ts';
+import { crc32c } from '../../shared/wire/crc32c.ts';
+import { BufferRefusal } from './buffer-error.ts';
 
 /** Kept in `user_version`. */
 export const SCHEMA_VERSION = 2;
@@ -82,11 +84,11 @@ export interface Owner {
 
 export const schemaVersion = (db: Database): number => db.pragma('user_version', { simple: true }) as number;
 
-/** @throws BufferError when a newer program wrote the file, or another program altogether */
+/** @throws BufferRefusal when a newer program wrote the file, or another program altogether */
 export function checkVersion(db: Database, path: string): number {
   const version = schemaVersion(db);
   if (version > SCHEMA_VERSION) {
-    throw new BufferError(
+    throw new BufferRefusal(
       `${path}: the buffer was written by a newer agent (schema ${version}, this agent knows ${SCHEMA_VERSION}): install that version again, or a later one`,
     );
   }
@@ -98,29 +100,44 @@ export function readOwner(db: Database): Owner {
   return { merchant: value.get('merchant') as MerchantId, terminal: value.get('terminal') as TerminalId };
 }
 
+/** Of the owner, kept beside it: another terminal's file is told from a damaged one. */
+const ownerSum = ({ merchant, terminal }: Owner): string =>
+  crc32c(Buffer.from(`${merchant}/${terminal}`))
+    .toString(16)
+    .padStart(8, '0');
+
+/** Whether the owner is the one that was written; buffers of schema 1 can't tell. */
+export function isOwnerSound(db: Database): boolean {
+  const sum = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'owner_sum'").pluck().get();
+  const owner = readOwner(db);
+  if (sum === undefined) return schemaVersion(db) < SCHEMA_VERSION && isId(owner.merchant) && isId(owner.terminal);
+  return sum === ownerSum(owner);
+}
+
 /**
  * Creates the layout in a new file, or checks that the file is ours: pending events of another terminal must not go out under this one's
  * name, or what was stored already would count twice.
  *
- * @throws BufferError
+ * @throws BufferRefusal
  */
 export function prepareSchema(db: Database, path: string, owner: Owner): void {
   if (checkVersion(db, path) === 0) {
     if (db.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined) {
-      throw new BufferError(`${path}: is a database of another program: give another buffer.path`);
+      throw new BufferRefusal(`${path}: is a database of another program: give another buffer.path`);
     }
     db.transaction(() => {
       db.exec(SCHEMA);
       const set = db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)');
       set.run('merchant', owner.merchant);
       set.run('terminal', owner.terminal);
+      set.run('owner_sum', ownerSum(owner));
       db.pragma(`user_version = ${SCHEMA_VERSION}`);
     }).immediate();
     return;
   }
   const { merchant, terminal } = readOwner(db);
   if (merchant !== owner.merchant || terminal !== owner.terminal) {
-    throw new BufferError(
+    throw new BufferRefusal(
       `${path}: the buffer belongs to ${merchant}/${terminal}, the configuration says ${owner.merchant}/${owner.terminal}: ` +
         'let it drain under its old name, or give another buffer.path',
     );

@@ -22,6 +22,7 @@ import { Eviction, type WhenFull } from './eviction.ts';
 import { type Counts, countRows, describe, loadPending } from './facts.ts';
 import { Gone } from './gone.ts';
 import { GroupCommit } from './group-commit.ts';
+import { HighWaterMarks } from './high-water-marks.ts';
 import { intakeRequest } from './intake-request.ts';
 import { Losses } from './losses.ts';
 import { Outsiders } from './outsiders.ts';
@@ -38,6 +39,7 @@ import type {
   Settlement,
 } from './port.ts';
 import { Refs } from './refs.ts';
+import { Salvage } from './salvage/salvage.ts';
 import { eventsOf, inSlices } from './settlement-slices.ts';
 import { inTurns, piece } from './steps.ts';
 import { StoreGeneration, type Transact } from './store-generation.ts';
@@ -46,6 +48,10 @@ import { StoreGeneration, type Transact } from './store-generation.ts';
 const SETTLED_AT_ONCE = 200;
 /** Rows that one slice of expiry deletes at most, of each table. */
 const EXPIRED_AT_ONCE = 500;
+
+/** While the disk has no room for what is brought over: how long it waits, and how often before something is shipped all the same. */
+const FULL_PAUSE_MS = 5_000;
+const FULL_PAUSES = 6;
 
 export interface BufferOptions {
   readonly path: string;
@@ -64,6 +70,8 @@ export interface BufferOptions {
   readonly damaged: (detail: string) => void;
   /** Bytes that the buffer's file system has left. */
   readonly diskFree: () => number;
+  /** Why what the file says is not to be believed: it is salvaged. Null or not given: nothing is known against it. */
+  readonly distrust?: string | null;
 }
 
 export class SqliteBuffer implements Intake, Outbox {
@@ -71,7 +79,7 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #db: Database;
   readonly #options: BufferOptions;
   readonly #open: OpenedEpoch;
-  readonly #epochs: EpochIndex;
+  #epochs: EpochIndex;
   readonly #rows: EventRows;
   readonly #refs: Refs;
   readonly #clocks: Clocks;
@@ -84,6 +92,10 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #pendingListeners: (() => void)[] = [];
   readonly #lossListeners: (() => void)[] = [];
   readonly #outsiders: Outsiders;
+  readonly #salvage: Salvage;
+  readonly #marks: HighWaterMarks;
+  /** Resolved when what was set aside is here, or can't come before something was shipped. */
+  readonly #broughtOver = Promise.withResolvers<void>();
   #counts: Counts;
   /** Since the last commit. */
   #loaded = false;
@@ -100,7 +112,13 @@ export class SqliteBuffer implements Intake, Outbox {
     const { path, terminal, merchant, clock, randomBytes, damaged } = options;
     const now = (): number => clock.now();
     this.#options = options;
-    this.#file = openForWriting(path, { merchant, terminal }, checkpointPages(options.maxBytes));
+    this.#file = openForWriting({
+      path,
+      owner: { merchant, terminal },
+      checkpointPages: checkpointPages(options.maxBytes),
+      distrust: options.distrust ?? null,
+      now,
+    });
     const { db } = this.#file;
     this.#db = db;
     try {
@@ -156,6 +174,12 @@ export class SqliteBuffer implements Intake, Outbox {
         options.commitDelayMs,
       );
       this.#budget.keepBallast();
+      const elapsed = (): number => performance.now();
+      this.#salvage = new Salvage({ db, path: resolve(path), terminal, losses: this.#losses, now, elapsed });
+      if (this.#salvage.isOver) this.#broughtOver.resolve();
+      this.#marks = new HighWaterMarks(db, this.#file.highWater, elapsed);
+      this.#mark(null);
+      this.#file.highWater.sync();
     } catch (error) {
       this.#file.close();
       throw inWords(error, path);
@@ -244,6 +268,7 @@ export class SqliteBuffer implements Intake, Outbox {
 
   greeted(greeting: Greeting): Promise<void> {
     const done = this.#greeting.then(async () => {
+      await this.#broughtOver.promise;
       await this.#clocks.greeted(greeting, this.#transact, () => Promise.allSettled(this.#accepting));
       await this.#storeGeneration.seen(greeting.storeGen, this.#transact);
     });
@@ -252,6 +277,7 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   oldestPending(): number | null {
+    if (!this.#salvage.isOver) return 0;
     const { unsettledFrom } = this.#clocks;
     if (unsettledFrom !== null && this.#pending.countBetween(unsettledFrom - 1, this.#lastId) > 0) return 0;
     const hour = this.#pending.oldestHour;
@@ -280,7 +306,30 @@ export class SqliteBuffer implements Intake, Outbox {
   /** The same as `readFacts` reads from the file, at less cost. */
   facts(): BufferFacts {
     const counts = { ...this.#counts };
-    return describe(this.#db, resolve(this.#options.path), this.#pending, this.#listEpochs(), counts);
+    const facts = describe(this.#db, resolve(this.#options.path), this.#pending, this.#listEpochs(), counts);
+    return { ...facts, salvage: this.#salvage.words() };
+  }
+
+  /**
+   * Brings over what was set aside, in slices. Resolves once nothing is left to do. Rejects on a fault of the disk.
+   *
+   * @param pause waits so many milliseconds, for the disk to have room again; false when the buffer is about to be closed
+   */
+  async bringOver(pause: (ms: number) => Promise<boolean>): Promise<void> {
+    for (let waited = 0; !this.#salvage.isOver; ) {
+      try {
+        await this.#salvage.goOn((work) => this.#commits.submit(0, work));
+        if (this.#salvage.isShipping || this.#salvage.isOver) await this.#commits.submit(0, () => this.#load());
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        this.#salvage.spareRoom();
+        this.#budget.relieve();
+        // Only what the collector acknowledges makes room: shipping can't wait for ever.
+        if (++waited === FULL_PAUSES) this.#shipEarly();
+        if (!(await pause(FULL_PAUSE_MS))) return;
+      }
+    }
+    this.#broughtOver.resolve();
   }
 
   /**
@@ -311,8 +360,33 @@ export class SqliteBuffer implements Intake, Outbox {
 
   /** Commits what was handed over, and closes the file. */
   close(): void {
-    this.#commits.flush();
-    this.#file.close();
+    try {
+      this.#commits.flush();
+    } finally {
+      this.#salvage.close();
+      this.#file.close();
+    }
+  }
+
+  #shipEarly(): void {
+    this.#salvage.isShipping = true;
+    this.#broughtOver.resolve();
+  }
+
+  #mark(newestHour: number | null): void {
+    const standing = {
+      epochs: this.#listEpochs(),
+      pending: this.#pending,
+      unsentLosses: this.#counts.losses.unsent,
+      newestHour,
+      carried: this.#salvage.marks,
+      held: !this.#salvage.isOver,
+    };
+    try {
+      this.#marks.follow(standing);
+    } catch (error) {
+      this.#options.damaged(`the high-water marks cannot be written: ${(error as Error).message}`);
+    }
   }
 
   readonly #transact: Transact = (work) => this.#write(0, work, true);
@@ -396,6 +470,8 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#counts.losses.records += records;
     this.#counts.losses.unsent += unsent;
     if (!draft.applyTo(this.#pending)) this.#countAnew();
+    if (this.#salvage.tookEpoch()) this.#epochs = new EpochIndex(listEpochs(this.#db));
+    this.#mark(draft.newestHour);
     const more = draft.addedAny || this.#loaded;
     this.#loaded = false;
     if (more) for (const listener of this.#pendingListeners) listener();

@@ -7,8 +7,10 @@ import { type Cell, leafCells, MAX_COLUMNS, strayCells } from './table-leaf.ts';
 
 export interface Carved {
   readonly findings: readonly Finding[];
-  /** Whether there may be rows in it that were not found, or that are not what was written. */
+  /** Whether there may be rows in it that were not found. */
   readonly suspect: boolean;
+  /** Whether a row in it is not what was written. */
+  readonly damaged: boolean;
 }
 
 export class Carver {
@@ -24,13 +26,13 @@ export class Carver {
     const page = this.#pages.bytes(place);
     const { cells, sound } = leafCells(page, this.#pages.isFirst(place, page));
     const findings: Finding[] = [];
-    let suspect = !sound;
+    let damaged = false;
     for (const cell of cells) {
       const reading = this.#read(page, cell);
-      if (reading === 'damaged') suspect = true;
+      if (reading === 'damaged') damaged = true;
       else if (reading !== 'foreign') findings.push(reading);
     }
-    return { findings, suspect };
+    return { findings, suspect: damaged || !sound, damaged };
   }
 
   /** What lies in a suspect page, whatever the page says of it. */

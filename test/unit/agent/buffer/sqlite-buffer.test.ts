@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { openForReading } from '../../../../agent/buffer/connection.ts';
@@ -388,12 +388,14 @@ t.test('opening', async (t) => {
     t.throws(() => scratch.open(), { name: 'BufferError', message: /another program/ });
   });
 
-  t.test('a file that is no database is refused in words', async (t) => {
-    const scratch = scratchBuffer(t.testdir({ 'buffer.db': 'receipts of last year\n'.repeat(100) }));
-    t.throws(() => scratch.open(), {
-      name: 'BufferError',
-      message: /buffer\.db: cannot be opened: file is not a database/,
-    });
+  t.test('a file that is no database is set aside, and a fresh one takes its place', async (t) => {
+    const dir = t.testdir({ 'buffer.db': 'receipts of last year\n'.repeat(100) });
+    const scratch = scratchBuffer(dir);
+    const buffer = scratch.open();
+    t.match(await buffer.accept(sales(0, 1)), { kind: 'accepted', firstSeq: 1 });
+    const [name] = readdirSync(dir).filter((name) => name.startsWith('buffer.db.damaged-'));
+    t.match(readFileSync(`${dir}/${name}`, 'utf8'), /^receipts of last year/);
+    buffer.close();
   });
 
   t.test('a folder in place of the file is refused in words', async (t) => {

@@ -1,0 +1,73 @@
+/**
+ * How far an epoch has come, in 64 bytes that lie outside the database: what a lost log or a destroyed database held is known by it.
+ *
+ *     magic 2 "ts" · version 1 · flags 1 · serial u64 · epoch 8 · last seq u64 · settled through u64 · opened at u64 · oldest hour u32 ·
+ *     newest hour u32 · zeros 8 · CRC-32C of all that u32, big-endian
+ *
+ * A mark has two such slots, written in turn: a write that is torn leaves the other. Of the slots that are whole, the one with the higher
+ * serial counts.
+ */
+import { Buffer } from 'node:buffer';
+import { type Epoch, epoch } from '../../shared/ids.ts';
+import { crc32c } from '../../shared/wire/crc32c.ts';
+
+export interface HighWaterMark {
+  readonly epoch: Epoch;
+  /** Highest seq given out. */
+  readonly lastSeq: number;
+  /** The collector knows of all seqs up to this one: it has the event, or the record of its loss. */
+  readonly settledThrough: number;
+  /** Milliseconds since 1970. */
+  readonly openedAt: number;
+  /** Hours since 1970 of the oldest event that was pending, and of the newest one accepted; 0: not known. */
+  readonly oldestHour: number;
+  readonly newestHour: number;
+  /** Nothing of it was ever shipped: it was opened while an older file was still being brought over. */
+  readonly held: boolean;
+}
+
+export const SLOT_BYTES = 64;
+const MAGIC = 0x7473;
+const VERSION = 1;
+const HELD = 1;
+const CRC_AT = SLOT_BYTES - 4;
+
+/** @param serial ascends with each write to the file */
+export function encodeMark(mark: HighWaterMark, serial: number): Buffer {
+  const slot = Buffer.alloc(SLOT_BYTES);
+  slot.writeUInt16BE(MAGIC, 0);
+  slot[2] = VERSION;
+  slot[3] = mark.held ? HELD : 0;
+  for (const [at, value] of [
+    [4, serial],
+    [20, mark.lastSeq],
+    [28, mark.settledThrough],
+    [36, mark.openedAt],
+  ] as const)
+    slot.writeBigUInt64BE(BigInt(value), at);
+  slot.write(mark.epoch, 12, 'hex');
+  slot.writeUInt32BE(mark.oldestHour, 44);
+  slot.writeUInt32BE(mark.newestHour, 48);
+  slot.writeUInt32BE(crc32c(slot, 0, CRC_AT), CRC_AT);
+  return slot;
+}
+
+/** Null when it is none, or not whole. */
+export function decodeMark(slot: Buffer): { readonly mark: HighWaterMark; readonly serial: number } | null {
+  if (slot.length < SLOT_BYTES || slot.readUInt16BE(0) !== MAGIC || slot[2] !== VERSION) return null;
+  if (slot.readUInt32BE(CRC_AT) !== crc32c(slot, 0, CRC_AT)) return null;
+  const number = (at: number): number => Number(slot.readBigUInt64BE(at));
+  const mark: HighWaterMark = {
+    epoch: epoch(slot.toString('hex', 12, 20)),
+    lastSeq: number(20),
+    settledThrough: number(28),
+    openedAt: number(36),
+    oldestHour: slot.readUInt32BE(44),
+    newestHour: slot.readUInt32BE(48),
+    held: (slot[3]! & HELD) !== 0,
+  };
+  return { mark, serial: number(4) };
+}
+
+/** Whether there may be anything that the collector does not know of. */
+export const isSettled = ({ lastSeq, settledThrough }: HighWaterMark): boolean => settledThrough >= lastSeq;

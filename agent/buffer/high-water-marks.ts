@@ -1,0 +1,85 @@
+/** Writes the high-water marks as memory follows the rows: after each commit, before its answers. */
+import type { Database, Statement } from 'better-sqlite3';
+import type { Epoch } from '../../shared/ids.ts';
+import type { OpenedEpoch } from './epochs.ts';
+import type { HighWaterFile } from './high-water.ts';
+import type { PendingSet } from './pending-set.ts';
+
+/** Where many loss records wait, who is the first is looked up so often at most. */
+const LOOK_EVERY_MS = 1_000;
+
+/** What the buffer is like after a commit. */
+export interface Standing {
+  /** In the order of their ids, with their highest seqs; the last one is open. */
+  readonly epochs: readonly OpenedEpoch[];
+  readonly pending: PendingSet;
+  /** Loss records that the collector has not acknowledged. */
+  readonly unsentLosses: number;
+  /** Of the newest event that the commit accepted, hours since 1970; null when it accepted none. */
+  readonly newestHour: number | null;
+  /** Epochs that are being brought over: their marks stay as they are. */
+  readonly carried: { has(epoch: Epoch): boolean };
+  /** Nothing is shipped until that is done. */
+  readonly held: boolean;
+}
+
+export class HighWaterMarks {
+  readonly #file: HighWaterFile;
+  readonly #elapsed: () => number;
+  readonly #firstUnsent: Statement<[], { epoch: Epoch; first: number }>;
+  #unsent: ReadonlyMap<Epoch, number> = new Map();
+  #unsentCount = 0;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param elapsed monotonic milliseconds */
+  constructor(db: Database, file: HighWaterFile, elapsed: () => number) {
+    this.#file = file;
+    this.#elapsed = elapsed;
+    this.#firstUnsent = db.prepare('SELECT epoch, min(first_seq) AS first FROM losses WHERE acked = 0 GROUP BY epoch');
+  }
+
+  /** @throws on a fault of the disk */
+  follow({ epochs, pending, unsentLosses, newestHour, carried, held }: Standing): void {
+    const isFresh = this.#look(unsentLosses);
+    for (const [index, { epoch, base, lastSeq, openedAt }] of epochs.entries()) {
+      if (carried.has(epoch)) continue;
+      const isOpen = index === epochs.length - 1;
+      const before = this.#file.get(epoch);
+      const first = pending.ranges[pending.indexFrom(base + 1)];
+      const told = Math.min(
+        lastSeq,
+        first === undefined ? lastSeq : Math.max(base, first.first - 1) - base,
+        (this.#unsent.get(epoch) ?? Number.POSITIVE_INFINITY) - 1,
+      );
+      // What cannot be looked up at present has not got better.
+      const settledThrough = isFresh ? told : Math.min(told, before?.settledThrough ?? 0);
+      if (before === null && !isOpen && settledThrough >= lastSeq) continue;
+      this.#file.put({
+        epoch,
+        lastSeq,
+        settledThrough,
+        openedAt,
+        oldestHour: pending.oldestHour ?? 0,
+        newestHour:
+          isOpen && newestHour !== null ? Math.max(newestHour, before?.newestHour ?? 0) : (before?.newestHour ?? 0),
+        held: held && (before?.held ?? isOpen),
+      });
+    }
+  }
+
+  /** @returns whether it is known which seqs the unsent records begin at */
+  #look(count: number): boolean {
+    if (count === 0) {
+      this.#unsent = new Map();
+      this.#unsentCount = 0;
+      return true;
+    }
+    if (count !== this.#unsentCount) {
+      if (this.#elapsed() - this.#lookedAt < LOOK_EVERY_MS) return false;
+      this.#unsent = new Map(this.#firstUnsent.all().map(({ epoch, first }) => [epoch, first]));
+      this.#unsentCount = count;
+      this.#lookedAt = this.#elapsed();
+    }
+    return true;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The side file `<path>.seq`: a high-water mark for each epoch that is open or has something unsettled.
+ *
+ * It is written without fsync right before the answers of a commit: the system keeps what was written when the agent is killed, and after a
+ * power cut the database, which is synced, knows at least as much. Its blocks are there beforehand, so a full disk does not stop it.
+ */
+import { Buffer } from 'node:buffer';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import type { Epoch } from '../../shared/ids.ts';
+import { decodeMark, encodeMark, type HighWaterMark, isSettled, SLOT_BYTES } from './high-water-mark.ts';
+
+const PAIR_BYTES = 2 * SLOT_BYTES;
+/** Room that is made beforehand: 256 epochs. */
+const ROOM_BYTES = 256 * PAIR_BYTES;
+
+export const highWaterPath = (path: string): string => `${path}.seq`;
+
+interface Kept {
+  readonly mark: HighWaterMark;
+  readonly serial: number;
+  /** Which of the two slots it lies in. */
+  readonly slot: 0 | 1;
+}
+
+/** By pair; null where there is no whole slot. */
+function pairsOf(bytes: Buffer): (Kept | null)[] {
+  const pairs: (Kept | null)[] = [];
+  for (let at = 0; at < bytes.length; at += PAIR_BYTES) {
+    const slots = ([0, 1] as const).flatMap((slot) => {
+      const found = decodeMark(bytes.subarray(at + slot * SLOT_BYTES, at + (slot + 1) * SLOT_BYTES));
+      return found === null ? [] : [{ ...found, slot }];
+    });
+    pairs.push(slots.sort((a, b) => b.serial - a.serial)[0] ?? null);
+  }
+  return pairs;
+}
+
+function bytesOf(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+/** The marks that can be read; none when there is no such file. @param path of the buffer */
+export const readMarks = (path: string): HighWaterMark[] => {
+  const marks = new Map<Epoch, Kept>();
+  for (const kept of pairsOf(bytesOf(highWaterPath(path)))) {
+    if (kept !== null && (marks.get(kept.mark.epoch)?.serial ?? -1) < kept.serial) marks.set(kept.mark.epoch, kept);
+  }
+  return [...marks.values()].map(({ mark }) => mark);
+};
+
+const same = (a: HighWaterMark, b: HighWaterMark): boolean =>
+  a.lastSeq === b.lastSeq &&
+  a.settledThrough === b.settledThrough &&
+  a.oldestHour === b.oldestHour &&
+  a.newestHour === b.newestHour &&
+  a.held === b.held;
+
+export class HighWaterFile {
+  readonly #name: string;
+  readonly #fd: number;
+  readonly #pairs: (Kept | null)[];
+  readonly #at = new Map<Epoch, number>();
+  #serial = 0;
+
+  /**
+   * Keeps the marks that are there; nothing else that the file may hold.
+   *
+   * @param path of the buffer
+   * @throws on a fault of the disk
+   */
+  constructor(path: string) {
+    const name = highWaterPath(path);
+    this.#name = name;
+    const bytes = bytesOf(name);
+    this.#pairs = pairsOf(bytes);
+    for (const [pair, kept] of this.#pairs.entries()) {
+      if (kept === null) continue;
+      this.#serial = Math.max(this.#serial, kept.serial);
+      const before = this.#at.get(kept.mark.epoch);
+      if (before === undefined || this.#pairs[before]!.serial < kept.serial) this.#at.set(kept.mark.epoch, pair);
+    }
+    this.#fd = openSync(name, bytes.length === 0 ? 'w' : 'r+', 0o600);
+    try {
+      if (bytes.length < ROOM_BYTES) writeWhole(this.#fd, Buffer.alloc(ROOM_BYTES - bytes.length), bytes.length);
+    } catch {
+      // A full disk: marks go where there is room already, and the rest is tried when it is needed.
+    }
+  }
+
+  get marks(): HighWaterMark[] {
+    return [...this.#at.values()].map((pair) => this.#pairs[pair]!.mark);
+  }
+
+  get(epoch: Epoch): HighWaterMark | null {
+    const pair = this.#at.get(epoch);
+    return pair === undefined ? null : this.#pairs[pair]!.mark;
+  }
+
+  /** Not durable before `sync`. @throws on a fault of the disk */
+  put(mark: HighWaterMark): void {
+    const pair = this.#at.get(mark.epoch) ?? this.#free();
+    const kept = this.#pairs[pair] ?? null;
+    if (kept !== null && kept.mark.epoch === mark.epoch && same(kept.mark, mark)) return;
+    const slot = kept?.slot === 0 ? 1 : 0;
+    const serial = ++this.#serial;
+    writeWhole(this.#fd, encodeMark(mark, serial), pair * PAIR_BYTES + slot * SLOT_BYTES);
+    this.#pairs[pair] = { mark, serial, slot };
+    this.#at.set(mark.epoch, pair);
+  }
+
+  sync(): void {
+    fsyncSync(this.#fd);
+  }
+
+  /** What was removed is written again. */
+  close(): void {
+    try {
+      fsyncSync(this.#fd);
+      if (!existsSync(this.#name)) this.#writeAnew();
+    } finally {
+      closeSync(this.#fd);
+    }
+  }
+
+  #writeAnew(): void {
+    const slots = this.marks.map((mark, pair) => Buffer.concat([encodeMark(mark, pair + 1), Buffer.alloc(SLOT_BYTES)]));
+    writeFileSync(this.#name, Buffer.concat(slots), { mode: 0o600 });
+  }
+
+  /** A pair that holds nothing, or an epoch of which everything is settled; else a new one. */
+  #free(): number {
+    const room = ROOM_BYTES / PAIR_BYTES;
+    for (let pair = 0; pair < Math.max(room, this.#pairs.length); pair++) {
+      const kept = this.#pairs[pair] ?? null;
+      if (kept === null) return pair;
+      if (!isSettled(kept.mark)) continue;
+      if (this.#at.get(kept.mark.epoch) === pair) this.#at.delete(kept.mark.epoch);
+      return pair;
+    }
+    return this.#pairs.length;
+  }
+}
+
+function writeWhole(fd: number, bytes: Buffer, position: number): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+}

@@ -1,0 +1,202 @@
+/**
+ * Takes findings into the fresh database, with their old stream, seq, hour and content. Of an event the first version met counts.
+ *
+ * What was accepted since the file was set aside was never shipped, so a new event that turns out to be the repeat of a found one is given
+ * up, and counts nothing twice. The till that sends either once more is answered with the first one's identity.
+ */
+import type { Buffer } from 'node:buffer';
+import type { Database, Statement } from 'better-sqlite3';
+import type { TillEvent } from '../../../shared/event/event.ts';
+import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
+import { DAY_MS } from '../../../shared/time.ts';
+import { crc32c } from '../../../shared/wire/crc32c.ts';
+import { contentHash, isDeduplicable } from '../content.ts';
+import { FRESH_BASE } from '../fresh-base.ts';
+import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
+import { type LossRecord, lossSum } from '../loss-record.ts';
+import type { Losses } from '../losses.ts';
+import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../row.ts';
+import type { EventFinding, Finding, LossFinding, RefFinding } from './findings.ts';
+import type { Places } from './place.ts';
+
+interface KnownRef {
+  readonly id: number;
+  readonly epoch: Epoch;
+  readonly seq: number;
+  readonly at: number;
+}
+
+export interface ImportParts {
+  readonly db: Database;
+  readonly terminal: TerminalId;
+  readonly places: Places;
+  readonly losses: Losses;
+  /** By epoch: the side file as it was. */
+  readonly marks: ReadonlyMap<Epoch, HighWaterMark>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Null: what was written is no event of ours. It is brought over as it is, and given up where it is to be shipped. */
+function decoded(body: Buffer): TillEvent | null {
+  try {
+    return decodeBody(body);
+  } catch {
+    return null;
+  }
+}
+
+/** The first characters of a reason that no sum guards. */
+const MAX_REASON = 1_024;
+
+export class Import {
+  readonly #with: ImportParts;
+  readonly #checksum = new RowChecksum();
+  readonly #isThere: Statement<[number], number>;
+  readonly #insert: Statement<[number, Epoch, number, number, State, number, string | null, number, Uint8Array]>;
+  readonly #quarantine: Statement<[State, number, string, number, number]>;
+  readonly #sameRef: Statement<[string, string, Buffer], KnownRef>;
+  readonly #remember: Statement<[number, string, string, Buffer, Epoch, number, number]>;
+  readonly #forgetRef: Statement<[number]>;
+  readonly #row: Statement<[number], { hour: number; state: State; sum: number }>;
+  readonly #lossesOf: Statement<[Epoch, string, number, number], number>;
+  readonly #insertLoss: Statement<[Epoch, number, number, number, string, number, string | null, number, number]>;
+  /** Set when the disk has no room for what is only kept for support. */
+  withoutAcked = false;
+  /** Whether what was accepted since may have been shipped: then it is what is found that is given up as a repeat. */
+  isShipping = false;
+  /** Whether an epoch got its place since this was last set to false. */
+  placed = false;
+
+  constructor(parts: ImportParts) {
+    const { db } = parts;
+    this.#with = parts;
+    this.#isThere = db.prepare<[number], number>('SELECT 1 FROM events WHERE id = ?').pluck();
+    this.#insert = db.prepare(
+      'INSERT INTO events (id, epoch, seq, hour, state, at, reason, sum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.#quarantine = db.prepare('UPDATE events SET state = ?, at = ?, reason = ?, sum = ? WHERE id = ?');
+    this.#sameRef = db.prepare('SELECT id, epoch, seq, at FROM refs WHERE type = ? AND ref = ? AND content = ?');
+    this.#remember = db.prepare(
+      'INSERT OR IGNORE INTO refs (id, type, ref, content, epoch, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.#forgetRef = db.prepare('DELETE FROM refs WHERE id = ?');
+    this.#row = db.prepare('SELECT hour, state, sum FROM events WHERE id = ?');
+    this.#lossesOf = db
+      .prepare<[Epoch, string, number, number], number>(
+        'SELECT count(*) FROM losses WHERE epoch = ? AND reason = ? AND first_seq <= ? AND first_seq + count > ?',
+      )
+      .pluck();
+    this.#insertLoss = db.prepare(
+      'INSERT INTO losses (epoch, first_seq, count, hour, reason, at, detail, acked, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    );
+  }
+
+  /** Within a transaction. */
+  take(finding: Finding): void {
+    switch (finding.kind) {
+      case 'event':
+        this.#event(finding);
+        break;
+      case 'loss':
+        this.#loss(finding);
+        break;
+      case 'ref':
+        this.#ref(finding);
+        break;
+    }
+  }
+
+  #event({ epoch, seq, hour, state: found, at: foundAt, reason, body }: EventFinding): void {
+    const { marks, now } = this.#with;
+    const mark = marks.get(epoch);
+    // An older version of a row does not know what became of the event.
+    const isTold = found === STATE.pending && mark !== undefined && seq <= mark.settledThrough;
+    const state = isTold ? STATE.acked : found;
+    if (this.withoutAcked && state === STATE.acked) return;
+    const base = this.#place(epoch, seq);
+    const id = base + seq;
+    if (this.#isThere.get(id) !== undefined) return;
+    const at = Math.min(foundAt, now());
+    const insert = (as: State, why: string | null): void => {
+      const sum = this.#checksum.of(epoch, seq, hour, crc32c(body), as);
+      this.#insert.run(id, epoch, seq, hour, as, at, why?.slice(0, MAX_REASON) ?? null, sum, body);
+    };
+    const event = decoded(body);
+    if (event === null || !isDeduplicable(event)) {
+      insert(state, reason);
+      return;
+    }
+    const content = contentHash(event);
+    for (const other of this.#sameRef.all(event.type, event.ref, content)) {
+      if (Math.abs(other.at - at) >= DAY_MS) continue;
+      const isRepeat = this.isShipping
+        ? this.#isUnshipped(other.epoch)
+        : this.#isUnshipped(epoch) && !this.#isUnshipped(other.epoch);
+      if (state === STATE.pending && isRepeat) {
+        insert(STATE.quarantined, this.#asDuplicate({ epoch, seq, hour }, other));
+        return;
+      }
+      if (!this.isShipping && this.#isUnshipped(other.epoch) && !this.#isUnshipped(epoch))
+        this.#giveUp(other, { epoch, seq });
+    }
+    insert(state, reason);
+    this.#remember.run(id, event.type, event.ref, content, epoch, seq, at);
+  }
+
+  /** A pending repeat of an event that was found. */
+  #giveUp({ id, epoch, seq }: KnownRef, first: { readonly epoch: Epoch; readonly seq: number }): void {
+    const row = this.#row.get(id);
+    if (row === undefined || row.state !== STATE.pending) return;
+    const reason = this.#asDuplicate({ epoch, seq, hour: row.hour }, first);
+    const sum = (row.sum ^ stateMask(STATE.pending, STATE.quarantined)) >>> 0;
+    this.#quarantine.run(STATE.quarantined, this.#with.now(), reason, sum, id);
+    this.#forgetRef.run(id);
+  }
+
+  /** @returns why, in words */
+  #asDuplicate(
+    { epoch, seq, hour }: { readonly epoch: Epoch; readonly seq: number; readonly hour: number },
+    first: { readonly epoch: Epoch; readonly seq: number },
+  ): string {
+    const { losses, terminal, now } = this.#with;
+    const detail = `the same as ${streamId(terminal, first.epoch)} seq ${first.seq}`;
+    losses.write({ epoch, firstSeq: seq, lastSeq: seq, hour, reason: 'duplicate', detail }, now());
+    return `duplicate: ${detail}`;
+  }
+
+  #loss({ loss }: LossFinding): void {
+    const { epoch, first_seq, count, hour, reason, at, detail, acked } = loss;
+    const last = first_seq + count - 1;
+    if (this.#lossesOf.get(epoch, reason, first_seq, last)! > 0) return;
+    this.#place(epoch, last);
+    const record: LossRecord = { epoch, first_seq, count, hour, reason, at, detail, acked };
+    this.#insertLoss.run(epoch, first_seq, count, hour, reason, at, detail, acked, lossSum(record));
+  }
+
+  /** Of an event whose row is no longer kept: a ref of one that is lost must not hide its repeat. */
+  #ref({ epoch, seq, type, ref, content, at }: RefFinding): void {
+    const { marks, places, now } = this.#with;
+    const mark = marks.get(epoch);
+    if (mark === undefined || seq > mark.settledThrough || at <= now() - DAY_MS || at > now()) return;
+    const base = places.baseOf(epoch) ?? this.#place(epoch, seq);
+    for (const other of this.#sameRef.all(type, ref, content)) {
+      if (!this.isShipping && this.#isUnshipped(other.epoch) && !this.#isUnshipped(epoch))
+        this.#giveUp(other, { epoch, seq });
+    }
+    this.#remember.run(base + seq, type, ref, content, epoch, seq, at);
+  }
+
+  #place(epoch: Epoch, seq: number): number {
+    const { base, isNew } = this.#with.places.make(epoch, seq, this.#with.now());
+    this.placed ||= isNew;
+    return base;
+  }
+
+  /** Whether nothing of the epoch was ever offered to the collector. */
+  #isUnshipped(epoch: Epoch): boolean {
+    const mark = this.#with.marks.get(epoch);
+    if (mark !== undefined) return mark.held && !isSettled(mark);
+    return (this.#with.places.baseOf(epoch) ?? 0) >= FRESH_BASE;
+  }
+}

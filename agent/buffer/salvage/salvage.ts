@@ -1,0 +1,216 @@
+/**
+ * Brings what was set aside over into the fresh database, in slices between which events are accepted.
+ *
+ *     for each file, the newest first:  pages -> strays -> imported     then, once for all:  accounts -> done -> put away
+ *
+ * `pages`: the rows that pages say they hold. `strays`: rows that lie in pages which lost their own account of them, for what is not found
+ * otherwise. How far it is changes with what was taken, in one transaction, so a salvage that is killed at any moment goes on from there.
+ */
+import type { Database } from 'better-sqlite3';
+import type { Epoch, TerminalId } from '../../../shared/ids.ts';
+import { Gone } from '../gone.ts';
+import type { HighWaterMark } from '../high-water-mark.ts';
+import type { Losses } from '../losses.ts';
+import { type Aside, asidePath, kindOf, listAside, type Progress, putAway, saveProgress } from './aside.ts';
+import { NO_BYTES, type OpenByteSource, openByteSource } from './byte-source.ts';
+import { Carver } from './carve.ts';
+import type { Finding } from './findings.ts';
+import { Import } from './import.ts';
+import { Pages } from './pages.ts';
+import { Places } from './place.ts';
+import { settleAccounts } from './settle-accounts.ts';
+
+/** How long a slice may read, and how much it may take: with its commit, that holds up who sends an event. */
+const SLICE_MS = 8;
+const SLICE_FINDINGS = 500;
+
+export interface SalvageParts {
+  readonly db: Database;
+  /** Of the buffer. */
+  readonly path: string;
+  readonly terminal: TerminalId;
+  readonly losses: Losses;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly elapsed: () => number;
+}
+
+/** Runs work in a transaction of the buffer. */
+export type Within = (work: () => void) => Promise<void>;
+
+interface OpenAside {
+  readonly aside: Aside;
+  readonly pages: Pages;
+  readonly carver: Carver;
+  close(): void;
+}
+
+export class Salvage {
+  readonly #with: SalvageParts;
+  readonly #left: Aside[];
+  readonly #marks: ReadonlyMap<Epoch, HighWaterMark>;
+  readonly #places: Places;
+  readonly #import: Import;
+  #open: OpenAside | null = null;
+  #share = 0;
+
+  constructor(parts: SalvageParts) {
+    const { db, now, losses, terminal } = parts;
+    this.#with = parts;
+    this.#left = listAside(db);
+    this.#marks = merged(this.#left.flatMap(({ progress }) => progress.marks));
+    this.#places = new Places(db, [...this.#marks.values()]);
+    this.#import = new Import({ db, terminal, places: this.#places, losses, marks: this.#marks, now });
+  }
+
+  /** Marks of epochs that are not accounted for yet: the side file is to keep them. */
+  get marks(): ReadonlyMap<Epoch, HighWaterMark> {
+    return this.isOver ? new Map() : this.#marks;
+  }
+
+  get isOver(): boolean {
+    return this.#left.length === 0;
+  }
+
+  /** Whether an epoch got its place since this was asked last. */
+  tookEpoch(): boolean {
+    const { placed } = this.#import;
+    this.#import.placed = false;
+    return placed;
+  }
+
+  /** Whether what was accepted since may be shipped before all is here. */
+  get isShipping(): boolean {
+    return this.#import.isShipping;
+  }
+
+  set isShipping(is: boolean) {
+    this.#import.isShipping = is;
+  }
+
+  /** From now on only what is not settled is taken: the disk has no room for more. */
+  spareRoom(): void {
+    this.#import.withoutAcked = true;
+  }
+
+  /** How it stands, for people; null when there is nothing to do. */
+  words(): string | null {
+    const [first] = this.#left;
+    if (first === undefined) return null;
+    const { name, why, progress } = first;
+    const part =
+      progress.phase === 'pages' || progress.phase === 'strays' ? `, ${Math.floor(this.#share * 100)} %` : '';
+    return `bringing over ${name} (${why})${part}`;
+  }
+
+  /** A slice. @returns whether there is more. Rejects on a fault of the disk; then nothing of the slice was taken */
+  async goOn(within: Within): Promise<boolean> {
+    const at = this.#left.findIndex(({ progress: { phase } }) => phase === 'pages' || phase === 'strays');
+    if (at >= 0) {
+      await this.#takePages(at, within);
+      return true;
+    }
+    if (this.#left.length > 0) await this.#finish(within);
+    return false;
+  }
+
+  close(): void {
+    this.#open?.close();
+    this.#open = null;
+  }
+
+  async #takePages(at: number, within: Within): Promise<void> {
+    const { elapsed, db } = this.#with;
+    const aside = this.#left[at]!;
+    const { pages, carver } = this.#opened(aside);
+    const { phase } = aside.progress;
+    const until = elapsed() + SLICE_MS;
+    const findings: Finding[] = [];
+    let { index, damaged } = aside.progress;
+    while (index < pages.count && findings.length < SLICE_FINDINGS && elapsed() < until) {
+      const place = pages.at(index++);
+      const carved = carver.page(place);
+      if (phase === 'pages') {
+        findings.push(...carved.findings);
+        damaged ||= carved.damaged;
+      } else if (carved.suspect) findings.push(...carver.strays(place));
+    }
+    const next = { pages: 'strays', strays: 'imported', imported: 'imported', done: 'done' } as const;
+    const isThrough = index >= pages.count;
+    const progress: Progress = {
+      ...aside.progress,
+      damaged,
+      phase: isThrough ? next[phase] : phase,
+      index: isThrough ? 0 : index,
+    };
+    await within(() => {
+      for (const finding of findings) this.#import.take(finding);
+      saveProgress(db, aside, progress);
+    });
+    this.#left[at] = { ...aside, progress };
+    this.#share = ((phase === 'strays' ? 1 : 0) + index / Math.max(1, pages.count)) / 2;
+    if (progress.phase === 'imported') this.close();
+  }
+
+  async #finish(within: Within): Promise<void> {
+    const { db, path, losses, now } = this.#with;
+    if (this.#left.some(({ progress }) => progress.phase !== 'done')) {
+      const [first] = this.#left;
+      const accounts = settleAccounts({
+        db,
+        places: this.#places,
+        losses,
+        gone: new Gone(db),
+        marks: this.#marks,
+        gapsExpired: this.#left.every(({ name, progress }) => kindOf(name) === 'migrating' && !progress.damaged),
+        detail: `not to be read in ${first!.name} (${first!.why})`,
+        now,
+      });
+      for (const slice of accounts) await within(slice);
+      await within(() => {
+        for (const aside of this.#left) saveProgress(db, aside, { ...aside.progress, phase: 'done' });
+      });
+    }
+    for (const { name } of this.#left) putAway(path, name);
+    await within(() => {
+      for (const { ordinal } of this.#left) db.prepare('DELETE FROM aside WHERE ordinal = ?').run(ordinal);
+    });
+    this.#left.length = 0;
+  }
+
+  #opened(aside: Aside): OpenAside {
+    if (this.#open?.aside.ordinal === aside.ordinal) return this.#open;
+    this.close();
+    const file = asidePath(this.#with.path, aside.name);
+    const sources: (OpenByteSource | null)[] = [openByteSource(file), openByteSource(`${file}-wal`)];
+    const pages = new Pages(sources[0] ?? NO_BYTES, sources[1] ?? NO_BYTES);
+    this.#open = {
+      aside,
+      pages,
+      carver: new Carver(pages),
+      close: () => {
+        for (const source of sources) source?.close();
+      },
+    };
+    return this.#open;
+  }
+}
+
+/** Of each epoch the highest that is known. */
+function merged(marks: readonly HighWaterMark[]): Map<Epoch, HighWaterMark> {
+  const all = new Map<Epoch, HighWaterMark>();
+  for (const mark of marks) {
+    const before = all.get(mark.epoch);
+    if (before === undefined) all.set(mark.epoch, mark);
+    else {
+      all.set(mark.epoch, {
+        ...mark,
+        lastSeq: Math.max(before.lastSeq, mark.lastSeq),
+        settledThrough: Math.max(before.settledThrough, mark.settledThrough),
+        held: before.held && mark.held,
+      });
+    }
+  }
+  return all;
+}

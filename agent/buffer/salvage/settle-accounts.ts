@@ -1,0 +1,135 @@
+/**
+ * Accounts for every seq of the epochs that were brought over, once all of them are: what is neither a row, nor gone, nor in the ledger, and
+ * not known to be settled is lost. Doing it again changes nothing.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import type { Epoch } from '../../../shared/ids.ts';
+import { HOUR_MS } from '../../../shared/time.ts';
+import { FRESH_BASE } from '../fresh-base.ts';
+import type { Gone } from '../gone.ts';
+import type { HighWaterMark } from '../high-water-mark.ts';
+import type { Losses } from '../losses.ts';
+import { STATE, type State } from '../row.ts';
+import { joined, type Ranges, without } from '../seq-ranges.ts';
+import type { Places } from './place.ts';
+
+const ROWS_AT_ONCE = 2_000;
+
+export interface AccountParts {
+  readonly db: Database;
+  readonly places: Places;
+  readonly losses: Losses;
+  readonly gone: Gone;
+  /** By epoch: the side file as it was. */
+  readonly marks: ReadonlyMap<Epoch, HighWaterMark>;
+  /** The file was whole and of a schema that kept no account of what expired: what is not there has expired. */
+  readonly gapsExpired: boolean;
+  /** What is said of what was lost. */
+  readonly detail: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+interface Row {
+  seq: number;
+  hour: number;
+  state: State;
+  reason: string | null;
+}
+
+/** Yields between slices, each of which is to run within a transaction. */
+export function* settleAccounts(parts: AccountParts): Generator<() => void> {
+  const { db, marks, places, now } = parts;
+  const placed = db
+    .prepare<[number], { epoch: Epoch; last_seq: number }>(
+      'SELECT epoch, last_seq FROM epochs WHERE base < ? AND last_seq IS NOT NULL',
+    )
+    .all(FRESH_BASE);
+  const lastSeqs = new Map(placed.map(({ epoch, last_seq }) => [epoch, last_seq]));
+  for (const { epoch, lastSeq, settledThrough } of marks.values()) {
+    if (lastSeqs.has(epoch) || settledThrough < lastSeq)
+      lastSeqs.set(epoch, Math.max(lastSeq, lastSeqs.get(epoch) ?? 0));
+  }
+  const slices = new Slices(parts);
+  for (const [epoch, lastSeq] of lastSeqs) {
+    for (let from = 1; from <= lastSeq; ) {
+      yield () => {
+        if (from === 1) places.make(epoch, lastSeq, now());
+        from = slices.settle(epoch, from, lastSeq) + 1;
+      };
+    }
+  }
+}
+
+class Slices {
+  readonly #with: AccountParts;
+  readonly #rows: Statement<[number, number, number, number], Row>;
+  readonly #hourBefore: Statement<[number, number], number>;
+  readonly #lost: Statement<[Epoch, number, number], { first: number; last: number }>;
+  readonly #goneIn: Statement<[Epoch, number, number], { first: number; last: number }>;
+
+  constructor(parts: AccountParts) {
+    const { db } = parts;
+    this.#with = parts;
+    this.#rows = db.prepare(
+      'SELECT id - ? AS seq, hour, state, reason FROM events NOT INDEXED WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?',
+    );
+    this.#hourBefore = db
+      .prepare<[number, number], number>(
+        'SELECT hour FROM events NOT INDEXED WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1',
+      )
+      .pluck();
+    this.#lost = db.prepare(
+      'SELECT first_seq AS first, first_seq + count - 1 AS last FROM losses WHERE epoch = ? AND first_seq <= ? AND first_seq + count > ?',
+    );
+    this.#goneIn = db.prepare(
+      'SELECT first_seq AS first, last_seq AS last FROM gone WHERE epoch = ? AND first_seq <= ? AND last_seq >= ?',
+    );
+  }
+
+  /** @returns the last seq that it settled */
+  settle(epoch: Epoch, from: number, lastSeq: number): number {
+    const { marks, places, gone, gapsExpired } = this.#with;
+    const base = places.baseOf(epoch)!;
+    const rows = this.#rows.all(base, base + from, base + lastSeq, ROWS_AT_ONCE);
+    const to = rows.length === ROWS_AT_ONCE ? rows.at(-1)!.seq : lastSeq;
+    const pairs = (found: readonly { first: number; last: number }[]): Ranges =>
+      joined(found.map(({ first, last }) => [first, last] as const));
+    const lost = pairs(this.#lost.all(epoch, to, from));
+    const present = joined(rows.map(({ seq }) => [seq, seq] as const));
+    const missing = without([[from, to]], joined([...present, ...lost, ...pairs(this.#goneIn.all(epoch, to, from))]));
+    const settledThrough = gapsExpired && !marks.has(epoch) ? lastSeq : (marks.get(epoch)?.settledThrough ?? 0);
+    for (const [firstSeq, last] of without(missing, [[settledThrough + 1, Number.MAX_SAFE_INTEGER]])) {
+      gone.add({ epoch, firstSeq, lastSeq: last });
+    }
+    for (const [firstSeq, last] of without(missing, [[1, settledThrough]])) {
+      this.#lose(epoch, firstSeq, last, this.#hourNear(epoch, base, firstSeq, rows), 'unreadable', this.#with.detail);
+    }
+    for (const { seq, hour, state, reason } of rows) {
+      if (state !== STATE.quarantined || without([[seq, seq]], lost).length === 0) continue;
+      this.#lose(epoch, seq, seq, hour, 'quarantined', reason);
+    }
+    return to;
+  }
+
+  #lose(
+    epoch: Epoch,
+    firstSeq: number,
+    lastSeq: number,
+    hour: number,
+    reason: 'unreadable' | 'quarantined',
+    detail: string | null,
+  ): void {
+    this.#with.losses.write({ epoch, firstSeq, lastSeq, hour, reason, detail }, this.#with.now());
+  }
+
+  /** Of the row before, else of the one after, else what the side file knows. */
+  #hourNear(epoch: Epoch, base: number, seq: number, rows: readonly Row[]): number {
+    const mark = this.#with.marks.get(epoch);
+    return (
+      this.#hourBefore.get(base + 1, base + seq - 1) ??
+      rows.find((row) => row.seq > seq)?.hour ??
+      (mark !== undefined && mark.newestHour > 0 ? mark.newestHour : Math.floor(this.#with.now() / HOUR_MS))
+    );
+  }
+}
