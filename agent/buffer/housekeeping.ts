@@ -1,11 +1,14 @@
-/** Lets what is kept no longer go, in small slices between which events are accepted. */
+/** Lets what is kept no longer go, in small slices between which events are accepted; and looks whether support has written to the file. */
 
 const EVERY_MS = 60_000;
 const BETWEEN_SLICES_MS = 25;
+const NOTICE_EVERY_MS = 5_000;
 
 export interface Housekeeping {
   /** Deletes a slice. @returns whether there may be more */
   readonly expire: () => boolean;
+  /** Takes up what another process wrote. */
+  readonly notice: () => void;
   /** Told of faults; the next time it tries again. */
   readonly failed: (error: unknown) => void;
   /** A timer. @returns cancels it */
@@ -13,16 +16,32 @@ export interface Housekeeping {
 }
 
 /** @returns ends it */
-export function startHousekeeping({ expire, failed, after }: Housekeeping): () => void {
-  const slice = (): void => {
-    let more = false;
+export function startHousekeeping({ expire, notice, failed, after }: Housekeeping): () => void {
+  const every = (work: () => number, first: number): (() => void) => {
+    const run = (): void => {
+      cancel = after(work(), run);
+    };
+    let cancel = after(first, run);
+    return () => cancel();
+  };
+  const attempt = (work: () => boolean): boolean => {
     try {
-      more = expire();
+      return work();
     } catch (error) {
       failed(error);
+      return false;
     }
-    cancel = after(more ? BETWEEN_SLICES_MS : EVERY_MS, slice);
   };
-  let cancel = after(EVERY_MS, slice);
-  return () => cancel();
+  const endExpiry = every(() => (attempt(expire) ? BETWEEN_SLICES_MS : EVERY_MS), EVERY_MS);
+  const endNotices = every(() => {
+    attempt(() => {
+      notice();
+      return true;
+    });
+    return NOTICE_EVERY_MS;
+  }, NOTICE_EVERY_MS);
+  return () => {
+    endExpiry();
+    endNotices();
+  };
 }

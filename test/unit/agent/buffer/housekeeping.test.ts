@@ -8,6 +8,7 @@ t.test('slices follow one another closely while there is more, else come once a 
   let slices = 0;
   const end = startHousekeeping({
     expire: () => more[slices++] ?? false,
+    notice: () => {},
     failed: (error) => t.fail(String(error)),
     after: (ms, run) => timers.after(ms, run),
   });
@@ -30,10 +31,30 @@ t.test('a fault is told, and it tries again', async (t) => {
     expire: () => {
       throw new Error('disk I/O error');
     },
+    notice: () => {},
     failed: (error) => faults.push(error),
     after: (ms, run) => timers.after(ms, run),
   });
   timers.advance(120_000);
   t.equal(faults.length, 2);
   end();
+});
+
+t.test('what support wrote is noticed within five seconds', async (t) => {
+  const timers = new FakeTimers();
+  let notices = 0;
+  const end = startHousekeeping({
+    expire: () => false,
+    notice: () => {
+      if (++notices === 1) throw new Error('disk I/O error');
+    },
+    failed: (error) => t.match(error, /disk/),
+    after: (ms, run) => timers.after(ms, run),
+  });
+  timers.advance(5_000);
+  t.equal(notices, 1);
+  timers.advance(5_000);
+  t.equal(notices, 2);
+  end();
+  t.same(timers.waiting, []);
 });
