@@ -24,6 +24,8 @@ const GOOD_MS = 5_000;
 const BODIES_A_BURST = 40;
 const CONNECTIONS_A_BURST = 25;
 const CONFIGURATIONS_A_BURST = 40;
+/** However slow the machine. */
+const LEAST_BURSTS = 3;
 const SHOWN_FAULTS = 10;
 const CARD = '4111111111111111';
 const HTTP_ANSWER = /^HTTP\/1\.1 [1-5]\d\d /;
@@ -73,7 +75,7 @@ export async function fuzz(
   try {
     await agent.start(READY_MS);
     await postGood(agent.url, 'first');
-    while (faults.length === 0 && elapsed() < seconds) {
+    while (faults.length === 0 && (elapsed() < seconds || figures.bursts < LEAST_BURSTS)) {
       await Promise.all(Array.from({ length: BODIES_A_BURST }, () => postWild(agent.url, random, figures, faults)));
       const answers = Array.from({ length: CONNECTIONS_A_BURST }, () => exchange(port, wildRequest(random), random));
       for (const answer of await Promise.all(answers)) {
