@@ -159,14 +159,13 @@ export class Clocks {
   }
 
   /**
-   * Compares what was stamped with the collector's clock, and corrects it. Rejects on a fault of the disk; what was not done then is done
-   * with the next greeting.
+   * Judges what was stamped by what the clock was just compared with, and corrects it. Rejects on a fault of the disk; what was not done then
+   * is done with the next greeting.
    *
+   * @param truth null: nothing was found out
    * @param stamped resolves when what was stamped so far is stored
    */
-  async greeted(greeting: Greeting, transact: Transact, stamped: () => Promise<unknown>): Promise<void> {
-    // What is stamped from here on is right.
-    const truth = this.#clock.compare(greeting);
+  async compared(truth: TrueTime | null, transact: Transact, stamped: () => Promise<unknown>): Promise<void> {
     await stamped();
     await transact((draft) => this.#judge(truth, draft));
     while (await transact((draft) => this.#correctSlice(draft)));

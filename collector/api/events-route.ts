@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
-import type { TillEvent } from '../../shared/event/event.ts';
+import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import { type Epoch, epoch, type MerchantId, streamId, type TerminalId, terminalId } from '../../shared/ids.ts';
 import { eventsKey } from '../../shared/keys.ts';
 import { hourOf, MINUTE_MS, type Range } from '../../shared/time.ts';
@@ -102,6 +102,7 @@ function toJson({ row, seq, event }: Found): Record<string, unknown> {
     arrival: new Date(row.arrival).toISOString(),
     type: event.type,
     ts: `${local}${zone}`,
+    ...((event.flags & FLAG.clockSuspect) !== 0 && { clockSuspect: true }),
     ...(amount !== null && { amount }),
     ...(currency !== null && { currency }),
     ...(ref !== null && { ref }),

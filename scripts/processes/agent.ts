@@ -17,6 +17,8 @@ export interface AgentSettings {
   readonly port: number;
   /** What else goes under `ship`. */
   readonly ship?: Readonly<Record<string, unknown>>;
+  /** Modules that its process loads first. */
+  readonly preloads?: readonly string[];
   /** What else goes under `buffer`, such as another `path`. */
   readonly buffer?: Readonly<Record<string, unknown>>;
 }
@@ -26,6 +28,7 @@ export class AgentProcess {
   readonly url: string;
   readonly #config: string;
   readonly #log: string;
+  readonly #preloads: readonly string[];
   #child: Child | null = null;
 
   /** Writes the configuration; starts nothing. */
@@ -36,6 +39,7 @@ export class AgentProcess {
     this.url = `http://127.0.0.1:${port}`;
     this.#config = path.join(folder, 'agent.yaml');
     this.#log = path.join(folder, 'agent.log');
+    this.#preloads = settings.preloads ?? [];
     const config = {
       merchant,
       terminal,
@@ -69,6 +73,7 @@ export class AgentProcess {
       name: `agent ${this.terminal}`,
       command: ['agent/main.ts', 'run', '--config', this.#config],
       log: this.#log,
+      preloads: this.#preloads,
     });
   }
 

@@ -13,6 +13,8 @@ export interface ChildSpec {
   readonly name: string;
   /** A script of this repository and its arguments, such as `['agent/main.ts', 'run']`. */
   readonly command: readonly string[];
+  /** Modules that it loads first. */
+  readonly preloads?: readonly string[];
   /** What it writes is appended here. */
   readonly log: string;
 }
@@ -38,7 +40,8 @@ export class Child {
     const [script, ...rest] = spec.command;
     const log = openSync(spec.log, 'a');
     try {
-      this.#process = spawn(process.execPath, ['--import', FOLLOW_PARENT, path.resolve(ROOT, script!), ...rest], {
+      const preloads = [FOLLOW_PARENT, ...(spec.preloads ?? [])].flatMap((module) => ['--import', module]);
+      this.#process = spawn(process.execPath, [...preloads, path.resolve(ROOT, script!), ...rest], {
         cwd: ROOT,
         stdio: ['ignore', log, log, 'ipc'],
         // Ctrl-C reaches the whole group of a terminal at once: in a group of its own the child stops when its turn comes.
