@@ -8,6 +8,7 @@ import type { Loss } from '../../shared/wire/loss.ts';
 import { readLossRow } from '../logic/raw-row.ts';
 import { seqGaps } from '../logic/seq-gaps.ts';
 import type { EventLog, RawRow, SeqRange } from '../store/event-log.ts';
+import { HoursAround } from './hours-around.ts';
 
 /**
  * A record of events that could not be read any more names the nearest hour that is known, so the events are looked for so many hours before
@@ -37,7 +38,7 @@ export interface LossStep {
   readonly lost: readonly SeqRange[];
   /** The record they are of; null when the step only passed an hour. */
   readonly record: { readonly row: RawRow; readonly loss: Loss } | null;
-  /** How many ranges of the raw log were looked at. */
+  /** How many hours were looked into for it. */
   readonly looks: number;
   /** Where the walk goes on after this step. */
   readonly next: LossPlace;
@@ -58,11 +59,13 @@ export async function* netLosses(
   { merchant, terminal }: LossesOf,
   from: LossPlace,
 ): AsyncGenerator<LossStep, void, undefined> {
+  const around = new HoursAround(log, merchant, HOURS_AROUND);
   for await (const { hour, hasLosses } of log.hoursBackwards(merchant, 0, from.hour + 1)) {
     const place = hour === from.hour ? from : { hour, record: null };
     let stream = place.record === null ? '' : `${place.record.terminal}/${place.record.epoch}`;
     /** The lowest seq of the stream that no record before this one of the hour names: each is told once. */
     let next = place.record?.seq ?? 0;
+    const hours = hasLosses ? await around.of(hour) : [];
     const rows = hasLosses ? log.losses(merchant, hour, { terminal, start: startOf(merchant, place) }) : [];
     for await (const row of rows) {
       const { key } = row;
@@ -74,29 +77,26 @@ export async function* netLosses(
       const record = { row, loss: readLossRow(row) };
       for (next = Math.max(next, key.firstSeq); next < end; ) {
         const last = Math.min(end, next + SEQS_AT_ONCE) - 1;
-        const { lost, looks } = await notHeld(log, row, next, last);
+        const { lost, looks } = await notHeld(log, row, next, last, hours);
         next = last + 1;
         yield { lost, record, looks, next: { hour, record: { ...key, seq: next } } };
       }
       next = Math.max(next, end);
     }
-    yield { lost: [], record: null, looks: 1, next: { hour: hour - 1, record: null } };
+    yield { lost: [], record: null, looks: hours.length, next: { hour: hour - 1, record: null } };
   }
 }
 
-/** What no event row of the stream holds, in the record's hour or around it: the nearest hours first, until there is nothing left to find. */
-async function notHeld(log: EventLog, { key }: RawRow, first: number, last: number) {
+/** What no event row of the stream holds in any of the hours, which are looked at in their order until there is nothing left to find. */
+async function notHeld(log: EventLog, { key }: RawRow, first: number, last: number, hours: readonly number[]) {
   const held: SeqRange[] = [];
   let lost = seqGaps(first, last, held);
   let looks = 0;
-  for (let away = 0; away <= HOURS_AROUND && lost.length > 0; away += HOURS_AT_ONCE / 2) {
-    const hours = new Set<number>();
-    for (let by = away; by < away + HOURS_AT_ONCE / 2 && by <= HOURS_AROUND; by++)
-      for (const hour of [key.hour - by, key.hour + by]) if (hour >= 0) hours.add(hour);
-    const found = await Promise.all([...hours].map((hour) => Array.fromAsync(log.held(key, hour, first, last))));
+  for (; looks < hours.length && lost.length > 0; looks += HOURS_AT_ONCE) {
+    const some = hours.slice(looks, looks + HOURS_AT_ONCE);
+    const found = await Promise.all(some.map((hour) => Array.fromAsync(log.held(key, hour, first, last))));
     held.push(...found.flat());
-    looks += hours.size;
     lost = seqGaps(first, last, held);
   }
-  return { lost, looks };
+  return { lost, looks: Math.min(looks, hours.length) };
 }
