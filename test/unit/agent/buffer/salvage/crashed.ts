@@ -1,0 +1,43 @@
+/** Buffers as a crash or a thief leaves them: copies of files that are open, to be harmed and opened again. */
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
+import type { TillEvent } from '../../../../../shared/event/event.ts';
+import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
+
+/** Of what a buffer consists. */
+export const SUFFIXES = ['', '-wal', '.seq'] as const;
+
+/** The files as they are at this moment, elsewhere. @param directory that the test removes */
+export function crashed(from: Scratch, directory: string, name: string): Scratch {
+  const folder = join(directory, name);
+  mkdirSync(folder);
+  const to = scratchBuffer(folder);
+  to.clock = from.clock;
+  for (const suffix of SUFFIXES) if (existsSync(from.path + suffix)) copyFileSync(from.path + suffix, to.path + suffix);
+  return to;
+}
+
+/** Brings over all that is aside. */
+export const healed = (buffer: SqliteBuffer): Promise<void> => buffer.bringOver(async () => true);
+
+export interface Offered {
+  readonly stream: string;
+  readonly seq: number;
+  readonly hour: number;
+  readonly event: TillEvent;
+}
+
+/** What a buffer would ship, by stream and seq. */
+export const offered = (buffer: SqliteBuffer): Map<string, Offered> =>
+  new Map(
+    buffer
+      .pending(0, 1e6, 1e9)
+      .map(({ epoch, seq, hour, event }) => [`${epoch} ${seq}`, { stream: `till-1.${epoch}`, seq, hour, event }]),
+  );
+
+/** Seqs that a buffer says are lost, as `epoch first-last reason`. */
+export const lost = (buffer: SqliteBuffer): string[] =>
+  buffer
+    .losses(1_000)
+    .map(({ epoch, firstSeq, count, loss }) => `${epoch} ${firstSeq}-${firstSeq + count - 1} ${loss.reason}`);

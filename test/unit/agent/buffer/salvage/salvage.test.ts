@@ -1,0 +1,301 @@
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import t from 'tap';
+import { account } from '../../../../../agent/buffer/accounting.ts';
+import { openForReading } from '../../../../../agent/buffer/connection.ts';
+import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
+import type { TillEvent } from '../../../../../shared/event/event.ts';
+import { HOUR_MS } from '../../../../../shared/time.ts';
+import { NOW, parsed, sale } from '../../events.ts';
+import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
+import { crashed, healed, lost, offered } from './crashed.ts';
+
+const sales = (first: number, count: number): TillEvent[] =>
+  Array.from({ length: count }, (_, index) => parsed(sale(`R-${first + index}`)));
+
+const asideOf = ({ path }: Scratch): string[] =>
+  readdirSync(dirname(path)).filter((name) => /\.(damaged|migrating|salvaged)-/.test(name));
+
+const zero = (path: string, offset: number, length: number): void => {
+  const fd = openSync(path, 'r+');
+  writeSync(fd, Buffer.alloc(length), 0, length, offset);
+  closeSync(fd);
+};
+
+const checkpoint = (path: string): void => {
+  const db = new Sqlite(path);
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  db.close();
+};
+
+/** What the file says became of each seq. */
+function accounts({ path }: Scratch) {
+  const db = openForReading(path);
+  try {
+    return account(db);
+  } finally {
+    db.close();
+  }
+}
+
+const greeting = { storeGen: 'g', trueTimeOrigin: NOW, uncertaintyMs: 1 };
+
+t.test('a fresh installation is no damage, and neither is a side file that is missing or garbage', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  for (const spoil of [
+    () => {},
+    () => rmSync(`${scratch.path}.seq`),
+    () => writeFileSync(`${scratch.path}.seq`, 'x'.repeat(999)),
+  ]) {
+    spoil();
+    const buffer = scratch.open();
+    await buffer.accept(sales(0, 3));
+    t.same(lost(buffer), []);
+    t.same(asideOf(scratch), []);
+    buffer.close();
+  }
+});
+
+t.test('a destroyed header costs nothing: streams, seqs, hours and contents are as they were', async (t) => {
+  const dir = t.testdir();
+  const first = scratchBuffer(`${dir}/first`);
+  const before = first.open();
+  await before.accept([...sales(0, 50), parsed(sale('old', { ts: NOW - 5 * HOUR_MS }))]);
+  const { open: epoch } = before.holdings();
+  await before.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 10 }]);
+  await before.settle([{ kind: 'quarantined', epoch, firstSeq: 11, lastSeq: 11, reason: 'odd' }]);
+  const expected = offered(before);
+  before.close();
+  zero(first.path, 0, 200);
+
+  const buffer = first.open();
+  t.match(await buffer.accept([parsed(sale('new'))]), { kind: 'accepted', firstSeq: 1 }, 'it answers first');
+  t.equal(buffer.oldestPending(), 0, 'until it knows better it vouches for nothing');
+  let isGreeted = false;
+  const greeted = buffer.greeted(greeting).then(() => {
+    isGreeted = true;
+  });
+  t.match(buffer.facts().salvage, /bringing over buffer\.db\.damaged-\S+ \(file is not a database\)/);
+  t.notOk(isGreeted, 'nothing is shipped');
+  await healed(buffer);
+  await greeted;
+  const found = offered(buffer);
+  for (const [key, event] of expected) t.same(found.get(key), event);
+  t.equal(found.size, expected.size + 1);
+  t.match(buffer.facts(), { acked: 10, quarantined: 1, salvage: null, losses: { events: 1 } });
+  t.same(lost(buffer), [`${epoch} 11-11 quarantined`]);
+  t.same(
+    buffer.holdings().epochs.map(({ epoch }) => epoch),
+    [epoch, buffer.holdings().open],
+    'the older epoch comes first',
+  );
+  buffer.close();
+  t.match(accounts(first), { sound: true });
+  t.match(asideOf(first), [/\.salvaged-/], 'the damaged file is kept');
+  const again = first.open();
+  t.equal(offered(again).size, expected.size + 1);
+  again.close();
+});
+
+t.test('a lost log is accounted for to the event', async (t) => {
+  const dir = t.testdir();
+  const first = scratchBuffer(`${dir}/first`);
+  const before = first.open();
+  await before.accept(sales(0, 20));
+  checkpoint(first.path);
+  await before.accept(sales(20, 7));
+  const { open: epoch } = before.holdings();
+  const copy = crashed(first, dir, 'copy');
+  before.close();
+  rmSync(`${copy.path}-wal`);
+  const buffer = copy.open();
+  await healed(buffer);
+  t.same(lost(buffer), [`${epoch} 21-27 unreadable`]);
+  t.equal(offered(buffer).size, 20);
+  buffer.close();
+  t.match(accounts(copy), { sound: true });
+});
+
+t.test('a destroyed database is accounted for to the event, less what the collector has', async (t) => {
+  const dir = t.testdir();
+  const first = scratchBuffer(`${dir}/first`);
+  const before = first.open();
+  await before.accept(sales(0, 30));
+  const { open: epoch } = before.holdings();
+  await before.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 12 }]);
+  await before.settle([{ kind: 'stored', epoch, firstSeq: 14, lastSeq: 14 }]);
+  const copy = crashed(first, dir, 'copy');
+  before.close();
+  rmSync(copy.path);
+  rmSync(`${copy.path}-wal`);
+  const buffer = copy.open();
+  await healed(buffer);
+  // 14 too: that it was stored is known to nobody but the collector, and stored beats lost.
+  t.same(lost(buffer), [`${epoch} 13-30 unreadable`]);
+  t.match(buffer.losses(1), [{ hour: Math.floor(NOW / HOUR_MS) }]);
+  buffer.close();
+  t.match(accounts(copy), { sound: true });
+  const again = copy.open();
+  t.equal(lost(again).length, 1, 'once');
+  again.close();
+});
+
+t.test('a database that was restored from an older backup lacks what came since, which is lost', async (t) => {
+  const dir = t.testdir();
+  const first = scratchBuffer(`${dir}/first`);
+  const before = first.open();
+  await before.accept(sales(0, 10));
+  const { open: epoch } = before.holdings();
+  const backup = crashed(first, dir, 'backup');
+  await before.accept(sales(10, 5));
+  before.close();
+  const middle = first.open();
+  await middle.accept(sales(15, 4));
+  const { open: second } = middle.holdings();
+  middle.close();
+  for (const suffix of ['', '-wal']) writeFileSync(first.path + suffix, readFileSync(backup.path + suffix));
+  const buffer = first.open();
+  await healed(buffer);
+  t.same(lost(buffer), [`${epoch} 11-15 unreadable`, `${second} 1-4 unreadable`]);
+  t.equal(offered(buffer).size, 10);
+  buffer.close();
+  t.match(accounts(first), { sound: true });
+});
+
+t.test('a cloned image is no damage: each clone goes on with an epoch of its own', async (t) => {
+  const dir = t.testdir();
+  const first = scratchBuffer(`${dir}/first`);
+  const before = first.open();
+  await before.accept(sales(0, 10));
+  const clones = ['a', 'b'].map((name) => crashed(first, dir, name));
+  before.close();
+  const streams = clones.map((clone) => {
+    const buffer = clone.open();
+    t.equal(offered(buffer).size, 10);
+    t.same(asideOf(clone), []);
+    const { stream } = buffer;
+    buffer.close();
+    return stream;
+  });
+  t.equal(new Set(streams).size, 2);
+});
+
+t.test('a retry that meets a salvage counts once', async (t) => {
+  const dir = t.testdir();
+  const first = scratchBuffer(`${dir}/first`);
+  const before = first.open();
+  await before.accept(sales(0, 10));
+  const { open: epoch } = before.holdings();
+  before.close();
+  zero(first.path, 0, 100);
+  const buffer = first.open();
+  // The till repeats what it had no answer to, before the salvage knows the first one.
+  t.match(await buffer.accept(sales(9, 2)), { accepted: 2, firstSeq: 1, lastSeq: 2, duplicates: [] });
+  const { open: second } = buffer.holdings();
+  await healed(buffer);
+  t.same(
+    [...offered(buffer).keys()].sort(),
+    [...Array.from({ length: 10 }, (_, at) => `${epoch} ${at + 1}`), `${second} 2`].sort(),
+  );
+  t.same(lost(buffer), [`${second} 1-1 duplicate`]);
+  t.match(buffer.losses(1), [{ loss: { detail: `the same as till-1.${epoch} seq 10` } }]);
+  t.match(await buffer.accept(sales(9, 1)), { accepted: 0, duplicates: [{ stream: `till-1.${epoch}`, seq: 10 }] });
+  buffer.close();
+  t.match(accounts(first), { sound: true });
+});
+
+t.test('the ref of an event that is lost does not hide its repeat', async (t) => {
+  const dir = t.testdir();
+  const first = scratchBuffer(`${dir}/first`);
+  const before = first.open();
+  await before.accept(sales(0, 200));
+  before.close();
+  const bytes = readFileSync(first.path);
+  zero(first.path, 0, 100);
+  for (let from = 0; ; ) {
+    const found = bytes.indexOf('R-99', from);
+    if (found < 0) break;
+    // In an event's body the ref follows the currency.
+    if (bytes.toString('latin1', found - 4, found - 1) === 'EUR') zero(first.path, found, 4);
+    from = found + 4;
+  }
+  const buffer = first.open();
+  await healed(buffer);
+  t.match(lost(buffer), [/ 100-100 unreadable$/]);
+  t.match(await buffer.accept(sales(99, 1)), { accepted: 1, duplicates: [] });
+  buffer.close();
+});
+
+t.test('a salvage that is killed at any moment goes on', async (t) => {
+  const dir = t.testdir();
+  const first = scratchBuffer(`${dir}/first`);
+  const before = first.open();
+  for (let at = 0; at < 40; at++) await before.accept(sales(100 * at, 100));
+  const { open: epoch } = before.holdings();
+  await before.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 1000 }]);
+  const expected = [...offered(before).keys()].sort();
+  before.close();
+  zero(first.path, 4096 * 3, 4096);
+  zero(first.path, 0, 100);
+  let scratch = first;
+  let opened = 0;
+  for (let buffer: SqliteBuffer = scratch.open(); ; buffer = scratch.open()) {
+    opened++;
+    const healing = healed(buffer).catch(() => {});
+    // As many turns as it takes for one more slice each time.
+    for (let turn = 0; turn < 3 * opened; turn++) await new Promise((resolve) => setImmediate(resolve));
+    const isOver = buffer.facts().salvage === null;
+    const copy = crashed(scratch, dir, `kill-${opened}`);
+    for (const name of asideOf(scratch))
+      writeFileSync(`${dirname(copy.path)}/${name}`, readFileSync(`${dirname(scratch.path)}/${name}`));
+    await healing;
+    buffer.close();
+    scratch = copy;
+    if (isOver) break;
+  }
+  t.ok(opened > 2, `opened ${opened} times`);
+  const buffer = scratch.open();
+  await healed(buffer);
+  const found = [...offered(buffer).keys()].sort();
+  const missing = expected.filter((key) => !found.includes(key));
+  const lostSeqs = buffer.losses(1_000).reduce((sum, { count }) => sum + count, 0);
+  t.ok(missing.length <= lostSeqs && lostSeqs < 100, `${missing.length} missing, ${lostSeqs} lost`);
+  t.same(
+    found.filter((key) => !expected.includes(key)),
+    [],
+  );
+  buffer.close();
+  t.match(accounts(scratch), { sound: true });
+});
+
+t.test('a second damage while the first is being brought over loses nothing of either', async (t) => {
+  const dir = t.testdir();
+  const first = scratchBuffer(`${dir}/first`);
+  const before = first.open();
+  await before.accept(sales(0, 10));
+  const { open: a } = before.holdings();
+  before.close();
+  zero(first.path, 0, 100);
+  const middle = first.open();
+  await middle.accept(sales(8, 4));
+  const { open: b } = middle.holdings();
+  middle.close();
+  zero(first.path, 0, 100);
+  first.clock += 1_000;
+  const buffer = first.open();
+  t.equal(asideOf(first).length, 2);
+  await healed(buffer);
+  const keys = [...offered(buffer).keys()];
+  t.same(
+    keys.sort(),
+    [...Array.from({ length: 10 }, (_, at) => `${a} ${at + 1}`), `${b} 3`, `${b} 4`].sort(),
+    'repeats count once',
+  );
+  t.same(
+    lost(buffer).filter((loss) => !loss.endsWith('duplicate')),
+    [],
+  );
+  buffer.close();
+  t.match(accounts(first), { sound: true });
+});
