@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, configOf } from '../shared/config/document.ts';
 import { type AgentConfig, parseConfig } from './config.ts';
-import type { Credentials } from './ship/session.ts';
+import type { Credentials } from './ship/endpoint.ts';
 
 function read(path: string, what: string): Buffer {
   try {

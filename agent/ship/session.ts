@@ -6,6 +6,7 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import mqtt from 'mqtt';
+import type { Address, Credentials } from './endpoint.ts';
 import type { Timers } from './timers.ts';
 import { refusedCertificate } from './words.ts';
 
@@ -14,23 +15,6 @@ const OPEN_MS = 20_000;
 const KEEP_ALIVE_S = 60;
 /** How long a polite end waits for what is still being sent. */
 const END_MS = 1_000;
-
-export interface Address {
-  /** Plain TCP, TLS, or TLS with MQTT in a WebSocket. */
-  readonly protocol: 'mqtt' | 'mqtts' | 'wss';
-  readonly host: string;
-  readonly port: number;
-  /** Of a WebSocket, from "/" on; else null. */
-  readonly path: string | null;
-}
-
-export interface Credentials {
-  /** Null with a client certificate. */
-  readonly token: string | null;
-  readonly ca: Buffer | null;
-  readonly cert: Buffer | null;
-  readonly key: Buffer | null;
-}
 
 export interface SessionOptions {
   readonly address: Address;

@@ -16,7 +16,8 @@ import { Arrivals } from './arrivals.ts';
 import { reconnectDelay } from './backoff.ts';
 import { type CollectorView, type ShipCounters, unknownCollector, zeroCounters } from './collector-view.ts';
 import { Conversation, type ConversationDependencies } from './conversation.ts';
-import { type Address, type Credentials, openSession, type Session } from './session.ts';
+import type { Address, Credentials } from './endpoint.ts';
+import { openSession, type Session } from './session.ts';
 import { TrueTime } from './true-time.ts';
 import { inWords } from './words.ts';
 

@@ -1,6 +1,6 @@
 /** Why there is no connection, in words for support. */
 import { X509Certificate } from 'node:crypto';
-import type { Address, Credentials } from './session.ts';
+import type { Address, Credentials } from './endpoint.ts';
 
 interface Told {
   readonly code?: unknown;

@@ -3,7 +3,8 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes } from 'aedes';
 import t, { type Test } from 'tap';
-import { type Credentials, openSession, type SessionOptions } from '../../../../agent/ship/session.ts';
+import type { Credentials } from '../../../../agent/ship/endpoint.ts';
+import { openSession, type SessionOptions } from '../../../../agent/ship/session.ts';
 import { systemTimers } from '../../../../agent/ship/timers.ts';
 import { inWords } from '../../../../agent/ship/words.ts';
 import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from './certificates.ts';
@@ -77,7 +78,9 @@ t.test('a server that never grants the topics is given up', async (t) => {
     aedes.authorizeSubscribe = () => resolve();
   });
   const timers = new FakeTimers();
-  const refused = refusal(options(port, { address: { protocol: 'mqtt', host: '127.0.0.1', port, path: null }, timers }));
+  const refused = refusal(
+    options(port, { address: { protocol: 'mqtt', host: '127.0.0.1', port, path: null }, timers }),
+  );
   await asked;
   timers.advance(20_000);
   t.match(await refused, /^no answer/);
@@ -90,7 +93,10 @@ t.test('a server that says nothing can be given up at once', async (t) => {
   t.teardown(() => silent.close());
   const { port } = silent.address() as AddressInfo;
   const stopping = new AbortController();
-  const refused = refusal(options(port, { address: { protocol: 'mqtt', host: '127.0.0.1', port, path: null } }), stopping.signal);
+  const refused = refusal(
+    options(port, { address: { protocol: 'mqtt', host: '127.0.0.1', port, path: null } }),
+    stopping.signal,
+  );
   await once(silent, 'connection');
   stopping.abort(new Error('the agent stops'));
   t.match(await refused, /the agent stops/);
