@@ -1,5 +1,5 @@
 /** Which segments of events were stamped by a wrong clock, and what the right one was. Pure. */
-import type { TrueTime } from './clocks.ts';
+import type { TrueTime } from './stamping-clock.ts';
 
 /** A run of events that one clock stamped, not compared with the collector's yet. */
 export interface Stamped {
@@ -20,10 +20,11 @@ const RIGHT: Verdict = { kind: 'right' };
  * impossible is known wrong: events that lie ahead of the collector's clock. What another segment of that boot went by is taken for right if
  * it is possible; else the clock is taken to have been wrong by as much as the machine's is now, where that makes its times possible.
  *
+ * @param now by the collector's clock
  * @param offset true time less the machine's wall clock, milliseconds
  */
-export function verdicts(segments: readonly Stamped[], truth: TrueTime, offset: number): Verdict[] {
-  const { boot, origin: trueOrigin, at: now, toleranceMs } = truth;
+export function verdicts(segments: readonly Stamped[], truth: TrueTime, now: number, offset: number): Verdict[] {
+  const { boot, origin: trueOrigin, toleranceMs } = truth;
   const passed = (at: number): boolean => at <= now + toleranceMs;
   // A boot's name that came twice does not make two boots one.
   const isOwn = ({ boot: of, origin, latestAt }: Stamped): boolean =>

@@ -12,7 +12,7 @@ import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { Acceptance } from './acceptance.ts';
 import { Budget, checkpointPages, defaultMinFreeBytes, usageOf } from './budget.ts';
 import { FullError, isFull } from './buffer-error.ts';
-import { Clocks, type StampingClock } from './clocks.ts';
+import { Clocks } from './clocks.ts';
 import { inWords, openForWriting, type WritableDatabase } from './connection.ts';
 import { Departures } from './departures.ts';
 import { Draft } from './draft.ts';
@@ -41,13 +41,14 @@ import type {
 import { Refs } from './refs.ts';
 import { Salvage } from './salvage/salvage.ts';
 import { eventsOf, inSlices } from './settlement-slices.ts';
+import type { StampingClock } from './stamping-clock.ts';
 import { inTurns, piece } from './steps.ts';
 import { StoreGeneration, type Transact } from './store-generation.ts';
 
 /** Rows that a transaction settles at most where room is short. */
 const SETTLED_AT_ONCE = 200;
 /** Rows that one slice of expiry deletes at most, of each table. */
-const EXPIRED_AT_ONCE = 500;
+const EXPIRED_AT_ONCE = 250;
 
 /** While the disk has no room for what is brought over: how long it waits, and how often before something is shipped all the same. */
 const FULL_PAUSE_MS = 5_000;
@@ -267,9 +268,11 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   greeted(greeting: Greeting): Promise<void> {
+    // What is stamped from here on is right. Now, as the measure ages: a suspend stops the clock that it is against.
+    const truth = this.#options.clock.compare(greeting);
     const done = this.#greeting.then(async () => {
       await this.#broughtOver.promise;
-      await this.#clocks.greeted(greeting, this.#transact, () => Promise.allSettled(this.#accepting));
+      await this.#clocks.compared(truth, this.#transact, () => Promise.allSettled(this.#accepting));
       await this.#storeGeneration.seen(greeting.storeGen, this.#transact);
     });
     this.#greeting = done.catch(() => {});

@@ -156,6 +156,19 @@ t.test('a greeting judges what is about to be committed, too', async (t) => {
   ]);
 });
 
+t.test('a greeting that waits judges by the time that it is then', async (t) => {
+  const at = shop(t);
+  const greeted = at.greet();
+  at.machine.wallError = 60 * SECOND;
+  at.clock.look();
+  at.machine.suspend(HOUR_MS);
+  const sold = at.sell(['a']);
+  await Promise.all([greeted, sold]);
+  await at.greet();
+  const [event] = at.offered();
+  t.ok(Math.abs(event!.ts - at.machine.trueTime) < 20);
+});
+
 t.test('a restart', async (t) => {
   t.test('in the same boot changes nothing: what was stamped is corrected', async (t) => {
     const at = shop(t, NOW + YEARS_MS);
