@@ -9,6 +9,7 @@ import type { Epoch } from '../../shared/ids.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import { listEpochs, type OpenedEpoch } from './epochs.ts';
 import { isSound, type LossRow } from './loss-record.ts';
+import { reading } from './reading.ts';
 import { RowChecksum, STATE, type State } from './row.ts';
 import { joined, type Ranges, sizeOf, without } from './seq-ranges.ts';
 import { endOfStretch } from './unreadable-stretch.ts';
@@ -98,7 +99,7 @@ class Accountant {
 
   /** The slice of an epoch's seqs that begins at `from`. */
   slice(epoch: OpenedEpoch, from: number): Slice {
-    return this.#db.transaction(() => this.#slice(epoch, from))();
+    return reading(this.#db, () => this.#slice(epoch, from));
   }
 
   #slice({ epoch, base, lastSeq }: OpenedEpoch, from: number): Slice {

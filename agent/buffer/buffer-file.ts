@@ -18,6 +18,8 @@ import type {
   StoredEvent,
   StoredLoss,
 } from './port.ts';
+import { reading } from './reading.ts';
+import { refsProblems } from './refs-check.ts';
 import { decodeBody, RowChecksum, STATE, type State } from './row.ts';
 import { readOwner } from './schema.ts';
 import { endOfStretch } from './unreadable-stretch.ts';
@@ -78,7 +80,7 @@ export class BufferFile implements BufferReader {
 
   events(filter: EventFilter, position: number | null, order: Order): EventPage {
     const start = position ?? (order === 'oldest' ? 0 : Number.MAX_SAFE_INTEGER);
-    return this.#db.transaction(() => this.#page(filter, start, order))();
+    return reading(this.#db, () => this.#page(filter, start, order));
   }
 
   losses(after: number, limit: number): StoredLoss[] {
@@ -99,11 +101,12 @@ export class BufferFile implements BufferReader {
     const latest = this.#db.prepare<[number], Head>(
       `SELECT ${COLUMNS} FROM events WHERE state = 2 ORDER BY at DESC, id DESC LIMIT ?`,
     );
-    return this.#db.transaction(() => latest.all(limit).map((head) => this.#stored(head)))();
+    return reading(this.#db, () => latest.all(limit).map((head) => this.#stored(head)));
   }
 
   *account(): Generator<number, BufferAccount> {
-    return inWords(yield* accountInSlices(this.#db), this.#terminal);
+    const account = inWords(yield* accountInSlices(this.#db), this.#terminal);
+    return { ...account, problems: [...account.problems, ...refsProblems(this.#db)] };
   }
 
   close(): void {

@@ -10,7 +10,8 @@ export interface LiveStatus {
   readonly version: string;
   readonly merchant: string;
   readonly terminal: string;
-  readonly stream: string;
+  /** Null while no buffer is open. */
+  readonly stream: string | null;
   readonly startedAt: string;
   readonly state: AgentState;
   readonly shipping: { readonly state: string; readonly connected: boolean; readonly words: string };

@@ -44,7 +44,7 @@ t.test('status tells the same beside a running agent, after its kill, and in its
   const status = async () => {
     const { status, stdout } = await runAgent('status', '--config', config, '--json');
     t.equal(status, 0);
-    const { walBytes, usedBytes, fileBytes, path, ...rest } = JSON.parse(stdout) as Record<string, unknown>;
+    const { walBytes, usedBytes, fileBytes, path, agent, ...rest } = JSON.parse(stdout) as Record<string, unknown>;
     return rest;
   };
   const beside = await status();
@@ -59,14 +59,15 @@ t.test('status tells the same beside a running agent, after its kill, and in its
     epochs: [{ lastSeq: 2, pending: [[1, 2]] }],
   });
   const live = (await (await fetch(`${agent.url}/v1/status`)).json()) as { buffer: Record<string, unknown> };
-  const { walBytes, usedBytes, fileBytes, ...own } = live.buffer;
+  const { walBytes, usedBytes, fileBytes, hoursUntilFull, full, ...own } = live.buffer;
+  t.strictSame({ hoursUntilFull, full }, { hoursUntilFull: null, full: null });
   t.strictSame(own, beside);
   t.match(live, { stream: agent.stream, connection: { words: /not connected: nothing listens there|connecting/ } });
   agent.child.kill('SIGKILL');
   t.equal(await agent.ended, 'SIGKILL');
   t.strictSame(await status(), beside);
   const table = await runAgent('status', '--config', config);
-  t.match(table, { status: 0, stdout: /^pending +2 events/m, stderr: '' });
+  t.match(table, { status: 0, stdout: /^waiting +2 events/m, stderr: '' });
 });
 
 t.test('a second run on the same buffer exits with 1 and says why; after kill -9 of the first it starts', async (t) => {
