@@ -214,7 +214,7 @@ export interface EventFilter {
 export interface EventPage {
   /** Those of the stretch looked at that pass the filter, and those of which it can't be said. */
   readonly events: readonly StoredEvent[];
-  /** Stretches of the file that cannot be read, in words. */
+  /** Stretches of the file behind those events that cannot be read, in words. */
   readonly damage: readonly string[];
   /** Where the next page begins; null after the last. */
   readonly next: number | null;

@@ -34,7 +34,6 @@ export async function exportEvents(
   let unread = 0;
   const damage: string[] = [];
   for await (const page of eventPages(reader, filter, 'oldest')) {
-    damage.push(...page.damage);
     const lines: string[] = [];
     for (const stored of page.events) {
       if (written === limit) break;

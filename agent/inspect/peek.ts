@@ -32,11 +32,11 @@ export async function peek(
   const events: EventView[] = [];
   const damage: string[] = [];
   for await (const page of eventPages(reader, options.filter, options.order)) {
-    damage.push(...page.damage);
     for (const stored of page.events) {
       if (events.length === options.limit) return { events, more: true, damage };
       events.push(eventView(stored, options.showValues));
     }
+    damage.push(...page.damage);
     progress(page.progress);
   }
   return { events, more: false, damage };
