@@ -48,6 +48,7 @@ export async function exportEvents(
     if (lines.length > 0) await screen.print(lines.join(''));
     screen.progress('exporting', page.progress);
     if (written === limit) break;
+    damage.push(...page.damage);
   }
   screen.progress('exporting', 1);
   for (const words of damage) screen.note(screen.paint.bad(words));
