@@ -87,8 +87,13 @@ export class GroupCommit {
     });
   }
 
-  /** Runs work in a transaction of its own, at once; ends an open one before. @throws what it throws, and on a fault of the disk */
-  now<T>(work: () => T): T {
+  /**
+   * Runs work in a transaction of its own, at once; ends an open one before.
+   *
+   * @param bytes that it would write, about
+   * @throws what it throws, and on a fault of the disk
+   */
+  now<T>(bytes: number, work: () => T): T {
     const outcome: ({ readonly value: T } | { readonly error: unknown })[] = [];
     const run = () => {
       const value = work();
@@ -96,7 +101,7 @@ export class GroupCommit {
     };
     this.#finishOpen();
     const state = this.#state;
-    drained(this.#transaction([{ bytes: 0, run, reject: (error) => outcome.push({ error }) }]));
+    drained(this.#transaction([{ bytes, run, reject: (error) => outcome.push({ error }) }]));
     this.#state = state;
     const [only] = outcome;
     if ('error' in only!) throw only.error;

@@ -47,8 +47,9 @@ import { StoreGeneration, type Transact } from './store-generation.ts';
 
 /** Rows that a transaction settles at most where room is short. */
 const SETTLED_AT_ONCE = 200;
-/** Rows that one slice of expiry deletes at most, of each table. */
-const EXPIRED_AT_ONCE = 250;
+/** Rows that one slice of expiry deletes at most, of each table, and bytes of them. */
+const EXPIRED_AT_ONCE = 500;
+const EXPIRED_BYTES = 1024 * 1024;
 
 /** While the disk has no room for what is brought over: how long it waits, and how often before something is shipped all the same. */
 const FULL_PAUSE_MS = 5_000;
@@ -345,20 +346,23 @@ export class SqliteBuffer implements Intake, Outbox {
     const at = clock.retention();
     if (this.#commits.busy) return true;
     this.#budget.keepBallast();
-    return this.#commits.now(() => {
-      if (!this.#budget.canWrite(EXPIRED_AT_ONCE * this.#budget.rowBytes(this.#rowCount))) return false;
+    const rowBytes = this.#budget.rowBytes(this.#rowCount);
+    const limit = Math.min(EXPIRED_AT_ONCE, Math.floor(EXPIRED_BYTES / rowBytes));
+    return this.#commits.now(limit * rowBytes, () => {
+      // Somebody reads for long: what expires can wait.
+      if (!this.#budget.canWrite(limit * rowBytes)) return false;
       const draft = this.#draft!;
       const before = at - keepAckedHours * HOUR_MS;
-      const events = this.#departures.expired(before, at + DAY_MS, EXPIRED_AT_ONCE, draft);
-      const refs = this.#refs.expire(EXPIRED_AT_ONCE);
+      const events = this.#departures.expired(before, at + DAY_MS, limit, draft);
+      const refs = this.#refs.expire(limit);
       draft.refs -= refs;
-      return events === EXPIRED_AT_ONCE || refs === EXPIRED_AT_ONCE;
+      return events === limit || refs === limit;
     });
   }
 
   /** Loads memory anew when support has written to the file: `requeue` does. @throws on a fault of the disk */
   notice(): void {
-    if (!this.#commits.busy && this.#outsiders.wrote) this.#commits.now(() => {});
+    if (!this.#commits.busy && this.#outsiders.wrote) this.#commits.now(0, () => {});
   }
 
   /** Commits what was handed over, and closes the file. */

@@ -1,15 +1,19 @@
 /**
- * The buffer against a model of plain arrays: whatever is accepted, repeated, settled, expired and reopened, in whatever order and however
- * much of it at once, what was accepted is pending or settled, exactly once, under the identity that was answered.
+ * The buffer against a model of plain arrays: whatever is accepted, repeated, settled, quarantined, requeued, expired, evicted, offered again
+ * and reopened, in whatever order and however much of it at once, what was accepted is pending, settled or in the ledger, under the identity
+ * that was answered; and after each step each seq is accounted for.
  */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
+import { account } from '../../agent/buffer/accounting.ts';
 import { openForReading } from '../../agent/buffer/connection.ts';
 import { readFacts } from '../../agent/buffer/facts.ts';
-import type { SqliteBuffer } from '../../agent/buffer/sqlite-buffer.ts';
+import type { Accepted } from '../../agent/buffer/port.ts';
+import { openForRequeue, requeue } from '../../agent/buffer/requeue.ts';
+import type { BufferOptions, SqliteBuffer } from '../../agent/buffer/sqlite-buffer.ts';
 import type { Epoch } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import { scratchBuffer } from '../unit/agent/buffer/scratch-buffer.ts';
@@ -19,11 +23,15 @@ interface Known {
   readonly stream: string;
   readonly epoch: Epoch;
   readonly seq: number;
-  readonly ref: string | null;
+  /** Null: unknown by a ref, or no longer. */
+  ref: string | null;
   readonly content: string;
   readonly hour: number;
   readonly at: number;
-  state: 'pending' | 'acked' | 'quarantined';
+  /** Gone: acked, and no longer kept. Lost: given up, and only its record is left. */
+  state: 'pending' | 'acked' | 'quarantined' | 'gone' | 'lost';
+  /** When it took its state. */
+  since: number;
 }
 
 const till = fc.record({
@@ -33,6 +41,7 @@ const till = fc.record({
   /** Null: the time of acceptance. */
   hoursAgo: fc.option(fc.nat(3)),
 });
+type Input = typeof till extends fc.Arbitrary<infer T> ? T : never;
 const request = fc.array(till, { minLength: 1, maxLength: 6 });
 const action = fc.oneof(
   {
@@ -51,25 +60,42 @@ const action = fc.oneof(
       quarantine: fc.boolean(),
     }),
   },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('flood' as const), count: fc.integer({ min: 10, max: 40 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('requeue' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('greet' as const), storeGen: fc.constantFrom('g', 'h') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('tell losses' as const), count: fc.integer({ min: 1, max: 3 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const), hours: fc.integer({ min: 1, max: 30 }) }) },
 );
 
 const ACKED_KEPT_HOURS = 10;
+const RUNS = 50;
+/** Room for some dozens of a flood's events. */
+const SMALL_BYTES = 3 * 1024 * 1024;
 
 t.test('the buffer agrees with its model', async (t) => {
   const directory = t.testdir();
   let run = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
+    fc.asyncProperty(fc.boolean(), fc.array(action, { maxLength: 25, size: 'max' }), async (small, actions) => {
       const scratch = scratchBuffer(join(directory, `${run++}`));
-      const open = () => scratch.open({ keepAckedHours: ACKED_KEPT_HOURS });
+      const options: Partial<BufferOptions> = small ? { maxBytes: SMALL_BYTES, whenFull: 'drop-oldest' } : {};
+      const open = () => scratch.open({ keepAckedHours: ACKED_KEPT_HOURS, ...options });
       let buffer: SqliteBuffer = open();
       const events: Known[] = [];
       let conflicts = 0;
+      let storeGen: string | null = null;
 
-      /** What the model says of one request, which it stores. */
-      const accept = (inputs: readonly (typeof till extends fc.Arbitrary<infer T> ? T : never)[]) => {
+      const turn = (known: Known, state: Known['state']) => {
+        known.state = state;
+        known.since = scratch.clock;
+      };
+
+      /** What the model says of one request, which it stores. Of what was evicted, the answer tells. */
+      const accept = (inputs: readonly Input[], answer: Accepted) => {
         const { open: epoch } = buffer.holdings();
         let seq = Math.max(0, ...events.filter((known) => known.epoch === epoch).map((known) => known.seq));
         const duplicates: { index: number; stream: string; seq: number }[] = [];
@@ -85,8 +111,10 @@ t.test('the buffer agrees with its model', async (t) => {
           const sameRef = events.filter(
             (known) => input.ref !== null && known.ref === input.ref && known.at > scratch.clock - 24 * HOUR_MS,
           );
-          const same = sameRef.find((known) => known.content === content);
-          if (same !== undefined) {
+          const same = sameRef.findLast((known) => known.content === content);
+          const forgotten =
+            small && answer.kind === 'accepted' && !answer.duplicates.some((duplicate) => duplicate.index === index);
+          if (same !== undefined && !forgotten) {
             duplicates.push({ index, stream: same.stream, seq: same.seq });
             continue;
           }
@@ -100,6 +128,7 @@ t.test('the buffer agrees with its model', async (t) => {
             hour: Math.floor(ts / HOUR_MS),
             at: scratch.clock,
             state: 'pending',
+            since: scratch.clock,
           });
           accepted++;
         }
@@ -107,6 +136,23 @@ t.test('the buffer agrees with its model', async (t) => {
         const stored =
           accepted > 0 ? { firstSeq: seq - accepted + 1, lastSeq: seq } : { firstSeq: null, lastSeq: null };
         return { kind: 'accepted', accepted, stream: buffer.stream, ...stored, duplicates };
+      };
+
+      /** What made room: acked events, then quarantined ones, then the oldest pending ones, and none for nothing. */
+      const evicted = () => {
+        const facts = buffer.facts();
+        const of = (state: Known['state']) => events.filter((known) => known.state === state);
+        const acked = of('acked').sort((a, b) => a.since - b.since || events.indexOf(a) - events.indexOf(b));
+        for (const known of acked.filter((known) => known !== events.at(-1)).slice(0, acked.length - facts.acked))
+          turn(known, 'gone');
+        const given = of('quarantined').sort((a, b) => a.since - b.since || events.indexOf(a) - events.indexOf(b));
+        for (const known of given.slice(0, given.length - facts.quarantined)) turn(known, 'lost');
+        const pending = of('pending');
+        for (const known of pending.slice(0, pending.length - facts.pending)) {
+          assert.deepEqual([of('acked').length, of('quarantined').length], [0, 0]);
+          turn(known, 'lost');
+          known.ref = null;
+        }
       };
 
       const check = () => {
@@ -131,8 +177,21 @@ t.test('the buffer agrees with its model', async (t) => {
           ranges,
           pending.map(({ epoch, seq }) => [epoch, seq]),
         );
+        const count = (...states: Known['state'][]) => events.filter(({ state }) => states.includes(state)).length;
+        assert.equal(facts.acked, count('acked'));
+        assert.ok(facts.losses.events >= count('quarantined', 'lost'));
         const reader = openForReading(scratch.path);
         assert.deepEqual(readFacts(reader, scratch.path), facts);
+        const accounts = account(reader);
+        assert.ok(accounts.sound, JSON.stringify(accounts));
+        const sum = (what: 'pending' | 'acked' | 'quarantined' | 'gone' | 'lost') =>
+          accounts.epochs.reduce((all, epoch) => all + epoch[what], 0);
+        assert.equal(sum('pending'), count('pending'));
+        assert.equal(sum('acked'), count('acked'));
+        assert.equal(sum('quarantined'), count('quarantined'));
+        // Epochs of which nothing is left are forgotten.
+        assert.ok(sum('gone') <= count('gone') && sum('lost') <= count('lost'));
+        assert.equal(facts.losses.unsent, buffer.losses(1_000).length);
         reader.close();
       };
 
@@ -148,8 +207,42 @@ t.test('the buffer agrees with its model', async (t) => {
                 }),
                 scratch.clock,
               );
-            const answers = await Promise.all(act.requests.map((inputs) => buffer.accept(inputs.map(parse))));
-            assert.deepEqual(answers, act.requests.map(accept));
+            const requests = small ? act.requests.slice(0, 1) : act.requests;
+            const answers = await Promise.all(requests.map((inputs) => buffer.accept(inputs.map(parse))));
+            assert.deepEqual(
+              answers,
+              requests.map((inputs, index) => accept(inputs, answers[index]!)),
+            );
+            if (small) evicted();
+            break;
+          }
+          case 'flood': {
+            const inputs = Array.from({ length: act.count }, (): Input => ({ ref: null, amount: 1, hoursAgo: null }));
+            const large = parsed(sale('-', { ref: undefined, ts: undefined, attrs: 'x'.repeat(3_800) }), scratch.clock);
+            const answer = await buffer.accept(inputs.map(() => large));
+            assert.deepEqual(answer, accept(inputs, answer));
+            if (small) evicted();
+            break;
+          }
+          case 'requeue': {
+            const support = openForRequeue(scratch.path);
+            const given = events.filter(({ state }) => state === 'quarantined');
+            assert.deepEqual(requeue(support, null, scratch.clock), { requeued: given.length, refused: [] });
+            support.close();
+            buffer.notice();
+            for (const known of given) turn(known, 'pending');
+            break;
+          }
+          case 'greet': {
+            const restored = storeGen !== null && storeGen !== act.storeGen;
+            storeGen = act.storeGen;
+            await buffer.greeted({ storeGen, trueTimeOrigin: scratch.clock - performance.now(), uncertaintyMs: 5 });
+            if (restored) for (const known of events) if (known.state === 'acked') turn(known, 'pending');
+            break;
+          }
+          case 'tell losses': {
+            const told = buffer.losses(act.count);
+            await buffer.settle(told.map(({ id }) => ({ kind: 'loss-stored', id })));
             break;
           }
           case 'settle': {
@@ -163,7 +256,7 @@ t.test('the buffer agrees with its model', async (t) => {
             ]);
             for (const known of chosen) {
               if (known.epoch === epoch && known.state === 'pending')
-                known.state = act.quarantine ? 'quarantined' : 'acked';
+                turn(known, act.quarantine ? 'quarantined' : 'acked');
             }
             break;
           }
@@ -174,6 +267,10 @@ t.test('the buffer agrees with its model', async (t) => {
           case 'wait':
             scratch.clock += act.hours * HOUR_MS;
             while (buffer.expire()) {}
+            for (const known of events) {
+              const expired = known.since <= scratch.clock - ACKED_KEPT_HOURS * HOUR_MS && known !== events.at(-1);
+              if (known.state === 'acked' && expired) turn(known, 'gone');
+            }
             break;
         }
         check();
@@ -182,7 +279,7 @@ t.test('the buffer agrees with its model', async (t) => {
       assert.deepEqual(scratch.damage, []);
       rmSync(join(scratch.path, '..'), { recursive: true });
     }),
-    { numRuns: 60 },
+    { numRuns: RUNS },
   );
-  t.equal(run, 60);
+  t.equal(run, RUNS);
 });

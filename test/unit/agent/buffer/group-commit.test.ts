@@ -124,12 +124,12 @@ t.test('what is done at once ends the open transaction first', async (t) => {
   while (!commits.busy) await new Promise((resolve) => setImmediate(resolve));
   const waiting = insert(10);
   t.equal(
-    commits.now(() => db.prepare('SELECT count(*) FROM x').pluck().get()),
+    commits.now(0, () => db.prepare('SELECT count(*) FROM x').pluck().get()),
     4,
   );
   t.same(await Promise.all([slow, waiting]), ['slow', 1]);
   t.same(seen, ['begin 1', 'committed', 'begin 0', 'committed', 'begin 1', 'committed']);
-  t.throws(() => commits.now(() => db.exec('INSERT INTO x VALUES (1)')), /UNIQUE/);
+  t.throws(() => commits.now(0, () => db.exec('INSERT INTO x VALUES (1)')), /UNIQUE/);
 });
 
 t.test('with a delay, what is submitted within it shares a commit; enough of it does not wait', async (t) => {
