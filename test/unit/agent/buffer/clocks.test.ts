@@ -156,6 +156,36 @@ t.test('a greeting judges what is about to be committed, too', async (t) => {
   ]);
 });
 
+t.test('a greeting waits for a large request that was stamped before it', async (t) => {
+  const at = shop(t, NOW + YEARS_MS);
+  const items = Array.from({ length: 300 }, (_, index) => ({ sku: `SKU-${index}`, qty: 1, price: index }));
+  const refs = Array.from({ length: 600 }, (_, index) => `R-${index}`);
+  const accepted = at.sell(refs, { items });
+  let isStored = false;
+  void accepted.then(() => {
+    isStored = true;
+  });
+  await setImmediate();
+  t.equal(isStored, false, 'it is made ready in turns');
+  await at.greet();
+  await accepted;
+  t.same(new Set(brief(at).map(([, ts, flags]) => `${ts} ${flags}`)), new Set([`0 ${FLAGGED}`]));
+  t.equal(at.offered().length, 600);
+});
+
+t.test('a clock that jumps while a greeting is on confirms nothing by it', async (t) => {
+  const at = shop(t);
+  const greeted = at.greet();
+  at.machine.wallError = HOUR_MS;
+  at.clock.look();
+  await Promise.all([at.sell(['a']), greeted]);
+  t.same(brief(at), [['a', 0, FLAGGED]]);
+  await at.sell(['b']);
+  t.equal(at.offered().length, 1);
+  await at.greet();
+  t.same(brief(at).at(-1), ['b', 0, FLAGGED]);
+});
+
 t.test('a greeting that waits judges by the time that it is then', async (t) => {
   const at = shop(t);
   const greeted = at.greet();

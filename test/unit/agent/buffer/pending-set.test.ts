@@ -86,3 +86,29 @@ t.test('ids are added once only', async (t) => {
   set.add({ first: 5, last: 5 }, new Map([[7, 1]]));
   t.throws(() => set.add({ first: 5, last: 6 }, new Map([[7, 2]])), /added ids are new/);
 });
+
+t.test('events that move to another hour are counted there', async (t) => {
+  const set = new PendingSet();
+  set.add({ first: 1, last: 5 }, new Map([[7, 5]]));
+  t.equal(set.oldestHour, 7);
+  t.equal(
+    set.move(
+      new Map([
+        [7, -3],
+        [4, 3],
+      ]),
+    ),
+    true,
+  );
+  t.equal(set.oldestHour, 4);
+  t.same(set.hoursFrom(0).sort(), [4, 7]);
+  set.move(
+    new Map([
+      [4, -3],
+      [9, 3],
+    ]),
+  );
+  t.equal(set.oldestHour, 7);
+  t.equal(set.count, 5);
+  t.equal(set.move(new Map([[8, -1]])), false, 'more than there were');
+});

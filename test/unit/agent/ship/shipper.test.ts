@@ -110,6 +110,31 @@ t.test('greeting', async (t) => {
     t.match(shipper.report().words, /the collector does not answer/);
   });
 
+  t.test('comes again when the clock of the machine was set, before anything more is shipped', async (t) => {
+    const { buffer, collector, shipper, timers, accept } = await fixture(t);
+    shipper.greetAgain();
+    shipper.start();
+    await accept(0, 1);
+    await settled(buffer, 1);
+    shipper.greetAgain();
+    await until(() => shipper.report().state === 'offline', 'offline');
+    t.match(shipper.report().words, /the clock of this machine was set/);
+    await accept(1, 1);
+    timers.advance(1_000);
+    await settled(buffer, 2);
+    t.same(collector.log.filter((word) => !word.startsWith('subscribe')).slice(-2), ['status', 'batch']);
+  });
+
+  t.test('is followed by the time with each answer', async (t) => {
+    const told: number[] = [];
+    const timeTold = ({ trueTimeOrigin }: { trueTimeOrigin: number }) => told.push(trueTimeOrigin);
+    const { buffer, shipper, accept } = await fixture(t, { timeTold });
+    shipper.start();
+    await accept(0, 1);
+    await settled(buffer, 1);
+    t.same(new Set(told), new Set([NOW + 5_000]));
+  });
+
   t.test('vouches for what it knows once it knows the collector’s clock', async (t) => {
     const { collector, shipper } = await fixture(t);
     shipper.start();
