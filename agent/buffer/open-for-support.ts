@@ -1,5 +1,5 @@
 /** Opens a buffer's file for support, wherever it lies: on a till beside its agent, after a dead one, or on a read-only medium. */
-import { copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { BufferError } from './buffer-error.ts';
@@ -38,12 +38,25 @@ function openedCopy(path: string, notice: (message: string) => void): BufferFile
   }
 }
 
+/** A missing file is told by `openForReading`. */
+function assertReadable(path: string, given: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EACCES') return;
+    throw new BufferError(`${given}: may not be read by this user: run this as root, or as the agent's user`, {
+      cause,
+    });
+  }
+}
+
 /**
  * @param notice told when a copy is looked at
  * @throws BufferError when there is no buffer, a newer one than this program knows, or one that is damaged beyond looking
  */
 export function openForSupport(given: string, notice: (message: string) => void): BufferFile {
   const path = resolve(given);
+  assertReadable(path, given);
   try {
     const db = openForReading(path);
     try {
