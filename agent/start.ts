@@ -4,6 +4,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { type AgentFacts, agentSamples, agentStatus } from './agent-status.ts';
 import { freeBytes } from './buffer/budget.ts';
 import { BufferError } from './buffer/buffer-error.ts';
+import { startChecking } from './buffer/checking.ts';
 import { startHousekeeping } from './buffer/housekeeping.ts';
 import { Keeper } from './buffer/keeper.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
@@ -149,9 +150,11 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     };
     void bringOver();
     const endShipping = shipping.begin(shipperOf(buffer));
+    const endChecking = startChecking({ check: () => buffer.check(), failed: fault, after: systemTimers.after });
     return async () => {
       ended = true;
       cancel();
+      endChecking();
       await endShipping();
     };
   };
@@ -195,7 +198,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   }
   const endHousekeeping = startHousekeeping({
     expire: () => keeper.buffer?.expire() ?? false,
-    notice: () => keeper.notice(),
+    notice: () => keeper.buffer?.notice(),
     failed: fault,
     after: systemTimers.after,
   });

@@ -1,6 +1,6 @@
 /** Opens the buffer's database: for writing by one process at a time, or for looking only. */
 import assert from 'node:assert/strict';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { BufferError, BufferRefusal } from './buffer-error.ts';
@@ -23,8 +23,12 @@ export interface WritableDatabase {
   readonly highWater: HighWaterFile;
   /** @throws FileMovedError when the database or its log was removed or replaced */
   assertInPlace(): void;
-  /** A database that was removed is written again, to be brought over by the next opening. */
-  close(): void;
+  /**
+   * A database that was removed is written again, to be brought over by the next opening.
+   *
+   * @param distrusted whether it is set aside before, with all that its log still holds
+   */
+  close(distrusted?: boolean): void;
 }
 
 /** @throws BufferRefusal while another process has it. The system drops the lock when its holder dies, however it dies. */
@@ -111,7 +115,7 @@ function opened(path: string, opening: Opening, locked: Database): WritableDatab
   const db = existing.db ?? fresh(path, opening);
   let highWater: HighWaterFile | null = null;
   try {
-    db.transaction(() => recordAside(db, path, existing.added, marks)).immediate();
+    db.transaction(() => recordAside(db, path, existing.added, opening.distrust, marks)).immediate();
     highWater = new HighWaterFile(path);
   } catch (error) {
     db.close();
@@ -123,9 +127,11 @@ function opened(path: string, opening: Opening, locked: Database): WritableDatab
     db,
     highWater: kept,
     assertInPlace: () => identity.assert(),
-    close() {
+    close(distrusted = false) {
       try {
         if (!identity.isDatabaseInPlace) rescue(db, path, opening.now());
+        // Renamed while it is open: SQLite then neither copies its log into it nor removes that.
+        else if (distrusted) setAside(path, 'damaged', opening.now());
       } finally {
         db.close();
         kept.close();
@@ -135,18 +141,23 @@ function opened(path: string, opening: Opening, locked: Database): WritableDatab
   };
 }
 
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
 /** The database that is there, when it can be believed; else null, and what it was set aside as. */
 function existingOf(
   path: string,
   { path: given, owner, checkpointPages, distrust, now }: Opening,
   marks: readonly HighWaterMark[],
 ): { readonly db: Database | null; readonly added: { readonly name: string; readonly why: string } | null } {
-  const isThere = existsSync(path) || existsSync(`${path}-wal`);
-  if (!isThere && !marks.some((mark) => !isSettled(mark))) return { db: null, added: null };
+  // An empty database is none: SQLite would throw its log away.
+  const hasDatabase = sizeOf(path) > 0;
+  const isThere = hasDatabase || sizeOf(`${path}-wal`) > 0;
+  const isKnown = namesBeside(path).length > 0 || !marks.some((mark) => !isSettled(mark));
+  if (!isThere && isKnown) return { db: null, added: null };
   let db: Database | null = null;
   let found: Assessment = { kind: 'damaged', why: distrust ?? (isThere ? 'it is missing' : 'it was removed') };
   try {
-    if (distrust === null && existsSync(path)) {
+    if (distrust === null && hasDatabase) {
       db = new Sqlite(path, { timeout: BUSY_MS });
       found = assess(db, given, owner, uncarried(db, path, marks));
       if (found.kind === 'empty') prepareSchema(db, given, owner);

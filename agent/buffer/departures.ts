@@ -50,13 +50,21 @@ export class Departures {
     }
   }
 
-  /** A pending row is not what was written. */
+  /** A row is not what was written: not even whether it was acked can be told. */
   unreadable(id: number, detail: string, draft: Draft): void {
     const { rows, now } = this.#with;
-    const [run] = rows.runsIn({ first: id, last: id }, STATE.pending, 1);
+    const range = { first: id, last: id };
+    const [pending] = rows.runsIn(range, STATE.pending, 1);
+    const [run] = pending === undefined ? rows.runsIn(range, STATE.acked, 1) : [pending];
     if (run === undefined) return;
+    const reason = `unreadable: ${detail}`;
     this.#giveUp({ ...run, hour: rows.hourNear(id) ?? run.hour }, 'unreadable', detail, draft);
-    this.#setAside(run, run.hour, `unreadable: ${detail}`, draft, now());
+    if (pending !== undefined) this.#setAside(run, run.hour, reason, draft, now());
+    else {
+      rows.change(run, STATE.acked, STATE.quarantined, reason, now());
+      draft.acked--;
+      draft.quarantined++;
+    }
   }
 
   /** Acked rows that were kept long enough, or were acked in a time that has not come. @returns how many went */

@@ -6,6 +6,11 @@ export class FileMovedError extends Error {
   override readonly name = 'FileMovedError';
 }
 
+/** Parts of the file contradict each other. */
+export class DamagedFileError extends Error {
+  override readonly name = 'DamagedFileError';
+}
+
 /**
  * `damaged`: what is in it is not what was written; it has to be salvaged. `disk`: nothing can be read or written at present, or the file is
  * no longer at its place. `full`: there is no room to open it.
@@ -36,6 +41,7 @@ const isOneOf = (codes: readonly string[], code: string): boolean =>
 export function fileFault(error: unknown): FileFault | null {
   if (error instanceof BufferRefusal) return null;
   if (error instanceof FileMovedError) return 'disk';
+  if (error instanceof DamagedFileError) return 'damaged';
   for (let at = error; at instanceof Error; at = at.cause) {
     const code = String((at as NodeJS.ErrnoException).code ?? '');
     if (isFull(at)) return 'full';

@@ -32,7 +32,8 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
 };
 
 export interface Kept extends Intake {
-  close(): void;
+  /** @param distrusted whether what the file says is not to be believed any more */
+  close(distrusted?: boolean): void;
 }
 
 export interface KeeperDependencies<B extends Kept> {
@@ -147,7 +148,7 @@ export class Keeper<B extends Kept> implements Intake {
     this.#ending.add(ended);
     void ended.then(() => this.#ending.delete(ended));
     try {
-      buffer.close();
+      buffer.close(fault === 'damaged');
     } catch (reason) {
       this.#with.log.error(`the buffer could not be closed: ${message(reason)}`);
     }

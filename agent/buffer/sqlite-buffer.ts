@@ -20,6 +20,8 @@ import { EpochIndex, listEpochs, type OpenedEpoch, openEpoch, pendingOf } from '
 import { EventRows, type Unreadable } from './event-rows.ts';
 import { Eviction, type WhenFull } from './eviction.ts';
 import { type Counts, countRows, describe, loadPending } from './facts.ts';
+import { FileCheck } from './file-check.ts';
+import { fileFault } from './file-fault.ts';
 import { Gone } from './gone.ts';
 import { GroupCommit } from './group-commit.ts';
 import { HighWaterMarks } from './high-water-marks.ts';
@@ -95,6 +97,7 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #lossListeners: (() => void)[] = [];
   readonly #outsiders: Outsiders;
   readonly #salvage: Salvage;
+  readonly #check: FileCheck;
   readonly #marks: HighWaterMarks;
   /** Resolved when what was set aside is here, or can't come before something was shipped. */
   readonly #broughtOver = Promise.withResolvers<void>();
@@ -179,11 +182,12 @@ export class SqliteBuffer implements Intake, Outbox {
       const elapsed = (): number => performance.now();
       this.#salvage = new Salvage({ db, path: resolve(path), terminal, losses: this.#losses, now, elapsed });
       if (this.#salvage.isOver) this.#broughtOver.resolve();
+      this.#check = new FileCheck({ db, path, epochs: () => this.#epochs, pending: () => this.#pending });
       this.#marks = new HighWaterMarks(db, this.#file.highWater, elapsed);
       this.#mark(null);
       this.#file.highWater.sync();
     } catch (error) {
-      this.#file.close();
+      this.#file.close(fileFault(error) === 'damaged');
       throw inWords(error, path);
     }
   }
@@ -365,14 +369,32 @@ export class SqliteBuffer implements Intake, Outbox {
     if (!this.#commits.busy && this.#outsiders.wrote) this.#commits.now(0, () => {});
   }
 
-  /** Commits what was handed over, and closes the file. */
-  close(): void {
-    try {
-      this.#commits.flush();
-    } finally {
-      this.#salvage.close();
-      this.#file.close();
+  /**
+   * A slice of a look through the file: what is not what was written is given up.
+   *
+   * @returns whether the pass goes on
+   * @throws DamagedFileError, or on a fault of the disk
+   */
+  check(): boolean {
+    if (this.#commits.busy || !this.#salvage.isOver) return true;
+    const { unreadable, more } = this.#check.slice();
+    if (unreadable.length > 0) void this.#setAside(unreadable);
+    return more;
+  }
+
+  /** Commits what was handed over, unless the file is distrusted, and closes it. */
+  close(distrusted = false): void {
+    this.#salvage.close();
+    if (!distrusted) {
+      try {
+        this.#commits.flush();
+      } finally {
+        this.#file.close();
+      }
+      return;
     }
+    this.#file.close(true);
+    this.#commits.flush();
   }
 
   #shipEarly(): void {

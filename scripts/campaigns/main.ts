@@ -8,6 +8,7 @@ import type { Campaign } from './campaign.ts';
 const CAMPAIGNS: Readonly<Record<string, () => Promise<{ readonly campaign: Campaign }>>> = {
   kills: () => import('./kills.ts'),
   fuzz: () => import('./fuzz.ts'),
+  corruption: () => import('./corruption.ts'),
 };
 
 const [name = '--help', ...words] = process.argv.slice(2);

@@ -107,6 +107,7 @@ export function listAside(db: Database): Aside[] {
  * Takes into the table what is aside and not in it.
  *
  * @param added what was set aside just now: also where no file was left of it
+ * @param distrust why the rest was, if that is known
  * @param marks the side file as it is
  * @returns all of it, the newest first: what is newer is to be believed
  */
@@ -114,6 +115,7 @@ export function recordAside(
   db: Database,
   path: string,
   added: { readonly name: string; readonly why: string } | null,
+  distrust: string | null,
   marks: readonly HighWaterMark[],
 ): Aside[] {
   const known = new Set(listAside(db).map(({ name }) => name));
@@ -122,11 +124,7 @@ export function recordAside(
   const names = namesBeside(path);
   if (added !== null && !names.includes(added.name)) names.push(added.name);
   for (const name of names.filter((name) => !known.has(name))) {
-    insert.run(
-      name,
-      name === added?.name ? added.why : 'set aside by an opening that did not finish',
-      JSON.stringify(begin),
-    );
+    insert.run(name, name === added?.name ? added.why : (distrust ?? 'set aside before'), JSON.stringify(begin));
   }
   return listAside(db);
 }

@@ -7,8 +7,6 @@ import { type Cell, leafCells, MAX_COLUMNS, strayCells } from './table-leaf.ts';
 
 export interface Carved {
   readonly findings: readonly Finding[];
-  /** Whether there may be rows in it that were not found. */
-  readonly suspect: boolean;
   /** Whether a row in it is not what was written. */
   readonly damaged: boolean;
 }
@@ -24,7 +22,7 @@ export class Carver {
   /** What the page says it holds. */
   page(place: Place): Carved {
     const page = this.#pages.bytes(place);
-    const { cells, sound } = leafCells(page, this.#pages.isFirst(place, page));
+    const cells = leafCells(page, this.#pages.isFirst(place, page));
     const findings: Finding[] = [];
     let damaged = false;
     for (const cell of cells) {
@@ -32,10 +30,10 @@ export class Carver {
       if (reading === 'damaged') damaged = true;
       else if (reading !== 'foreign') findings.push(reading);
     }
-    return { findings, suspect: damaged || !sound, damaged };
+    return { findings, damaged };
   }
 
-  /** What lies in a suspect page, whatever the page says of it. */
+  /** Whatever lies in a page that is what was written, also where the page does not say so. */
   strays(place: Place): Finding[] {
     const page = this.#pages.bytes(place);
     const findings: Finding[] = [];

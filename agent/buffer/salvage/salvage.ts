@@ -3,7 +3,7 @@
  *
  *     for each file, the newest first:  pages -> strays -> imported     then, once for all:  accounts -> done -> put away
  *
- * `pages`: the rows that pages say they hold. `strays`: rows that lie in pages which lost their own account of them, for what is not found
+ * `pages`: the rows that pages say they hold. `strays`: rows that lie anywhere in pages, whatever those say of themselves, for what is not found
  * otherwise. How far it is changes with what was taken, in one transaction, so a salvage that is killed at any moment goes on from there.
  */
 import type { Database } from 'better-sqlite3';
@@ -130,13 +130,19 @@ export class Salvage {
     let { index, damaged } = aside.progress;
     while (index < pages.count && findings.length < SLICE_FINDINGS && elapsed() < until) {
       const place = pages.at(index++);
-      const carved = carver.page(place);
       if (phase === 'pages') {
+        const carved = carver.page(place);
         findings.push(...carved.findings);
         damaged ||= carved.damaged;
-      } else if (carved.suspect) findings.push(...carver.strays(place));
+      } else findings.push(...carver.strays(place));
     }
-    const next = { pages: 'strays', strays: 'imported', imported: 'imported', done: 'done' } as const;
+    const isWhole = kindOf(aside.name) === 'migrating' && !damaged;
+    const next = {
+      pages: isWhole ? 'imported' : 'strays',
+      strays: 'imported',
+      imported: 'imported',
+      done: 'done',
+    } as const;
     const isThrough = index >= pages.count;
     const progress: Progress = {
       ...aside.progress,

@@ -17,8 +17,6 @@ const LEAF_HEADER_BYTES = 8;
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
 /** Above this a payload goes on in overflow pages, and what stays lies between the least and this. */
 const MAX_LOCAL = PAGE_BYTES - 35;
-/** A cell leaves room for a free block. */
-const MIN_CELL_BYTES = 4;
 const MIN_LOCAL = Math.floor(((PAGE_BYTES - 12) * 32) / 255) - 23;
 
 /** Where a payload lies. */
@@ -43,52 +41,26 @@ function cellAt(page: Buffer, start: number, payloadBytes: number): Cell | null 
   return { start, localBytes, payloadBytes, overflow: page.readUInt32BE(start + localBytes) };
 }
 
-export interface Leaf {
-  readonly cells: readonly Cell[];
-  /** Whether it is a page of rows whose parts add up to a page. If not, there may be rows that nothing points to. */
-  readonly sound: boolean;
-}
-
-/** Bytes of the free blocks that a page chains up; null when the chain is none. */
-function freeBlockBytes(page: Buffer, first: number, content: number): number | null {
-  let bytes = 0;
-  for (let at = first, last = content; at !== 0; ) {
-    if (at < last || at + 4 > PAGE_BYTES) return null;
-    const size = page.readUInt16BE(at + 2);
-    bytes += size;
-    last = at + Math.max(4, size);
-    at = page.readUInt16BE(at);
-  }
-  return bytes;
-}
-
 /**
  * The cells that a page of rows points to; none for a page of another kind.
  *
  * @param first whether it is the file's first page, which starts with the file's header
  */
-export function leafCells(page: Buffer, first: boolean): Leaf {
+export function leafCells(page: Buffer, first: boolean): Cell[] {
   const at = first ? FILE_HEADER_BYTES : 0;
-  if (page[at] !== TABLE_LEAF) return { cells: [], sound: false };
+  if (page[at] !== TABLE_LEAF) return [];
   const pointers = at + LEAF_HEADER_BYTES;
   const count = page.readUInt16BE(at + 3);
-  const content = page.readUInt16BE(at + 5);
-  const free = freeBlockBytes(page, page.readUInt16BE(at + 1), content);
-  if (pointers + 2 * count > Math.min(content, PAGE_BYTES)) return { cells: [], sound: false };
   const cells: Cell[] = [];
-  let bytes = content + (free ?? 0) + page[at + 7]!;
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < count && pointers + 2 * index + 2 <= PAGE_BYTES; index++) {
     const offset = page.readUInt16BE(pointers + 2 * index);
-    const payload = offset < content ? null : readVarint(page, offset);
+    const payload = readVarint(page, offset);
     const rowid = payload === null ? null : readVarint(page, offset + payload.length);
     if (payload === null || rowid === null) continue;
-    const start = offset + payload.length + rowid.length;
-    const cell = cellAt(page, start, payload.value);
-    if (cell === null) continue;
-    cells.push(cell);
-    bytes += Math.max(MIN_CELL_BYTES, start - offset + cell.localBytes + (cell.overflow === 0 ? 0 : 4));
+    const cell = cellAt(page, offset + payload.length + rowid.length, payload.value);
+    if (cell !== null) cells.push(cell);
   }
-  return { cells, sound: free !== null && bytes === PAGE_BYTES };
+  return cells;
 }
 
 /** A record of ours starts with the row's key, which is a NULL, and then an epoch, which is a text of 16 characters. */

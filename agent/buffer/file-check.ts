@@ -1,0 +1,99 @@
+/**
+ * Looks through the file in slices, between which events are accepted: rows that are not what was written are given up one by one, a file whose
+ * parts contradict each other is damaged.
+ *
+ * A pass goes through the rows (their checksums, where they lie, whether memory knows the same ones as pending), then through the accounts.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import { type Epoch, epoch } from '../../shared/ids.ts';
+import { crc32c } from '../../shared/wire/crc32c.ts';
+import { type Accounts, accountInSlices } from './accounting.ts';
+import type { EpochIndex } from './epochs.ts';
+import type { Unreadable } from './event-rows.ts';
+import { DamagedFileError } from './file-fault.ts';
+import type { PendingSet } from './pending-set.ts';
+import { RowChecksum, STATE, type State } from './row.ts';
+
+const ROWS_AT_ONCE = 100;
+
+interface Row {
+  id: number;
+  epoch: string;
+  seq: number;
+  hour: number;
+  state: State;
+  sum: number;
+  body: Buffer;
+}
+
+export interface CheckParts {
+  readonly db: Database;
+  readonly path: string;
+  readonly epochs: () => EpochIndex;
+  readonly pending: () => PendingSet;
+}
+
+export interface CheckedSlice {
+  /** Rows that are to be given up. */
+  readonly unreadable: readonly Unreadable[];
+  /** Whether the pass goes on. */
+  readonly more: boolean;
+}
+
+export class FileCheck {
+  readonly #with: CheckParts;
+  readonly #checksum = new RowChecksum();
+  readonly #rows: Statement<[number, number], Row>;
+  #after = 0;
+  #accounts: Generator<number, Accounts> | null = null;
+
+  constructor(parts: CheckParts) {
+    this.#with = parts;
+    this.#rows = parts.db.prepare(
+      'SELECT id, epoch, seq, hour, state, sum, body FROM events NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?',
+    );
+  }
+
+  /** @throws DamagedFileError, or what SQLite throws at a damaged page */
+  slice(): CheckedSlice {
+    if (this.#accounts !== null) return this.#account(this.#accounts);
+    const after = this.#after;
+    const rows = this.#rows.all(after, ROWS_AT_ONCE);
+    const isEnd = rows.length < ROWS_AT_ONCE;
+    const upTo = isEnd ? Number.MAX_SAFE_INTEGER : rows.at(-1)!.id;
+    const pending = rows.filter(({ state }) => state === STATE.pending).length;
+    if (pending !== this.#with.pending().countBetween(after, upTo)) {
+      throw new DamagedFileError(`${this.#with.path}: its indexes do not know the rows that are there`);
+    }
+    this.#after = upTo;
+    if (isEnd) this.#accounts = accountInSlices(this.#with.db);
+    const unreadable = rows.flatMap((row) => {
+      const detail = row.state === STATE.quarantined ? null : this.#fault(row);
+      return detail === null ? [] : [{ id: row.id, detail }];
+    });
+    return { unreadable, more: true };
+  }
+
+  #fault({ id, epoch: text, seq, hour, state, sum, body }: Row): string | null {
+    let of: Epoch;
+    try {
+      of = epoch(text);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    if (this.#with.epochs().baseOf(of) !== id - seq) return 'it does not belong where it lies';
+    return sum === this.#checksum.of(of, seq, hour, crc32c(body), state) ? null : 'its checksum does not match';
+  }
+
+  #account(accounts: Generator<number, Accounts>): CheckedSlice {
+    const { done, value } = accounts.next();
+    if (!done) return { unreadable: [], more: true };
+    this.#after = 0;
+    this.#accounts = null;
+    const unaccounted = value.epochs.reduce((sum, account) => sum + account.unaccounted + account.unrecorded, 0);
+    if (unaccounted + value.strays + value.damagedLosses.length > 0) {
+      throw new DamagedFileError(`${this.#with.path}: not every event is accounted for`);
+    }
+    return { unreadable: [], more: false };
+  }
+}

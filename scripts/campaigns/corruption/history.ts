@@ -1,0 +1,114 @@
+/** The life of a buffer before it is harmed, and what an outsider knows of it: what was answered, and what a collector was given. */
+import type { Settlement } from '../../../agent/buffer/port.ts';
+import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
+import type { TillEvent } from '../../../shared/event/event.ts';
+import { parseEvent } from '../../../shared/event/parse.ts';
+import { HOUR_MS } from '../../../shared/time.ts';
+
+/** `stream/seq`. */
+export type Key = string;
+
+export interface Known {
+  /** As they were accepted under what was answered. */
+  readonly accepted: Map<Key, TillEvent>;
+  /** What the collector has. */
+  readonly stored: Map<Key, TillEvent>;
+  /** What the collector refused. */
+  readonly refused: Set<Key>;
+  /** What the collector was told is lost. */
+  readonly lost: Set<Key>;
+  readonly faults: string[];
+}
+
+export const nothingKnown = (): Known => ({
+  accepted: new Map(),
+  stored: new Map(),
+  refused: new Set(),
+  lost: new Set(),
+  faults: [],
+});
+
+const TERMINAL = 'till-1';
+const keyOf = (epoch: string, seq: number): Key => `${TERMINAL}.${epoch}/${seq}`;
+
+function event(random: () => number, ref: string, now: number): TillEvent {
+  const long = random() < 0.04 ? 20 + Math.floor(random() * 300) : Math.floor(random() * 4);
+  const result = parseEvent(
+    {
+      type: random() < 0.9 ? 'sale' : 'refund',
+      amount: Math.floor(random() * 100_000),
+      currency: 'EUR',
+      // Unique, and at the front of what is packed.
+      ref,
+      ts: now - Math.floor(random() * 3) * HOUR_MS,
+      items: Array.from({ length: long }, (_, at) => ({ sku: `SKU-${ref}-${at}`, qty: 1, price: 100 })),
+    },
+    { now, store: null },
+  );
+  if (!result.ok) throw new Error(JSON.stringify(result));
+  return result.event;
+}
+
+export class Shop {
+  readonly #random: () => number;
+  readonly #known: Known;
+  #sold = 0;
+  now = Date.UTC(2026, 10, 22, 10);
+
+  constructor(random: () => number, known: Known) {
+    this.#random = random;
+    this.#known = known;
+  }
+
+  /** Sells so many at once. */
+  async sell(buffer: SqliteBuffer, count: number): Promise<void> {
+    const events = Array.from({ length: count }, () => event(this.#random, `ref-${this.#sold++}`, this.now));
+    const answer = await buffer.accept(events);
+    if (answer.kind !== 'accepted' || answer.accepted !== count || answer.firstSeq === null) {
+      this.#known.faults.push(`${count} new sales were answered ${JSON.stringify(answer)}`);
+      return;
+    }
+    // Seqs are given in the order of the hours.
+    const ordered = [...events].sort((a, b) => Math.floor(a.ts / HOUR_MS) - Math.floor(b.ts / HOUR_MS));
+    for (const [at, sold] of ordered.entries()) {
+      const key = `${answer.stream}/${answer.firstSeq + at}`;
+      if (this.#known.accepted.has(key)) this.#known.faults.push(`${key} was given out twice`);
+      this.#known.accepted.set(key, sold);
+    }
+  }
+
+  /** A collector takes some of what is pending and of the ledger; not all of its answers arrive. */
+  async ship(buffer: SqliteBuffer): Promise<void> {
+    const random = this.#random;
+    const pending = buffer.pending(0, 1e6, 1e9);
+    const from = Math.floor(random() ** 3 * pending.length);
+    const batch = pending.slice(from, from + 1 + Math.floor(random() * pending.length));
+    const settlements: Settlement[] = [];
+    const answered = random() < 0.8;
+    for (const { epoch, seq, event } of batch) {
+      if (random() < 0.01) {
+        this.#known.refused.add(keyOf(epoch, seq));
+        if (answered) settlements.push({ kind: 'quarantined', epoch, firstSeq: seq, lastSeq: seq, reason: 'odd' });
+        continue;
+      }
+      this.#known.stored.set(keyOf(epoch, seq), event);
+      if (answered) settlements.push({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq });
+    }
+    settlements.push(...this.tellLosses(buffer, random() < 0.8));
+    await buffer.settle(settlements);
+  }
+
+  /** The collector is told all of the ledger that it has not heard. */
+  tellLosses(buffer: SqliteBuffer, answered: boolean): Settlement[] {
+    const losses = buffer.losses(10_000);
+    for (const { epoch, firstSeq, count } of losses) {
+      for (let seq = firstSeq; seq < firstSeq + count; seq++) this.#known.lost.add(keyOf(epoch, seq));
+    }
+    return answered ? losses.map(({ id }) => ({ kind: 'loss-stored', id })) : [];
+  }
+
+  /** What it still offers. */
+  offered(buffer: SqliteBuffer): Map<Key, TillEvent> {
+    return new Map(buffer.pending(0, 1e6, 1e9).map(({ epoch, seq, event }) => [keyOf(epoch, seq), event]));
+  }
+}

@@ -1,0 +1,17 @@
+/** A clock that the collector has confirmed, which the campaign moves. */
+import type { StampingClock } from '../../../agent/buffer/stamping-clock.ts';
+
+/** @param now milliseconds since 1970 */
+export function steadyClock(now: () => number): StampingClock {
+  const startedAt = now();
+  const segment = { boot: 'campaign', origin: 0, right: true };
+  return {
+    now,
+    stamp: () => ({ at: now(), segment, suspect: false }),
+    offset: 0,
+    running: () => now() - startedAt,
+    retention: now,
+    recall() {},
+    compare: () => ({ boot: 'campaign', origin: 0, at: now(), toleranceMs: 10_000 }),
+  };
+}
