@@ -40,8 +40,12 @@ function targetOf(name: Look['name'], source: Source): Target {
 }
 
 /** Looks, whatever becomes of it closes the file. */
-async function reading<T>(path: string, screen: Screen, work: (reader: BufferReader) => Promise<T>): Promise<T> {
-  const reader = openForSupport(path, (message) => screen.note(message));
+async function reading<T>(
+  { config, path }: Target,
+  screen: Screen,
+  work: (reader: BufferReader) => Promise<T>,
+): Promise<T> {
+  const reader = openForSupport(path, config?.terminal ?? null, (message) => screen.note(message));
   try {
     return await work(reader);
   } finally {
@@ -49,8 +53,9 @@ async function reading<T>(path: string, screen: Screen, work: (reader: BufferRea
   }
 }
 
-async function status({ config, path }: Target, json: boolean, screen: Screen, now: number): Promise<boolean> {
-  return reading(path, screen, async (reader) => {
+async function status(target: Target, json: boolean, screen: Screen, now: number): Promise<boolean> {
+  const { config, path } = target;
+  return reading(target, screen, async (reader) => {
     let facts: ReturnType<BufferReader['facts']>;
     try {
       facts = reader.facts();
@@ -77,7 +82,9 @@ async function damagedStatus(
 ): Promise<boolean> {
   const found = await examine(reader, (share) => screen.progress('reading', share));
   screen.progress('reading', 1);
-  const error = `${path} is damaged, or was written by an older agent: ${fault.message}`;
+  const error = fault.message.startsWith(path)
+    ? fault.message
+    : `${path} is damaged, or of an older agent: ${fault.message}`;
   if (json) {
     await screen.print(`${JSON.stringify({ path, error, readable: found })}\n`);
     return false;
@@ -130,7 +137,7 @@ async function bundle({ config, path }: Target, command: Of<'bundle'>, screen: S
   let reader: BufferReader | null = null;
   let fault: string | null = null;
   try {
-    reader = openForSupport(path, (message) => screen.note(message));
+    reader = openForSupport(path, config?.terminal ?? null, (message) => screen.note(message));
   } catch (error) {
     fault = (error as Error).message;
   }
@@ -164,21 +171,20 @@ async function bundle({ config, path }: Target, command: Of<'bundle'>, screen: S
  */
 export async function look(command: Look, screen: Screen, now: number): Promise<boolean> {
   const target = targetOf(command.name, command.source);
-  const { path } = target;
   switch (command.name) {
     case 'status':
       return status(target, command.json, screen, now);
     case 'peek':
-      return reading(path, screen, (reader) => showPeek(reader, command, command.json, screen));
+      return reading(target, screen, (reader) => showPeek(reader, command, command.json, screen));
     case 'verify':
-      return reading(path, screen, (reader) => showVerify(reader, command.json, screen));
+      return reading(target, screen, (reader) => showVerify(reader, command.json, screen));
     case 'losses':
-      return reading(path, screen, async (reader) => {
+      return reading(target, screen, async (reader) => {
         await showLosses(reader, command.json, screen);
         return true;
       });
     case 'export':
-      return reading(path, screen, (reader) => exportEvents(reader, command.filter, command.limit, screen));
+      return reading(target, screen, (reader) => exportEvents(reader, command.filter, command.limit, screen));
     case 'requeue':
       return requeueEvents(target, command, screen, now);
     case 'bundle':

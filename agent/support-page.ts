@@ -1,6 +1,6 @@
 /** What support is served over HTTP. It is loaded when somebody first asks: most tills are never looked at. */
 import type { AgentFacts } from './agent-status.ts';
-import { openForSupport } from './buffer/open-for-support.ts';
+import { openBufferFile } from './buffer/open-for-support.ts';
 import type { ConnectionLog } from './connection-log.ts';
 import type { InspectReport } from './inspect/page/report.ts';
 
@@ -13,7 +13,7 @@ export interface SupportPage {
 export function supportPage(facts: () => AgentFacts, connections: ConnectionLog, path: string): SupportPage {
   const inspect = async (): Promise<InspectReport> => {
     const { inspectReport } = await import('./inspect-report.ts');
-    return inspectReport(facts(), connections.events(), () => openForSupport(path, () => {}));
+    return inspectReport(facts(), connections.events(), () => openBufferFile(path));
   };
   return {
     inspect,

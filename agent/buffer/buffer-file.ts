@@ -1,11 +1,12 @@
 /** A buffer's file for support (`BufferReader`): read in pages, each a transaction of its own, so that no checkpoint waits long for it. */
 import type { Database, Statement } from 'better-sqlite3';
-import { epoch, parseStreamId, streamId, type TerminalId } from '../../shared/ids.ts';
+import { epoch, streamId, type TerminalId } from '../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import { inWords } from './account-words.ts';
 import { accountInSlices } from './accounting.ts';
 import { listEpochs, type OpenedEpoch } from './epochs.ts';
+import { eventPasses, headPasses } from './event-filter.ts';
 import { readFacts } from './facts.ts';
 import { isSound, type LossRow } from './loss-record.ts';
 import type {
@@ -120,9 +121,9 @@ export class BufferFile implements BufferReader {
     const events: StoredEvent[] = [];
     let bytes = 0;
     for (const head of heads) {
-      if (!passes(head, filter)) continue;
+      if (!headPasses(head, filter)) continue;
       const stored = this.#stored(head);
-      if (stored.event === null || matches(stored.event, filter)) events.push(stored);
+      if (stored.event === null || eventPasses(stored.event, filter)) events.push(stored);
       bytes += head.bytes;
       if (bytes > PAGE_BYTES && head !== heads.at(-1)) {
         const from = head.id + step;
@@ -237,16 +238,3 @@ const storedLoss = (row: LossRow, terminal: TerminalId): StoredLoss => ({
   acked: row.acked !== 0,
   sound: isSound(row),
 });
-
-const passes = ({ epoch, seq, hour, state }: Head, filter: EventFilter): boolean =>
-  (filter.states === null || filter.states.some((name) => STATE[name] === state)) &&
-  (filter.stream === null || parseStreamId(filter.stream).epoch === epoch) &&
-  (filter.seqs === null || (seq >= filter.seqs.first && seq <= filter.seqs.last)) &&
-  (filter.from === null || hour >= hourOf(filter.from)) &&
-  (filter.to === null || hour <= hourOf(filter.to));
-
-const matches = ({ type, ref, ts }: NonNullable<StoredEvent['event']>, filter: EventFilter): boolean =>
-  (filter.type === null || filter.type === type) &&
-  (filter.ref === null || filter.ref === ref) &&
-  (filter.from === null || ts >= filter.from) &&
-  (filter.to === null || ts < filter.to);

@@ -2,13 +2,26 @@
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { type TerminalId, terminalId } from '../../shared/ids.ts';
 import { BufferError } from './buffer-error.ts';
 import { BufferFile } from './buffer-file.ts';
+import { CarvedFile } from './carved-file.ts';
 import { openForReading } from './connection.ts';
+import type { BufferReader } from './port.ts';
+
+/** What the streams of a file are called that does not tell whose it is. */
+const UNKNOWN = terminalId('unknown');
+
+const codeOf = (error: unknown): unknown => (((error as Error).cause ?? error) as { code?: unknown }).code;
+
+const isDamaged = (error: unknown): boolean => {
+  const code = codeOf(error);
+  return code === 'SQLITE_NOTADB' || (typeof code === 'string' && code.startsWith('SQLITE_CORRUPT'));
+};
 
 /** SQLite can't look into a file with a log unless it can make the log's index beside it. */
 const needsCopy = (error: unknown): boolean => {
-  const { code } = ((error as Error).cause ?? error) as { code?: unknown };
+  const code = codeOf(error);
   return code === 'SQLITE_CANTOPEN' || (typeof code === 'string' && code.startsWith('SQLITE_READONLY'));
 };
 
@@ -50,23 +63,39 @@ function assertReadable(path: string, given: string): void {
   }
 }
 
+/** @throws where SQLite can't open it, or not even its tables can be read */
+export function openBufferFile(path: string): BufferFile {
+  const db = openForReading(path);
+  try {
+    return new BufferFile(db, path);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
 /**
- * @param notice told when a copy is looked at
- * @throws BufferError when there is no buffer, a newer one than this program knows, or one that is damaged beyond looking
+ * @param terminal whose file it should be; null: not known
+ * @param notice told when a copy, or what lies in the pages of a damaged file, is looked at
+ * @throws BufferError when there is no buffer, a newer one than this program knows, or one that can't be read
  */
-export function openForSupport(given: string, notice: (message: string) => void): BufferFile {
+export function openForSupport(
+  given: string,
+  terminal: TerminalId | null,
+  notice: (message: string) => void,
+): BufferReader {
   const path = resolve(given);
   assertReadable(path, given);
   try {
-    const db = openForReading(path);
-    try {
-      return new BufferFile(db, path);
-    } catch (error) {
-      db.close();
-      throw error;
-    }
+    return openBufferFile(path);
   } catch (error) {
     if (existsSync(path) && needsCopy(error)) return openedCopy(path, notice);
+    if (isDamaged(error)) {
+      const { message } = ((error as Error).cause ?? error) as Error;
+      const fault = `${given} is damaged: ${message}`;
+      notice(`${given} is damaged: looking at what lies in its pages`);
+      return new CarvedFile(path, terminal ?? UNKNOWN, fault);
+    }
     if (error instanceof BufferError) throw error;
     throw new BufferError(`${given}: cannot be read: ${(error as Error).message}`, { cause: error });
   }

@@ -156,25 +156,47 @@ t.test('a damaged page: what can be read is, and verify exits with 1 and names t
   t.match(await runAgent('peek', '--config', config, '--limit', '5'), { status: 0, stdout: /R-1499/ });
 });
 
-t.test('a file that is none is told in words, by each command', async (t) => {
-  const { config, path } = await deadAgent(t, [SALE]);
-  for (const suffix of ['-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
+t.test('a file that SQLite cannot open: what lies in its pages is told and written out', async (t) => {
+  const { config, path, stream } = await deadAgent(t, many(300));
   const file = openSync(path, 'r+');
   writeSync(file, Buffer.alloc(4096, 0x55), 0, 4096, 0);
-  for (const command of ['status', 'peek', 'verify', 'losses', 'export', 'requeue']) {
-    const words = command === 'requeue' ? ['--all'] : [];
-    const result = await runAgent(command, '--config', config, '--json', ...words);
-    t.match(result, { status: 1, stderr: /file is not a database/ }, command);
-    t.match(json(result), { error: /file is not a database/ }, command);
-    t.notMatch(result.stderr, /\n {4}at /, `${command} shows no stack`);
-  }
+  closeSync(file);
+  // Its log holds all of it, too, and would give the first page back.
+  const log = openSync(`${path}-wal`, 'r+');
+  writeSync(log, Buffer.alloc(4096, 0x55), 0, 4096, 0);
+  closeSync(log);
+  rmSync(`${path}-shm`);
+
+  const status = await runAgent('status', '--config', config, '--json');
+  t.match(status, { status: 1, stderr: /is damaged: looking at what lies in its pages/ });
+  t.match(json(status), { error: /file is not a database/, readable: { events: { pending: Number } } });
+  const exported = await runAgent('export', '--config', config);
+  t.equal(exported.status, 1);
+  const [first] = lines(exported);
+  t.match(first, { stream, seq: Number, state: 'pending', event: { dims: SALE.dims } });
+  const verified = await runAgent('verify', '--config', config, '--json');
+  t.equal(verified.status, 1);
+  t.match(json(verified), { sound: false, problems: [/file is not a database; what can be read of it: \d+ events/] });
+  t.match(await runAgent('peek', '--config', config, '--limit', '3'), { status: 0, stdout: /R-/ });
   const output = join(testDir(t), 'bundle.json.gz');
   t.match(await runAgent('bundle', '--config', config, '--output', output), { status: 0 });
   t.match(JSON.parse(gunzipSync(readFileSync(output)).toString()), {
-    buffer: null,
+    buffer: { status: null, latest: [{ stream }], readable: { events: { pending: Number } } },
     faults: [/file is not a database/],
-    disk: { files: [{ name: 'buffer.db' }] },
   });
+});
+
+t.test('what is no buffer at all is told in words, by each command', async (t) => {
+  const config = writeConfig(testDir(t));
+  writeFileSync(join(testDir(t), 'buffer.db'), 'a shopping list\n'.repeat(1_000));
+  for (const command of ['status', 'peek', 'verify', 'losses', 'export', 'requeue', 'bundle']) {
+    const words = command === 'requeue' ? ['--all'] : [];
+    if (command === 'bundle') words.push('--output', join(testDir(t), 'bundle.json.gz'));
+    const result = await runAgent(command, '--config', config, ...words);
+    t.match(result.stderr, /is damaged|not a database/, command);
+    t.notMatch(result.stderr, /\n {4}at /, `${command} shows no stack`);
+    t.equal(result.status === 0, command === 'losses' || command === 'bundle', command);
+  }
 });
 
 t.test('what a collector refuses is in quarantine and in the ledger; requeued, it is shipped', async (t) => {
