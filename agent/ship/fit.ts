@@ -1,6 +1,7 @@
 /** Makes a wire batch of as many events as fit. */
 import type { Epoch } from '../../shared/ids.ts';
-import { type EncodedBatch, encodeEvents, MAX_EVENTS, MAX_UNPACKED_BYTES } from '../../shared/wire/batch.ts';
+import { type EncodedBatch, encodeEvents, MAX_UNPACKED_BYTES } from '../../shared/wire/batch.ts';
+import { type Dictionary, NEWEST } from '../../shared/wire/dictionaries/released.ts';
 import type { PendingEvent } from '../buffer/port.ts';
 
 /** Of the room, so that a batch that packs a little worse than the last one needs no second try. */
@@ -8,6 +9,8 @@ const AIM = 0.95;
 /** How many events to have at hand before it is known how they pack, and at least. */
 const FIRST_CAPACITY = 500;
 const LEAST_CAPACITY = 64;
+/** More make a batch hardly smaller, but what is built on the way to it outlives young collections: memory while a backlog drains. */
+const MOST_CAPACITY = 1_000;
 
 export interface Fitted {
   readonly encoded: EncodedBatch;
@@ -29,15 +32,21 @@ export class Fitter {
   /** About how many events fit into so many bytes on the wire, and some more. */
   capacity(bytes: number): number {
     if (this.#perEvent === 0) return FIRST_CAPACITY;
-    return Math.max(LEAST_CAPACITY, Math.min(MAX_EVENTS, Math.ceil(bytes / this.#perEvent)));
+    return Math.max(LEAST_CAPACITY, Math.min(MOST_CAPACITY, Math.ceil(bytes / this.#perEvent)));
   }
 
   /**
    * @param events of consecutive seqs of one stream in one hour, one at least
    * @param maxBytes on the wire
+   * @param dictionary null for a collector that does not know it
    * @returns null when not even the first one fits
    */
-  fit(events: readonly PendingEvent[], maxBytes: number, clearThrough: number): Fitted | null {
+  fit(
+    events: readonly PendingEvent[],
+    maxBytes: number,
+    clearThrough: number,
+    dictionary: Dictionary | null = NEWEST,
+  ): Fitted | null {
     const { epoch, seq, hour } = events[0]!;
     const identity: { epoch: Epoch; firstSeq: number; hour: number; clearThrough: number } = {
       epoch,
@@ -50,6 +59,7 @@ export class Fitter {
       const encoded = encodeEvents(
         identity,
         taken.map(({ event }) => event),
+        dictionary,
       );
       this.#ratio = encoded.bytes.length / taken.reduce((sum, { bytes }) => sum + bytes, 0);
       this.#perEvent = encoded.bytes.length / count;

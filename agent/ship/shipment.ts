@@ -10,6 +10,7 @@
 import { parseStreamId, streamId, type TerminalId } from '../../shared/ids.ts';
 import { hourOf } from '../../shared/time.ts';
 import { type EncodedBatch, encodeLoss, MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
+import { type Dictionary, NEWEST } from '../../shared/wire/dictionaries/released.ts';
 import type { Ack, AckEnvelope } from '../../shared/wire/messages.ts';
 import type { Outbox, SeqRange, Settlement } from '../buffer/port.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -74,6 +75,8 @@ export class Shipment {
   readonly #window = new Window();
   /** One a lane: a single sale packs unlike a thousand. */
   readonly #fitters = { live: new Fitter(), backlog: new Fitter() };
+  /** Null once the collector has shown that it does not know it. */
+  #dictionary: Dictionary | null = NEWEST;
   #damagedInARow = 0;
 
   constructor(dependencies: ShipmentDependencies, hooks: ShipmentHooks) {
@@ -195,8 +198,8 @@ export class Shipment {
     if (next.length === 0) return false;
     const clear = this.#hooks.clearThrough();
     const fitted =
-      fitter.fit(next, Math.min(TARGET_WIRE_BYTES, room), clear) ??
-      fitter.fit(next.slice(0, 1), Math.min(MAX_WIRE_BYTES, room), clear);
+      fitter.fit(next, Math.min(TARGET_WIRE_BYTES, room), clear, this.#dictionary) ??
+      fitter.fit(next.slice(0, 1), Math.min(MAX_WIRE_BYTES, room), clear, this.#dictionary);
     if (fitted !== null) {
       this.#send(fitted.encoded, { lane, sent: feed.take(fitted.events) });
       return true;
@@ -211,13 +214,14 @@ export class Shipment {
 
   #send({ bytes, header }: EncodedBatch, cargo: Cargo): void {
     const { terminal, timers, counters } = this.#with;
-    const { epoch, firstSeq, count, bodyCrc } = header;
+    const { epoch, firstSeq, count, bodyCrc, dictionary } = header;
     this.#window.sent({
       cargo,
       stream: streamId(terminal, epoch),
       first: firstSeq,
       last: firstSeq + count - 1,
       sum: bodyCrc,
+      dictionary,
       bytes: bytes.length,
       sentAt: timers.now(),
     });
@@ -253,6 +257,10 @@ export class Shipment {
         break;
       case 'unsupported':
         if (cargo.lane === 'losses') return this.#refused(batch, ack.reason);
+        if (batch.dictionary !== 0) {
+          this.#dictionary = null;
+          break;
+        }
         view.holding = `the collector does not understand this agent's batches (${ack.reason ?? 'no reason given'})`;
         this.#hold('everything', UNSUPPORTED_MS);
         break;

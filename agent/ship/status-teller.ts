@@ -12,8 +12,6 @@ import type { TrueTime } from './true-time.ts';
 const EVERY_MS = 15 * 60_000;
 /** A sale on its way is no backlog; what is given up is given up in crowds. */
 const SOON_MS = 10_000;
-/** A status that was not answered by then was answered together with a batch. */
-const ANSWERED_MS = 60_000;
 /** Loss records looked at for the epochs that they are of. */
 const MAX_LOSSES = 256;
 
@@ -70,11 +68,11 @@ export class StatusTeller {
     const holdings = outbox.holdings();
     const clear = this.clearThrough();
     const now = timers.now();
+    this.#askedAt ??= now;
     this.#told = { pending: holdings.pending > 0, clear: clear > 0 };
     this.#alarms.cancel('backlog');
     this.#alarms.cancel('losses');
     this.#alarms.set('regular', EVERY_MS * (0.75 + random() / 2), () => this.#timed());
-    if (this.#askedAt === null || now - this.#askedAt > ANSWERED_MS) this.#askedAt = now;
     const message = statusMessage({
       version,
       holdings,
@@ -86,7 +84,10 @@ export class StatusTeller {
     this.#hooks.publish(encodeStatus(message));
   }
 
-  /** An answer that names no batch is one to a status. */
+  /**
+   * An answer that names no batch is one to a status: to the oldest that may be unanswered, at the earliest. An answer that came together
+   * with a batch's makes that too early, and the measure too vague to be used, once.
+   */
   answered({ acks, serverTime }: AckEnvelope): void {
     if (acks.length > 0 || this.#askedAt === null) return;
     const { trueTime, timers } = this.#with;

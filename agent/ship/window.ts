@@ -24,6 +24,8 @@ export interface InFlight {
   readonly last: number;
   /** The header's bodyCrc. */
   readonly sum: number;
+  /** Id of the dictionary that it was packed with; 0: none. */
+  readonly dictionary: number;
   /** On the wire. */
   readonly bytes: number;
   /** Monotonic milliseconds. */

@@ -9,6 +9,7 @@ const batch = (first: number, bytes = 1_000, lane: 'live' | 'backlog' = 'live'):
   first,
   last: first + 9,
   sum: first * 7,
+  dictionary: 0,
   bytes,
   sentAt: first,
   cargo: { lane, sent: { firstId: first, lastId: first + 9 } },

@@ -1,0 +1,127 @@
+import t from 'tap';
+import { HOUR_MS } from '../../../../shared/time.ts';
+import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../events.ts';
+import { until } from './fake-timers.ts';
+import { type Fixture, fixture, seqs, settled } from './fixture.ts';
+import { type Batch, SILENCE, STORE } from './scripted-collector.ts';
+
+/** Events of three hours ago. */
+const old = ({ buffer }: Pick<Fixture, 'buffer'>, count: number) =>
+  buffer.accept(Array.from({ length: count }, (_, at) => parsed(sale(`old-${at}`, { ts: NOW - 3 * HOUR_MS }))));
+const isOld = ({ events }: Batch) => events[0]!.ref!.startsWith('old');
+const shipping = ({ shipper }: Fixture) => until(() => shipper.report().state === 'shipping', 'shipping');
+
+t.test('a backlog begins within two seconds, at random; what is of the current hour leaves at once', async (t) => {
+  const made = await fixture(t);
+  const { buffer, collector, shipper, timers, accept } = made;
+  made.chance = 0.75;
+  await old(made, 10);
+  await accept(0, 5);
+  shipper.start();
+  await settled(buffer, 5);
+  timers.advance(1_499);
+  t.notOk(collector.batches.some(isOld));
+  timers.advance(1);
+  await settled(buffer, 15);
+});
+
+t.test('while a backlog waits for acks a sale has a place of its own', async (t) => {
+  const made = await fixture(t);
+  const { collector, shipper, timers, accept } = made;
+  await old(made, 8_000);
+  collector.script = SILENCE;
+  shipper.start();
+  await shipping(made);
+  timers.advance(2_000);
+  await until(() => collector.batches.length === 3, 'three batches of the backlog');
+  await accept(0, 1);
+  await until(() => collector.batches.length === 4, 'the sale');
+  t.same(collector.batches.map(isOld), [true, true, true, false]);
+  t.equal(shipper.report().batchesInFlight, 4);
+});
+
+t.test('a sale goes before what is left of the backlog', async (t) => {
+  const made = await fixture(t);
+  const { buffer, collector, shipper, timers, accept } = made;
+  await old(made, 20_000);
+  let sold: Promise<unknown> | null = null;
+  collector.script = (batch) => {
+    if (collector.batches.length === 3) sold = accept(0, 1);
+    return STORE(batch, collector);
+  };
+  shipper.start();
+  await shipping(made);
+  timers.advance(2_000);
+  await settled(buffer, 20_001);
+  await sold;
+  const at = collector.batches.findIndex((batch) => !isOld(batch));
+  t.ok(at >= 3 && at <= 8, `it was batch ${at} of ${collector.batches.length}`);
+});
+
+t.test('at a low credit the two take turns in the one place there is', async (t) => {
+  const made = await fixture(t);
+  const { buffer, collector, shipper, timers, accept } = made;
+  await old(made, 5_000);
+  collector.credit = 0.25;
+  let most = 0;
+  collector.script = (batch) => {
+    most = Math.max(most, shipper.report().batchesInFlight);
+    if (collector.batches.length % 2 === 0) void accept(collector.batches.length, 1);
+    return STORE(batch, collector);
+  };
+  shipper.start();
+  await shipping(made);
+  timers.advance(2_000);
+  await until(() => {
+    timers.advance(10);
+    return buffer.facts().pending === 0;
+  }, 'all acked');
+  t.equal(most, 1);
+});
+
+t.test('a collector that is too busy for the backlog gets the sales all the same', async (t) => {
+  const made = await fixture(t);
+  const { buffer, collector, shipper, timers, accept } = made;
+  await old(made, 10);
+  collector.script = (batch) => (isOld(batch) ? { result: 'busy', retryAfterMs: 60_000 } : { result: 'stored' });
+  shipper.start();
+  await shipping(made);
+  timers.advance(2_000);
+  await until(() => shipper.report().counters.busy === 1, 'busy');
+  await accept(0, 1);
+  await settled(buffer, 1);
+  collector.script = STORE;
+  timers.advance(90_000);
+  await settled(buffer, 11);
+});
+
+t.test('a dictionary that the collector does not know is not used again in the session', async (t) => {
+  const { buffer, collector, shipper, timers, accept } = await fixture(t);
+  collector.script = ({ header }) =>
+    header.dictionary === 0 ? { result: 'stored' } : { result: 'unsupported', reason: 'dictionary 1' };
+  shipper.start();
+  await accept(0, 3);
+  await settled(buffer, 3);
+  await accept(3, 1);
+  await settled(buffer, 4);
+  t.same(
+    collector.batches.map(({ header }) => header.dictionary !== 0),
+    [true, false, false],
+  );
+  t.equal(shipper.report().words, 'connected');
+  t.equal(timers.now(), 0, 'nothing waited');
+});
+
+t.test('what turns pending again behind what was sent is sent in the same session', async (t) => {
+  const { buffer, collector, shipper, accept } = await fixture(t);
+  shipper.start();
+  await accept(0, 10);
+  await settled(buffer, 10);
+  collector.storeGen = 'gen-2';
+  await buffer.greeted({ storeGen: 'gen-2', trueTimeOrigin: NOW, uncertaintyMs: 1 });
+  await accept(10, 1);
+  await settled(buffer, 11);
+  t.same(collector.batches.map(seqs)[0], [1, 10]);
+  t.same(new Set(collector.stored.slice(10)), new Set(Array.from({ length: 11 }, (_, at) => `R-${at}`)));
+  collector.send({ merchant: MERCHANT, terminal: TERMINAL }, []);
+});

@@ -1,0 +1,28 @@
+import t from 'tap';
+import { Turns } from '../../../../agent/ship/turns.ts';
+import type { Lane } from '../../../../agent/ship/window.ts';
+
+/** What is sent while all of these lanes have something to send. */
+function sequence(lanes: readonly Lane[], count: number): Lane[] {
+  const turns = new Turns();
+  return Array.from({ length: count }, () => {
+    const lane = turns.order.find((lane) => lanes.includes(lane))!;
+    turns.sent(lane);
+    return lane;
+  });
+}
+
+t.test('loss records go first, then what is new, then the backlog', async (t) => {
+  t.same(new Turns().order, ['losses', 'live', 'backlog']);
+});
+
+t.test('no lane waits for ever behind another', async (t) => {
+  for (const lanes of [
+    ['losses', 'live'],
+    ['live', 'backlog'],
+  ] as const) {
+    const sent = sequence(lanes, 100);
+    t.same(sent.slice(0, 6), [lanes[0], lanes[0], lanes[0], lanes[0], lanes[1], lanes[0]]);
+    t.equal(sent.filter((lane) => lane === lanes[1]).length, 20);
+  }
+});
