@@ -26,6 +26,8 @@ const HELD_MS = 2_000;
 const FULL_MS = 5_000;
 const PAGE_BYTES = 4096;
 const MIB = 1024 * 1024;
+/** Others can fill so much while nobody looks. */
+const LOW_BYTES = 256 * MIB;
 
 export interface BudgetLimits {
   readonly maxBytes: number;
@@ -188,6 +190,17 @@ export class Budget {
     this.#beginAnew(false);
   }
 
+  /**
+   * Where the disk may soon be full, takes the space that the database has grown by from the file system at once, not only when the log is
+   * due to be copied: a log that cannot be copied cannot begin anew, and then nothing can be written.
+   *
+   * @throws on a fault of the disk
+   */
+  secure(): void {
+    this.#see();
+    if (this.#pages > this.#onDisk && this.#free - this.#limits.minFreeBytes < LOW_BYTES) this.#log.copy();
+  }
+
   /** Has the ballast there if there is room for it. */
   keepBallast(): void {
     this.#see();
@@ -208,7 +221,9 @@ export class Budget {
   }
 
   #beginAnew(shrink: boolean): void {
-    this.#logHeld = !this.#log.beginAnew(shrink);
+    let outcome = this.#log.beginAnew(shrink);
+    if (outcome === 'full' && giveUpBallast(this.#path)) outcome = this.#log.beginAnew(shrink);
+    this.#logHeld = outcome === 'held';
     this.#heldUntil = this.#logHeld ? performance.now() + HELD_MS : 0;
     this.#see();
   }

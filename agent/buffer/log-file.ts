@@ -18,6 +18,7 @@ export const logBytes = (path: string): number => statSync(`${path}-wal`, { thro
 export class LogFile {
   readonly #path: string;
   readonly #look: Statement<[], Checkpoint>;
+  readonly #passive: Statement<[], Checkpoint>;
   readonly #restart: Statement<[], Checkpoint>;
   readonly #truncate: Statement<[], Checkpoint>;
   #size = 0;
@@ -29,6 +30,7 @@ export class LogFile {
   constructor(db: Database, path: string) {
     this.#path = path;
     this.#look = db.prepare('PRAGMA wal_checkpoint(NOOP)');
+    this.#passive = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
     this.#restart = db.prepare('PRAGMA wal_checkpoint(RESTART)');
     this.#truncate = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
   }
@@ -51,23 +53,32 @@ export class LogFile {
     this.#used = this.#size === 0 || anew ? 0 : HEADER_BYTES + Math.max(0, log) * FRAME_BYTES;
   }
 
+  /** Copies what nobody holds up into the database. @throws on a fault of the disk */
+  copy(): void {
+    try {
+      this.#passive.get();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+  }
+
   /**
    * Copies the log into the database, so that it can be written from its beginning. Waits briefly for somebody who reads.
    *
    * @param shrink whether its space goes back to the file system
-   * @returns whether it begins anew: not while somebody reads what it holds, nor when the disk has no room for what it holds
+   * @returns `held` while somebody reads what it holds, `full` when the disk has no room for what it holds
    * @throws on a fault of the disk
    */
-  beginAnew(shrink: boolean): boolean {
+  beginAnew(shrink: boolean): 'anew' | 'held' | 'full' {
     try {
       const { busy, log } = (shrink ? this.#truncate : this.#restart).get()!;
       this.#over = busy === 0 ? log : -1;
       this.look();
-      return busy === 0;
+      return busy === 0 ? 'anew' : 'held';
     } catch (error) {
       if (!isFull(error)) throw error;
       this.look();
-      return false;
+      return 'full';
     }
   }
 }

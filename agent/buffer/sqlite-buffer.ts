@@ -102,6 +102,8 @@ export class SqliteBuffer implements Intake, Outbox {
   /** Resolved when what was set aside is here, or can't come before something was shipped. */
   readonly #broughtOver = Promise.withResolvers<void>();
   #counts: Counts;
+  #isClosed = false;
+  #securing: NodeJS.Immediate | null = null;
   /** Since the last commit. */
   #loaded = false;
   #pending: PendingSet;
@@ -327,7 +329,12 @@ export class SqliteBuffer implements Intake, Outbox {
     for (let waited = 0; !this.#salvage.isOver; ) {
       try {
         await this.#salvage.goOn((work) => this.#commits.submit(0, work));
-        if (this.#salvage.isShipping || this.#salvage.isOver) await this.#commits.submit(0, () => this.#load());
+        if (this.#salvage.isShipping || this.#salvage.isOver) {
+          await this.#commits.submit(0, () => {
+            this.#epochs = new EpochIndex(listEpochs(this.#db));
+            this.#load();
+          });
+        }
       } catch (error) {
         if (!isFull(error)) throw error;
         this.#salvage.spareRoom();
@@ -384,6 +391,7 @@ export class SqliteBuffer implements Intake, Outbox {
 
   /** Commits what was handed over, unless the file is distrusted, and closes it. */
   close(distrusted = false): void {
+    this.#isClosed = true;
     this.#salvage.close();
     if (!distrusted) {
       try {
@@ -501,10 +509,24 @@ export class SqliteBuffer implements Intake, Outbox {
     if (!draft.applyTo(this.#pending)) this.#countAnew();
     if (this.#salvage.tookEpoch()) this.#epochs = new EpochIndex(listEpochs(this.#db));
     this.#mark(draft.newestHour);
+    if (draft.lastId > draft.before) this.#secureSoon();
     const more = draft.addedAny || this.#loaded;
     this.#loaded = false;
     if (more) for (const listener of this.#pendingListeners) listener();
     if (unsent > 0) for (const listener of this.#lossListeners) listener();
+  }
+
+  /** After the answers. */
+  #secureSoon(): void {
+    this.#securing ??= setImmediate(() => {
+      this.#securing = null;
+      if (this.#isClosed || this.#commits.busy) return;
+      try {
+        this.#budget.secure();
+      } catch (error) {
+        this.#options.damaged(`the log cannot be copied: ${(error as Error).message}`);
+      }
+    });
   }
 
   #countAnew(): void {
