@@ -64,7 +64,8 @@ export interface AgentFacts {
 
 export const isConnected = ({ state }: ShipperReport): boolean => state === 'shipping' || state === 'draining';
 
-function untilFull({ config, buffer, history, latest, diskBytes, shipper }: AgentFacts): number | null {
+function untilFull({ config, buffer, history, latest, diskBytes, shipper, full }: AgentFacts): number | null {
+  if (full !== null) return 0;
   if (buffer instanceof Error || latest === null || diskBytes === null) return null;
   const { maxBytes } = config.buffer;
   return hoursUntilFull(history, latest, buffer, { maxBytes, diskBytes }, isConnected(shipper));

@@ -56,7 +56,9 @@ export interface StatusFacts {
 const fullIn = ({ buffer: { hoursUntilFull: hours }, shipping }: LiveStatus): string =>
   hours === null || hours === undefined
     ? notFilling(shipping.connected)
-    : `about ${untilFullWords(hours)} at today's rate`;
+    : hours <= 0
+      ? 'now: no room left'
+      : `about ${untilFullWords(hours)} at today's rate`;
 
 export function statusTable({ path, maxBytes, facts, live, asked, now }: StatusFacts, paint: Paint): string {
   const { pending, oldestPending, acked, quarantined, losses, refs, refConflicts } = facts;
