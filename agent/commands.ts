@@ -34,7 +34,7 @@ export const OPTIONS = {
   'dry-run': flag('says what would be done, and changes nothing'),
   output: string('FILE', 'where to write it; a name of its own in the current folder unless given'),
   log: string('FILE', "the agent's log file, of which the last lines go in; the system's journal unless given"),
-  json: flag('one JSON document on standard output, everything else on standard error'),
+  json: flag('one JSON document on standard output (export: NDJSON either way), everything else on standard error'),
   help: { ...flag('this text'), short: 'h' },
 } as const satisfies Record<string, Option>;
 export type OptionName = keyof typeof OPTIONS;
@@ -97,7 +97,7 @@ export const COMMANDS = {
     examples: [
       'export > events.ndjson',
       'export --state pending | gzip > pending.ndjson.gz',
-      "export --state pending --buffer dead.db | jq -c .event |\n    curl -H 'Content-Type: application/x-ndjson' --data-binary @- http://127.0.0.1:7070/v1/events",
+      "export --state pending --buffer dead.db | jq -c .event | split -l 1000 --filter='\n    curl -f -H Content-Type:application/x-ndjson --data-binary @- http://127.0.0.1:7070/v1/events' -",
     ],
   },
   requeue: {
@@ -112,7 +112,11 @@ export const COMMANDS = {
     about:
       'Writes one gzipped JSON file: status, configuration without secrets, versions, losses, quarantine, the last lines of the log, what verify found, facts of the disk, connection log. It holds no token, no card number and no customer.',
     options: ['output', 'log', ...LOOKING],
-    examples: ['bundle', 'bundle --output /media/usb/till-1.json.gz', 'zcat tillstream-*.json.gz | jq .verify'],
+    examples: [
+      'bundle',
+      'bundle --output /media/usb/till-1.json.gz',
+      'bundle && zcat tillstream-*.json.gz | jq .buffer.verify',
+    ],
   },
 } as const satisfies Record<string, CommandHelp>;
 export type CommandName = keyof typeof COMMANDS;
