@@ -26,6 +26,8 @@ const HELD_MS = 2_000;
 const FULL_MS = 5_000;
 const PAGE_BYTES = 4096;
 const MIB = 1024 * 1024;
+/** The copy that is made for it lies in memory. */
+const SHRUNK_BYTES = 16 * MIB;
 /** Others can fill so much while nobody looks. */
 const LOW_BYTES = 256 * MIB;
 
@@ -116,8 +118,11 @@ export class Budget {
     this.#freePages = db.prepare<[], number>('PRAGMA freelist_count').pluck();
     this.#log = new LogFile(db, path);
     assert.equal(db.pragma('page_size', { simple: true }), PAGE_BYTES);
-    // The last guard, should the estimates here ever be wrong: SQLite itself refuses to grow the file beyond.
-    db.pragma(`max_page_count = ${Math.floor(this.#maxFile / PAGE_BYTES)}`);
+    this.#shrink(db);
+    // The last guard, should the estimates here ever be wrong: SQLite itself refuses to grow the file beyond. Under a budget that was lowered
+    // below the file, acknowledgements still need their margin.
+    const most = this.#pages <= this.#maxFile ? this.#maxFile : this.#pages + MARGIN_BYTES;
+    db.pragma(`max_page_count = ${Math.floor(most / PAGE_BYTES)}`);
   }
 
   /**
@@ -210,6 +215,17 @@ export class Budget {
 
   get #maxFile(): number {
     return this.#limits.maxBytes - logReserve(this.#limits.maxBytes) - BALLAST_BYTES;
+  }
+
+  /** A budget that was lowered under the file would refuse everything for ever: once little is left in the file, it is written anew. */
+  #shrink(db: Database): void {
+    this.#see();
+    const used = this.#pages - this.#freePages.get()! * PAGE_BYTES;
+    const fits =
+      used <= Math.min(SHRUNK_BYTES, this.#maxFile / 2) && this.#free - 2 * used >= this.#limits.minFreeBytes;
+    if (this.#pages <= this.#maxFile || !fits) return;
+    db.exec('VACUUM');
+    this.#beginAnew(true);
   }
 
   #see(): void {

@@ -253,3 +253,27 @@ t.test('the ballast counts, is given up when the disk is full, and comes back wi
   t.equal(ballastBytes(scratch.path), BALLAST_BYTES);
   buffer.close();
 });
+
+t.test('a file that is larger than a lowered budget drains, and shrinks at the next start', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const buffer = scratch.open({ maxBytes: 2 * MAX_BYTES });
+  const { open: epoch } = buffer.holdings();
+  const { taken } = await fill(buffer, scratch.path, 0);
+  buffer.close();
+  scratch.clock += 48 * HOUR_MS;
+  const tight = scratch.open({ maxBytes: MAX_BYTES });
+  t.match(await tight.accept(request(taken, 1)), { kind: 'full' });
+  for (let seq = 1; seq <= taken; seq += 1_000)
+    await tight.settle([{ kind: 'stored', epoch, firstSeq: seq, lastSeq: Math.min(taken, seq + 999) }]);
+  scratch.clock += 48 * HOUR_MS;
+  while (tight.expire()) {}
+  t.match(tight.facts(), { pending: 0, refs: 0 });
+  tight.close();
+  const small = scratch.open({ maxBytes: MAX_BYTES });
+  t.ok(size(scratch.path) < MAX_BYTES / 4, `${size(scratch.path)} bytes`);
+  t.match(await small.accept(request(taken, 200)), { kind: 'accepted', accepted: 200 });
+  const reader = openForReading(scratch.path);
+  t.equal(account(reader).sound, true);
+  reader.close();
+  small.close();
+});
