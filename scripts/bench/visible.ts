@@ -12,7 +12,7 @@ const DEADLINE_MS = 60_000;
 const POLL_MS = 20;
 
 /** Posts `rate` single events a second for so long, never waiting for answers, while another request after the other asks for the count. */
-async function latencies(system: System, rate: number, seconds: number): Promise<number[]> {
+export async function latencies(system: System, rate: number, seconds: number): Promise<number[]> {
   const count = rate * seconds;
   const next = random(11);
   const signal = AbortSignal.timeout(seconds * 1000 + DEADLINE_MS);

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import { Child } from './child.ts';
+import { Child, PLAIN, type Runtime } from './child.ts';
 import { answers } from './http.ts';
 
 export interface AgentSettings {
@@ -21,6 +21,8 @@ export interface AgentSettings {
   readonly preloads?: readonly string[];
   /** What else goes under `buffer`, such as another `path`. */
   readonly buffer?: Readonly<Record<string, unknown>>;
+  /** As `Child` takes it. */
+  readonly runtime?: Runtime;
 }
 
 export class AgentProcess {
@@ -29,6 +31,7 @@ export class AgentProcess {
   readonly #config: string;
   readonly #log: string;
   readonly #preloads: readonly string[];
+  readonly #runtime: Runtime;
   #child: Child | null = null;
 
   /** Writes the configuration; starts nothing. */
@@ -40,6 +43,7 @@ export class AgentProcess {
     this.#config = path.join(folder, 'agent.yaml');
     this.#log = path.join(folder, 'agent.log');
     this.#preloads = settings.preloads ?? [];
+    this.#runtime = settings.runtime ?? PLAIN;
     const config = {
       merchant,
       terminal,
@@ -74,6 +78,7 @@ export class AgentProcess {
       command: ['agent/main.ts', 'run', '--config', this.#config],
       log: this.#log,
       preloads: this.#preloads,
+      runtime: this.#runtime,
     });
   }
 

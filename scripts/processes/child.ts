@@ -17,7 +17,16 @@ export interface ChildSpec {
   readonly preloads?: readonly string[];
   /** What it writes is appended here. */
   readonly log: string;
+  /** What Node is started with, and what its environment has beside this process's. */
+  readonly runtime?: Runtime;
 }
+
+export interface Runtime {
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export const PLAIN: Runtime = { flags: [], environment: {} };
 
 export interface Exit {
   readonly code: number | null;
@@ -38,11 +47,13 @@ export class Child {
     this.name = spec.name;
     this.log = spec.log;
     const [script, ...rest] = spec.command;
+    const { flags, environment } = spec.runtime ?? PLAIN;
     const log = openSync(spec.log, 'a');
     try {
       const preloads = [FOLLOW_PARENT, ...(spec.preloads ?? [])].flatMap((module) => ['--import', module]);
-      this.#process = spawn(process.execPath, [...preloads, path.resolve(ROOT, script!), ...rest], {
+      this.#process = spawn(process.execPath, [...flags, ...preloads, path.resolve(ROOT, script!), ...rest], {
         cwd: ROOT,
+        env: { ...process.env, ...environment },
         stdio: ['ignore', log, log, 'ipc'],
         // Ctrl-C reaches the whole group of a terminal at once: in a group of its own the child stops when its turn comes.
         detached: true,
