@@ -426,7 +426,7 @@ export class SqliteBuffer implements Intake, Outbox {
     }
   }
 
-  readonly #transact: Transact = (work) => this.#write(0, work, true);
+  readonly #transact: Transact = (work) => this.#write(SETTLED_AT_ONCE, work, true);
 
   /**
    * A transaction that stores no events.

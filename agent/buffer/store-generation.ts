@@ -8,7 +8,8 @@ import type { Draft } from './draft.ts';
 import type { Losses } from './losses.ts';
 
 const KEY = 'store_gen';
-const AT_ONCE = 1_000;
+/** Bounds what a transaction writes to the log, however large the events are. */
+const AT_ONCE = 250;
 
 /** Runs work in a transaction of the buffer. */
 export type Transact = <T>(work: (draft: Draft) => T) => Promise<T>;
