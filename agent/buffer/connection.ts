@@ -11,6 +11,8 @@ import { type HighWaterMark, isSettled } from './high-water-mark.ts';
 import { makeFolder } from './make-folder.ts';
 import { asideName, listAside, namesBeside, recordAside, reuniteLog, setAside } from './salvage/aside.ts';
 import { type Assessment, assess } from './salvage/assess.ts';
+import { openByteSource } from './salvage/byte-source.ts';
+import { holdsUnread } from './salvage/log-frames.ts';
 import { checkVersion, type Owner, prepareSchema, SCHEMA_VERSION, schemaVersion } from './schema.ts';
 
 /** Bounds what one connection holds of the file in memory. */
@@ -141,6 +143,16 @@ function opened(path: string, opening: Opening, locked: Database): WritableDatab
   };
 }
 
+function holdsUnreadLog(path: string): boolean {
+  const log = openByteSource(`${path}-wal`);
+  if (log === null) return false;
+  try {
+    return holdsUnread(log);
+  } finally {
+    log.close();
+  }
+}
+
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 /** The database that is there, when it can be believed; else null, and what it was set aside as. */
@@ -157,7 +169,9 @@ function existingOf(
   let db: Database | null = null;
   let found: Assessment = { kind: 'damaged', why: distrust ?? (isThere ? 'it is missing' : 'it was removed') };
   try {
-    if (distrust === null && hasDatabase) {
+    if (distrust === null && hasDatabase && holdsUnreadLog(path)) {
+      found = { kind: 'damaged', why: 'its log cannot be read to the end' };
+    } else if (distrust === null && hasDatabase) {
       db = new Sqlite(path, { timeout: BUSY_MS });
       found = assess(db, given, owner, uncarried(db, path, marks));
       if (found.kind === 'empty') prepareSchema(db, given, owner);

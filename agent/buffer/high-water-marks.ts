@@ -41,10 +41,11 @@ export class HighWaterMarks {
   /** @throws on a fault of the disk */
   follow({ epochs, pending, unsentLosses, newestHour, carried, held }: Standing): void {
     const isFresh = this.#look(unsentLosses);
-    for (const [index, { epoch, base, lastSeq, openedAt }] of epochs.entries()) {
+    for (const [index, { epoch, base, lastSeq: known, openedAt }] of epochs.entries()) {
       if (carried.has(epoch)) continue;
       const isOpen = index === epochs.length - 1;
       const before = this.#file.get(epoch);
+      const lastSeq = Math.max(known, before?.lastSeq ?? 0);
       const first = pending.ranges[pending.indexFrom(base + 1)];
       const told = Math.min(
         lastSeq,

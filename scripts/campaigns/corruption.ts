@@ -39,18 +39,18 @@ const SHOWN_FAULTS = 10;
 
 export async function corrupt(
   folder: string,
-  { runs, seed }: { readonly runs: number; readonly seed: number },
+  { runs, seed, first = 1 }: { readonly runs: number; readonly seed: number; readonly first?: number },
   tell: (done: number, total: number, words: string) => void,
 ): Promise<{ figures: CorruptionReport; faults: string[] }> {
   const figures: CorruptionReport = { runs: 0, salvages: 0, accepted: 0, unreadable: 0, lost: 0 };
   const faults: string[] = [];
-  for (let run = 0; run < runs && faults.length < SHOWN_FAULTS; run++) {
+  for (let run = first; run < first + runs && faults.length < SHOWN_FAULTS; run++) {
     const own = path.join(folder, `run-${run}`);
     const found = await one(own, seeded(seed * 1_000_003 + run), figures);
     faults.push(...found.map((fault) => `run ${run} of seed ${seed}: ${fault}`));
     if (found.length === 0) rmSync(own, { recursive: true, force: true });
     figures.runs++;
-    tell(run + 1, runs, `${figures.salvages} salvages, ${figures.lost} events lost of ${figures.accepted}`);
+    tell(run - first + 1, runs, `${figures.salvages} salvages, ${figures.lost} events lost of ${figures.accepted}`);
   }
   return { figures, faults: faults.slice(0, SHOWN_FAULTS) };
 }
@@ -68,15 +68,8 @@ async function one(folder: string, random: () => number, figures: CorruptionRepo
     words.push(...harm.words);
     file = path.join(folder, `harmed-${round}`, 'buffer.db');
     writeFiles(file, harm.files);
-    await healedAndJudged(
-      file,
-      shop,
-      known,
-      new Judge(found, harm.files),
-      isGuarded(found, harm.files),
-      random,
-      figures,
-    );
+    const guarded = isGuarded(found, harm.files);
+    await healedAndJudged(file, shop, known, new Judge(found, harm.files, guarded), guarded, random, figures);
     found = readFiles(file);
   }
   figures.accepted += known.accepted.size;
@@ -92,7 +85,7 @@ const same = (a: Buffer | null, b: Buffer | null): boolean => (a === null || b =
 /** Files as a crash leaves them after a life of some openings. */
 async function lived(file: string, shop: Shop, random: () => number): Promise<Files> {
   for (let opening = Math.floor(random() * 3); ; opening--) {
-    const keeper = keeperOf(file, shop);
+    const keeper = keeperOf(file, shop, random);
     keeper.start();
     const buffer = keeper.buffer!;
     for (let acts = 1 + Math.floor(random() * 12); acts > 0; acts--) {
@@ -126,33 +119,18 @@ async function healedAndJudged(
   random: () => number,
   figures: CorruptionReport,
 ): Promise<void> {
-  const { accepted, stored, refused, lost, faults } = known;
+  const { accepted, stored, refused, lost, repeats, faults } = known;
   const unreadable = new Set(
     [...accepted].flatMap(([key, event]) => (judge.isReadable(Buffer.from(encodeBody(event))) ? [] : [key])),
   );
   const lostBefore = new Set(lost);
-  const keeper = keeperOf(file, shop);
+  const keeper = keeperOf(file, shop, random);
   try {
     keeper.start();
-    await until(() => keeper.buffer !== null);
-    await shop.sell(keeper.buffer!, 1 + Math.floor(random() * 5));
-    // A look through the file may find more, and have it salvaged too.
-    await until(() => {
-      const { buffer } = keeper;
-      if (buffer === null || buffer.facts().salvage !== null) return false;
-      try {
-        while (buffer.check()) {}
-        return true;
-      } catch {
-        return false;
-      }
-    });
-    const buffer = keeper.buffer!;
-    await buffer.greeted({ storeGen: 'g', trueTimeOrigin: shop.now, uncertaintyMs: 1 });
+    await shop.sell(keeper, 1 + Math.floor(random() * 5));
+    await shop.repeat(keeper);
+    const buffer = await settled(keeper, shop);
     const offered = shop.offered(buffer);
-    // What cannot be read is met while it is read.
-    await shop.sell(buffer, 1);
-    for (const [key, event] of shop.offered(buffer)) offered.set(key, event);
     shop.tellLosses(buffer, false);
     for (const [key, event] of offered) {
       if (!accepted.has(key)) faults.push(`${key} is offered, which nobody was answered`);
@@ -167,8 +145,17 @@ async function healedAndJudged(
         lost.add(key);
       } else if (!lostBefore.has(key)) {
         figures.lost++;
-        if (!unreadable.has(key) && !refused.has(key)) faults.push(`${key} is lost, and could be read`);
+        if (!unreadable.has(key) && !refused.has(key) && !repeats.has(key))
+          faults.push(`${key} is lost, and could be read`);
       }
+    }
+    for (const [again, first] of repeats) {
+      if (first === null) continue;
+      if (offered.has(again) && (offered.has(first) || (stored.has(first) && !unreadable.has(first)))) {
+        faults.push(`${again} counts once more what is ${first}`);
+      }
+      // Where the first one was hit, nobody can know the repeat for one; and it looks like the first one from now on.
+      if (unreadable.has(first)) repeats.set(again, null);
     }
     figures.unreadable += unreadable.size;
     if (readdirSync(path.dirname(file)).some((name) => name.includes('.salvaged-'))) figures.salvages++;
@@ -181,7 +168,24 @@ async function healedAndJudged(
   if (!sound) faults.push(`the accounts are not sound: ${JSON.stringify(epochs)}`);
 }
 
-function keeperOf(file: string, shop: Shop): Keeper<SqliteBuffer> {
+/** The buffer once all is salvaged, looked through and read: each of that may find more that has to be salvaged. */
+async function settled(keeper: Keeper<SqliteBuffer>, shop: Shop): Promise<SqliteBuffer> {
+  for (;;) {
+    await until(() => keeper.buffer !== null && keeper.buffer.facts().salvage === null);
+    const buffer = keeper.buffer!;
+    try {
+      await buffer.greeted({ storeGen: 'g', trueTimeOrigin: shop.now, uncertaintyMs: 1 });
+      while (buffer.check()) {}
+      shop.offered(buffer);
+    } catch {
+      // It is told to the keeper.
+    }
+    await shop.sell(keeper, 1);
+    if (keeper.buffer === buffer) return buffer;
+  }
+}
+
+function keeperOf(file: string, shop: Shop, random: () => number): Keeper<SqliteBuffer> {
   const clock = steadyClock(() => shop.now);
   return new Keeper<SqliteBuffer>({
     open: (distrust) =>
@@ -195,7 +199,7 @@ function keeperOf(file: string, shop: Shop): Keeper<SqliteBuffer> {
         whenFull: 'reject',
         commitDelayMs: 0,
         clock,
-        randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+        randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
         diskFree: () => 1024 ** 4,
         damaged: () => {},
         distrust,
@@ -226,12 +230,13 @@ async function until(condition: () => boolean): Promise<void> {
 
 export const campaign: Campaign = {
   summary: 'harm to the files of a buffer: it opens always, offers only what was accepted, loses only what was hit',
-  examples: ['--runs 500', '--runs 50 --seed 7 --json'],
-  options: { runs: { type: 'string' }, seed: { type: 'string' } },
+  examples: ['--runs 500', '--runs 50 --seed 7 --json', '--seed 7 --first 23 --runs 1   # that run again'],
+  options: { runs: { type: 'string' }, seed: { type: 'string' }, first: { type: 'string' } },
   async run(given, tell) {
     const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-corruption-'));
     const seed = wholeNumber(given, 'seed', 1);
-    const { figures, faults } = await corrupt(folder, { runs: wholeNumber(given, 'runs', 500), seed }, tell);
+    const first = wholeNumber(given, 'first', 1);
+    const { figures, faults } = await corrupt(folder, { runs: wholeNumber(given, 'runs', 500), seed, first }, tell);
     if (faults.length === 0) rmSync(folder, { recursive: true, force: true });
     return { figures: { seed, ...figures }, faults: faults.length === 0 ? [] : [...faults, `files left in ${folder}`] };
   },

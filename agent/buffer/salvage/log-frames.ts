@@ -80,8 +80,42 @@ function framesOf(log: ByteSource): Frame[] {
 function saltsOf(header: Buffer, frames: readonly Frame[]): string {
   const ofHeader = header.toString('hex', 16, 24);
   const first = frames.slice(0, 3).map(({ salts }) => salts);
-  if (first.includes(ofHeader)) return ofHeader;
+  if (isSound(header)) return ofHeader;
   return first.find((salts, index) => first.indexOf(salts) !== index) ?? first[0] ?? ofHeader;
+}
+
+function isSound(header: Buffer): boolean {
+  const magic = header.readUInt32BE(0);
+  if (magic !== BIG_ENDIAN_MAGIC && magic !== BIG_ENDIAN_MAGIC - 1) return false;
+  const [first, second] = summed(header, [[0, 24]], magic === BIG_ENDIAN_MAGIC, [0, 0]);
+  return first === header.readUInt32BE(24) && second === header.readUInt32BE(28);
+}
+
+/**
+ * Whether the log holds more than SQLite reads of it: that ends, without a word, at the first frame whose sums are wrong. Only what was
+ * committed is meant; a crash leaves frames without a commit, which are rightly passed over.
+ */
+export function holdsUnread(log: ByteSource): boolean {
+  const header = log.read(0, LOG_HEADER_BYTES);
+  const frames = framesOf(log);
+  const salts = saltsOf(header, frames);
+  const isOurs = (frame: Frame): boolean => frame.salts === salts;
+  if (!isSound(header)) return frames.some((frame) => isOurs(frame) && frame.commit);
+  const bigEndian = header.readUInt32BE(0) === BIG_ENDIAN_MAGIC;
+  let before: Sums = [header.readUInt32BE(24), header.readUInt32BE(28)];
+  for (const [index, frame] of frames.entries()) {
+    if (!isOurs(frame) || !goesOn(log, frame, bigEndian, before))
+      return frames.slice(index).some((later) => isOurs(later) && later.commit);
+    before = frame.sums;
+  }
+  return false;
+}
+
+/** Whether a frame's sums go on from those before it. */
+function goesOn(log: ByteSource, { at, sums }: Frame, bigEndian: boolean, before: Sums): boolean {
+  const bytes = log.read(at - FRAME_HEADER_BYTES, FRAME_BYTES);
+  const [first, second] = summed(bytes, FRAME_PARTS, bigEndian, before);
+  return first === sums[0] && second === sums[1];
 }
 
 /** How many frames of this round belong to transactions that were committed. */
@@ -90,12 +124,9 @@ function committedOf(log: ByteSource, header: Buffer, round: readonly Frame[]): 
   let before: Sums = [header.readUInt32BE(24), header.readUInt32BE(28)];
   let afterCommit = true;
   let committed = 0;
-  for (const [index, { at, commit, sums }] of round.entries()) {
-    if (afterCommit && index > 0) {
-      const bytes = log.read(at - FRAME_HEADER_BYTES, FRAME_BYTES);
-      const [first, second] = summed(bytes, bigEndian, before);
-      if (first !== sums[0] || second !== sums[1]) return committed;
-    }
+  for (const [index, frame] of round.entries()) {
+    const { commit, sums } = frame;
+    if (afterCommit && index > 0 && !goesOn(log, frame, bigEndian, before)) return committed;
     if (commit) committed = index + 1;
     afterCommit = commit;
     before = sums;
@@ -103,15 +134,25 @@ function committedOf(log: ByteSource, header: Buffer, round: readonly Frame[]): 
   return committed;
 }
 
-/** The log's checksum over a frame: the first 8 bytes of its header, and its page. */
-function summed(frame: Buffer, bigEndian: boolean, [first, second]: Sums): Sums {
+/** What a frame's sums are over: the first 8 bytes of its header, and its page. */
+const FRAME_PARTS = [
+  [0, 8],
+  [FRAME_HEADER_BYTES, FRAME_BYTES],
+] as const;
+
+function summed(
+  bytes: Buffer,
+  parts: readonly (readonly [number, number])[],
+  bigEndian: boolean,
+  [first, second]: Sums,
+): Sums {
   let a = first | 0;
   let b = second | 0;
-  const add = (at: number): void => {
-    a = (a + (bigEndian ? frame.readInt32BE(at) : frame.readInt32LE(at)) + b) | 0;
-    b = (b + (bigEndian ? frame.readInt32BE(at + 4) : frame.readInt32LE(at + 4)) + a) | 0;
-  };
-  add(0);
-  for (let at = FRAME_HEADER_BYTES; at < frame.length; at += 8) add(at);
+  for (const [start, end] of parts) {
+    for (let at = start; at < end; at += 8) {
+      a = (a + (bigEndian ? bytes.readInt32BE(at) : bytes.readInt32LE(at)) + b) | 0;
+      b = (b + (bigEndian ? bytes.readInt32BE(at + 4) : bytes.readInt32LE(at + 4)) + a) | 0;
+    }
+  }
   return [a >>> 0, b >>> 0];
 }

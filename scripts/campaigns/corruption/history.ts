@@ -1,9 +1,9 @@
 /** The life of a buffer before it is harmed, and what an outsider knows of it: what was answered, and what a collector was given. */
-import type { Settlement } from '../../../agent/buffer/port.ts';
+import type { Intake, Settlement } from '../../../agent/buffer/port.ts';
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { parseEvent } from '../../../shared/event/parse.ts';
-import { HOUR_MS } from '../../../shared/time.ts';
+import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';
 
 /** `stream/seq`. */
 export type Key = string;
@@ -17,6 +17,8 @@ export interface Known {
   readonly refused: Set<Key>;
   /** What the collector was told is lost. */
   readonly lost: Set<Key>;
+  /** What was sent once more and not known again at once, and the first of it; null where that was hit. */
+  readonly repeats: Map<Key, Key | null>;
   readonly faults: string[];
 }
 
@@ -25,6 +27,7 @@ export const nothingKnown = (): Known => ({
   stored: new Map(),
   refused: new Set(),
   lost: new Set(),
+  repeats: new Map(),
   faults: [],
 });
 
@@ -52,6 +55,7 @@ function event(random: () => number, ref: string, now: number): TillEvent {
 export class Shop {
   readonly #random: () => number;
   readonly #known: Known;
+  readonly #soldAt = new Map<Key, number>();
   #sold = 0;
   now = Date.UTC(2026, 10, 22, 10);
 
@@ -60,10 +64,33 @@ export class Shop {
     this.#known = known;
   }
 
-  /** Sells so many at once. */
-  async sell(buffer: SqliteBuffer, count: number): Promise<void> {
+  /** A till that had no answer sends once more what it sold before. */
+  async repeat(intake: Intake): Promise<void> {
+    const keys = [...this.#soldAt].filter(([, at]) => this.now - at < DAY_MS).map(([key]) => key);
+    const key = keys[Math.floor(this.#random() * keys.length)];
+    if (key === undefined) return;
+    const event = this.#known.accepted.get(key)!;
+    const answer = await intake.accept([event]);
+    if (answer.kind !== 'accepted') return;
+    if (answer.accepted === 0) {
+      const [first] = answer.duplicates;
+      if (`${first?.stream}/${first?.seq}` !== key)
+        this.#known.faults.push(`a repeat of ${key} was answered ${JSON.stringify(first)}`);
+      return;
+    }
+    const again = `${answer.stream}/${answer.firstSeq}`;
+    this.#known.accepted.set(again, event);
+    this.#known.repeats.set(again, key);
+  }
+
+  /** Sells so many at once; tries again while there is no buffer to take them. */
+  async sell(intake: Intake, count: number): Promise<void> {
     const events = Array.from({ length: count }, () => event(this.#random, `ref-${this.#sold++}`, this.now));
-    const answer = await buffer.accept(events);
+    let answer = await intake.accept(events);
+    while (answer.kind === 'unavailable') {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      answer = await intake.accept(events);
+    }
     if (answer.kind !== 'accepted' || answer.accepted !== count || answer.firstSeq === null) {
       this.#known.faults.push(`${count} new sales were answered ${JSON.stringify(answer)}`);
       return;
@@ -74,6 +101,7 @@ export class Shop {
       const key = `${answer.stream}/${answer.firstSeq + at}`;
       if (this.#known.accepted.has(key)) this.#known.faults.push(`${key} was given out twice`);
       this.#known.accepted.set(key, sold);
+      this.#soldAt.set(key, this.now);
     }
   }
 

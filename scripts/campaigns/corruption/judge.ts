@@ -38,6 +38,15 @@ function checkpointed(files: Files): Buffer {
   }
 }
 
+/** Up to its last commit, which a frame's header says. */
+function committedPart(log: Buffer | null): Buffer | null {
+  let end = LOG_HEADER_BYTES;
+  for (let at = end; log !== null && at + FRAME_BYTES <= log.length; at += FRAME_BYTES) {
+    if (log.readUInt32BE(at + 4) !== 0) end = at + FRAME_BYTES;
+  }
+  return log?.subarray(0, end) ?? null;
+}
+
 export class Judge {
   readonly #before: Files;
   readonly #after: Files;
@@ -47,9 +56,13 @@ export class Judge {
   /** Long rows lie in several pages; which page of the log is which is said by the headers of its frames. */
   readonly #logHeadersAreWhole: boolean;
 
-  constructor(before: Files, after: Files) {
+  /**
+   * @param guarded whether the side file tells how far the log went: else what follows its last commit looks like a transaction that a crash
+   *   ended before anybody was answered
+   */
+  constructor(before: Files, after: Files, guarded: boolean) {
     this.#before = before;
-    this.#after = after;
+    this.#after = guarded ? after : { ...after, log: committedPart(after.log) };
     this.#live = checkpointed(before);
     const { database, log } = before;
     for (let page = 0; database !== null && page < database.length / PAGE_BYTES; page++) {
@@ -60,6 +73,8 @@ export class Judge {
       whole = this.#isWhole('log', 0, Math.min(log.length, LOG_HEADER_BYTES));
       for (let at = LOG_HEADER_BYTES; at + FRAME_BYTES <= log.length; at += FRAME_BYTES) {
         whole &&= this.#isWhole('log', at, at + FRAME_HEADER_BYTES);
+        // What is left of earlier rounds of the log, under other salts, nobody reads.
+        if (log.compare(log, 16, 24, at + 8, at + 16) !== 0) continue;
         this.#note(log.readUInt32BE(at) - 1, { part: 'log', offset: at + FRAME_HEADER_BYTES });
       }
     }
