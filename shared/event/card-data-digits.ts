@@ -83,8 +83,10 @@ function readRun(text: string, start: number): Run {
 }
 
 function searchRun({ digits, where, groupEnds }: Run, found: Span[]): void {
+  const add = (start: number, length: number): unknown =>
+    found.push({ start: where[start]!, end: where[start + length - 1]! + 1 });
   const check = (start: number, length: number): void => {
-    if (isCardNumber(digits, start, length)) found.push({ start: where[start]!, end: where[start + length - 1]! + 1 });
+    if (isCardNumber(digits, start, length)) add(start, length);
   };
   let start = 0;
   for (const [group, end] of groupEnds.entries()) {
@@ -95,8 +97,13 @@ function searchRun({ digits, where, groupEnds }: Run, found: Span[]): void {
     for (let last = group; last < groupEnds.length; last++) {
       const length = groupEnds[last]! - start;
       if (length > MAX_CARD_DIGITS) break;
-      if (length >= MIN_CARD_DIGITS && isGroupedAsCards(digits, start, groupEnds.slice(group, last + 1)))
-        check(start, length);
+      // The grouping last: it costs most, and few get so far.
+      if (
+        length >= MIN_CARD_DIGITS &&
+        isCardNumber(digits, start, length) &&
+        isGroupedAsCards(digits, start, groupEnds.slice(group, last + 1))
+      )
+        add(start, length);
     }
     if (end - filledUp > MAX_CARD_DIGITS) {
       for (const length of USUAL_LENGTHS) {

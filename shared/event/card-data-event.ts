@@ -56,11 +56,12 @@ type MaskText = (given: string, pointer: string, fill?: string) => string;
 function maskDims(dims: readonly string[], text: MaskText): readonly string[] {
   if (dims.every((part) => part.length < MIN_CARD_DIGITS)) return dims;
   const masked = new Map<string, string>();
+  const tries = new Map<string, number>();
   for (let at = 0; at < dims.length; at += 2) {
     const [given, value] = [dims[at]!, dims[at + 1]!];
     const pointer = `/dims/${escaped(maskCardData(given, LETTER))}`;
     let key = text(given, pointer, LETTER);
-    if (masked.has(key)) key = distinct(key, LETTER, masked);
+    if (masked.has(key)) key = distinct(key, LETTER, masked, tries);
     const isCode = BAR_CODE_KEY.test(given) && isBarCode(value);
     masked.set(key, isCode ? value : text(value, pointer, given === 'store' ? LETTER : undefined));
   }
@@ -113,25 +114,32 @@ function maskValue(value: unknown, key: string, pointer: string, pointers: strin
 }
 
 function maskObject(object: Readonly<Record<string, unknown>>, pointer: string, pointers: string[]): unknown {
-  const taken = new Map<string, true>();
+  const taken = new Set<string>();
+  const tries = new Map<string, number>();
   const entries = Object.entries(object).map(([given, value]): [string, unknown] => {
     let key = maskCardData(given);
     const at = `${pointer}/${escaped(key)}`;
     if (key !== given) pointers.push(at);
     // Two numbers with the same last digits are two keys still, of the same length.
-    if (taken.has(key)) key = distinct(key, '*', taken);
-    taken.set(key, true);
+    if (taken.has(key)) key = distinct(key, '*', taken, tries);
+    taken.add(key);
     return [key, maskValue(value, given, at, pointers)];
   });
   // Not by assignment: "__proto__" is a key like others here.
   return Object.fromEntries(entries);
 }
 
-/** A masked key of the same length that is not taken: there is room for some hundred in attrs. */
-function distinct(key: string, fill: string, taken: ReadonlyMap<string, unknown>): string {
-  for (let count = 0; ; count++) {
+/**
+ * A masked key of the same length that is not taken: there is room for some hundred in attrs.
+ *
+ * @param tries how many have been tried for each masked key: none is tried twice
+ */
+function distinct(key: string, fill: string, taken: { has(key: string): boolean }, tries: Map<string, number>): string {
+  for (let count = tries.get(key) ?? 0; ; count++) {
     const letters = [Math.floor(count / 26), count % 26].map((letter) => String.fromCharCode(0x61 + letter));
     const candidate = letters.reduce((text, letter) => text.replace(fill, letter), key);
-    if (!taken.has(candidate)) return candidate;
+    if (taken.has(candidate)) continue;
+    tries.set(key, count + 1);
+    return candidate;
   }
 }
