@@ -4,15 +4,13 @@
  * Invariants:
  * - Only an ack that names stream, range and checksum of a batch on its way takes it out of the window.
  * - What the collector did not take goes back to its lane: no pending event is passed over while the session lasts.
- * - A batch of several that is refused is halved and sent again; only a single event is quarantined. A loss record is kept for later.
  * - While several batches may be on their way, one of them is left to what is new.
  */
-import { parseStreamId, streamId, type TerminalId } from '../../shared/ids.ts';
+import { streamId, type TerminalId } from '../../shared/ids.ts';
 import { hourOf } from '../../shared/time.ts';
 import { type EncodedBatch, encodeLoss, MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
-import { type Dictionary, NEWEST } from '../../shared/wire/dictionaries/released.ts';
-import type { Ack, AckEnvelope } from '../../shared/wire/messages.ts';
-import type { Outbox, SeqRange, Settlement } from '../buffer/port.ts';
+import type { AckEnvelope } from '../../shared/wire/messages.ts';
+import type { Outbox, Settlement } from '../buffer/port.ts';
 import type { Arrivals } from './arrivals.ts';
 import { patientDelay } from './backoff.ts';
 import type { CollectorView, ShipCounters } from './collector-view.ts';
@@ -20,11 +18,12 @@ import { Fitter } from './fit.ts';
 import { Lanes } from './lanes.ts';
 import { Linger } from './linger.ts';
 import { LossFeed } from './loss-feed.ts';
+import { Outcomes } from './outcomes.ts';
 import { Patience } from './patience.ts';
 import type { Timers } from './timers.ts';
 import type { TrueTime } from './true-time.ts';
 import { Turns } from './turns.ts';
-import { type Cargo, type InFlight, type Lane, Window } from './window.ts';
+import { type Cargo, type Lane, Window } from './window.ts';
 
 /** A quarter of the window's bytes, so that four batches fill it; a single event may be larger. */
 const TARGET_WIRE_BYTES = 64 * 1024;
@@ -34,12 +33,7 @@ const LEAST_ROOM_BYTES = 8 * 1024;
 const WORTH_SENDING = 1_000;
 /** A backlog begins after anything up to so long: agents that lost their collector together come back with theirs spread out. */
 const BACKLOG_AFTER_MS = 2_000;
-const BUSY_MS = 5_000;
-/** A collector may ask for patience, not for ever. */
-const MAX_BUSY_MS = 15 * 60_000;
-const UNSUPPORTED_MS = 5 * 60_000;
-const DAMAGED_MS = 1_000;
-const MAX_DAMAGED_MS = 30_000;
+const NO_CREDIT_MS = 5_000;
 
 export interface ShipmentHooks {
   send(payload: Uint8Array): void;
@@ -73,11 +67,9 @@ export class Shipment {
   readonly #linger: Linger;
   readonly #patience: Patience;
   readonly #window = new Window();
+  readonly #outcomes: Outcomes;
   /** One a lane: a single sale packs unlike a thousand. */
   readonly #fitters = { live: new Fitter(), backlog: new Fitter() };
-  /** Null once the collector has shown that it does not know it. */
-  #dictionary: Dictionary | null = NEWEST;
-  #damagedInARow = 0;
 
   constructor(dependencies: ShipmentDependencies, hooks: ShipmentHooks) {
     const { outbox, arrivals, lingerMs, timers } = dependencies;
@@ -87,6 +79,12 @@ export class Shipment {
     this.#lanes = new Lanes(outbox);
     this.#linger = new Linger(arrivals, lingerMs, timers, hooks.ready);
     this.#patience = new Patience(timers, hooks.ready);
+    this.#outcomes = new Outcomes({
+      ...dependencies,
+      losses: this.#losses,
+      lanes: this.#lanes,
+      patience: this.#patience,
+    });
   }
 
   /** Batches on their way. */
@@ -136,8 +134,18 @@ export class Shipment {
   answered({ acks, credit, serverTime }: AckEnvelope): Settlement[] {
     this.#window.credit = credit;
     // Not longer than it is held back already: what is not sent can't be answered, so whatever else says 0 is no news.
-    if (credit === 0 && !this.#patience.holds('everything')) this.#hold('everything', BUSY_MS);
-    return acks.flatMap((ack) => this.#outcome(ack, serverTime) ?? []);
+    if (credit === 0 && !this.#patience.holds('everything'))
+      this.#patience.hold('everything', patientDelay(NO_CREDIT_MS, this.#with.random));
+    const { counters, trueTime, timers } = this.#with;
+    return acks.flatMap((ack) => {
+      const batch = this.#window.acked(ack);
+      if (batch === null) {
+        counters.unmatched++;
+        return [];
+      }
+      trueTime.heard(serverTime, batch.sentAt, timers.now());
+      return this.#outcomes.of(batch, ack) ?? [];
+    });
   }
 
   close(): void {
@@ -150,11 +158,6 @@ export class Shipment {
     const { slots, size } = this.#window;
     const leavesOne = slots === 1 || size - this.#window.of('live') < slots - 1;
     return leavesOne && !(lane === 'backlog' && this.#patience.holds('backlog'));
-  }
-
-  /** For so long, and up to half as long again. */
-  #hold(what: 'everything' | 'backlog', ms: number): void {
-    this.#patience.hold(what, patientDelay(ms, this.#with.random));
   }
 
   /** @returns whether something was sent, or set aside */
@@ -198,8 +201,8 @@ export class Shipment {
     if (next.length === 0) return false;
     const clear = this.#hooks.clearThrough();
     const fitted =
-      fitter.fit(next, Math.min(TARGET_WIRE_BYTES, room), clear, this.#dictionary) ??
-      fitter.fit(next.slice(0, 1), Math.min(MAX_WIRE_BYTES, room), clear, this.#dictionary);
+      fitter.fit(next, Math.min(TARGET_WIRE_BYTES, room), clear, this.#outcomes.dictionary) ??
+      fitter.fit(next.slice(0, 1), Math.min(MAX_WIRE_BYTES, room), clear, this.#outcomes.dictionary);
     if (fitted !== null) {
       this.#send(fitted.encoded, { lane, sent: feed.take(fitted.events) });
       return true;
@@ -229,79 +232,4 @@ export class Shipment {
     counters.batchesSent++;
     counters.bytesSent += bytes.length;
   }
-
-  /** @returns what becomes of what the batch held; null when it goes again */
-  #outcome(ack: Ack, serverTime: number): Settlement | null {
-    const { counters, view, trueTime, timers } = this.#with;
-    const batch = this.#window.acked(ack);
-    if (batch === null) {
-      counters.unmatched++;
-      return null;
-    }
-    trueTime.heard(serverTime, batch.sentAt, timers.now());
-    const { cargo } = batch;
-    counters[ack.result]++;
-    if (ack.result !== 'damaged') this.#damagedInARow = 0;
-    switch (ack.result) {
-      case 'stored':
-        view.holding = null;
-        return cargo.lane === 'losses'
-          ? { kind: 'loss-stored', id: cargo.loss.id }
-          : { kind: 'stored', ...seqsOf(batch) };
-      case 'invalid':
-        return this.#refused(batch, ack.reason);
-      case 'damaged':
-        // Once may be chance.
-        if (this.#damagedInARow++ > 0)
-          this.#hold('everything', Math.min(MAX_DAMAGED_MS, DAMAGED_MS * 2 ** this.#damagedInARow));
-        break;
-      case 'unsupported':
-        if (cargo.lane === 'losses') return this.#refused(batch, ack.reason);
-        if (batch.dictionary !== 0) {
-          this.#dictionary = null;
-          break;
-        }
-        view.holding = `the collector does not understand this agent's batches (${ack.reason ?? 'no reason given'})`;
-        this.#hold('everything', UNSUPPORTED_MS);
-        break;
-      case 'busy':
-        view.holding = `the collector is busy${ack.reason === undefined ? '' : `: ${ack.reason}`}`;
-        this.#hold(
-          cargo.lane === 'backlog' ? 'backlog' : 'everything',
-          Math.min(MAX_BUSY_MS, ack.retryAfterMs ?? BUSY_MS),
-        );
-        break;
-    }
-    this.#again(cargo);
-    return null;
-  }
-
-  #again(cargo: Cargo): void {
-    if (cargo.lane === 'losses') this.#losses.again(cargo.loss);
-    else this.#lanes[cargo.lane].again(cargo.sent);
-  }
-
-  /** @returns null when part of it goes again, or it is kept */
-  #refused(batch: InFlight, reason: string | undefined): Settlement | null {
-    const { cargo } = batch;
-    if (cargo.lane === 'losses') {
-      this.#losses.refused();
-      this.#with.counters.lossesRefused++;
-      return null;
-    }
-    if (batch.first === batch.last)
-      return { kind: 'quarantined', ...seqsOf(batch), reason: reason ?? 'the collector refused it' };
-    const { firstId, lastId } = cargo.sent;
-    const middle = firstId + Math.floor((lastId - firstId) / 2);
-    const feed = this.#lanes[cargo.lane];
-    feed.again({ firstId, lastId: middle });
-    feed.again({ firstId: middle + 1, lastId });
-    return null;
-  }
 }
-
-const seqsOf = ({ stream, first, last }: InFlight): SeqRange => ({
-  epoch: parseStreamId(stream).epoch,
-  firstSeq: first,
-  lastSeq: last,
-});

@@ -1,0 +1,123 @@
+/**
+ * What an ack makes of a batch that was on its way: what it held is settled, goes again, or is kept for later.
+ *
+ * A batch of several events that is refused is halved and sent again; only a single event is quarantined. A loss record can't be given up:
+ * it is offered again in the next session.
+ */
+import { parseStreamId } from '../../shared/ids.ts';
+import { type Dictionary, NEWEST } from '../../shared/wire/dictionaries/released.ts';
+import type { Ack } from '../../shared/wire/messages.ts';
+import type { SeqRange, Settlement } from '../buffer/port.ts';
+import { patientDelay } from './backoff.ts';
+import type { CollectorView, ShipCounters } from './collector-view.ts';
+import type { Lanes } from './lanes.ts';
+import type { LossFeed } from './loss-feed.ts';
+import type { Held, Patience } from './patience.ts';
+import type { Cargo, InFlight } from './window.ts';
+
+const BUSY_MS = 5_000;
+/** A collector may ask for patience, not for ever. */
+const MAX_BUSY_MS = 15 * 60_000;
+const UNSUPPORTED_MS = 5 * 60_000;
+const DAMAGED_MS = 1_000;
+const MAX_DAMAGED_MS = 30_000;
+
+export interface OutcomesDependencies {
+  readonly losses: LossFeed;
+  readonly lanes: Lanes;
+  readonly patience: Patience;
+  /** From 0 to less than 1. */
+  readonly random: () => number;
+  readonly view: CollectorView;
+  readonly counters: ShipCounters;
+}
+
+const seqsOf = ({ stream, first, last }: InFlight): SeqRange => ({
+  epoch: parseStreamId(stream).epoch,
+  firstSeq: first,
+  lastSeq: last,
+});
+
+export class Outcomes {
+  readonly #with: OutcomesDependencies;
+  #dictionary: Dictionary | null = NEWEST;
+  #damagedInARow = 0;
+
+  constructor(dependencies: OutcomesDependencies) {
+    this.#with = dependencies;
+  }
+
+  /** To pack with; null once the collector has shown that it does not know it. */
+  get dictionary(): Dictionary | null {
+    return this.#dictionary;
+  }
+
+  /** @returns what becomes of what the batch held; null when it goes again, or is kept */
+  of(batch: InFlight, ack: Ack): Settlement | null {
+    const { counters, view } = this.#with;
+    const { cargo } = batch;
+    counters[ack.result]++;
+    if (ack.result !== 'damaged') this.#damagedInARow = 0;
+    switch (ack.result) {
+      case 'stored':
+        view.holding = null;
+        return cargo.lane === 'losses'
+          ? { kind: 'loss-stored', id: cargo.loss.id }
+          : { kind: 'stored', ...seqsOf(batch) };
+      case 'invalid':
+        return this.#refused(batch, ack.reason);
+      case 'damaged':
+        // Once may be chance.
+        if (this.#damagedInARow++ > 0)
+          this.#hold('everything', Math.min(MAX_DAMAGED_MS, DAMAGED_MS * 2 ** this.#damagedInARow));
+        break;
+      case 'unsupported':
+        if (cargo.lane === 'losses') return this.#refused(batch, ack.reason);
+        if (batch.dictionary !== 0) {
+          this.#dictionary = null;
+          break;
+        }
+        view.holding = `the collector does not understand this agent's batches (${ack.reason ?? 'no reason given'})`;
+        this.#hold('everything', UNSUPPORTED_MS);
+        break;
+      case 'busy':
+        view.holding = `the collector is busy${ack.reason === undefined ? '' : `: ${ack.reason}`}`;
+        // What is new may still be taken: it shows whether it is.
+        this.#hold(
+          cargo.lane === 'backlog' ? 'backlog' : 'everything',
+          Math.min(MAX_BUSY_MS, ack.retryAfterMs ?? BUSY_MS),
+        );
+        break;
+    }
+    this.#again(cargo);
+    return null;
+  }
+
+  /** For so long, and up to half as long again. */
+  #hold(what: Held, ms: number): void {
+    this.#with.patience.hold(what, patientDelay(ms, this.#with.random));
+  }
+
+  #again(cargo: Cargo): void {
+    const { losses, lanes } = this.#with;
+    if (cargo.lane === 'losses') losses.again(cargo.loss);
+    else lanes[cargo.lane].again(cargo.sent);
+  }
+
+  #refused(batch: InFlight, reason: string | undefined): Settlement | null {
+    const { losses, lanes, counters } = this.#with;
+    const { cargo } = batch;
+    if (cargo.lane === 'losses') {
+      losses.refused();
+      counters.lossesRefused++;
+      return null;
+    }
+    if (batch.first === batch.last)
+      return { kind: 'quarantined', ...seqsOf(batch), reason: reason ?? 'the collector refused it' };
+    const { firstId, lastId } = cargo.sent;
+    const middle = firstId + Math.floor((lastId - firstId) / 2);
+    lanes[cargo.lane].again({ firstId, lastId: middle });
+    lanes[cargo.lane].again({ firstId: middle + 1, lastId });
+    return null;
+  }
+}
