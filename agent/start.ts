@@ -9,11 +9,13 @@ import { startHousekeeping } from './buffer/housekeeping.ts';
 import { Keeper } from './buffer/keeper.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
 import type { BufferOptions, SqliteBuffer } from './buffer/sqlite-buffer.ts';
+import { inTurns } from './buffer/steps.ts';
 import { BelievedClock } from './clock/believed-clock.ts';
 import { machineClocks } from './clock/machine.ts';
 import { startWatch } from './clock/watch.ts';
 import type { AgentConfig } from './config.ts';
 import { readCredentials } from './config-file.ts';
+import { LargeRequests } from './ingest/large-requests.ts';
 import { renderMetrics } from './ingest/metrics.ts';
 import { zeroIngestCounters } from './ingest/post-events.ts';
 import { BodyReader } from './ingest/read-body.ts';
@@ -182,6 +184,8 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
       cardData: config.ingest.cardData,
       intake: monitor.intake,
       bodies: new BodyReader(),
+      large: new LargeRequests(),
+      inTurns,
       uncommitted,
       now,
       store,

@@ -28,6 +28,10 @@ export type EventsBody =
 
 /** No more are told: one mistake in a program makes them by the thousand. */
 const MAX_ERRORS = 100;
+/** So many, with what is made of them to store them, take two hundred megabytes; 8 MiB of sales hold fewer. */
+export const MAX_EVENTS = 200_000;
+/** A key that is longer is no name of a field: then the event alone is pointed to. */
+const MAX_POINTER_LENGTH = 1_024;
 /** No event of less JSON can fill a wire batch: each value packs into fewer bytes than its JSON takes. */
 const LARGE_EVENT_BYTES = 100 * 1024;
 const LOOKS_LIKE_A_CARD = 'looks like the number or the magnetic track of a payment card';
@@ -41,26 +45,6 @@ const refuse = (status: 400 | 413, detail: string, errors: readonly FieldError[]
   errors,
 });
 
-/** One JSON text of the body. */
-interface Text {
-  readonly bytes: Buffer;
-  /** Its line's index, in NDJSON; null when it is the whole body. */
-  readonly line: number | null;
-}
-
-function texts(bytes: Buffer, format: Format): Text[] {
-  if (format === 'json') return [{ bytes, line: null }];
-  const lines: Text[] = [];
-  for (let start = 0, line = 0; start < bytes.length; line++) {
-    const newline = bytes.indexOf(0x0a, start);
-    const end = newline < 0 ? bytes.length : newline;
-    const found = bytes.subarray(start, end);
-    if (found.some((byte) => byte > 0x20)) lines.push({ bytes: found, line });
-    start = end + 1;
-  }
-  return lines;
-}
-
 const pointerOf = (index: number | null): string => (index === null ? '' : `/${index}`);
 
 /** Whether an event that is alone in its batch fits on the wire. */
@@ -71,78 +55,114 @@ function fitsAlone(event: TillEvent): boolean {
   return bytes.length <= MAX_WIRE_BYTES && header.unpackedLength <= MAX_UNPACKED_BYTES;
 }
 
+/** One event's JSON. */
 interface Part {
-  /** Null: the whole body is one event. */
+  /** In the array, or that of its line; null: the whole body is one event. */
   readonly index: number | null;
-  readonly input: unknown;
-  readonly large: boolean;
+  readonly start: number;
+  /** Not included. */
+  readonly end: number;
 }
 
-/** The events of one text, not yet checked. */
-function partsOf({ bytes, line }: Text): Part[] | EventsBody {
-  const scanned = scan(bytes, LARGE_EVENT_BYTES);
-  if (scanned.kind === 'too-deep') {
-    const pointer = pointerOf(line ?? scanned.index);
-    return refuse(400, 'The body is nested too deeply.', [{ pointer, detail: `is nested deeper than ${MAX_DEPTH}` }]);
+const NEWLINE = 0x0a;
+/** And what is below: controls, which no line of JSON begins with. */
+const BLANK = 0x20;
+
+/** Each part is found when it is asked for: a body of eight million blank lines takes no memory. */
+function* linesOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
+  let index = 0;
+  let start = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    if (bytes[at] === NEWLINE) {
+      index++;
+      start = at + 1;
+    }
+    if (bytes[at]! <= BLANK) continue;
+    const newline = bytes.indexOf(NEWLINE, at);
+    const end = newline < 0 ? bytes.length : newline;
+    for (const found of scan(bytes.subarray(start, end))) if (found.kind === 'too-deep') return tooDeep(index);
+    yield { index, start, end };
+    at = end - 1;
   }
-  for (const { index, bytes } of scanned.large) {
-    if (bytes <= MAX_EVENT_BYTES || (line !== null && index !== null)) continue;
-    const detail = `has ${bytes} bytes of JSON, more than ${MAX_EVENT_BYTES}`;
-    return refuse(413, 'An event is too large.', [{ pointer: pointerOf(line ?? index), detail }]);
+  return null;
+}
+
+function* elementsOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
+  for (const found of scan(bytes)) {
+    if (found.kind === 'too-deep') return tooDeep(found.index);
+    if (found.kind === 'broken') return notJson(bytes, 0, null);
+    yield found;
   }
-  const large = new Set(scanned.large.map(({ index }) => index));
-  const source = bytes.toString('utf8');
-  let input: unknown;
-  try {
-    input = parseJson(source);
-  } catch {
-    const fault = locateSyntaxFault(source);
-    const place =
-      fault === null ? '' : `: expected ${fault.expected} at line ${fault.line + (line ?? 0)}, column ${fault.column}`;
-    return refuse(400, `The body is not JSON${place}.`, [{ pointer: pointerOf(line), detail: `is not JSON${place}` }]);
-  }
-  if (line === null && Array.isArray(input))
-    return input.map((element, index) => ({ index, input: element, large: large.has(index) }));
-  return [{ index: line, input, large: large.size > 0 }];
+  return null;
+}
+
+const tooDeep = (index: number | null): EventsBody =>
+  refuse(400, 'The body is nested too deeply.', [
+    { pointer: pointerOf(index), detail: `is nested deeper than ${MAX_DEPTH}` },
+  ]);
+
+/** @param lines before the text */
+function notJson(text: Buffer, lines: number, index: number | null): EventsBody {
+  const fault = locateSyntaxFault(text.toString());
+  const place =
+    fault === null ? '' : `: expected ${fault.expected} at line ${fault.line + lines}, column ${fault.column}`;
+  return refuse(400, `The body is not JSON${place}.`, [{ pointer: pointerOf(index), detail: `is not JSON${place}` }]);
 }
 
 export interface BodyContext extends ParseContext {
   readonly cardData: CardDataPolicy;
 }
 
-/** All or nothing: one event that is wrong refuses the request. */
-export function parseEventsBody(given: Buffer, format: Format, context: BodyContext): EventsBody {
+/**
+ * All or nothing: one event that is wrong refuses the request. Events are parsed one by one, so that what a body takes is bounded by the
+ * events in it; the event loop may have a turn between two of them.
+ */
+export function* parseEventsBody(
+  given: Buffer,
+  format: Format,
+  context: BodyContext,
+): Generator<void, EventsBody, void> {
   if (!isUtf8(given)) return refuse(400, 'The body is not UTF-8.');
   const bytes = BOM.every((byte, at) => given[at] === byte) ? given.subarray(BOM.length) : given;
   const events: TillEvent[] = [];
   const indexes: number[] = [];
   const errors: FieldError[] = [];
   let masked = 0;
-  for (const text of texts(bytes, format)) {
-    const parts = partsOf(text);
-    if (!Array.isArray(parts)) return parts;
-    for (const { index, input, large } of parts) {
-      const parsed = parseEvent(input, context);
-      const pointer = pointerOf(index);
-      if (!parsed.ok) {
-        for (const error of parsed.errors) errors.push({ pointer: pointer + error.pointer, detail: error.detail });
-        if (errors.length >= MAX_ERRORS) break;
-      } else if (large && !fitsAlone(parsed.event)) {
-        return refuse(413, 'An event is too large.', [
-          { pointer, detail: `does not fit into a batch of ${MAX_WIRE_BYTES} bytes` },
-        ]);
-      } else {
-        const found = maskEvent(parsed.event);
-        if (found !== null && context.cardData === 'refuse') {
-          for (const at of found.pointers) errors.push({ pointer: pointer + at, detail: LOOKS_LIKE_A_CARD });
-          if (errors.length >= MAX_ERRORS) break;
-        }
-        if (found !== null) masked++;
-        events.push(found?.event ?? parsed.event);
-        indexes.push(index ?? 0);
-      }
+  const parts = format === 'ndjson' ? linesOf(bytes) : elementsOf(bytes);
+  let part = parts.next();
+  for (; !part.done && errors.length < MAX_ERRORS; part = parts.next()) {
+    const { index, start, end } = part.value;
+    const pointer = pointerOf(index);
+    if (events.length === MAX_EVENTS) return refuse(413, `The body holds more than ${MAX_EVENTS} events.`);
+    if (end - start > MAX_EVENT_BYTES) {
+      const detail = `has ${end - start} bytes of JSON, more than ${MAX_EVENT_BYTES}`;
+      return refuse(413, 'An event is too large.', [{ pointer, detail }]);
     }
+    let input: unknown;
+    try {
+      input = parseJson(bytes.toString('utf8', start, end));
+    } catch {
+      return format === 'ndjson' ? notJson(bytes.subarray(start, end), index ?? 0, index) : notJson(bytes, 0, null);
+    }
+    const parsed = parseEvent(input, context);
+    if (!parsed.ok) {
+      for (const { pointer: field, detail } of parsed.errors)
+        errors.push({ pointer: field.length > MAX_POINTER_LENGTH ? pointer : pointer + field, detail });
+    } else if (end - start >= LARGE_EVENT_BYTES && !fitsAlone(parsed.event)) {
+      return refuse(413, 'An event is too large.', [
+        { pointer, detail: `does not fit into a batch of ${MAX_WIRE_BYTES} bytes` },
+      ]);
+    } else {
+      const found = maskEvent(parsed.event);
+      if (found !== null && context.cardData === 'refuse')
+        for (const at of found.pointers) errors.push({ pointer: pointer + at, detail: LOOKS_LIKE_A_CARD });
+      if (found !== null) masked++;
+      events.push(found?.event ?? parsed.event);
+      indexes.push(index ?? 0);
+    }
+    yield;
   }
+  if (part.done && part.value !== null) return part.value;
   if (errors.length > 0) return refuse(400, 'An event is not valid; nothing was stored.', errors.slice(0, MAX_ERRORS));
   if (events.length === 0) return refuse(400, 'The body holds no event.');
   return { ok: true, events, masked, indexOf: (event) => indexes[event]! };

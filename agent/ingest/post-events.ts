@@ -1,9 +1,12 @@
 /** POST /v1/events: read, check, store, answer. */
+import type { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import type { StoreId } from '../../shared/ids.ts';
 import type { Accepted, Intake } from '../buffer/port.ts';
 import { type Answer, json, problem } from './answer.ts';
 import { type CardDataPolicy, type EventsBody, type Format, parseEventsBody } from './events-body.ts';
+import type { LargeRequests } from './large-requests.ts';
 import { type BodyReader, MAX_BODY_BYTES } from './read-body.ts';
 import type { UncommittedRequests } from './uncommitted.ts';
 
@@ -34,6 +37,9 @@ export const zeroIngestCounters = (): IngestCounters => ({
 export interface PostEventsDependencies {
   readonly intake: Intake;
   readonly bodies: BodyReader;
+  readonly large: LargeRequests;
+  /** Does work to its end; the event loop has a turn where it takes long. */
+  readonly inTurns: <T>(work: Generator<void, T, void>) => Promise<T>;
   readonly uncommitted: UncommittedRequests;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -94,12 +100,28 @@ function count(counters: IngestCounters, accepted: Accepted, { masked }: ParsedB
   }
 }
 
+/** The clock may have been set while the events were parsed: the buffer takes the time of all of them from one clock. */
+const stampedAt = (events: readonly TillEvent[], at: number): readonly TillEvent[] =>
+  events.map((event) => ((event.flags & FLAG.tsDefaulted) === 0 || event.ts === at ? event : { ...event, ts: at }));
+
+async function storeEvents(bytes: Buffer, format: Format, dependencies: PostEventsDependencies): Promise<Answer> {
+  const { intake, inTurns, now, store, cardData, counters } = dependencies;
+  const parsed = await inTurns(parseEventsBody(bytes, format, { now: now(), store, cardData }));
+  if (!parsed.ok) {
+    counters.requestsRefused++;
+    return problem(parsed.status, parsed.detail, { errors: parsed.errors });
+  }
+  const accepted = await intake.accept(stampedAt(parsed.events, now()));
+  count(counters, accepted, parsed);
+  return answerOf(accepted, parsed);
+}
+
 /** @returns null when the client went away before its request was read */
 export async function postEvents(
   request: IncomingMessage,
   dependencies: PostEventsDependencies,
 ): Promise<Answer | null> {
-  const { intake, bodies, uncommitted, now, store, cardData, fault, counters } = dependencies;
+  const { bodies, large, uncommitted, now, fault, counters } = dependencies;
   const answered = uncommitted.arrived(now());
   try {
     const body = await bodies.read(request);
@@ -109,15 +131,13 @@ export async function postEvents(
       counters.requestsRefused++;
       return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
     }
+    const { bytes, release } = body;
     const format = formatOf(request.headers['content-type']);
-    const parsed = parseEventsBody(body.bytes, format, { now: now(), store, cardData });
-    if (!parsed.ok) {
-      counters.requestsRefused++;
-      return problem(parsed.status, parsed.detail, { errors: parsed.errors });
+    try {
+      return await large.run(bytes.length, () => storeEvents(bytes, format, dependencies));
+    } finally {
+      release();
     }
-    const accepted = await intake.accept(parsed.events);
-    count(counters, accepted, parsed);
-    return answerOf(accepted, parsed);
   } catch (error) {
     counters.requestsFailed++;
     fault(error);

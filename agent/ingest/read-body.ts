@@ -4,13 +4,18 @@ import type { IncomingMessage } from 'node:http';
 
 /** One request. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
-/** All requests that are being read: bounds the agent's memory. */
-const MAX_READING_BYTES = 64 * 1024 * 1024;
+/** All requests that are being read, or were read and wait: bounds the agent's memory. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
 export type Body =
-  | { readonly kind: 'body'; readonly bytes: Buffer }
+  | {
+      readonly kind: 'body';
+      readonly bytes: Buffer;
+      /** To be called once, when nobody needs the bytes any more. */
+      readonly release: () => void;
+    }
   | { readonly kind: 'too-large' }
-  /** Too much is being read at once. */
+  /** Too much is held at once. */
   | { readonly kind: 'overloaded' }
   /** The client went away. */
   | { readonly kind: 'aborted' };
@@ -18,7 +23,7 @@ export type Body =
 export const statedLength = (request: IncomingMessage): number => Number(request.headers['content-length'] ?? 0);
 
 export class BodyReader {
-  #reading = 0;
+  #held = 0;
 
   /** Stops reading at the bound; the rest is the caller's to drop. */
   read(request: IncomingMessage): Promise<Body> {
@@ -26,9 +31,11 @@ export class BodyReader {
     return new Promise((resolve) => {
       const chunks: Buffer[] = [];
       let length = 0;
+      const release = (): void => {
+        this.#held -= length;
+      };
       const settle = (body: Body): void => {
-        this.#reading -= length;
-        length = 0;
+        if (body.kind !== 'body') release();
         request.off('data', take).off('end', finish).off('close', abort).off('error', abort);
         // What comes after an abort is nobody's any more, but an 'error' without a listener would end the process.
         request.on('error', () => {});
@@ -37,12 +44,12 @@ export class BodyReader {
       const take = (chunk: Buffer): void => {
         chunks.push(chunk);
         length += chunk.length;
-        this.#reading += chunk.length;
+        this.#held += chunk.length;
         if (length > MAX_BODY_BYTES) settle({ kind: 'too-large' });
-        else if (this.#reading > MAX_READING_BYTES) settle({ kind: 'overloaded' });
+        else if (this.#held > MAX_HELD_BYTES) settle({ kind: 'overloaded' });
       };
       const finish = (): void =>
-        settle({ kind: 'body', bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length) });
+        settle({ kind: 'body', bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length), release });
       const abort = (): void => settle({ kind: 'aborted' });
       request.on('data', take).on('end', finish).on('close', abort).on('error', abort);
     });

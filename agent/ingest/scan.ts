@@ -1,4 +1,7 @@
-/** One cheap pass over a body's bytes before it is parsed: how deep it nests, and where large elements are. Not a validator. */
+/**
+ * One cheap pass over a body's bytes before any of it is parsed: how deep it nests, and where the elements of its array are, so that they can
+ * be parsed one by one. Not a validator: a body is JSON where this finds no fault and each element is JSON.
+ */
 
 /** Deeper than any event needs; `attrs` are free within it. */
 export const MAX_DEPTH = 128;
@@ -11,52 +14,62 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-export interface Element {
-  /** In the top-level array; null when the body is not one. */
-  readonly index: number | null;
-  readonly bytes: number;
-}
+export type Scanned =
+  | {
+      readonly kind: 'element';
+      /** In the top-level array; null when the body is not one. */
+      readonly index: number | null;
+      /** Of its bytes, blanks around it included. */
+      readonly start: number;
+      /** Not included. */
+      readonly end: number;
+    }
+  /** The last of what is told. @see MAX_DEPTH */
+  | { readonly kind: 'too-deep'; readonly index: number | null }
+  /** The last of what is told: something begins as an array, but does not end as one. */
+  | { readonly kind: 'broken' };
 
-export type Scan =
-  | { readonly kind: 'scanned' /** Elements of `large` bytes or more. */; readonly large: readonly Element[] }
-  | { readonly kind: 'too-deep' /** Where, in the top-level array. */; readonly index: number | null };
+/** JSON's own (RFC 8259, section 2). */
+const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/** @param large from how many bytes on an element is reported */
-export function scan(bytes: Uint8Array, large: number): Scan {
-  const found: Element[] = [];
+const isAllBlank = (bytes: Uint8Array, start: number, end: number): boolean => {
+  for (let at = start; at < end; at++) if (!isBlank(bytes[at]!)) return false;
+  return true;
+};
+
+export function* scan(bytes: Uint8Array): Generator<Scanned, void, void> {
   const { length } = bytes;
+  let begin = 0;
+  while (begin < length && isBlank(bytes[begin]!)) begin++;
+  const isArray = bytes[begin] === OPEN_BRACKET;
   let depth = 0;
-  let isArray = false;
   let index = 0;
-  let start = 0;
-  const close = (end: number): void => {
-    if (end - start >= large) found.push({ index, bytes: end - start });
-    index++;
-    start = end + 1;
-  };
-  for (let at = 0; at < length; at++) {
+  let start = begin + 1;
+  for (let at = begin; at < length; at++) {
     switch (bytes[at]) {
       case QUOTE:
         for (at++; at < length && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
         break;
       case OPEN_BRACKET:
       case OPEN_BRACE:
-        if (depth === 0 && !isArray && bytes[at] === OPEN_BRACKET) {
-          isArray = true;
-          start = at + 1;
+        if (++depth > MAX_DEPTH) {
+          yield { kind: 'too-deep', index: isArray ? index : null };
+          return;
         }
-        if (++depth > MAX_DEPTH) return { kind: 'too-deep', index: isArray ? index : null };
         break;
       case CLOSE_BRACKET:
       case CLOSE_BRACE:
-        depth--;
-        if (depth === 0 && isArray) close(at);
-        break;
+        if (--depth > 0 || !isArray) break;
+        if (bytes[at] === CLOSE_BRACE || !isAllBlank(bytes, at + 1, length)) yield { kind: 'broken' };
+        else if (index > 0 || !isAllBlank(bytes, start, at)) yield { kind: 'element', index, start, end: at };
+        return;
       case COMMA:
-        if (depth === 1 && isArray) close(at);
+        if (depth !== 1 || !isArray) break;
+        yield { kind: 'element', index, start, end: at };
+        index++;
+        start = at + 1;
         break;
     }
   }
-  if (!isArray && length >= large) found.push({ index: null, bytes: length });
-  return { kind: 'scanned', large: found };
+  yield isArray ? { kind: 'broken' } : { kind: 'element', index: null, start: 0, end: length };
 }

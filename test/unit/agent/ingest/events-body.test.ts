@@ -1,17 +1,21 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
 import t from 'tap';
-import { type BodyContext, type Format, parseEventsBody } from '../../../../agent/ingest/events-body.ts';
+import { drained } from '../../../../agent/buffer/steps.ts';
+import { type BodyContext, type Format, MAX_EVENTS, parseEventsBody } from '../../../../agent/ingest/events-body.ts';
 import { FLAG } from '../../../../shared/event/event.ts';
 import { storeId } from '../../../../shared/ids.ts';
 import { NOW, sale } from '../events.ts';
 
 const context: BodyContext = { now: NOW, store: storeId('main'), cardData: 'mask' };
 const parse = (body: unknown, format: Format = 'json') =>
-  parseEventsBody(
-    Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
-    format,
-    context,
+  drained(
+    parseEventsBody(
+      Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+      format,
+      context,
+    ),
   );
 const refs = (body: unknown, format: Format = 'json') => {
   const parsed = parse(body, format);
@@ -129,10 +133,12 @@ t.test('an event that does not fit into a batch of its own is too large, one tha
 t.test('card data', async (t) => {
   const CARD = '4111111111111111';
   const refusing = (body: unknown, format: Format = 'json') =>
-    parseEventsBody(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), format, {
-      ...context,
-      cardData: 'refuse',
-    });
+    drained(
+      parseEventsBody(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), format, {
+        ...context,
+        cardData: 'refuse',
+      }),
+    );
 
   t.test('is masked, and counted by events', async (t) => {
     const parsed = parse([sale('a', { attrs: { a: CARD, b: CARD } }), sale('b'), sale(CARD)]);
@@ -168,4 +174,80 @@ t.test('card data', async (t) => {
       events: [{ attrs: '[12345678901234567000]' }],
     });
   });
+});
+
+t.test(
+  'an error ends the work: a body of millions of wrong events takes no longer than one of a hundred',
+  async (t) => {
+    for (const [body, format] of [
+      ['1\n'.repeat(4 << 20), 'ndjson'],
+      [`[${'{},'.repeat(2 << 20)}{}]`, 'json'],
+      [`[${'1,'.repeat(3 << 20)}4111111111111111111]`, 'json'],
+    ] as const) {
+      const steps = parseEventsBody(Buffer.from(body), format, context);
+      let count = 0;
+      let step = steps.next();
+      for (; !step.done; step = steps.next()) count++;
+      t.match(step.value, { ok: false, status: 400, errors: { length: 100 } });
+      t.ok(count <= 100, `after ${count} events`);
+    }
+  },
+);
+
+t.test('what follows an array, or ends it too early, is a syntax error', async (t) => {
+  for (const body of [
+    '[{"type":"a"}] 7',
+    '[{"type":"a"}',
+    '[{"type":"a"}}',
+    '[{"type":"a"},]',
+    '[,{"type":"a"}]',
+    '[,]',
+  ])
+    t.match(parse(body), { ok: false, status: 400, detail: /not JSON: expected/ }, body);
+  t.match(parse(' \n[ {"type":"a"} ,\t{"type":"b"} ]\r\n'), { ok: true, events: [{ type: 'a' }, { type: 'b' }] });
+});
+
+t.test('a body is JSON here where it is for JSON.parse', async (t) => {
+  const parsesAs = (text: string): number | null => {
+    try {
+      const value: unknown = JSON.parse(text);
+      return Array.isArray(value) ? value.length : 1;
+    } catch {
+      return null;
+    }
+  };
+  const text = fc.string({
+    unit: fc.constantFrom('[', ']', '{', '}', ',', ':', '"', '\\', '1', ' ', '"a"', '{}', '[1]'),
+  });
+  const agrees = (body: string): boolean => {
+    const parsed = parse(body);
+    const syntax = !parsed.ok && /is not JSON/.test(parsed.detail);
+    const count = parsesAs(body);
+    // A wrong event in front of the place is told first.
+    return count === null ? syntax || (!parsed.ok && parsed.errors.length >= 100) : !syntax;
+  };
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          text,
+          fc.json(),
+          fc.array(fc.json()).map((parts) => `[${parts.join(',')}]`),
+        ),
+        agrees,
+      ),
+      { numRuns: 2_000 },
+    ),
+  );
+});
+
+t.test('more events than an agent of a small machine can hold are refused, whatever their size', async (t) => {
+  const events = (count: number) => `[${'{"type":"a"},'.repeat(count - 1)}{"type":"a"}]`;
+  const most = parse(events(MAX_EVENTS));
+  t.equal(most.ok && most.events.length, MAX_EVENTS);
+  t.match(parse(events(MAX_EVENTS + 1)), { ok: false, status: 413, detail: /200000 events/ });
+});
+
+t.test('a wrong key that is longer than any name is not told', async (t) => {
+  t.match(parse([{ type: 'a', ['k'.repeat(2_000)]: 1 }]), { errors: [{ pointer: '/0', detail: /not a known field/ }] });
 });

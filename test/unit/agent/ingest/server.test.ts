@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import type { Accepted, Intake } from '../../../../agent/buffer/port.ts';
+import { inTurns } from '../../../../agent/buffer/steps.ts';
+import { LargeRequests } from '../../../../agent/ingest/large-requests.ts';
 import { type IngestCounters, zeroIngestCounters } from '../../../../agent/ingest/post-events.ts';
 import { BodyReader, MAX_BODY_BYTES } from '../../../../agent/ingest/read-body.ts';
 import { type IngestServer, type IngestServerOptions, startIngestServer } from '../../../../agent/ingest/server.ts';
@@ -30,6 +32,8 @@ async function fixture(t: Test, options: Partial<IngestServerOptions> = {}): Pro
     port: 0,
     intake: buffer,
     bodies: new BodyReader(),
+    large: new LargeRequests(),
+    inTurns,
     uncommitted,
     now: () => NOW,
     store: null,
@@ -183,6 +187,53 @@ t.test('POST /v1/events', async (t) => {
     const answer = await post(`[${one}${' '.repeat(MAX_BODY_BYTES - one.length - 2)}]`);
     t.equal(answer.status, 413, 'the element itself is too large, not the body');
     t.match(await answer.json(), { errors: [{ pointer: '/0' }] });
+  });
+
+  t.test('stamps no time that the clock no longer shows once the events are read', async (t) => {
+    let time = NOW;
+    const seen: number[] = [];
+    const intake: Intake = {
+      accept: (events) => {
+        seen.push(...events.map(({ ts }) => ts));
+        return Promise.resolve({ kind: 'full', detail: 'no matter' });
+      },
+    };
+    const { post } = await fixture(t, {
+      intake,
+      now: () => time,
+      inTurns: async (work) => {
+        const result = await inTurns(work);
+        time += 3_600_000;
+        return result;
+      },
+    });
+    await post([sale('a'), sale('b', { ts: NOW - 5 })]);
+    t.same(seen, [NOW + 3_600_000, NOW - 5]);
+  });
+
+  t.test('works on large requests one after the other, while small ones pass', async (t) => {
+    const waiting: (() => void)[] = [];
+    const sizes: number[] = [];
+    const intake: Intake = {
+      accept: (events) => {
+        sizes.push(events.length);
+        const answer: Accepted = { kind: 'full', detail: 'no matter' };
+        return events.length === 1
+          ? Promise.resolve(answer)
+          : new Promise((resolve) => waiting.push(() => resolve(answer)));
+      },
+    };
+    const { post } = await fixture(t, { intake });
+    const large = Array.from({ length: 5_000 }, (_, at) => sale(`r-${at}`));
+    const answers = [post(large), post(large)];
+    while (waiting.length === 0) await post(sale('small'));
+    for (let times = 0; times < 3; times++) await post(sale('small'));
+    t.equal(waiting.length, 1);
+    waiting.shift()!();
+    while (waiting.length === 0) await post(sale('small'));
+    waiting.shift()!();
+    for (const answer of answers) t.equal((await answer).status, 507);
+    t.equal(sizes.filter((size) => size === 5_000).length, 2);
   });
 
   t.test('refuses an encoding that it does not know', async (t) => {
