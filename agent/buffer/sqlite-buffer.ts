@@ -99,6 +99,8 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #salvage: Salvage;
   readonly #check: FileCheck;
   readonly #marks: HighWaterMarks;
+  /** Whether memory knows all that was set aside. */
+  #isWhole: boolean;
   /** Resolved when what was set aside is here, or can't come before something was shipped. */
   readonly #broughtOver = Promise.withResolvers<void>();
   #counts: Counts;
@@ -183,7 +185,8 @@ export class SqliteBuffer implements Intake, Outbox {
       this.#budget.keepBallast();
       const elapsed = (): number => performance.now();
       this.#salvage = new Salvage({ db, path: resolve(path), terminal, losses: this.#losses, now, elapsed });
-      if (this.#salvage.isOver) this.#broughtOver.resolve();
+      this.#isWhole = this.#salvage.isOver;
+      if (this.#isWhole) this.#broughtOver.resolve();
       this.#check = new FileCheck({ db, path, epochs: () => this.#epochs, pending: () => this.#pending });
       this.#marks = new HighWaterMarks(db, this.#file.highWater, elapsed);
       this.#mark(null);
@@ -287,7 +290,7 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   oldestPending(): number | null {
-    if (!this.#salvage.isOver) return 0;
+    if (!this.#isWhole) return 0;
     const { unsettledFrom } = this.#clocks;
     if (unsettledFrom !== null && this.#pending.countBetween(unsettledFrom - 1, this.#lastId) > 0) return 0;
     const hour = this.#pending.oldestHour;
@@ -317,7 +320,7 @@ export class SqliteBuffer implements Intake, Outbox {
   facts(): BufferFacts {
     const counts = { ...this.#counts };
     const facts = describe(this.#db, resolve(this.#options.path), this.#pending, this.#listEpochs(), counts);
-    return { ...facts, salvage: this.#salvage.words() };
+    return { ...facts, salvage: this.#isWhole ? null : (this.#salvage.words() ?? 'brought over: counting') };
   }
 
   /**
@@ -326,14 +329,15 @@ export class SqliteBuffer implements Intake, Outbox {
    * @param pause waits so many milliseconds, for the disk to have room again; false when the buffer is about to be closed
    */
   async bringOver(pause: (ms: number) => Promise<boolean>): Promise<void> {
-    for (let waited = 0; !this.#salvage.isOver; ) {
+    for (let waited = 0; !this.#isWhole; ) {
       try {
-        await this.#salvage.goOn((work) => this.#commits.submit(0, work));
+        if (!this.#salvage.isOver) await this.#salvage.goOn((work) => this.#commits.submit(0, work));
         if (this.#salvage.isShipping || this.#salvage.isOver) {
           await this.#commits.submit(0, () => {
             this.#epochs = new EpochIndex(listEpochs(this.#db));
             this.#load();
           });
+          this.#isWhole = this.#salvage.isOver;
         }
       } catch (error) {
         if (!isFull(error)) throw error;
@@ -383,7 +387,7 @@ export class SqliteBuffer implements Intake, Outbox {
    * @throws DamagedFileError, or on a fault of the disk
    */
   check(): boolean {
-    if (this.#commits.busy || !this.#salvage.isOver) return true;
+    if (this.#commits.busy || !this.#isWhole) return true;
     const { unreadable, more } = this.#check.slice();
     if (unreadable.length > 0) void this.#setAside(unreadable);
     return more;

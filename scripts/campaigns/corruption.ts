@@ -177,6 +177,7 @@ async function settled(keeper: Keeper<SqliteBuffer>, shop: Shop): Promise<Sqlite
       await buffer.greeted({ storeGen: 'g', trueTimeOrigin: shop.now, uncertaintyMs: 1 });
       while (buffer.check()) {}
       shop.offered(buffer);
+      buffer.losses(10_000);
     } catch {
       // It is told to the keeper.
     }

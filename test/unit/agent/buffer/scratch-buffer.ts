@@ -1,5 +1,6 @@
 /** A buffer in a folder of the test's own. */
 import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { freeBytes } from '../../../../agent/buffer/budget.ts';
 import { type BufferOptions, SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
@@ -12,19 +13,24 @@ export interface Scratch {
   readonly damage: string[];
   /** Milliseconds since 1970; to be moved. */
   clock: number;
+  /** What it is opened with. */
+  readonly options: BufferOptions;
   open(options?: Partial<BufferOptions>): SqliteBuffer;
+  /** Writes zeros into the file. */
+  spoil(offset: number, length: number): void;
 }
 
 /** @param directory that the test removes */
 export function scratchBuffer(directory: string): Scratch {
   const damage: string[] = [];
+  const path = join(directory, 'buffer.db');
   const scratch: Scratch = {
-    path: join(directory, 'buffer.db'),
+    path,
     damage,
     clock: NOW,
-    open: (options = {}) =>
-      new SqliteBuffer({
-        path: scratch.path,
+    get options(): BufferOptions {
+      return {
+        path,
         merchant: MERCHANT,
         terminal: TERMINAL,
         maxBytes: 1024 ** 3,
@@ -34,10 +40,16 @@ export function scratchBuffer(directory: string): Scratch {
         commitDelayMs: 0,
         clock: rightClock(() => scratch.clock),
         randomBytes,
-        diskFree: () => freeBytes(scratch.path),
+        diskFree: () => freeBytes(path),
         damaged: (detail) => damage.push(detail),
-        ...options,
-      }),
+      };
+    },
+    open: (options = {}) => new SqliteBuffer({ ...scratch.options, ...options }),
+    spoil(offset, length) {
+      const fd = openSync(path, 'r+');
+      writeSync(fd, Buffer.alloc(length), 0, length, offset);
+      closeSync(fd);
+    },
   };
   return scratch;
 }

@@ -1,0 +1,149 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import t from 'tap';
+import { Keeper } from '../../../../agent/buffer/keeper.ts';
+import { openBuffer } from '../../../../agent/buffer/open-buffer.ts';
+import type { Accepted } from '../../../../agent/buffer/port.ts';
+import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
+import { parsed, sale } from '../events.ts';
+import { lost, offered } from './salvage/crashed.ts';
+import { type Scratch, scratchBuffer } from './scratch-buffer.ts';
+
+/** Keeps the buffer open, and tries again at once. */
+function keeperOf(scratch: Scratch): Keeper<SqliteBuffer> {
+  const keeper = new Keeper<SqliteBuffer>({
+    open: (distrust) => openBuffer({ ...scratch.options, distrust }),
+    opened: (buffer) => {
+      void buffer.bringOver(async () => true).catch(() => {});
+      return async () => {};
+    },
+    timers: {
+      now: () => performance.now(),
+      after(_, run) {
+        const turn = setImmediate(run);
+        return () => clearImmediate(turn);
+      },
+    },
+    random: () => 0,
+    log: { info() {}, error() {} },
+  });
+  keeper.start();
+  return keeper;
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function accepted(keeper: Keeper<SqliteBuffer>, ref: string): Promise<Accepted> {
+  for (;;) {
+    const answer = await keeper.accept([parsed(sale(ref))]);
+    if (answer.kind !== 'unavailable') return answer;
+    await turn();
+  }
+}
+
+async function healed(keeper: Keeper<SqliteBuffer>): Promise<SqliteBuffer> {
+  while (keeper.buffer === null || keeper.buffer.facts().salvage !== null) await turn();
+  return keeper.buffer;
+}
+
+const refs = (buffer: SqliteBuffer): (string | null)[] =>
+  [...offered(buffer).values()].map(({ event }) => event.ref).sort();
+
+for (const [what, harm] of [
+  ['its database is removed', (path: string) => rmSync(path)],
+  ['its log is removed', (path: string) => rmSync(`${path}-wal`)],
+  [
+    'all of its files are removed',
+    (path: string) => readdirSync(dirname(path)).map((name) => rmSync(`${dirname(path)}/${name}`)),
+  ],
+  ['its folder is removed', (path: string) => rmSync(dirname(path), { recursive: true })],
+  ['its database is moved away', (path: string) => renameSync(path, `${path}.old`)],
+] as const) {
+  t.test(`when ${what} under a running agent, it goes on, and loses nothing that it still has open`, async (t) => {
+    const scratch = scratchBuffer(`${t.testdir()}/buffer`);
+    const keeper = keeperOf(scratch);
+    await accepted(keeper, 'R-1');
+    const { stream } = keeper.buffer!;
+    harm(scratch.path);
+    t.match(await keeper.accept([parsed(sale('R-2'))]), { kind: 'unavailable', detail: /removed or replaced/ });
+    t.match(await accepted(keeper, 'R-2'), { kind: 'accepted', firstSeq: 1 });
+    const buffer = await healed(keeper);
+    t.not(buffer.stream, stream);
+    t.same(refs(buffer), ['R-1', 'R-2']);
+    t.same(lost(buffer), []);
+    await keeper.stop();
+    t.ok(existsSync(scratch.path));
+    const again = scratch.open();
+    t.same(refs(again), ['R-1', 'R-2']);
+    again.close();
+  });
+}
+
+t.test('an older copy that is put in place of the database lacks nothing in the end', async (t) => {
+  const scratch = scratchBuffer(`${t.testdir()}/buffer`);
+  const first = scratch.open();
+  await first.accept([parsed(sale('R-1'))]);
+  first.close();
+  copyFileSync(scratch.path, `${scratch.path}.copy`);
+  const keeper = keeperOf(scratch);
+  await accepted(keeper, 'R-2');
+  renameSync(`${scratch.path}.copy`, scratch.path);
+  await accepted(keeper, 'R-3');
+  const buffer = await healed(keeper);
+  t.same(refs(buffer), ['R-1', 'R-2', 'R-3']);
+  t.same(lost(buffer), []);
+  await keeper.stop();
+});
+
+t.test('a folder that cannot be there is said in words, and tried again', async (t) => {
+  const dir = t.testdir({ file: '' });
+  for (const path of [`${dir}/file/buffer.db`, '/proc/tillstream/a/b/buffer.db']) {
+    const keeper = keeperOf({ ...scratchBuffer(dir), options: { ...scratchBuffer(dir).options, path } } as Scratch);
+    t.match(await keeper.accept([parsed(sale('R-1'))]), {
+      kind: 'unavailable',
+      detail: /its folder cannot be created/,
+    });
+    await turn();
+    t.match(keeper.trouble, /its folder cannot be created/);
+    await keeper.stop();
+  }
+});
+
+t.test('a folder that comes back is taken up', async (t) => {
+  const dir = t.testdir();
+  const scratch = scratchBuffer(`${dir}/disk/buffer`);
+  writeFileSync(`${dir}/disk`, 'not mounted yet');
+  const keeper = keeperOf(scratch);
+  t.match(await keeper.accept([parsed(sale('R-1'))]), { kind: 'unavailable' });
+  rmSync(`${dir}/disk`);
+  mkdirSync(`${dir}/disk`);
+  t.match(await accepted(keeper, 'R-1'), { kind: 'accepted' });
+  await keeper.stop();
+});
+
+t.test('damage that is met while events are read is salvaged beside the work', async (t) => {
+  const scratch = scratchBuffer(`${t.testdir()}/buffer`);
+  const first = scratch.open();
+  for (let at = 0; at < 30; at++)
+    await first.accept(Array.from({ length: 20 }, (_, n) => parsed(sale(`R-${20 * at + n}`))));
+  const expected = offered(first).size;
+  first.close();
+  scratch.spoil(8 * 4096, 4096);
+  const keeper = keeperOf(scratch);
+  let passes = 0;
+  for (let more = true; more; ) {
+    const buffer = await healed(keeper);
+    try {
+      while (buffer.check()) {}
+      more = keeper.buffer !== buffer;
+    } catch {
+      passes++;
+    }
+  }
+  const buffer = await healed(keeper);
+  const missing = buffer.losses(1_000).reduce((sum, { count }) => sum + count, 0);
+  t.equal(offered(buffer).size + missing, expected);
+  t.ok(missing < 60, `${missing} lost with a page`);
+  t.ok(passes > 0 || missing === 0);
+  await keeper.stop();
+});
