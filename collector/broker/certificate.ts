@@ -11,8 +11,10 @@ const SCHEME = 'URI:tillstream:';
  */
 export function certifiedName(socket: Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>): string | null {
   if (!socket.authorized) return null;
-  const { subjectaltname = '' } = socket.getPeerCertificate() as Partial<PeerCertificate>;
-  // Node writes names that hold a comma or a quote in quotes (CVE-2021-44532): such a one is no till's.
+  // Null once the socket is destroyed, empty where none was shown.
+  const shown = socket.getPeerCertificate() as Partial<PeerCertificate> | null;
+  const { subjectaltname = '' } = shown ?? {};
+  // Node writes names that hold a comma in quotes, and the comma as \u002c (CVE-2021-44532): such a one is no till's.
   const names = subjectaltname
     .split(', ')
     .filter((name) => name.startsWith(SCHEME))

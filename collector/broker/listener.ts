@@ -112,7 +112,13 @@ function mqttServer({ tls, handshakeMs, onConnection }: ListenerOptions): Server
 }
 
 function webSocketServer({ tls, handshakeMs, onConnection }: ListenerOptions): HttpServer {
-  const http = { maxHeaderSize: MAX_HTTP_HEADER_BYTES, headersTimeout: handshakeMs, requestTimeout: handshakeMs };
+  const http = {
+    maxHeaderSize: MAX_HTTP_HEADER_BYTES,
+    headersTimeout: handshakeMs,
+    requestTimeout: handshakeMs,
+    // Node looks for what is late every 30 seconds else.
+    connectionsCheckingInterval: Math.ceil(handshakeMs / 4),
+  };
   const server =
     tls === null
       ? createHttpServer(http)
@@ -128,11 +134,16 @@ function webSocketServer({ tls, handshakeMs, onConnection }: ListenerOptions): H
     sockets.handleUpgrade(request, socket, head, (client) => {
       const stream = createWebSocketStream(client, { highWaterMark: READ_AHEAD_BYTES });
       stream.on('error', () => stream.destroy());
+      // A frame of any other type ends the connection [MQTT-6.0.0-1], before the stream passes it on.
+      client.prependListener('message', (_data, isBinary) => {
+        if (!isBinary) stream.destroy();
+      });
       onConnection(stream, certifiedBy(socket));
     });
   });
   server.on('request', (_request, response) => {
-    response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket', connection: 'upgrade' });
+    // Closed, or requests that come in time would keep it open without a CONNECT.
+    response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket', connection: 'upgrade, close' });
     response.end('Tills connect here by MQTT over WebSocket.\n');
   });
   return server;

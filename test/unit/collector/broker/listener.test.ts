@@ -1,0 +1,93 @@
+/** The WebSocket port, spoken to by hand. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import t, { type Test } from 'tap';
+import { Listener } from '../../../../collector/broker/listener.ts';
+
+const HANDSHAKE_MS = 300;
+const UPGRADE = [
+  'GET / HTTP/1.1',
+  'Host: collector',
+  'Upgrade: websocket',
+  'Connection: Upgrade',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Protocol: mqtt',
+  '',
+  '',
+].join('\r\n');
+const [TEXT, BINARY] = [1, 2];
+
+/** A short, final frame under a mask of zeros (RFC 6455, section 5.2). */
+const frame = (type: number, text: string): Buffer =>
+  Buffer.concat([Buffer.from([0x80 | type, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
+
+async function listening(t: Test): Promise<{ port: number; stream: Promise<Duplex> }> {
+  const connected = Promise.withResolvers<Duplex>();
+  const listener = new Listener({
+    host: '127.0.0.1',
+    port: 0,
+    tls: null,
+    framing: 'websocket',
+    maxConnections: 10,
+    handshakeMs: HANDSHAKE_MS,
+    onConnection: connected.resolve,
+    onRefused: () => {},
+  });
+  await listener.listen();
+  t.teardown(() => {
+    listener.cut();
+    return listener.close();
+  });
+  return { port: listener.port, stream: connected.promise };
+}
+
+async function dialled(t: Test, port: number, words: string): Promise<{ socket: Socket; closed: Promise<string> }> {
+  const socket = connect(port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  let heard = '';
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    heard += chunk;
+  });
+  socket.on('error', () => {});
+  const closed = new Promise<string>((resolve) => socket.once('close', () => resolve(heard)));
+  await once(socket, 'connect');
+  socket.write(words);
+  return { socket, closed };
+}
+
+t.test('bytes pass in binary frames', async (t) => {
+  const { port, stream } = await listening(t);
+  const { socket } = await dialled(t, port, UPGRADE);
+  socket.write(frame(BINARY, 'mqtt'));
+  t.equal(String((await once(await stream, 'data'))[0]), 'mqtt');
+});
+
+t.test('a text frame ends the connection, and nothing of it passes', async (t) => {
+  const { port, stream } = await listening(t);
+  const { socket, closed } = await dialled(t, port, UPGRADE);
+  const passed: Buffer[] = [];
+  (await stream).on('data', (chunk: Buffer) => passed.push(chunk));
+  socket.write(frame(TEXT, 'mqtt'));
+  await closed;
+  t.same(passed, []);
+});
+
+t.test('who never asks for an upgrade is cut within the time of a handshake', async (t) => {
+  const { port } = await listening(t);
+  const start = performance.now();
+  const silent = await dialled(t, port, '');
+  const slow = await dialled(t, port, 'GET / HTTP/1.1\r\nHost: x\r\n');
+  await Promise.all([silent.closed, slow.closed]);
+  t.ok(performance.now() - start < 20 * HANDSHAKE_MS);
+});
+
+t.test('a request for a page is answered once, and the connection closed', async (t) => {
+  const { port } = await listening(t);
+  const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+  const { closed } = await dialled(t, port, request + request);
+  const heard = await closed;
+  t.match(heard, /^HTTP\/1\.1 426 .*\r\nupgrade: websocket\r\n/s);
+  t.equal(heard.match(/HTTP\/1\.1 426/g)?.length, 1);
+});
