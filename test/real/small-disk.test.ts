@@ -3,7 +3,8 @@
  * wrong, takes what it can, and comes back by itself. Needs root, for the mounts.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { until } from '../../scripts/processes/until.ts';
@@ -21,16 +22,27 @@ function run(command: string, ...words: string[]): void {
   if (status !== 0) throw new Error(`${command} ${words.join(' ')}: ${stderr}`);
 }
 
-/** A mounted ext4 file system of so many MiB, unmounted in the end. */
-function disk(t: Test, mib = 20): { readonly mount: string; readonly image: string } {
-  const folder = t.testdir({ mount: {} });
+interface Disk {
+  readonly mount: string;
+  readonly image: string;
+  /** Beside the file system, for the configuration. */
+  readonly folder: string;
+}
+
+/** A mounted ext4 file system of 20 MiB. A folder of its own, since a mount must be gone before tap empties the test's. */
+function disk(t: Test): Disk {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-disk-'));
   const [image, mount] = [path.join(folder, 'image'), path.join(folder, 'mount')];
+  mkdirSync(mount);
   writeFileSync(image, '');
-  truncateSync(image, mib * MIB);
+  truncateSync(image, 20 * MIB);
   run('mkfs.ext4', '-q', '-F', '-m', '0', image);
   run('mount', '-o', 'loop', image, mount);
-  t.teardown(() => spawnSync('umount', ['-l', mount]));
-  return { mount, image };
+  t.teardown(() => {
+    spawnSync('umount', ['-l', mount]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { mount, image, folder };
 }
 
 /** Takes what is left of a file system. @returns gives it back */
@@ -62,20 +74,21 @@ async function shop(t: Test, config: string) {
     status,
     pending: async () => (await status()).buffer.pending ?? -1,
     healthy: async () => (await fetch(`${agent.url}/healthz`)).status,
-    /** Sells one of some 2 KB. @returns the answer's status */
-    async sell(): Promise<number> {
-      const ref = `R-${next++}`;
-      const body = JSON.stringify({ type: 'sale', ref, attrs: { note: 'x'.repeat(2_000) + ref } });
+    /** Sells so many of some 2 KB in one request. @returns the answer's status */
+    async sell(count = 1): Promise<number> {
+      const refs = Array.from({ length: count }, () => `R-${next++}`);
+      const body = JSON.stringify(refs.map((ref) => ({ type: 'sale', ref, attrs: { note: 'x'.repeat(2_000) + ref } })));
       const { status } = await fetch(`${agent.url}/v1/events`, { method: 'POST', body });
-      if (status === 201) this.answered.add(ref);
+      if (status === 201) for (const ref of refs) this.answered.add(ref);
       return status;
     },
-    async sellUntil(wanted: number): Promise<void> {
-      await until(async () => (await this.sell()) === wanted, {
-        what: `${wanted}`,
-        deadlineMs: DEADLINE_MS,
-        everyMs: 0,
-      });
+    async sellUntil(wanted: number, count = 1): Promise<void> {
+      const told = async () => (await this.sell(count)) === wanted;
+      await until(told, { what: `${wanted}`, deadlineMs: DEADLINE_MS, everyMs: 1 });
+    },
+    /** Until not even one more fits. */
+    async sellOut(): Promise<void> {
+      for (const count of [100, 10, 1]) await this.sellUntil(507, count);
     },
     running: () => agent.child.exitCode === null && agent.child.signalCode === null,
     async restart(): Promise<void> {
@@ -95,8 +108,8 @@ async function collecting(t: Test): Promise<ScriptedCollector> {
 const refsAt = (collector: ScriptedCollector): string[] =>
   collector.batches.flatMap(({ events }) => events.map(({ ref }) => ref!));
 
-const configOn = (t: Test, mount: string, port: number, buffer: Record<string, unknown> = {}): string =>
-  writeConfig(t.testdir('config'), {
+const configOn = ({ folder, mount }: Disk, port: number, buffer: Record<string, unknown> = {}): string =>
+  writeConfig(folder, {
     collector: { urls: [`mqtt://127.0.0.1:${port}`], token: 'secret' },
     buffer: { path: path.join(mount, 'agent', 'buffer.db'), ...buffer },
     ship: { reconnectMaxMs: 1_000 },
@@ -106,11 +119,12 @@ t.test(
   'filled to the brim under reject: 507, also after a restart; freed again, it goes on by itself',
   { skip: missing },
   async (t) => {
-    const { mount } = disk(t);
+    const small = disk(t);
+    const { mount } = small;
     const collector = await collecting(t);
     const { port } = collector;
     await collector.stop();
-    const till = await shop(t, configOn(t, mount, port));
+    const till = await shop(t, configOn(small, port));
     for (let sale = 0; sale < 50; sale++) t.equal(await till.sell(), 201);
     const free = fill(mount);
     await till.sellUntil(507);
@@ -128,12 +142,13 @@ t.test(
 );
 
 t.test('brim-full, it still drains: acks need no room', { skip: missing }, async (t) => {
-  const { mount } = disk(t);
+  const small = disk(t);
+  const { mount } = small;
   const collector = await collecting(t);
   const { port } = collector;
   await collector.stop();
-  const till = await shop(t, configOn(t, mount, port));
-  await till.sellUntil(507);
+  const till = await shop(t, configOn(small, port));
+  await till.sellOut();
   fill(mount);
   t.ok(till.answered.size > 500, `${till.answered.size} sales fit`);
   await till.restart();
@@ -148,9 +163,9 @@ t.test(
   'under drop-oldest it goes on taking sales, and every one given up is in the ledger',
   { skip: missing },
   async (t) => {
-    const { mount } = disk(t);
-    const till = await shop(t, configOn(t, mount, 1, { whenFull: 'drop-oldest' }));
-    for (let sale = 0; sale < 12_000; sale++) if ((await till.sell()) !== 201) t.fail(`sale ${sale} was refused`);
+    const till = await shop(t, configOn(disk(t), 1, { whenFull: 'drop-oldest' }));
+    for (let sale = 0; sale < 12_000; sale += 100)
+      if ((await till.sell(100)) !== 201) t.fail(`sale ${sale} was refused`);
     const { buffer } = await till.status();
     t.equal(buffer.pending! + buffer.losses!.events, till.answered.size, 'answered = pending + lost');
     t.ok(buffer.losses!.events > 0, `${buffer.losses!.events} of ${till.answered.size} were dropped`);
@@ -161,8 +176,9 @@ t.test(
   'a file system that turns read-only under it: 503 in words, healthy, no crash; back again, it goes on',
   { skip: missing },
   async (t) => {
-    const { mount, image } = disk(t);
-    const till = await shop(t, configOn(t, mount, 1));
+    const small = disk(t);
+    const { mount, image } = small;
+    const till = await shop(t, configOn(small, 1));
     for (let sale = 0; sale < 20; sale++) t.equal(await till.sell(), 201);
     run('mount', '-o', 'remount,abort', mount);
     await till.sellUntil(503);
@@ -178,9 +194,10 @@ t.test(
 );
 
 t.test('started on a read-only file system it says so, and begins once it can write', { skip: missing }, async (t) => {
-  const { mount } = disk(t);
+  const small = disk(t);
+  const { mount } = small;
   run('mount', '-o', 'remount,ro', mount);
-  const till = await shop(t, configOn(t, mount, 1));
+  const till = await shop(t, configOn(small, 1));
   t.equal(await till.sell(), 503);
   t.equal(await till.healthy(), 200);
   t.match(JSON.stringify(await till.status()), /read-only|readonly|EROFS/i);
@@ -192,8 +209,9 @@ t.test(
   'its folder vanishes: it makes a new one, and accounts for what was in the old',
   { skip: missing },
   async (t) => {
-    const { mount } = disk(t);
-    const till = await shop(t, configOn(t, mount, 1));
+    const small = disk(t);
+    const { mount } = small;
+    const till = await shop(t, configOn(small, 1));
     for (let sale = 0; sale < 20; sale++) t.equal(await till.sell(), 201);
     for (const name of readdirSync(path.join(mount, 'agent'))) rmSync(path.join(mount, 'agent', name));
     rmSync(path.join(mount, 'agent'), { recursive: true });
