@@ -89,13 +89,13 @@ export async function* netLosses(
 
 /** What no event row of the stream holds in any of the hours, which are looked at in their order until there is nothing left to find. */
 async function notHeld(log: EventLog, { key }: RawRow, first: number, last: number, hours: readonly number[]) {
-  const held: SeqRange[] = [];
+  let held: readonly SeqRange[] = [];
   let lost = seqGaps(first, last, held);
   let looks = 0;
   for (; looks < hours.length && lost.length > 0; looks += HOURS_AT_ONCE) {
     const some = hours.slice(looks, looks + HOURS_AT_ONCE);
     const found = await Promise.all(some.map((hour) => Array.fromAsync(log.held(key, hour, first, last))));
-    held.push(...found.flat());
+    held = held.concat(...found);
     lost = seqGaps(first, last, held);
   }
   return { lost, looks: Math.min(looks, hours.length) };
