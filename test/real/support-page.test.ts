@@ -115,6 +115,7 @@ else {
     const { page } = await look(t, browser, agent);
     agent.child.kill('SIGKILL');
     await says(page, '#stale', /The agent does not answer\. What you see is of /);
+    t.ok(await page.locator('#stale').isVisible());
   });
 
   t.test(

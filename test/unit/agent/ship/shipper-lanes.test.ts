@@ -90,6 +90,7 @@ t.test('a collector that is too busy for the backlog gets the sales all the same
   await until(() => shipper.report().counters.busy === 1, 'busy');
   await accept(0, 1);
   await settled(buffer, 1);
+  t.match(buffer.facts(), { pending: 10, acked: 1 }, 'the sale is through, the backlog waits');
   collector.script = STORE;
   timers.advance(90_000);
   await settled(buffer, 11);
