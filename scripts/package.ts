@@ -58,7 +58,13 @@ function options() {
 function sourceDate(given: string | undefined): number {
   if (given !== undefined) return Number(given);
   try {
-    return Number(execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: ROOT, encoding: 'utf8' }));
+    return Number(
+      execFileSync('git', ['log', '-1', '--format=%ct'], {
+        cwd: ROOT,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    );
   } catch {
     return 0;
   }

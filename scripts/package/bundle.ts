@@ -3,9 +3,11 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import packageJson from '../../package.json' with { type: 'json' };
+import { precompiledSchemas } from './precompiled-schemas.ts';
 import { SLIM_ALIASES, slimDependencies } from './slim-dependencies.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+const ENTRY = 'agent/main.ts';
 const require = createRequire(import.meta.url);
 
 /** The names that the bundle and SQLite's binary have beside each other. */
@@ -34,7 +36,7 @@ export async function bundleAgent(folder: string, version: string = packageJson.
   const file = join(folder, BUNDLE);
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: ['agent/main.ts'],
+    entryPoints: [ENTRY],
     outfile: file,
     bundle: true,
     platform: 'node',
@@ -48,7 +50,7 @@ export async function bundleAgent(folder: string, version: string = packageJson.
     alias: { ...SLIM_ALIASES },
     metafile: true,
     logLevel: 'silent',
-    plugins: [slimDependencies, sqliteBeside, ownVersion(version)],
+    plugins: [await precompiledSchemas(ENTRY), slimDependencies, sqliteBeside, ownVersion(version)],
   });
   return { file, bytes: Object.values(metafile.outputs)[0]!.bytes, packages: packagesOf(metafile) };
 }

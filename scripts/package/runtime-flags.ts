@@ -11,5 +11,8 @@ export const NODE_FLAGS: readonly string[] = [
   '--max-old-space-size=192',
 ];
 
-/** Of its environment. glibc gives each thread an arena else, and returns none. */
-export const NODE_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' };
+/** Of its environment: glibc gives each thread an arena else, and returns what was freed only above a mark that rises with each large block. */
+export const NODE_ENVIRONMENT: Readonly<Record<string, string>> = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
