@@ -5,8 +5,12 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openSqliteTables } from '../../collector/store/sqlite/tables.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
+import { backlog } from './backlog.ts';
 import { falsePositives, guardCost } from './cards.ts';
+import { flash } from './flash.ts';
 import { limits } from './limits.ts';
+import { linger } from './linger.ts';
+import { packagedAgent } from './packaged-agent.ts';
 import { type Section, table } from './report.ts';
 import { type AdapterUnderTest, storeAlone } from './store.ts';
 import { visibility } from './visible.ts';
@@ -16,9 +20,9 @@ import { baskets, invoices } from './workload.ts';
 
 const HELP = `npm run bench -- [options]
 
-Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, the guard against card data and memory; prints tables and then JSON.
+Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, a backlog that drains, the guard against card data, and memory; prints tables and then JSON.
 
-  --only LIST    some of: wire, code, store, way, visible, cards (comma-separated)
+  --only LIST    some of: wire, code, store, way, visible, linger, backlog, cards, flash, package (comma-separated)
   --file CSV.gz  real invoices (default: ../shared/data/online-retail-2010-12_to_2011-08.csv.gz)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --quick        a tenth of the events: shows that it runs, not how fast
@@ -30,7 +34,7 @@ Examples
   npm run hbase -- start && npm run bench -- --only store,way,visible --hbase 127.0.0.1:9090
 `;
 
-const SECTIONS = ['wire', 'code', 'store', 'way', 'visible', 'cards'];
+const SECTIONS = ['wire', 'code', 'store', 'way', 'visible', 'linger', 'backlog', 'cards', 'flash', 'package'];
 const DEFAULT_FILE = path.resolve(import.meta.dirname, '../../../shared/data/online-retail-2010-12_to_2011-08.csv.gz');
 
 function options() {
@@ -98,6 +102,14 @@ async function main(): Promise<void> {
     if (hbase !== null)
       stores.push({ name: 'HBase', choice: { kind: 'hbase', ...hbase, connections: 8, namespace: 'bench' } });
     if (only.has('way')) add(...(await wholeWay(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
+    if (only.has('linger')) add(await linger(quick ? 3 : 10));
+    if (only.has('backlog')) add(await backlog({ count: 1_000_000 / scale, hours: 72 }));
+    const flashBytes = only.has('flash') ? await flash(200 / scale) : null;
+    if (flashBytes !== null) add(flashBytes);
+    if (only.has('package'))
+      add(
+        ...(await packagedAgent(folder, { seconds: 300 / scale, singles: 20_000 / scale, hundreds: 200_000 / scale })),
+      );
     if (only.has('visible')) add(await visibility(stores, { rate: 500, seconds: quick ? 5 : 30 }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
