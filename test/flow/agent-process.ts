@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { NODE_FLAGS } from '../../scripts/package/runtime-flags.ts';
 
 export interface AgentProcess {
   readonly child: ChildProcess;
@@ -22,7 +23,9 @@ export interface Finished {
   readonly stderr: string;
 }
 
-const MAIN = 'agent/main.ts';
+/** Of Node: the agent as it is, or the bundled one that TILLSTREAM_AGENT names, with what a till starts it with. */
+const { TILLSTREAM_AGENT: bundled } = process.env;
+const AGENT = bundled === undefined ? ['agent/main.ts'] : [...NODE_FLAGS, bundled];
 
 /** Writes a configuration. @returns its path */
 export function writeConfig(directory: string, more: Record<string, unknown> = {}): string {
@@ -41,7 +44,7 @@ export function writeConfig(directory: string, more: Record<string, unknown> = {
 
 /** Runs a command of the agent's to its end. */
 export async function runAgent(...words: string[]): Promise<Finished> {
-  const child = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...AGENT, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -56,7 +59,7 @@ export async function runAgent(...words: string[]): Promise<Finished> {
 
 /** Starts `run` and waits until it takes events. @throws with what it said when it does not */
 export async function startAgentProcess(config: string): Promise<AgentProcess> {
-  const child = spawn(process.execPath, [MAIN, 'run', '--config', config, '--json'], {
+  const child = spawn(process.execPath, [...AGENT, 'run', '--config', config, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
