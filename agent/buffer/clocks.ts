@@ -115,7 +115,7 @@ export class Clocks {
   async compared(truth: TrueTime | null, transact: Transact, stamped: () => Promise<unknown>): Promise<void> {
     await stamped();
     await transact((draft) => this.#judge(truth, draft));
-    while (await transact((draft) => this.#correctSlice(draft)));
+    while (await transact((draft, rows) => this.#correctSlice(rows, draft)));
     if (this.#rows.length > 0) await transact(() => this.#forgetRight());
   }
 
@@ -153,13 +153,13 @@ export class Clocks {
   }
 
   /** @returns whether there is more */
-  #correctSlice(draft: Draft): boolean {
+  #correctSlice(rows: number, draft: Draft): boolean {
     const row = this.#rows.find(({ settled_to }) => settled_to !== null && settled_to !== RIGHT);
     if (row === undefined) return false;
     const last = this.#lastOf(row, draft);
     const shift = row.truth! - row.origin;
     const range = { first: row.settled_to! + 1, last };
-    const upTo = this.#correction.correctSome(range, shift, draft);
+    const upTo = this.#correction.correctSome(range, shift, rows, draft);
     this.#settle.run(row.truth!, upTo >= last ? RIGHT : upTo, row.first_id);
     this.#read = null;
     return true;

@@ -8,8 +8,7 @@ import type { Draft } from './draft.ts';
 import type { IdRange } from './pending-set.ts';
 import { decodeBody, encodeBody, RowChecksum, STATE } from './row.ts';
 
-/** A slice, between which events are accepted: rows, and bytes of their bodies. */
-const ROWS_AT_ONCE = 500;
+/** A slice, between which events are accepted: bytes of their bodies. */
 const BYTES_AT_ONCE = 128 * 1024;
 /** Rows held in memory. */
 const READ_AT_ONCE = 20;
@@ -48,14 +47,16 @@ export class Correction {
    * Corrects the first pending events of a range. Runs within a transaction, of which the draft is.
    *
    * @param shift true time less the time that they were stamped with, milliseconds
+   * @param most rows that it corrects
    * @returns the id up to which the range is corrected
    */
-  correctSome({ first, last }: IdRange, shift: number, draft: Draft): number {
+  correctSome({ first, last }: IdRange, shift: number, most: number, draft: Draft): number {
     const hours = new Map<number, number>();
     const count = (hour: number, by: number): unknown => hours.set(hour, (hours.get(hour) ?? 0) + by);
     let upTo = first - 1;
-    for (let rows = 0, bytes = 0; upTo < last && rows < ROWS_AT_ONCE && bytes < BYTES_AT_ONCE; ) {
-      const read = this.#read.all(upTo + 1, last, READ_AT_ONCE);
+    for (let rows = 0, bytes = 0; upTo < last && rows < most && bytes < BYTES_AT_ONCE; ) {
+      const limit = Math.min(READ_AT_ONCE, most - rows);
+      const read = this.#read.all(upTo + 1, last, limit);
       for (const row of read) {
         bytes += row.body.length;
         const hour = this.#corrected(row, shift);
@@ -64,7 +65,7 @@ export class Correction {
         count(hour, 1);
       }
       rows += read.length;
-      upTo = read.length < READ_AT_ONCE ? last : read.at(-1)!.id;
+      upTo = read.length < limit ? last : read.at(-1)!.id;
     }
     draft.move(hours);
     this.#refs.run(shift, first, upTo);

@@ -42,13 +42,13 @@ import type {
 } from './port.ts';
 import { Refs } from './refs.ts';
 import { Salvage } from './salvage/salvage.ts';
-import { eventsOf, inSlices } from './settlement-slices.ts';
+import { eventsOf, split } from './settlement-slices.ts';
 import type { StampingClock } from './stamping-clock.ts';
 import { inTurns, piece } from './steps.ts';
 import { StoreGeneration, type Transact } from './store-generation.ts';
 
-/** Rows that a transaction settles at most where room is short. */
-const SETTLED_AT_ONCE = 200;
+/** Rows that a transaction changes at most where room is short. */
+const ROWS_AT_ONCE = 200;
 /** Rows that one slice of expiry deletes at most, of each table, and bytes of them. */
 const EXPIRED_AT_ONCE = 500;
 const EXPIRED_BYTES = 1024 * 1024;
@@ -111,6 +111,8 @@ export class SqliteBuffer implements Intake, Outbox {
   #pending: PendingSet;
   #lastId: number;
   #draft: Draft | null = null;
+  /** Of which the log had room last. */
+  #rowsAtOnce = ROWS_AT_ONCE;
   /** Stamped, and neither stored nor refused yet. */
   readonly #accepting = new Set<Promise<Accepted>>();
   /** One greeting at a time. */
@@ -231,14 +233,23 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   async settle(settlements: readonly Settlement[]): Promise<void> {
-    const work = (slice: readonly Settlement[]) => (draft: Draft) => {
-      for (const settlement of slice) this.#settle(settlement, draft);
+    const work = (portion: readonly Settlement[], draft: Draft): void => {
+      for (const settlement of portion) this.#settle(settlement, draft);
     };
     try {
-      await this.#write(eventsOf(settlements), work(settlements));
+      await this.#write(eventsOf(settlements), (draft) => work(settlements, draft));
+      this.#rowsAtOnce = ROWS_AT_ONCE;
+      return;
     } catch (error) {
       if (!isFull(error)) throw error;
-      for (const slice of inSlices(settlements, SETTLED_AT_ONCE)) await this.#write(eventsOf(slice), work(slice), true);
+    }
+    for (let left = settlements; left.length > 0; ) {
+      const portioned = left;
+      left = await this.#transact((draft, rows) => {
+        const { first, rest } = split(portioned, rows);
+        work(first, draft);
+        return rest;
+      });
     }
   }
 
@@ -430,7 +441,18 @@ export class SqliteBuffer implements Intake, Outbox {
     }
   }
 
-  readonly #transact: Transact = (work) => this.#write(SETTLED_AT_ONCE, work, true);
+  /** Half as many rows, until what they take fits into the log: on a full disk it begins anew for each transaction, and never grows. */
+  readonly #transact: Transact = async (work) => {
+    for (;;) {
+      const rows = this.#rowsAtOnce;
+      try {
+        return await this.#write(rows, (draft) => work(draft, rows), true);
+      } catch (error) {
+        if (!isFull(error) || rows === 1) throw error;
+        this.#rowsAtOnce = Math.ceil(rows / 2);
+      }
+    }
+  };
 
   /**
    * A transaction that stores no events.
@@ -444,7 +466,7 @@ export class SqliteBuffer implements Intake, Outbox {
       if (!this.#budget.canWrite(bytes)) throw new FullError(this.#budget.describe());
       const draft = this.#draft!;
       draft.bytes += bytes;
-      if (evict) this.#departures.evictAcked(SETTLED_AT_ONCE, draft);
+      if (evict) this.#departures.evictAcked(rows, draft);
       return work(draft);
     };
     try {

@@ -8,11 +8,11 @@ import type { Draft } from './draft.ts';
 import type { Losses } from './losses.ts';
 
 const KEY = 'store_gen';
-/** Bounds what a transaction writes to the log, however large the events are. */
-const AT_ONCE = 250;
-
-/** Runs work in a transaction of the buffer. */
-export type Transact = <T>(work: (draft: Draft) => T) => Promise<T>;
+/**
+ * Runs work in a transaction of the buffer. It may change so many rows, which bounds what it writes to the log; on a full disk it runs again
+ * with fewer.
+ */
+export type Transact = <T>(work: (draft: Draft, rows: number) => T) => Promise<T>;
 
 export class StoreGeneration {
   readonly #departures: Departures;
@@ -36,17 +36,17 @@ export class StoreGeneration {
     if (kept !== undefined) {
       for (let after: number | null = 0; after !== null; ) {
         const from: number = after;
-        after = await transact((draft) => this.#offerLosses(from, draft));
+        after = await transact((draft, rows) => this.#offerLosses(from, rows, draft));
       }
-      while (await transact((draft) => this.#departures.returned(AT_ONCE, draft) > 0)) {}
+      while (await transact((draft, rows) => this.#departures.returned(rows, draft) > 0)) {}
     }
     await transact(() => this.#set.run(KEY, generation));
   }
 
   /** @returns the last one's id; null when there are no more */
-  #offerLosses(after: number, draft: Draft): number | null {
-    const { looked, last, unsent } = this.#losses.offerAgain(after, AT_ONCE);
+  #offerLosses(after: number, rows: number, draft: Draft): number | null {
+    const { looked, last, unsent } = this.#losses.offerAgain(after, rows);
     draft.gaveUp({ events: 0, records: 0, unsent });
-    return looked === AT_ONCE ? last : null;
+    return looked === rows ? last : null;
   }
 }

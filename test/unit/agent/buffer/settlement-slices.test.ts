@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Settlement } from '../../../../agent/buffer/port.ts';
-import { eventsOf, inSlices } from '../../../../agent/buffer/settlement-slices.ts';
+import { eventsOf, split } from '../../../../agent/buffer/settlement-slices.ts';
 import { epoch } from '../../../../shared/ids.ts';
 
 const EPOCH = epoch('0123456789abcdef');
@@ -10,16 +10,22 @@ const settlements: Settlement[] = [
   { kind: 'quarantined', epoch: EPOCH, firstSeq: 9, lastSeq: 9, reason: 'odd' },
 ];
 
-t.test('slices name each event once, in order, and few at a time', async (t) => {
-  t.same(
-    [...inSlices(settlements, 2)],
+t.test('portions name each event once, in order, and few at a time', async (t) => {
+  const portions = [];
+  for (let left: readonly Settlement[] = settlements; left.length > 0; ) {
+    const { first, rest } = split(left, 2);
+    portions.push(first);
+    left = rest;
+  }
+  t.same(portions, [
+    [{ kind: 'stored', epoch: EPOCH, firstSeq: 1, lastSeq: 2 }],
+    [{ kind: 'stored', epoch: EPOCH, firstSeq: 3, lastSeq: 4 }],
     [
-      [{ kind: 'stored', epoch: EPOCH, firstSeq: 1, lastSeq: 2 }],
-      [{ kind: 'stored', epoch: EPOCH, firstSeq: 3, lastSeq: 4 }],
-      [{ kind: 'stored', epoch: EPOCH, firstSeq: 5, lastSeq: 5 }],
-      [{ kind: 'loss-stored', id: 7 }],
-      [{ kind: 'quarantined', epoch: EPOCH, firstSeq: 9, lastSeq: 9, reason: 'odd' }],
+      { kind: 'stored', epoch: EPOCH, firstSeq: 5, lastSeq: 5 },
+      { kind: 'loss-stored', id: 7 },
     ],
-  );
+    [{ kind: 'quarantined', epoch: EPOCH, firstSeq: 9, lastSeq: 9, reason: 'odd' }],
+  ]);
   t.equal(eventsOf(settlements), 7);
+  t.same(split(settlements, 7), { first: settlements, rest: [] });
 });
