@@ -5,6 +5,7 @@ import { type AgentFacts, agentSamples, agentStatus } from './agent-status.ts';
 import { freeBytes } from './buffer/budget.ts';
 import { BufferError } from './buffer/buffer-error.ts';
 import { startChecking } from './buffer/checking.ts';
+import { probeDisk } from './buffer/disk-probe.ts';
 import { startHousekeeping } from './buffer/housekeeping.ts';
 import { Keeper } from './buffer/keeper.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
@@ -78,6 +79,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   const keeper = new Keeper<SqliteBuffer>({
     open: (distrust) => openBuffer({ ...options, distrust }),
     opened: (buffer) => begin(buffer),
+    probe: () => probeDisk(config.buffer.path),
     timers: systemTimers,
     random: Math.random,
     log,

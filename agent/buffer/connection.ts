@@ -130,15 +130,14 @@ function opened(path: string, opening: Opening, locked: Database): WritableDatab
     highWater: kept,
     assertInPlace: () => identity.assert(),
     close(distrusted = false) {
-      try {
-        if (!identity.isDatabaseInPlace) rescue(db, path, opening.now());
-        // Renamed while it is open: SQLite then neither copies its log into it nor removes that.
-        else if (distrusted) setAside(path, 'damaged', opening.now());
-      } finally {
-        db.close();
-        kept.close();
-        locked.close();
-      }
+      // Whatever a sick disk says to one of them: a lock that is kept would lock this very agent out.
+      using parts = new DisposableStack();
+      parts.defer(() => locked.close());
+      parts.defer(() => kept.close());
+      parts.defer(() => db.close());
+      if (!identity.isDatabaseInPlace) rescue(db, path, opening.now());
+      // Renamed while it is open: SQLite then neither copies its log into it nor removes that.
+      else if (distrusted) setAside(path, 'damaged', opening.now());
     },
   };
 }

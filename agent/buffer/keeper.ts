@@ -44,6 +44,8 @@ export interface KeeperDependencies<B extends Kept> {
   readonly open: (distrust: string | null) => B;
   /** Starts what lives as long as this opening. @param buffer tells the keeper of its faults @returns ends it */
   readonly opened: (buffer: B) => () => Promise<void>;
+  /** After a fault of the disk: what the system says of it, in words; null when it takes what is written now. */
+  readonly probe: () => string | null;
   readonly timers: { now(): number; after(ms: number, run: () => void): () => void };
   /** From 0 to 1. */
   readonly random: () => number;
@@ -157,9 +159,10 @@ export class Keeper<B extends Kept> implements Intake {
 
   /** @param distrusted whether it was tried with distrust already */
   #wait(error: unknown, distrusted: boolean): void {
-    const { timers, random, log } = this.#with;
+    const { timers, random, probe, log } = this.#with;
     const fault = fileFault(error) ?? (error instanceof BufferRefusal ? null : 'damaged');
-    const words = message(error);
+    const why = fault === 'disk' ? probe() : null;
+    const words = why === null || message(error).includes(why) ? message(error) : `${message(error)}: ${why}`;
     if (words !== this.#trouble.words || this.#failures === 0) log.error(`the buffer is not open: ${words}`);
     this.#trouble = { words, fault };
     const isDamaged = fault === 'damaged' || (fault === 'disk' && isUnreadable(error) && this.#failures >= PATIENCE);

@@ -209,6 +209,7 @@ function keeperOf(file: string, shop: Shop, random: () => number): Keeper<Sqlite
       void buffer.bringOver(async () => true).catch(() => {});
       return async () => {};
     },
+    probe: () => null,
     timers: {
       now: () => performance.now(),
       after(ms, run) {

@@ -24,7 +24,7 @@ class Buffer implements Kept {
 }
 
 /** A keeper with a clock that the test moves, and what it did. */
-function kept(openings: readonly (Error | null)[] = []) {
+function kept(openings: readonly (Error | null)[] = [], probe: () => string | null = () => null) {
   const left = [...openings];
   const distrusts: (string | null)[] = [];
   const buffers: Buffer[] = [];
@@ -56,6 +56,7 @@ function kept(openings: readonly (Error | null)[] = []) {
       },
     },
     random: () => 1,
+    probe,
     log: { info: () => {}, error: () => {} },
   });
   /** Lets the time come that the keeper waits for. @returns how long that took */
@@ -185,4 +186,21 @@ t.test('after a good while of being open, faults are waited out from the start',
   await keeper.accept([]);
   t.equal(wait(), 100);
   await keeper.stop();
+});
+
+t.test('a fault of the disk is told in the words of the system, any other in its own', async (t) => {
+  const answers = ['read-only file system', null];
+  const { keeper, wait, buffers } = kept(
+    [sqliteFault('SQLITE_IOERR'), sqliteFault('SQLITE_IOERR')],
+    () => answers.shift()!,
+  );
+  keeper.start();
+  t.equal(keeper.trouble, 'SQLITE_IOERR: read-only file system');
+  wait();
+  t.equal(keeper.trouble, 'SQLITE_IOERR', 'the disk takes something again');
+  wait();
+  t.equal(keeper.trouble, null);
+  buffers[0]!.fault = sqliteFault('SQLITE_CORRUPT');
+  await t.rejects(keeper.buffer!.accept());
+  t.same(answers, [], 'nobody asks for what is not of the disk');
 });

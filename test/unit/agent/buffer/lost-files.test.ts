@@ -17,6 +17,7 @@ function keeperOf(scratch: Scratch): Keeper<SqliteBuffer> {
       void buffer.bringOver(async () => true).catch(() => {});
       return async () => {};
     },
+    probe: () => null,
     timers: {
       now: () => performance.now(),
       after(_, run) {
