@@ -12,6 +12,7 @@ import { dirname, resolve } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
 import { BALLAST_BYTES, ballastBytes, giveUpBallast, keepBallast } from './ballast.ts';
 import { LogFile, logBytes } from './log-file.ts';
+import { pruneKept } from './salvage/aside.ts';
 
 /** Log frames have headers, and a commit rewrites pages that it touches in part. */
 const LOG_FACTOR = 1.25;
@@ -126,12 +127,14 @@ export class Budget {
   }
 
   /**
-   * Before a transaction that stores so many bytes: looks at the files, and lets the log begin anew if that makes room.
+   * Before a transaction that stores so many bytes: looks at the files, and makes room where there is none: by what is kept of damaged files,
+   * and by letting the log begin anew.
    *
    * @throws on a fault of the disk
    */
   look(bytes: number): void {
     this.#see();
+    if (bytes > 0 && !this.#fitsDisk(bytes, NOTHING) && pruneKept(this.#path, 0)) this.#see();
     if (this.#fitsLog(bytes, NOTHING) && (bytes === 0 || this.#fitsDisk(bytes, NOTHING))) return;
     if (performance.now() < this.#heldUntil) return;
     this.#beginAnew(false);
@@ -189,8 +192,9 @@ export class Budget {
     this.#fullUntil = performance.now() + FULL_MS;
   }
 
-  /** Gives the ballast up, and lets the log begin anew. @throws on a fault of the disk */
+  /** Gives up the ballast and what is kept of damaged files, and lets the log begin anew. @throws on a fault of the disk */
   relieve(): void {
+    pruneKept(this.#path, 0);
     giveUpBallast(this.#path);
     this.#beginAnew(false);
   }

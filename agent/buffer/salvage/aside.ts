@@ -31,9 +31,6 @@ export interface Aside {
 }
 
 const NAME = /^\.(damaged|migrating)-[0-9TZ]+(-\d+)?$/;
-/** Damaged files that are kept, for somebody to look at. */
-const KEPT = 2;
-
 export const kindOf = (name: string): AsideKind => (/\.migrating-[^.]*$/.test(name) ? 'migrating' : 'damaged');
 
 const pathOf = (path: string, name: string): string => join(dirname(path), name);
@@ -144,19 +141,20 @@ export function putAway(path: string, name: string): void {
 }
 
 /**
- * Removes what is kept of damaged files but the newest, and those too while the disk has no room for them.
+ * Removes what is kept of damaged files, the oldest first.
  *
- * @param isTight whether the disk is short of room
+ * @param most how many are kept
+ * @returns whether any went
  */
-export function pruneKept(path: string, isTight: () => boolean): void {
+export function pruneKept(path: string, most: number): boolean {
   const start = `${basename(path)}.salvaged-`;
-  const kept = readdirSync(dirname(path))
-    .filter((name) => name.startsWith(start) && !name.endsWith('-wal'))
-    .sort();
-  while (kept.length > KEPT || (kept.length > 0 && isTight())) {
-    const name = kept.shift()!;
-    for (const suffix of ['', '-wal']) rmSync(pathOf(path, name) + suffix, { force: true });
-  }
+  const names = readdirSync(dirname(path))
+    .filter((name) => name.startsWith(start))
+    .map((name) => name.replace(/-wal$/, ''));
+  const kept = [...new Set(names)].sort();
+  const gone = kept.slice(0, Math.max(0, kept.length - most));
+  for (const name of gone) for (const suffix of ['', '-wal']) rmSync(pathOf(path, name) + suffix, { force: true });
+  return gone.length > 0;
 }
 
 export const asidePath = pathOf;

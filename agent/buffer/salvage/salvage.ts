@@ -11,7 +11,7 @@ import type { Epoch, TerminalId } from '../../../shared/ids.ts';
 import { Gone } from '../gone.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
 import type { Losses } from '../losses.ts';
-import { type Aside, asidePath, kindOf, listAside, type Progress, putAway, saveProgress } from './aside.ts';
+import { type Aside, asidePath, kindOf, listAside, type Progress, pruneKept, putAway, saveProgress } from './aside.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from './byte-source.ts';
 import { Carver } from './carve.ts';
 import type { Finding } from './findings.ts';
@@ -23,6 +23,8 @@ import { settleAccounts } from './settle-accounts.ts';
 /** How long a slice may read, and how much it may take: with its commit, that holds up who sends an event. */
 const SLICE_MS = 8;
 const SLICE_FINDINGS = 500;
+/** Damaged files that stay when they were brought over, for somebody to look at, while the disk has room for them. */
+const KEPT = 2;
 
 export interface SalvageParts {
   readonly db: Database;
@@ -179,6 +181,7 @@ export class Salvage {
       });
     }
     for (const { name } of this.#left) putAway(path, name);
+    pruneKept(path, KEPT);
     await within(() => {
       for (const { ordinal } of this.#left) db.prepare('DELETE FROM aside WHERE ordinal = ?').run(ordinal);
     });

@@ -299,3 +299,31 @@ t.test('a second damage while the first is being brought over loses nothing of e
   buffer.close();
   t.match(accounts(first), { sound: true });
 });
+
+t.test(
+  'of damaged files that were brought over the last two are kept, and none where a sale needs the room',
+  async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    scratch.open().close();
+    let free = 1024 ** 3;
+    for (let damage = 0; damage < 4; damage++) {
+      zero(scratch.path, 0, 200);
+      scratch.clock += 1_000;
+      const buffer = scratch.open();
+      await healed(buffer);
+      t.match(await buffer.accept(sales(damage, 1)), { kind: 'accepted' });
+      t.equal(buffer.facts().pending, damage + 1);
+      buffer.close();
+      t.equal(asideOf(scratch).length, Math.min(2, damage + 1));
+    }
+    const newest = asideOf(scratch).sort().at(-1)!;
+    t.match(newest, new RegExp(new Date(scratch.clock).toISOString().slice(17, 19)), 'the newest among them');
+    const minFreeBytes = 1024 * 1024;
+    const buffer = scratch.open({ minFreeBytes, diskFree: () => (asideOf(scratch).length > 0 ? 0 : free) });
+    t.match(await buffer.accept(sales(9, 1)), { kind: 'accepted' });
+    t.same(asideOf(scratch), []);
+    free = 0;
+    t.match(await buffer.accept(sales(10, 100)), { kind: 'full' }, 'nothing is left to give up');
+    buffer.close();
+  },
+);
