@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
-import { bundleAgent, SQLITE, sqliteBinary } from '../package/bundle.ts';
+import { runnableBundle } from '../package/bundle.ts';
 import { NODE_ENVIRONMENT, NODE_FLAGS } from '../package/runtime-flags.ts';
 import { CollectorProcess } from '../processes/collector.ts';
 import { answers } from '../processes/http.ts';
@@ -130,9 +130,7 @@ async function busy({ agent, url }: Scene, { singles, hundreds }: PackagedOption
 /** @param folder for what it writes */
 export async function packagedAgent(folder: string, options: PackagedOptions): Promise<Section[]> {
   const here = path.join(folder, 'packaged');
-  mkdirSync(here, { recursive: true });
-  const { file } = await bundleAgent(here);
-  copyFileSync(sqliteBinary(process.arch), path.join(here, SQLITE));
+  const file = await runnableBundle(here);
   const [httpPort, mqttPort, port] = (await freePorts(3)) as [number, number, number];
   const collector = new CollectorProcess({ folder: path.join(here, 'collector'), httpPort, mqttPort });
   await collector.init();

@@ -1,4 +1,5 @@
 /** The agent as one file of JavaScript, to run with Node and SQLite's binary beside it. */
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
@@ -53,6 +54,14 @@ export async function bundleAgent(folder: string, version: string = packageJson.
     plugins: [await precompiledSchemas(ENTRY), slimDependencies, sqliteBeside, ownVersion(version)],
   });
   return { file, bytes: Object.values(metafile.outputs)[0]!.bytes, packages: packagesOf(metafile) };
+}
+
+/** The bundle with the binary for this machine beside it. @returns what Node is to run */
+export async function runnableBundle(folder: string): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const { file } = await bundleAgent(folder);
+  copyFileSync(sqliteBinary(process.arch), join(folder, SQLITE));
+  return file;
 }
 
 /** better-sqlite3 has an entry for each platform, which differ in the binary's name only. */

@@ -23,6 +23,8 @@ export interface AgentSettings {
   readonly buffer?: Readonly<Record<string, unknown>>;
   /** As `Child` takes it. */
   readonly runtime?: Runtime;
+  /** What Node runs: the agent's source, unless it is bundled. */
+  readonly program?: string;
 }
 
 export class AgentProcess {
@@ -32,6 +34,7 @@ export class AgentProcess {
   readonly #log: string;
   readonly #preloads: readonly string[];
   readonly #runtime: Runtime;
+  readonly #program: string;
   #child: Child | null = null;
 
   /** Writes the configuration; starts nothing. */
@@ -44,6 +47,7 @@ export class AgentProcess {
     this.#log = path.join(folder, 'agent.log');
     this.#preloads = settings.preloads ?? [];
     this.#runtime = settings.runtime ?? PLAIN;
+    this.#program = settings.program ?? 'agent/main.ts';
     const config = {
       merchant,
       terminal,
@@ -75,7 +79,7 @@ export class AgentProcess {
   launch(): void {
     this.#child = new Child({
       name: `agent ${this.terminal}`,
-      command: ['agent/main.ts', 'run', '--config', this.#config],
+      command: [this.#program, 'run', '--config', this.#config],
       log: this.#log,
       preloads: this.#preloads,
       runtime: this.#runtime,
