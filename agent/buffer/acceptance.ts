@@ -20,6 +20,8 @@ export interface AcceptanceParts {
   readonly clocks: Clocks;
   readonly budget: Budget;
   readonly eviction: Eviction;
+  /** Rows that are there. */
+  readonly held: () => number;
   readonly terminal: TerminalId;
   /** The open one. */
   readonly epoch: Epoch;
@@ -40,7 +42,7 @@ export class Acceptance {
 
   /** Runs within a transaction, of which the draft is. */
   *store({ rows, bytes, stamp }: IntakeRequest, draft: Draft): Steps<Accepted> {
-    const { refs, clocks, budget, eviction, terminal, epoch, base } = this.#parts;
+    const { refs, clocks, budget, eviction, held, terminal, epoch, base } = this.#parts;
     const { at, segment } = stamp;
     let roomy = false;
     let done = 0;
@@ -55,7 +57,7 @@ export class Acceptance {
         continue;
       }
       // A full buffer still knows what it has stored. Nothing was written yet: the first row that is new ends it.
-      roomy ||= budget.makeRoom(bytes, draft, () => eviction.some(draft));
+      roomy ||= budget.makeRoom(bytes, draft, held(), (wanted) => eviction.some(wanted, draft));
       if (!roomy) return { kind: 'full', detail: budget.describe() };
       if (before === 'conflict') {
         this.#countConflict.run();

@@ -18,6 +18,10 @@ import { pruneKept } from './salvage/aside.ts';
 const LOG_FACTOR = 1.25;
 /** Pages that a commit touches whatever its size: index leaves, counters. */
 const LOG_FIXED_BYTES = 64 * 1024;
+const FILE_FACTOR = 1.25;
+const FILE_FIXED_BYTES = 16 * 1024;
+/** Of the log, taken in advance: on a full disk a transaction has what is there. SQLite keeps as much of it at least (`checkpointPages`). */
+const LOG_KEPT_BYTES = 1024 * 1024;
 /** What an evicted row leaves in the log: its share of the pages that keep something. */
 const LOG_EVICTED_BYTES = 64;
 /** Pages that accepting leaves to what must always be possible: acknowledgements and the ledger grow indexes. */
@@ -88,6 +92,9 @@ const inAll = (bytes: number, { bytes: before, evicted }: Spent): Spent => ({ by
 const logGrowth = (bytes: number, evicted: number): number =>
   bytes * LOG_FACTOR + LOG_FIXED_BYTES + evicted * LOG_EVICTED_BYTES;
 
+/** What storing so many bytes takes of the file at most: pages are not filled whole, and indexes grow by some. */
+const fileGrowth = (bytes: number): number => (bytes === 0 ? 0 : bytes * FILE_FACTOR + FILE_FIXED_BYTES);
+
 export class Budget {
   readonly #path: string;
   readonly #limits: BudgetLimits;
@@ -109,6 +116,8 @@ export class Budget {
   #heldUntil = 0;
   /** Until then nothing may grow: the disk said so, whatever the file system claims to have left. Monotonic milliseconds. */
   #fullUntil = 0;
+  /** What it claimed then: with a good deal more nothing of that holds. */
+  #fullAt = 0;
 
   /** @param path of the database, absolute */
   constructor(db: Database, path: string, limits: BudgetLimits, diskFree: () => number) {
@@ -150,6 +159,15 @@ export class Budget {
     return can;
   }
 
+  /**
+   * Whether writing so much leaves the disk some space. What a transaction takes for the log and then rolls back stays the log's, and without
+   * any for the file of the database the log cannot be copied.
+   */
+  leavesSpace(bytes: number): boolean {
+    const growth = this.#log.sizeAfter(logGrowth(bytes, 0)) - this.#log.size;
+    return growth <= 0 || this.#free - growth >= BALLAST_BYTES;
+  }
+
   /** What a row takes on average, about. */
   rowBytes(rows: number): number {
     const pages = this.#pageCount.get()! - this.#freePages.get()!;
@@ -160,13 +178,16 @@ export class Budget {
    * Within a transaction: whether `bytes` more can be stored, if need be after evicting.
    *
    * @param spent grows with what is evicted
-   * @param evict deletes some rows. @returns how many
+   * @param evict deletes about so many rows. @returns how many
    */
-  makeRoom(bytes: number, spent: Spent, evict: () => number): boolean {
+  makeRoom(bytes: number, spent: Spent, rows: number, evict: (rows: number) => number): boolean {
     while (!this.#fits(bytes, spent)) {
       this.#lacking = !this.#fitsLog(bytes, spent) ? 'log' : this.#fitsFile(bytes) ? 'disk' : 'room';
       // Evicting makes room in the file of the database only.
-      if (this.#lacking === 'log' || !this.#fitsDisk(0, inAll(bytes, spent)) || evict() === 0) return false;
+      if (this.#lacking === 'log' || !this.#fitsDisk(0, inAll(bytes, spent))) return false;
+      // Not more than is needed: what is evicted takes room in the log.
+      const lacking = fileGrowth(bytes) - this.#freePages.get()! * PAGE_BYTES;
+      if (evict(Math.max(1, Math.ceil(lacking / this.rowBytes(rows)))) === 0) return false;
     }
     return true;
   }
@@ -174,7 +195,7 @@ export class Budget {
   /** Which limit was hit last, in words. */
   describe(): string {
     const { maxBytes, minFreeBytes } = this.#limits;
-    if (performance.now() < this.#fullUntil) return 'the disk has no space left';
+    if (this.#isFull) return 'the disk has no space left';
     switch (this.#lacking) {
       case 'disk':
         return `the file system has ${this.#free} bytes left, of which ${minFreeBytes} are to stay free (buffer.minFreeBytes)`;
@@ -190,6 +211,7 @@ export class Budget {
   /** The disk is full in spite of what it said: for a while only what is there already is used. */
   sawFull(): void {
     this.#fullUntil = performance.now() + FULL_MS;
+    this.#fullAt = this.#diskFree();
   }
 
   /** Gives up the ballast and what is kept of damaged files, and lets the log begin anew. @throws on a fault of the disk */
@@ -210,11 +232,14 @@ export class Budget {
     if (this.#pages > this.#onDisk && this.#free - this.#limits.minFreeBytes < LOW_BYTES) this.#log.copy();
   }
 
-  /** Has the ballast there if there is room for it. */
+  /** Has the ballast there, and room in the log, as far as the disk has space for them. @throws on a fault of the disk */
   keepBallast(): void {
     this.#see();
-    const lacking = BALLAST_BYTES - this.#ballast;
-    if (lacking > 0 && this.#free - lacking >= this.#limits.minFreeBytes) keepBallast(this.#path);
+    const hasRoomFor = (lacking: number): boolean => lacking > 0 && this.#free - lacking >= this.#limits.minFreeBytes;
+    if (hasRoomFor(BALLAST_BYTES - this.#ballast)) keepBallast(this.#path);
+    this.#free = this.#diskFree();
+    if (hasRoomFor(LOG_KEPT_BYTES - this.#log.size)) this.#log.reserve(LOG_KEPT_BYTES);
+    this.#see();
   }
 
   get #maxFile(): number {
@@ -270,8 +295,13 @@ export class Budget {
 
   #fitsDisk(bytes: number, { bytes: before, evicted }: Spent): boolean {
     const log = this.#log.sizeAfter(logGrowth(before + bytes, evicted)) - this.#log.size;
-    const growth = this.#fileAfter(bytes) - this.#onDisk + log;
+    // A page more than the disk has room for, and the log could not be copied any more.
+    const growth = this.#fileAfter(fileGrowth(bytes)) - this.#onDisk + log;
     if (growth <= 0) return true;
-    return performance.now() >= this.#fullUntil && this.#free - growth >= this.#limits.minFreeBytes;
+    return !this.#isFull && this.#free - growth >= this.#limits.minFreeBytes;
+  }
+
+  get #isFull(): boolean {
+    return performance.now() < this.#fullUntil && this.#free < this.#fullAt + MIB;
   }
 }

@@ -10,9 +10,7 @@ import type { Draft } from './draft.ts';
 
 export type WhenFull = 'reject' | 'drop-oldest';
 
-const ACKED_AT_ONCE = 500;
-/** Not more than is needed: these are lost. */
-const PENDING_AT_ONCE = 100;
+const AT_ONCE = 500;
 
 export class Eviction {
   readonly #whenFull: WhenFull;
@@ -23,20 +21,21 @@ export class Eviction {
     this.#departures = departures;
   }
 
-  /** Deletes some rows, within a transaction. @returns how many; 0 when nothing is left that may go */
-  some(draft: Draft): number {
+  /** Deletes about so many rows, within a transaction. @returns how many; 0 when nothing is left that may go */
+  some(wanted: number, draft: Draft): number {
+    const rows = Math.min(wanted, AT_ONCE);
     const count =
-      this.#departures.evictAcked(ACKED_AT_ONCE, draft) || (this.#whenFull === 'reject' ? 0 : this.#drop(draft));
+      this.#departures.evictAcked(rows, draft) || (this.#whenFull === 'reject' ? 0 : this.#drop(rows, draft));
     draft.evicted += count;
     return count;
   }
 
-  #drop(draft: Draft): number {
+  #drop(rows: number, draft: Draft): number {
     const range = { first: 1, last: draft.before };
     return (
-      this.#departures.dropQuarantined(range, ACKED_AT_ONCE, draft) ||
-      this.#departures.dropPending(range, PENDING_AT_ONCE, draft) ||
-      this.#departures.dropRefs(range, ACKED_AT_ONCE, draft)
+      this.#departures.dropQuarantined(range, rows, draft) ||
+      this.#departures.dropPending(range, rows, draft) ||
+      this.#departures.dropRefs(range, rows, draft)
     );
   }
 }

@@ -1,10 +1,13 @@
 /** The write-ahead log: how large it is, how much of it is in use, and how it is made to begin anew. */
-import { statSync } from 'node:fs';
+import { Buffer } from 'node:buffer';
+import { closeSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import type { Database, Statement } from 'better-sqlite3';
 import { isFull } from './buffer-error.ts';
 
 const HEADER_BYTES = 32;
 const FRAME_BYTES = 24 + 4096;
+/** At a time. */
+const ZEROS_BYTES = 64 * 1024;
 
 interface Checkpoint {
   busy: number;
@@ -16,6 +19,7 @@ interface Checkpoint {
 export const logBytes = (path: string): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 
 export class LogFile {
+  readonly #db: Database;
   readonly #path: string;
   readonly #look: Statement<[], Checkpoint>;
   readonly #passive: Statement<[], Checkpoint>;
@@ -28,6 +32,7 @@ export class LogFile {
 
   /** @param path of the database */
   constructor(db: Database, path: string) {
+    this.#db = db;
     this.#path = path;
     this.#look = db.prepare('PRAGMA wal_checkpoint(NOOP)');
     this.#passive = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
@@ -51,6 +56,26 @@ export class LogFile {
     const { log, checkpointed } = this.#look.get()!;
     const anew = log === this.#over && checkpointed === log;
     this.#used = this.#size === 0 || anew ? 0 : HEADER_BYTES + Math.max(0, log) * FRAME_BYTES;
+  }
+
+  /**
+   * Has the file take so much of the disk in advance, by zeros behind what was written: for SQLite the log ends there, and it overwrites them.
+   * So what a full disk refuses is refused now, and not in the midst of a transaction.
+   */
+  reserve(bytes: number): void {
+    const lacking = bytes - logBytes(this.#path);
+    if (lacking <= 0) return;
+    try {
+      // Nobody writes to it meanwhile, support's `requeue` neither.
+      this.#db.exec('BEGIN IMMEDIATE');
+    } catch {
+      return;
+    }
+    try {
+      appendZeros(`${this.#path}-wal`, lacking);
+    } finally {
+      this.#db.exec('ROLLBACK');
+    }
   }
 
   /** Copies what nobody holds up into the database. @throws on a fault of the disk */
@@ -80,5 +105,25 @@ export class LogFile {
       this.look();
       return 'full';
     }
+  }
+}
+
+/** All of them or none. A disk without room for them is as good a reason as any other to do without. */
+function appendZeros(path: string, count: number): void {
+  let file: number | null = null;
+  try {
+    file = openSync(path, 'r+');
+    const size = statSync(path).size;
+    try {
+      const zeros = Buffer.alloc(Math.min(count, ZEROS_BYTES));
+      for (let at = 0; at < count; ) at += writeSync(file, zeros, 0, Math.min(zeros.length, count - at), size + at);
+      fsyncSync(file);
+    } catch {
+      ftruncateSync(file, size);
+    }
+  } catch {
+    // There is no log, or the disk takes nothing: whoever writes next is told.
+  } finally {
+    if (file !== null) closeSync(file);
   }
 }

@@ -161,6 +161,7 @@ export class SqliteBuffer implements Intake, Outbox {
         clocks: this.#clocks,
         budget: this.#budget,
         eviction: new Eviction(options.whenFull, this.#departures),
+        held: () => this.#rowCount,
         terminal,
         epoch: this.#open.epoch,
         base: this.#open.base,
@@ -217,19 +218,17 @@ export class SqliteBuffer implements Intake, Outbox {
     const request = piece(steps)?.result ?? (await inTurns(steps));
     const store = () =>
       this.#commits.submitInPieces(request.bytes, () => this.#acceptance.store(request, this.#draft!));
-    try {
-      return await store();
-    } catch (error) {
-      if (!isFull(error)) throw error;
-    }
-    // The disk has less than it said: what is there already may be enough.
-    this.#budget.sawFull();
-    try {
-      return await store();
-    } catch (error) {
-      if (!isFull(error)) throw error;
-      return { kind: 'full', detail: this.#budget.describe() };
-    }
+    const attempt = async (): Promise<Accepted | null> => {
+      try {
+        return await store();
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        this.#budget.sawFull();
+        return null;
+      }
+    };
+    // The disk may have less than it said: then what is there already may be enough.
+    return (await attempt()) ?? (await attempt()) ?? { kind: 'full', detail: this.#budget.describe() };
   }
 
   async settle(settlements: readonly Settlement[]): Promise<void> {
@@ -463,7 +462,8 @@ export class SqliteBuffer implements Intake, Outbox {
   async #write<T>(rows: number, work: (draft: Draft) => T, insist = false): Promise<T> {
     const bytes = rows * this.#budget.rowBytes(this.#rowCount);
     const run = (evict: boolean) => () => {
-      if (!this.#budget.canWrite(bytes)) throw new FullError(this.#budget.describe());
+      const fits = this.#budget.canWrite(bytes) && (rows === 1 || this.#budget.leavesSpace(bytes));
+      if (!fits) throw new FullError(this.#budget.describe());
       const draft = this.#draft!;
       draft.bytes += bytes;
       if (evict) this.#departures.evictAcked(rows, draft);

@@ -82,3 +82,31 @@ for (const whenFull of ['reject', 'drop-oldest'] as const) {
     });
   }
 }
+
+for (const whenFull of ['reject', 'drop-oldest'] as const) {
+  t.test(`${whenFull}: requests of 50 KB on a brim-full disk`, { skip: missing }, async (t) => {
+    using small = disk(t);
+    const scratch = scratchBuffer(small.mount);
+    const options = { whenFull, minFreeBytes: 0 };
+    let buffer = scratch.open(options);
+    let ref = 0;
+    const post = () =>
+      buffer.accept(Array.from({ length: 50 }, () => parsed(sale(`R-${ref++}`, { attrs: 'x'.repeat(1_000) }))));
+    for (let at = 0; at < 30; at++) t.match(await post(), { kind: 'accepted' });
+    small.fill();
+    for (let at = 0; at < 50; at++) t.equal((await post()).kind, whenFull === 'reject' ? 'full' : 'accepted');
+    for (let again = 0; again < 2; again++) {
+      for (const { epoch, pending } of buffer.holdings().epochs)
+        await buffer.settle(pending.map(([firstSeq, lastSeq]) => ({ kind: 'stored', epoch, firstSeq, lastSeq })));
+      t.equal(buffer.facts().pending, 0);
+      for (let at = 0; at < 10; at++) t.match(await post(), { kind: 'accepted' }, 'what was acknowledged makes room');
+      buffer.close();
+      buffer = scratch.open(options);
+      t.equal(buffer.facts().pending, 500);
+    }
+    const reader = openForReading(scratch.path);
+    t.equal(account(reader).sound, true);
+    reader.close();
+    buffer.close();
+  });
+}

@@ -189,7 +189,9 @@ t.test(
     run('mount', '-o', 'loop', image, mount);
     await till.sellUntil(201);
     t.ok(till.running());
-    t.equal(await till.pending(), till.answered.size);
+    // An opening between the two mounts was on the empty folder below: what it took is brought over.
+    const all = async () => (await till.pending()) === till.answered.size;
+    t.ok(await until(all, { what: 'all that was answered', deadlineMs: DEADLINE_MS }));
   },
 );
 
