@@ -3,8 +3,8 @@
  * without NOTIFY_SOCKET, so nothing anywhere else.
  *
  * Alive is more than a loop that turns. A beat is sent unless something was begun and nothing of it was done since the beat before: a
- * request that still waits for its commit, a buffer that is neither open nor tried to be opened again. A full disk, an absent one and a
- * collector out of reach are states that the agent lives in, and no reason to be ended.
+ * request that still waits for its commit. A full disk, an absent one and a collector out of reach are states that the agent lives in, and no
+ * reason to be ended.
  */
 import { spawn } from 'node:child_process';
 import type { Timers } from './ship/timers.ts';

@@ -16,6 +16,7 @@ import { Arrivals } from './arrivals.ts';
 import { reconnectDelay } from './backoff.ts';
 import { type CollectorView, type ShipCounters, unknownCollector, zeroCounters } from './collector-view.ts';
 import { Conversation, type ConversationDependencies } from './conversation.ts';
+import { watchCredentials } from './credential-watch.ts';
 import type { Address, Credentials } from './endpoint.ts';
 import { openSession, type Session } from './session.ts';
 import { TrueTime } from './true-time.ts';
@@ -205,19 +206,21 @@ export class Shipper {
 
   /** From connecting to the end of the connection. */
   async #connection(): Promise<{ good: boolean; reason: unknown }> {
-    const { merchant, terminal, stream, credentials, timers, now, log } = this.#with;
+    const { merchant, terminal, stream, credentials, timers, now, wallClock, log } = this.#with;
     const batch = topic(merchant, terminal, 'batch');
     const status = topic(merchant, terminal, 'status');
     const ack = topic(merchant, terminal, 'ack');
     const ctl = topic(merchant, terminal, 'ctl');
     let session: Session;
+    let used: Credentials;
     try {
+      used = credentials();
       session = await openSession(
         {
           address: this.#address,
           clientId: stream,
           username: `${merchant}/${terminal}`,
-          credentials: credentials(),
+          credentials: used,
           topics: [ack, ctl],
           timers,
           now,
@@ -256,7 +259,10 @@ export class Shipper {
       else if (from === ack) log.warn('the collector sent an ack that is none');
     });
     conversation.greet();
+    const outdated = (reason: Error): void => session.abort(reason);
+    const endWatch = watchCredentials({ used, read: credentials, timers, wallClock, outdated });
     const reason = await session.closed;
+    endWatch();
     conversation.close();
     this.#conversation = null;
     this.#session = null;

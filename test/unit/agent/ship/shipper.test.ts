@@ -421,6 +421,26 @@ t.test('a connection', async (t) => {
     timers.advance(1_000);
     await settled(buffer, 1);
   });
+
+  t.test('whose token is exchanged while it is connected connects again with the new one', async (t) => {
+    let token = 'secret';
+    const { buffer, shipper, timers, accept } = await fixture(t, {
+      credentials: () => ({ token, ca: null, cert: null, key: null }),
+    });
+    await accept(0, 1);
+    shipper.start();
+    await settled(buffer, 1);
+    timers.advance(60_000);
+    t.equal(shipper.report().counters.connections, 1);
+    token = 'newer';
+    timers.advance(60_000);
+    await until(() => shipper.report().state === 'offline', 'the end of the session');
+    t.match(shipper.report().words, /exchanged/);
+    timers.advance(1_000);
+    await until(() => shipper.report().counters.connections === 2, 'another connection');
+    await accept(1, 1);
+    await settled(buffer, 2);
+  });
 });
 
 t.test('a status', async (t) => {
