@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import type { Database, Statement } from 'better-sqlite3';
 import { isFull } from './buffer-error.ts';
+import { DamagedFileError } from './file-fault.ts';
 
 const HEADER_BYTES = 32;
 const FRAME_BYTES = 24 + 4096;
@@ -50,10 +51,13 @@ export class LogFile {
     return Math.max(this.#size, this.#used + bytes);
   }
 
-  /** Outside of a transaction. @throws on a fault of the disk */
+  /** Outside of a transaction. @throws DamagedFileError when it was cut; else on a fault of the disk */
   look(): void {
     this.#size = logBytes(this.#path);
     const { log, checkpointed } = this.#look.get()!;
+    // SQLite would go on behind the end: what lies before is lost already, and what is accepted from here on would be too.
+    if (log > checkpointed && this.#size < HEADER_BYTES + log * FRAME_BYTES)
+      throw new DamagedFileError(`${this.#path}-wal was cut`);
     const anew = log === this.#over && checkpointed === log;
     this.#used = this.#size === 0 || anew ? 0 : HEADER_BYTES + Math.max(0, log) * FRAME_BYTES;
   }

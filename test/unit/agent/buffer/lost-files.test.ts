@@ -1,6 +1,17 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import t from 'tap';
+import { account } from '../../../../agent/buffer/accounting.ts';
+import { openForReading } from '../../../../agent/buffer/connection.ts';
 import { Keeper } from '../../../../agent/buffer/keeper.ts';
 import { openBuffer } from '../../../../agent/buffer/open-buffer.ts';
 import type { Accepted } from '../../../../agent/buffer/port.ts';
@@ -148,3 +159,25 @@ t.test('damage that is met while events are read is salvaged beside the work', a
   t.ok(passes > 0 || missing === 0);
   await keeper.stop();
 });
+
+t.test(
+  'when its log is cut under a running agent, nothing more is accepted into it, and what is gone is accounted for',
+  async (t) => {
+    const scratch = scratchBuffer(`${t.testdir()}/buffer`);
+    const keeper = keeperOf(scratch);
+    for (let sale = 1; sale <= 50; sale++) await accepted(keeper, `R-${sale}`);
+    truncateSync(`${scratch.path}-wal`, 40_000);
+    t.match(await keeper.accept([parsed(sale('new'))]), { kind: 'unavailable', detail: /-wal was cut/ });
+    t.match(await accepted(keeper, 'new'), { kind: 'accepted' });
+    const buffer = await healed(keeper);
+    const found = refs(buffer);
+    t.ok(found.includes('new'));
+    const missing = buffer.losses(1_000).reduce((sum, { count }) => sum + count, 0);
+    t.ok(missing > 0);
+    t.equal(found.length + missing, 51);
+    await keeper.stop();
+    const reader = openForReading(scratch.path);
+    t.equal(account(reader).sound, true);
+    reader.close();
+  },
+);
