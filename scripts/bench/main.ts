@@ -20,7 +20,8 @@ import { baskets, invoices } from './workload.ts';
 
 const HELP = `npm run bench -- [options]
 
-Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, a backlog that drains, the guard against card data, and memory; prints tables and then JSON.
+Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, lingering, a backlog that drains, the guard
+against card data, a till's flash memory, the packaged agent, and memory; prints tables and then JSON.
 
   --only LIST    some of: wire, code, store, way, visible, linger, backlog, cards, flash, package (comma-separated)
   --file CSV.gz  real invoices (default: ../shared/data/online-retail-2010-12_to_2011-08.csv.gz)
@@ -104,7 +105,7 @@ async function main(): Promise<void> {
     if (only.has('way')) add(...(await wholeWay(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
     if (only.has('linger')) add(await linger(quick ? 3 : 10));
     if (only.has('backlog')) add(await backlog({ count: 1_000_000 / scale, hours: 72 }));
-    const flashBytes = only.has('flash') ? await flash(200 / scale) : null;
+    const flashBytes = only.has('flash') ? await flash(scale) : null;
     if (flashBytes !== null) add(flashBytes);
     if (only.has('package'))
       add(

@@ -42,6 +42,7 @@ export class System implements AsyncDisposable {
     fleet = 0,
     store,
     buffer,
+    preloads,
   }: {
     merchant: string;
     agents: number;
@@ -49,6 +50,8 @@ export class System implements AsyncDisposable {
     store?: StoreConfig;
     /** What else goes under the agents' `buffer`. */
     buffer?: Readonly<Record<string, unknown>>;
+    /** Modules that the agents load first. */
+    preloads?: readonly string[];
   }): Promise<System> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-bench-'));
     const [httpPort, mqttPort, ...ports] = (await freePorts(2 + agents)) as [number, number, ...number[]];
@@ -75,6 +78,7 @@ export class System implements AsyncDisposable {
         collector: collector.mqttUrl,
         port,
         ...(buffer && { buffer }),
+        ...(preloads && { preloads }),
       });
       await agent.start(START_MS);
       started.push(agent);
