@@ -190,7 +190,10 @@ export class SqliteBuffer implements Intake, Outbox {
       this.#salvage = new Salvage({ db, path: resolve(path), terminal, losses: this.#losses, now, elapsed });
       this.#isWhole = this.#salvage.isOver;
       if (this.#isWhole) this.#broughtOver.resolve();
-      this.#check = new FileCheck({ db, path, epochs: () => this.#epochs, pending: () => this.#pending });
+      this.#check = new FileCheck({
+        ...{ db, path, epochs: () => this.#epochs, pending: () => this.#pending },
+        isBehind: () => this.#outsiders.wrote,
+      });
       this.#marks = new HighWaterMarks(db, this.#file.highWater, elapsed);
       this.#mark(null);
       this.#file.highWater.sync();

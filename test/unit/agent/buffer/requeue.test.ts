@@ -55,6 +55,23 @@ t.test('a running agent notices, and ships', async (t) => {
   t.same(scratch.damage, []);
 });
 
+t.test(
+  'a look through the file takes what was requeued a moment ago for no damage, and ends when it was noticed',
+  async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    const { buffer } = await withQuarantine(scratch);
+    const db = openForRequeue(scratch.path);
+    requeue(db, null, NOW);
+    db.close();
+    for (let look = 0; look < 3; look++) t.equal(buffer.check(), true, 'it goes on');
+    buffer.notice();
+    for (let looks = 0; buffer.check(); looks++) if (looks === 10) throw new Error('the look has no end');
+    t.match(buffer.facts(), { pending: 5, quarantined: 0 });
+    buffer.close();
+    t.same(scratch.damage, []);
+  },
+);
+
 t.test('an event that is not what was written is refused', async (t) => {
   const scratch = scratchBuffer(t.testdir());
   const { buffer, epoch } = await withQuarantine(scratch);
