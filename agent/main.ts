@@ -75,7 +75,7 @@ async function main(words: readonly string[]): Promise<number> {
     screen.note(told ? (error as Error).message : `${(error as Error).stack ?? error}`);
     if (error instanceof UsageError) screen.note('Try --help.');
     if (words.includes('--json') && !screen.printed)
-      await screen.print(`${JSON.stringify({ error: (error as Error).message })}\n`);
+      await screen.print(`${JSON.stringify({ error: redact((error as Error).message) })}\n`);
     return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
   }
 }

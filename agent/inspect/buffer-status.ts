@@ -1,5 +1,5 @@
 /** A buffer's facts for support: as JSON, and as a table. */
-
+import { redact } from '../../shared/event/card-data.ts';
 import type { BufferFacts, EpochHolding } from '../buffer/port.ts';
 import { ago, count, instant, iso, number, size } from './figures.ts';
 import { notFilling, untilFullWords } from './filling.ts';
@@ -19,7 +19,7 @@ export const bufferStatus = (facts: BufferFacts): BufferStatus => ({
   ...facts,
   oldestPending: facts.oldestPending === null ? null : iso(facts.oldestPending),
   epochs: facts.epochs.map((epoch) => ({ ...epoch, openedAt: iso(epoch.openedAt) })),
-  quarantine: facts.quarantine.map((event) => ({ ...event, at: iso(event.at) })),
+  quarantine: facts.quarantine.map((event) => ({ ...event, reason: redact(event.reason), at: iso(event.at) })),
 });
 
 const SHOWN_EPOCHS = 8;

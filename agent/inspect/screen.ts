@@ -1,11 +1,12 @@
 /** Where a command writes: its result to standard output, all else to standard error. */
 import type { Writable } from 'node:stream';
+import { redact } from '../../shared/event/card-data.ts';
 import { type Paint, paintFor } from './paint.ts';
 
 export interface Screen {
   /** The result. Resolves once there is room for more. */
   print(text: string): Promise<void>;
-  /** A line beside the result. */
+  /** A line beside the result, without card data: a fault's words may hold any. */
   note(line: string): void;
   /** A progress bar, where somebody looks at a terminal. @param share 0 to 1 */
   progress(label: string, share: number): void;
@@ -47,7 +48,7 @@ export function screenOn(
     },
     note(line) {
       clear();
-      errors.write(`${line}\n`);
+      errors.write(`${redact(line)}\n`);
     },
     progress(label, share) {
       if (!terminal) return;

@@ -4,6 +4,7 @@
  * A batch of several events that is refused is halved and sent again; only a single event is quarantined. A loss record can't be given up:
  * it is offered again in the next session.
  */
+import { redact } from '../../shared/event/card-data.ts';
 import { parseStreamId } from '../../shared/ids.ts';
 import { type Dictionary, NEWEST } from '../../shared/wire/dictionaries/released.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
@@ -56,6 +57,8 @@ export class Outcomes {
   of(batch: InFlight, ack: Ack): Settlement | null {
     const { counters, view } = this.#with;
     const { cargo } = batch;
+    // It may repeat what the batch held, and is written with what is quarantined, and shown.
+    const reason = ack.reason === undefined ? undefined : redact(ack.reason);
     counters[ack.result]++;
     if (ack.result !== 'damaged') this.#damagedInARow = 0;
     switch (ack.result) {
@@ -65,23 +68,23 @@ export class Outcomes {
           ? { kind: 'loss-stored', id: cargo.loss.id }
           : { kind: 'stored', ...seqsOf(batch) };
       case 'invalid':
-        return this.#refused(batch, ack.reason);
+        return this.#refused(batch, reason);
       case 'damaged':
         // Once may be chance.
         if (this.#damagedInARow++ > 0)
           this.#hold('everything', Math.min(MAX_DAMAGED_MS, DAMAGED_MS * 2 ** this.#damagedInARow));
         break;
       case 'unsupported':
-        if (cargo.lane === 'losses') return this.#refused(batch, ack.reason);
+        if (cargo.lane === 'losses') return this.#refused(batch, reason);
         if (batch.dictionary !== 0) {
           this.#dictionary = null;
           break;
         }
-        view.holding = `the collector does not understand this agent's batches (${ack.reason ?? 'no reason given'})`;
+        view.holding = `the collector does not understand this agent's batches (${reason ?? 'no reason given'})`;
         this.#hold('everything', UNSUPPORTED_MS);
         break;
       case 'busy':
-        view.holding = `the collector is busy${ack.reason === undefined ? '' : `: ${ack.reason}`}`;
+        view.holding = `the collector is busy${reason === undefined ? '' : `: ${reason}`}`;
         // What is new may still be taken: it shows whether it is.
         this.#hold(
           cargo.lane === 'backlog' ? 'backlog' : 'everything',
