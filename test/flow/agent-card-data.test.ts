@@ -139,14 +139,16 @@ t.test('a fault whose words hold a card number is logged without it', async (t) 
     t,
     writeConfig(testDir(t), { collector: { urls: ['mqtt://127.0.0.1:1'], tokenFile: token } }),
   );
-  await logged(running, /not shipping: .*token of \*{4} \*{4} \*{4} 1111: the token file/);
+  await logged(running, /not shipping: .*: the token file/);
   await ended(running.agent);
+  t.match(running.output(), `token of ${MASKED_VISA}: the token file`);
   t.notOk(tellsCard(running.output()), 'a token that cannot be read');
 
   const config = writeConfig(testDir(t), { buffer: { path: join(folder, 'buffer.db') } });
   const diskless = await watched(t, config);
-  await logged(diskless, /the buffer is not open: .*till of \*{11}0005/);
+  await logged(diskless, /the buffer is not open: .*till of/);
   await ended(diskless.agent);
+  t.match(diskless.output(), /the buffer is not open: .*till of \*{11}0005/);
   t.notOk(tellsCard(diskless.output()), 'a buffer that cannot be opened');
 
   const looked = await runAgent('status', '--config', config, '--json');
