@@ -40,6 +40,8 @@ const SYSTEM: Readonly<Record<string, string>> = {
 
 /** Of OpenSSL, when files that were given are none: `ERR_OSSL_…`. */
 const BAD_PEM = /^ERR_OSSL_/;
+/** Of mqtt-packet, when what comes is none of its packets. */
+const NO_MQTT = /^(Invalid|Cannot parse|Malformed|Packet|Not supported|Unknown property|Connect flag bit|Will) /;
 /** Of ws, when what listens there answers the upgrade otherwise. */
 const NO_UPGRADE = /^Unexpected server response: (\d+)/;
 
@@ -49,6 +51,7 @@ function told({ code, message = '' }: Told): string | undefined {
   if (typeof code === 'string' && BAD_PEM.test(code))
     return `TLS: collector.tls names files that are no PEM, or a key of another certificate (${message})`;
   if (message === 'connack timeout') return 'no answer';
+  if (code === undefined && NO_MQTT.test(message)) return 'what listens there does not speak MQTT: is the port right?';
   const upgrade = NO_UPGRADE.exec(message);
   return upgrade === null
     ? undefined

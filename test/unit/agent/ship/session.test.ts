@@ -102,6 +102,21 @@ t.test('a server that says nothing can be given up at once', async (t) => {
   t.match(await refused, /the agent stops/);
 });
 
+t.test('what speaks something else than MQTT is told in words', async (t) => {
+  for (const greeting of [
+    'HTTP/1.1 400 Bad Request\r\n\r\n',
+    'SSH-2.0-OpenSSH_9.6\r\n',
+    '\x15\x03\x01\x00\x02\x02\x32',
+  ]) {
+    const server = createTcpServer((socket) => void socket.on('error', () => {}).end(greeting, 'latin1'));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const words = await refusal(options(port, { address: { protocol: 'mqtt', host: '127.0.0.1', port, path: null } }));
+    t.equal(words, `what listens there does not speak MQTT: is the port right? (127.0.0.1 port ${port})`);
+    server.close();
+  }
+});
+
 t.test('faults are told in words', async (t) => {
   const address = { protocol: 'mqtts', host: 'c.example', port: 8883, path: null } as const;
   t.equal(
