@@ -79,7 +79,11 @@ function stateFacts({ buffer, full, shipper }: AgentFacts): StateFacts {
     pending: held.pending,
     quarantined: held.quarantined,
     salvage: held.salvage,
-    shipping: { connected: isConnected(shipper), held: shipper.collector.holding !== null, words: shipper.words },
+    shipping: {
+      connected: isConnected(shipper),
+      held: shipper.silent || shipper.collector.holding !== null,
+      words: shipper.words,
+    },
   };
 }
 

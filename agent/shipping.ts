@@ -9,6 +9,7 @@ const NOTHING: ShipperReport = {
   lastError: null,
   lastErrorAt: null,
   batchesInFlight: 0,
+  silent: false,
   collector: { ...unknownCollector(), clockOffsetMs: null },
   counters: zeroCounters(),
 };

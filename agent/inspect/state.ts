@@ -14,7 +14,7 @@ export interface StateFacts {
   /** Why new events are refused, in words; null when they are not. */
   readonly full: string | null;
   readonly pending: number;
-  /** Whether the collector takes batches, and how things stand with it in words. */
+  /** Whether the collector could take batches, whether it takes none at present, and how things stand with it in words. */
   readonly shipping: { readonly connected: boolean; readonly held: boolean; readonly words: string };
   readonly quarantined: number;
   /** A damaged file that is being brought over, in words. */

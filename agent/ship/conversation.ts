@@ -54,10 +54,13 @@ export class Conversation {
   #settled: Promise<void> = Promise.resolve();
   #drained: (() => void) | null = null;
   #progressed = false;
+  /** When the collector said something last, or was first asked, monotonic milliseconds. */
+  #heardAt: number;
 
   constructor(dependencies: ConversationDependencies, channel: Channel) {
     this.#with = dependencies;
     this.#channel = channel;
+    this.#heardAt = dependencies.timers.now();
     this.#teller = new StatusTeller(dependencies, {
       publish: (payload) => channel.status(payload),
       failed: (error) => this.#unreadable(error),
@@ -84,6 +87,13 @@ export class Conversation {
   /** Batches on their way. */
   get inFlight(): number {
     return this.#shipment.inFlight;
+  }
+
+  /** For how long the collector has owed an answer, milliseconds; 0 when it owes none. */
+  get unansweredMs(): number {
+    const { oldestSentAt } = this.#shipment;
+    if (this.#state !== 'greeting' && oldestSentAt === null) return 0;
+    return this.#with.timers.now() - Math.max(this.#heardAt, oldestSentAt ?? 0);
   }
 
   /** Whether the collector took something in this session. */
@@ -120,7 +130,8 @@ export class Conversation {
 
   answered(envelope: AckEnvelope): void {
     if (this.#state === 'over') return;
-    const { view } = this.#with;
+    const { view, timers } = this.#with;
+    this.#heardAt = timers.now();
     view.storeGen = envelope.storeGen;
     view.credit = envelope.credit;
     this.#teller.answered(envelope);

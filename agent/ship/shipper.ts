@@ -24,6 +24,8 @@ import { inWords } from './words.ts';
 
 /** A connection that lasted so long was a good one, even if nothing was sold. */
 const STEADY_MS = 60_000;
+/** A collector that has not answered for so long is said to be silent. */
+const SILENT_MS = 10_000;
 /** How long a stop waits for acks of what is on its way. */
 const DRAIN_MS = 2_000;
 
@@ -66,6 +68,8 @@ export interface ShipperReport {
   /** Milliseconds since 1970 of `lastError`. */
   readonly lastErrorAt: number | null;
   readonly batchesInFlight: number;
+  /** Whether the collector, connected as it is, has owed an answer for long. */
+  readonly silent: boolean;
   readonly collector: Readonly<CollectorView> & {
     /** Collector's clock less the operating system's, milliseconds; null before the first answer. */
     readonly clockOffsetMs: number | null;
@@ -138,9 +142,14 @@ export class Shipper {
       lastError: this.#lastError?.words ?? null,
       lastErrorAt: this.#lastError?.at ?? null,
       batchesInFlight: this.#conversation?.inFlight ?? 0,
+      silent: this.#unansweredMs >= SILENT_MS,
       collector: { ...this.#view, clockOffsetMs: this.#trueTime.offsetFrom(wallClock(), timers.now()) },
       counters: { ...this.#counters },
     };
+  }
+
+  get #unansweredMs(): number {
+    return this.#conversation?.unansweredMs ?? 0;
   }
 
   #talkingState(): 'greeting' | 'preparing' | 'shipping' | 'draining' | 'offline' {
@@ -159,6 +168,8 @@ export class Shipper {
       case 'talking':
         if (this.#conversation?.state === 'preparing')
           return `connected; before anything is shipped: ${this.#with.preparing() ?? 'the buffer is made ready'}`;
+        if (this.#unansweredMs >= SILENT_MS)
+          return `connected, but the collector has not answered for ${Math.floor(this.#unansweredMs / 1000)} s`;
         return this.#view.holding === null
           ? 'connected'
           : `connected, but ${this.#view.holding}; tries again by itself`;

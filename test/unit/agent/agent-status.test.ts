@@ -55,6 +55,7 @@ const facts: AgentFacts = {
     lastError: 'no route',
     lastErrorAt: NOW,
     batchesInFlight: 0,
+    silent: false,
     collector: { ...unknownCollector(), clockOffsetMs: null },
     counters: zeroCounters(),
   },
@@ -78,6 +79,16 @@ t.test('without network it says why, how much waits, and how long the buffer las
   t.equal(value(facts, 'events_given_up'), 12);
   t.equal(value(facts, 'losses_unsent'), 1);
   t.equal(value(facts, 'buffer_full'), 0);
+});
+
+t.test('connected to a collector that does not answer, it is not shipping', async (t) => {
+  const words = 'connected, but the collector has not answered for 12 s';
+  const silent = { ...facts, shipper: { ...facts.shipper, state: 'shipping' as const, silent: true, words } };
+  t.match(agentStatus(silent).state, {
+    level: 'warn',
+    title: 'Not shipping',
+    words: [/has not answered for 12 s\./, /1,000 events wait/],
+  });
 });
 
 t.test('a full buffer says so, and no hours are left', async (t) => {

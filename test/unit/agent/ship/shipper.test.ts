@@ -38,7 +38,7 @@ t.test('greeting', async (t) => {
     shipper.start();
     await until(() => collector.statuses.length === 1, 'a status');
     timers.advance(29_999);
-    t.equal(shipper.report().state, 'greeting');
+    t.match(shipper.report(), { state: 'greeting', words: /the collector has not answered for 29 s/ });
     timers.advance(1);
     await until(() => shipper.report().state === 'offline', 'offline');
     t.match(shipper.report().words, /the collector does not answer/);
@@ -131,6 +131,25 @@ t.test('events', async (t) => {
       [1, 1],
       [2, 3],
     ]);
+  });
+
+  t.test('that the collector leaves without an answer are told, not called shipping', async (t) => {
+    const { collector, shipper, accept, timers } = await fixture(t);
+    shipper.start();
+    await until(() => shipper.report().state === 'shipping', 'shipping');
+    timers.advance(60_000);
+    t.match(shipper.report(), { silent: false, words: 'connected' }, 'a collector that was asked nothing');
+    collector.script = SILENCE;
+    await accept(0, 1);
+    await until(() => shipper.report().batchesInFlight === 1, 'a batch');
+    timers.advance(9_999);
+    t.match(shipper.report(), { silent: false, words: 'connected' });
+    timers.advance(2_001);
+    t.match(shipper.report(), { silent: true, words: 'connected, but the collector has not answered for 12 s' });
+    collector.script = STORE;
+    await accept(1, 1);
+    await until(() => !shipper.report().silent, 'an answer');
+    t.equal(shipper.report().words, 'connected');
   });
 
   t.test('of several hours or epochs never share a batch', async (t) => {
