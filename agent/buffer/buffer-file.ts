@@ -47,6 +47,7 @@ const COLUMNS = 'id, epoch, seq, hour, state, at, reason, sum, length(body) AS b
 const STATES = Object.keys(STATE) as EventState[];
 
 export class BufferFile implements BufferReader {
+  readonly fault = null;
   readonly #db: Database;
   readonly #path: string;
   readonly #release: () => void;

@@ -1,17 +1,20 @@
 /**
  * A buffer's file that SQLite cannot open, for support: what lies in its pages, read as a salvage reads it. Nothing is changed.
  *
- * A first pass notes on which page each event lies (some bytes an event); events are read again from there when they are asked for.
+ * First it is noted on which page each event lies (some bytes an event): as the pages say, then, for what is not found otherwise, wherever rows
+ * lie in them. Events are read again from there when they are asked for. What the side file knows to be settled does not wait, whatever an
+ * older version of a row says.
  */
 import { type Epoch, streamId, type TerminalId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import { BufferError } from './buffer-error.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
+import { readMarks } from './high-water.ts';
 import type { BufferReader, EventFilter, EventPage, EventState, StoredEvent, StoredLoss } from './port.ts';
 import { decodeBody, STATE } from './row.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from './salvage/byte-source.ts';
 import { Carver } from './salvage/carve.ts';
-import type { EventFinding, LossFinding } from './salvage/findings.ts';
+import type { EventFinding, Finding, LossFinding } from './salvage/findings.ts';
 import { Pages } from './salvage/pages.ts';
 
 const PAGE_EVENTS = 500;
@@ -20,8 +23,14 @@ const STATES = Object.keys(STATE) as EventState[];
 interface Found {
   readonly epoch: Epoch;
   readonly seq: number;
+  readonly at: Spot;
+}
+
+interface Spot {
   /** Index of the page. */
   readonly page: number;
+  /** Whether the page itself does not say that the row is there. */
+  readonly isStray: boolean;
 }
 
 export class CarvedFile implements BufferReader {
@@ -29,11 +38,12 @@ export class CarvedFile implements BufferReader {
   readonly #pages: Pages;
   readonly #carver: Carver;
   readonly #terminal: TerminalId;
-  readonly #fault: string;
+  readonly fault: string;
+  readonly #settledThrough: ReadonlyMap<Epoch, number>;
   /** By epoch, the one with the oldest row first, then by seq. */
   readonly #found: readonly Found[];
   readonly #losses: readonly StoredLoss[];
-  #last: { readonly page: number; readonly events: readonly EventFinding[] } = { page: -1, events: [] };
+  #last: Spot & { readonly events: readonly EventFinding[] } = { page: -1, isStray: false, events: [] };
 
   /**
    * @param terminal of the streams' names, which the file itself can't tell
@@ -45,14 +55,15 @@ export class CarvedFile implements BufferReader {
     this.#pages = new Pages(database ?? NO_BYTES, log ?? NO_BYTES);
     this.#carver = new Carver(this.#pages);
     this.#terminal = terminal;
-    this.#fault = fault;
+    this.fault = fault;
+    this.#settledThrough = new Map(readMarks(path).map(({ epoch, settledThrough }) => [epoch, settledThrough]));
     const { found, losses } = this.#survey();
     this.#found = found;
     this.#losses = losses;
   }
 
   facts(): never {
-    throw new BufferError(this.#fault);
+    throw new BufferError(this.fault);
   }
 
   events(filter: EventFilter, position: number | null, order: 'oldest' | 'newest'): EventPage {
@@ -67,7 +78,7 @@ export class CarvedFile implements BufferReader {
       if (stored.event === null || eventPasses(stored.event, filter)) events.push(stored);
     }
     const next = until < all ? until : null;
-    return { events, damage: next === null ? [this.#fault] : [], next, progress: all === 0 ? 1 : until / all };
+    return { events, damage: next === null ? [this.fault] : [], next, progress: all === 0 ? 1 : until / all };
   }
 
   losses(after: number, limit: number): StoredLoss[] {
@@ -88,7 +99,7 @@ export class CarvedFile implements BufferReader {
 
   // biome-ignore lint/correctness/useYield: nothing can be accounted for
   *account(): Generator<number, never> {
-    throw new BufferError(`${this.#fault}; what can be read of it: ${this.#found.length} events`);
+    throw new BufferError(`${this.fault}; what can be read of it: ${this.#found.length} events`);
   }
 
   close(): void {
@@ -97,29 +108,40 @@ export class CarvedFile implements BufferReader {
 
   /** The first version met of each row is the newest. */
   #survey(): { found: Found[]; losses: StoredLoss[] } {
-    const epochs = new Map<Epoch, { readonly pages: Map<number, number>; oldest: number }>();
+    const epochs = new Map<Epoch, { readonly spots: Map<number, Spot>; oldest: number }>();
     const losses = new Map<string, StoredLoss>();
-    for (let page = 0; page < this.#pages.count; page++) {
-      for (const finding of this.#carver.page(this.#pages.at(page)).findings) {
+    for (const spot of this.#spots()) {
+      for (const finding of this.#findings(spot)) {
         if (finding.kind === 'loss') this.#note(losses, finding);
         if (finding.kind !== 'event') continue;
         const { epoch, seq, at } = finding;
-        const known = epochs.get(epoch) ?? { pages: new Map<number, number>(), oldest: at };
+        const known = epochs.get(epoch) ?? { spots: new Map<number, Spot>(), oldest: at };
         epochs.set(epoch, known);
         known.oldest = Math.min(known.oldest, at);
-        if (!known.pages.has(seq)) known.pages.set(seq, page);
+        if (!known.spots.has(seq)) known.spots.set(seq, spot);
       }
     }
     const found = [...epochs]
       .sort(([, a], [, b]) => a.oldest - b.oldest)
-      .flatMap(([epoch, { pages }]) =>
-        [...pages].sort(([a], [b]) => a - b).map(([seq, page]): Found => ({ epoch, seq, page })),
+      .flatMap(([epoch, { spots }]) =>
+        [...spots].sort(([a], [b]) => a - b).map(([seq, at]): Found => ({ epoch, seq, at })),
       );
     return { found, losses: [...losses.values()] };
   }
 
+  *#spots(): Generator<Spot> {
+    for (const isStray of [false, true]) {
+      for (let page = 0; page < this.#pages.count; page++) yield { page, isStray };
+    }
+  }
+
+  #findings({ page, isStray }: Spot): readonly Finding[] {
+    const place = this.#pages.at(page);
+    return isStray ? this.#carver.strays(place) : this.#carver.page(place).findings;
+  }
+
   #note(losses: Map<string, StoredLoss>, { loss }: LossFinding): void {
-    const key = `${loss.epoch} ${loss.first_seq}`;
+    const key = `${loss.epoch} ${loss.first_seq} ${loss.reason}`;
     if (losses.has(key)) return;
     losses.set(key, {
       id: losses.size + 1,
@@ -135,14 +157,13 @@ export class CarvedFile implements BufferReader {
     });
   }
 
-  #read({ epoch, seq, page }: Found): EventFinding {
-    if (this.#last.page !== page) {
-      const { findings } = this.#carver.page(this.#pages.at(page));
-      this.#last = { page, events: findings.filter((finding) => finding.kind === 'event') };
-    }
+  #read({ epoch, seq, at }: Found): EventFinding {
+    if (this.#last.page !== at.page || this.#last.isStray !== at.isStray)
+      this.#last = { ...at, events: this.#findings(at).filter((finding) => finding.kind === 'event') };
     const finding = this.#last.events.find((event) => event.epoch === epoch && event.seq === seq);
     if (finding === undefined) throw new BufferError('the file changes while it is read');
-    return finding;
+    const isTold = finding.state === STATE.pending && seq <= (this.#settledThrough.get(epoch) ?? 0);
+    return isTold ? { ...finding, state: STATE.acked } : finding;
   }
 
   #stored({ epoch, seq, state, at, reason, body }: EventFinding): StoredEvent {

@@ -1,14 +1,16 @@
 /** Opens the buffer's database: for writing by one process at a time, or for looking only. */
 import assert from 'node:assert/strict';
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { BufferError, BufferRefusal } from './buffer-error.ts';
+import { assertHoldsSomething, notOurs } from './empty-file.ts';
 import { fileFault } from './file-fault.ts';
 import { FileIdentity } from './file-identity.ts';
 import { HighWaterFile, readMarks } from './high-water.ts';
 import { type HighWaterMark, isSettled } from './high-water-mark.ts';
 import { makeFolder } from './make-folder.ts';
+import { noPlainFile, sizeOf } from './plain-file.ts';
 import { asideName, listAside, namesBeside, recordAside, reuniteLog, setAside } from './salvage/aside.ts';
 import { type Assessment, assess } from './salvage/assess.ts';
 import { openByteSource } from './salvage/byte-source.ts';
@@ -95,6 +97,8 @@ export interface Opening {
  */
 export function openForWriting(opening: Opening): WritableDatabase {
   const path = resolve(opening.path);
+  const odd = noPlainFile(path);
+  if (odd !== null) throw new BufferRefusal(`${opening.path}: ${odd}: give another buffer.path`);
   try {
     makeFolder(dirname(path));
   } catch (cause) {
@@ -151,8 +155,6 @@ function holdsUnreadLog(path: string): boolean {
     log.close();
   }
 }
-
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 /** The database that is there, when it can be believed; else null, and what it was set aside as. */
 function existingOf(
@@ -222,15 +224,16 @@ function rescue(db: Database, path: string, now: number): void {
 /**
  * For looking: beside a running agent or at what a dead one left.
  *
- * @throws BufferError when there is no buffer, or a newer one than this program knows
+ * @throws BufferError when there is no buffer, or a newer one than this program knows; EmptyFileError when nothing is in it
  */
 export function openForReading(path: string): Database {
   if (!existsSync(path))
     throw new BufferError(`${path}: there is no buffer: has the agent run with this configuration yet?`);
+  assertHoldsSomething(resolve(path), path);
   const db = new Sqlite(resolve(path), { readonly: true, fileMustExist: true, timeout: BUSY_MS });
   try {
     db.pragma('query_only = ON');
-    if (checkVersion(db, path) === 0) throw new BufferError(`${path}: is not an agent's buffer`);
+    if (checkVersion(db, path) === 0) throw notOurs(db, resolve(path), path);
     return db;
   } catch (cause) {
     db.close();

@@ -7,6 +7,9 @@ import { BufferError } from './buffer-error.ts';
 import { BufferFile } from './buffer-file.ts';
 import { CarvedFile } from './carved-file.ts';
 import { openForReading } from './connection.ts';
+import { EmptyFileError } from './empty-file.ts';
+import { highWaterPath, readMarks } from './high-water.ts';
+import { noPlainFile, sizeOf } from './plain-file.ts';
 import type { BufferReader } from './port.ts';
 
 /** What the streams of a file are called that does not tell whose it is. */
@@ -51,6 +54,27 @@ function openedCopy(path: string, notice: (message: string) => void): BufferFile
   }
 }
 
+/** What becomes of a file that can't be opened, for who looks at it. */
+function outlook(path: string, given: string): string {
+  const agent = 'an agent that finds its buffer so sets it aside when it starts, and brings over what can be read';
+  if (!existsSync(highWaterPath(path))) return agent;
+  const unsettled = readMarks(path).reduce((sum, { lastSeq, settledThrough }) => sum + lastSeq - settledThrough, 0);
+  const known =
+    unsettled === 0
+      ? 'knows of no event that the collector lacks'
+      : `knows of ${unsettled} events that the collector may lack: what of them cannot be read goes into the ledger`;
+  return `${agent}; ${highWaterPath(given)} beside it ${known}`;
+}
+
+/** Why SQLite can't tell what is in it, in words, and in its own; null when it is for another reason that it can't be opened. */
+function faultOf(error: unknown, path: string, given: string): { readonly what: string; readonly why: string } | null {
+  if (error instanceof EmptyFileError) return { what: error.message, why: '' };
+  if (isDamaged(error))
+    return { what: `${given} is damaged`, why: `: ${(((error as Error).cause ?? error) as Error).message}` };
+  const isLogAlone = !existsSync(path) && sizeOf(`${path}-wal`) > 0;
+  return isLogAlone ? { what: `${given} is missing, but its log is there`, why: '' } : null;
+}
+
 /** A missing file is told by `openForReading`. */
 function assertReadable(path: string, given: string): void {
   try {
@@ -86,15 +110,16 @@ export function openForSupport(
 ): BufferReader {
   const path = resolve(given);
   assertReadable(path, given);
+  const odd = noPlainFile(path);
+  if (odd !== null) throw new BufferError(`${given}: ${odd}`);
   try {
     return openBufferFile(path);
   } catch (error) {
     if (existsSync(path) && needsCopy(error)) return openedCopy(path, notice);
-    if (isDamaged(error)) {
-      const { message } = ((error as Error).cause ?? error) as Error;
-      const fault = `${given} is damaged: ${message}`;
-      notice(`${given} is damaged: looking at what lies in its pages`);
-      return new CarvedFile(path, terminal ?? UNKNOWN, fault);
+    const fault = faultOf(error, path, given);
+    if (fault !== null) {
+      notice(`${fault.what}: looking at what lies in its pages; ${outlook(path, given)}`);
+      return new CarvedFile(path, terminal ?? UNKNOWN, fault.what + fault.why);
     }
     if (error instanceof BufferError) throw error;
     throw new BufferError(`${given}: cannot be read: ${(error as Error).message}`, { cause: error });

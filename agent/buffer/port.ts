@@ -261,6 +261,8 @@ export interface BufferAccount {
 
 /** A buffer's file for looking, beside a running agent or after a dead one: each call is one short read, and harms nothing. */
 export interface BufferReader {
+  /** Why it is only what lies in its pages that is read; null when it is read as it was written. */
+  readonly fault: string | null;
   /** @throws where the file is damaged, or written by an older agent */
   facts(): BufferFacts;
   /**

@@ -3,13 +3,16 @@
  *
  * Works beside a running agent, which notices (`Outsiders`). The loss record stays: stored beats pending beats lost.
  */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import type { Epoch } from '../../shared/ids.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import { BufferError } from './buffer-error.ts';
+import { assertHoldsSomething, notOurs } from './empty-file.ts';
+import { listEpochs } from './epochs.ts';
 import type { SeqRange } from './port.ts';
-import { decodeBody, RowChecksum, STATE, stateMask } from './row.ts';
+import { decodeBody, RowChecksum, STATE, type State, stateMask } from './row.ts';
 import { checkVersion, SCHEMA_VERSION } from './schema.ts';
 
 /** Rows of one transaction: the agent's answers wait for it. */
@@ -37,19 +40,20 @@ export interface Requeued {
  * @throws BufferError when there is no buffer, or one of another schema
  */
 export function openForRequeue(path: string): Database {
+  const full = resolve(path);
+  if (existsSync(full)) assertHoldsSomething(full, path);
   let db: Database;
   try {
-    db = new Sqlite(resolve(path), { fileMustExist: true, timeout: BUSY_MS });
+    db = new Sqlite(full, { fileMustExist: true, timeout: BUSY_MS });
   } catch (cause) {
     throw new BufferError(`${path}: cannot be opened: ${(cause as Error).message}`, { cause });
   }
   try {
     const version = checkVersion(db, path);
     if (version !== SCHEMA_VERSION) {
+      if (version === 0) throw notOurs(db, full, path);
       throw new BufferError(
-        version === 0
-          ? `${path}: is not an agent's buffer`
-          : `${path}: was written by an older agent (schema ${version}): start the new one first, it brings the file over`,
+        `${path}: was written by an older agent (schema ${version}): start the new one first, it brings the file over`,
       );
     }
     db.pragma('synchronous = FULL');
@@ -70,6 +74,23 @@ function faultOf({ epoch, seq, hour, sum, body }: Row, checksum: RowChecksum): s
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+const NAMES = { [STATE.pending]: 'pending', [STATE.acked]: 'acked', [STATE.quarantined]: 'quarantined' } as const;
+
+/** Why none of these events could be requeued, in words. */
+export function notQuarantined(db: Database, { epoch, firstSeq, lastSeq }: SeqRange): string {
+  const known = listEpochs(db).find((opened) => opened.epoch === epoch);
+  if (known === undefined) return 'this buffer knows no such stream';
+  const states = db
+    .prepare<[Epoch, number, number], State>(
+      'SELECT DISTINCT state FROM events NOT INDEXED WHERE epoch = ? AND id BETWEEN ? AND ? ORDER BY state',
+    )
+    .pluck()
+    .all(epoch, known.base + firstSeq, known.base + Math.min(lastSeq, known.lastSeq));
+  const what = firstSeq === lastSeq ? 'it is' : 'they are';
+  if (states.length > 0) return `${what} ${states.map((state) => NAMES[state]).join(' and ')}, not quarantined`;
+  return firstSeq > known.lastSeq ? `the stream ends at seq ${known.lastSeq}` : `${what} no longer kept`;
 }
 
 /**

@@ -1,8 +1,21 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { openForSupport } from '../../../../agent/buffer/open-for-support.ts';
 import type { BufferReader, EventFilter, StoredEvent } from '../../../../agent/buffer/port.ts';
+import { openForRequeue } from '../../../../agent/buffer/requeue.ts';
 import { ANY_EVENT } from '../../../../agent/inspect/pages.ts';
 import { DAY_MS, HOUR_MS } from '../../../../shared/time.ts';
 import { NOW, parsed, sale, TERMINAL } from '../events.ts';
@@ -118,4 +131,102 @@ t.test('without a file it is said so', async (t) => {
     name: 'BufferError',
     message: /there is no buffer/,
   });
+});
+
+t.test('of a file cut in half as many events are told as a salvage brings over, none twice', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const buffer = scratch.open();
+  for (let at = 0; at < 70; at++) await buffer.accept([parsed(sale(`R-${at}`))]);
+  buffer.close();
+  truncateSync(scratch.path, Math.floor(statSync(scratch.path).size / 2));
+  const reader = openForSupport(scratch.path, TERMINAL, () => {});
+  const { events } = all(reader);
+  reader.close();
+  const seqs = events.map(({ seq }) => seq);
+  t.ok(seqs.length > 0, 'some lie where no page says so');
+  t.strictSame(
+    seqs,
+    [...new Set(seqs)].sort((a, b) => a - b),
+  );
+  const salvaged = scratch.open();
+  await salvaged.bringOver(async () => true);
+  t.equal(salvaged.facts().pending, events.length);
+  salvaged.close();
+});
+
+t.test('of a file cut in half no event waits that the side file knows to be settled', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const buffer = scratch.open();
+  const { open: epoch } = buffer.holdings();
+  for (let at = 0; at < 70; at++) await buffer.accept([parsed(sale(`R-${at}`))]);
+  await buffer.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 30 }]);
+  buffer.close();
+  truncateSync(scratch.path, Math.floor(statSync(scratch.path).size / 2));
+  const reader = openForSupport(scratch.path, TERMINAL, () => {});
+  const waiting = all(reader, { states: ['pending'] }).events;
+  t.ok(all(reader, { seqs: { first: 1, last: 30 } }).events.length > 0, 'some are there');
+  t.ok(waiting.length > 0 && waiting.every(({ seq }) => seq > 30), waiting.map(({ seq }) => seq).join());
+  reader.close();
+});
+
+/** What a killed agent leaves of 70 sales: all of it in the log. */
+async function killed(t: Test) {
+  const scratch = scratchBuffer(t.testdir());
+  const buffer = scratch.open();
+  for (let at = 0; at < 70; at++) await buffer.accept([parsed(sale(`R-${at}`))]);
+  const folder = `${t.testdirName}/left`;
+  mkdirSync(folder);
+  for (const suffix of ['', '-wal', '.seq']) copyFileSync(scratch.path + suffix, `${folder}/buffer.db${suffix}`);
+  buffer.close();
+  return { path: `${folder}/buffer.db` };
+}
+
+t.test('a file without a byte is called empty; what its log holds is told, and stays', async (t) => {
+  const { path } = await killed(t);
+  truncateSync(path, 0);
+  const log = readFileSync(`${path}-wal`);
+  const told: string[] = [];
+  const reader = openForSupport(path, TERMINAL, (message) => told.push(message));
+  t.match(told, [/is empty \(0 bytes\): .*sets it aside when it starts.*buffer\.db\.seq beside it knows of 70 events/]);
+  t.equal(all(reader).events.length, 70);
+  t.throws(() => reader.facts(), /is empty/);
+  reader.close();
+  t.throws(() => openForRequeue(path), { name: 'BufferError', message: /is empty \(0 bytes\)/ });
+  t.strictSame(readFileSync(`${path}-wal`), log, 'SQLite would have removed it');
+});
+
+t.test('a file whose log was zeroed is called empty, a database of another program is not', async (t) => {
+  const { path } = await killed(t);
+  writeFileSync(`${path}-wal`, Buffer.alloc(statSync(`${path}-wal`).size));
+  const told: string[] = [];
+  const reader = openForSupport(path, TERMINAL, (message) => told.push(message));
+  t.match(told, [/is empty \(no tables, and its log cannot be read\)/]);
+  reader.close();
+  t.throws(() => openForRequeue(path), { name: 'BufferError', message: /is empty/ });
+  const other = `${t.testdirName}/other.db`;
+  new Sqlite(other).exec('CREATE TABLE x (y)').close();
+  t.throws(() => openForSupport(other, TERMINAL, () => {}), { name: 'BufferError', message: /not an agent's buffer/ });
+});
+
+t.test('of a file that is gone what its log holds is told', async (t) => {
+  const { path } = await killed(t);
+  rmSync(path);
+  const reader = openForSupport(path, TERMINAL, () => {});
+  t.equal(all(reader).events.length, 70);
+  t.match(reader.fault, /is missing, but its log is there/);
+  reader.close();
+});
+
+t.test('what is no file at all is told at once', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const pipe = `${t.testdirName}/pipe`;
+  execFileSync('mkfifo', [pipe]);
+  for (const [path, words] of [
+    [pipe, /is a pipe, not a file/],
+    [t.testdirName, /is a folder, not a file/],
+  ] as const) {
+    t.throws(() => openForSupport(path, TERMINAL, () => {}), { name: 'BufferError', message: words });
+    t.throws(() => openForRequeue(path), { name: 'BufferError', message: words });
+    t.throws(() => scratch.open({ path }), { name: 'BufferError', message: words });
+  }
 });
