@@ -47,7 +47,11 @@ const STATES: readonly EventState[] = ['pending', 'acked', 'quarantined'];
 const AGO = /^(\d{1,6})([mhd])$/;
 const AGO_MS = { m: MINUTE_MS, h: HOUR_MS, d: DAY_MS } as const;
 
-const text = (values: Values, name: OptionName): string | null => (values[name] as string | undefined) ?? null;
+function text(values: Values, name: OptionName): string | null {
+  const given = values[name] as string | undefined;
+  if (given === '') throw new UsageError(`--${name} is empty: give it a ${OPTIONS[name].value}`);
+  return given ?? null;
+}
 
 function whole(values: Values, name: OptionName, most: number): number | null {
   const given = text(values, name);

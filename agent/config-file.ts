@@ -1,10 +1,13 @@
 /** Reads the agent's configuration file and the files that it names. */
 import { readFileSync } from 'node:fs';
 import { ConfigError, configOf } from '../shared/config/document.ts';
+import { noPlainFile } from './buffer/plain-file.ts';
 import { type AgentConfig, parseConfig } from './config.ts';
 import type { Credentials } from './ship/endpoint.ts';
 
 function read(path: string, what: string): Buffer {
+  const odd = noPlainFile(path);
+  if (odd !== null) throw new ConfigError(`${path}: ${what} ${odd}`);
   try {
     return readFileSync(path);
   } catch (cause) {

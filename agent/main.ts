@@ -7,6 +7,7 @@ import { chosenConfig } from './chosen-config.ts';
 import { parseCommand, UsageError } from './command-line.ts';
 import type { AgentConfig } from './config.ts';
 import { ListenError } from './ingest/server.ts';
+import { OutputError } from './inspect/output-error.ts';
 import { type Screen, screenOn } from './inspect/screen.ts';
 import { serviceManager, systemdNotify } from './service-manager.ts';
 import { systemTimers } from './ship/timers.ts';
@@ -71,7 +72,7 @@ async function main(words: readonly string[]): Promise<number> {
   try {
     return (await perform(words, screen)) ? 0 : 1;
   } catch (error) {
-    const told = [UsageError, ConfigError, BufferError, ListenError].some((kind) => error instanceof kind);
+    const told = [UsageError, ConfigError, BufferError, ListenError, OutputError].some((kind) => error instanceof kind);
     screen.note(told ? (error as Error).message : `${(error as Error).stack ?? error}`);
     if (error instanceof UsageError) screen.note('Try --help.');
     if (words.includes('--json') && !screen.printed)

@@ -13,6 +13,7 @@ import { iso } from './figures.ts';
 import { askAgent } from './live-agent.ts';
 import type { LogLines } from './log-lines.ts';
 import { type LossView, lossView } from './losses.ts';
+import { OutputError } from './output-error.ts';
 import { ANY_EVENT, allLosses } from './pages.ts';
 import { peek } from './peek.ts';
 import { verify } from './verify.ts';
@@ -102,6 +103,22 @@ export function bundleName(merchant: string, terminal: string, now: number): str
   return `tillstream-${merchant}-${terminal}-${stamp}-${randomBytes(2).toString('hex')}.json.gz`;
 }
 
-/** Only its owner may read it, and no file is overwritten. @throws Error when it cannot be written */
-export const writeBundle = (path: string, bytes: Uint8Array): void =>
-  writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
+const CANNOT: Readonly<Record<string, string>> = {
+  EEXIST: 'exists already, and nothing is overwritten: give --output another name',
+  ENOENT: 'its folder does not exist',
+  ENOTDIR: 'its folder does not exist',
+  EISDIR: 'is a folder: give --output a file',
+  EACCES: 'may not be written by this user: give --output another place',
+  EROFS: 'lies on a read-only medium: give --output another place',
+  ENOSPC: 'the disk has no room for it: give --output another place',
+};
+
+/** Only its owner may read it, and no file is overwritten. @throws OutputError */
+export function writeBundle(path: string, bytes: Uint8Array): void {
+  try {
+    writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    throw new OutputError(`${path}: ${CANNOT[code] ?? `cannot be written: ${message}`}`, { cause });
+  }
+}

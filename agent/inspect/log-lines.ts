@@ -1,6 +1,6 @@
 /** The last lines of an agent's log: from a file, or from the system's journal. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 
 const LINES = 400;
 const MAX_BYTES = 256 * 1024;
@@ -18,6 +18,8 @@ const lastOf = (text: string): string[] =>
     .slice(-LINES);
 
 function tail(path: string): string {
+  // A pipe would be waited for.
+  if (!statSync(path).isFile()) throw new Error(`${path}: is not a file`);
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);

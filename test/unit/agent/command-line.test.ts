@@ -89,6 +89,7 @@ t.test('what is wrong is told', async (t) => {
     [['run', '--cofnig', 'x'], /--cofnig/],
     [['run', '--limit', '3'], /run takes no --limit/],
     [['run', '--buffer', 'x'], /run takes no --buffer/],
+    [['status', '--buffer', ''], /--buffer is empty: give it a FILE/],
     [['peek', '--state', 'lost'], /--state lost: give pending, acked, quarantined/],
     [['peek', '--limit', '0'], /--limit 0: give a whole number from 1/],
     [['peek', '--seq', '5-3'], /--seq 5-3: give a number/],
