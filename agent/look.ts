@@ -2,20 +2,22 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { ConfigError } from '../shared/config/document.ts';
 import { streamId } from '../shared/ids.ts';
+import { BufferError } from './buffer/buffer-error.ts';
+import { fileFault } from './buffer/file-fault.ts';
 import { openForSupport } from './buffer/open-for-support.ts';
 import type { BufferReader } from './buffer/port.ts';
-import { openForRequeue, requeue } from './buffer/requeue.ts';
+import { notQuarantined, openForRequeue, requeue } from './buffer/requeue.ts';
 import { chosenConfig } from './chosen-config.ts';
 import type { Command, Source } from './command-line.ts';
 import type { AgentConfig } from './config.ts';
 import { readCredentials } from './config-file.ts';
 import { bufferStatus, statusTable } from './inspect/buffer-status.ts';
 import { bundleName, makeBundle, writeBundle } from './inspect/bundle.ts';
-import { examine } from './inspect/examination.ts';
+import { examine, readableWords } from './inspect/examination.ts';
 import { exportEvents } from './inspect/export.ts';
 import { liveStatus } from './inspect/live-agent.ts';
 import { lastLogLines } from './inspect/log-lines.ts';
-import { showLosses } from './inspect/losses.ts';
+import { seqs, showLosses } from './inspect/losses.ts';
 import { showPeek } from './inspect/peek.ts';
 import { showRequeue } from './inspect/requeue.ts';
 import type { Screen } from './inspect/screen.ts';
@@ -28,15 +30,22 @@ type Look = Exclude<Command, { readonly name: 'help' | 'run' }>;
 type Of<Name extends Look['name']> = Extract<Look, { readonly name: Name }>;
 
 interface Target {
-  /** Null: a file was named alone. */
+  /** Null: none was named beside the file. */
   readonly config: AgentConfig | null;
   readonly path: string;
+  /** Whether a file was named: it is looked at alone, whatever agent the configuration is of. */
+  readonly alone: boolean;
 }
 
 function targetOf(name: Look['name'], source: Source): Target {
-  if (source.buffer !== null && source.config === null) return { config: null, path: source.buffer };
+  if (source.buffer !== null)
+    return {
+      config: source.config === null ? null : chosenConfig(name, source.config),
+      path: source.buffer,
+      alone: true,
+    };
   const config = chosenConfig(name, source.config);
-  return { config, path: source.buffer ?? config.buffer.path };
+  return { config, path: config.buffer.path, alone: false };
 }
 
 /** Looks, whatever becomes of it closes the file. */
@@ -48,13 +57,17 @@ async function reading<T>(
   const reader = openForSupport(path, config?.terminal ?? null, (message) => screen.note(message));
   try {
     return await work(reader);
+  } catch (cause) {
+    if (cause instanceof BufferError || fileFault(cause) === null) throw cause;
+    throw new BufferError(`${path}: cannot be read: ${(cause as Error).message}`, { cause });
   } finally {
     reader.close();
   }
 }
 
 async function status(target: Target, json: boolean, screen: Screen, now: number): Promise<boolean> {
-  const { config, path } = target;
+  const { path } = target;
+  const config = target.alone ? null : target.config;
   return reading(target, screen, async (reader) => {
     let facts: ReturnType<BufferReader['facts']>;
     try {
@@ -89,13 +102,10 @@ async function damagedStatus(
     await screen.print(`${JSON.stringify({ path, error, readable: found })}\n`);
     return false;
   }
-  const { events, unreadable, losses, damage } = found;
   screen.note(screen.paint.bad(error));
-  for (const words of damage) screen.note(words);
+  for (const words of found.damage) if (words !== error) screen.note(words);
   await screen.print(
-    `What can be read: ${events.pending} events waiting, ${events.acked} acknowledged, ${events.quarantined} quarantined, ` +
-      `${losses} loss records; ${unreadable} rows are not what was written.\n` +
-      'The agent brings over what can be read when it starts; export writes it out.\n',
+    `${readableWords(found)}\nThe agent brings over what can be read when it starts; export writes it out.\n`,
   );
   return false;
 }
@@ -109,6 +119,11 @@ async function requeueEvents(
   const db = openForRequeue(path);
   try {
     const { requeued, refused } = requeue(db, command.events, now, command.dryRun);
+    if (command.events !== null && requeued + refused.length === 0) {
+      const { epoch, firstSeq, lastSeq } = command.events;
+      const which = `${streamId(config!.terminal, epoch)} seq ${seqs(firstSeq, lastSeq)}`;
+      throw new BufferError(`${which}: nothing to requeue: ${notQuarantined(db, command.events)}`);
+    }
     const named = refused.map(({ epoch, ...rest }) => ({ stream: streamId(config!.terminal, epoch), ...rest }));
     return await showRequeue({ requeued, refused: named, dryRun: command.dryRun }, command.json, screen);
   } finally {
@@ -133,7 +148,12 @@ function withoutToken(config: AgentConfig): unknown {
   return { ...config, collector: { ...config.collector, token: shown } };
 }
 
-async function bundle({ config, path }: Target, command: Of<'bundle'>, screen: Screen, now: number): Promise<boolean> {
+async function bundle(
+  { config, path, alone }: Target,
+  command: Of<'bundle'>,
+  screen: Screen,
+  now: number,
+): Promise<boolean> {
   let reader: BufferReader | null = null;
   let fault: string | null = null;
   try {
@@ -149,7 +169,7 @@ async function bundle({ config, path }: Target, command: Of<'bundle'>, screen: S
       secrets: config === null ? [] : secretsOf(config),
       reader,
       fault,
-      agent: config?.ingest ?? null,
+      agent: alone ? null : (config?.ingest ?? null),
       log: () => lastLogLines(command.log, UNIT),
       now,
       progress: (label, share) => screen.progress(label, share),
@@ -179,10 +199,7 @@ export async function look(command: Look, screen: Screen, now: number): Promise<
     case 'verify':
       return reading(target, screen, (reader) => showVerify(reader, command.json, screen));
     case 'losses':
-      return reading(target, screen, async (reader) => {
-        await showLosses(reader, command.json, screen);
-        return true;
-      });
+      return reading(target, screen, (reader) => showLosses(reader, command.json, screen));
     case 'export':
       return reading(target, screen, (reader) => exportEvents(reader, command.filter, command.limit, screen));
     case 'requeue':

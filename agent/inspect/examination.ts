@@ -13,6 +13,10 @@ export interface Examination {
   readonly damage: readonly string[];
 }
 
+export const readableWords = ({ events, unreadable, losses }: Examination): string =>
+  `What can be read: ${events.pending} events waiting, ${events.acked} acknowledged, ${events.quarantined} quarantined, ` +
+  `${losses} loss records; ${unreadable} rows are not what was written.`;
+
 export async function examine(reader: BufferReader, progress: (share: number) => void): Promise<Examination> {
   const events = { pending: 0, acked: 0, quarantined: 0 };
   const damage: string[] = [];

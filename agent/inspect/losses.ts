@@ -48,20 +48,24 @@ export const lossView = ({
 
 export const seqs = (first: number, last: number): string => (first === last ? `${first}` : `${first}-${last}`);
 
-export async function showLosses(reader: BufferReader, json: boolean, screen: Screen): Promise<void> {
+/** @returns whether the ledger could be read as it was written */
+export async function showLosses(reader: BufferReader, json: boolean, screen: Screen): Promise<boolean> {
   const losses: LossView[] = [];
   for await (const loss of allLosses(reader)) losses.push(lossView(loss));
   const events = losses.reduce((sum, loss) => sum + loss.count, 0);
   const unsent = losses.filter(({ sent }) => !sent).length;
+  const damage = reader.fault === null ? [] : [reader.fault];
+  const isWhole = damage.length === 0;
   if (json) {
-    await screen.print(`${JSON.stringify({ losses, events, records: losses.length, unsent })}\n`);
-    return;
-  }
-  if (losses.length === 0) {
-    screen.note('Nothing was given up.');
-    return;
+    await screen.print(`${JSON.stringify({ losses, events, records: losses.length, unsent, damage })}\n`);
+    return isWhole;
   }
   const { paint } = screen;
+  for (const words of damage) screen.note(paint.bad(printable(words)));
+  if (losses.length === 0) {
+    screen.note(isWhole ? 'Nothing was given up.' : 'No record of the ledger can be read: it may have held some.');
+    return isWhole;
+  }
   const rows = losses.map((loss) => [
     instant(Date.parse(loss.at)),
     paint.bad(printable(loss.reason)),
@@ -88,5 +92,7 @@ export async function showLosses(reader: BufferReader, json: boolean, screen: Sc
       paint,
     ),
   );
-  screen.note(`${count(events, 'event')} given up in ${count(losses.length, 'record')}, ${unsent} not sent yet.`);
+  const told = `${count(events, 'event')} given up in ${count(losses.length, 'record')}, ${unsent} not sent yet`;
+  screen.note(isWhole ? `${told}.` : `${told}: by the records that can be read.`);
+  return isWhole;
 }

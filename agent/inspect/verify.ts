@@ -1,26 +1,31 @@
 /** `verify`: whether the file holds what was written, and each seq that was given out is accounted for. */
 import { setImmediate } from 'node:timers/promises';
 import type { BufferAccount, BufferReader } from '../buffer/port.ts';
+import { type Examination, examine, readableWords } from './examination.ts';
 import { count, number } from './figures.ts';
+import type { Paint } from './paint.ts';
 import type { Screen } from './screen.ts';
 import { list, printable } from './table.ts';
 
-export interface Verification extends Omit<BufferAccount, 'problems'> {
+type Figures = Omit<BufferAccount, 'problems'>;
+
+export type Verification = {
   readonly sound: boolean;
   /** What is wrong, in words. */
   readonly problems: readonly string[];
-}
+} & (Figures | typeof UNKNOWN);
 
-const NOTHING: Omit<BufferAccount, 'problems'> = {
-  pending: 0,
-  acked: 0,
-  quarantined: 0,
-  gone: 0,
-  lost: 0,
-  losses: 0,
-  damaged: 0,
-  unaccounted: 0,
-};
+/** Nothing was counted: 0 would be a claim. */
+const UNKNOWN = {
+  pending: null,
+  acked: null,
+  quarantined: null,
+  gone: null,
+  lost: null,
+  losses: null,
+  damaged: null,
+  unaccounted: null,
+} as const satisfies Record<keyof Figures, null>;
 
 export async function verify(reader: BufferReader, progress: (share: number) => void): Promise<Verification> {
   try {
@@ -32,25 +37,16 @@ export async function verify(reader: BufferReader, progress: (share: number) => 
       await setImmediate();
     }
   } catch (error) {
-    return { sound: false, ...NOTHING, problems: [`the file cannot be read through: ${(error as Error).message}`] };
+    return { sound: false, ...UNKNOWN, problems: [`the file cannot be read through: ${(error as Error).message}`] };
   }
 }
 
-/** @returns whether nothing is wrong */
-export async function showVerify(reader: BufferReader, json: boolean, screen: Screen): Promise<boolean> {
-  const result = await verify(reader, (share) => screen.progress('verifying', share));
-  screen.progress('verifying', 1);
-  if (json) {
-    await screen.print(`${JSON.stringify(result)}\n`);
-    return result.sound;
-  }
-  const { paint } = screen;
-  const { sound, problems, pending, acked, quarantined, gone, lost, losses, damaged, unaccounted } = result;
+function figuresTable(
+  { pending, acked, quarantined, gone, lost, losses, damaged, unaccounted }: Figures,
+  paint: Paint,
+): string {
   const bad = (value: number): string => (value === 0 ? '0' : paint.bad(number(value)));
-  const verdict = sound
-    ? paint.good(`● ${paint.strong('Sound')}: each event is what was written, each number is accounted for.`)
-    : paint.bad(`■ ${paint.strong('Not sound')}: ${count(problems.length, 'problem')}.`);
-  const facts = list(
+  return list(
     [
       ['waiting', number(pending)],
       ['acknowledged', `${number(acked)}, and ${number(gone)} that are no longer kept`],
@@ -61,6 +57,27 @@ export async function showVerify(reader: BufferReader, json: boolean, screen: Sc
     ],
     paint,
   );
+}
+
+/** @returns whether nothing is wrong */
+export async function showVerify(reader: BufferReader, json: boolean, screen: Screen): Promise<boolean> {
+  const result = await verify(reader, (share) => screen.progress('verifying', share));
+  const readable: Examination | null =
+    result.pending === null ? await examine(reader, (share) => screen.progress('reading', share)) : null;
+  screen.progress('verifying', 1);
+  const { sound, problems } = result;
+  if (json) {
+    await screen.print(`${JSON.stringify(readable === null ? result : { ...result, readable })}\n`);
+    return sound;
+  }
+  const { paint } = screen;
+  const verdict = sound
+    ? paint.good(`● ${paint.strong('Sound')}: each event is what was written, each number is accounted for.`)
+    : paint.bad(`■ ${paint.strong('Not sound')}: ${count(problems.length, 'problem')}.`);
+  const facts =
+    result.pending === null
+      ? `Nothing could be accounted for. ${readable === null ? '' : readableWords(readable)}\n`
+      : figuresTable(result, paint);
   const told = sound
     ? ''
     : `\n${problems.map((words) => `${printable(words)}\n`).join('')}\n` +

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
@@ -14,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
+import { freePorts } from '../../scripts/processes/ports.ts';
 import { until } from '../unit/agent/ship/fake-timers.ts';
 import { ScriptedCollector, STORE } from '../unit/agent/ship/scripted-collector.ts';
 import { type AgentProcess, type Finished, runAgent, startAgentProcess, writeConfig } from './agent-process.ts';
@@ -106,6 +108,24 @@ t.test('a lost index of the log is made anew, and what is only in the log is tol
   t.match(json(await runAgent('status', '--config', config, '--json')), { pending: 1 });
 });
 
+t.test('a file that is named is looked at alone, also beside a running agent of the same terminal', async (t) => {
+  const dead = await deadAgent(t, [SALE]);
+  const folder = join(testDir(t), 'live');
+  mkdirSync(folder);
+  const [port] = await freePorts(1);
+  const config = writeConfig(folder, { ingest: { port } });
+  const agent = await startAgentProcess(config);
+  t.teardown(() => agent.child.kill('SIGKILL'));
+  t.match(await runAgent('status', '--config', config), { status: 0, stdout: /Not connected[\s\S]*agent +runs since/ });
+  const other = await runAgent('status', '--config', config, '--buffer', dead.path);
+  t.match(other, { status: 0, stdout: /^terminal +acme\/till-1$[\s\S]*^waiting +1 event$/m });
+  t.notMatch(other.stdout, /connected|agent +|full in| of 1\.0 GiB/i);
+  t.match(json(await runAgent('status', '--config', config, '--buffer', dead.path, '--json')), {
+    agent: null,
+    maxBytes: null,
+  });
+});
+
 t.test('a file alone can be looked at, without a configuration', async (t) => {
   const { path } = await deadAgent(t, [SALE]);
   t.match(await runAgent('status', '--buffer', path), { status: 0, stdout: /^waiting +1 event$/m });
@@ -176,7 +196,21 @@ t.test('a file that SQLite cannot open: what lies in its pages is told and writt
   t.match(first, { stream, seq: Number, state: 'pending', event: { dims: SALE.dims } });
   const verified = await runAgent('verify', '--config', config, '--json');
   t.equal(verified.status, 1);
-  t.match(json(verified), { sound: false, problems: [/file is not a database; what can be read of it: \d+ events/] });
+  t.match(json(verified), {
+    sound: false,
+    problems: [/file is not a database; what can be read of it: \d+ events/],
+    pending: null,
+    readable: { events: { pending: Number } },
+  });
+  t.match(await runAgent('verify', '--config', config), {
+    status: 1,
+    stdout: /Nothing could be accounted for\. What can be read: \d+ events waiting/,
+  });
+  t.match(await runAgent('losses', '--config', config), {
+    status: 1,
+    stderr: /file is not a database[\s\S]*No record of the ledger can be read/,
+  });
+  t.match(json(await runAgent('losses', '--config', config, '--json')), { losses: [], damage: [/not a database/] });
   t.match(await runAgent('peek', '--config', config, '--limit', '3'), { status: 0, stdout: /R-/ });
   const output = join(testDir(t), 'bundle.json.gz');
   t.match(await runAgent('bundle', '--config', config, '--output', output), { status: 0 });
@@ -195,8 +229,32 @@ t.test('what is no buffer at all is told in words, by each command', async (t) =
     const result = await runAgent(command, '--config', config, ...words);
     t.match(result.stderr, /is damaged|not a database/, command);
     t.notMatch(result.stderr, /\n {4}at /, `${command} shows no stack`);
-    t.equal(result.status === 0, command === 'losses' || command === 'bundle', command);
+    t.notMatch(result.stdout + result.stderr, /Nothing was given up|waiting +0/, `${command} claims nothing`);
+    t.equal(result.status === 0, command === 'bundle', command);
   }
+});
+
+t.test('a pipe or a folder in place of a file is told at once', async (t) => {
+  const config = writeConfig(testDir(t));
+  const pipe = join(testDir(t), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  t.match(await runAgent('status', '--config', pipe), { status: 2, stderr: /the configuration is a pipe, not a file/ });
+  t.match(await runAgent('run', '--config', testDir(t)), {
+    status: 2,
+    stderr: /the configuration is a folder, not a file/,
+  });
+  t.match(await runAgent('peek', '--buffer', pipe), { status: 1, stderr: /pipe: is a pipe, not a file/ });
+  t.match(await runAgent('verify', '--buffer', testDir(t)), { status: 1, stderr: /is a folder, not a file/ });
+  const output = join(testDir(t), 'bundle.json.gz');
+  t.match(await runAgent('bundle', '--config', config, '--buffer', pipe, '--log', pipe, '--output', output), {
+    status: 0,
+    stderr: /Without the buffer: .*is a pipe/,
+  });
+  const misled = writeConfig(testDir(t), { buffer: { path: pipe } });
+  t.match(await runAgent('run', '--config', misled), {
+    status: 1,
+    stderr: /pipe: is a pipe, not a file: give another buffer\.path/,
+  });
 });
 
 t.test('what a collector refuses is in quarantine and in the ledger; requeued, it is shipped', async (t) => {
@@ -233,6 +291,16 @@ t.test('what a collector refuses is in quarantine and in the ledger; requeued, i
     status: 0,
     stdout: '{"requeued":1,"refused":[],"dryRun":false}\n',
   });
+  for (const [stream, seq, words] of [
+    [agent.stream, '7', /seq 7: nothing to requeue: the stream ends at seq 1/],
+    [agent.stream, '1', /seq 1: nothing to requeue: it is (pending|acked), not quarantined/],
+    ['till-1.0000000000000000', '1', /nothing to requeue: this buffer knows no such stream/],
+  ] as const)
+    t.match(await runAgent('requeue', '--stream', stream, '--seq', seq, '--config', config), {
+      status: 1,
+      stdout: '',
+      stderr: words,
+    });
   // The agent looks for requeued events with its next commit, or every few seconds.
   await post(agent, { ...SALE, ref: 'R-1002' });
   await until(() => collector.stored.includes('R-1001'), 'the requeued event is stored');
@@ -262,7 +330,13 @@ t.test('a bundle holds what support needs, and no secret, customer or card numbe
     faults: [],
   });
   const again = await runAgent('bundle', '--config', config, '--output', output);
-  t.match(again, { status: 1, stderr: /EEXIST|exist/ }, 'no file is overwritten');
+  t.match(again, { status: 1, stderr: /bundle\.json\.gz: exists already/ }, 'no file is overwritten');
+  for (const place of [output, dir, join(dir, 'none', 'x.gz')]) {
+    const refused = await runAgent('bundle', '--config', config, '--output', place, '--json');
+    t.match(refused, { status: 1, stderr: /exist/ });
+    t.notMatch(refused.stderr, /\n {4}at /, 'without a stack');
+    t.match(json(refused), { error: /exist/ });
+  }
   t.ok(existsSync(output));
 });
 
