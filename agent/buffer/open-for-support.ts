@@ -56,9 +56,12 @@ function openedCopy(path: string, notice: (message: string) => void): BufferFile
 
 /** What becomes of a file that can't be opened, for who looks at it. */
 function outlook(path: string, given: string): string {
-  const agent = 'an agent that finds its buffer so sets it aside when it starts, and brings over what can be read';
-  if (!existsSync(highWaterPath(path))) return agent;
   const unsettled = readMarks(path).reduce((sum, { lastSeq, settledThrough }) => sum + lastSeq - settledThrough, 0);
+  const isNothing = unsettled === 0 && sizeOf(path) === 0 && sizeOf(`${path}-wal`) === 0;
+  const agent = isNothing
+    ? 'an agent that finds its buffer so begins anew in it'
+    : 'an agent that finds its buffer so sets it aside when it starts, and brings over what can be read';
+  if (!existsSync(highWaterPath(path))) return agent;
   const known =
     unsettled === 0
       ? 'knows of no event that the collector lacks'

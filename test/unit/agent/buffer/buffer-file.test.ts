@@ -195,6 +195,14 @@ t.test('a file without a byte is called empty; what its log holds is told, and s
   t.strictSame(readFileSync(`${path}-wal`), log, 'SQLite would have removed it');
 });
 
+t.test('a file without a byte, of which nothing is known, is no reason to wait for a salvage', async (t) => {
+  const path = `${t.testdir()}/buffer.db`;
+  writeFileSync(path, '');
+  const told: string[] = [];
+  openForSupport(path, TERMINAL, (message) => told.push(message)).close();
+  t.match(told, [/is empty \(0 bytes\): .*begins anew in it$/]);
+});
+
 t.test('a file whose log was zeroed is called empty, a database of another program is not', async (t) => {
   const { path } = await killed(t);
   writeFileSync(`${path}-wal`, Buffer.alloc(statSync(`${path}-wal`).size));
