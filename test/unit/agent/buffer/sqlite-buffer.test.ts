@@ -402,7 +402,7 @@ t.test('opening', async (t) => {
     const scratch = scratchBuffer(t.testdir({ 'buffer.db': {} }));
     t.throws(() => scratch.open(), {
       name: 'BufferError',
-      message: /buffer\.db: cannot be opened: unable to open database file/,
+      message: /buffer\.db: is a folder, not a file: give another buffer\.path/,
     });
   });
 
