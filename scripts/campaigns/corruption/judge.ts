@@ -83,18 +83,26 @@ export class Judge {
 
   /** @param packed the event as its row holds it */
   isReadable(packed: Buffer): boolean {
-    const at = this.#live.indexOf(packed);
-    if (at >= 0) return this.#someCopyIsWhole(at - HEAD_BYTES, at + packed.length);
-    const start = this.#live.indexOf(packed.subarray(0, 48));
-    if (start < 0 || !this.#logHeadersAreWhole) return false;
-    if (!this.#allCopiesAreWhole(start)) return false;
+    const places = this.#placesOf(packed);
+    if (places.length > 0) return places.every((at) => this.#someCopyIsWhole(at - HEAD_BYTES, at + packed.length));
+    const starts = this.#placesOf(packed.subarray(0, 48));
+    const [start] = starts;
+    if (start === undefined || !this.#logHeadersAreWhole) return false;
+    if (!starts.every((at) => this.#allCopiesAreWhole(at))) return false;
     let length = 0;
     while (this.#live[start + length] === packed[length]) length++;
     for (; length < packed.length; length += PAGE_BYTES - LINK_BYTES) {
-      const next = this.#live.indexOf(packed.subarray(length, length + PAGE_BYTES - LINK_BYTES));
-      if (next < 0 || !this.#allCopiesAreWhole(next - LINK_BYTES)) return false;
+      const nexts = this.#placesOf(packed.subarray(length, length + PAGE_BYTES - LINK_BYTES));
+      if (nexts.length === 0 || !nexts.every((at) => this.#allCopiesAreWhole(at - LINK_BYTES))) return false;
     }
     return true;
+  }
+
+  /** All of them: what a page still holds of a row that has moved on looks like the row, and may be of no use. */
+  #placesOf(bytes: Buffer): number[] {
+    const places: number[] = [];
+    for (let at = this.#live.indexOf(bytes); at >= 0; at = this.#live.indexOf(bytes, at + 1)) places.push(at);
+    return places;
   }
 
   #note(page: number, copy: Copy): void {

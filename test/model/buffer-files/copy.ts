@@ -1,0 +1,187 @@
+/** A folder with a buffer's files, the buffer that is open on them, and what the model knows of the events in it. */
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { openForReading } from '../../../agent/buffer/connection.ts';
+import { readFacts } from '../../../agent/buffer/facts.ts';
+import { fileFault } from '../../../agent/buffer/file-fault.ts';
+import { openBuffer } from '../../../agent/buffer/open-buffer.ts';
+import type { BufferOptions, SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
+import { type Files, readFiles, writeFiles } from '../../../scripts/campaigns/corruption/files.ts';
+import type { TillEvent } from '../../../shared/event/event.ts';
+import { hourOf } from '../../../shared/time.ts';
+import { healed } from '../../unit/agent/buffer/salvage/crashed.ts';
+import { type Scratch, scratchBuffer } from '../../unit/agent/buffer/scratch-buffer.ts';
+import type { Rule } from './fates.ts';
+import { FORGOTTEN, type Key, type Observed, observed, type Seen } from './observed.ts';
+
+/** What all copies share: nothing of it is theirs to know. */
+export interface World {
+  readonly directory: string;
+  readonly options: Partial<BufferOptions>;
+  /** Milliseconds since 1970. */
+  clock: number;
+  /** Copies made so far. */
+  copies: number;
+  /** What was accepted, under the identity that was answered; and when. */
+  readonly sold: Map<Key, TillEvent>;
+  readonly soldAt: Map<Key, number>;
+  /** What a collector acknowledged. */
+  readonly stored: Set<Key>;
+  /** Epochs that were drawn. */
+  readonly epochs: Set<string>;
+}
+
+/** Damage may show more damage. */
+const MOST_OPENINGS = 5;
+
+export class Copy {
+  readonly #world: World;
+  #scratch: Scratch;
+  #buffer: SqliteBuffer | null = null;
+  /** What became of each event that was accepted here, or where this was copied from. */
+  fates: Map<Key, Seen>;
+  wasHarmed = false;
+
+  constructor(world: World, fates: Observed = new Map()) {
+    this.#world = world;
+    this.#scratch = scratchBuffer(join(world.directory, `copy-${world.copies++}`));
+    mkdirSync(dirname(this.#scratch.path), { recursive: true });
+    this.fates = new Map(fates);
+  }
+
+  get buffer(): SqliteBuffer {
+    assert(this.#buffer !== null);
+    return this.#buffer;
+  }
+
+  get files(): Files {
+    return readFiles(this.#scratch.path);
+  }
+
+  get path(): string {
+    return this.#scratch.path;
+  }
+
+  tick(): void {
+    this.#scratch.clock = this.#world.clock;
+  }
+
+  open(distrust: string | null = null): void {
+    this.tick();
+    this.#buffer = openBuffer({ ...this.#scratch.options, ...this.#world.options, distrust });
+    const { open } = this.#buffer.holdings();
+    assert.ok(!this.#world.epochs.has(open), `epoch ${open} was drawn twice`);
+    this.#world.epochs.add(open);
+  }
+
+  close(): void {
+    this.#buffer?.close();
+    this.#buffer = null;
+    if (!this.wasHarmed) assert.deepEqual(this.#scratch.damage, []);
+  }
+
+  /** The folder as it is at this moment, elsewhere, not opened yet; what is set aside is copied with it. */
+  copied(): Copy {
+    const copy = new Copy(this.#world, this.fates);
+    copy.wasHarmed = this.wasHarmed;
+    const folder = dirname(this.path);
+    for (const name of readdirSync(folder)) {
+      if (!/-shm$|\.lock$/.test(name)) copyFileSync(join(folder, name), join(dirname(copy.path), name));
+    }
+    return copy;
+  }
+
+  /** As `kill -9` leaves it: this one is in its place from now on. */
+  crash(): void {
+    const copy = this.copied();
+    this.#buffer?.close();
+    rmSync(dirname(this.path), { recursive: true });
+    this.#buffer = null;
+    this.#scratch = copy.#scratch;
+  }
+
+  /** Closed, other files take the place of its own. */
+  replace(files: Files): void {
+    this.close();
+    for (const suffix of ['', '-wal', '-shm', '.seq']) rmSync(this.path + suffix, { force: true });
+    writeFiles(this.path, files);
+  }
+
+  /**
+   * Opens it and brings everything over, looks through it and reads it, as often as that shows more damage: what the keeper does.
+   *
+   * @param during what happens while something is brought over
+   */
+  async heal(distrust: string | null, during: () => Promise<void>): Promise<void> {
+    let again = distrust;
+    for (let openings = 1; ; openings++) {
+      try {
+        this.open(again);
+        if (openings === 1) await during();
+        await healed(this.buffer);
+        for (let said = -1; said < this.#scratch.damage.length; ) {
+          said = this.#scratch.damage.length;
+          while (this.buffer.check()) {}
+          this.buffer.pending(0, 1e6, 1e9);
+          this.buffer.losses(1e6);
+          // What was found unreadable is given up in a commit before this one.
+          await this.buffer.settle([]);
+        }
+        return;
+      } catch (error) {
+        if (openings === MOST_OPENINGS) throw error;
+        again = this.distrust(error);
+      }
+    }
+  }
+
+  /** Closes what is damaged. @returns why it is to be distrusted. @throws what says nothing of damage */
+  distrust(error: unknown): string {
+    if (!this.wasHarmed || fileFault(error) !== 'damaged') throw error;
+    this.#buffer?.close(true);
+    this.#buffer = null;
+    return (error as Error).message;
+  }
+
+  /** Compares what is there with what may be there, and takes it into the model. */
+  become({ may, keepsRecords }: Rule): void {
+    const { sold, stored } = this.#world;
+    const seen = observed(this.path);
+    for (const key of new Set([...this.fates.keys(), ...seen.keys()])) {
+      const before = this.fates.get(key) ?? FORGOTTEN;
+      const now = seen.get(key) ?? FORGOTTEN;
+      assert.ok(sold.has(key), `${key} is ${now.fate}, and nobody was answered so`);
+      assert.ok(may(key, before).includes(now.fate), `${key} was ${before.fate}, is ${now.fate}: ${now.reasons}`);
+      if (now.row?.event) assert.deepEqual(now.row.event, sold.get(key), `${key} is not what was accepted`);
+      if (now.fate === 'pending') assert.ok(now.row?.event, `${key} is pending and cannot be read`);
+      if (now.fate === 'acked') assert.ok(stored.has(key) || before.told, `${key} is acked, and no collector has it`);
+      if (keepsRecords && before.reasons.length > 0) {
+        assert.deepEqual(
+          now.reasons.slice(0, before.reasons.length),
+          before.reasons,
+          `the record of ${key} is not kept`,
+        );
+      }
+    }
+    this.fates = new Map([...this.fates.keys()].map((key) => [key, FORGOTTEN]));
+    for (const [key, now] of seen) this.fates.set(key, now);
+    this.#compareMemory();
+  }
+
+  /** What is offered, and what the buffer says of itself, is what its rows say. */
+  #compareMemory(): void {
+    const pending = [...this.fates].filter(([, { fate }]) => fate === 'pending');
+    pending.sort(([, a], [, b]) => a.row!.id - b.row!.id);
+    assert.deepEqual(
+      this.buffer.pending(0, 1e6, 1e9).map(({ epoch, seq, hour, event }) => [`till-1.${epoch}/${seq}`, hour, event]),
+      pending.map(([key, { row }]) => [key, hourOf(row!.event!.ts), row!.event]),
+    );
+    const reader = openForReading(this.path);
+    try {
+      assert.deepEqual(readFacts(reader, this.path), this.buffer.facts());
+    } finally {
+      reader.close();
+    }
+  }
+}

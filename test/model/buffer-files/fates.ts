@@ -1,0 +1,101 @@
+/** What may have become of an event, by what befell the files that hold it. Where only one thing may, the model is exact. */
+import type { TillEvent } from '../../../shared/event/event.ts';
+import { type Fate, FORGOTTEN, type Key, type Observed, type Seen } from './observed.ts';
+
+export interface Rule {
+  /** Whether the records that the ledger has must stay. */
+  readonly keepsRecords: boolean;
+  /** @param before as the model had it */
+  may(key: Key, before: Seen): readonly Fate[];
+}
+
+const ALL: readonly Fate[] = ['pending', 'acked', 'quarantined', 'gone', 'lost', 'forgotten'];
+
+/** Nobody has to be told of it any more. */
+const isOver = ({ fate, told }: Seen): boolean => fate === 'gone' || fate === 'forgotten' || (fate === 'lost' && told);
+
+/** The model says it all. */
+export const unchanged: Rule = { keepsRecords: true, may: (_key, { fate }) => [fate] };
+
+/** An opening forgets epochs that are over. */
+export const reopened: Rule = {
+  keepsRecords: false,
+  may: (_key, before) => (isOver(before) ? [before.fate, 'forgotten'] : [before.fate]),
+};
+
+const EVICTED: Partial<Record<Fate, readonly Fate[]>> = {
+  pending: ['pending', 'lost'],
+  acked: ['acked', 'gone'],
+  quarantined: ['quarantined', 'lost'],
+};
+
+/** A sale made room for itself. @param stored what it stored */
+export const evicted = (stored: ReadonlySet<Key>): Rule => ({
+  keepsRecords: true,
+  may: (key, { fate }) => (stored.has(key) ? [fate] : (EVICTED[fate] ?? [fate])),
+});
+
+export const either = (one: Rule, other: Rule): Rule => ({
+  keepsRecords: one.keepsRecords && other.keepsRecords,
+  may: (key, before) => [...one.may(key, before), ...other.may(key, before)],
+});
+
+export interface Harm {
+  /** Whether the bytes of its row were not hit. */
+  readonly isReadable: (event: TillEvent) => boolean;
+  readonly sold: ReadonlyMap<Key, TillEvent>;
+  /** Sales that were accepted while the salvage ran: they may turn out to be repeats. */
+  readonly repeats: ReadonlySet<Key>;
+  /** Whether sales make room for themselves. */
+  readonly evicts: boolean;
+}
+
+/** Files were harmed and salvaged; the side file was not. */
+export const harmed = ({ isReadable, sold, repeats, evicts }: Harm): Rule => ({
+  keepsRecords: false,
+  may: (key, before) => {
+    const { fate } = before;
+    const event = sold.get(key);
+    if (isOver(before) || event === undefined) return ALL;
+    // What a record says stays said, unless the event itself is found again.
+    if (fate === 'lost') return ['lost', 'pending', 'quarantined'];
+    if (repeats.has(key)) return ['pending', 'quarantined', ...(evicts ? (['lost'] as const) : [])];
+    if (isReadable(event)) return evicts ? EVICTED[fate]! : [fate];
+    if (fate === 'pending') return ['pending', 'quarantined', 'lost'];
+    return fate === 'acked' || before.told ? ALL : ['pending', 'quarantined', 'lost'];
+  },
+});
+
+/**
+ * An older copy of the database lies beside the side file of now.
+ *
+ * @param backup as it was when it was copied
+ */
+export function outdated(backup: Observed, now: Observed): Rule {
+  const unsettled = new Map<string, number>();
+  for (const [key, { fate, reasons, told }] of now) {
+    if (fate !== 'pending' && (reasons.length === 0 || told)) continue;
+    const { stream, seq } = parts(key);
+    unsettled.set(stream, Math.min(seq, unsettled.get(stream) ?? seq));
+  }
+  return {
+    keepsRecords: false,
+    may: (key, { fate }) => {
+      const { stream, seq } = parts(key);
+      const isSettled = seq < (unsettled.get(stream) ?? Number.POSITIVE_INFINITY);
+      const then = backup.get(key) ?? FORGOTTEN;
+      if (then.fate === 'forgotten') {
+        if (fate === 'forgotten') return ALL;
+        return isSettled ? ['gone', 'lost', 'forgotten'] : ['lost'];
+      }
+      if (isOver(then)) return ALL;
+      if (then.fate === 'lost') return ['lost', 'pending', 'quarantined'];
+      return then.fate === 'pending' && isSettled ? ['pending', 'acked'] : [then.fate];
+    },
+  };
+}
+
+export function parts(key: Key): { readonly stream: string; readonly seq: number } {
+  const slash = key.lastIndexOf('/');
+  return { stream: key.slice(0, slash), seq: Number(key.slice(slash + 1)) };
+}
