@@ -100,6 +100,9 @@ function harmedFiles(files: Files, harms: readonly Harm[]): Files {
   return left;
 }
 
+/** Of the row that is kept whatever its state: the numbering hangs on it. */
+const newestId = ({ fates }: Copy): number => Math.max(0, ...[...fates.values()].map(({ row }) => row?.id ?? 0));
+
 /** One life: a first buffer, what happens to it, and its copies. */
 class Life {
   readonly #small: boolean;
@@ -230,15 +233,17 @@ class Life {
   }
 
   async #sellAndCheck(copy: Copy, events: readonly TillEvent[]): Promise<void> {
-    const acked = [...copy.fates.values()].filter(({ fate }) => fate === 'acked' || fate === 'quarantined').length;
+    const newest = newestId(copy);
     const pending = copy.buffer.pending(0, 1e6, 1e9).map(({ epoch, seq }) => `till-1.${epoch}/${seq}`);
     const stored = await this.#sell(copy, events, true);
     copy.become(this.#small ? evicted(stored) : unchanged);
     const dropped = pending.filter((key) => copy.fates.get(key)!.fate === 'lost');
     assert.deepEqual(dropped, pending.slice(0, dropped.length), 'the oldest go first');
     for (const key of dropped) assert.ok(copy.fates.get(key)!.reasons.includes('evicted'));
-    if (dropped.length === 0 || acked === 0) return;
-    const left = [...copy.fates].filter(([, { fate }]) => fate === 'acked' || fate === 'quarantined');
+    if (dropped.length === 0) return;
+    const left = [...copy.fates.values()].filter(
+      ({ fate, row }) => (fate === 'quarantined' || fate === 'acked') && row!.id !== newest,
+    );
     assert.deepEqual(left, [], 'what the collector has, or refuses, goes before what is pending');
   }
 
@@ -288,11 +293,10 @@ class Life {
 
   #expire(copy: Copy): void {
     while (copy.buffer.expire()) {}
-    const newest = Math.max(...[...copy.fates.values()].map(({ row }) => row?.id ?? 0));
+    const newest = newestId(copy);
     for (const [key, seen] of copy.fates) {
       const { fate, row } = seen;
       if (fate !== 'acked' || row!.at > this.#world.clock - ACKED_KEPT_HOURS * HOUR_MS) continue;
-      // The numbering hangs on the newest row.
       if (row!.id !== newest) copy.fates.set(key, { ...FORGOTTEN, fate: 'gone' });
     }
     copy.become(unchanged);
