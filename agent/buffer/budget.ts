@@ -198,7 +198,7 @@ export class Budget {
     if (this.#isFull) return 'the disk has no space left';
     switch (this.#lacking) {
       case 'disk':
-        return `the file system has ${this.#free} bytes left, of which ${minFreeBytes} are to stay free (buffer.minFreeBytes)`;
+        return `the disk is full: it has ${this.#free} bytes left, and ${minFreeBytes} are to stay free (buffer.minFreeBytes)`;
       case 'log':
         return this.#logHeld
           ? 'somebody reads the buffer for long, so its log cannot be copied and has no room left'
