@@ -42,6 +42,7 @@ const FROM = Date.UTC(2020, 0, 1);
 const instant = (next: Random): Date => new Date(whole(next, FROM, FROM + 15 * 365 * 86_400_000));
 const dateDigits = (date: Date): string => date.toISOString().replaceAll(/[^0-9]/g, '');
 const inFours = (text: string): string => text.match(/.{1,4}/g)!.join(' ');
+const ean8 = (next: Random): string => withGs1Digit(digits(next, 7));
 const ean13 = (next: Random): string => withGs1Digit(digits(next, 12));
 
 /** The world's countries as their bar codes are met in a shop of Europe: Germany's begin with 4. */
@@ -66,7 +67,7 @@ export const NEAR_MISSES: readonly NearMiss[] = [
   { what: 'telephone, +4915…', mustPass: true, place: 'attrs', make: (next) => `+4915${digits(next, 9)}` },
   { what: 'IMEI', mustPass: true, place: 'attrs', make: (next) => withLuhnDigit(`35${digits(next, 12)}`) },
   { what: 'ISBN-13', mustPass: true, place: 'sku', make: (next) => withGs1Digit(`978${digits(next, 9)}`) },
-  { what: 'EAN-8', mustPass: true, place: 'sku', make: (next) => withGs1Digit(digits(next, 7)) },
+  { what: 'EAN-8', mustPass: true, place: 'sku', make: ean8 },
   { what: 'UPC-A', mustPass: true, place: 'sku', make: (next) => withGs1Digit(digits(next, 11)) },
   { what: 'EAN-13', mustPass: true, place: 'sku', make: ean13 },
   { what: 'EAN-13 of Germany', mustPass: true, place: 'sku', make: germanEan },
@@ -100,6 +101,70 @@ export const NEAR_MISSES: readonly NearMiss[] = [
     mustPass: false,
     place: 'attrs',
     make: (next) => Array.from({ length: 8 }, () => whole(next, 50, 9_999)).join(' '),
+  },
+  {
+    what: 'list of amounts, with commas',
+    mustPass: false,
+    place: 'attrs',
+    make: (next) => Array.from({ length: 8 }, () => whole(next, 50, 9_999)).join(','),
+  },
+  {
+    what: 'list of decimal amounts, 12.50,13.00',
+    mustPass: true,
+    place: 'attrs',
+    make: (next) => Array.from({ length: 8 }, () => (whole(next, 50, 9_999) / 100).toFixed(2)).join(','),
+  },
+  {
+    what: 'list of EAN-13',
+    mustPass: false,
+    place: 'attrs',
+    make: (next) => [ean13(next), ean13(next), ean13(next)].join(','),
+  },
+  { what: 'list of EAN-8', mustPass: true, place: 'attrs', make: (next) => [ean8(next), ean8(next)].join(',') },
+  {
+    what: 'ISBN-13 and quantity, 9783161484100;12',
+    mustPass: true,
+    place: 'attrs',
+    make: (next) => `${withGs1Digit(`978${digits(next, 9)}`)};${whole(next, 1, 999)}`,
+  },
+  {
+    what: 'ratings, 5,4,5,…',
+    mustPass: false,
+    place: 'attrs',
+    make: (next) => Array.from({ length: whole(next, 2, 30) }, () => whole(next, 1, 5)).join(','),
+  },
+  {
+    what: 'sizes, 38;40;42;…',
+    mustPass: true,
+    place: 'attrs',
+    make: (next) => Array.from({ length: whole(next, 2, 12) }, () => whole(next, 30, 48)).join(';'),
+  },
+  {
+    what: 'date and time, 22.11.2026, 09:30:00',
+    mustPass: true,
+    place: 'attrs',
+    make: (next) =>
+      instant(next)
+        .toISOString()
+        .replace(/^(....)-(..)-(..)T(.*)\..*$/, '$3.$2.$1, $4'),
+  },
+  {
+    what: 'IPv6 address',
+    mustPass: false,
+    place: 'attrs',
+    make: (next) => uuid(next).replaceAll('-', '').match(/.{4}/g)!.join(':'),
+  },
+  {
+    what: 'yyyymmddhhmmss and 4 digits',
+    mustPass: true,
+    place: 'ref',
+    make: (next) => `${dateDigits(instant(next)).slice(0, 14)}${digits(next, 4)}`,
+  },
+  {
+    what: 'yymmddhhmmss and 6 digits',
+    mustPass: false,
+    place: 'ref',
+    make: (next) => `${dateDigits(instant(next)).slice(2, 14)}${digits(next, 6)}`,
   },
   {
     what: 'store-till-date-number',

@@ -4,11 +4,12 @@
  * A *group* is digits without anything between them, a *run* is groups with separators between them. A card number begins where a group
  * begins and ends where a group ends, so that "12 4111 1111 1111 1111" holds one. Groups that nobody writes a card in (4-3-8-2) make one only
  * of the lengths that nearly all cards have, and not with a date among them: refs such as store-till-date-number are made so. Within a group nothing is looked for, with two exceptions:
- * zeros that fill a field up from the left, and groups of more than 19 digits. Those can't be one number: a card number in front of its
- * expiry date, or behind a record's lengths and amounts, is found at their beginning and at their end. Windows all over them would take
- * most long bar codes for cards (`npm run bench -- --only cards` has the shares).
+ * zeros that fill a field up from the left, and groups of more digits than nearly all cards have. A card number in front of its security
+ * code or expiry date, or behind a record's lengths and amounts, is found at their beginning and at their end; of up to 19 digits, which may
+ * be one number, only where a worldwide scheme's stands. Windows all over them would take most long bar codes for cards
+ * (`npm run bench -- --only cards` has the shares).
  */
-import { isCardNumber, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './card-data-issuers.ts';
+import { isCardNumber, isWorldwide, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './card-data-issuers.ts';
 
 /** Of characters of the plain text: from `start` on, `end` not included. */
 export interface Span {
@@ -17,15 +18,19 @@ export interface Span {
 }
 
 /** Between two groups: "4111 - 1111", and the double spaces of a printer. */
-const MAX_SEPARATORS = 4;
+export const MAX_SEPARATORS = 4;
 /** What nearly all cards have. */
 const USUAL_LENGTHS = [16, 15];
+const MOST_USUALLY = 16;
 /** And Diners Club, in groups. */
 const LEAST_UNUSUALLY_GROUPED = 14;
 const MOST_UNUSUALLY_GROUPED = 16;
 /** Cards show their numbers in groups of one size, the last of which may be shorter, or in these. */
 const USUAL_GROUPINGS: ReadonlySet<string> = new Set(['4-6-5', '4-6-4', '6-13']);
 const DATE = /^(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])$/;
+/** A date and time, with digits behind them or not; nanoseconds since 1970, from 2017 to 2036. */
+const TIME =
+  /^(?:20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9]|(?:1[5-9]|20)[0-9]{17}$)/;
 /** What fills up a field is not looked behind for shorter ones: "0049…" begins a telephone number. */
 const MIN_FILLED_UP = 15;
 
@@ -36,15 +41,25 @@ for (let code = 0; code <= 0x20; code++) KINDS[code] = SEPARATOR;
 for (const separator of '-._/\x7f') KINDS[separator.charCodeAt(0)] = SEPARATOR;
 for (const digit of '0123456789') KINDS[digit.charCodeAt(0)] = DIGIT;
 
-const kindAt = (text: string, at: number): number => {
-  const code = text.charCodeAt(at);
-  return code < 128 ? KINDS[code]! : 0;
-};
+const kindOf = (code: number): number => (code < 128 ? KINDS[code]! : 0);
+const kindAt = (text: string, at: number): number => kindOf(text.charCodeAt(at));
 
-/** Whether 13 digits stand together somewhere in an ASCII text. */
-const ENOUGH_DIGITS = /[0-9](?:[\0- \-._/\x7f]{0,4}[0-9]){12}/;
+/** @param code of a character of the plain text */
+export const isSeparator = (code: number): boolean => kindOf(code) === SEPARATOR;
 
-export const mayHoldCardNumber = (plain: string): boolean => ENOUGH_DIGITS.test(plain);
+/** Quick: whether 13 digits stand together somewhere. */
+export function mayHoldCardNumber(plain: string): boolean {
+  let digits = 0;
+  let separators = 0;
+  for (let at = 0; at < plain.length; at++) {
+    const kind = kindAt(plain, at);
+    if (kind === DIGIT) {
+      separators = 0;
+      if (++digits === MIN_CARD_DIGITS) return true;
+    } else if (kind !== SEPARATOR || ++separators > MAX_SEPARATORS) digits = 0;
+  }
+  return false;
+}
 
 /** In the order of their beginnings; they may overlap. */
 export function cardNumbersIn(plain: string): Span[] {
@@ -85,15 +100,18 @@ function readRun(text: string, start: number): Run {
 function searchRun({ digits, where, groupEnds }: Run, found: Span[]): void {
   const add = (start: number, length: number): unknown =>
     found.push({ start: where[start]!, end: where[start + length - 1]! + 1 });
-  const check = (start: number, length: number): void => {
-    if (isCardNumber(digits, start, length)) add(start, length);
-  };
   let start = 0;
   for (const [group, end] of groupEnds.entries()) {
     let filledUp = start;
     while (filledUp < end && digits[filledUp] === 0) filledUp++;
-    if (filledUp > start && end - filledUp >= MIN_FILLED_UP && end - filledUp <= MAX_CARD_DIGITS)
-      check(filledUp, end - filledUp);
+    const filled = end - filledUp;
+    if (
+      filledUp > start &&
+      filled >= MIN_FILLED_UP &&
+      filled <= MAX_CARD_DIGITS &&
+      isCardNumber(digits, filledUp, filled)
+    )
+      add(filledUp, filled);
     for (let last = group; last < groupEnds.length; last++) {
       const length = groupEnds[last]! - start;
       if (length > MAX_CARD_DIGITS) break;
@@ -105,15 +123,22 @@ function searchRun({ digits, where, groupEnds }: Run, found: Span[]): void {
       )
         add(start, length);
     }
-    if (end - filledUp > MAX_CARD_DIGITS) {
+    if (filled > MOST_USUALLY) {
+      const mayBeOne = filled <= MAX_CARD_DIGITS;
       for (const length of USUAL_LENGTHS) {
-        check(filledUp, length);
-        check(end - length, length);
+        for (const from of [filledUp, end - length]) {
+          if (!isCardNumber(digits, from, length)) continue;
+          if (mayBeOne && (!isWorldwide(digits, from) || isTime(digits, filledUp, end))) continue;
+          add(from, length);
+        }
       }
     }
     start = end;
   }
 }
+
+const isTime = (digits: readonly number[], start: number, end: number): boolean =>
+  TIME.test(digits.slice(start, end).join(''));
 
 /** @param ends of the groups from `start` on */
 function isGroupedAsCards(digits: readonly number[], start: number, ends: readonly number[]): boolean {

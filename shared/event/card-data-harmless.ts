@@ -16,15 +16,18 @@ const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
 );
 const IBAN_START = /(?<![A-Za-z0-9])([A-Z]{2})[0-9]{2}(?= ?[A-Z0-9]{4})/g;
 
-/** The largest telephone number (E.164). */
-const MAX_PHONE_DIGITS = 15;
+/**
+ * E.164 allows 15 digits; but where country codes begin as card numbers do (+30, +34, +36 to +39, +4, +63, +67), plans end at 13, and Indonesia's
+ * at 14.
+ */
+const PHONE = /^(?:[0-9]{1,13}|62[0-9]{12})$/;
 
 /** @param plain as `plainOf` gives it */
 export const harmlessIn = (plain: string): Span[] => [...uuidsIn(plain), ...ibansIn(plain)];
 
 /** @param span of a number that looks like a card's */
 export const isPhoneNumber = (plain: string, { start, end }: Span): boolean =>
-  plain[start - 1] === '+' && plain.slice(start, end).replaceAll(/[^0-9]/g, '').length <= MAX_PHONE_DIGITS;
+  plain[start - 1] === '+' && PHONE.test(plain.slice(start, end).replaceAll(/[^0-9]/g, ''));
 
 const uuidsIn = (plain: string): Span[] =>
   [...plain.matchAll(UUID)].map(({ index, 0: uuid }) => ({ start: index, end: index + uuid.length }));

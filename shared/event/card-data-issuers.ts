@@ -108,6 +108,19 @@ const RANGES: readonly Range[] = [
 /** By the first four digits: bit n says that there are cards of n digits. */
 const LENGTHS: Uint32Array = lengthsByPrefix();
 
+/** Visa, Mastercard, American Express, Discover, UnionPay, JCB: nearly all cards of 15 and 16 digits. */
+const WORLDWIDE: Range['prefixes'] = [
+  [4000, 4999],
+  [5100, 5599],
+  [2221, 2720],
+  [3400, 3499],
+  [3700, 3799],
+  [6011, 6011],
+  [6440, 6599],
+  [6200, 6299],
+  [3528, 3589],
+];
+
 function lengthsByPrefix(): Uint32Array {
   const table = new Uint32Array(10 ** PREFIX_DIGITS);
   for (const { prefixes, lengths } of RANGES) {
@@ -120,9 +133,17 @@ function lengthsByPrefix(): Uint32Array {
 
 /** Whether `length` digits (0 to 9) from `start` on are in an issuer's range and pass Luhn's check (ISO/IEC 7812-1, annex B). */
 export function isCardNumber(digits: ArrayLike<number>, start: number, length: number): boolean {
-  const prefix = digits[start]! * 1000 + digits[start + 1]! * 100 + digits[start + 2]! * 10 + digits[start + 3]!;
-  return (LENGTHS[prefix]! & (1 << length)) !== 0 && passesLuhn(digits, start, length);
+  return (LENGTHS[prefixAt(digits, start)]! & (1 << length)) !== 0 && passesLuhn(digits, start, length);
 }
+
+/** Whether a card number from `start` on is of a scheme that is taken all over the world. */
+export function isWorldwide(digits: ArrayLike<number>, start: number): boolean {
+  const prefix = prefixAt(digits, start);
+  return WORLDWIDE.some(([first, last]) => prefix >= first && prefix <= last);
+}
+
+const prefixAt = (digits: ArrayLike<number>, start: number): number =>
+  digits[start]! * 1000 + digits[start + 1]! * 100 + digits[start + 2]! * 10 + digits[start + 3]!;
 
 function passesLuhn(digits: ArrayLike<number>, start: number, length: number): boolean {
   let sum = 0;

@@ -1,7 +1,7 @@
 /**
  * A text as ASCII would write it, for looking for card data only: every script's digits as 0 to 9, full-width letters and signs as ASCII's,
- * spaces, dashes and dots as ' ', '-' and '.', and without what is not seen (zero-width characters, variation selectors, accents on their
- * own).
+ * spaces, dashes and dots as ' ', '-' and '.', other signs as '|', and without what is not seen (zero-width characters, variation selectors,
+ * accents on their own).
  */
 
 export interface Plain {
@@ -13,12 +13,14 @@ export interface Plain {
 
 /** Stands for a character that means nothing here: a letter of another script. */
 const OTHER = '\uffff';
+const SIGN = '|';
 const NOT_ASCII = /[^\0-\x7f]/;
 const DIGIT = /^\p{Nd}$/u;
 const SPACE = /^[\p{White_Space}\u2800]$/u;
 const DASH = /^[\p{Pd}\u2212\u2043\u02d7]$/u;
 const DOT = /^[\u00b7\u2022\u2024\u2027\u2219\u22c5\u3002\u30fb\uff61\uff65]$/u;
 const SLASH = /^[\u2044\u2215\u29f8]$/u;
+const ANY_SIGN = /^[\p{P}\p{S}]$/u;
 const UNSEEN = /^[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Mn}\p{Me}]$/u;
 
 export function plainOf(given: string): Plain {
@@ -59,8 +61,15 @@ function plainCharacter(code: number): string {
   if (UNSEEN.test(character)) return '';
   // Superscript and circled digits.
   const compatible = character.normalize('NFKC');
-  return /^[0-9]$/.test(compatible) ? compatible : OTHER;
+  if (/^[0-9]$/.test(compatible)) return compatible;
+  return ANY_SIGN.test(character) ? SIGN : OTHER;
 }
+
+const NOTE = /\p{No}/gu;
+
+/** With superscript, circled and suchlike digits as signs, all else in its place: they may be a number's, or a note to it. */
+export const withNotesAsSigns = (given: string): string =>
+  given.replaceAll(NOTE, (note) => SIGN.padEnd(note.length, '\u200b'));
 
 /** Unicode keeps each script's decimal digits together, in tens from 0 on (chapter 4.6). */
 function digitOf(code: number): number {

@@ -3,9 +3,10 @@
  * digits, or split by characters that are not seen), and what magnetic stripes hold.
  */
 import { cardNumbersIn, mayHoldCardNumber, type Span } from './card-data-digits.ts';
+import { groupedNumbersIn, mayHoldGroupedNumber } from './card-data-groups.ts';
 import { harmlessIn, isPhoneNumber } from './card-data-harmless.ts';
 import { MIN_CARD_DIGITS } from './card-data-issuers.ts';
-import { plainOf } from './card-data-plain.ts';
+import { plainOf, withNotesAsSigns } from './card-data-plain.ts';
 import { tracksIn } from './card-data-tracks.ts';
 
 /** Shown of a card number. PCI DSS 3.4.1 would allow the first six, too: nobody here needs them. */
@@ -24,10 +25,10 @@ export const hasEnoughDigits = (text: string): boolean =>
   text.length >= MIN_CARD_DIGITS && (NOT_ASCII.test(text) ? ENOUGH_OF_ANY_SCRIPT : ENOUGH_DIGITS).test(text);
 
 const mayHoldCardData = (text: string): boolean =>
-  text.length >= MIN_CARD_DIGITS && (NOT_ASCII.test(text) ? ENOUGH_OF_ANY_SCRIPT.test(text) : mayHoldCardNumber(text));
+  text.length >= MIN_CARD_DIGITS &&
+  (NOT_ASCII.test(text) ? ENOUGH_OF_ANY_SCRIPT.test(text) : mayHoldCardNumber(text) || mayHoldGroupedNumber(text));
 
-export const holdsCardData = (text: string): boolean =>
-  mayHoldCardData(text) && hiddenIn(plainOf(text).text).length > 0;
+export const holdsCardData = (text: string): boolean => mayHoldCardData(text) && hiddenIn(text).length > 0;
 
 /**
  * The text with card data masked: all but the last four digits of a card number, and all else of a track. As many code points as before; what
@@ -40,13 +41,11 @@ export function maskCardData(text: string, fill = '*'): string {
   // The four digits that are shown may make a number with those behind them.
   for (let looks = 0; mayHoldCardData(masked); looks++) {
     if (looks === MAX_LOOKS) return masked.replaceAll(DIGIT_OF_ANY_SCRIPT, fill);
-    const { text: plain, at } = plainOf(masked);
-    const hidden = hiddenIn(plain);
+    const hidden = hiddenIn(masked);
     if (hidden.length === 0) return masked;
     let next = '';
     let from = 0;
-    for (const index of hidden) {
-      const start = at === null ? index : at[index]!;
+    for (const start of hidden) {
       next += masked.slice(from, start) + fill;
       from = start + (masked.codePointAt(start)! > 0xffff ? 2 : 1);
     }
@@ -58,10 +57,20 @@ export function maskCardData(text: string, fill = '*'): string {
 /** For whatever leaves the agent besides events: log lines, error details, pages, exports. */
 export const redact = (text: string): string => maskCardData(text);
 
-/** Indexes of the characters to mask, ascending. */
-function hiddenIn(plain: string): number[] {
+/** Where the characters to mask start, ascending. */
+function hiddenIn(text: string): number[] {
+  if (!NOT_ASCII.test(text)) return ascending(hiddenInPlain(text));
   const hidden = new Set<number>();
-  const numbers = cardNumbersIn(plain);
+  for (const reading of new Set([text, withNotesAsSigns(text)])) {
+    const { text: plain, at } = plainOf(reading);
+    for (const index of hiddenInPlain(plain)) hidden.add(at === null ? index : at[index]!);
+  }
+  return ascending(hidden);
+}
+
+function hiddenInPlain(plain: string): Set<number> {
+  const hidden = new Set<number>();
+  const numbers = cardNumbersIn(plain).concat(groupedNumbersIn(plain));
   const harmless = numbers.length > 0 ? harmlessIn(plain) : [];
   for (const number of numbers) {
     if (isPhoneNumber(plain, number) || harmless.some((span) => covers(span, number))) continue;
@@ -72,8 +81,10 @@ function hiddenIn(plain: string): number[] {
     const shown = digitsIn(plain, { start, end: numberEnd }).slice(-SHOWN_DIGITS);
     for (let at = start; at < end; at++) if (!shown.includes(at)) hidden.add(at);
   }
-  return [...hidden].sort((a, b) => a - b);
+  return hidden;
 }
+
+const ascending = (indexes: ReadonlySet<number>): number[] => [...indexes].sort((a, b) => a - b);
 
 const covers = (outer: Span, inner: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
 

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { holdsCardData } from '../../../../shared/event/card-data.ts';
 import { maskEvent } from '../../../../shared/event/card-data-event.ts';
 import { FLAG, type TillEvent } from '../../../../shared/event/event.ts';
 import { parseEvent } from '../../../../shared/event/parse.ts';
@@ -130,4 +131,27 @@ t.test('a bar code where bar codes are is none', async (t) => {
     ['/items/0/sku'],
     'its EAN check digit is wrong',
   );
+});
+
+t.test('no miss: every form of a number is masked in values and in keys', async (t) => {
+  const betweens = [...",:|*+;'x\u00d7", ', ', ' '.repeat(5), ' '.repeat(16), '%20', '&nbsp;', '\\u00a0'];
+  const forms = [
+    ...betweens.flatMap((between) => [grouped(VISA, between), grouped('378282246310005', between)]),
+    ...['4111,1111;1111 1111', '4111111111111111123', '411111111111111112/27', 'amount 004111111111111111100'],
+    ...['%34371628095400858', '4111111111111111\u00b2', '+378282246310005', '%204111111111111111'],
+  ];
+  const isLeft = (json: string): boolean => holdsCardData(json) || /4111|3782/.test(json);
+  for (const form of forms) {
+    for (const [place, put] of Object.entries(places)) {
+      const [input, pointer] = put(form);
+      const { event, pointers } = masked(input);
+      t.strictSame(pointers, [pointer], `${place}: ${form}`);
+      if (isLeft(JSON.stringify(event.attrs ?? event))) t.fail(`${place}: ${form} is still there`);
+    }
+    const { event, pointers } = masked({ attrs: { [form]: 1 } });
+    t.equal(pointers.length, 1, `a key of attrs: ${form}`);
+    if (isLeft(event.attrs!)) t.fail(`a key of attrs: ${form} is still there`);
+  }
+  for (const key of ['b4111x1111x1111x1111', 'b4111x1111_1111_1111', 'b4111111111111111123'])
+    t.match(masked({ dims: { [key]: 'v' } }).event.dims[0], /^b[x_]+1111(?:123)?$/, `a dimension: ${key}`);
 });
