@@ -143,12 +143,14 @@ export class Budget {
    */
   look(bytes: number): void {
     this.#see();
-    if (bytes > 0 && !this.#fitsDisk(bytes, NOTHING) && pruneKept(this.#path, 0)) this.#see();
-    if (this.#fitsLog(bytes, NOTHING) && (bytes === 0 || this.#fitsDisk(bytes, NOTHING))) return;
-    if (performance.now() < this.#heldUntil) return;
-    this.#beginAnew(false);
-    // A log that grew while somebody read it gives its space back.
-    if (!this.#logHeld && !this.#fitsLog(bytes, NOTHING)) this.#beginAnew(true);
+    if (this.#fitsLog(bytes, NOTHING) && this.#hasSpace(bytes)) return;
+    if (performance.now() >= this.#heldUntil) {
+      this.#beginAnew(false);
+      // A log that grew while somebody read it gives its space back.
+      if (!this.#logHeld && !this.#fitsLog(bytes, NOTHING)) this.#beginAnew(true);
+    }
+    // What is kept of damaged files costs no sale.
+    if (!this.#hasSpace(bytes) && pruneKept(this.#path, 0)) this.#see();
   }
 
   /** Whether the log can take so much, also where the budget was lowered under a file that is larger: that has to drain. */
@@ -185,7 +187,7 @@ export class Budget {
       this.#lacking = !this.#fitsLog(bytes, spent) ? 'log' : this.#fitsFile(bytes) ? 'disk' : 'room';
       // Evicting makes room in the file of the database only.
       if (this.#lacking === 'log' || !this.#fitsDisk(0, inAll(bytes, spent))) return false;
-      // Not more than is needed: what is evicted takes room in the log.
+      // About what is needed, not more: what is evicted takes room in the log.
       const lacking = fileGrowth(bytes) - this.#freePages.get()! * PAGE_BYTES;
       if (evict(Math.max(1, Math.ceil(lacking / this.rowBytes(rows)))) === 0) return false;
     }
@@ -299,6 +301,10 @@ export class Budget {
     const growth = this.#fileAfter(fileGrowth(bytes)) - this.#onDisk + log;
     if (growth <= 0) return true;
     return !this.#isFull && this.#free - growth >= this.#limits.minFreeBytes;
+  }
+
+  #hasSpace(bytes: number): boolean {
+    return bytes === 0 || this.#fitsDisk(bytes, NOTHING);
   }
 
   get #isFull(): boolean {

@@ -53,8 +53,9 @@ export class LogFile {
 
   /** Outside of a transaction. @throws DamagedFileError when it was cut; else on a fault of the disk */
   look(): void {
-    this.#size = logBytes(this.#path);
+    // In this order: another process may write meanwhile, and its frames are in the file before they are counted.
     const { log, checkpointed } = this.#look.get()!;
+    this.#size = logBytes(this.#path);
     // SQLite would go on behind the end: what lies before is lost already, and what is accepted from here on would be too.
     if (log > checkpointed && this.#size < HEADER_BYTES + log * FRAME_BYTES)
       throw new DamagedFileError(`${this.#path}-wal was cut`);

@@ -49,6 +49,7 @@ import { StoreGeneration, type Transact } from './store-generation.ts';
 
 /** Rows that a transaction changes at most where room is short. */
 const ROWS_AT_ONCE = 200;
+const ROWS_GROWTH = 1.25;
 /** Rows that one slice of expiry deletes at most, of each table, and bytes of them. */
 const EXPIRED_AT_ONCE = 500;
 const EXPIRED_BYTES = 1024 * 1024;
@@ -375,7 +376,8 @@ export class SqliteBuffer implements Intake, Outbox {
     if (this.#commits.busy) return true;
     this.#budget.keepBallast();
     const rowBytes = this.#budget.rowBytes(this.#rowCount);
-    const limit = Math.min(EXPIRED_AT_ONCE, Math.floor(EXPIRED_BYTES / rowBytes));
+    const most = Math.min(EXPIRED_AT_ONCE, Math.floor(EXPIRED_BYTES / rowBytes));
+    const limit = this.#budget.leavesSpace(most * rowBytes) ? most : Math.min(most, this.#rowsAtOnce);
     return this.#commits.now(limit * rowBytes, () => {
       // Somebody reads for long: what expires can wait.
       if (!this.#budget.canWrite(limit * rowBytes)) return false;
@@ -443,12 +445,17 @@ export class SqliteBuffer implements Intake, Outbox {
     }
   }
 
-  /** Half as many rows, until what they take fits into the log: on a full disk it begins anew for each transaction, and never grows. */
+  /**
+   * Half as many rows, until what they take fits into the log: on a full disk it begins anew for each transaction, and never grows. Slowly more
+   * again, as there may be room by then.
+   */
   readonly #transact: Transact = async (work) => {
     for (;;) {
       const rows = this.#rowsAtOnce;
       try {
-        return await this.#write(rows, (draft) => work(draft, rows), true);
+        const done = await this.#write(rows, (draft) => work(draft, rows), true);
+        this.#rowsAtOnce = Math.min(ROWS_AT_ONCE, Math.ceil(rows * ROWS_GROWTH));
+        return done;
       } catch (error) {
         if (!isFull(error) || rows === 1) throw error;
         this.#rowsAtOnce = Math.ceil(rows / 2);
@@ -466,18 +473,24 @@ export class SqliteBuffer implements Intake, Outbox {
     const bytes = rows * this.#budget.rowBytes(this.#rowCount);
     const run = (evict: boolean) => () => {
       const fits = this.#budget.canWrite(bytes) && (rows === 1 || this.#budget.leavesSpace(bytes));
-      if (!fits) throw new FullError(this.#budget.describe());
+      // Given back, not thrown: whoever shares the transaction has nothing to do with it.
+      if (!fits) return new FullError(this.#budget.describe());
       const draft = this.#draft!;
       draft.bytes += bytes;
-      if (evict) this.#departures.evictAcked(rows, draft);
+      if (evict) draft.evicted += this.#departures.evictAcked(rows, draft);
       return work(draft);
     };
+    const submit = async (evict: boolean): Promise<T> => {
+      const outcome = await this.#commits.submit(bytes, run(evict));
+      if (outcome instanceof FullError) throw outcome;
+      return outcome;
+    };
     try {
-      return await this.#commits.submit(bytes, run(false));
+      return await submit(false);
     } catch (error) {
       if (!insist || !isFull(error)) throw error;
       this.#budget.relieve();
-      return this.#commits.submit(bytes, run(true));
+      return submit(true);
     }
   }
 

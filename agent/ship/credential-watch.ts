@@ -12,11 +12,13 @@ const EVERY_MS = 60_000;
 export interface CredentialWatch {
   /** With which the session was opened. */
   readonly used: Credentials;
+  /** Whether it showed the certificate: plain MQTT shows none. */
+  readonly isTls: boolean;
   /** As the files are now. @throws when one cannot be read */
   readonly read: () => Credentials;
   readonly timers: Pick<Timers, 'after'>;
-  /** Milliseconds since 1970, by the clock that TLS goes by. */
-  readonly wallClock: () => number;
+  /** Milliseconds since 1970, by the collector's clock if that is known: it is the collector who judges the till's certificate. */
+  readonly now: () => number;
   /** The session is to end. Called once at most. */
   readonly outdated: (reason: Error) => void;
 }
@@ -35,10 +37,10 @@ const endOf = (pem: Credentials['cert']): number =>
   pem === null ? Number.POSITIVE_INFINITY : new X509Certificate(pem).validToDate.getTime();
 
 /** @returns ends it */
-export function watchCredentials({ used, read, timers, wallClock, outdated }: CredentialWatch): () => void {
-  const end = endOf(used.cert);
+export function watchCredentials({ used, isTls, read, timers, now, outdated }: CredentialWatch): () => void {
+  const end = isTls ? endOf(used.cert) : Number.POSITIVE_INFINITY;
   const look = (): void => {
-    if (wallClock() > end) outdated(new Error("TLS: certificate expired: the till's own (collector.tls.cert)"));
+    if (now() > end) outdated(new Error("TLS: certificate expired: the till's own (collector.tls.cert)"));
     else if (isExchanged())
       outdated(new Error('the token or the certificates were exchanged: connecting with the new ones'));
     else cancel = timers.after(EVERY_MS, look);

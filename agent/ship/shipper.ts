@@ -271,7 +271,9 @@ export class Shipper {
     });
     conversation.greet();
     const outdated = (reason: Error): void => session.abort(reason);
-    const endWatch = watchCredentials({ used, read: credentials, timers, wallClock, outdated });
+    const time = (): number => this.#trueTime.now(timers.now()) ?? wallClock();
+    const isTls = this.#address.protocol !== 'mqtt';
+    const endWatch = watchCredentials({ used, isTls, read: credentials, timers, now: time, outdated });
     const reason = await session.closed;
     endWatch();
     conversation.close();

@@ -1,4 +1,4 @@
-/** Loaded before an agent: its housekeeping's minute takes 50 ms, so that a day of it passes in a minute and a bit. All else is as it is. */
+/** Loaded before an agent: whatever it does each minute it does each 50 ms, so that a day of housekeeping passes in a minute and a bit. */
 const MINUTE_MS = 60_000;
 const SHORT_MS = 50;
 

@@ -16,6 +16,9 @@ const FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES;
 /** Sums take the words of the log as big-endian; otherwise, as on every usual machine, as little-endian. */
 const BIG_ENDIAN_MAGIC = 0x377f0683;
 
+/** Of frames that were never written: the log's file takes space in advance. */
+const NO_SALTS = '0'.repeat(16);
+
 type Sums = readonly [number, number];
 
 interface Frame {
@@ -79,7 +82,7 @@ function framesOf(log: ByteSource): Frame[] {
 /** Of this round: the header's, unless it is damaged, then those that most of the first frames have. */
 function saltsOf(header: Buffer, frames: readonly Frame[]): string {
   const ofHeader = header.toString('hex', 16, 24);
-  const first = frames.slice(0, 3).map(({ salts }) => salts);
+  const first = frames.slice(0, 3).flatMap(({ salts }) => (salts === NO_SALTS ? [] : [salts]));
   if (isSound(header)) return ofHeader;
   return first.find((salts, index) => first.indexOf(salts) !== index) ?? first[0] ?? ofHeader;
 }

@@ -10,10 +10,22 @@ const OWN: Credentials = { token: null, ca: null, cert: Buffer.from(EXPIRED_CERT
 /** Of the certificate that is valid in January 2020. */
 const END = Date.UTC(2020, 1, 1);
 
-function watched(used: Credentials, read: () => Credentials = () => used, wallClock: () => number = () => 0) {
+function watched(
+  used: Credentials,
+  read: () => Credentials = () => used,
+  wallClock: () => number = () => 0,
+  isTls = true,
+) {
   const timers = new FakeTimers();
   const reasons: string[] = [];
-  const end = watchCredentials({ used, read, timers, wallClock, outdated: ({ message }) => reasons.push(message) });
+  const end = watchCredentials({
+    used,
+    isTls,
+    read,
+    timers,
+    now: wallClock,
+    outdated: ({ message }) => reasons.push(message),
+  });
   return { timers, reasons, end };
 }
 
@@ -65,6 +77,18 @@ t.test("the till's own certificate ends while the session lasts", async (t) => {
   wall = END + 1;
   timers.advance(60_000);
   t.match(reasons, [/TLS: certificate expired/]);
+});
+
+t.test('a certificate that plain MQTT does not show may have ended, or be none', async (t) => {
+  const { timers, reasons } = watched(
+    OWN,
+    () => OWN,
+    () => END + 1,
+    false,
+  );
+  timers.advance(600_000);
+  t.same(reasons, []);
+  watched({ ...OWN, cert: Buffer.from('none') }, undefined, undefined, false);
 });
 
 t.test('ended, it tells nothing', async (t) => {
