@@ -15,6 +15,8 @@ export interface Standing {
   readonly pending: PendingSet;
   /** Loss records that the collector has not acknowledged. */
   readonly unsentLosses: number;
+  /** Whether the commit wrote or acknowledged some: as many as before can be others. */
+  readonly lossesChanged: boolean;
   /** Of the newest event that the commit accepted, hours since 1970; null when it accepted none. */
   readonly newestHour: number | null;
   /** Epochs that are being brought over: their marks stay as they are. */
@@ -28,7 +30,8 @@ export class HighWaterMarks {
   readonly #elapsed: () => number;
   readonly #firstUnsent: Statement<[], { epoch: Epoch; first: number }>;
   #unsent: ReadonlyMap<Epoch, number> = new Map();
-  #unsentCount = 0;
+  /** Whether the records are others than when they were looked at. */
+  #isStale = true;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
   /** @param elapsed monotonic milliseconds */
@@ -39,7 +42,8 @@ export class HighWaterMarks {
   }
 
   /** @throws on a fault of the disk */
-  follow({ epochs, pending, unsentLosses, newestHour, carried, held }: Standing): void {
+  follow({ epochs, pending, unsentLosses, lossesChanged, newestHour, carried, held }: Standing): void {
+    this.#isStale ||= lossesChanged;
     const isFresh = this.#look(unsentLosses);
     for (const [index, { epoch, base, lastSeq: known, openedAt }] of epochs.entries()) {
       if (carried.has(epoch)) continue;
@@ -72,13 +76,13 @@ export class HighWaterMarks {
   #look(count: number): boolean {
     if (count === 0) {
       this.#unsent = new Map();
-      this.#unsentCount = 0;
+      this.#isStale = false;
       return true;
     }
-    if (count !== this.#unsentCount) {
+    if (this.#isStale) {
       if (this.#elapsed() - this.#lookedAt < LOOK_EVERY_MS) return false;
       this.#unsent = new Map(this.#firstUnsent.all().map(({ epoch, first }) => [epoch, first]));
-      this.#unsentCount = count;
+      this.#isStale = false;
       this.#lookedAt = this.#elapsed();
     }
     return true;

@@ -196,7 +196,7 @@ export class SqliteBuffer implements Intake, Outbox {
         isBehind: () => this.#outsiders.wrote,
       });
       this.#marks = new HighWaterMarks(db, this.#file.highWater, elapsed);
-      this.#mark(null);
+      this.#mark(null, true);
       this.#file.highWater.sync();
     } catch (error) {
       this.#file.close(fileFault(error) === 'damaged');
@@ -429,11 +429,12 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#broughtOver.resolve();
   }
 
-  #mark(newestHour: number | null): void {
+  #mark(newestHour: number | null, lossesChanged: boolean): void {
     const standing = {
       epochs: this.#listEpochs(),
       pending: this.#pending,
       unsentLosses: this.#counts.losses.unsent,
+      lossesChanged,
       newestHour,
       carried: this.#salvage.marks,
       held: !this.#salvage.isOver,
@@ -550,7 +551,7 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#counts.losses.unsent += unsent;
     if (!draft.applyTo(this.#pending)) this.#countAnew();
     if (this.#salvage.tookEpoch()) this.#epochs = new EpochIndex(listEpochs(this.#db));
-    this.#mark(draft.newestHour);
+    this.#mark(draft.newestHour, this.#loaded || records !== 0 || unsent !== 0);
     if (draft.lastId > draft.before) this.#secureSoon();
     const more = draft.addedAny || this.#loaded;
     this.#loaded = false;
