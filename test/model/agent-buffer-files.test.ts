@@ -73,6 +73,8 @@ const act = fc.oneof(...acts.map(([weight, arbitrary]) => ({ weight, arbitrary }
 type Act = typeof act extends fc.Arbitrary<infer T> ? T : never;
 
 const RUNS = 40;
+/** The same lives each time; another one to hunt, with some hundreds of runs. */
+const SEED = 7;
 const MOST_COPIES = 3;
 const ACKED_KEPT_HOURS = 10;
 const PAGE_BYTES = 4096;
@@ -411,7 +413,7 @@ t.test('whatever befalls its files, a buffer keeps, offers or declares lost what
       life.end();
       rmSync(own, { recursive: true });
     }),
-    { numRuns: RUNS },
+    { numRuns: RUNS, seed: SEED },
   );
   t.equal(run, RUNS);
 });
