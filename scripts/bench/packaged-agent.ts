@@ -1,12 +1,10 @@
 /** The agent as a till runs it: bundled, with the package's flags. What it takes while it waits for sales, and what it can take on. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { runnableBundle } from '../package/bundle.ts';
 import { NODE_ENVIRONMENT, NODE_FLAGS } from '../package/runtime-flags.ts';
 import { CollectorProcess } from '../processes/collector.ts';
@@ -15,13 +13,13 @@ import { freePorts } from '../processes/ports.ts';
 import { until } from '../processes/until.ts';
 import { Till } from '../till.ts';
 import { cpuSecondsOf, memoryOf } from './memory.ts';
-import { quantile, type Section } from './report.ts';
-import { basket, baskets, random } from './workload.ts';
+import type { Section } from './report.ts';
+import { postFrom, TILLS } from './tills.ts';
+import { basket, random } from './workload.ts';
 
 const START_MS = 60_000;
 const STOP_MS = 15_000;
 const SALE_EVERY_MS = 5_000;
-const TILLS = 10;
 /** Of a till that sells more than any, and leaves the driver and the collector their share of the cores. */
 const PACE_MS = 20;
 /** Of an idle process in V8 alone. */
@@ -70,58 +68,26 @@ async function idle({ agent, bare, url }: Scene, seconds: number): Promise<Secti
   };
 }
 
-/** @param everyMs from one post of a till to its next at least. @returns milliseconds of each post */
-async function post(url: string, bodies: readonly (readonly object[])[], everyMs: number): Promise<number[]> {
-  const answered: number[] = [];
-  let next = 0;
-  const posting = Array.from({ length: TILLS }, async () => {
-    const till = new Till(url, Math.random);
-    while (next < bodies.length) {
-      const events = bodies[next++]!;
-      const start = performance.now();
-      await till.send(events as Parameters<Till['send']>[0], AbortSignal.timeout(START_MS));
-      const took = performance.now() - start;
-      answered.push(took);
-      if (took < everyMs) await wait(everyMs - took);
-    }
-    await till.close();
-  });
-  await Promise.all(posting);
-  return answered;
-}
-
 async function busy({ agent, url }: Scene, { singles, hundreds }: PackagedOptions): Promise<Section> {
-  const hour = hourOf(Date.now()) * HOUR_MS;
-  const fresh = (count: number) => {
-    const run = randomBytes(4).toString('hex');
-    return baskets(count, hour).map((event) => ({ ...event, ref: `${run}-${event.ref}` }));
-  };
   const rows = [];
-  for (const [size, count, everyMs] of [
+  for (const [size, events, everyMs] of [
     [1, singles / 2, PACE_MS],
     [1, singles, 0],
     [100, hundreds, 0],
   ] as const) {
-    const measured = async (events: readonly object[]) => {
-      const bodies = Array.from({ length: Math.ceil(events.length / size) }, (_, at) =>
-        events.slice(at * size, (at + 1) * size),
-      );
-      const [start, cpu] = [performance.now(), cpuSecondsOf(agent.pid!)];
-      const times = await post(url, bodies, everyMs);
-      const [seconds, used] = [(performance.now() - start) / 1000, cpuSecondsOf(agent.pid!)];
-      const cpuMicros = cpu === null || used === null ? null : ((used - cpu) * 1e6) / events.length;
-      return { times, perSecond: events.length / seconds, cpuMicros };
-    };
     // Once to warm up, in small.
-    await measured(fresh(count / 10));
-    const { times, perSecond, cpuMicros } = await measured(fresh(count));
+    await postFrom(url, { events: events / 10, size, everyMs });
+    const before = cpuSecondsOf(agent.pid!);
+    const { perSecond, median, p99, driverPause } = await postFrom(url, { events, size, everyMs });
+    const after = cpuSecondsOf(agent.pid!);
     rows.push({
       'batch of': size,
       'each till': everyMs === 0 ? 'as fast as it can' : `${1000 / everyMs} a second`,
       'events/s accepted': perSecond,
-      'median ms': quantile(times, 0.5),
-      'p99 ms': quantile(times, 0.99),
-      'CPU us/event': cpuMicros,
+      'median ms': median,
+      'p99 ms': p99,
+      'driver paused ms, max': driverPause,
+      'CPU us/event': before === null || after === null ? null : ((after - before) * 1e6) / events,
       'RSS MiB': memory(agent).rss,
       'RssAnon MiB': memory(agent).anon,
     });
@@ -141,26 +107,29 @@ export async function packagedAgent(folder: string, options: PackagedOptions): P
   const collector = new CollectorProcess({ folder: path.join(here, 'collector'), httpPort, mqttPort });
   await collector.init();
   await collector.start(START_MS);
-  const token = await collector.addTerminal('bench', 'till-1');
-  const config = path.join(here, 'agent.yaml');
-  const urls = [collector.mqttUrl];
-  const buffer = { path: path.join(here, 'buffer.db') };
-  writeFileSync(
-    config,
-    stringify({ merchant: 'bench', terminal: 'till-1', collector: { urls, token }, buffer, ingest: { port } }),
-  );
-  const start = (...words: string[]): ChildProcess =>
-    spawn(process.execPath, words, { stdio: 'ignore', env: { ...process.env, ...NODE_ENVIRONMENT } });
-  const bare = start(...BARE);
-  const agent = start(...NODE_FLAGS, file, 'run', '--config', config);
-  const ended = [agent, bare].map((child) => once(child, 'exit'));
+  const started: ChildProcess[] = [];
+  const start = (...words: string[]): ChildProcess => {
+    const child = spawn(process.execPath, words, { stdio: 'ignore', env: { ...process.env, ...NODE_ENVIRONMENT } });
+    started.push(child);
+    return child;
+  };
   try {
+    const token = await collector.addTerminal('bench', 'till-1');
+    const config = path.join(here, 'agent.yaml');
+    const urls = [collector.mqttUrl];
+    const buffer = { path: path.join(here, 'buffer.db') };
+    writeFileSync(
+      config,
+      stringify({ merchant: 'bench', terminal: 'till-1', collector: { urls, token }, buffer, ingest: { port } }),
+    );
+    const bare = start(...BARE);
+    const agent = start(...NODE_FLAGS, file, 'run', '--config', config);
     const scene = { agent, bare, url: `http://127.0.0.1:${port}` };
     await until(() => answers(`${scene.url}/healthz`), { what: 'the agent', deadlineMs: START_MS });
     return [await idle(scene, options.seconds), await busy(scene, options)];
   } finally {
-    agent.kill('SIGTERM');
-    bare.kill('SIGTERM');
+    const ended = started.map((child) => (child.exitCode === null ? once(child, 'exit') : null));
+    for (const child of started) child.kill('SIGTERM');
     await Promise.all(ended);
     await collector.child.stop(STOP_MS);
   }
