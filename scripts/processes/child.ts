@@ -6,7 +6,7 @@ import process from 'node:process';
 import { until } from './until.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
-const FOLLOW_PARENT = new URL('./follow-parent.ts', import.meta.url).href;
+const FOLLOW_PARENT = new URL('./follow-parent.mjs', import.meta.url).href;
 
 export interface ChildSpec {
   /** As people call it, such as `collector`. */
