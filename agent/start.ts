@@ -16,6 +16,7 @@ import { machineClocks } from './clock/machine.ts';
 import { startWatch } from './clock/watch.ts';
 import type { AgentConfig } from './config.ts';
 import { readCredentials } from './config-file.ts';
+import { HeapWatch, ownHeap } from './heap-watch.ts';
 import { LargeRequests } from './ingest/large-requests.ts';
 import { renderMetrics } from './ingest/metrics.ts';
 import { zeroIngestCounters } from './ingest/post-events.ts';
@@ -93,6 +94,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
       return error as Error;
     }
   };
+  const heap = new HeapWatch(ownHeap());
   const uncommitted = new UncommittedRequests();
   const ingestCounters = zeroIngestCounters();
   const monitor = new Monitor({
@@ -118,6 +120,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
       lingerMs: config.ship.lingerMs,
       reconnectMaxMs: config.ship.reconnectMaxMs,
       oldestRequest: () => uncommitted.oldest(),
+      backlogSent: () => heap.look(),
       preparing: () => {
         const held = holding();
         return held instanceof Error ? null : held.salvage;

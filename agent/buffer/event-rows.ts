@@ -26,9 +26,6 @@ export interface HourRun extends IdRange {
   readonly hour: number;
 }
 
-/** Rows read at a time: bounds what a read holds in memory before it looks at their bytes. */
-const READ_AT_ONCE = 256;
-
 /** @param rows by id */
 function hourRuns(rows: Iterable<{ readonly id: number; readonly hour: number }>): HourRun[] {
   const runs: HourRun[] = [];
@@ -43,7 +40,7 @@ function hourRuns(rows: Iterable<{ readonly id: number; readonly hour: number }>
 export class EventRows {
   readonly #checksum = new RowChecksum();
   readonly #insert: Statement<[number, Epoch, number, number, number, number, Uint8Array]>;
-  readonly #read: Statement<[number, number, number], Row>;
+  readonly #read: Statement<[number, number], Row>;
   readonly #hours: Statement<[number, number], { hour: number; count: number }>;
   readonly #idsIn: Statement<[number, number, State, number], { id: number; hour: number }>;
   readonly #oldest: Readonly<Record<0 | 2, Statement<[number, number, number], { id: number; hour: number }>>>;
@@ -71,7 +68,7 @@ export class EventRows {
     );
     // NOT INDEXED: by id. The partial indexes would be walked whole.
     this.#read = db.prepare(
-      'SELECT id, epoch, seq, hour, sum, body FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id LIMIT ?',
+      'SELECT id, epoch, seq, hour, sum, body FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id',
     );
     this.#hours = db.prepare(
       'SELECT hour, count(*) AS count FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 GROUP BY hour',
@@ -172,40 +169,24 @@ export class EventRows {
   }
 
   /**
-   * Pending events as `Outbox.pending` gives them, and the rows met on the way that are not what was written.
+   * Pending events as `Outbox.pending` gives them. Of a row that is not what was written the reason is told.
    *
    * @param baseOf an event's id less its seq, of each epoch that the buffer knows
    */
-  pending(
+  *pending(
     set: PendingSet,
     after: number,
-    limit: number,
-    maxBytes: number,
     baseOf: (epoch: Epoch) => number | undefined,
-  ): { events: PendingEvent[]; unreadable: Unreadable[] } {
-    const events: PendingEvent[] = [];
-    const unreadable: Unreadable[] = [];
-    let bytes = 0;
+    unreadable: (row: Unreadable) => void,
+  ): Generator<PendingEvent, void, undefined> {
     for (let at = set.indexFrom(after + 1); at < set.ranges.length; at++) {
       const { first, last } = set.ranges[at]!;
-      let from = Math.max(first, after + 1);
-      while (from <= last) {
-        if (events.length >= limit || bytes >= maxBytes) return { events, unreadable };
-        const rows = this.#read.all(from, last, Math.min(READ_AT_ONCE, limit - events.length));
-        if (rows.length === 0) break;
-        for (const row of rows) {
-          if (bytes >= maxBytes) return { events, unreadable };
-          const event = this.#checked(row, baseOf);
-          if (typeof event === 'string') unreadable.push({ id: row.id, detail: event });
-          else {
-            bytes += event.bytes;
-            events.push(event);
-          }
-          from = row.id + 1;
-        }
+      for (const row of this.#read.iterate(Math.max(first, after + 1), last)) {
+        const event = this.#checked(row, baseOf);
+        if (typeof event === 'string') unreadable({ id: row.id, detail: event });
+        else yield event;
       }
     }
-    return { events, unreadable };
   }
 
   #checked(row: Row, baseOf: (epoch: Epoch) => number | undefined): PendingEvent | string {

@@ -114,12 +114,12 @@ export interface Holdings {
 /** Where shipping takes events from, and says what became of them. */
 export interface Outbox {
   /**
-   * Pending events in order of acceptance with an id above `after`, at most `limit` and about `maxBytes` of them (one at least, if there
-   * is one).
+   * Pending events in order of acceptance with an id above `after`, read from the disk as they are asked for. Nothing else is asked of the
+   * buffer before the loop over them has ended.
    *
    * @throws on a fault of the disk
    */
-  pending(after: number, limit: number, maxBytes: number): PendingEvent[];
+  pending(after: number): Iterable<PendingEvent>;
   /** How many events are pending with an id above `after`, and not above `upTo`. */
   pendingCount(after: number, upTo: number): number;
   /** Highest id given out so far; 0 before the first. */

@@ -256,13 +256,22 @@ export class SqliteBuffer implements Intake, Outbox {
     }
   }
 
-  pending(after: number, limit: number, maxBytes: number): PendingEvent[] {
-    const { events, unreadable } = this.#rows.pending(this.#pending, after, limit, maxBytes, (epoch) =>
-      this.#epochs.baseOf(epoch),
-    );
-    if (unreadable.length > 0) void this.#setAside(unreadable);
+  *pending(after: number): Generator<PendingEvent, void, undefined> {
+    const unreadable: Unreadable[] = [];
     const { unsettledFrom } = this.#clocks;
-    return unsettledFrom === null ? events : events.filter(({ id }) => id < unsettledFrom);
+    try {
+      for (const event of this.#rows.pending(
+        this.#pending,
+        after,
+        (epoch) => this.#epochs.baseOf(epoch),
+        (row) => unreadable.push(row),
+      )) {
+        if (unsettledFrom !== null && event.id >= unsettledFrom) return;
+        yield event;
+      }
+    } finally {
+      if (unreadable.length > 0) void this.#setAside(unreadable);
+    }
   }
 
   pendingCount(after: number, upTo: number): number {

@@ -1,14 +1,11 @@
 /**
  * What one lane sends next: what must be sent again, then the pending events of its stretches of ids, stretch after stretch.
  *
- * An event of a stretch is behind its cursor (on its way, or to be sent again), read ahead, or not read yet. Events are read anew from the
- * outbox when they are sent again: it is the only queue. What is read ahead is bounded by what one batch may hold.
+ * An event of a stretch is behind its cursor (on its way, or to be sent again), or not read yet. Nothing is read ahead: the outbox is the
+ * only queue, and events go from the disk into a batch one by one.
  */
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
 import type { Outbox, PendingEvent } from '../buffer/port.ts';
-
-/** Bounds what is read ahead where events are large. */
-const READ_BYTES = 512 * 1024;
 
 /** A closed range of ids. */
 export interface Sent {
@@ -22,23 +19,41 @@ export interface Stretch {
   readonly upTo: number;
 }
 
-/** How many events from the first on have consecutive seqs of one stream in one hour. */
-function runLength(events: readonly PendingEvent[]): number {
-  const [first] = events;
-  if (first === undefined) return 0;
-  let length = 1;
-  for (; length < Math.min(events.length, MAX_EVENTS); length++) {
-    const { epoch, hour, seq } = events[length]!;
-    if (epoch !== first.epoch || hour !== first.hour || seq !== first.seq + length) break;
+/** Consecutive seqs of one stream in one hour, one at least: what may go into one batch. Each loop reads them from the outbox anew. */
+export class Run implements Iterable<PendingEvent> {
+  readonly first: PendingEvent;
+  readonly #outbox: Outbox;
+  readonly #upTo: number;
+
+  private constructor(outbox: Outbox, first: PendingEvent, upTo: number) {
+    this.#outbox = outbox;
+    this.first = first;
+    this.#upTo = upTo;
   }
-  return length;
+
+  /** The first one in a stretch; null when nothing of it is pending. @throws on a fault of the disk */
+  static in(outbox: Outbox, { after, upTo }: Stretch): Run | null {
+    for (const first of outbox.pending(after)) return first.id > upTo ? null : new Run(outbox, first, upTo);
+    return null;
+  }
+
+  /** @throws on a fault of the disk */
+  *[Symbol.iterator](): Generator<PendingEvent, void, undefined> {
+    const { id, epoch, seq, hour } = this.first;
+    let length = 0;
+    for (const event of this.#outbox.pending(id - 1)) {
+      const follows = event.epoch === epoch && event.hour === hour && event.seq === seq + length;
+      if (!follows || event.id > this.#upTo || length === MAX_EVENTS) return;
+      length++;
+      yield event;
+    }
+  }
 }
 
 export class Feed {
   readonly #outbox: Outbox;
-  /** `after` moves on as they are read; the first one's events are in `#ahead`. */
+  /** `after` moves on as they are sent. */
   readonly #stretches: Stretch[] = [];
-  #ahead: PendingEvent[] = [];
   readonly #again: Sent[] = [];
 
   constructor(outbox: Outbox) {
@@ -47,7 +62,6 @@ export class Feed {
 
   /** Comes before the stretches that are there. */
   add(stretch: Stretch): void {
-    this.#unread();
     this.#stretches.unshift(stretch);
   }
 
@@ -55,53 +69,39 @@ export class Feed {
   clear(): void {
     this.#stretches.length = 0;
     this.#again.length = 0;
-    this.#ahead = [];
   }
 
   /** How many events wait to be sent. */
   get waiting(): number {
-    let count = this.#ahead.length;
+    let count = 0;
     for (const { firstId, lastId } of this.#again) count += this.#outbox.pendingCount(firstId - 1, lastId);
     for (const { after, upTo } of this.#stretches) count += this.#outbox.pendingCount(after, upTo);
     return count;
   }
 
-  /**
-   * The next events that may go into one batch; empty when nothing waits.
-   *
-   * @param wanted how many a batch may be able to hold
-   * @throws on a fault of the disk
-   */
-  next(wanted: number): readonly PendingEvent[] {
+  /** The next run; null when nothing waits. @throws on a fault of the disk */
+  next(): Run | null {
     for (let range = this.#again[0]; range !== undefined; range = this.#again[0]) {
-      const { firstId, lastId } = range;
-      const events = this.#read({ after: firstId - 1, upTo: lastId }, wanted);
-      if (events.length > 0) return events.slice(0, runLength(events));
+      const run = Run.in(this.#outbox, { after: range.firstId - 1, upTo: range.lastId });
+      if (run !== null) return run;
       this.#again.shift();
     }
-    // Read on before so few are left that they would make a poor batch.
-    while (this.#ahead.length < wanted / 2) {
-      const stretch = this.#stretches[0];
-      if (stretch === undefined) break;
-      const more = this.#read(stretch, wanted - this.#ahead.length);
-      const last = more.at(-1);
-      if (last !== undefined) {
-        this.#stretches[0] = { after: last.id, upTo: stretch.upTo };
-        this.#ahead.push(...more);
-      } else if (stretch.upTo < Number.POSITIVE_INFINITY && this.#ahead.length === 0) this.#stretches.shift();
-      else break;
+    for (let stretch = this.#stretches[0]; stretch !== undefined; stretch = this.#stretches[0]) {
+      const run = Run.in(this.#outbox, stretch);
+      if (run !== null) return run;
+      // The one without an end is for what is to come.
+      if (stretch.upTo === Number.POSITIVE_INFINITY) break;
+      this.#stretches.shift();
     }
-    return this.#ahead.slice(0, runLength(this.#ahead));
+    return null;
   }
 
-  /** The first of what `next` gave are on their way. */
-  take(events: readonly PendingEvent[]): Sent {
-    const sent = { firstId: events[0]!.id, lastId: events.at(-1)!.id };
+  /** The first events of what `next` gave are on their way. */
+  take({ lastId }: Sent): void {
     const range = this.#again[0];
-    if (range === undefined) this.#ahead.splice(0, events.length);
-    else if (sent.lastId < range.lastId) this.#again[0] = { firstId: sent.lastId + 1, lastId: range.lastId };
+    if (range === undefined) this.#stretches[0] = { after: lastId, upTo: this.#stretches[0]!.upTo };
+    else if (lastId < range.lastId) this.#again[0] = { firstId: lastId + 1, lastId: range.lastId };
     else this.#again.shift();
-    return sent;
   }
 
   /** Sends a range again, as a batch of its own at most. */
@@ -111,27 +111,8 @@ export class Feed {
 
   /** Gives up what waits of its first stretch, up to an id; goes on behind it. @returns what it gave up */
   yieldUpTo(id: number): Stretch {
-    this.#unread();
     const [{ after, upTo }, ...rest] = this.#stretches as [Stretch, ...Stretch[]];
     this.#stretches.splice(0, Number.POSITIVE_INFINITY, { after: id, upTo }, ...rest);
     return { after, upTo: id };
-  }
-
-  /** What was read ahead is read again in its turn. */
-  #unread(): void {
-    const first = this.#ahead[0];
-    if (first === undefined) return;
-    const stretch = this.#stretches[0];
-    const after = first.id - 1;
-    const last = this.#ahead.at(-1)!.id;
-    if (stretch?.after === last) this.#stretches[0] = { after, upTo: stretch.upTo };
-    else this.#stretches.unshift({ after, upTo: last });
-    this.#ahead = [];
-  }
-
-  #read({ after, upTo }: Stretch, limit: number): PendingEvent[] {
-    const events = this.#outbox.pending(after, Math.min(limit, upTo - after), READ_BYTES);
-    const beyond = events.findIndex(({ id }) => id > upTo);
-    return beyond === -1 ? events : events.slice(0, beyond);
   }
 }

@@ -56,6 +56,8 @@ export interface ShipmentDependencies {
   readonly trueTime: TrueTime;
   readonly view: CollectorView;
   readonly counters: ShipCounters;
+  /** Called after each batch of the backlog. */
+  readonly backlogSent: () => void;
 }
 
 export class Shipment {
@@ -170,7 +172,9 @@ export class Shipment {
         this.#linger.left();
         return true;
       case 'backlog':
-        return this.#sendEvents(lane, room);
+        if (!this.#sendEvents(lane, room)) return false;
+        this.#with.backlogSent();
+        return true;
     }
   }
 
@@ -197,20 +201,21 @@ export class Shipment {
   #sendEvents(lane: 'live' | 'backlog', room: number): boolean {
     const feed = this.#lanes[lane];
     const fitter = this.#fitters[lane];
-    const next = feed.next(fitter.capacity(TARGET_WIRE_BYTES));
-    if (next.length === 0) return false;
+    const run = feed.next();
+    if (run === null) return false;
     const clear = this.#hooks.clearThrough();
     const fitted =
-      fitter.fit(next, Math.min(TARGET_WIRE_BYTES, room), clear, this.#outcomes.dictionary) ??
-      fitter.fit(next.slice(0, 1), Math.min(MAX_WIRE_BYTES, room), clear, this.#outcomes.dictionary);
+      fitter.fit(run, Math.min(TARGET_WIRE_BYTES, room), clear, this.#outcomes.dictionary) ??
+      fitter.fit(run, Math.min(MAX_WIRE_BYTES, room), clear, this.#outcomes.dictionary, 1);
     if (fitted !== null) {
-      this.#send(fitted.encoded, { lane, sent: feed.take(fitted.events) });
+      feed.take(fitted.sent);
+      this.#send(fitted.encoded, { lane, sent: fitted.sent });
       return true;
     }
     if (this.#window.size > 0) return false;
     // Ingest refuses such events; only a buffer that another version filled can hold one.
-    const { epoch, seq } = next[0]!;
-    feed.take(next.slice(0, 1));
+    const { id, epoch, seq } = run.first;
+    feed.take({ firstId: id, lastId: id });
     this.#hooks.misfit({ kind: 'quarantined', epoch, firstSeq: seq, lastSeq: seq, reason: 'fits into no batch' });
     return true;
   }

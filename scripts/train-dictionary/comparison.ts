@@ -1,7 +1,7 @@
 /** What a dictionary is worth on batches that it was not trained with. */
 import { gzipSync } from 'node:zlib';
 import { hourOf } from '../../shared/time.ts';
-import { toColumns } from '../../shared/wire/columns.ts';
+import { Columns } from '../../shared/wire/columns.ts';
 import type { Dictionary } from '../../shared/wire/dictionaries/released.ts';
 import { HEADER_BYTES } from '../../shared/wire/header.ts';
 import { pack } from '../../shared/wire/message-pack.ts';
@@ -24,7 +24,7 @@ export function comparison(heldOut: readonly HeldOut[], dictionaries: Readonly<R
         Array.from({ length: Math.floor(events.length / size) }, (_, at) => {
           const batch = events.slice(at * size, (at + 1) * size);
           return {
-            plain: Uint8Array.from(pack(toColumns(batch, hourOf(batch[0]!.ts)))),
+            plain: Uint8Array.from(pack(Columns.of(batch, hourOf(batch[0]!.ts)).body())),
             json: JSON.stringify(posted.slice(at * size, (at + 1) * size)),
           };
         }),

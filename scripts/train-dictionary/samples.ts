@@ -3,7 +3,7 @@ import type { TillEvent } from '../../shared/event/event.ts';
 import { parseEvent } from '../../shared/event/parse.ts';
 import { storeId } from '../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
-import { toColumns } from '../../shared/wire/columns.ts';
+import { Columns } from '../../shared/wire/columns.ts';
 import { pack } from '../../shared/wire/message-pack.ts';
 import { pick, seeded, weighted } from '../simulate/random.ts';
 import type { TillEvent as PostedEvent } from '../till-event.ts';
@@ -82,7 +82,7 @@ export function bodies({ events }: Trade, seed: number): Uint8Array[] {
     const batch = events.slice(at, at + weighted<number>(random, SIZES));
     at += batch.length;
     // The packer's own buffer is used again.
-    found.push(Uint8Array.from(pack(toColumns(batch, hourOf(batch[0]!.ts)))));
+    found.push(Uint8Array.from(pack(Columns.of(batch, hourOf(batch[0]!.ts)).body())));
   }
   return found;
 }

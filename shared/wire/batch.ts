@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer';
 import type { TillEvent } from '../event/event.ts';
 import type { Epoch } from '../ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../time.ts';
-import { toColumns } from './columns.ts';
+import { Columns } from './columns.ts';
 import { crc32c } from './crc32c.ts';
 import { type Dictionary, NEWEST, releasedDictionary } from './dictionaries/released.ts';
 import { type BatchHeader, HEADER_BYTES, type Refusal, readHeader, writeHeader } from './header.ts';
@@ -89,8 +89,13 @@ export function encodeEvents(
   events: readonly TillEvent[],
   dictionary: Dictionary | null = NEWEST,
 ): EncodedBatch {
-  const plain = pack(toColumns(events, identity.hour));
-  return seal(identity, 'events', events.length, plain, packBody(plain, dictionary));
+  return encodeColumns(identity, Columns.of(events, identity.hour), dictionary);
+}
+
+/** As `encodeEvents`, of events that were taken one by one. */
+export function encodeColumns(identity: BatchIdentity, columns: Columns, dictionary: Dictionary | null): EncodedBatch {
+  const plain = pack(columns.body());
+  return seal(identity, 'events', columns.count, plain, packBody(plain, dictionary));
 }
 
 /** A record of a loss is for any collector: it takes no dictionary. @param count how many seqs from `identity.firstSeq` on are lost */

@@ -18,64 +18,128 @@ export const COLUMNS = 17;
 
 type Value = number | null;
 
-/** A column in its short form where it is constant. */
-const settled = (column: Value[]): Value | Value[] =>
-  column.every((value) => value === column[0]) ? (column[0] ?? null) : column;
+/** One value an event, in the short form while all are the same. */
+class Column<T> {
+  #count = 0;
+  #first: T | null = null;
+  /** From the first value on that is another. */
+  #all: T[] | null = null;
 
-/** @param events one or more, all within `hour` */
-export function toColumns(events: readonly TillEvent[], hour: number): unknown[] {
-  const strings: string[] = [];
-  const index = new Map<string, number>();
-  const text = (value: string): number => {
-    let at = index.get(value);
-    if (at === undefined) {
-      at = strings.push(value) - 1;
-      index.set(value, at);
-    }
-    return at;
-  };
-  const textOrNil = (value: string | null): Value => (value === null ? null : text(value));
-  const perEvent = (of: (event: TillEvent) => Value): Value | Value[] => settled(events.map(of));
-  const dimKeys: number[] = [];
-  const dimValues: number[] = [];
-  const skus: number[] = [];
-  const qtys: number[] = [];
-  const prices: number[] = [];
-  for (const { dims, items } of events) {
+  push(value: T): void {
+    if (this.#count === 0) this.#first = value;
+    else if (this.#all === null && value !== this.#first) this.#all = new Array<T>(this.#count).fill(this.#first as T);
+    this.#all?.push(value);
+    this.#count++;
+  }
+
+  /** @param as what a value is written as */
+  written(as: (value: T) => Value): Value | Value[] {
+    return this.#all?.map(as) ?? (this.#count === 0 ? null : as(this.#first as T));
+  }
+}
+
+const asItIs = (value: Value): Value => value;
+
+/**
+ * Takes events one by one and keeps none of them: whoever reads thousands from a disk needs hold no more than their columns, a tenth of
+ * what they take as objects.
+ */
+export class Columns {
+  readonly #strings: string[] = [];
+  readonly #index = new Map<string, number>();
+  readonly #type = new Column<string>();
+  readonly #ts = new Column<number>();
+  readonly #offset = new Column<number>();
+  readonly #flags = new Column<number>();
+  readonly #amount = new Column<Value>();
+  readonly #currency = new Column<string | null>();
+  readonly #ref = new Column<string | null>();
+  readonly #store = new Column<string | null>();
+  readonly #attrs = new Column<string | null>();
+  readonly #dims = new Column<number>();
+  readonly #dimKeys: number[] = [];
+  readonly #dimValues: number[] = [];
+  readonly #items = new Column<number>();
+  readonly #skus: number[] = [];
+  readonly #qtys: number[] = [];
+  readonly #prices: number[] = [];
+  /** Milliseconds since 1970 of the event before. */
+  #before: number;
+  #count = 0;
+
+  /** @param hour hours since 1970, which all events lie in */
+  constructor(hour: number) {
+    this.#before = hour * HOUR_MS;
+  }
+
+  /** Of all events. */
+  static of(events: Iterable<TillEvent>, hour: number): Columns {
+    const columns = new Columns(hour);
+    for (const event of events) columns.add(event);
+    return columns;
+  }
+
+  /** Events so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  add({ type, ts, offset, flags, amount, currency, ref, store, dims, items, attrs }: TillEvent): void {
+    this.#count++;
+    this.#type.push(type);
+    this.#ts.push(ts - this.#before);
+    this.#before = ts;
+    this.#offset.push(offset);
+    this.#flags.push(flags);
+    this.#amount.push(amount);
+    this.#currency.push(currency);
+    this.#ref.push(ref);
+    this.#store.push(store);
+    this.#attrs.push(attrs);
+    this.#dims.push(dims.length / 2);
     for (let at = 0; at < dims.length; at += 2) {
-      dimKeys.push(text(dims[at]!));
-      dimValues.push(text(dims[at + 1]!));
+      this.#dimKeys.push(this.#text(dims[at]!));
+      this.#dimValues.push(this.#text(dims[at + 1]!));
     }
-    for (const item of items) {
-      skus.push(text(item.sku));
-      qtys.push(item.qty);
-      prices.push(item.price);
+    this.#items.push(items.length);
+    for (const { sku, qty, price } of items) {
+      this.#skus.push(this.#text(sku));
+      this.#qtys.push(qty);
+      this.#prices.push(price);
     }
   }
-  let before = hour * HOUR_MS;
-  const type = perEvent((event) => text(event.type));
-  const ts = perEvent((event) => {
-    const delta = event.ts - before;
-    before = event.ts;
-    return delta;
-  });
-  return [
-    strings,
-    type,
-    ts,
-    perEvent((event) => event.offset),
-    perEvent((event) => event.flags),
-    perEvent((event) => event.amount),
-    perEvent((event) => textOrNil(event.currency)),
-    perEvent((event) => textOrNil(event.ref)),
-    perEvent((event) => textOrNil(event.store)),
-    perEvent((event) => textOrNil(event.attrs)),
-    perEvent((event) => event.dims.length / 2),
-    dimKeys,
-    dimValues,
-    perEvent((event) => event.items.length),
-    skus,
-    qtys,
-    prices,
-  ];
+
+  /** The body's array, once all events are in: the texts of the events follow those of their dims and items in the table. */
+  body(): unknown[] {
+    const text = (value: string): number => this.#text(value);
+    const textOrNil = (value: string | null): Value => (value === null ? null : this.#text(value));
+    return [
+      this.#strings,
+      this.#type.written(text),
+      this.#ts.written(asItIs),
+      this.#offset.written(asItIs),
+      this.#flags.written(asItIs),
+      this.#amount.written(asItIs),
+      this.#currency.written(textOrNil),
+      this.#ref.written(textOrNil),
+      this.#store.written(textOrNil),
+      this.#attrs.written(textOrNil),
+      this.#dims.written(asItIs),
+      this.#dimKeys,
+      this.#dimValues,
+      this.#items.written(asItIs),
+      this.#skus,
+      this.#qtys,
+      this.#prices,
+    ];
+  }
+
+  #text(value: string): number {
+    let at = this.#index.get(value);
+    if (at === undefined) {
+      at = this.#strings.push(value) - 1;
+      this.#index.set(value, at);
+    }
+    return at;
+  }
 }

@@ -168,7 +168,7 @@ class Life {
         );
         break;
       case 'ack': {
-        const pending = copy.buffer.pending(0, 1e6, 1e9);
+        const pending = [...copy.buffer.pending(0)];
         const chosen = pending.slice(act.first % Math.max(1, pending.length)).slice(0, act.count);
         const keys = chosen.map(({ epoch, seq }) => `till-1.${epoch}/${seq}`);
         if (!act.quarantine) for (const key of keys) world.stored.add(key);
@@ -236,7 +236,7 @@ class Life {
 
   async #sellAndCheck(copy: Copy, events: readonly TillEvent[]): Promise<void> {
     const newest = newestId(copy);
-    const pending = copy.buffer.pending(0, 1e6, 1e9).map(({ epoch, seq }) => `till-1.${epoch}/${seq}`);
+    const pending = [...copy.buffer.pending(0)].map(({ epoch, seq }) => `till-1.${epoch}/${seq}`);
     const stored = await this.#sell(copy, events, true);
     copy.become(this.#small ? evicted(stored) : unchanged);
     const dropped = pending.filter((key) => copy.fates.get(key)!.fate === 'lost');

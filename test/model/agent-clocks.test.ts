@@ -129,7 +129,7 @@ t.test('what is offered bears true times, once and for all', async (t) => {
           }
           case 'ack': {
             await Promise.all(work.splice(0));
-            const events = shop.buffer.pending(0, act.count, 1e9);
+            const events = [...shop.buffer.pending(0)].slice(0, act.count);
             for (const { event, epoch, seq } of events) {
               await shop.buffer.settle([{ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq }]);
               acked.add(event.ref!);

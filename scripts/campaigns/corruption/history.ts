@@ -108,7 +108,7 @@ export class Shop {
   /** A collector takes some of what is pending and of the ledger; not all of its answers arrive. */
   async ship(buffer: SqliteBuffer): Promise<void> {
     const random = this.#random;
-    const pending = buffer.pending(0, 1e6, 1e9);
+    const pending = [...buffer.pending(0)];
     const from = Math.floor(random() ** 3 * pending.length);
     const batch = pending.slice(from, from + 1 + Math.floor(random() * pending.length));
     const settlements: Settlement[] = [];
@@ -137,6 +137,6 @@ export class Shop {
 
   /** What it still offers. */
   offered(buffer: SqliteBuffer): Map<Key, TillEvent> {
-    return new Map(buffer.pending(0, 1e6, 1e9).map(({ epoch, seq, event }) => [keyOf(epoch, seq), event]));
+    return new Map([...buffer.pending(0)].map(({ epoch, seq, event }) => [keyOf(epoch, seq), event]));
   }
 }

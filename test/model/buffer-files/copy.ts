@@ -123,7 +123,7 @@ export class Copy {
         for (let said = -1; said < this.#scratch.damage.length; ) {
           said = this.#scratch.damage.length;
           while (this.buffer.check()) {}
-          this.buffer.pending(0, 1e6, 1e9);
+          [...this.buffer.pending(0)];
           this.buffer.losses(1e6);
           // What was found unreadable is given up in a commit before this one.
           await this.buffer.settle([]);
@@ -174,7 +174,7 @@ export class Copy {
     const pending = [...this.fates].filter(([, { fate }]) => fate === 'pending');
     pending.sort(([, a], [, b]) => a.row!.id - b.row!.id);
     assert.deepEqual(
-      this.buffer.pending(0, 1e6, 1e9).map(({ epoch, seq, hour, event }) => [`till-1.${epoch}/${seq}`, hour, event]),
+      [...this.buffer.pending(0)].map(({ epoch, seq, hour, event }) => [`till-1.${epoch}/${seq}`, hour, event]),
       pending.map(([key, { row }]) => [key, hourOf(row!.event!.ts), row!.event]),
     );
     const reader = openForReading(this.path);

@@ -100,7 +100,7 @@ t.test('a row that is not what was written is a loss of the hour of its neighbou
   db.exec('UPDATE events SET hour = 7 WHERE seq = 2');
   db.close();
   const buffer = scratch.open();
-  buffer.pending(0, 10, 1e6);
+  [...buffer.pending(0)];
   await buffer.accept(sales(9, 1));
   t.match(buffer.losses(10), [
     { epoch, firstSeq: 2, count: 1, hour: HOUR, loss: { reason: 'unreadable', detail: /checksum/ } },
@@ -138,7 +138,7 @@ t.test('a restored store', async (t) => {
     t.match(buffer.facts(), { pending: 2_488, acked: 0, quarantined: 2, losses: { records: 1, unsent: 1 } });
     t.ok(woken >= 2);
     t.same(
-      buffer.pending(0, 1, 1e6).map(({ seq }) => seq),
+      [...buffer.pending(0)].slice(0, 1).map(({ seq }) => seq),
       [11],
     );
     t.match(buffer.losses(1), [{ id: 1 }]);

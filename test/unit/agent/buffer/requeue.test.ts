@@ -26,7 +26,7 @@ t.test('quarantined events are pending again under their old seqs; the loss stay
   db.close();
   const again = scratch.open();
   t.same(
-    again.pending(0, 1_000, 1e9).map(({ seq }) => seq),
+    [...again.pending(0)].map(({ seq }) => seq),
     Array.from({ length: 1_000 }, (_, at) => at + 1),
   );
   t.match(again.facts(), { pending: 1_000, quarantined: 0, losses: { events: 998, unsent: 1 } });

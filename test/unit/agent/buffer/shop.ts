@@ -67,7 +67,7 @@ export class Shop {
 
   /** What may be shipped. */
   offered(): Offered[] {
-    return this.buffer.pending(0, 1e6, 1e9).map(({ epoch, seq, hour, event }) => {
+    return [...this.buffer.pending(0)].map(({ epoch, seq, hour, event }) => {
       assert.equal(hour, hourOf(event.ts), 'the hour is that of the time');
       return { stream: `${epoch}/${seq}`, ref: event.ref!, ts: event.ts, flags: event.flags };
     });

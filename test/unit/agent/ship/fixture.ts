@@ -54,6 +54,7 @@ export async function fixture(
     now: () => NOW,
     wallClock: () => NOW,
     timeTold: () => {},
+    backlogSent: () => {},
     random: () => made.chance,
     timers,
     log: { info: () => {}, warn: (message) => warnings.push(message) },

@@ -107,6 +107,7 @@ class Talk {
         now: () => NOW,
         wallClock: () => NOW,
         timeTold: () => {},
+        backlogSent: () => {},
         random,
         timers,
         trueTime: new TrueTime(),

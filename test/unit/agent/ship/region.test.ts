@@ -124,6 +124,7 @@ t.test(
             now: () => NOW,
             wallClock: () => NOW,
             timeTold: () => {},
+            backlogSent: () => {},
             random,
             timers,
             trueTime: new TrueTime(),

@@ -31,9 +31,10 @@ export interface Offered {
 /** What a buffer would ship, by stream and seq. */
 export const offered = (buffer: SqliteBuffer): Map<string, Offered> =>
   new Map(
-    buffer
-      .pending(0, 1e6, 1e9)
-      .map(({ epoch, seq, hour, event }) => [`${epoch} ${seq}`, { stream: `till-1.${epoch}`, seq, hour, event }]),
+    [...buffer.pending(0)].map(({ epoch, seq, hour, event }) => [
+      `${epoch} ${seq}`,
+      { stream: `till-1.${epoch}`, seq, hour, event },
+    ]),
   );
 
 /** Seqs that a buffer says are lost, as `epoch first-last reason`. */
