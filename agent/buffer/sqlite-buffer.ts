@@ -1,25 +1,22 @@
 /**
  * The buffer on SQLite: what `port.ts` promises.
  *
- * Memory holds the open epoch, the numbering and which ids are pending (`PendingSet`); all of it follows the rows, after each commit. Within a
- * transaction the changes gather in a `Draft`; a rollback drops it.
+ * `Memory` follows the rows, after each commit. Within a transaction the changes gather in a `Draft`; a rollback drops it.
  */
 import { resolve } from 'node:path';
-import type { Database } from 'better-sqlite3';
 import type { TillEvent } from '../../shared/event/event.ts';
 import { type MerchantId, type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { Acceptance } from './acceptance.ts';
-import { Budget, checkpointPages, defaultMinFreeBytes, usageOf } from './budget.ts';
-import { FullError, isFull } from './buffer-error.ts';
+import { Budget, checkpointPages, defaultMinFreeBytes } from './budget.ts';
+import { isFull } from './buffer-error.ts';
 import { Clocks } from './clocks.ts';
 import { inWords, openForWriting, type WritableDatabase } from './connection.ts';
 import { Departures } from './departures.ts';
 import { Draft } from './draft.ts';
-import { EpochIndex, listEpochs, type OpenedEpoch, openEpoch, pendingOf } from './epochs.ts';
+import { openEpoch } from './epochs.ts';
 import { EventRows, type Unreadable } from './event-rows.ts';
 import { Eviction, type WhenFull } from './eviction.ts';
-import { type Counts, countRows, describe, loadPending } from './facts.ts';
 import { FileCheck } from './file-check.ts';
 import { fileFault } from './file-fault.ts';
 import { Gone } from './gone.ts';
@@ -27,8 +24,8 @@ import { GroupCommit } from './group-commit.ts';
 import { HighWaterMarks } from './high-water-marks.ts';
 import { intakeRequest } from './intake-request.ts';
 import { Losses } from './losses.ts';
+import { Memory } from './memory.ts';
 import { Outsiders } from './outsiders.ts';
-import type { PendingSet } from './pending-set.ts';
 import type {
   Accepted,
   BufferFacts,
@@ -40,16 +37,14 @@ import type {
   PendingLoss,
   Settlement,
 } from './port.ts';
+import { Portions } from './portions.ts';
 import { Refs } from './refs.ts';
 import { Salvage } from './salvage/salvage.ts';
 import { eventsOf, split } from './settlement-slices.ts';
 import type { StampingClock } from './stamping-clock.ts';
 import { inTurns, piece } from './steps.ts';
-import { StoreGeneration, type Transact } from './store-generation.ts';
+import { StoreGeneration } from './store-generation.ts';
 
-/** Rows that a transaction changes at most where room is short. */
-const ROWS_AT_ONCE = 200;
-const ROWS_GROWTH = 1.25;
 /** Rows that one slice of expiry deletes at most, of each table, and bytes of them. */
 const EXPIRED_AT_ONCE = 500;
 const EXPIRED_BYTES = 1024 * 1024;
@@ -81,10 +76,8 @@ export interface BufferOptions {
 
 export class SqliteBuffer implements Intake, Outbox {
   readonly #file: WritableDatabase;
-  readonly #db: Database;
   readonly #options: BufferOptions;
-  readonly #open: OpenedEpoch;
-  #epochs: EpochIndex;
+  readonly #memory: Memory;
   readonly #rows: EventRows;
   readonly #refs: Refs;
   readonly #clocks: Clocks;
@@ -93,6 +86,7 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #storeGeneration: StoreGeneration;
   readonly #budget: Budget;
   readonly #commits: GroupCommit;
+  readonly #portions: Portions;
   readonly #acceptance: Acceptance;
   readonly #pendingListeners: (() => void)[] = [];
   readonly #lossListeners: (() => void)[] = [];
@@ -104,16 +98,9 @@ export class SqliteBuffer implements Intake, Outbox {
   #isWhole: boolean;
   /** Resolved when what was set aside is here, or can't come before something was shipped. */
   readonly #broughtOver = Promise.withResolvers<void>();
-  #counts: Counts;
   #isClosed = false;
   #securing: NodeJS.Immediate | null = null;
-  /** Since the last commit. */
-  #loaded = false;
-  #pending: PendingSet;
-  #lastId: number;
   #draft: Draft | null = null;
-  /** Of which the log had room last. */
-  #rowsAtOnce = ROWS_AT_ONCE;
   /** Stamped, and neither stored nor refused yet. */
   readonly #accepting = new Set<Promise<Accepted>>();
   /** One greeting at a time. */
@@ -132,25 +119,21 @@ export class SqliteBuffer implements Intake, Outbox {
       now,
     });
     const { db } = this.#file;
-    this.#db = db;
     try {
       this.#clocks = new Clocks(db, clock);
       openEpoch(db, randomBytes(8), now(), clock.retention());
-      this.#epochs = new EpochIndex(listEpochs(db));
-      this.#open = this.#epochs.list.at(-1)!;
-      this.#lastId = this.#open.base;
+      const memory = new Memory(db, path, damaged);
+      this.#memory = memory;
       this.#outsiders = new Outsiders(db);
-      this.#pending = loadPending(db);
-      this.#counts = countRows(db);
       this.#rows = new EventRows(db);
-      this.#refs = new Refs(db, (id, at) => this.#clocks.age(id, at, id <= this.#open.base));
+      this.#refs = new Refs(db, (id, at) => this.#clocks.age(id, at, id <= memory.open.base));
       this.#losses = new Losses(db, damaged);
       this.#departures = new Departures({
         rows: this.#rows,
         gone: new Gone(db),
         losses: this.#losses,
         refs: this.#refs,
-        epochs: () => this.#epochs,
+        epochs: () => memory.epochs,
         now,
       });
       this.#storeGeneration = new StoreGeneration(db, this.#departures, this.#losses);
@@ -162,10 +145,10 @@ export class SqliteBuffer implements Intake, Outbox {
         clocks: this.#clocks,
         budget: this.#budget,
         eviction: new Eviction(options.whenFull, this.#departures),
-        held: () => this.#rowCount,
+        held: () => memory.rowCount,
         terminal,
-        epoch: this.#open.epoch,
-        base: this.#open.base,
+        epoch: memory.open.epoch,
+        base: memory.open.base,
       });
       this.#commits = new GroupCommit(
         db,
@@ -176,7 +159,7 @@ export class SqliteBuffer implements Intake, Outbox {
           },
           begun: () => {
             if (this.#outsiders.wrote) this.#load();
-            this.#draft = new Draft(this.#lastId);
+            this.#draft = new Draft(memory.lastId);
           },
           committed: () => this.#follow(),
           rolledBack: () => {
@@ -186,13 +169,18 @@ export class SqliteBuffer implements Intake, Outbox {
         },
         options.commitDelayMs,
       );
+      this.#portions = new Portions({
+        ...{ commits: this.#commits, budget: this.#budget, departures: this.#departures },
+        draft: () => this.#draft!,
+        held: () => memory.rowCount,
+      });
       this.#budget.keepBallast();
       const elapsed = (): number => performance.now();
       this.#salvage = new Salvage({ db, path: resolve(path), terminal, losses: this.#losses, now, elapsed });
       this.#isWhole = this.#salvage.isOver;
       if (this.#isWhole) this.#broughtOver.resolve();
       this.#check = new FileCheck({
-        ...{ db, path, epochs: () => this.#epochs, pending: () => this.#pending },
+        ...{ db, path, epochs: () => memory.epochs, pending: () => memory.pending },
         isBehind: () => this.#outsiders.wrote,
       });
       this.#marks = new HighWaterMarks(db, this.#file.highWater, elapsed);
@@ -205,7 +193,7 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   get stream(): StreamId {
-    return streamId(this.#options.terminal, this.#open.epoch);
+    return streamId(this.#options.terminal, this.#memory.open.epoch);
   }
 
   accept(events: readonly TillEvent[]): Promise<Accepted> {
@@ -240,15 +228,13 @@ export class SqliteBuffer implements Intake, Outbox {
       for (const settlement of portion) this.#settle(settlement, draft);
     };
     try {
-      await this.#write(eventsOf(settlements), (draft) => work(settlements, draft));
-      this.#rowsAtOnce = ROWS_AT_ONCE;
-      return;
+      return await this.#portions.whole(eventsOf(settlements), (draft) => work(settlements, draft));
     } catch (error) {
       if (!isFull(error)) throw error;
     }
     for (let left = settlements; left.length > 0; ) {
       const portioned = left;
-      left = await this.#transact((draft, rows) => {
+      left = await this.#portions.transact((draft, rows) => {
         const { first, rest } = split(portioned, rows);
         work(first, draft);
         return rest;
@@ -261,9 +247,9 @@ export class SqliteBuffer implements Intake, Outbox {
     const { unsettledFrom } = this.#clocks;
     try {
       for (const event of this.#rows.pending(
-        this.#pending,
+        this.#memory.pending,
         after,
-        (epoch) => this.#epochs.baseOf(epoch),
+        (epoch) => this.#memory.epochs.baseOf(epoch),
         (row) => unreadable.push(row),
       )) {
         if (unsettledFrom !== null && event.id >= unsettledFrom) return;
@@ -275,16 +261,16 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   pendingCount(after: number, upTo: number): number {
-    return this.#pending.countBetween(after, upTo);
+    return this.#memory.pending.countBetween(after, upTo);
   }
 
   lastId(): number {
-    return this.#lastId;
+    return this.#memory.lastId;
   }
 
   firstPendingFrom(hour: number): number | null {
     let least: number | null = null;
-    for (const held of this.#pending.hoursFrom(hour)) {
+    for (const held of this.#memory.pending.hoursFrom(hour)) {
       const id = this.#rows.firstOfHour(held);
       if (id !== null && (least === null || id < least)) least = id;
     }
@@ -305,8 +291,8 @@ export class SqliteBuffer implements Intake, Outbox {
     const truth = this.#options.clock.compare(greeting);
     const done = this.#greeting.then(async () => {
       await this.#broughtOver.promise;
-      await this.#clocks.compared(truth, this.#transact, () => Promise.allSettled(this.#accepting));
-      await this.#storeGeneration.seen(greeting.storeGen, this.#transact);
+      await this.#clocks.compared(truth, this.#portions.transact, () => Promise.allSettled(this.#accepting));
+      await this.#storeGeneration.seen(greeting.storeGen, this.#portions.transact);
     });
     this.#greeting = done.catch(() => {});
     return done;
@@ -315,8 +301,9 @@ export class SqliteBuffer implements Intake, Outbox {
   oldestPending(): number | null {
     if (!this.#isWhole) return 0;
     const { unsettledFrom } = this.#clocks;
-    if (unsettledFrom !== null && this.#pending.countBetween(unsettledFrom - 1, this.#lastId) > 0) return 0;
-    const hour = this.#pending.oldestHour;
+    if (unsettledFrom !== null && this.#memory.pending.countBetween(unsettledFrom - 1, this.#memory.lastId) > 0)
+      return 0;
+    const hour = this.#memory.pending.oldestHour;
     return hour === null ? null : hour * HOUR_MS;
   }
 
@@ -325,25 +312,14 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   holdings(): Holdings {
-    const { ranges, count } = this.#pending;
-    const { epoch: open } = this.#open;
-    const { used, wal } = usageOf(this.#db, resolve(this.#options.path));
-    return {
-      epochs: this.#listEpochs()
-        .map(({ epoch, base, lastSeq }) => ({ epoch, lastSeq, pending: pendingOf({ base, lastSeq }, ranges) }))
-        .filter(({ epoch, pending }) => epoch === open || pending.length > 0),
-      open,
-      pending: count,
-      losses: this.#counts.losses.events,
-      bytes: used + wal,
-    };
+    return this.#memory.holdings();
   }
 
-  /** The same as `readFacts` reads from the file, at less cost. */
   facts(): BufferFacts {
-    const counts = { ...this.#counts };
-    const facts = describe(this.#db, resolve(this.#options.path), this.#pending, this.#listEpochs(), counts);
-    return { ...facts, salvage: this.#isWhole ? null : (this.#salvage.words() ?? 'brought over: counting') };
+    return {
+      ...this.#memory.facts(),
+      salvage: this.#isWhole ? null : (this.#salvage.words() ?? 'brought over: counting'),
+    };
   }
 
   /**
@@ -357,7 +333,7 @@ export class SqliteBuffer implements Intake, Outbox {
         if (!this.#salvage.isOver) await this.#salvage.goOn((work) => this.#commits.submit(0, work));
         if (this.#salvage.isShipping || this.#salvage.isOver) {
           await this.#commits.submit(0, () => {
-            this.#epochs = new EpochIndex(listEpochs(this.#db));
+            this.#memory.loadEpochs();
             this.#load();
           });
           this.#isWhole = this.#salvage.isOver;
@@ -384,9 +360,9 @@ export class SqliteBuffer implements Intake, Outbox {
     const at = clock.retention();
     if (this.#commits.busy) return true;
     this.#budget.keepBallast();
-    const rowBytes = this.#budget.rowBytes(this.#rowCount);
+    const rowBytes = this.#budget.rowBytes(this.#memory.rowCount);
     const most = Math.min(EXPIRED_AT_ONCE, Math.floor(EXPIRED_BYTES / rowBytes));
-    const limit = this.#budget.leavesSpace(most * rowBytes) ? most : Math.min(most, this.#rowsAtOnce);
+    const limit = this.#budget.leavesSpace(most * rowBytes) ? most : Math.min(most, this.#portions.rows);
     return this.#commits.now(limit * rowBytes, () => {
       // Somebody reads for long: what expires can wait.
       if (!this.#budget.canWrite(limit * rowBytes)) return false;
@@ -440,9 +416,9 @@ export class SqliteBuffer implements Intake, Outbox {
 
   #mark(newestHour: number | null, lossesChanged: boolean): void {
     const standing = {
-      epochs: this.#listEpochs(),
-      pending: this.#pending,
-      unsentLosses: this.#counts.losses.unsent,
+      epochs: this.#memory.listEpochs(),
+      pending: this.#memory.pending,
+      unsentLosses: this.#memory.counts.losses.unsent,
       lossesChanged,
       newestHour,
       carried: this.#salvage.marks,
@@ -455,70 +431,13 @@ export class SqliteBuffer implements Intake, Outbox {
     }
   }
 
-  /**
-   * Half as many rows, until what they take fits into the log: on a full disk it begins anew for each transaction, and never grows. Slowly more
-   * again, as there may be room by then.
-   */
-  readonly #transact: Transact = async (work) => {
-    for (;;) {
-      const rows = this.#rowsAtOnce;
-      try {
-        const done = await this.#write(rows, (draft) => work(draft, rows), true);
-        this.#rowsAtOnce = Math.min(ROWS_AT_ONCE, Math.ceil(rows * ROWS_GROWTH));
-        return done;
-      } catch (error) {
-        if (!isFull(error) || rows === 1) throw error;
-        this.#rowsAtOnce = Math.ceil(rows / 2);
-      }
-    }
-  };
-
-  /**
-   * A transaction that stores no events.
-   *
-   * @param rows that it changes, about
-   * @param insist whether to make room where there is none: from the ballast, and from what is kept for support only
-   */
-  async #write<T>(rows: number, work: (draft: Draft) => T, insist = false): Promise<T> {
-    const bytes = rows * this.#budget.rowBytes(this.#rowCount);
-    const run = (evict: boolean) => () => {
-      const fits = this.#budget.canWrite(bytes) && (rows === 1 || this.#budget.leavesSpace(bytes));
-      // Given back, not thrown: whoever shares the transaction has nothing to do with it.
-      if (!fits) return new FullError(this.#budget.describe());
-      const draft = this.#draft!;
-      draft.bytes += bytes;
-      if (evict) draft.evicted += this.#departures.evictAcked(rows, draft);
-      return work(draft);
-    };
-    const submit = async (evict: boolean): Promise<T> => {
-      const outcome = await this.#commits.submit(bytes, run(evict));
-      if (outcome instanceof FullError) throw outcome;
-      return outcome;
-    };
-    try {
-      return await submit(false);
-    } catch (error) {
-      if (!insist || !isFull(error)) throw error;
-      this.#budget.relieve();
-      return submit(true);
-    }
-  }
-
-  get #rowCount(): number {
-    return this.#pending.count + this.#counts.acked + this.#counts.quarantined;
-  }
-
-  #listEpochs(): OpenedEpoch[] {
-    return [...this.#epochs.list.slice(0, -1), { ...this.#open, lastSeq: this.#lastId - this.#open.base }];
-  }
-
   #settle(settlement: Settlement, draft: Draft): void {
     switch (settlement.kind) {
       case 'stored':
-        this.#departures.acked(this.#epochs.idsOf(settlement), draft);
+        this.#departures.acked(this.#memory.epochs.idsOf(settlement), draft);
         break;
       case 'quarantined':
-        this.#departures.quarantined(this.#epochs.idsOf(settlement), settlement.reason, draft);
+        this.#departures.quarantined(this.#memory.epochs.idsOf(settlement), settlement.reason, draft);
         break;
       case 'loss-stored':
         draft.losses.unsent -= this.#losses.acked(settlement.id, this.#options.clock.now());
@@ -539,31 +458,19 @@ export class SqliteBuffer implements Intake, Outbox {
 
   /** Memory, as the rows are. */
   #load(): void {
-    this.#pending = loadPending(this.#db);
-    this.#counts = countRows(this.#db);
+    this.#memory.load();
     this.#outsiders.see();
-    this.#loaded = true;
   }
 
-  /** Memory follows the rows. */
   #follow(): void {
     const draft = this.#draft!;
     this.#draft = null;
-    this.#lastId = draft.lastId;
-    this.#counts.acked += draft.acked;
-    this.#counts.quarantined += draft.quarantined;
-    this.#counts.refs += draft.refs;
-    this.#counts.refConflicts += draft.refConflicts;
-    const { events, records, unsent } = draft.losses;
-    this.#counts.losses.events += events;
-    this.#counts.losses.records += records;
-    this.#counts.losses.unsent += unsent;
-    if (!draft.applyTo(this.#pending)) this.#countAnew();
-    if (this.#salvage.tookEpoch()) this.#epochs = new EpochIndex(listEpochs(this.#db));
-    this.#mark(draft.newestHour, this.#loaded || records !== 0 || unsent !== 0);
+    const { records, unsent } = draft.losses;
+    const lossesChanged = this.#memory.loaded || records !== 0 || unsent !== 0;
+    const more = this.#memory.follow(draft);
+    if (this.#salvage.tookEpoch()) this.#memory.loadEpochs();
+    this.#mark(draft.newestHour, lossesChanged);
     if (draft.lastId > draft.before) this.#secureSoon();
-    const more = draft.addedAny || this.#loaded;
-    this.#loaded = false;
     if (more) for (const listener of this.#pendingListeners) listener();
     if (unsent > 0) for (const listener of this.#lossListeners) listener();
   }
@@ -579,15 +486,5 @@ export class SqliteBuffer implements Intake, Outbox {
         this.#options.damaged(`the log cannot be copied: ${(error as Error).message}`);
       }
     });
-  }
-
-  #countAnew(): void {
-    const { damaged } = this.#options;
-    damaged('the number of pending events does not add up: counting anew');
-    try {
-      this.#pending = loadPending(this.#db);
-    } catch (error) {
-      damaged(`pending events cannot be counted: ${(error as Error).message}`);
-    }
   }
 }

@@ -1,0 +1,128 @@
+/** What memory knows of the rows: the numbering, which events are pending, how many rows there are. It follows them, after each commit. */
+import { resolve } from 'node:path';
+import type { Database } from 'better-sqlite3';
+import { usageOf } from './budget.ts';
+import type { Draft } from './draft.ts';
+import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './epochs.ts';
+import { type Counts, countRows, describe, loadPending } from './facts.ts';
+import type { PendingSet } from './pending-set.ts';
+import type { BufferFacts, Holdings } from './port.ts';
+
+export class Memory {
+  readonly #db: Database;
+  readonly #path: string;
+  readonly #damaged: (detail: string) => void;
+  /** The epoch that this opening of the buffer writes. */
+  readonly open: OpenedEpoch;
+  #epochs: EpochIndex;
+  #pending: PendingSet;
+  #counts: Counts;
+  #lastId: number;
+  #loaded = false;
+
+  /**
+   * @param path of the buffer
+   * @param damaged told when rows and memory disagree
+   * @throws on a fault of the disk
+   */
+  constructor(db: Database, path: string, damaged: (detail: string) => void) {
+    this.#db = db;
+    this.#path = resolve(path);
+    this.#damaged = damaged;
+    this.#epochs = new EpochIndex(listEpochs(db));
+    this.open = this.#epochs.list.at(-1)!;
+    this.#lastId = this.open.base;
+    this.#pending = loadPending(db);
+    this.#counts = countRows(db);
+  }
+
+  get epochs(): EpochIndex {
+    return this.#epochs;
+  }
+
+  get pending(): PendingSet {
+    return this.#pending;
+  }
+
+  get counts(): Readonly<Counts> {
+    return this.#counts;
+  }
+
+  /** Highest id given out so far; 0 before the first. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  /** Rows of events. */
+  get rowCount(): number {
+    return this.#pending.count + this.#counts.acked + this.#counts.quarantined;
+  }
+
+  /** Whether rows were loaded anew since the last commit was followed. */
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
+  /** In the order of their ids, with their highest seqs; the last one is open. */
+  listEpochs(): OpenedEpoch[] {
+    return [...this.#epochs.list.slice(0, -1), { ...this.open, lastSeq: this.#lastId - this.open.base }];
+  }
+
+  /** Loads anew what the rows say. @throws on a fault of the disk */
+  load(): void {
+    this.#pending = loadPending(this.#db);
+    this.#counts = countRows(this.#db);
+    this.#loaded = true;
+  }
+
+  /** Loads anew which epochs there are. @throws on a fault of the disk */
+  loadEpochs(): void {
+    this.#epochs = new EpochIndex(listEpochs(this.#db));
+  }
+
+  /** What a transaction changed, once it is durable. @returns whether there is more to ship */
+  follow(draft: Draft): boolean {
+    this.#lastId = draft.lastId;
+    this.#counts.acked += draft.acked;
+    this.#counts.quarantined += draft.quarantined;
+    this.#counts.refs += draft.refs;
+    this.#counts.refConflicts += draft.refConflicts;
+    const { events, records, unsent } = draft.losses;
+    this.#counts.losses.events += events;
+    this.#counts.losses.records += records;
+    this.#counts.losses.unsent += unsent;
+    if (!draft.applyTo(this.#pending)) this.#countAnew();
+    const more = draft.addedAny || this.#loaded;
+    this.#loaded = false;
+    return more;
+  }
+
+  /** See `port.ts`. */
+  holdings(): Holdings {
+    const { ranges, count } = this.#pending;
+    const { used, wal } = usageOf(this.#db, this.#path);
+    return {
+      epochs: this.listEpochs()
+        .map(({ epoch, base, lastSeq }) => ({ epoch, lastSeq, pending: pendingOf({ base, lastSeq }, ranges) }))
+        .filter(({ epoch, pending }) => epoch === this.open.epoch || pending.length > 0),
+      open: this.open.epoch,
+      pending: count,
+      losses: this.#counts.losses.events,
+      bytes: used + wal,
+    };
+  }
+
+  /** The same as `readFacts` reads from the file, at less cost. @throws on a fault of the disk */
+  facts(): BufferFacts {
+    return describe(this.#db, this.#path, this.#pending, this.listEpochs(), { ...this.#counts });
+  }
+
+  #countAnew(): void {
+    this.#damaged('the number of pending events does not add up: counting anew');
+    try {
+      this.#pending = loadPending(this.#db);
+    } catch (error) {
+      this.#damaged(`pending events cannot be counted: ${(error as Error).message}`);
+    }
+  }
+}

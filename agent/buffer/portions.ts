@@ -1,0 +1,97 @@
+/**
+ * Transactions that store no events, in portions that the disk has room for.
+ *
+ * Each takes room before it makes some: of the log, also where it only deletes. On a full disk that is what the log's own blocks have, so a
+ * portion is halved until it fits, and grows again slowly, as there may be room by then.
+ */
+import type { Budget } from './budget.ts';
+import { FullError, isFull } from './buffer-error.ts';
+import type { Departures } from './departures.ts';
+import type { Draft } from './draft.ts';
+import type { GroupCommit } from './group-commit.ts';
+import type { Transact } from './store-generation.ts';
+
+/** Rows that a transaction changes at most where room is short. */
+const MOST_ROWS = 200;
+const GROWTH = 1.25;
+
+export interface PortionsParts {
+  readonly commits: GroupCommit;
+  readonly budget: Budget;
+  readonly departures: Departures;
+  /** Of the transaction that runs. */
+  readonly draft: () => Draft;
+  /** Rows of events in the buffer. */
+  readonly held: () => number;
+}
+
+export class Portions {
+  readonly #with: PortionsParts;
+  /** Of which the log had room last. */
+  #rows = MOST_ROWS;
+
+  constructor(parts: PortionsParts) {
+    this.#with = parts;
+  }
+
+  /** Rows that a transaction may change where room is short. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /**
+   * Runs work in one transaction, whatever it takes.
+   *
+   * @param rows that it changes, about
+   * @throws FullError when there is no room
+   */
+  async whole<T>(rows: number, work: (draft: Draft) => T): Promise<T> {
+    const done = await this.#submit(rows, work, false);
+    this.#rows = MOST_ROWS;
+    return done;
+  }
+
+  /**
+   * Runs work in a transaction for which room is made where there is none: from the ballast, and from what is kept for support only; with
+   * fewer rows each time, until they fit.
+   */
+  readonly transact: Transact = async (work) => {
+    for (;;) {
+      const rows = this.#rows;
+      try {
+        const done = await this.#insist(rows, (draft) => work(draft, rows));
+        this.#rows = Math.min(MOST_ROWS, Math.ceil(rows * GROWTH));
+        return done;
+      } catch (error) {
+        if (!isFull(error) || rows === 1) throw error;
+        this.#rows = Math.ceil(rows / 2);
+      }
+    }
+  };
+
+  async #insist<T>(rows: number, work: (draft: Draft) => T): Promise<T> {
+    try {
+      return await this.#submit(rows, work, false);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#with.budget.relieve();
+      return this.#submit(rows, work, true);
+    }
+  }
+
+  async #submit<T>(rows: number, work: (draft: Draft) => T, evict: boolean): Promise<T> {
+    const { commits, budget, departures, held } = this.#with;
+    const bytes = rows * budget.rowBytes(held());
+    const outcome = await commits.submit(bytes, () => {
+      const fits = budget.canWrite(bytes) && (rows === 1 || budget.leavesSpace(bytes));
+      // Given back, not thrown: whoever shares the transaction has nothing to do with it.
+      if (!fits) return new FullError(budget.describe());
+      const draft = this.#with.draft();
+      draft.bytes += bytes;
+      if (evict) draft.evicted += departures.evictAcked(rows, draft);
+      return work(draft);
+    });
+    if (outcome instanceof FullError) throw outcome;
+    return outcome;
+  }
+}
