@@ -1,7 +1,7 @@
 /** What the accounts of a buffer say, for support. */
 import { type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
 import type { Accounts, EpochAccount } from './accounting.ts';
-import type { BufferAccount } from './port.ts';
+import type { BufferAccount, SeqRange } from './port.ts';
 import { type Ranges, sizeOf } from './seq-ranges.ts';
 
 type Counted = 'pending' | 'acked' | 'quarantined' | 'gone' | 'lost' | 'damaged' | 'unaccounted';
@@ -25,7 +25,12 @@ function problemsOf(stream: StreamId, account: EpochAccount): string[] {
   return problems;
 }
 
-export function inWords({ epochs, strays, losses, damagedLosses }: Accounts, terminal: TerminalId): BufferAccount {
+/** @param lacks what the side file knows of and the file does not */
+export function inWords(
+  { epochs, strays, losses, damagedLosses }: Accounts,
+  lacks: readonly SeqRange[],
+  terminal: TerminalId,
+): BufferAccount {
   const sum = (what: Counted): number => epochs.reduce((all, account) => all + account[what], 0);
   return {
     pending: sum('pending'),
@@ -35,9 +40,13 @@ export function inWords({ epochs, strays, losses, damagedLosses }: Accounts, ter
     lost: sum('lost'),
     losses,
     damaged: sum('damaged'),
-    unaccounted: sum('unaccounted'),
+    unaccounted: sum('unaccounted') + lacks.reduce((all, { firstSeq, lastSeq }) => all + lastSeq - firstSeq + 1, 0),
     problems: [
       ...epochs.flatMap((account) => problemsOf(streamId(terminal, account.epoch), account)),
+      ...lacks.map(
+        ({ epoch, firstSeq, lastSeq }) =>
+          `${seqs(streamId(terminal, epoch), lastSeq - firstSeq + 1, [[firstSeq, lastSeq]])}: given out, as the side file (.seq) knows, and not in the file: its log was lost, or it is an older copy`,
+      ),
       ...(strays === 0 ? [] : [`${strays} rows belong to no epoch of this buffer`]),
       ...(damagedLosses.length === 0
         ? []

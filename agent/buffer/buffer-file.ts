@@ -8,6 +8,8 @@ import { accountInSlices } from './accounting.ts';
 import { listEpochs, type OpenedEpoch } from './epochs.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
 import { readFacts } from './facts.ts';
+import { readMarks } from './high-water.ts';
+import { lacking, uncarried } from './lacking.ts';
 import { isSound, type LossRow } from './loss-record.ts';
 import type {
   BufferAccount,
@@ -107,7 +109,9 @@ export class BufferFile implements BufferReader {
   }
 
   *account(): Generator<number, BufferAccount> {
-    const account = inWords(yield* accountInSlices(this.#db), this.#terminal);
+    const marks = readMarks(this.#path);
+    const lost = lacking(this.#db, uncarried(this.#db, this.#path, marks));
+    const account = inWords(yield* accountInSlices(this.#db), lost, this.#terminal);
     return { ...account, problems: [...account.problems, ...refsProblems(this.#db)] };
   }
 

@@ -9,13 +9,14 @@ import { fileFault } from './file-fault.ts';
 import { FileIdentity } from './file-identity.ts';
 import { HighWaterFile, readMarks } from './high-water.ts';
 import { type HighWaterMark, isSettled } from './high-water-mark.ts';
+import { uncarried } from './lacking.ts';
 import { makeFolder } from './make-folder.ts';
 import { noPlainFile, sizeOf } from './plain-file.ts';
-import { asideName, listAside, namesBeside, recordAside, reuniteLog, setAside } from './salvage/aside.ts';
+import { asideName, namesBeside, recordAside, reuniteLog, setAside } from './salvage/aside.ts';
 import { type Assessment, assess } from './salvage/assess.ts';
 import { openByteSource } from './salvage/byte-source.ts';
 import { holdsUnread } from './salvage/log-frames.ts';
-import { checkVersion, type Owner, prepareSchema, SCHEMA_VERSION, schemaVersion } from './schema.ts';
+import { checkVersion, type Owner, prepareSchema } from './schema.ts';
 
 /** Bounds what one connection holds of the file in memory: with four times as much no figure was better, and draining took 2 MiB more. */
 const CACHE_KIB = 1024;
@@ -192,15 +193,6 @@ function existingOf(
   const name = setAside(path, found.kind === 'migrating' ? 'migrating' : 'damaged', now());
   db?.close();
   return { db: null, added: { name, why: 'why' in found ? found.why : '' } };
-}
-
-/** Marks of epochs that the database has to know: not those of a file that is still being brought over, or about to be. */
-function uncarried(db: Database, path: string, marks: readonly HighWaterMark[]): readonly HighWaterMark[] {
-  if (schemaVersion(db) !== SCHEMA_VERSION) return marks;
-  const known = listAside(db);
-  if (namesBeside(path).some((name) => !known.some((aside) => aside.name === name))) return [];
-  const carried = new Set(known.flatMap(({ progress }) => progress.marks.map(({ epoch }) => epoch)));
-  return marks.filter(({ epoch }) => !carried.has(epoch));
 }
 
 function fresh(path: string, { path: given, owner, checkpointPages }: Opening): Database {

@@ -29,7 +29,7 @@ const needsCopy = (error: unknown): boolean => {
 };
 
 function openedCopy(path: string, notice: (message: string) => void): BufferFile {
-  const names = [path, `${path}-wal`].filter((name) => existsSync(name));
+  const names = [path, `${path}-wal`, highWaterPath(path)].filter((name) => existsSync(name));
   const bytes = names.reduce((sum, name) => sum + statSync(name).size, 0);
   const { bavail, bsize } = statfsSync(tmpdir());
   if (bytes > bavail * bsize) {

@@ -1,8 +1,8 @@
 /** Whether what a database says of itself can be believed, before anything is written to it. */
 import type { Database } from 'better-sqlite3';
 import { BufferRefusal } from '../buffer-error.ts';
-import { listEpochs } from '../epochs.ts';
 import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
+import { lacking } from '../lacking.ts';
 import { checkVersion, isOwnerSound, type Owner, readOwner, SCHEMA_VERSION, schemaVersion } from '../schema.ts';
 import type { AsideKind } from './aside.ts';
 
@@ -48,7 +48,5 @@ export function assess(db: Database, given: string, owner: Owner, marks: readonl
     const verdict = db.pragma('quick_check(1)', { simple: true });
     return verdict === 'ok' ? { kind: 'migrating', why: `schema ${version}` } : damaged(String(verdict));
   }
-  const lastSeqs = new Map(listEpochs(db).map(({ epoch, lastSeq }) => [epoch, lastSeq]));
-  const behind = marks.filter((mark) => !isSettled(mark) && (lastSeqs.get(mark.epoch) ?? 0) < mark.lastSeq);
-  return behind.length === 0 ? { kind: 'sound' } : damaged('it lacks what was accepted last');
+  return lacking(db, marks).length === 0 ? { kind: 'sound' } : damaged('it lacks what was accepted last');
 }

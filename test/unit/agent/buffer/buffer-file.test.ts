@@ -238,3 +238,35 @@ t.test('what is no file at all is told at once', async (t) => {
     t.throws(() => scratch.open({ path }), { name: 'BufferError', message: words });
   }
 });
+
+t.test('what the side file knows and the file lacks is no sound account', async (t) => {
+  const account = (path: string) => {
+    const reader = openForSupport(path, TERMINAL, () => {});
+    const slices = reader.account();
+    let result = slices.next();
+    while (!result.done) result = slices.next();
+    reader.close();
+    return result.value;
+  };
+  const scratch = scratchBuffer(t.testdir());
+  const first = scratch.open();
+  await first.accept([parsed(sale('R-1'))]);
+  first.close();
+  copyFileSync(scratch.path, `${scratch.path}.copy`);
+  const second = scratch.open();
+  await second.accept([parsed(sale('R-2')), parsed(sale('R-3'))]);
+  t.match(account(scratch.path), { pending: 3, unaccounted: 0, problems: [] }, 'beside an agent that runs');
+  const { stream } = second;
+  second.close();
+  t.match(account(scratch.path), { pending: 3, problems: [] });
+  copyFileSync(`${scratch.path}.copy`, scratch.path);
+  const { pending, unaccounted, problems } = account(scratch.path);
+  t.same({ pending, unaccounted }, { pending: 1, unaccounted: 2 });
+  t.equal(problems.length, 1);
+  t.ok(problems[0]!.startsWith(`${stream} seq 1-2: given out`));
+  // A start says so too, and writes it into the ledger: then each seq is accounted for.
+  const third = scratch.open();
+  await third.bringOver(async () => true);
+  third.close();
+  t.match(account(scratch.path), { pending: 1, lost: 2, unaccounted: 0, problems: [] });
+});

@@ -1,0 +1,32 @@
+/** What the side file knows was accepted and the database does not: its log was lost, or it is an older copy of itself. */
+import type { Database } from 'better-sqlite3';
+import { listEpochs } from './epochs.ts';
+import { type HighWaterMark, isSettled } from './high-water-mark.ts';
+import type { SeqRange } from './port.ts';
+import { listAside, namesBeside } from './salvage/aside.ts';
+import { SCHEMA_VERSION, schemaVersion } from './schema.ts';
+
+/**
+ * Marks of epochs that the database has to know: not those of a file that is still being brought over, or about to be.
+ *
+ * @param path of the buffer
+ * @param marks the side file, read before anything is asked of the database: beside a running agent that only grows
+ */
+export function uncarried(db: Database, path: string, marks: readonly HighWaterMark[]): readonly HighWaterMark[] {
+  if (schemaVersion(db) !== SCHEMA_VERSION) return marks;
+  const known = listAside(db);
+  if (namesBeside(path).some((name) => !known.some((aside) => aside.name === name))) return [];
+  const carried = new Set(known.flatMap(({ progress }) => progress.marks.map(({ epoch }) => epoch)));
+  return marks.filter(({ epoch }) => !carried.has(epoch));
+}
+
+/** Seqs that were given out, which the database knows nothing of and the collector may lack. @param marks see `uncarried` */
+export function lacking(db: Database, marks: readonly HighWaterMark[]): SeqRange[] {
+  const lastSeqs = new Map(listEpochs(db).map(({ epoch, lastSeq }) => [epoch, lastSeq]));
+  return marks.flatMap((mark) => {
+    const known = lastSeqs.get(mark.epoch) ?? 0;
+    return isSettled(mark) || known >= mark.lastSeq
+      ? []
+      : [{ epoch: mark.epoch, firstSeq: known + 1, lastSeq: mark.lastSeq }];
+  });
+}
