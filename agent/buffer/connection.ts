@@ -17,6 +17,7 @@ import { type Assessment, assess } from './salvage/assess.ts';
 import { openByteSource } from './salvage/byte-source.ts';
 import { holdsUnread } from './salvage/log-frames.ts';
 import { checkVersion, type Owner, prepareSchema } from './schema.ts';
+import { inheritGeneration, readGeneration } from './store-generation.ts';
 
 /** Bounds what one connection holds of the file in memory: with four times as much no figure was better, and draining took 2 MiB more. */
 const CACHE_KIB = 1024;
@@ -122,7 +123,10 @@ function opened(path: string, opening: Opening, locked: Database): WritableDatab
   const db = existing.db ?? fresh(path, opening);
   let highWater: HighWaterFile | null = null;
   try {
-    db.transaction(() => recordAside(db, path, existing.added, opening.distrust, marks)).immediate();
+    db.transaction(() => {
+      const aside = recordAside(db, path, existing.added, opening.distrust, marks);
+      if (aside.length > 0) inheritGeneration(db, existing.added?.generation ?? null);
+    }).immediate();
     highWater = new HighWaterFile(path);
   } catch (error) {
     db.close();
@@ -157,12 +161,20 @@ function holdsUnreadLog(path: string): boolean {
   }
 }
 
+/** What was set aside just now. */
+interface Added {
+  readonly name: string;
+  readonly why: string;
+  /** See `readGeneration`. */
+  readonly generation: string | null;
+}
+
 /** The database that is there, when it can be believed; else null, and what it was set aside as. */
 function existingOf(
   path: string,
   { path: given, owner, checkpointPages, distrust, now }: Opening,
   marks: readonly HighWaterMark[],
-): { readonly db: Database | null; readonly added: { readonly name: string; readonly why: string } | null } {
+): { readonly db: Database | null; readonly added: Added | null } {
   // An empty database is none: SQLite would throw its log away.
   const hasDatabase = sizeOf(path) > 0;
   const isThere = hasDatabase || sizeOf(`${path}-wal`) > 0;
@@ -189,10 +201,11 @@ function existingOf(
     }
     found = { kind: 'damaged', why: (error as Error).message };
   }
+  const generation = db === null ? null : readGeneration(db);
   // Renamed while it is open: SQLite then neither copies its log into it nor removes that.
   const name = setAside(path, found.kind === 'migrating' ? 'migrating' : 'damaged', now());
   db?.close();
-  return { db: null, added: { name, why: 'why' in found ? found.why : '' } };
+  return { db: null, added: { name, why: 'why' in found ? found.why : '', generation } };
 }
 
 function fresh(path: string, { path: given, owner, checkpointPages }: Opening): Database {

@@ -8,6 +8,26 @@ import type { Draft } from './draft.ts';
 import type { Losses } from './losses.ts';
 
 const KEY = 'store_gen';
+/** Of what was brought over from a file that does not tell: it is offered again, whatever the generation. */
+const UNKNOWN = '';
+
+const get = (db: Database): Statement<[string], string> =>
+  db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
+
+/** Of a database that may be damaged; null when it does not say. A damaged value is another than any that is to come. */
+export function readGeneration(db: Database): string | null {
+  try {
+    return get(db).get(KEY) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** For a fresh database that what was acknowledged is brought over into. @param generation that the acknowledgements are of; null: unknown */
+export function inheritGeneration(db: Database, generation: string | null): void {
+  db.prepare('INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)').run(KEY, generation ?? UNKNOWN);
+}
+
 /**
  * Runs work in a transaction of the buffer. It may change so many rows, which bounds what it writes to the log; on a full disk it runs again
  * with fewer.
@@ -23,7 +43,7 @@ export class StoreGeneration {
   constructor(db: Database, departures: Departures, losses: Losses) {
     this.#departures = departures;
     this.#losses = losses;
-    this.#get = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
+    this.#get = get(db);
     this.#set = db.prepare(
       'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
     );

@@ -1,7 +1,9 @@
+import { copyFileSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { HOUR_MS, hourOf } from '../../../../shared/time.ts';
 import { NOW, parsed, sale } from '../events.ts';
+import { healed } from './salvage/crashed.ts';
 import { scratchBuffer } from './scratch-buffer.ts';
 
 const sales = (from: number, count: number, ts = NOW) =>
@@ -150,6 +152,43 @@ t.test('a restored store', async (t) => {
     t.same(scratch.damage, []);
     again.close();
   });
+
+  t.test(
+    'is offered again what a salvage brought over, unless the damaged file says that it was of this generation',
+    async (t) => {
+      const dir = t.testdir();
+      for (const isReadable of [false, true]) {
+        for (const storeGen of ['a', 'b']) {
+          const scratch = scratchBuffer(`${dir}/${isReadable}-${storeGen}`);
+          const before = scratch.open();
+          const { open: epoch } = before.holdings();
+          await before.greeted(greeting('a'));
+          await before.accept(sales(0, 20));
+          await before.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 20 }]);
+          before.close();
+          copyFileSync(scratch.path, `${scratch.path}.old`);
+          const later = scratch.open();
+          await later.accept(sales(20, 1));
+          later.close();
+          if (isReadable) copyFileSync(`${scratch.path}.old`, scratch.path);
+          else scratch.spoil(0, 200);
+          const buffer = scratch.open();
+          await healed(buffer);
+          const waiting = isReadable ? 0 : 1;
+          t.match(buffer.facts(), { pending: waiting, acked: 20 });
+          await buffer.greeted(greeting(storeGen));
+          const offered = isReadable && storeGen === 'a' ? 0 : 20;
+          t.match(buffer.facts(), { pending: waiting + offered, acked: 20 - offered }, `${isReadable} ${storeGen}`);
+          await buffer.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 20 }]);
+          buffer.close();
+          const again = scratch.open();
+          await again.greeted(greeting(storeGen));
+          t.match(again.facts(), { pending: waiting, acked: 20 }, 'once');
+          again.close();
+        }
+      }
+    },
+  );
 
   t.test('that is the first one seen changes nothing', async (t) => {
     const buffer = scratchBuffer(t.testdir()).open();

@@ -60,7 +60,7 @@ function schema1({ path }: Scratch): void {
   db.pragma('journal_mode = WAL');
   db.exec(SCHEMA_1);
   db.pragma('user_version = 1');
-  db.exec("INSERT INTO meta VALUES ('merchant', 'acme'), ('terminal', 'till-1')");
+  db.exec("INSERT INTO meta VALUES ('merchant', 'acme'), ('terminal', 'till-1'), ('store_gen', 'g')");
   db.exec(
     `INSERT INTO epochs (epoch, base, opened_at, last_seq) VALUES ('${FIRST}', 0, ${NOW}, 20), ('${SECOND}', 20, ${NOW}, NULL)`,
   );
@@ -110,6 +110,8 @@ t.test('a buffer of schema 1 is brought over whole, and its file removed', async
     accepted: 0,
     duplicates: [{ stream: `till-1.${FIRST}`, seq: 7 }],
   });
+  await buffer.greeted({ storeGen: 'g', trueTimeOrigin: NOW - performance.now(), uncertaintyMs: 1 });
+  t.match(buffer.facts(), { acked: 5 }, 'it is known of which state of the store they are');
   buffer.close();
   t.match(accounts(scratch), { sound: true, epochs: [{ gone: 5 }, { gone: 0 }] });
   t.same(

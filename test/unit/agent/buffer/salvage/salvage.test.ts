@@ -82,8 +82,10 @@ t.test('a destroyed header costs nothing: streams, seqs, hours and contents are 
   await greeted;
   const found = offered(buffer);
   for (const [key, event] of expected) t.same(found.get(key), event);
-  t.equal(found.size, expected.size + 1);
-  t.match(buffer.facts(), { acked: 10, quarantined: 1, salvage: null, losses: { events: 1 } });
+  // What was acknowledged too: the file does not tell by which state of the collector's store.
+  const size = expected.size + 1 + 10;
+  t.equal(found.size, size);
+  t.match(buffer.facts(), { acked: 0, quarantined: 1, salvage: null, losses: { events: 1 } });
   t.same(lost(buffer), [`${epoch} 11-11 quarantined`]);
   t.same(
     buffer.holdings().epochs.map(({ epoch }) => epoch),
@@ -94,7 +96,7 @@ t.test('a destroyed header costs nothing: streams, seqs, hours and contents are 
   t.match(accounts(first), { sound: true });
   t.match(asideOf(first), [/\.salvaged-/], 'the damaged file is kept');
   const again = first.open();
-  t.equal(offered(again).size, expected.size + 1);
+  t.equal(offered(again).size, size);
   again.close();
 });
 
