@@ -16,9 +16,9 @@ const MOST_ROWS = 200;
 const GROWTH = 1.25;
 
 export interface PortionsParts {
-  readonly commits: GroupCommit;
-  readonly budget: Budget;
-  readonly departures: Departures;
+  readonly commits: Pick<GroupCommit, 'submit'>;
+  readonly budget: Pick<Budget, 'rowBytes' | 'canWrite' | 'leavesSpace' | 'relieve' | 'describe'>;
+  readonly departures: Pick<Departures, 'evictAcked'>;
   /** Of the transaction that runs. */
   readonly draft: () => Draft;
   /** Rows of events in the buffer. */

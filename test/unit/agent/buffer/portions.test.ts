@@ -1,0 +1,93 @@
+import t from 'tap';
+import { isFull } from '../../../../agent/buffer/buffer-error.ts';
+import { Draft } from '../../../../agent/buffer/draft.ts';
+import { Portions } from '../../../../agent/buffer/portions.ts';
+
+const ROW_BYTES = 100;
+
+/** A disk with so many bytes for a transaction. */
+function diskOf(bytes: number) {
+  const disk = { bytes, ballast: 0, acked: 0, thrown: 0 };
+  const portions = new Portions({
+    commits: {
+      async submit(_, work) {
+        try {
+          return work();
+        } catch (error) {
+          disk.thrown++;
+          throw error;
+        }
+      },
+    },
+    budget: {
+      rowBytes: () => ROW_BYTES,
+      canWrite: (wanted) => wanted <= disk.bytes,
+      leavesSpace: (wanted) => wanted <= disk.bytes,
+      relieve() {
+        disk.bytes += disk.ballast;
+        disk.ballast = 0;
+      },
+      describe: () => 'the disk is full',
+    },
+    departures: {
+      evictAcked(rows) {
+        const evicted = Math.min(rows, disk.acked);
+        disk.acked -= evicted;
+        return evicted;
+      },
+    },
+    draft: () => new Draft(0),
+    held: () => 1,
+  });
+  return { disk, portions };
+}
+
+const rowsOf = (portions: Portions): Promise<number> => portions.transact((_, rows) => rows);
+
+t.test('a portion is halved until it fits, and grows again slowly', async (t) => {
+  const { disk, portions } = diskOf(30 * ROW_BYTES);
+  t.equal(await rowsOf(portions), 25);
+  t.equal(portions.rows, 32);
+  t.equal(await rowsOf(portions), 16);
+  t.equal(await rowsOf(portions), 20);
+  disk.bytes = 1e9;
+  const grown: number[] = [];
+  for (let turn = 0; turn < 14; turn++) grown.push(await rowsOf(portions));
+  t.same(grown.slice(0, 3), [25, 32, 40]);
+  t.equal(grown.at(-1), 200, 'not above what was the most');
+});
+
+t.test('room is made from the ballast, and from what is kept for support only', async (t) => {
+  const { disk, portions } = diskOf(0);
+  disk.ballast = 300 * ROW_BYTES;
+  disk.acked = 1_000;
+  t.equal(await rowsOf(portions), 200);
+  t.equal(disk.acked, 800);
+});
+
+t.test('where a single row has no room it is full, in words', async (t) => {
+  const { portions } = diskOf(ROW_BYTES - 1);
+  await t.rejects(rowsOf(portions), /the disk is full/);
+  t.equal(portions.rows, 1);
+});
+
+t.test('who shares the transaction has nothing to do with its want of room: nothing is thrown within', async (t) => {
+  const { disk, portions } = diskOf(30 * ROW_BYTES);
+  const full = await portions.whole(31, () => 'done').catch((error: unknown) => error);
+  t.ok(isFull(full));
+  t.equal(await rowsOf(portions), 25);
+  t.equal(disk.thrown, 0);
+  t.equal(await portions.whole(30, () => 'done'), 'done');
+  t.equal(portions.rows, 200, 'what fitted whole needs no portions');
+});
+
+t.test('another fault is no want of room', async (t) => {
+  const { portions } = diskOf(1e9);
+  await t.rejects(
+    portions.transact(() => {
+      throw new Error('disk I/O error');
+    }),
+    /disk I\/O error/,
+  );
+  t.equal(portions.rows, 200);
+});
