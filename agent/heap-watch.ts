@@ -23,7 +23,7 @@ export function ownHeap(): Heap | null {
 
 export class HeapWatch {
   readonly #heap: Heap | null;
-  /** Bytes in use after the last collection. */
+  /** Bytes in use, the least that was seen since the last collection. */
   #least = Number.POSITIVE_INFINITY;
 
   /** @param heap null: V8 is left to itself */

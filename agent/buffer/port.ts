@@ -114,8 +114,8 @@ export interface Holdings {
 /** Where shipping takes events from, and says what became of them. */
 export interface Outbox {
   /**
-   * Pending events in order of acceptance with an id above `after`, read from the disk as they are asked for. Nothing else is asked of the
-   * buffer before the loop over them has ended.
+   * Pending events in order of acceptance with an id above `after`, read from the disk as they are asked for. Until the loop over them has
+   * ended nothing else is asked of the buffer, and nothing awaited: the connection is busy, and whoever writes would fail.
    *
    * @throws on a fault of the disk
    */

@@ -101,6 +101,8 @@ export class SqliteBuffer implements Intake, Outbox {
   #isClosed = false;
   #securing: NodeJS.Immediate | null = null;
   #draft: Draft | null = null;
+  /** Ids of rows that are not what was written, until that is committed. */
+  readonly #settingAside = new Set<number>();
   /** Stamped, and neither stored nor refused yet. */
   readonly #accepting = new Set<Promise<Accepted>>();
   /** One greeting at a time. */
@@ -445,14 +447,21 @@ export class SqliteBuffer implements Intake, Outbox {
     }
   }
 
-  async #setAside(unreadable: readonly Unreadable[]): Promise<void> {
-    for (const { id, detail } of unreadable) this.#options.damaged(`event ${id} cannot be read: ${detail}`);
+  async #setAside(found: readonly Unreadable[]): Promise<void> {
+    const unreadable = found.filter(({ id }) => !this.#settingAside.has(id));
+    if (unreadable.length === 0) return;
+    for (const { id, detail } of unreadable) {
+      this.#settingAside.add(id);
+      this.#options.damaged(`event ${id} cannot be read: ${detail}`);
+    }
     try {
       await this.#commits.submit(0, () => {
         for (const { id, detail } of unreadable) this.#departures.unreadable(id, detail, this.#draft!);
       });
     } catch (error) {
       this.#options.damaged(`unreadable events could not be set aside: ${(error as Error).message}`);
+    } finally {
+      for (const { id } of unreadable) this.#settingAside.delete(id);
     }
   }
 

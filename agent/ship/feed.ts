@@ -4,7 +4,6 @@
  * An event of a stretch is behind its cursor (on its way, or to be sent again), or not read yet. Nothing is read ahead: the outbox is the
  * only queue, and events go from the disk into a batch one by one.
  */
-import { MAX_EVENTS } from '../../shared/wire/batch.ts';
 import type { Outbox, PendingEvent } from '../buffer/port.ts';
 
 /** A closed range of ids. */
@@ -19,8 +18,13 @@ export interface Stretch {
   readonly upTo: number;
 }
 
-/** Consecutive seqs of one stream in one hour, one at least: what may go into one batch. Each loop reads them from the outbox anew. */
-export class Run implements Iterable<PendingEvent> {
+/** Consecutive seqs of one stream in one hour, one at least: what may go into one batch. */
+export interface Run extends Iterable<PendingEvent> {
+  readonly first: PendingEvent;
+}
+
+/** Each loop reads what follows the first one from the outbox anew. */
+class PendingRun implements Run {
   readonly first: PendingEvent;
   readonly #outbox: Outbox;
   readonly #upTo: number;
@@ -33,18 +37,18 @@ export class Run implements Iterable<PendingEvent> {
 
   /** The first one in a stretch; null when nothing of it is pending. @throws on a fault of the disk */
   static in(outbox: Outbox, { after, upTo }: Stretch): Run | null {
-    for (const first of outbox.pending(after)) return first.id > upTo ? null : new Run(outbox, first, upTo);
+    for (const first of outbox.pending(after)) return first.id > upTo ? null : new PendingRun(outbox, first, upTo);
     return null;
   }
 
   /** @throws on a fault of the disk */
   *[Symbol.iterator](): Generator<PendingEvent, void, undefined> {
     const { id, epoch, seq, hour } = this.first;
-    let length = 0;
-    for (const event of this.#outbox.pending(id - 1)) {
-      const follows = event.epoch === epoch && event.hour === hour && event.seq === seq + length;
-      if (!follows || event.id > this.#upTo || length === MAX_EVENTS) return;
-      length++;
+    yield this.first;
+    let next = seq + 1;
+    for (const event of this.#outbox.pending(id)) {
+      const follows = event.epoch === epoch && event.hour === hour && event.seq === next++;
+      if (!follows || event.id > this.#upTo) return;
       yield event;
     }
   }
@@ -82,12 +86,12 @@ export class Feed {
   /** The next run; null when nothing waits. @throws on a fault of the disk */
   next(): Run | null {
     for (let range = this.#again[0]; range !== undefined; range = this.#again[0]) {
-      const run = Run.in(this.#outbox, { after: range.firstId - 1, upTo: range.lastId });
+      const run = PendingRun.in(this.#outbox, { after: range.firstId - 1, upTo: range.lastId });
       if (run !== null) return run;
       this.#again.shift();
     }
     for (let stretch = this.#stretches[0]; stretch !== undefined; stretch = this.#stretches[0]) {
-      const run = Run.in(this.#outbox, stretch);
+      const run = PendingRun.in(this.#outbox, stretch);
       if (run !== null) return run;
       // The one without an end is for what is to come.
       if (stretch.upTo === Number.POSITIVE_INFINITY) break;

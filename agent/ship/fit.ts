@@ -2,7 +2,6 @@
 import { type EncodedBatch, encodeColumns, MAX_UNPACKED_BYTES } from '../../shared/wire/batch.ts';
 import { Columns } from '../../shared/wire/columns.ts';
 import { type Dictionary, NEWEST } from '../../shared/wire/dictionaries/released.ts';
-import type { PendingEvent } from '../buffer/port.ts';
 import type { Run, Sent } from './feed.ts';
 
 /** Of the room, so that a batch that packs a little worse than the last one needs no second try. */
@@ -35,7 +34,7 @@ export class Fitter {
    * @throws on a fault of the disk
    */
   fit(
-    run: Pick<Run, 'first'> & Iterable<PendingEvent>,
+    run: Run,
     maxBytes: number,
     clearThrough: number,
     dictionary: Dictionary | null = NEWEST,
@@ -46,11 +45,8 @@ export class Fitter {
       const columns = new Columns(hour);
       let bytes = 0;
       for (const event of run) {
+        if (columns.count > 0 && (bytes + event.bytes) * this.#ratio > maxBytes * AIM) break;
         bytes += event.bytes;
-        if (columns.count > 0 && bytes * this.#ratio > maxBytes * AIM) {
-          bytes -= event.bytes;
-          break;
-        }
         columns.add(event.event);
         if (columns.count === limit) break;
       }

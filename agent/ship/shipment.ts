@@ -56,7 +56,7 @@ export interface ShipmentDependencies {
   readonly trueTime: TrueTime;
   readonly view: CollectorView;
   readonly counters: ShipCounters;
-  /** Called after each batch of the backlog. */
+  /** Called after each batch of the backlog that was built. */
   readonly backlogSent: () => void;
 }
 

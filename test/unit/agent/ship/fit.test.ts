@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { PendingEvent } from '../../../../agent/buffer/port.ts';
 import { encodeBody } from '../../../../agent/buffer/row.ts';
+import type { Run } from '../../../../agent/ship/feed.ts';
 import { type Fitted, Fitter } from '../../../../agent/ship/fit.ts';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { epoch } from '../../../../shared/ids.ts';
@@ -11,8 +12,8 @@ import { decodeBatch } from '../../../../shared/wire/batch.ts';
 import { NOW, parsed, sale } from '../events.ts';
 
 const EPOCH = epoch('0123456789abcdef');
-const run = (events: readonly TillEvent[]): { first: PendingEvent } & Iterable<PendingEvent> => {
-  const pending = events.map((event, at) => {
+const run = (events: readonly TillEvent[]): Run => {
+  const pending: PendingEvent[] = events.map((event, at) => {
     return { id: 100 + at, epoch: EPOCH, seq: 10 + at, hour: hourOf(NOW), event, bytes: encodeBody(event).length };
   });
   return Object.assign(pending, { first: pending[0]! });

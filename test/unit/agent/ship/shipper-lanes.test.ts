@@ -26,7 +26,8 @@ t.test('a backlog begins within two seconds, at random; what is of the current h
 });
 
 t.test('while a backlog waits for acks a sale has a place of its own', async (t) => {
-  const made = await fixture(t);
+  let built = 0;
+  const made = await fixture(t, { backlogSent: () => built++ });
   const { collector, shipper, timers, accept } = made;
   await old(made, 8_000);
   collector.script = SILENCE;
@@ -34,8 +35,10 @@ t.test('while a backlog waits for acks a sale has a place of its own', async (t)
   await shipping(made);
   timers.advance(2_000);
   await until(() => collector.batches.length === 3, 'three batches of the backlog');
+  t.equal(built, 3);
   await accept(0, 1);
   await until(() => collector.batches.length === 4, 'the sale');
+  t.equal(built, 3, 'the heap is watched while a backlog drains, and only then');
   t.same(collector.batches.map(isOld), [true, true, true, false]);
   t.equal(shipper.report().batchesInFlight, 4);
 });
