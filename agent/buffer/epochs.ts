@@ -96,8 +96,12 @@ export class EpochIndex {
 /** How long an acknowledged loss record outlives its epoch's events. */
 const SENT_LOSSES_KEPT_MS = 30 * DAY_MS;
 
-/** Those of which nothing is left but what is gone and losses that the collector has had for long, with their accounts. */
-function forgetSettled(db: Database, retention: number): void {
+/**
+ * Those of which nothing is left but what is gone and losses that the collector has had for long, with their accounts.
+ *
+ * @param unsettled stay: forgotten here, they would be missed by the next opening
+ */
+function forgetSettled(db: Database, retention: number, unsettled: ReadonlySet<Epoch>): void {
   const settled = db
     .prepare<[number], Epoch>(
       `SELECT epoch FROM epochs
@@ -105,7 +109,8 @@ function forgetSettled(db: Database, retention: number): void {
          AND epoch NOT IN (SELECT epoch FROM losses WHERE acked = 0 OR acked > ?)`,
     )
     .pluck()
-    .all(retention - SENT_LOSSES_KEPT_MS);
+    .all(retention - SENT_LOSSES_KEPT_MS)
+    .filter((epoch) => !unsettled.has(epoch));
   for (const table of ['gone', 'losses', 'epochs']) {
     const forget = db.prepare<[Epoch]>(`DELETE FROM ${table} WHERE epoch = ?`);
     for (const epoch of settled) forget.run(epoch);
@@ -118,8 +123,15 @@ function forgetSettled(db: Database, retention: number): void {
  * @param bits 64 random bits
  * @param now milliseconds since 1970
  * @param retention see `StampingClock.retention`
+ * @param unsettled epochs whose high-water marks do not say yet that everything is settled
  */
-export function openEpoch(db: Database, bits: Uint8Array, now: number, retention: number): Epoch {
+export function openEpoch(
+  db: Database,
+  bits: Uint8Array,
+  now: number,
+  retention: number,
+  unsettled: ReadonlySet<Epoch>,
+): Epoch {
   const opened = epoch(Buffer.from(bits).toString('hex'));
   db.transaction(() => {
     const newest = newestId(db);
@@ -131,7 +143,7 @@ export function openEpoch(db: Database, bits: Uint8Array, now: number, retention
       .pluck()
       .get(newest)!;
     db.prepare('UPDATE epochs SET last_seq = max(0, ? - base) WHERE last_seq IS NULL').run(newest);
-    forgetSettled(db, retention);
+    forgetSettled(db, retention, unsettled);
     db.prepare('INSERT INTO epochs (epoch, base, opened_at) VALUES (?, ?, ?)').run(opened, base, now);
   }).immediate();
   return opened;

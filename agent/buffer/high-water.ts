@@ -95,6 +95,11 @@ export class HighWaterFile {
     return [...this.#at.values()].map((pair) => this.#pairs[pair]!.mark);
   }
 
+  /** Epochs of which the collector may not know everything, as far as was written: marks lag behind the rows. */
+  get unsettled(): ReadonlySet<Epoch> {
+    return new Set(this.marks.filter((mark) => !isSettled(mark)).map(({ epoch }) => epoch));
+  }
+
   get(epoch: Epoch): HighWaterMark | null {
     const pair = this.#at.get(epoch);
     return pair === undefined ? null : this.#pairs[pair]!.mark;

@@ -123,7 +123,7 @@ export class SqliteBuffer implements Intake, Outbox {
     const { db } = this.#file;
     try {
       this.#clocks = new Clocks(db, clock);
-      openEpoch(db, randomBytes(8), now(), clock.retention());
+      openEpoch(db, randomBytes(8), now(), clock.retention(), this.#file.highWater.unsettled);
       const memory = new Memory(db, path, damaged);
       this.#memory = memory;
       this.#outsiders = new Outsiders(db);

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -11,11 +12,13 @@ import {
 import { dirname } from 'node:path';
 import t from 'tap';
 import { account } from '../../../../agent/buffer/accounting.ts';
+import { BufferFile } from '../../../../agent/buffer/buffer-file.ts';
 import { openForReading } from '../../../../agent/buffer/connection.ts';
 import { Keeper } from '../../../../agent/buffer/keeper.ts';
 import { openBuffer } from '../../../../agent/buffer/open-buffer.ts';
-import type { Accepted } from '../../../../agent/buffer/port.ts';
+import type { Accepted, BufferAccount } from '../../../../agent/buffer/port.ts';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
+import { HOUR_MS } from '../../../../shared/time.ts';
 import { parsed, sale } from '../events.ts';
 import { lost, offered } from './salvage/crashed.ts';
 import { type Scratch, scratchBuffer } from './scratch-buffer.ts';
@@ -41,6 +44,13 @@ function keeperOf(scratch: Scratch): Keeper<SqliteBuffer> {
   });
   keeper.start();
   return keeper;
+}
+
+function inspected(reader: BufferFile): BufferAccount {
+  for (const steps = reader.account(); ; ) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -106,6 +116,38 @@ t.test('an older copy that is put in place of the database lacks nothing in the 
   t.same(lost(buffer), []);
   await keeper.stop();
 });
+
+t.test(
+  'an epoch is not forgotten before the side file says that it is over, which a power cut may put back',
+  async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    let buffer = scratch.open();
+    const { open } = buffer.holdings();
+    await buffer.accept([parsed(sale('R-1')), parsed(sale('R-2'))]);
+    const side = readFileSync(`${scratch.path}.seq`);
+    await buffer.settle([{ kind: 'stored', epoch: open, firstSeq: 1, lastSeq: 2 }]);
+    buffer.close();
+    buffer = scratch.open();
+    await buffer.accept([parsed(sale('R-3'))]);
+    scratch.clock += 25 * HOUR_MS;
+    while (buffer.expire()) {}
+    buffer.close();
+    writeFileSync(`${scratch.path}.seq`, side);
+    for (const knows of [true, false]) {
+      buffer = scratch.open();
+      t.equal(buffer.facts().salvage, null);
+      t.equal(
+        buffer.facts().epochs.some(({ epoch }) => epoch === open),
+        knows,
+      );
+      const reader = new BufferFile(openForReading(scratch.path), scratch.path);
+      t.match(inspected(reader), { problems: [], unaccounted: 0 });
+      reader.close();
+      t.same(lost(buffer), []);
+      buffer.close();
+    }
+  },
+);
 
 t.test('a folder that cannot be there is said in words, and tried again', async (t) => {
   const dir = t.testdir({ file: '' });
