@@ -14,6 +14,8 @@ export class Places {
   readonly #bases = new Map<Epoch, number>();
   /** Stretches in which there is an epoch already. */
   readonly #taken = new Set<number>();
+  /** Stretches that the transaction gave away which is not durable yet. */
+  readonly #made = new Map<Epoch, number>();
   readonly #order: ReadonlyMap<Epoch, HighWaterMark & { readonly index: number }>;
   readonly #insert: Statement<[Epoch, number, number, number]>;
   readonly #reach: Statement<[number, Epoch]>;
@@ -54,6 +56,20 @@ export class Places {
     this.#insert.run(epoch, base, mark?.openedAt ?? now, lastSeq);
     this.#bases.set(epoch, base);
     this.#taken.add(stretch);
+    this.#made.set(epoch, stretch);
     return { base, isNew: true };
+  }
+
+  committed(): void {
+    this.#made.clear();
+  }
+
+  /** What the transaction gave a place has none. */
+  rolledBack(): void {
+    for (const [epoch, stretch] of this.#made) {
+      this.#bases.delete(epoch);
+      this.#taken.delete(stretch);
+    }
+    this.#made.clear();
   }
 }

@@ -107,7 +107,16 @@ export class Salvage {
   }
 
   /** A slice. @returns whether there is more. Rejects on a fault of the disk; then nothing of the slice was taken */
-  async goOn(within: Within): Promise<boolean> {
+  async goOn(transact: Within): Promise<boolean> {
+    const within: Within = async (work) => {
+      try {
+        await transact(work);
+        this.#places.committed();
+      } catch (error) {
+        this.#places.rolledBack();
+        throw error;
+      }
+    };
     const at = this.#left.findIndex(({ progress: { phase } }) => phase === 'pages' || phase === 'strays');
     if (at >= 0) {
       await this.#takePages(at, within);

@@ -329,3 +329,51 @@ t.test(
     buffer.close();
   },
 );
+
+for (const [what, expires] of [['expires of what the collector acknowledged', true]] as const) {
+  t.test(`where the budget has no room for what is brought over, what ${what} makes some`, async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    const small = { maxBytes: 3 * 1024 * 1024 };
+    const sold: string[] = [];
+    const fill = async (buffer: SqliteBuffer): Promise<void> => {
+      for (;;) {
+        const refs = Array.from({ length: 10 }, (_, at) => `L-${sold.length + at}`);
+        const answer = await buffer.accept(refs.map((ref) => parsed(sale(ref, { attrs: ref.padEnd(3_000) }))));
+        if (answer.kind === 'full') return;
+        sold.push(...refs);
+      }
+    };
+    let buffer = scratch.open(small);
+    await fill(buffer);
+    buffer.close();
+    zero(scratch.path, 0, 200);
+
+    buffer = scratch.open(small);
+    await fill(buffer);
+    let pauses = 0;
+    let isGreeted = false;
+    void buffer.greeted(greeting).then(() => {
+      isGreeted = true;
+    });
+    const shipped: string[] = [];
+    const ship = async (): Promise<void> => {
+      const events = [...buffer.pending(0)];
+      shipped.push(...events.map(({ event }) => event.ref!));
+      await buffer.settle(events.map(({ epoch, seq }) => ({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq })));
+      if (!expires) return;
+      scratch.clock += 25 * HOUR_MS;
+      while (buffer.expire()) {}
+    };
+    await buffer.bringOver(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (isGreeted) await ship();
+      return ++pauses < 50;
+    });
+    t.equal(buffer.facts().salvage, null);
+    await ship();
+    t.same(shipped.sort(), sold.sort(), 'each once');
+    t.same(lost(buffer), []);
+    buffer.close();
+    t.match(accounts(scratch), { sound: true });
+  });
+}
