@@ -21,6 +21,10 @@ export class Gone {
     this.#insert = db.prepare('INSERT INTO gone (epoch, first_seq, last_seq) VALUES (?, ?, ?)');
   }
 
+  has(epoch: Epoch, seq: number): boolean {
+    return (this.#before.get(epoch, seq)?.last_seq ?? 0) >= seq;
+  }
+
   /** Within the transaction that deletes the rows. */
   add({ epoch, firstSeq, lastSeq }: SeqRange): void {
     let first = firstSeq;

@@ -344,6 +344,7 @@ export class SqliteBuffer implements Intake, Outbox {
         if (!isFull(error)) throw error;
         this.#salvage.spareRoom();
         this.#budget.relieve();
+        if (await this.#evictAcked()) continue;
         // Only what the collector acknowledges makes room: shipping can't wait for ever.
         if (++waited === FULL_PAUSES) this.#shipEarly();
         if (!(await pause(FULL_PAUSE_MS))) return;
@@ -409,6 +410,16 @@ export class SqliteBuffer implements Intake, Outbox {
     }
     this.#file.close(true);
     this.#commits.flush();
+  }
+
+  /** What the collector has is kept for support only. @returns whether any of it went */
+  async #evictAcked(): Promise<boolean> {
+    try {
+      return (await this.#portions.transact((draft, rows) => this.#departures.evictAcked(rows, draft))) > 0;
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      return false;
+    }
   }
 
   #shipEarly(): void {

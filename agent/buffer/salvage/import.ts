@@ -12,6 +12,7 @@ import { DAY_MS } from '../../../shared/time.ts';
 import { crc32c } from '../../../shared/wire/crc32c.ts';
 import { contentHash, isDeduplicable } from '../content.ts';
 import { FRESH_BASE } from '../fresh-base.ts';
+import { Gone } from '../gone.ts';
 import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
 import { type LossRecord, lossSum } from '../loss-record.ts';
 import type { Losses } from '../losses.ts';
@@ -53,6 +54,7 @@ export class Import {
   readonly #with: ImportParts;
   readonly #checksum = new RowChecksum();
   readonly #isThere: Statement<[number], number>;
+  readonly #gone: Gone;
   readonly #insert: Statement<[number, Epoch, number, number, State, number, string | null, number, Uint8Array]>;
   readonly #quarantine: Statement<[State, number, string, number, number]>;
   readonly #sameRef: Statement<[string, string, Buffer], KnownRef>;
@@ -72,6 +74,7 @@ export class Import {
     const { db } = parts;
     this.#with = parts;
     this.#isThere = db.prepare<[number], number>('SELECT 1 FROM events WHERE id = ?').pluck();
+    this.#gone = new Gone(db);
     this.#insert = db.prepare(
       'INSERT INTO events (id, epoch, seq, hour, state, at, reason, sum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
@@ -117,6 +120,8 @@ export class Import {
     const base = this.#place(epoch, seq);
     const id = base + seq;
     if (this.#isThere.get(id) !== undefined) return;
+    // Shipped and acknowledged while this went on, and no longer kept: an older version of it is not to be shipped again.
+    if (this.#gone.has(epoch, seq)) return;
     const at = Math.min(foundAt, now());
     const insert = (as: State, why: string | null): void => {
       const sum = this.#checksum.of(epoch, seq, hour, crc32c(body), as);

@@ -330,7 +330,10 @@ t.test(
   },
 );
 
-for (const [what, expires] of [['expires of what the collector acknowledged', true]] as const) {
+for (const [what, expires] of [
+  ['expires of what the collector acknowledged', true],
+  ['the collector acknowledged', false],
+] as const) {
   t.test(`where the budget has no room for what is brought over, what ${what} makes some`, async (t) => {
     const scratch = scratchBuffer(t.testdir());
     const small = { maxBytes: 3 * 1024 * 1024 };
