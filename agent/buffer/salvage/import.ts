@@ -116,12 +116,15 @@ export class Import {
     // An older version of a row does not know what became of the event.
     const isTold = found === STATE.pending && mark !== undefined && seq <= mark.settledThrough;
     const state = isTold ? STATE.acked : found;
-    if (this.withoutAcked && state === STATE.acked) return;
     const base = this.#place(epoch, seq);
     const id = base + seq;
     if (this.#isThere.get(id) !== undefined) return;
     // Shipped and acknowledged while this went on, and no longer kept: an older version of it is not to be shipped again.
     if (this.#gone.has(epoch, seq)) return;
+    if (this.withoutAcked && state === STATE.acked) {
+      this.#gone.add({ epoch, firstSeq: seq, lastSeq: seq });
+      return;
+    }
     const at = Math.min(foundAt, now());
     const insert = (as: State, why: string | null): void => {
       const sum = this.#checksum.of(epoch, seq, hour, crc32c(body), as);

@@ -348,6 +348,9 @@ for (const [what, expires] of [
     };
     let buffer = scratch.open(small);
     await fill(buffer);
+    const { open: epoch } = buffer.holdings();
+    await buffer.settle([{ kind: 'stored', epoch, firstSeq: 5, lastSeq: 9 }]);
+    const shipped = sold.slice(4, 9);
     buffer.close();
     zero(scratch.path, 0, 200);
 
@@ -358,7 +361,6 @@ for (const [what, expires] of [
     void buffer.greeted(greeting).then(() => {
       isGreeted = true;
     });
-    const shipped: string[] = [];
     const ship = async (): Promise<void> => {
       const events = [...buffer.pending(0)];
       shipped.push(...events.map(({ event }) => event.ref!));
