@@ -334,10 +334,7 @@ export class SqliteBuffer implements Intake, Outbox {
       try {
         if (!this.#salvage.isOver) await this.#salvage.goOn((work) => this.#commits.submit(0, work));
         if (this.#salvage.isShipping || this.#salvage.isOver) {
-          await this.#commits.submit(0, () => {
-            this.#memory.loadEpochs();
-            this.#load();
-          });
+          await this.#loadAll();
           this.#isWhole = this.#salvage.isOver;
         }
       } catch (error) {
@@ -346,7 +343,7 @@ export class SqliteBuffer implements Intake, Outbox {
         this.#budget.relieve();
         if (await this.#evictAcked()) continue;
         // Only what the collector acknowledges makes room: shipping can't wait for ever.
-        if (++waited === FULL_PAUSES) this.#shipEarly();
+        if (++waited === FULL_PAUSES) await this.#shipEarly();
         if (!(await pause(FULL_PAUSE_MS))) return;
       }
     }
@@ -422,8 +419,10 @@ export class SqliteBuffer implements Intake, Outbox {
     }
   }
 
-  #shipEarly(): void {
+  async #shipEarly(): Promise<void> {
     this.#salvage.isShipping = true;
+    // What was brought over so far is all that there may be to ship.
+    await this.#loadAll();
     this.#broughtOver.resolve();
   }
 
@@ -474,6 +473,13 @@ export class SqliteBuffer implements Intake, Outbox {
     } finally {
       for (const { id } of unreadable) this.#settingAside.delete(id);
     }
+  }
+
+  #loadAll(): Promise<void> {
+    return this.#commits.submit(0, () => {
+      this.#memory.loadEpochs();
+      this.#load();
+    });
   }
 
   /** Memory, as the rows are. */

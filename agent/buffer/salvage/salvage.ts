@@ -23,6 +23,7 @@ import { settleAccounts } from './settle-accounts.ts';
 /** How long a slice may read, and how much it may take: with its commit, that holds up who sends an event. */
 const SLICE_MS = 8;
 const SLICE_FINDINGS = 500;
+const GROWTH = 1.25;
 /** Damaged files that stay when they were brought over, for somebody to look at, while the disk has room for them. */
 const KEPT = 2;
 
@@ -56,6 +57,8 @@ export class Salvage {
   readonly #import: Import;
   #open: OpenAside | null = null;
   #share = 0;
+  /** For which there was room last. */
+  #findings = SLICE_FINDINGS;
 
   constructor(parts: SalvageParts) {
     const { db, now, losses, terminal } = parts;
@@ -91,9 +94,10 @@ export class Salvage {
     this.#import.isShipping = is;
   }
 
-  /** From now on only what is not settled is taken: the disk has no room for more. */
+  /** From now on only what is not settled is taken, and less of it at once: there is no room for more. */
   spareRoom(): void {
     this.#import.withoutAcked = true;
+    this.#findings = Math.ceil(this.#findings / 2);
   }
 
   /** How it stands, for people; null when there is nothing to do. */
@@ -139,7 +143,7 @@ export class Salvage {
     const until = elapsed() + SLICE_MS;
     const findings: Finding[] = [];
     let { index, damaged } = aside.progress;
-    while (index < pages.count && findings.length < SLICE_FINDINGS && elapsed() < until) {
+    while (index < pages.count && findings.length < this.#findings && elapsed() < until) {
       const place = pages.at(index++);
       if (phase === 'pages') {
         const carved = carver.page(place);
@@ -165,6 +169,7 @@ export class Salvage {
       for (const finding of findings) this.#import.take(finding);
       saveProgress(db, aside, progress);
     });
+    this.#findings = Math.min(SLICE_FINDINGS, Math.ceil(this.#findings * GROWTH));
     this.#left[at] = { ...aside, progress };
     this.#share = ((phase === 'strays' ? 1 : 0) + index / Math.max(1, pages.count)) / 2;
     if (progress.phase === 'imported') this.close();

@@ -382,3 +382,36 @@ for (const [what, expires] of [
     t.match(accounts(scratch), { sound: true });
   });
 }
+
+t.test('where the budget was lowered below what is brought over, it is shipped part by part', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const refs = Array.from({ length: 3_000 }, (_, at) => `L-${at}`);
+  let buffer = scratch.open();
+  await buffer.accept(refs.map((ref) => parsed(sale(ref, { attrs: ref.padEnd(300) }))));
+  buffer.close();
+  zero(scratch.path, 0, 200);
+
+  buffer = scratch.open({ maxBytes: 3 * 1024 * 1024 });
+  let pauses = 0;
+  const shipped: string[] = [];
+  const ship = async (): Promise<void> => {
+    const events = [...buffer.pending(0)];
+    shipped.push(...events.map(({ event }) => event.ref!));
+    await buffer.settle(events.map(({ epoch, seq }) => ({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq })));
+  };
+  let isGreeted = false;
+  void buffer.greeted(greeting).then(() => {
+    isGreeted = true;
+  });
+  await buffer.bringOver(async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (isGreeted) await ship();
+    return ++pauses < 200;
+  });
+  t.equal(buffer.facts().salvage, null);
+  await ship();
+  t.same(shipped.sort(), refs.sort(), 'each once');
+  t.same(lost(buffer), []);
+  buffer.close();
+  t.match(accounts(scratch), { sound: true });
+});
