@@ -15,7 +15,7 @@ import type { TillEvent } from '../../shared/event/event.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { NOW, parsed, sale } from '../unit/agent/events.ts';
 import { Copy, type World } from './buffer-files/copy.ts';
-import { either, evicted, harmed, outdated, parts, reopened, unchanged } from './buffer-files/fates.ts';
+import { evicted, harmed, maybeThen, outdated, parts, reopened, shipping, unchanged } from './buffer-files/fates.ts';
 import { FORGOTTEN, type Key, type Observed } from './buffer-files/observed.ts';
 
 const till = fc.record({ hoursAgo: fc.nat(3), items: fc.constantFrom<number[]>(1, 1, 1, 6, 100, 400) });
@@ -325,7 +325,7 @@ class Life {
       }
     }
     copy.open();
-    copy.become(wasAnswered && this.#small ? either(evicted(stored!), reopened) : reopened);
+    copy.become(wasAnswered && this.#small ? maybeThen(evicted(stored!), reopened) : reopened);
   }
 
   async #salvage(copy: Copy, { harms, closed, during, killedAfter }: Extract<Act, { kind: 'salvage' }>): Promise<void> {
@@ -368,7 +368,7 @@ class Life {
     for (const key of copy.fates.keys()) times.set(sold.get(key)!, (times.get(sold.get(key)!) ?? 0) + 1);
     // Of what was stored twice, the judge cannot say which one it looks at.
     const isReadable = (event: TillEvent) => times.get(event) === 1 && judge.isReadable(Buffer.from(encodeBody(event)));
-    return harmed({ isReadable, sold, repeats, evicts: this.#small });
+    return shipping(copy.shipped, harmed({ isReadable, sold, repeats, evicts: this.#small }));
   }
 
   #backUp(copy: Copy): void {
@@ -391,7 +391,7 @@ class Life {
     });
     if (side === 'of now') {
       await copy.heal(null, async () => {});
-      copy.become(outdated(backup.fates, now));
+      copy.become(shipping(copy.shipped, outdated(backup.fates, now)));
       return;
     }
     // Nothing tells of what came since.

@@ -35,9 +35,16 @@ export const evicted = (stored: ReadonlySet<Key>): Rule => ({
   may: (key, { fate }) => (stored.has(key) ? [fate] : (EVICTED[fate] ?? [fate])),
 });
 
-export const either = (one: Rule, other: Rule): Rule => ({
+/** One thing befell it, or nothing, and then the other. */
+export const maybeThen = (one: Rule, other: Rule): Rule => ({
   keepsRecords: one.keepsRecords && other.keepsRecords,
-  may: (key, before) => [...one.may(key, before), ...other.may(key, before)],
+  may: (key, before) => [before.fate, ...one.may(key, before)].flatMap((fate) => other.may(key, { ...before, fate })),
+});
+
+/** Of what a collector acknowledged meanwhile, the rows may be gone too: they made room. */
+export const shipping = (shipped: ReadonlySet<Key>, rule: Rule): Rule => ({
+  ...rule,
+  may: (key, before) => (shipped.has(key) ? ['acked', 'gone'] : rule.may(key, before)),
 });
 
 export interface Harm {

@@ -1,9 +1,11 @@
 /** What the files of a buffer say of each event, as support reads them. */
 import assert from 'node:assert/strict';
+import type { Database } from 'better-sqlite3';
 import { BufferFile } from '../../../agent/buffer/buffer-file.ts';
 import { openForReading } from '../../../agent/buffer/connection.ts';
 import type { EventState } from '../../../agent/buffer/port.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
+import type { Epoch } from '../../../shared/ids.ts';
 
 /** `stream/seq`. */
 export type Key = string;
@@ -29,7 +31,9 @@ const ANY = { states: null, stream: null, seqs: null, type: null, ref: null, fro
 
 /** @throws AssertionError where the files are not sound */
 export function observed(path: string): Observed {
-  const file = new BufferFile(openForReading(path), path);
+  const db = openForReading(path);
+  const isGone = goneOf(db);
+  const file = new BufferFile(db, path);
   try {
     assertSound(file);
     const rows = new Map<Key, { state: EventState; row: NonNullable<Seen['row']> }>();
@@ -51,8 +55,9 @@ export function observed(path: string): Observed {
         const key = `${terminal}.${epoch}/${seq}`;
         const { reasons, told } = records.get(key) ?? FORGOTTEN;
         const { state, row } = rows.get(key) ?? { state: null, row: null };
-        // The accounts are sound: what is neither a row nor lost is gone.
-        all.set(key, { fate: state ?? (reasons.length > 0 ? 'lost' : 'gone'), row, reasons, told });
+        // The accounts are sound: what is neither a row nor lost is gone. What was found again after it was given up may be gone too.
+        const isLost = reasons.length > 0 && !isGone(epoch, seq);
+        all.set(key, { fate: state ?? (isLost ? 'lost' : 'gone'), row, reasons, told });
       }
     }
     for (const key of [...rows.keys(), ...records.keys()]) assert.ok(all.has(key), `${key} is of no epoch`);
@@ -60,6 +65,15 @@ export function observed(path: string): Observed {
   } finally {
     file.close();
   }
+}
+
+function goneOf(db: Database): (epoch: Epoch, seq: number) => boolean {
+  const ranges = db
+    .prepare<[], { epoch: Epoch; first: number; last: number }>(
+      'SELECT epoch, first_seq AS first, last_seq AS last FROM gone',
+    )
+    .all();
+  return (of, seq) => ranges.some(({ epoch, first, last }) => epoch === of && first <= seq && seq <= last);
 }
 
 function assertSound(file: BufferFile): void {
