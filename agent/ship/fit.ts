@@ -6,11 +6,13 @@ import type { Run, Sent } from './feed.ts';
 
 /** Of the room, so that a batch that packs a little worse than the last one needs no second try. */
 const AIM = 0.95;
+/** More make a batch hardly smaller, but what is built on the way to it outlives young collections: memory while a backlog drains. */
+const MOST_EVENTS = 1_000;
 /**
- * More make a batch hardly smaller. And on a brim-full disk what is acknowledged at once should be settled whole: where only the heads of
- * larger batches had room, no page of an index was freed for the next, and draining stopped (`test/real/small-disk.test.ts`).
+ * In the buffer. What is acknowledged at once has to be settled from the log that a brim-full disk has left (`LOG_KEPT_BYTES` in
+ * `budget.ts`), which takes the pages of these rows: of larger batches only the heads were, and draining stopped.
  */
-const MOST_EVENTS = 250;
+const MOST_BYTES = 512 * 1024;
 
 export interface Fitted {
   readonly encoded: EncodedBatch;
@@ -48,8 +50,9 @@ export class Fitter {
       const columns = new Columns(hour);
       let bytes = 0;
       for (const event of run) {
-        if (columns.count > 0 && (bytes + event.bytes) * this.#ratio > maxBytes * AIM) break;
-        bytes += event.bytes;
+        const more = bytes + event.bytes;
+        if (columns.count > 0 && (more > MOST_BYTES || more * this.#ratio > maxBytes * AIM)) break;
+        bytes = more;
         columns.add(event.event);
         if (columns.count === limit) break;
       }

@@ -57,10 +57,10 @@ t.test('nothing is given when not even the first event fits', async (t) => {
 t.test('it learns how well events pack', async (t) => {
   const fitter = new Fitter();
   const events = run(Array.from({ length: 3_000 }, (_, at) => parsed(sale(`R-${at}`))));
-  const first = fitter.fit(events, 4_096, 0)!;
-  const second = fitter.fit(events, 4_096, 0)!;
+  const first = fitter.fit(events, 16_384, 0)!;
+  const second = fitter.fit(events, 16_384, 0)!;
   t.ok(count(second) > count(first), `${count(first)}, then ${count(second)} events`);
-  t.ok(second.encoded.bytes.length <= 4_096);
+  t.ok(second.encoded.bytes.length <= 16_384);
   t.ok(Math.abs(fitter.estimate(count(second)) - second.encoded.bytes.length) < 1);
 });
 
@@ -68,6 +68,17 @@ t.test('a batch holds no more events than it may', async (t) => {
   const events = run(Array.from({ length: 3_000 }, (_, at) => parsed(sale(`R-${at}`))));
   const fitter = new Fitter();
   fitter.fit(events, 65_536, 0);
-  t.equal(count(fitter.fit(events, 131_072, 0)!), 250);
+  t.equal(count(fitter.fit(events, 131_072, 0)!), 1_000);
   t.equal(count(fitter.fit(events, 131_072, 0, null, 1)!), 1);
+});
+
+t.test('a batch holds no more bytes of the buffer than can be settled at once, however well they pack', async (t) => {
+  const events = run(
+    Array.from({ length: 600 }, (_, at) => parsed(sale(`R-${at}`, { attrs: { note: 'x'.repeat(2_000) } }))),
+  );
+  const fitter = new Fitter();
+  fitter.fit(events, 65_536, 0);
+  const each = encodeBody(events.first.event).length;
+  const most = count(fitter.fit(events, 131_072, 0)!);
+  t.ok(most * each <= 512 * 1024 && most * each > 510 * 1024, `${most} of ${each} bytes`);
 });

@@ -209,7 +209,7 @@ t.test('events', async (t) => {
       collector.stored,
       Array.from({ length: 10_000 }, (_, at) => `R-${at}`),
     );
-    t.ok(collector.batches.length <= 42, `${collector.batches.length} batches`);
+    t.ok(collector.batches.length <= 20, `${collector.batches.length} batches`);
   });
 });
 
