@@ -39,6 +39,13 @@ function accounts({ path }: Scratch) {
   }
 }
 
+/** As to a collector that stores it all. @returns the refs of what was pending */
+async function shipAll(buffer: SqliteBuffer): Promise<string[]> {
+  const events = [...buffer.pending(0)];
+  await buffer.settle(events.map(({ epoch, seq }) => ({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq })));
+  return events.map(({ event }) => event.ref!);
+}
+
 const greeting = { storeGen: 'g', trueTimeOrigin: NOW, uncertaintyMs: 1 };
 
 t.test('a fresh installation is no damage, and neither is a side file that is missing or garbage', async (t) => {
@@ -362,9 +369,7 @@ for (const [what, expires] of [
       isGreeted = true;
     });
     const ship = async (): Promise<void> => {
-      const events = [...buffer.pending(0)];
-      shipped.push(...events.map(({ event }) => event.ref!));
-      await buffer.settle(events.map(({ epoch, seq }) => ({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq })));
+      shipped.push(...(await shipAll(buffer)));
       if (!expires) return;
       scratch.clock += 25 * HOUR_MS;
       while (buffer.expire()) {}
@@ -394,22 +399,17 @@ t.test('where the budget was lowered below what is brought over, it is shipped p
   buffer = scratch.open({ maxBytes: 3 * 1024 * 1024 });
   let pauses = 0;
   const shipped: string[] = [];
-  const ship = async (): Promise<void> => {
-    const events = [...buffer.pending(0)];
-    shipped.push(...events.map(({ event }) => event.ref!));
-    await buffer.settle(events.map(({ epoch, seq }) => ({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq })));
-  };
   let isGreeted = false;
   void buffer.greeted(greeting).then(() => {
     isGreeted = true;
   });
   await buffer.bringOver(async () => {
     await new Promise((resolve) => setImmediate(resolve));
-    if (isGreeted) await ship();
+    if (isGreeted) shipped.push(...(await shipAll(buffer)));
     return ++pauses < 200;
   });
   t.equal(buffer.facts().salvage, null);
-  await ship();
+  shipped.push(...(await shipAll(buffer)));
   t.same(shipped.sort(), refs.sort(), 'each once');
   t.same(lost(buffer), []);
   buffer.close();
