@@ -24,41 +24,65 @@ const refuse = (detail: string): never => {
   throw new MalformedMessagePack(detail);
 };
 
-/** Each value is a head, and what follows it: `raw` bytes of its own, or `children` values. */
+/**
+ * What a value's first byte says of it: how many bytes after it state a length or a count, which is 0 to 4 of them, big-endian; and what
+ * comes then, that many or `fixed` of them.
+ *
+ * - `raw`: bytes of its own, of a scalar or a text
+ * - `bin`: bytes of its own, an object on the heap
+ * - `array`: values; `map`: pairs of them
+ */
+interface Head {
+  readonly kind: 'raw' | 'bin' | 'array' | 'map';
+  readonly stated: 0 | 1 | 2 | 4;
+  readonly fixed: number;
+}
+
+const fixed = (kind: Head['kind'], length: number): Head => ({ kind, stated: 0, fixed: length });
+const stated = (kind: Head['kind'], bytes: 1 | 2 | 4): Head => ({ kind, stated: bytes, fixed: 0 });
+
+/** Those of 0xc0 to 0xdf that are allowed. */
+const LONG_HEADS: Readonly<Record<number, Head>> = {
+  192: fixed('raw', 0),
+  194: fixed('raw', 0),
+  195: fixed('raw', 0),
+  196: stated('bin', 1),
+  197: stated('bin', 2),
+  198: stated('bin', 4),
+  202: fixed('raw', 4),
+  203: fixed('raw', 8),
+  204: fixed('raw', 1),
+  205: fixed('raw', 2),
+  206: fixed('raw', 4),
+  207: fixed('raw', 8),
+  208: fixed('raw', 1),
+  209: fixed('raw', 2),
+  210: fixed('raw', 4),
+  211: fixed('raw', 8),
+  217: stated('raw', 1),
+  218: stated('raw', 2),
+  219: stated('raw', 4),
+  220: stated('array', 2),
+  221: stated('array', 4),
+  222: stated('map', 2),
+  223: stated('map', 4),
+};
+
+/** By the first byte, as MessagePack's specification lists them; null: extension types, and the one byte that is never used. */
+const HEADS: readonly (Head | null)[] = Array.from({ length: 256 }, (_, head) => {
+  if (head < 0x80 || head >= 0xe0) return fixed('raw', 0);
+  if (head < 0x90) return fixed('map', head & 0x0f);
+  if (head < 0xa0) return fixed('array', head & 0x0f);
+  if (head < 0xc0) return fixed('raw', head & 0x1f);
+  return LONG_HEADS[head] ?? null;
+});
+
+/** Each value is a head, and what follows it. */
 function walk(bytes: Uint8Array, maxObjects: number): void {
   /** How many values are still to come: of the message, of the array or map open in it, of the one open in that, … */
   const left: number[] = [1];
   let objects = 0;
   let at = 0;
-  const u8 = (): number => (at < bytes.length ? bytes[at++]! : refuse('ends too early'));
-  const u16 = (): number => (u8() << 8) | u8();
-  const u32 = (): number => u16() * 0x10000 + u16();
-  const raw = (length: number): void => {
-    if (length > bytes.length - at) refuse('claims more bytes than there are');
-    at += length;
-  };
-  const make = (count: number): void => {
-    objects += count;
-    if (objects > maxObjects) refuse(`holds more than ${maxObjects} arrays, map entries and byte strings`);
-  };
-  const children = (count: number): void => {
-    // Each value takes a byte at least.
-    if (count > bytes.length - at) refuse('claims more values than there are bytes');
-    if (left.length > MAX_DEPTH) refuse(`is nested deeper than ${MAX_DEPTH}`);
-    left.push(count);
-  };
-  const array = (length: number): void => {
-    make(1);
-    children(length);
-  };
-  const map = (entries: number): void => {
-    make(1 + entries);
-    children(2 * entries);
-  };
-  const bin = (length: number): void => {
-    make(1);
-    raw(length);
-  };
   while (left.length > 0) {
     const top = left.length - 1;
     if (left[top] === 0) {
@@ -66,69 +90,25 @@ function walk(bytes: Uint8Array, maxObjects: number): void {
       continue;
     }
     left[top]!--;
-    const head = u8();
-    if (head < 0x80 || head >= 0xe0) continue;
-    if (head < 0x90) map(head & 0x0f);
-    else if (head < 0xa0) array(head & 0x0f);
-    else if (head < 0xc0) raw(head & 0x1f);
-    else {
-      switch (head) {
-        case 0xc0:
-        case 0xc2:
-        case 0xc3:
-          break;
-        case 0xc4:
-          bin(u8());
-          break;
-        case 0xc5:
-          bin(u16());
-          break;
-        case 0xc6:
-          bin(u32());
-          break;
-        case 0xd9:
-          raw(u8());
-          break;
-        case 0xda:
-          raw(u16());
-          break;
-        case 0xdb:
-          raw(u32());
-          break;
-        case 0xca:
-        case 0xce:
-        case 0xd2:
-          raw(4);
-          break;
-        case 0xcb:
-        case 0xcf:
-        case 0xd3:
-          raw(8);
-          break;
-        case 0xcc:
-        case 0xd0:
-          raw(1);
-          break;
-        case 0xcd:
-        case 0xd1:
-          raw(2);
-          break;
-        case 0xdc:
-          array(u16());
-          break;
-        case 0xdd:
-          array(u32());
-          break;
-        case 0xde:
-          map(u16());
-          break;
-        case 0xdf:
-          map(u32());
-          break;
-        default:
-          refuse(`type 0x${head.toString(16)} is not allowed`);
-      }
+    if (at === bytes.length) refuse('ends too early');
+    const head = HEADS[bytes[at]!]!;
+    if (head === null) refuse(`type 0x${bytes[at]!.toString(16)} is not allowed`);
+    at++;
+    if (head.stated > bytes.length - at) refuse('ends too early');
+    let length = head.fixed;
+    for (let end = at + head.stated; at < end; at++) length = length * 0x100 + bytes[at]!;
+    if (head.kind === 'raw' || head.kind === 'bin') {
+      if (length > bytes.length - at) refuse('claims more bytes than there are');
+      at += length;
+    } else {
+      const values = head.kind === 'map' ? 2 * length : length;
+      // Each value takes a byte at least.
+      if (values > bytes.length - at) refuse('claims more values than there are bytes');
+      if (left.length > MAX_DEPTH) refuse(`is nested deeper than ${MAX_DEPTH}`);
+      left.push(values);
     }
+    if (head.kind !== 'raw') objects += head.kind === 'map' ? 1 + length : 1;
+    if (objects > maxObjects) refuse(`holds more than ${maxObjects} arrays, map entries and byte strings`);
   }
   if (at !== bytes.length) refuse('has bytes left over');
 }
