@@ -1,5 +1,5 @@
 /** The content of an event as its till wrote it: what tells a repeat from another event under the same ref. */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 
@@ -25,8 +25,7 @@ export function contentHash(event: TillEvent): Buffer {
   const { type, amount, currency, ref, dims, items } = event;
   const time = event.flags & FLAG.tsDefaulted ? null : [event.ts, event.offset];
   const attrs = event.attrs === null ? [] : [sortedKeys(JSON.parse(event.attrs))];
-  return hash('sha256', JSON.stringify([type, time, amount, currency, ref, dims, items, attrs]), 'buffer').subarray(
-    0,
-    HASH_BYTES,
-  );
+  const digest = hash('sha256', JSON.stringify([type, time, amount, currency, ref, dims, items, attrs]), 'hex');
+  // A digest as a buffer lies outside the heap, which costs as much as the hashing.
+  return Buffer.from(digest.slice(0, 2 * HASH_BYTES), 'hex');
 }

@@ -21,6 +21,7 @@ interface RefTime {
 
 export class Refs {
   readonly #age: (id: number, at: number) => number;
+  readonly #isKnown: Statement<[string, string], 0 | 1>;
   readonly #any: Statement<[string, string], RefTime>;
   readonly #same: Statement<[string, string, Buffer], KnownRef & RefTime>;
   readonly #insert: Statement<[number, string, string, Buffer, Epoch, number, number]>;
@@ -32,8 +33,11 @@ export class Refs {
   /** @param age how long ago an event was accepted, milliseconds, whatever the clocks did since */
   constructor(db: Database, age: (id: number, at: number) => number) {
     this.#age = age;
-    // The newest tells: while one is kept, a repeat of it is not stored. Two statements: nearly every ref is new, and one statement that
-    // prefers the same content would have to sort.
+    // Nearly every ref is new, and a look from the front that finds nothing costs a fifth of one from the back.
+    this.#isKnown = db
+      .prepare<[string, string], 0 | 1>('SELECT EXISTS (SELECT 1 FROM refs WHERE type = ? AND ref = ?)')
+      .pluck();
+    // The newest tells: while one is kept, a repeat of it is not stored. Two statements: one that prefers the same content would have to sort.
     this.#any = db.prepare('SELECT id, at FROM refs WHERE type = ? AND ref = ? ORDER BY id DESC LIMIT 1');
     this.#same = db.prepare(
       'SELECT id, at, epoch, seq FROM refs WHERE type = ? AND ref = ? AND content = ? ORDER BY id DESC LIMIT 1',
@@ -48,8 +52,8 @@ export class Refs {
 
   /** The first event with this ref and content; `conflict` when the ref is known with other content only; null when it is not known. */
   find(type: string, ref: string, content: Buffer): KnownRef | 'conflict' | null {
-    const any = this.#any.get(type, ref);
-    if (any === undefined || !this.#isKept(any)) return null;
+    if (this.#isKnown.get(type, ref) === 0) return null;
+    if (!this.#isKept(this.#any.get(type, ref)!)) return null;
     const same = this.#same.get(type, ref, content);
     return same !== undefined && this.#isKept(same) ? { epoch: same.epoch, seq: same.seq } : 'conflict';
   }
