@@ -1,17 +1,30 @@
 /**
  * A Debian of its own in a folder, made by debootstrap from where this machine gets its packages, and kept as an archive for the next run.
- * Needs root.
+ * One for arm64 holds the libraries only, and what runs in it is emulated. Needs root.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
 
 const CACHE = path.resolve(import.meta.dirname, '../../node_modules/.cache/tillstream');
 /** What the agent's package needs beyond the smallest Debian. systemd is there, but nobody has started it. */
-const INCLUDED = 'libatomic1,systemd';
+const INCLUDED = { amd64: 'libatomic1,systemd', arm64: 'libatomic1' } as const;
 const NEEDED = ['debootstrap', 'dpkg-deb', 'unshare', 'nsenter', 'chroot', 'tar'];
+const EMULATOR = 'qemu-aarch64-static';
+
+export type Architecture = 'amd64' | 'arm64';
 
 export interface Finished {
   readonly status: number | null;
@@ -19,12 +32,16 @@ export interface Finished {
   readonly stderr: string;
 }
 
+const isHere = (command: string): boolean => spawnSync('which', [command]).status === 0;
+
 /** Why no such Debian can be had here; false when it can. */
-export function missing(): string | false {
+export function missing(architecture: Architecture = 'amd64'): string | false {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'needs Linux on amd64';
   if (process.getuid?.() !== 0) return 'only root can make a Debian of its own';
-  const absent = NEEDED.filter((command) => spawnSync('which', [command]).status !== 0);
+  const absent = NEEDED.filter((command) => !isHere(command));
   if (absent.length > 0) return `${absent.join(', ')} missing (on Debian: apt-get install debootstrap)`;
+  if (architecture === 'arm64' && !isHere(EMULATOR))
+    return `${EMULATOR} missing (on Debian: apt-get install qemu-user-static)`;
   return source() === null ? 'this is no Debian: /etc/apt names no source of packages for debootstrap' : false;
 }
 
@@ -56,16 +73,31 @@ function source(): { readonly suite: string; readonly mirror: string } | null {
   return null;
 }
 
-/** @returns the archive, made by the first who needs it */
-function archive(): string {
+/** A Debian that runs. */
+function native(folder: string): void {
   const { suite, mirror } = source()!;
-  const file = path.join(CACHE, `debian-${suite}-${INCLUDED}.tar`);
+  run('debootstrap', '--variant=minbase', `--include=${INCLUDED.amd64}`, suite, folder, mirror);
+}
+
+/** The first stage of one: its files, of which nothing is set up. */
+function foreign(folder: string): void {
+  const { suite, mirror } = source()!;
+  const words = ['--foreign', '--arch=arm64', '--variant=minbase', `--include=${INCLUDED.arm64}`];
+  run('debootstrap', ...words, suite, folder, mirror);
+  const [included] = globSync(path.join(folder, `var/cache/apt/archives/${INCLUDED.arm64}_*.deb`));
+  run('dpkg-deb', '--extract', included!, folder);
+}
+
+/** @returns the archive, made by the first who needs it */
+function archive(architecture: Architecture): string {
+  const file = path.join(CACHE, `debian-${source()!.suite}-${architecture}-${INCLUDED[architecture]}.tar`);
   if (existsSync(file)) return file;
   mkdirSync(CACHE, { recursive: true });
   const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-debootstrap-'));
   const partial = `${file}.partial-${process.pid}`;
   try {
-    run('debootstrap', '--variant=minbase', `--include=${INCLUDED}`, suite, folder, mirror);
+    if (architecture === 'amd64') native(folder);
+    else foreign(folder);
     rmSync(path.join(folder, 'var/cache/apt/archives'), { recursive: true, force: true });
     run('tar', '-C', folder, '-cf', partial, '.');
     renameSync(partial, file);
@@ -78,14 +110,17 @@ function archive(): string {
 
 export class DebianRoot {
   readonly folder: string;
+  readonly #emulator: readonly string[];
 
   /** A fresh one, gone at the end of the test. */
-  constructor(t: Test) {
+  constructor(t: Test, architecture: Architecture = 'amd64') {
     this.folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-root-'));
     t.teardown(() => rmSync(this.folder, { recursive: true, force: true }));
-    run('tar', '-C', this.folder, '-xf', archive());
+    run('tar', '-C', this.folder, '-xf', archive(architecture));
     // Others than root live in there.
     chmodSync(this.folder, 0o755);
+    this.#emulator = architecture === 'arm64' ? [`/${EMULATOR}`] : [];
+    if (architecture === 'arm64') copyFileSync(run('which', EMULATOR).stdout.trim(), this.path(EMULATOR));
   }
 
   /** @param inside as seen from within */
@@ -97,8 +132,14 @@ export class DebianRoot {
     return readFileSync(this.path(inside), 'utf8');
   }
 
+  /** The words to run a program in it. It starts no others where it is emulated. Nothing of tap's is loaded into one that is a Node. */
+  command(...words: string[]): [string, ...string[]] {
+    return ['env', '--unset=NODE_OPTIONS', 'chroot', this.folder, ...this.#emulator, ...words];
+  }
+
   run(...words: string[]): Finished {
-    return spawnSync('chroot', [this.folder, ...words], { encoding: 'utf8', env: ENVIRONMENT });
+    const [command, ...rest] = this.command(...words);
+    return spawnSync(command, rest, { encoding: 'utf8', env: ENVIRONMENT });
   }
 
   /** As `ls -ld` tells them: mode, owner and group. */
