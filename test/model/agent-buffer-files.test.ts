@@ -129,6 +129,7 @@ class Life {
       sold: new Map(),
       soldAt: new Map(),
       stored: new Set(),
+      told: new Set(),
       epochs: new Set(),
     };
     const first = new Copy(this.#world);
@@ -180,10 +181,15 @@ class Life {
         copy.become(unchanged);
         break;
       }
-      case 'tell losses':
-        await copy.buffer.settle(copy.buffer.losses(act.count).map(({ id }) => ({ kind: 'loss-stored', id })));
+      case 'tell losses': {
+        const losses = copy.buffer.losses(act.count);
+        for (const { epoch, firstSeq, count } of losses) {
+          for (let seq = firstSeq; seq < firstSeq + count; seq++) world.told.add(`till-1.${epoch}/${seq}`);
+        }
+        await copy.buffer.settle(losses.map(({ id }) => ({ kind: 'loss-stored', id })));
         copy.become(unchanged);
         break;
+      }
       case 'wait':
         world.clock += act.hours * HOUR_MS;
         for (const copy of this.#copies) copy.tick();
