@@ -397,7 +397,7 @@ class Life {
     });
     if (side === 'of now') {
       await copy.heal(null, async () => {});
-      copy.become(shipping(copy.shipped, outdated(backup.fates, now)));
+      copy.become(shipping(copy.shipped, outdated(backup.fates, now, copy.lackedRoom)));
       return;
     }
     // Nothing tells of what came since.

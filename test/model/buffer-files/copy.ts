@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ballastBytes } from '../../../agent/buffer/ballast.ts';
 import { openForReading } from '../../../agent/buffer/connection.ts';
 import { readFacts } from '../../../agent/buffer/facts.ts';
 import { fileFault } from '../../../agent/buffer/file-fault.ts';
@@ -50,6 +51,8 @@ export class Copy {
   wasHarmed = false;
   /** What a collector acknowledged while something was brought over for which there was no room. */
   readonly shipped = new Set<Key>();
+  /** Whether there was no room for something that was brought over last. */
+  lackedRoom = false;
 
   constructor(world: World, fates: Observed = new Map()) {
     this.#world = world;
@@ -124,6 +127,7 @@ export class Copy {
   async heal(distrust: string | null, during: () => Promise<void>): Promise<void> {
     let again = distrust;
     this.shipped.clear();
+    this.lackedRoom = false;
     for (let openings = 1; ; openings++) {
       try {
         this.open(again);
@@ -148,7 +152,7 @@ export class Copy {
   /** Where there is no room, a collector makes some, once it is offered anything. */
   async #bringOver(): Promise<void> {
     let pauses = 0;
-    await this.buffer.bringOver(async () => {
+    const bringingOver = this.buffer.bringOver(async () => {
       assert.ok(++pauses <= MOST_PAUSES, 'it gets no further');
       if (pauses <= PAUSES_BEFORE_SHIPPING) return true;
       const offered = [...this.buffer.pending(0)];
@@ -160,6 +164,10 @@ export class Copy {
         offered.map(({ epoch, seq }) => ({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq })),
       );
       return true;
+    });
+    // The first thing that a buffer without room gives up, and has again from the next opening on.
+    await bringingOver.finally(() => {
+      this.lackedRoom ||= ballastBytes(this.path) === 0;
     });
   }
 

@@ -77,14 +77,16 @@ export const harmed = ({ isReadable, sold, repeats, evicts }: Harm): Rule => ({
  * An older copy of the database lies beside the side file of now.
  *
  * @param backup as it was when it was copied
+ * @param lackedRoom whether there was no room for all of it: then what the collector has goes, and nothing else
  */
-export function outdated(backup: Observed, now: Observed): Rule {
+export function outdated(backup: Observed, now: Observed, lackedRoom: boolean): Rule {
   const unsettled = new Map<string, number>();
   for (const [key, { fate, reasons, told }] of now) {
     if (fate !== 'pending' && (reasons.length === 0 || told)) continue;
     const { stream, seq } = parts(key);
     unsettled.set(stream, Math.min(seq, unsettled.get(stream) ?? seq));
   }
+  const acked: readonly Fate[] = lackedRoom ? ['acked', 'gone'] : ['acked'];
   return {
     keepsRecords: false,
     may: (key, { fate }) => {
@@ -97,7 +99,8 @@ export function outdated(backup: Observed, now: Observed): Rule {
       }
       if (isOver(then)) return ALL;
       if (then.fate === 'lost') return ['lost', 'pending', 'quarantined'];
-      return then.fate === 'pending' && isSettled ? ['pending', 'acked'] : [then.fate];
+      if (then.fate === 'acked') return acked;
+      return then.fate === 'pending' && isSettled ? ['pending', ...acked] : [then.fate];
     },
   };
 }
