@@ -14,7 +14,7 @@ import type { BufferReader, EventFilter, EventPage, EventState, StoredEvent, Sto
 import { decodeBody, STATE } from './row.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from './salvage/byte-source.ts';
 import { Carver } from './salvage/carve.ts';
-import type { EventFinding, Finding, LossFinding } from './salvage/findings.ts';
+import { type EventFinding, type Finding, isOutdated, type LossFinding } from './salvage/findings.ts';
 import { Pages } from './salvage/pages.ts';
 
 const PAGE_EVENTS = 500;
@@ -162,8 +162,7 @@ export class CarvedFile implements BufferReader {
       this.#last = { ...at, events: this.#findings(at).filter((finding) => finding.kind === 'event') };
     const finding = this.#last.events.find((event) => event.epoch === epoch && event.seq === seq);
     if (finding === undefined) throw new BufferError('the file changes while it is read');
-    const isTold = finding.state === STATE.pending && seq <= (this.#settledThrough.get(epoch) ?? 0);
-    return isTold ? { ...finding, state: STATE.acked } : finding;
+    return isOutdated(finding, this.#settledThrough.get(epoch) ?? 0) ? { ...finding, state: STATE.acked } : finding;
   }
 
   #stored({ epoch, seq, state, at, reason, body }: EventFinding): StoredEvent {

@@ -191,7 +191,7 @@ export interface StoredEvent {
   readonly state: EventState;
   /** When it took that state, milliseconds since 1970. */
   readonly at: number;
-  /** Why it was quarantined. */
+  /** Why it was quarantined; of a pending event: before it was requeued. */
   readonly reason: string | null;
   /** Null when the row is not what was written; then `fault` says what is wrong with it. */
   readonly event: TillEvent | null;

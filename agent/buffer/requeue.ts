@@ -1,7 +1,8 @@
 /**
  * Quarantined events become pending again, at support's word: for what was refused by a collector that has learnt better.
  *
- * Works beside a running agent, which notices (`Outsiders`). The loss record stays: stored beats pending beats lost.
+ * Works beside a running agent, which notices (`Outsiders`). The loss record stays: stored beats pending beats lost. So does the reason, by
+ * which a salvage tells a requeued event from an older version of its row.
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -104,7 +105,7 @@ export function requeue(db: Database, which: SeqRange | null, now: number, dryRu
     `SELECT id, epoch, seq, hour, sum, body FROM events NOT INDEXED
      WHERE state = 2 AND id > @after AND (@epoch IS NULL OR epoch = @epoch) AND seq BETWEEN @first AND @last ORDER BY id LIMIT @limit`,
   );
-  const change = db.prepare('UPDATE events SET state = 0, at = ?, reason = NULL, sum = ? WHERE id = ?');
+  const change = db.prepare('UPDATE events SET state = 0, at = ?, sum = ? WHERE id = ?');
   const checksum = new RowChecksum();
   const mask = stateMask(STATE.quarantined, STATE.pending);
   const { epoch, firstSeq, lastSeq } = which ?? { epoch: null, firstSeq: 0, lastSeq: Number.MAX_SAFE_INTEGER };

@@ -31,7 +31,7 @@ CREATE TABLE events (
   hour INTEGER NOT NULL,
   state INTEGER NOT NULL, -- 0 pending, 1 acked, 2 quarantined
   at INTEGER NOT NULL, -- when it took that state; always there, so that settling makes no row longer and needs no page in a full file
-  reason TEXT, -- of a quarantine
+  reason TEXT, -- of a quarantine, also of one that support took back: see requeue.ts
   sum INTEGER NOT NULL,
   body BLOB NOT NULL
 ) STRICT;

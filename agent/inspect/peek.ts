@@ -44,11 +44,11 @@ export async function peek(
 
 const STATE_PAINT = { pending: 'strong', acked: 'faint', quarantined: 'bad' } as const;
 
-function remarks({ event, flags, reason, fault }: EventView): string {
+function remarks({ state, event, flags, reason, fault }: EventView): string {
   const dims = Object.entries(event?.dims ?? {}).map(([key, value]) => `${key}=${value}`);
   const items = event?.items === undefined ? [] : [count(event.items.length, 'item')];
   const attrs = event?.attrs === undefined ? [] : [`attrs=${JSON.stringify(event.attrs)}`];
-  const set = reason === null ? [] : [`quarantined: ${reason}`];
+  const set = reason === null ? [] : [`${state === 'quarantined' ? '' : 'was '}quarantined: ${reason}`];
   const unread = fault === null ? [] : [`cannot be read: ${fault}`];
   return [...unread, ...set, ...items, ...dims, ...attrs, ...flags].join(' ');
 }

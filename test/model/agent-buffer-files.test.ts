@@ -45,12 +45,13 @@ const acts = [
     4,
     fc.record({
       kind: fc.constant('ack' as const),
-      first: fc.nat(60),
+      /** Mostly in order: only then marks settle something. */
+      first: fc.oneof(fc.constant(0), fc.nat(60)),
       count: fc.integer({ min: 1, max: 30 }),
       quarantine: fc.boolean(),
     }),
   ],
-  [1, fc.record({ kind: fc.constant('tell losses' as const), count: fc.integer({ min: 1, max: 3 }) })],
+  [2, fc.record({ kind: fc.constant('tell losses' as const), count: fc.integer({ min: 1, max: 10 }) })],
   [1, fc.record({ kind: fc.constant('wait' as const), hours: fc.integer({ min: 1, max: 30 }) })],
   [1, fc.record({ kind: fc.constant('reopen' as const) })],
   [3, fc.record({ kind: fc.constant('crash' as const), selling: fc.constantFrom(0, 5, 30, 200) })],
@@ -59,6 +60,8 @@ const acts = [
     fc.record({
       kind: fc.constant('salvage' as const),
       closed: fc.boolean(),
+      /** Whether support requeues what is quarantined, before the files are harmed. */
+      requeues: fc.constantFrom(false, false, true),
       harms: fc.array(harm, { minLength: 1, maxLength: 2 }),
       during: request,
       /** Killed after so many turns of the event loop, and opened again. */
@@ -334,9 +337,11 @@ class Life {
     copy.become(wasAnswered && this.#small ? maybeThen(evicted(stored!), reopened) : reopened);
   }
 
-  async #salvage(copy: Copy, { harms, closed, during, killedAfter }: Extract<Act, { kind: 'salvage' }>): Promise<void> {
+  async #salvage(copy: Copy, act: Extract<Act, { kind: 'salvage' }>): Promise<void> {
+    const { harms, closed, requeues, during, killedAfter } = act;
     if (closed) copy.close();
     else copy.crash();
+    const requeued = requeues ? copy.requeue() : new Set<Key>();
     const before = copy.files;
     const after = harmedFiles(before, harms);
     copy.wasHarmed = true;
@@ -347,7 +352,7 @@ class Life {
     };
     if (killedAfter !== null) await this.#healInPart(copy, killedAfter, sell);
     await copy.heal(null, killedAfter === null ? sell : async () => {});
-    copy.become(this.#harmed(copy, new Judge(before, after, true), repeats));
+    copy.become(this.#harmed(copy, new Judge(before, after, true), repeats, requeued));
     for (const key of repeats) {
       const { fate, reasons } = copy.fates.get(key)!;
       if (fate === 'pending' || this.#small) continue;
@@ -368,13 +373,13 @@ class Life {
     }
   }
 
-  #harmed(copy: Copy, judge: Judge, repeats: ReadonlySet<Key>) {
+  #harmed(copy: Copy, judge: Judge, repeats: ReadonlySet<Key>, requeued: ReadonlySet<Key> = new Set()) {
     const { sold } = this.#world;
     const times = new Map<TillEvent, number>();
     for (const key of copy.fates.keys()) times.set(sold.get(key)!, (times.get(sold.get(key)!) ?? 0) + 1);
     // Of what was stored twice, the judge cannot say which one it looks at.
     const isReadable = (event: TillEvent) => times.get(event) === 1 && judge.isReadable(Buffer.from(encodeBody(event)));
-    return shipping(copy.shipped, harmed({ isReadable, sold, repeats, evicts: this.#small }));
+    return shipping(copy.shipped, harmed({ isReadable, sold, repeats, requeued, evicts: this.#small }));
   }
 
   #backUp(copy: Copy): void {

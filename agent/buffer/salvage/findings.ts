@@ -35,6 +35,15 @@ export interface RefFinding {
   readonly at: number;
 }
 
+/**
+ * Whether a row is an older version of itself, which does not know what became of the event: the collector was told. What support requeued
+ * since bears the reason of its quarantine.
+ *
+ * @param settledThrough of the mark of its epoch
+ */
+export const isOutdated = ({ state, seq, reason }: EventFinding, settledThrough: number): boolean =>
+  state === STATE.pending && reason === null && seq <= settledThrough;
+
 export type Finding = EventFinding | LossFinding | RefFinding;
 
 const EVENT_COLUMNS = 9;

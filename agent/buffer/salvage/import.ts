@@ -17,7 +17,7 @@ import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
 import { type LossRecord, lossSum } from '../loss-record.ts';
 import type { Losses } from '../losses.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../row.ts';
-import type { EventFinding, Finding, LossFinding, RefFinding } from './findings.ts';
+import { type EventFinding, type Finding, isOutdated, type LossFinding, type RefFinding } from './findings.ts';
 import type { Places } from './place.ts';
 
 interface KnownRef {
@@ -110,12 +110,10 @@ export class Import {
     }
   }
 
-  #event({ epoch, seq, hour, state: found, at: foundAt, reason, body }: EventFinding): void {
+  #event(found: EventFinding): void {
+    const { epoch, seq, hour, at: foundAt, reason, body } = found;
     const { marks, now } = this.#with;
-    const mark = marks.get(epoch);
-    // An older version of a row does not know what became of the event.
-    const isTold = found === STATE.pending && mark !== undefined && seq <= mark.settledThrough;
-    const state = isTold ? STATE.acked : found;
+    const state = isOutdated(found, marks.get(epoch)?.settledThrough ?? 0) ? STATE.acked : found.state;
     const base = this.#place(epoch, seq);
     const id = base + seq;
     if (this.#isThere.get(id) !== undefined) return;

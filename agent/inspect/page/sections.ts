@@ -100,14 +100,14 @@ const historySection = ({ history }: InspectReport): Markup =>
 
 const STATE_WORDS = { pending: 'waits', acked: 'shipped', quarantined: 'quarantined' } as const;
 
-function details({ event, flags, reason, fault }: EventView): string {
+function details({ state, event, flags, reason, fault }: EventView): string {
   const dims = Object.entries(event?.dims ?? {})
     .filter(([, value]) => value !== HIDDEN)
     .map(([key, value]) => `${key} ${value}`);
   const items = event?.items === undefined ? [] : [count(event.items.length, 'item')];
   return [
     ...(fault === null ? [] : [`cannot be read: ${fault}`]),
-    ...(reason === null ? [] : [reason]),
+    ...(reason === null ? [] : [state === 'quarantined' ? reason : `was quarantined: ${reason}`]),
     ...items,
     ...dims,
     ...(flags.includes('clockSuspect') ? ['clock suspect'] : []),

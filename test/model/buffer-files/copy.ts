@@ -7,6 +7,7 @@ import { openForReading } from '../../../agent/buffer/connection.ts';
 import { readFacts } from '../../../agent/buffer/facts.ts';
 import { fileFault } from '../../../agent/buffer/file-fault.ts';
 import { openBuffer } from '../../../agent/buffer/open-buffer.ts';
+import { openForRequeue, requeue } from '../../../agent/buffer/requeue.ts';
 import type { BufferOptions, SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import { type Files, readFiles, writeFiles } from '../../../scripts/campaigns/corruption/files.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
@@ -110,6 +111,19 @@ export class Copy {
     rmSync(dirname(this.path), { recursive: true });
     this.#buffer = null;
     this.#scratch = copy.#scratch;
+  }
+
+  /** Closed, all that is quarantined is requeued. The side file knows nothing of it before the next opening. @returns what was */
+  requeue(): Set<Key> {
+    const quarantined = [...this.fates].filter(([, { fate }]) => fate === 'quarantined');
+    const db = openForRequeue(this.path);
+    try {
+      assert.deepEqual(requeue(db, null, this.#world.clock), { requeued: quarantined.length, refused: [] });
+    } finally {
+      db.close();
+    }
+    for (const [key, seen] of quarantined) this.fates.set(key, { ...seen, fate: 'pending' });
+    return new Set(quarantined.map(([key]) => key));
   }
 
   /** Closed, other files take the place of its own. */

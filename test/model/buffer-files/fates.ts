@@ -53,12 +53,14 @@ export interface Harm {
   readonly sold: ReadonlyMap<Key, TillEvent>;
   /** Sales that were accepted while the salvage ran: they may turn out to be repeats. */
   readonly repeats: ReadonlySet<Key>;
+  /** What was quarantined and requeued right before: the side file says that it is settled where the record of it was told. */
+  readonly requeued: ReadonlySet<Key>;
   /** Whether sales make room for themselves. */
   readonly evicts: boolean;
 }
 
 /** Files were harmed and salvaged; the side file was not. */
-export const harmed = ({ isReadable, sold, repeats, evicts }: Harm): Rule => ({
+export const harmed = ({ isReadable, sold, repeats, requeued, evicts }: Harm): Rule => ({
   keepsRecords: false,
   may: (key, before) => {
     const { fate } = before;
@@ -68,8 +70,8 @@ export const harmed = ({ isReadable, sold, repeats, evicts }: Harm): Rule => ({
     if (fate === 'lost') return ['lost', 'pending', 'quarantined'];
     if (repeats.has(key)) return ['pending', 'quarantined', ...(evicts ? (['lost'] as const) : [])];
     if (isReadable(event)) return evicts ? EVICTED[fate]! : [fate];
-    if (fate === 'pending') return ['pending', 'quarantined', 'lost'];
-    return fate === 'acked' || before.told ? ALL : ['pending', 'quarantined', 'lost'];
+    const isSettled = fate === 'pending' ? requeued.has(key) && before.told : fate === 'acked' || before.told;
+    return isSettled ? ALL : ['pending', 'quarantined', 'lost'];
   },
 });
 
@@ -98,7 +100,8 @@ export function outdated(backup: Observed, now: Observed, lackedRoom: boolean): 
         return isSettled ? ['gone', 'lost', 'forgotten'] : ['lost'];
       }
       if (isOver(then)) return ALL;
-      if (then.fate === 'lost') return ['lost', 'pending', 'quarantined'];
+      // Told since, it is found in a version from before it was given up: the mark of now says that the collector knows of it.
+      if (then.fate === 'lost') return ['lost', 'pending', 'quarantined', ...(isSettled ? acked : [])];
       if (then.fate === 'acked') return acked;
       return then.fate === 'pending' && isSettled ? ['pending', ...acked] : [then.fate];
     },

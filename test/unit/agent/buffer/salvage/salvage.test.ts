@@ -4,6 +4,7 @@ import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { account } from '../../../../../agent/buffer/accounting.ts';
 import { openForReading } from '../../../../../agent/buffer/connection.ts';
+import { openForRequeue, requeue } from '../../../../../agent/buffer/requeue.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
 import type { TillEvent } from '../../../../../shared/event/event.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
@@ -171,6 +172,46 @@ t.test('a database that was restored from an older backup lacks what came since,
   buffer.close();
   t.match(accounts(first), { sound: true });
 });
+
+t.test(
+  'what support requeued on a dead agent’s file is offered, though its loss was told and the file is damaged before the next start',
+  async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    let buffer = scratch.open();
+    const { open: epoch } = buffer.holdings();
+    await buffer.accept(sales(0, 6));
+    await buffer.settle([
+      { kind: 'stored', epoch, firstSeq: 1, lastSeq: 2 },
+      { kind: 'quarantined', epoch, firstSeq: 3, lastSeq: 6, reason: 'odd' },
+    ]);
+    await buffer.settle(buffer.losses(10).map(({ id }) => ({ kind: 'loss-stored', id })));
+    buffer.close();
+    const db = openForRequeue(scratch.path);
+    t.match(requeue(db, { epoch, firstSeq: 4, lastSeq: 5 }, NOW), { requeued: 2 });
+    db.close();
+    for (const damage of ['first', 'second']) {
+      zero(scratch.path, 0, 200);
+      buffer = scratch.open();
+      await healed(buffer);
+      t.same(
+        [...offered(buffer).values()].map(({ seq }) => seq),
+        [4, 5],
+        `${damage} damage`,
+      );
+      t.match(buffer.facts(), { acked: 2, quarantined: 2, losses: { events: 4, unsent: 0 } });
+      buffer.close();
+    }
+    buffer = scratch.open();
+    t.same(await shipAll(buffer), ['R-3', 'R-4']);
+    buffer.close();
+    zero(scratch.path, 0, 200);
+    buffer = scratch.open();
+    await healed(buffer);
+    t.match(buffer.facts(), { pending: 0, acked: 4, quarantined: 2 }, 'once it was sent, it is settled like any other');
+    buffer.close();
+    t.match(accounts(scratch), { sound: true });
+  },
+);
 
 t.test('a cloned image is no damage: each clone goes on with an epoch of its own', async (t) => {
   const dir = t.testdir();
