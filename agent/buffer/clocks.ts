@@ -7,11 +7,14 @@
  * - What is not right is not offered for shipping (`unsettledFrom`), so a correction meets nothing that was ever sent.
  * - An event is corrected in the transaction that moves `settled_to` past it: once, wherever the agent is killed.
  * - What happened to an event up to `settled_to` bears true times, of refs too; above it, times of the segment's clock.
+ * - What a salvage brings over has other ids than before, and of its clock it is known only that nobody has confirmed it: it is judged like
+ *   a clock of an earlier boot.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { verdicts } from './clock-verdict.ts';
 import { Correction } from './correction.ts';
 import type { Draft } from './draft.ts';
+import type { IdRange } from './pending-set.ts';
 import type { ClockSegment, StampingClock, TrueTime } from './stamping-clock.ts';
 import type { Transact } from './store-generation.ts';
 
@@ -24,6 +27,9 @@ interface Row {
 }
 
 const RIGHT = Number.MAX_SAFE_INTEGER;
+/** The name of no boot. Any origin does: a correction moves times by a difference. */
+const UNKNOWN = { boot: '', origin: 0 };
+
 export class Clocks {
   readonly #clock: StampingClock;
   readonly #correction: Correction;
@@ -72,6 +78,16 @@ export class Clocks {
       this.#read = null;
     }
     this.#recorded = segment;
+  }
+
+  /** Within the transaction that makes room for them: events of these ids were stamped by a clock that nobody has confirmed. */
+  broughtOver({ first, last }: IdRange): void {
+    const { boot, origin } = UNKNOWN;
+    this.#insert.run(first, boot, origin, null, null);
+    // What lies behind was stamped by another.
+    if (this.#rows.every(({ first_id }) => first_id !== last + 1))
+      this.#insert.run(last + 1, boot, origin, origin, RIGHT);
+    this.#read = null;
   }
 
   /** The transaction that ran left nothing. */

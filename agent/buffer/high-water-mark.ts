@@ -2,7 +2,7 @@
  * How far an epoch has come, in 64 bytes that lie outside the database: what a lost log or a destroyed database held is known by it.
  *
  *     magic 2 "ts" · version 1 · flags 1 · serial u64 · epoch 8 · last seq u64 · settled through u64 · opened at u64 · oldest hour u32 ·
- *     newest hour u32 · zeros 8 · CRC-32C of all that u32, big-endian
+ *     newest hour u32 · unconfirmed from u64 · CRC-32C of all that u32, big-endian
  *
  * A mark has two such slots, written in turn: a write that is torn leaves the other. Of the slots that are whole, the one with the higher
  * serial counts.
@@ -22,6 +22,8 @@ export interface HighWaterMark {
   /** Hours since 1970 of the oldest event that was pending, and of the newest one accepted; 0: not known. */
   readonly oldestHour: number;
   readonly newestHour: number;
+  /** From this seq on nobody has said yet whether the clock was right by which events were stamped: none was shipped. 0: there are none. */
+  readonly unconfirmedFrom: number;
   /** Nothing of it was ever shipped: it was opened while an older file was still being brought over. */
   readonly held: boolean;
 }
@@ -43,6 +45,7 @@ export function encodeMark(mark: HighWaterMark, serial: number): Buffer {
     [20, mark.lastSeq],
     [28, mark.settledThrough],
     [36, mark.openedAt],
+    [52, mark.unconfirmedFrom],
   ] as const)
     slot.writeBigUInt64BE(BigInt(value), at);
   slot.write(mark.epoch, 12, 'hex');
@@ -64,6 +67,7 @@ export function decodeMark(slot: Buffer): { readonly mark: HighWaterMark; readon
     openedAt: number(36),
     oldestHour: slot.readUInt32BE(44),
     newestHour: slot.readUInt32BE(48),
+    unconfirmedFrom: number(52),
     held: (slot[3]! & HELD) !== 0,
   };
   return { mark, serial: number(4) };

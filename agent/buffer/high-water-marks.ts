@@ -19,6 +19,8 @@ export interface Standing {
   readonly lossesChanged: boolean;
   /** Of the newest event that the commit accepted, hours since 1970; null when it accepted none. */
   readonly newestHour: number | null;
+  /** Least id of which nobody knows yet whether its time is right; null when there is none. */
+  readonly unconfirmedFrom: number | null;
   /** Epochs that are being brought over: their marks stay as they are. */
   readonly carried: { has(epoch: Epoch): boolean };
   /** Nothing is shipped until that is done. */
@@ -42,7 +44,8 @@ export class HighWaterMarks {
   }
 
   /** @throws on a fault of the disk */
-  follow({ epochs, pending, unsentLosses, lossesChanged, newestHour, carried, held }: Standing): void {
+  follow(standing: Standing): void {
+    const { epochs, pending, unsentLosses, lossesChanged, newestHour, unconfirmedFrom, carried, held } = standing;
     this.#isStale ||= lossesChanged;
     const isFresh = this.#look(unsentLosses);
     for (const [index, { epoch, base, lastSeq: known, openedAt }] of epochs.entries()) {
@@ -67,6 +70,8 @@ export class HighWaterMarks {
         oldestHour: pending.oldestHour ?? 0,
         newestHour:
           isOpen && newestHour !== null ? Math.max(newestHour, before?.newestHour ?? 0) : (before?.newestHour ?? 0),
+        unconfirmedFrom:
+          unconfirmedFrom === null || unconfirmedFrom > base + known ? 0 : Math.max(1, unconfirmedFrom - base),
         held: held && (before?.held ?? isOpen),
       });
     }

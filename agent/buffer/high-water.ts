@@ -57,6 +57,7 @@ const same = (a: HighWaterMark, b: HighWaterMark): boolean =>
   a.settledThrough === b.settledThrough &&
   a.oldestHour === b.oldestHour &&
   a.newestHour === b.newestHour &&
+  a.unconfirmedFrom === b.unconfirmedFrom &&
   a.held === b.held;
 
 export class HighWaterFile {

@@ -178,7 +178,10 @@ export class SqliteBuffer implements Intake, Outbox {
       });
       this.#budget.keepBallast();
       const elapsed = (): number => performance.now();
-      this.#salvage = new Salvage({ db, path: resolve(path), terminal, losses: this.#losses, now, elapsed });
+      this.#salvage = new Salvage({
+        ...{ db, path: resolve(path), terminal, losses: this.#losses, clocks: this.#clocks },
+        ...{ now, elapsed },
+      });
       this.#isWhole = this.#salvage.isOver;
       if (this.#isWhole) this.#broughtOver.resolve();
       this.#check = new FileCheck({
@@ -433,6 +436,7 @@ export class SqliteBuffer implements Intake, Outbox {
       unsentLosses: this.#memory.counts.losses.unsent,
       lossesChanged,
       newestHour,
+      unconfirmedFrom: this.#clocks.unsettledFrom,
       carried: this.#salvage.marks,
       held: !this.#salvage.isOver,
     };

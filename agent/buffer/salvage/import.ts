@@ -10,6 +10,7 @@ import type { TillEvent } from '../../../shared/event/event.ts';
 import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
 import { crc32c } from '../../../shared/wire/crc32c.ts';
+import type { Clocks } from '../clocks.ts';
 import { contentHash, isDeduplicable } from '../content.ts';
 import { FRESH_BASE } from '../fresh-base.ts';
 import { Gone } from '../gone.ts';
@@ -17,7 +18,7 @@ import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
 import { type LossRecord, lossSum } from '../loss-record.ts';
 import type { Losses } from '../losses.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../row.ts';
-import { type EventFinding, type Finding, isOutdated, type LossFinding, type RefFinding } from './findings.ts';
+import { type EventFinding, type Finding, isOutdated, type LossFinding, MAX_SEQ, type RefFinding } from './findings.ts';
 import type { Places } from './place.ts';
 
 interface KnownRef {
@@ -32,6 +33,7 @@ export interface ImportParts {
   readonly terminal: TerminalId;
   readonly places: Places;
   readonly losses: Losses;
+  readonly clocks: Pick<Clocks, 'broughtOver'>;
   /** By epoch: the side file as it was. */
   readonly marks: ReadonlyMap<Epoch, HighWaterMark>;
   /** Milliseconds since 1970. */
@@ -123,7 +125,9 @@ export class Import {
       this.#gone.add({ epoch, firstSeq: seq, lastSeq: seq });
       return;
     }
-    const at = Math.min(foundAt, now());
+    const passed = Math.min(foundAt, now());
+    // A time ahead of what is the time now is what the collector judges the clock by that stamped it.
+    const at = this.#isUnconfirmed(epoch, seq) ? foundAt : passed;
     const insert = (as: State, why: string | null): void => {
       const sum = this.#checksum.of(epoch, seq, hour, crc32c(body), as);
       this.#insert.run(id, epoch, seq, hour, as, at, why?.slice(0, MAX_REASON) ?? null, sum, body);
@@ -135,7 +139,7 @@ export class Import {
     }
     const content = contentHash(event);
     for (const other of this.#sameRef.all(event.type, event.ref, content)) {
-      if (Math.abs(other.at - at) >= DAY_MS) continue;
+      if (Math.abs(Math.min(other.at, now()) - passed) >= DAY_MS) continue;
       const isRepeat = this.isShipping
         ? this.#isUnshipped(other.epoch)
         : this.#isUnshipped(epoch) && !this.#isUnshipped(other.epoch);
@@ -194,9 +198,18 @@ export class Import {
   }
 
   #place(epoch: Epoch, seq: number): number {
-    const { base, isNew } = this.#with.places.make(epoch, seq, this.#with.now());
+    const { places, clocks, marks, now } = this.#with;
+    const { base, isNew } = places.make(epoch, seq, now());
     this.placed ||= isNew;
+    const from = marks.get(epoch)?.unconfirmedFrom ?? 0;
+    if (isNew && this.#isUnconfirmed(epoch, from)) clocks.broughtOver({ first: base + from, last: base + MAX_SEQ });
     return base;
+  }
+
+  /** Whether an event was stamped by a clock that nobody has confirmed. Once something is shipped, nobody judges it any more. */
+  #isUnconfirmed(epoch: Epoch, seq: number): boolean {
+    const from = this.#with.marks.get(epoch)?.unconfirmedFrom ?? 0;
+    return !this.isShipping && from > 0 && seq >= from;
   }
 
   /** Whether nothing of the epoch was ever offered to the collector. */

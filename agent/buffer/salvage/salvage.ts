@@ -8,6 +8,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { Epoch, TerminalId } from '../../../shared/ids.ts';
+import type { Clocks } from '../clocks.ts';
 import { Gone } from '../gone.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
 import type { Losses } from '../losses.ts';
@@ -33,6 +34,7 @@ export interface SalvageParts {
   readonly path: string;
   readonly terminal: TerminalId;
   readonly losses: Losses;
+  readonly clocks: Pick<Clocks, 'broughtOver'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Monotonic milliseconds. */
@@ -61,12 +63,12 @@ export class Salvage {
   #findings = SLICE_FINDINGS;
 
   constructor(parts: SalvageParts) {
-    const { db, now, losses, terminal } = parts;
+    const { db, now, losses, clocks, terminal } = parts;
     this.#with = parts;
     this.#left = listAside(db);
     this.#marks = merged(this.#left.flatMap(({ progress }) => progress.marks));
     this.#places = new Places(db, [...this.#marks.values()]);
-    this.#import = new Import({ db, terminal, places: this.#places, losses, marks: this.#marks, now });
+    this.#import = new Import({ db, terminal, places: this.#places, losses, clocks, marks: this.#marks, now });
   }
 
   /** Marks of epochs that are not accounted for yet: the side file is to keep them. */
@@ -220,7 +222,7 @@ export class Salvage {
   }
 }
 
-/** Of each epoch the highest that is known. */
+/** Of each epoch the highest that is known, and what was last known of its clock. @param marks the newest first */
 function merged(marks: readonly HighWaterMark[]): Map<Epoch, HighWaterMark> {
   const all = new Map<Epoch, HighWaterMark>();
   for (const mark of marks) {
@@ -231,6 +233,7 @@ function merged(marks: readonly HighWaterMark[]): Map<Epoch, HighWaterMark> {
         ...mark,
         lastSeq: Math.max(before.lastSeq, mark.lastSeq),
         settledThrough: Math.max(before.settledThrough, mark.settledThrough),
+        unconfirmedFrom: before.unconfirmedFrom,
         held: before.held && mark.held,
       });
     }

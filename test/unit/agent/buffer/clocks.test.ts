@@ -273,6 +273,64 @@ t.test('a restart', async (t) => {
   });
 });
 
+t.test('a file that is damaged before the collector was heard', async (t) => {
+  t.test('of a clock that is ahead: corrected by what it is off now, and flagged', async (t) => {
+    const at = shop(t, NOW + YEARS_MS);
+    await at.sell(['a']);
+    at.machine.advance(HOUR_MS);
+    await at.salvage(() => at.machine.restart());
+    await at.sell(['b']);
+    t.same(brief(at), [], 'nothing is offered before');
+    await at.salvage(() => at.machine.restart());
+    await at.greet();
+    t.same(brief(at), [
+      ['a', 0, FLAGGED],
+      ['b', HOUR_MS, FLAGGED],
+    ]);
+    t.equal(at.segments(), 0);
+    at.check();
+  });
+
+  t.test('of a clock that was ahead and is not: flagged', async (t) => {
+    const at = shop(t, NOW + YEARS_MS);
+    await at.sell(['a']);
+    await at.salvage(() => at.machine.reboot(DAY_MS, NOW + DAY_MS));
+    t.match(await at.sell(['a', 'b']), { accepted: 1 }, 'a repeat is known');
+    await at.greet();
+    t.same(brief(at), [
+      ['a', YEARS_MS, FLAGGED],
+      ['b', DAY_MS, DEFAULTED],
+    ]);
+  });
+
+  t.test('of a right clock: nothing to correct', async (t) => {
+    const at = shop(t);
+    await at.sell(['a']);
+    await at.salvage(() => at.machine.reboot(DAY_MS));
+    await at.sell(['b']);
+    await at.greet();
+    t.same(brief(at), [
+      ['a', 0, DEFAULTED],
+      ['b', DAY_MS, DEFAULTED],
+    ]);
+    t.equal(at.segments(), 0);
+  });
+
+  t.test('after it was heard, what was offered stays as it is, whatever a collector says then', async (t) => {
+    const at = shop(t);
+    await at.greet();
+    await at.sell(['a']);
+    at.machine.set(NOW + YEARS_MS);
+    await at.sell(['b']);
+    await at.salvage(() => at.machine.reboot(0, NOW));
+    t.same(brief(at), [['a', 0, DEFAULTED]], 'b was not');
+    const measure = at.machine.measure();
+    await at.buffer.greeted({ storeGen: 'g', ...measure, trueTimeOrigin: measure.trueTimeOrigin - DAY_MS });
+    t.same(brief(at)[0], ['a', 0, DEFAULTED]);
+    t.match(brief(at)[1], ['b', Number, FLAGGED]);
+  });
+});
+
 t.test('a correction of many events', async (t) => {
   const COUNT = 1_700;
 

@@ -29,6 +29,7 @@ function marked(path: string) {
         unsentLosses: db.prepare<[], number>('SELECT count(*) FROM losses WHERE acked = 0').pluck().get()!,
         lossesChanged,
         newestHour: null,
+        unconfirmedFrom: null,
         carried: new Set(),
         held: false,
       });

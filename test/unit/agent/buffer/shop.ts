@@ -1,6 +1,6 @@
 /** A till's machine with a buffer on it, by the agent's own clock, and a collector that knows the time. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { openForReading } from '../../../../agent/buffer/connection.ts';
 import { readFacts } from '../../../../agent/buffer/facts.ts';
@@ -53,6 +53,17 @@ export class Shop {
     this.buffer.close();
     this.machine.reboot(offMs, wall);
     this.start();
+  }
+
+  /** The file's header is lost, and what the file holds brought over. @param between what happens to the machine before */
+  async salvage(between: () => void = () => {}): Promise<void> {
+    this.buffer.close();
+    const file = openSync(this.path, 'r+');
+    writeSync(file, Buffer.alloc(100), 0, 100, 0);
+    closeSync(file);
+    between();
+    this.start();
+    await this.buffer.bringOver(async () => true);
   }
 
   /** Sales with these refs, each the same again. */
