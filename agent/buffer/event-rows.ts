@@ -153,9 +153,14 @@ export class EventRows {
     return hourRuns(this.#acked.all(limit).sort((a, b) => a.id - b.id));
   }
 
-  /** The least id of a pending event of an hour. */
-  firstOfHour(hour: number): number | null {
-    return this.#firstOfHour.get(hour) ?? null;
+  /** The least id of a pending event of any of these hours; null when there is none. */
+  firstOfHours(hours: Iterable<number>): number | null {
+    let least: number | null = null;
+    for (const hour of hours) {
+      const id = this.#firstOfHour.get(hour);
+      if (id !== undefined && (least === null || id < least)) least = id;
+    }
+    return least;
   }
 
   /** The hour of a row of which any field may be wrong: its own if it lies between its neighbours', else a neighbour's. */

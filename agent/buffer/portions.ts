@@ -1,19 +1,18 @@
 /**
  * Transactions that store no events, in portions that the disk has room for.
  *
- * Each takes room before it makes some: of the log, also where it only deletes. On a full disk that is what the log's own blocks have, so a
- * portion is halved until it fits, and grows again slowly, as there may be room by then.
+ * Each takes room before it makes some: of the log, also where it only deletes. On a full disk that is what the log's own blocks have.
  */
 import type { Budget } from './budget.ts';
 import { FullError, isFull } from './buffer-error.ts';
 import type { Departures } from './departures.ts';
 import type { Draft } from './draft.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { PortionSize } from './portion-size.ts';
 import type { Transact } from './store-generation.ts';
 
 /** Rows that a transaction changes at most where room is short. */
 const MOST_ROWS = 200;
-const GROWTH = 1.25;
 
 export interface PortionsParts {
   readonly commits: Pick<GroupCommit, 'submit'>;
@@ -27,8 +26,7 @@ export interface PortionsParts {
 
 export class Portions {
   readonly #with: PortionsParts;
-  /** Of which the log had room last. */
-  #rows = MOST_ROWS;
+  readonly #rows = new PortionSize(MOST_ROWS);
 
   constructor(parts: PortionsParts) {
     this.#with = parts;
@@ -36,7 +34,7 @@ export class Portions {
 
   /** Rows that a transaction may change where room is short. */
   get rows(): number {
-    return this.#rows;
+    return this.#rows.now;
   }
 
   /**
@@ -47,7 +45,7 @@ export class Portions {
    */
   async whole<T>(rows: number, work: (draft: Draft) => T): Promise<T> {
     const done = await this.#submit(rows, work, false);
-    this.#rows = MOST_ROWS;
+    this.#rows.reset();
     return done;
   }
 
@@ -57,14 +55,14 @@ export class Portions {
    */
   readonly transact: Transact = async (work) => {
     for (;;) {
-      const rows = this.#rows;
+      const rows = this.#rows.now;
       try {
         const done = await this.#insist(rows, (draft) => work(draft, rows));
-        this.#rows = Math.min(MOST_ROWS, Math.ceil(rows * GROWTH));
+        this.#rows.fitted(rows);
         return done;
       } catch (error) {
         if (!isFull(error) || rows === 1) throw error;
-        this.#rows = Math.ceil(rows / 2);
+        this.#rows.lackedRoom(rows);
       }
     }
   };

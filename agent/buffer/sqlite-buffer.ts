@@ -5,18 +5,21 @@
  */
 import { resolve } from 'node:path';
 import type { TillEvent } from '../../shared/event/event.ts';
-import { type MerchantId, type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
-import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
+import { type StreamId, streamId } from '../../shared/ids.ts';
+import { HOUR_MS } from '../../shared/time.ts';
 import { Acceptance } from './acceptance.ts';
+import { BringingOver } from './bringing-over.ts';
 import { Budget, checkpointPages, defaultMinFreeBytes } from './budget.ts';
 import { isFull } from './buffer-error.ts';
+import type { BufferOptions } from './buffer-options.ts';
 import { Clocks } from './clocks.ts';
 import { inWords, openForWriting, type WritableDatabase } from './connection.ts';
 import { Departures } from './departures.ts';
 import { Draft } from './draft.ts';
 import { openEpoch } from './epochs.ts';
 import { EventRows, type Unreadable } from './event-rows.ts';
-import { Eviction, type WhenFull } from './eviction.ts';
+import { Eviction } from './eviction.ts';
+import { Expiry } from './expiry.ts';
 import { FileCheck } from './file-check.ts';
 import { fileFault } from './file-fault.ts';
 import { Gone } from './gone.ts';
@@ -40,39 +43,10 @@ import type {
 import { Portions } from './portions.ts';
 import { Refs } from './refs.ts';
 import { Salvage } from './salvage/salvage.ts';
-import { eventsOf, split } from './settlement-slices.ts';
-import type { StampingClock } from './stamping-clock.ts';
+import { Settling } from './settling.ts';
 import { inTurns, piece } from './steps.ts';
 import { StoreGeneration } from './store-generation.ts';
-
-/** Rows that one slice of expiry deletes at most, of each table, and bytes of them. */
-const EXPIRED_AT_ONCE = 500;
-const EXPIRED_BYTES = 1024 * 1024;
-
-/** While the disk has no room for what is brought over: how long it waits, and how often before something is shipped all the same. */
-const FULL_PAUSE_MS = 5_000;
-const FULL_PAUSES = 6;
-
-export interface BufferOptions {
-  readonly path: string;
-  readonly merchant: MerchantId;
-  readonly terminal: TerminalId;
-  readonly maxBytes: number;
-  /** Null: the lesser of 64 MiB and 5 % of the file system. */
-  readonly minFreeBytes: number | null;
-  readonly keepAckedHours: number;
-  readonly whenFull: WhenFull;
-  /** How long a request may wait for others to share its commit, milliseconds. */
-  readonly commitDelayMs: number;
-  readonly clock: StampingClock;
-  readonly randomBytes: (count: number) => Uint8Array;
-  /** Told of rows that are not what was written. */
-  readonly damaged: (detail: string) => void;
-  /** Bytes that the buffer's file system has left. */
-  readonly diskFree: () => number;
-  /** Why what the file says is not to be believed: it is salvaged. Null or not given: nothing is known against it. */
-  readonly distrust?: string | null;
-}
+import { UnreadableRows } from './unreadable-rows.ts';
 
 export class SqliteBuffer implements Intake, Outbox {
   readonly #file: WritableDatabase;
@@ -92,17 +66,15 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #lossListeners: (() => void)[] = [];
   readonly #outsiders: Outsiders;
   readonly #salvage: Salvage;
+  readonly #bringingOver: BringingOver;
+  readonly #settling: Settling;
+  readonly #expiry: Expiry;
+  readonly #unreadable: UnreadableRows;
   readonly #check: FileCheck;
   readonly #marks: HighWaterMarks;
-  /** Whether memory knows all that was set aside. */
-  #isWhole: boolean;
-  /** Resolved when what was set aside is here, or can't come before something was shipped. */
-  readonly #broughtOver = Promise.withResolvers<void>();
   #isClosed = false;
   #securing: NodeJS.Immediate | null = null;
   #draft: Draft | null = null;
-  /** Ids of rows that are not what was written, until that is committed. */
-  readonly #settingAside = new Set<number>();
   /** Stamped, and neither stored nor refused yet. */
   readonly #accepting = new Set<Promise<Accepted>>();
   /** One greeting at a time. */
@@ -171,19 +143,33 @@ export class SqliteBuffer implements Intake, Outbox {
         },
         options.commitDelayMs,
       );
-      this.#portions = new Portions({
+      const transactions = {
         ...{ commits: this.#commits, budget: this.#budget, departures: this.#departures },
         draft: () => this.#draft!,
         held: () => memory.rowCount,
-      });
+      };
+      this.#portions = new Portions(transactions);
+      const { keepAckedHours } = options;
+      this.#expiry = new Expiry({ ...transactions, portions: this.#portions, refs: this.#refs, clock, keepAckedHours });
       this.#budget.keepBallast();
       const elapsed = (): number => performance.now();
       this.#salvage = new Salvage({
         ...{ db, path: resolve(path), terminal, losses: this.#losses, clocks: this.#clocks },
         ...{ now, elapsed },
       });
-      this.#isWhole = this.#salvage.isOver;
-      if (this.#isWhole) this.#broughtOver.resolve();
+      this.#bringingOver = new BringingOver({
+        ...{ salvage: this.#salvage, portions: this.#portions, departures: this.#departures, budget: this.#budget },
+        within: (work) => this.#commits.submit(0, work),
+        load: () => this.#loadAll(),
+      });
+      this.#settling = new Settling({
+        ...{ portions: this.#portions, departures: this.#departures, losses: this.#losses, now },
+        epochs: () => memory.epochs,
+      });
+      this.#unreadable = new UnreadableRows({
+        ...{ departures: this.#departures, damaged },
+        within: (work) => this.#commits.submit(0, () => work(this.#draft!)),
+      });
       this.#check = new FileCheck({
         ...{ db, path, epochs: () => memory.epochs, pending: () => memory.pending },
         isBehind: () => this.#outsiders.wrote,
@@ -228,23 +214,8 @@ export class SqliteBuffer implements Intake, Outbox {
     return (await attempt()) ?? (await attempt()) ?? { kind: 'full', detail: this.#budget.describe() };
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<void> {
-    const work = (portion: readonly Settlement[], draft: Draft): void => {
-      for (const settlement of portion) this.#settle(settlement, draft);
-    };
-    try {
-      return await this.#portions.whole(eventsOf(settlements), (draft) => work(settlements, draft));
-    } catch (error) {
-      if (!isFull(error)) throw error;
-    }
-    for (let left = settlements; left.length > 0; ) {
-      const portioned = left;
-      left = await this.#portions.transact((draft, rows) => {
-        const { first, rest } = split(portioned, rows);
-        work(first, draft);
-        return rest;
-      });
-    }
+  settle(settlements: readonly Settlement[]): Promise<void> {
+    return this.#settling.settle(settlements);
   }
 
   *pending(after: number): Generator<PendingEvent, void, undefined> {
@@ -261,7 +232,7 @@ export class SqliteBuffer implements Intake, Outbox {
         yield event;
       }
     } finally {
-      if (unreadable.length > 0) void this.#setAside(unreadable);
+      if (unreadable.length > 0) void this.#unreadable.giveUp(unreadable);
     }
   }
 
@@ -274,12 +245,7 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   firstPendingFrom(hour: number): number | null {
-    let least: number | null = null;
-    for (const held of this.#memory.pending.hoursFrom(hour)) {
-      const id = this.#rows.firstOfHour(held);
-      if (id !== null && (least === null || id < least)) least = id;
-    }
-    return least;
+    return this.#rows.firstOfHours(this.#memory.pending.hoursFrom(hour));
   }
 
   losses(limit: number): PendingLoss[] {
@@ -295,7 +261,7 @@ export class SqliteBuffer implements Intake, Outbox {
     // What is stamped from here on is right. Now, as the measure ages: a suspend stops the clock that it is against.
     const truth = this.#options.clock.compare(greeting);
     const done = this.#greeting.then(async () => {
-      await this.#broughtOver.promise;
+      await this.#bringingOver.mayShip;
       await this.#clocks.compared(truth, this.#portions.transact, () => Promise.allSettled(this.#accepting));
       await this.#storeGeneration.seen(greeting.storeGen, this.#portions.transact);
     });
@@ -304,7 +270,7 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   oldestPending(): number | null {
-    if (!this.#isWhole) return 0;
+    if (!this.#bringingOver.isWhole) return 0;
     const { unsettledFrom } = this.#clocks;
     if (unsettledFrom !== null && this.#memory.pending.countBetween(unsettledFrom - 1, this.#memory.lastId) > 0)
       return 0;
@@ -321,61 +287,17 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   facts(): BufferFacts {
-    return {
-      ...this.#memory.facts(),
-      salvage: this.#isWhole ? null : (this.#salvage.words() ?? 'brought over: counting'),
-    };
+    return { ...this.#memory.facts(), salvage: this.#bringingOver.words() };
   }
 
-  /**
-   * Brings over what was set aside, in slices. Resolves once nothing is left to do. Rejects on a fault of the disk.
-   *
-   * @param pause waits so many milliseconds, for the disk to have room again; false when the buffer is about to be closed
-   */
-  async bringOver(pause: (ms: number) => Promise<boolean>): Promise<void> {
-    for (let waited = 0; !this.#isWhole; ) {
-      try {
-        if (!this.#salvage.isOver) await this.#salvage.goOn((work) => this.#commits.submit(0, work));
-        if (this.#salvage.isShipping || this.#salvage.isOver) {
-          await this.#loadAll();
-          this.#isWhole = this.#salvage.isOver;
-        }
-      } catch (error) {
-        if (!isFull(error)) throw error;
-        this.#salvage.spareRoom();
-        this.#budget.relieve();
-        if (await this.#evictAcked()) continue;
-        // Only what the collector acknowledges makes room: shipping can't wait for ever.
-        if (++waited === FULL_PAUSES) await this.#shipEarly();
-        if (!(await pause(FULL_PAUSE_MS))) return;
-      }
-    }
-    this.#broughtOver.resolve();
+  /** Brings over what was set aside: see `BringingOver.run`. */
+  bringOver(pause: (ms: number) => Promise<boolean>): Promise<void> {
+    return this.#bringingOver.run(pause);
   }
 
-  /**
-   * Deletes a slice of what is kept no longer: acked events and refs.
-   *
-   * @returns whether there may be more
-   */
+  /** Deletes a slice of what is kept no longer. @returns whether there may be more */
   expire(): boolean {
-    const { clock, keepAckedHours } = this.#options;
-    const at = clock.retention();
-    if (this.#commits.busy) return true;
-    this.#budget.keepBallast();
-    const rowBytes = this.#budget.rowBytes(this.#memory.rowCount);
-    const most = Math.min(EXPIRED_AT_ONCE, Math.floor(EXPIRED_BYTES / rowBytes));
-    const limit = this.#budget.leavesSpace(most * rowBytes) ? most : Math.min(most, this.#portions.rows);
-    return this.#commits.now(limit * rowBytes, () => {
-      // Somebody reads for long: what expires can wait.
-      if (!this.#budget.canWrite(limit * rowBytes)) return false;
-      const draft = this.#draft!;
-      const before = at - keepAckedHours * HOUR_MS;
-      const events = this.#departures.expired(before, at + DAY_MS, limit, draft);
-      const refs = this.#refs.expire(limit);
-      draft.refs -= refs;
-      return events === limit || refs === limit;
-    });
+    return this.#expiry.slice();
   }
 
   /** Loads memory anew when support has written to the file: `requeue` does. @throws on a fault of the disk */
@@ -390,9 +312,9 @@ export class SqliteBuffer implements Intake, Outbox {
    * @throws DamagedFileError, or on a fault of the disk
    */
   check(): boolean {
-    if (this.#commits.busy || !this.#isWhole) return true;
+    if (this.#commits.busy || !this.#bringingOver.isWhole) return true;
     const { unreadable, more } = this.#check.slice();
-    if (unreadable.length > 0) void this.#setAside(unreadable);
+    if (unreadable.length > 0) void this.#unreadable.giveUp(unreadable);
     return more;
   }
 
@@ -412,23 +334,6 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#commits.flush();
   }
 
-  /** What the collector has is kept for support only. @returns whether any of it went */
-  async #evictAcked(): Promise<boolean> {
-    try {
-      return (await this.#portions.transact((draft, rows) => this.#departures.evictAcked(rows, draft))) > 0;
-    } catch (error) {
-      if (!isFull(error)) throw error;
-      return false;
-    }
-  }
-
-  async #shipEarly(): Promise<void> {
-    this.#salvage.isShipping = true;
-    // What was brought over so far is all that there may be to ship.
-    await this.#loadAll();
-    this.#broughtOver.resolve();
-  }
-
   #mark(newestHour: number | null, lossesChanged: boolean): void {
     const standing = {
       epochs: this.#memory.listEpochs(),
@@ -444,38 +349,6 @@ export class SqliteBuffer implements Intake, Outbox {
       this.#marks.follow(standing);
     } catch (error) {
       this.#options.damaged(`the high-water marks cannot be written: ${(error as Error).message}`);
-    }
-  }
-
-  #settle(settlement: Settlement, draft: Draft): void {
-    switch (settlement.kind) {
-      case 'stored':
-        this.#departures.acked(this.#memory.epochs.idsOf(settlement), draft);
-        break;
-      case 'quarantined':
-        this.#departures.quarantined(this.#memory.epochs.idsOf(settlement), settlement.reason, draft);
-        break;
-      case 'loss-stored':
-        draft.losses.unsent -= this.#losses.acked(settlement.id, this.#options.clock.now());
-        break;
-    }
-  }
-
-  async #setAside(found: readonly Unreadable[]): Promise<void> {
-    const unreadable = found.filter(({ id }) => !this.#settingAside.has(id));
-    if (unreadable.length === 0) return;
-    for (const { id, detail } of unreadable) {
-      this.#settingAside.add(id);
-      this.#options.damaged(`event ${id} cannot be read: ${detail}`);
-    }
-    try {
-      await this.#commits.submit(0, () => {
-        for (const { id, detail } of unreadable) this.#departures.unreadable(id, detail, this.#draft!);
-      });
-    } catch (error) {
-      this.#options.damaged(`unreadable events could not be set aside: ${(error as Error).message}`);
-    } finally {
-      for (const { id } of unreadable) this.#settingAside.delete(id);
     }
   }
 

@@ -12,6 +12,7 @@ import type { Clocks } from '../clocks.ts';
 import { Gone } from '../gone.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
 import type { Losses } from '../losses.ts';
+import { PortionSize } from '../portion-size.ts';
 import { type Aside, asidePath, kindOf, listAside, type Progress, pruneKept, putAway, saveProgress } from './aside.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from './byte-source.ts';
 import { Carver } from './carve.ts';
@@ -24,7 +25,6 @@ import { settleAccounts } from './settle-accounts.ts';
 /** How long a slice may read, and how much it may take: with its commit, that holds up who sends an event. */
 const SLICE_MS = 8;
 const SLICE_FINDINGS = 500;
-const GROWTH = 1.25;
 /** Damaged files that stay when they were brought over, for somebody to look at, while the disk has room for them. */
 const KEPT = 2;
 
@@ -59,8 +59,7 @@ export class Salvage {
   readonly #import: Import;
   #open: OpenAside | null = null;
   #share = 0;
-  /** For which there was room last. */
-  #findings = SLICE_FINDINGS;
+  readonly #findings = new PortionSize(SLICE_FINDINGS);
 
   constructor(parts: SalvageParts) {
     const { db, now, losses, clocks, terminal } = parts;
@@ -99,7 +98,7 @@ export class Salvage {
   /** From now on only what is not settled is taken, and less of it at once: there is no room for more. */
   spareRoom(): void {
     this.#import.withoutAcked = true;
-    this.#findings = Math.ceil(this.#findings / 2);
+    this.#findings.lackedRoom();
   }
 
   /** How it stands, for people; null when there is nothing to do. */
@@ -145,7 +144,7 @@ export class Salvage {
     const until = elapsed() + SLICE_MS;
     const findings: Finding[] = [];
     let { index, damaged } = aside.progress;
-    while (index < pages.count && findings.length < this.#findings && elapsed() < until) {
+    while (index < pages.count && findings.length < this.#findings.now && elapsed() < until) {
       const place = pages.at(index++);
       if (phase === 'pages') {
         const carved = carver.page(place);
@@ -171,7 +170,7 @@ export class Salvage {
       for (const finding of findings) this.#import.take(finding);
       saveProgress(db, aside, progress);
     });
-    this.#findings = Math.min(SLICE_FINDINGS, Math.ceil(this.#findings * GROWTH));
+    this.#findings.fitted();
     this.#left[at] = { ...aside, progress };
     this.#share = ((phase === 'strays' ? 1 : 0) + index / Math.max(1, pages.count)) / 2;
     if (progress.phase === 'imported') this.close();

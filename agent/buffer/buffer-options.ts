@@ -1,0 +1,25 @@
+/** What a buffer is opened with. */
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import type { WhenFull } from './eviction.ts';
+import type { StampingClock } from './stamping-clock.ts';
+
+export interface BufferOptions {
+  readonly path: string;
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+  readonly maxBytes: number;
+  /** Null: the lesser of 64 MiB and 5 % of the file system. */
+  readonly minFreeBytes: number | null;
+  readonly keepAckedHours: number;
+  readonly whenFull: WhenFull;
+  /** How long a request may wait for others to share its commit, milliseconds. */
+  readonly commitDelayMs: number;
+  readonly clock: StampingClock;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Told of rows that are not what was written. */
+  readonly damaged: (detail: string) => void;
+  /** Bytes that the buffer's file system has left. */
+  readonly diskFree: () => number;
+  /** Why what the file says is not to be believed: it is salvaged. Null or not given: nothing is known against it. */
+  readonly distrust?: string | null;
+}

@@ -1,0 +1,33 @@
+/** How much a transaction takes where room is short: halved until there is room for it; it grows again slowly, as there may be more by then. */
+const GROWTH = 1.25;
+
+export class PortionSize {
+  readonly #most: number;
+  /** For which there was room last. */
+  #size: number;
+
+  /** @param most of whatever is counted, at least 1 */
+  constructor(most: number) {
+    this.#most = most;
+    this.#size = most;
+  }
+
+  get now(): number {
+    return this.#size;
+  }
+
+  /** There was room for so much. */
+  fitted(size: number = this.#size): void {
+    this.#size = Math.min(this.#most, Math.ceil(size * GROWTH));
+  }
+
+  /** There was none. */
+  lackedRoom(size: number = this.#size): void {
+    this.#size = Math.ceil(size / 2);
+  }
+
+  /** There is room again. */
+  reset(): void {
+    this.#size = this.#most;
+  }
+}

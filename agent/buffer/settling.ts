@@ -1,0 +1,61 @@
+/** Takes up what the collector said of events and loss records: at once where there is room, else in portions. */
+import { isFull } from './buffer-error.ts';
+import type { Departures } from './departures.ts';
+import type { Draft } from './draft.ts';
+import type { EpochIndex } from './epochs.ts';
+import type { Losses } from './losses.ts';
+import type { Settlement } from './port.ts';
+import type { Portions } from './portions.ts';
+import { eventsOf, split } from './settlement-slices.ts';
+
+export interface SettlingParts {
+  readonly portions: Pick<Portions, 'whole' | 'transact'>;
+  readonly departures: Pick<Departures, 'acked' | 'quarantined'>;
+  readonly losses: Pick<Losses, 'acked'>;
+  readonly epochs: () => EpochIndex;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export class Settling {
+  readonly #with: SettlingParts;
+
+  constructor(parts: SettlingParts) {
+    this.#with = parts;
+  }
+
+  /** See `Outbox.settle`. */
+  async settle(settlements: readonly Settlement[]): Promise<void> {
+    const { portions } = this.#with;
+    try {
+      return await portions.whole(eventsOf(settlements), (draft) => this.#settle(settlements, draft));
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+    for (let left = settlements; left.length > 0; ) {
+      const portioned = left;
+      left = await portions.transact((draft, rows) => {
+        const { first, rest } = split(portioned, rows);
+        this.#settle(first, draft);
+        return rest;
+      });
+    }
+  }
+
+  #settle(settlements: readonly Settlement[], draft: Draft): void {
+    const { departures, losses, epochs, now } = this.#with;
+    for (const settlement of settlements) {
+      switch (settlement.kind) {
+        case 'stored':
+          departures.acked(epochs().idsOf(settlement), draft);
+          break;
+        case 'quarantined':
+          departures.quarantined(epochs().idsOf(settlement), settlement.reason, draft);
+          break;
+        case 'loss-stored':
+          draft.losses.unsent -= losses.acked(settlement.id, now());
+          break;
+      }
+    }
+  }
+}

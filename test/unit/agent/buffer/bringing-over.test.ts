@@ -1,0 +1,114 @@
+import t from 'tap';
+import { BringingOver } from '../../../../agent/buffer/bringing-over.ts';
+import { FullError } from '../../../../agent/buffer/buffer-error.ts';
+import { Draft } from '../../../../agent/buffer/draft.ts';
+
+/** A salvage of so many slices, a budget with room for so many, and acked rows, each of which is worth a slice. */
+function salvaging({ slices, room, acked = 0 }: { slices: number; room: number; acked?: number }) {
+  const did: string[] = [];
+  const state = { slices, room, acked };
+  const salvage = {
+    get isOver() {
+      return state.slices === 0;
+    },
+    isShipping: false,
+    async goOn() {
+      if (state.room === 0) throw new FullError('no room');
+      state.room--;
+      state.slices--;
+      return state.slices > 0;
+    },
+    spareRoom: () => did.push('spare'),
+    words: () => (state.slices === 0 ? null : `${state.slices} left`),
+  };
+  const bringing = new BringingOver({
+    salvage,
+    within: async (work) => work(),
+    portions: { transact: async (work) => work(new Draft(0), 1) },
+    departures: {
+      evictAcked(rows) {
+        const count = Math.min(rows, state.acked);
+        state.acked -= count;
+        state.room += count;
+        return count;
+      },
+    },
+    budget: { relieve: () => did.push('relieve') },
+    load: async () => {
+      did.push('load');
+    },
+  });
+  let mayShip = false;
+  void bringing.mayShip.then(() => {
+    mayShip = true;
+  });
+  return { bringing, did, state, salvage, mayShip: () => mayShip };
+}
+
+const never = async (): Promise<boolean> => {
+  throw new Error('nothing to wait for');
+};
+
+t.test('nothing to bring over', async (t) => {
+  const { bringing, did, mayShip } = salvaging({ slices: 0, room: 0 });
+  t.equal(bringing.isWhole, true);
+  t.equal(bringing.words(), null);
+  await bringing.run(never);
+  t.same(did, []);
+  t.equal(mayShip(), true);
+});
+
+t.test('it is whole once memory knows it, and nothing is shipped before', async (t) => {
+  const { bringing, did, state, mayShip } = salvaging({ slices: 3, room: 3 });
+  t.equal(bringing.words(), '3 left');
+  const running = bringing.run(never);
+  state.slices = 0;
+  t.equal(bringing.words(), 'brought over: counting');
+  t.equal(mayShip(), false);
+  state.slices = 2;
+  await running;
+  t.equal(bringing.isWhole, true);
+  t.same(did, ['load']);
+  t.equal(mayShip(), true);
+});
+
+t.test('where there is no room, what the collector has goes first', async (t) => {
+  const { bringing, did, state } = salvaging({ slices: 3, room: 1, acked: 5 });
+  await bringing.run(never);
+  t.equal(state.acked, 3, 'no more of it than needed');
+  t.same(did, ['spare', 'relieve', 'spare', 'relieve', 'load']);
+});
+
+t.test('where nothing of that is left, it waits, and after some pauses what is here is shipped', async (t) => {
+  const { bringing, did, state, salvage, mayShip } = salvaging({ slices: 2, room: 0 });
+  const pauses: boolean[] = [];
+  await bringing.run(async (ms) => {
+    t.ok(ms > 0);
+    pauses.push(mayShip());
+    if (pauses.length === 8) state.room = 2;
+    return true;
+  });
+  t.same(pauses, [false, false, false, false, false, true, true, true]);
+  t.equal(salvage.isShipping, true);
+  t.same(
+    did.filter((what) => what === 'load'),
+    ['load', 'load', 'load'],
+    'from then on memory knows each slice',
+  );
+  t.equal(bringing.isWhole, true);
+});
+
+t.test('a buffer that is about to be closed waits no longer', async (t) => {
+  const { bringing, mayShip } = salvaging({ slices: 1, room: 0 });
+  await bringing.run(async () => false);
+  t.equal(bringing.isWhole, false);
+  t.equal(mayShip(), false);
+});
+
+t.test('another fault is told', async (t) => {
+  const { bringing, salvage } = salvaging({ slices: 1, room: 1 });
+  salvage.goOn = async () => {
+    throw new Error('the disk is gone');
+  };
+  await t.rejects(bringing.run(never), { message: 'the disk is gone' });
+});
