@@ -10,6 +10,9 @@ import type { PendingLoss } from './port.ts';
  */
 export type LossReason = 'evicted' | 'quarantined' | 'unreadable' | 'duplicate';
 
+/** Of which nothing is left to be sent: a repeat of such an event is welcome, and no ref may hide it. */
+export const REPEATABLE: readonly LossReason[] = ['evicted', 'unreadable'];
+
 export interface LossRecord {
   readonly epoch: Epoch;
   readonly first_seq: number;

@@ -15,7 +15,7 @@ import { contentHash, isDeduplicable } from '../content.ts';
 import { FRESH_BASE } from '../fresh-base.ts';
 import { Gone } from '../gone.ts';
 import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
-import { type LossRecord, lossSum } from '../loss-record.ts';
+import { type LossRecord, lossSum, REPEATABLE } from '../loss-record.ts';
 import type { Losses } from '../losses.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../row.ts';
 import { type EventFinding, type Finding, isOutdated, type LossFinding, MAX_SEQ, type RefFinding } from './findings.ts';
@@ -121,6 +121,8 @@ export class Import {
     if (this.#isThere.get(id) !== undefined) return;
     // Shipped and acknowledged while this went on, and no longer kept: an older version of it is not to be shipped again.
     if (this.#gone.has(epoch, seq)) return;
+    // The collector was told so: it stays lost, and its repeat is welcome.
+    if (state !== found.state && this.#isGivenUp(epoch, seq)) return;
     if (this.withoutAcked && state === STATE.acked) {
       this.#gone.add({ epoch, firstSeq: seq, lastSeq: seq });
       return;
@@ -139,11 +141,12 @@ export class Import {
     }
     const content = contentHash(event);
     for (const other of this.#sameRef.all(event.type, event.ref, content)) {
-      if (Math.abs(Math.min(other.at, now()) - passed) >= DAY_MS) continue;
+      if (other.id === id || Math.abs(Math.min(other.at, now()) - passed) >= DAY_MS) continue;
       const isRepeat = this.isShipping
         ? this.#isUnshipped(other.epoch)
         : this.#isUnshipped(epoch) && !this.#isUnshipped(other.epoch);
-      if (state === STATE.pending && isRepeat) {
+      // Of what was given up the repeat was stored: it is that one that counts.
+      if (state === STATE.pending && (isRepeat || this.#isGivenUp(epoch, seq))) {
         insert(STATE.quarantined, this.#asDuplicate({ epoch, seq, hour }, other));
         return;
       }
@@ -210,6 +213,11 @@ export class Import {
   #isUnconfirmed(epoch: Epoch, seq: number): boolean {
     const from = this.#with.marks.get(epoch)?.unconfirmedFrom ?? 0;
     return !this.isShipping && from > 0 && seq >= from;
+  }
+
+  /** Whether a record says that it is lost for good, so that its repeat is another event. */
+  #isGivenUp(epoch: Epoch, seq: number): boolean {
+    return REPEATABLE.some((reason) => this.#lossesOf.get(epoch, reason, seq, seq)! > 0);
   }
 
   /** Whether nothing of the epoch was ever offered to the collector. */

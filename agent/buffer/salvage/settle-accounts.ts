@@ -8,6 +8,7 @@ import { HOUR_MS } from '../../../shared/time.ts';
 import { FRESH_BASE } from '../fresh-base.ts';
 import type { Gone } from '../gone.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
+import { type LossReason, REPEATABLE } from '../loss-record.ts';
 import type { Losses } from '../losses.ts';
 import { STATE, type State } from '../row.ts';
 import { joined, type Ranges, without } from '../seq-ranges.ts';
@@ -65,7 +66,8 @@ class Slices {
   readonly #with: AccountParts;
   readonly #rows: Statement<[number, number, number, number], Row>;
   readonly #hourBefore: Statement<[number, number], number>;
-  readonly #lost: Statement<[Epoch, number, number], { first: number; last: number }>;
+  readonly #lost: Statement<[Epoch, number, number], { first: number; last: number; reason: LossReason }>;
+  readonly #forgetRefs: Statement<[number, number]>;
   readonly #goneIn: Statement<[Epoch, number, number], { first: number; last: number }>;
 
   constructor(parts: AccountParts) {
@@ -80,8 +82,9 @@ class Slices {
       )
       .pluck();
     this.#lost = db.prepare(
-      'SELECT first_seq AS first, first_seq + count - 1 AS last FROM losses WHERE epoch = ? AND first_seq <= ? AND first_seq + count > ?',
+      'SELECT first_seq AS first, first_seq + count - 1 AS last, reason FROM losses WHERE epoch = ? AND first_seq <= ? AND first_seq + count > ?',
     );
+    this.#forgetRefs = db.prepare('DELETE FROM refs WHERE id BETWEEN ? AND ?');
     this.#goneIn = db.prepare(
       'SELECT first_seq AS first, last_seq AS last FROM gone WHERE epoch = ? AND first_seq <= ? AND last_seq >= ?',
     );
@@ -95,9 +98,16 @@ class Slices {
     const to = rows.length === ROWS_AT_ONCE ? rows.at(-1)!.seq : lastSeq;
     const pairs = (found: readonly { first: number; last: number }[]): Ranges =>
       joined(found.map(({ first, last }) => [first, last] as const));
-    const lost = pairs(this.#lost.all(epoch, to, from));
+    const records = this.#lost.all(epoch, to, from);
+    const lost = pairs(records);
     const present = joined(rows.map(({ seq }) => [seq, seq] as const));
-    const missing = without([[from, to]], joined([...present, ...lost, ...pairs(this.#goneIn.all(epoch, to, from))]));
+    const expired = pairs(this.#goneIn.all(epoch, to, from));
+    const missing = without([[from, to]], joined([...present, ...lost, ...expired]));
+    // What is left in a page of a ref that went with its event was brought over all the same.
+    const isElsewhere = [[1, from - 1], [to + 1, Number.MAX_SAFE_INTEGER], ...present, ...expired] as const;
+    const repeatable = pairs(records.filter(({ reason }) => REPEATABLE.includes(reason)));
+    for (const [first, last] of without(repeatable, joined(isElsewhere)))
+      this.#forgetRefs.run(base + first, base + last);
     const settledThrough = gapsExpired && !marks.has(epoch) ? lastSeq : (marks.get(epoch)?.settledThrough ?? 0);
     for (const [firstSeq, last] of without(missing, [[settledThrough + 1, Number.MAX_SAFE_INTEGER]])) {
       gone.add({ epoch, firstSeq, lastSeq: last });

@@ -100,8 +100,12 @@ export function outdated(backup: Observed, now: Observed, lackedRoom: boolean): 
         return isSettled ? ['gone', 'lost', 'forgotten'] : ['lost'];
       }
       if (isOver(then)) return ALL;
-      // Told since, it is found in a version from before it was given up: the mark of now says that the collector knows of it.
-      if (then.fate === 'lost') return ['lost', 'pending', 'quarantined', ...(isSettled ? acked : [])];
+      if (then.fate === 'lost') {
+        // Told since, it is found in a version from before it was given up: the mark of now says that the collector knows of it. Of what
+        // was lost for good a repeat is welcome, which must not be taken for one of what the collector has.
+        const isRepeatable = then.reasons.some((reason) => reason === 'evicted' || reason === 'unreadable');
+        return ['lost', 'pending', 'quarantined', ...(isSettled && !isRepeatable ? acked : [])];
+      }
       if (then.fate === 'acked') return acked;
       return then.fate === 'pending' && isSettled ? ['pending', ...acked] : [then.fate];
     },

@@ -277,6 +277,55 @@ t.test('the ref of an event that is lost does not hide its repeat', async (t) =>
   buffer.close();
 });
 
+t.test('what was given up and found again counts once, though its repeat was stored', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const small = { maxBytes: 3 * 1024 * 1024, whenFull: 'drop-oldest' } as const;
+  let buffer = scratch.open(small);
+  const sold = (number: number) => parsed(sale(`L-${number}`, { attrs: 'x'.padEnd(3_000) }));
+  let count = 0;
+  while (buffer.facts().losses.events < 20) await buffer.accept([sold(count++)]);
+  const lostFirst = buffer.facts().losses.events;
+  for (let number = lostFirst - 5; number < lostFirst; number++) {
+    t.match(await buffer.accept([sold(number)]), { accepted: 1 }, 'its ref went with it');
+  }
+  buffer.close();
+  zero(scratch.path, 0, 200);
+  buffer = scratch.open();
+  await healed(buffer);
+  const refs = [...offered(buffer).values()].map(({ event }) => event.ref!);
+  t.equal(new Set(refs).size, refs.length, 'each once');
+  for (let number = lostFirst - 5; number < count; number++) t.ok(refs.includes(`L-${number}`));
+  buffer.close();
+  t.match(accounts(scratch), { sound: true });
+});
+
+t.test('what was given up and told is no more known by a ref that is left of it in a page', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const small = { maxBytes: 3 * 1024 * 1024, whenFull: 'drop-oldest' } as const;
+  let buffer = scratch.open(small);
+  const { open: epoch } = buffer.holdings();
+  const sold = (number: number) => parsed(sale(`L-${number}`, { attrs: 'x'.padEnd(3_000) }));
+  let count = 0;
+  while (buffer.facts().losses.events < 20) await buffer.accept([sold(count++)]);
+  await buffer.settle(buffer.losses(100).map(({ id }) => ({ kind: 'loss-stored', id })));
+  const { events } = buffer.facts().losses;
+  await buffer.settle([{ kind: 'stored', epoch, firstSeq: events + 1, lastSeq: count }]);
+  buffer.close();
+  zero(scratch.path, 0, 200);
+  buffer = scratch.open();
+  await healed(buffer);
+  const answers = [];
+  for (let number = 0; number < events; number++) answers.push(await buffer.accept([sold(number)]));
+  t.same(
+    answers.flatMap((answer) => (answer.kind === 'accepted' ? answer.duplicates : [])),
+    [],
+    'a repeat of what is lost is welcome',
+  );
+  t.match(await buffer.accept([sold(count - 1)]), { accepted: 0 }, 'what the collector has is known');
+  buffer.close();
+  t.match(accounts(scratch), { sound: true });
+});
+
 t.test('a salvage that is killed at any moment goes on', async (t) => {
   const dir = t.testdir();
   const first = scratchBuffer(`${dir}/first`);
