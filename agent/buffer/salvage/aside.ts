@@ -14,8 +14,8 @@ import type { HighWaterMark } from '../high-water-mark.ts';
 export type AsideKind = 'damaged' | 'migrating';
 
 export interface Progress {
-  /** `pages`, then `strays`: index of the next page. `imported`: its rows are here. `done`: every seq is accounted for. */
-  readonly phase: 'pages' | 'strays' | 'imported' | 'done';
+  /** `ledger`, `pages`, then `strays`: index of the next page. `imported`: its rows are here. `done`: every seq is accounted for. */
+  readonly phase: 'ledger' | 'pages' | 'strays' | 'imported' | 'done';
   readonly index: number;
   /** Whether anything in it is not what was written. */
   readonly damaged: boolean;
@@ -117,7 +117,7 @@ export function recordAside(
 ): Aside[] {
   const known = new Set(listAside(db).map(({ name }) => name));
   const insert = db.prepare('INSERT OR IGNORE INTO aside (name, why, position) VALUES (?, ?, ?)');
-  const begin: Progress = { phase: 'pages', index: 0, damaged: false, marks };
+  const begin: Progress = { phase: 'ledger', index: 0, damaged: false, marks };
   const names = namesBeside(path);
   if (added !== null && !names.includes(added.name)) names.push(added.name);
   for (const name of names.filter((name) => !known.has(name))) {

@@ -150,14 +150,15 @@ export class Import {
         insert(STATE.quarantined, this.#asDuplicate({ epoch, seq, hour }, other));
         return;
       }
-      if (!this.isShipping && this.#isUnshipped(other.epoch) && !this.#isUnshipped(epoch))
+      const isFirst = !this.isShipping && this.#isUnshipped(other.epoch) && !this.#isUnshipped(epoch);
+      if (isFirst || (state !== STATE.quarantined && this.#isGivenUp(other.epoch, other.seq)))
         this.#giveUp(other, { epoch, seq });
     }
     insert(state, reason);
     this.#remember.run(id, event.type, event.ref, content, epoch, seq, at);
   }
 
-  /** A pending repeat of an event that was found. */
+  /** What is pending beside an event that was found, of the same content, so that one of them counts. @param first the one that does */
   #giveUp({ id, epoch, seq }: KnownRef, first: { readonly epoch: Epoch; readonly seq: number }): void {
     const row = this.#row.get(id);
     if (row === undefined || row.state !== STATE.pending) return;

@@ -1,9 +1,9 @@
 /**
  * Brings what was set aside over into the fresh database, in slices between which events are accepted.
  *
- *     for each file, the newest first:  pages -> strays -> imported     then, once for all:  accounts -> done -> put away
+ *     for each file, the newest first:  ledger -> pages -> strays -> imported     then, once for all:  accounts -> done -> put away
  *
- * `pages`: the rows that pages say they hold. `strays`: rows that lie anywhere in pages, whatever those say of themselves, for what is not found
+ * `ledger`: the loss records, as pages that were freed still hold events which were given up. `pages`: the rows that pages say they hold. `strays`: rows that lie anywhere in pages, whatever those say of themselves, for what is not found
  * otherwise. How far it is changes with what was taken, in one transaction, so a salvage that is killed at any moment goes on from there.
  */
 import type { Database } from 'better-sqlite3';
@@ -27,6 +27,10 @@ const SLICE_MS = 8;
 const SLICE_FINDINGS = 500;
 /** Damaged files that stay when they were brought over, for somebody to look at, while the disk has room for them. */
 const KEPT = 2;
+
+/** Phases that go through all pages. */
+const READING: readonly Progress['phase'][] = ['ledger', 'pages', 'strays'];
+const isReading = ({ phase }: Progress): boolean => READING.includes(phase);
 
 export interface SalvageParts {
   readonly db: Database;
@@ -106,8 +110,7 @@ export class Salvage {
     const [first] = this.#left;
     if (first === undefined) return null;
     const { name, why, progress } = first;
-    const part =
-      progress.phase === 'pages' || progress.phase === 'strays' ? `, ${Math.floor(this.#share * 100)} %` : '';
+    const part = isReading(progress) ? `, ${Math.floor(this.#share * 100)} %` : '';
     return `bringing over ${name} (${why})${part}`;
   }
 
@@ -122,7 +125,7 @@ export class Salvage {
         throw error;
       }
     };
-    const at = this.#left.findIndex(({ progress: { phase } }) => phase === 'pages' || phase === 'strays');
+    const at = this.#left.findIndex(({ progress }) => isReading(progress));
     if (at >= 0) {
       await this.#takePages(at, within);
       return true;
@@ -146,14 +149,16 @@ export class Salvage {
     let { index, damaged } = aside.progress;
     while (index < pages.count && findings.length < this.#findings.now && elapsed() < until) {
       const place = pages.at(index++);
-      if (phase === 'pages') {
+      if (phase === 'strays') findings.push(...carver.strays(place));
+      else {
         const carved = carver.page(place);
-        findings.push(...carved.findings);
+        findings.push(...(phase === 'pages' ? carved.findings : carved.findings.filter(({ kind }) => kind === 'loss')));
         damaged ||= carved.damaged;
-      } else findings.push(...carver.strays(place));
+      }
     }
     const isWhole = kindOf(aside.name) === 'migrating' && !damaged;
     const next = {
+      ledger: 'pages',
       pages: isWhole ? 'imported' : 'strays',
       strays: 'imported',
       imported: 'imported',
@@ -172,7 +177,7 @@ export class Salvage {
     });
     this.#findings.fitted();
     this.#left[at] = { ...aside, progress };
-    this.#share = ((phase === 'strays' ? 1 : 0) + index / Math.max(1, pages.count)) / 2;
+    this.#share = (READING.indexOf(phase) + index / Math.max(1, pages.count)) / READING.length;
     if (progress.phase === 'imported') this.close();
   }
 

@@ -4,6 +4,7 @@ import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { account } from '../../../../../agent/buffer/accounting.ts';
 import { openForReading } from '../../../../../agent/buffer/connection.ts';
+import { lossSum } from '../../../../../agent/buffer/loss-record.ts';
 import { openForRequeue, requeue } from '../../../../../agent/buffer/requeue.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
 import type { TillEvent } from '../../../../../shared/event/event.ts';
@@ -276,6 +277,38 @@ t.test('the ref of an event that is lost does not hide its repeat', async (t) =>
   t.match(await buffer.accept(sales(99, 1)), { accepted: 1, duplicates: [] });
   buffer.close();
 });
+
+t.test(
+  'the ledger is read first: what was given up is still in pages that were freed, and lies before it',
+  async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    let buffer = scratch.open();
+    const { open: epoch } = buffer.holdings();
+    await buffer.accept(sales(0, 300));
+    buffer.close();
+    const db = new Sqlite(scratch.path);
+    const write = db.prepare(
+      'INSERT INTO losses (epoch, first_seq, count, hour, reason, at, detail, acked, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    );
+    for (let seq = 1; seq <= 200; seq++) {
+      const [hour, at, detail] = [Math.floor(NOW / HOUR_MS), NOW, 'long'.padEnd(100)] as const;
+      const record = { epoch, first_seq: seq, count: 1, hour, reason: 'evicted', at, detail, acked: NOW };
+      write.run(epoch, seq, 1, hour, 'evicted', at, detail, NOW, lossSum(record));
+    }
+    db.exec('DELETE FROM events WHERE seq <= 200; DELETE FROM refs WHERE seq <= 200');
+    db.close();
+    scratch.open().close();
+    zero(scratch.path, 0, 200);
+
+    buffer = scratch.open();
+    await healed(buffer);
+    t.match(buffer.facts(), { pending: 100, acked: 0, quarantined: 0, losses: { events: 200, unsent: 0 } });
+    t.match(await buffer.accept(sales(0, 200)), { accepted: 200 }, 'a repeat is welcome');
+    t.match(await buffer.accept(sales(200, 100)), { accepted: 0 });
+    buffer.close();
+    t.match(accounts(scratch), { sound: true });
+  },
+);
 
 t.test('what was given up and found again counts once, though its repeat was stored', async (t) => {
   const scratch = scratchBuffer(t.testdir());
