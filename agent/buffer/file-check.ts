@@ -2,7 +2,7 @@
  * Looks through the file in slices, between which events are accepted: rows that are not what was written are given up one by one, a file whose
  * parts contradict each other is damaged.
  *
- * A pass goes through the rows (their checksums, where they lie, whether memory knows the same ones as pending), then through the accounts.
+ * A pass goes through the rows (their checksums, where they lie, whether memory knows the same ones as pending), then through the accounts, then through the refs.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../shared/ids.ts';
@@ -12,6 +12,7 @@ import type { EpochIndex } from './epochs.ts';
 import type { Unreadable } from './event-rows.ts';
 import { DamagedFileError } from './file-fault.ts';
 import type { PendingSet } from './pending-set.ts';
+import { refsInSlices } from './refs-check.ts';
 import { RowChecksum, STATE, type State } from './row.ts';
 
 const ROWS_AT_ONCE = 100;
@@ -48,6 +49,7 @@ export class FileCheck {
   readonly #rows: Statement<[number, number], Row>;
   #after = 0;
   #accounts: Generator<number, Accounts> | null = null;
+  #refs: Generator<void, void> | null = null;
 
   constructor(parts: CheckParts) {
     this.#with = parts;
@@ -59,6 +61,7 @@ export class FileCheck {
   /** @throws DamagedFileError, or what SQLite throws at a damaged page */
   slice(): CheckedSlice {
     if (this.#accounts !== null) return this.#account(this.#accounts);
+    if (this.#refs !== null) return this.#read(this.#refs);
     const after = this.#after;
     const rows = this.#rows.all(after, ROWS_AT_ONCE);
     const isEnd = rows.length < ROWS_AT_ONCE;
@@ -102,6 +105,13 @@ export class FileCheck {
     if (unaccounted + value.strays + value.damagedLosses.length > 0) {
       throw new DamagedFileError(`${this.#with.path}: not every event is accounted for`);
     }
-    return { unreadable: [], more: false };
+    this.#refs = refsInSlices(this.#with.db);
+    return { unreadable: [], more: true };
+  }
+
+  #read(refs: Generator<void, void>): CheckedSlice {
+    const more = refs.next().done !== true;
+    if (!more) this.#refs = null;
+    return { unreadable: [], more };
   }
 }

@@ -3,18 +3,32 @@ import type { Database } from 'better-sqlite3';
 
 const AT_ONCE = 2_000;
 
-/**
- * Reads through the table and its index, a short read at a time.
- *
- * @returns what is wrong, in words
- */
+interface Ref {
+  id: number;
+  type: string;
+  ref: string;
+}
+
+/** Reads through the table and its index; yields after each short read. @throws what SQLite throws at a damaged page */
+export function* refsInSlices(db: Database): Generator<void, void> {
+  const rows = db.prepare<[number, number], { id: number }>(
+    'SELECT id FROM refs NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?',
+  );
+  for (let page = rows.all(0, AT_ONCE); page.length > 0; page = rows.all(page.at(-1)!.id, AT_ONCE)) yield;
+  const entries = db.prepare<[string, string, number, number], Ref>(
+    'SELECT id, type, ref FROM refs INDEXED BY refs_by_ref WHERE (type, ref, id) > (?, ?, ?) ORDER BY type, ref, id LIMIT ?',
+  );
+  for (let page = entries.all('', '', 0, AT_ONCE); page.length > 0; ) {
+    yield;
+    const { type, ref, id } = page.at(-1)!;
+    page = entries.all(type, ref, id, AT_ONCE);
+  }
+}
+
+/** @returns what is wrong, in words */
 export function refsProblems(db: Database): string[] {
   try {
-    const rows = db.prepare<[number, number], { id: number }>(
-      'SELECT id FROM refs NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?',
-    );
-    for (let page = rows.all(0, AT_ONCE); page.length > 0; ) page = rows.all(page.at(-1)!.id, AT_ONCE);
-    db.prepare('SELECT count(*) FROM refs INDEXED BY refs_by_ref').get();
+    for (const _ of refsInSlices(db));
     return [];
   } catch (error) {
     return [`refs, by which repeats are known, cannot be read: ${(error as Error).message}`];

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { account } from '../../../../agent/buffer/accounting.ts';
 import { BufferFile } from '../../../../agent/buffer/buffer-file.ts';
@@ -173,6 +174,36 @@ t.test('a folder that comes back is taken up', async (t) => {
   mkdirSync(`${dir}/disk`);
   t.match(await accepted(keeper, 'R-1'), { kind: 'accepted' });
   await keeper.stop();
+});
+
+t.test('a damaged page of refs is found by the look through the file: opening reads their index only', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const buffer = scratch.open();
+  await buffer.accept(Array.from({ length: 1_000 }, (_, n) => parsed(sale(`R-${n}`))));
+  buffer.close();
+  const db = new Sqlite(scratch.path, { readonly: true });
+  const tables = new Set(db.prepare('SELECT rootpage FROM sqlite_schema').pluck().all());
+  db.close();
+  const bytes = readFileSync(scratch.path);
+  const pages = Array.from({ length: bytes.length / 4096 }, (_, at) => bytes.subarray(at * 4096, (at + 1) * 4096));
+  const LEAF = 0x0d;
+  // An event's currency precedes its ref.
+  const hit = pages.findIndex(
+    (page, at) => !tables.has(at + 1) && page[0] === LEAF && page.includes('R-5') && !page.includes('EUR'),
+  );
+  t.ok(hit > 0);
+  scratch.spoil(hit * 4096, 4096);
+  const again = scratch.open();
+  const look = (): void => {
+    while (again.check()) {}
+  };
+  t.throws(look, { code: 'SQLITE_CORRUPT' });
+  again.close(true);
+  const salvaged = scratch.open();
+  await salvaged.bringOver(async () => true);
+  while (salvaged.check()) {}
+  t.match(salvaged.facts(), { pending: 1_000, refs: 1_000, losses: { events: 0 } });
+  salvaged.close();
 });
 
 t.test('damage that is met while events are read is salvaged beside the work', async (t) => {
