@@ -1,7 +1,7 @@
 /** A buffer's facts for support: as JSON, and as a table. */
 import { redact } from '../../shared/event/card-data.ts';
 import type { BufferFacts, EpochHolding } from '../buffer/port.ts';
-import { ago, count, instant, iso, number, size } from './figures.ts';
+import { count, hourAgo, instant, iso, number, size } from './figures.ts';
 import { notFilling, untilFullWords } from './filling.ts';
 import type { LiveStatus } from './live-agent.ts';
 import { seqs } from './losses.ts';
@@ -74,7 +74,7 @@ export function statusTable({ path, maxBytes, facts, live, asked, now }: StatusF
       'oldest waiting',
       oldestPending === null
         ? ''
-        : `of the hour from ${instant(oldestPending).slice(0, 16)}Z, ${ago(now - oldestPending)}`,
+        : `of the hour from ${instant(oldestPending).slice(0, 16)}Z, ${hourAgo(now - oldestPending)}`,
     ],
     ['acknowledged', `${count(acked, 'event')}, kept for support`],
     [

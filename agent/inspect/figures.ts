@@ -29,7 +29,9 @@ export function span(ms: number): string {
   return hours < 48 ? `${hours} hours` : `${number(Math.floor(hours / 24))} days`;
 }
 
-export function ago(ms: number): string {
-  if (ms < -MINUTE_MS) return `in ${span(-ms)}`;
-  return ms < 2 * MINUTE_MS ? 'just now' : `${span(ms)} ago`;
+/** When something was of which only the hour is known. @param ms since that hour's start */
+export function hourAgo(ms: number): string {
+  if (ms < 0) return `in ${span(-ms)}`;
+  if (ms < HOUR_MS) return 'this hour';
+  return ms < 2 * HOUR_MS ? 'last hour' : `${span(ms)} ago`;
 }

@@ -1,6 +1,6 @@
 /** The parts of the page, each of which is replaced on its own when it changes. */
 import { type EventView, HIDDEN } from '../event-view.ts';
-import { ago, count, instant, number, size } from '../figures.ts';
+import { count, hourAgo, instant, number, size } from '../figures.ts';
 import { notFilling, untilFullWords } from '../filling.ts';
 import { seqs } from '../losses.ts';
 import { money } from '../money.ts';
@@ -57,7 +57,8 @@ function tiles({ buffer, at, connected }: InspectReport): readonly Tile[] {
     {
       name: 'Waiting',
       value: number(pending),
-      note: oldestPending === null ? 'nothing to ship' : `oldest: ${ago(Date.parse(at) - Date.parse(oldestPending))}`,
+      note:
+        oldestPending === null ? 'nothing to ship' : `oldest: ${hourAgo(Date.parse(at) - Date.parse(oldestPending))}`,
     },
     {
       name: 'Full in',

@@ -83,6 +83,19 @@ t.test('above it stands what a running agent says in words', async (t) => {
   t.match(statusTable({ ...at, asked: true }, PLAIN), /^agent +does not answer: what follows is from its file alone$/m);
 });
 
+t.test('what is of this hour is not told as an hour old', async (t) => {
+  const words = (now: number): string => /oldest waiting +(.*)/.exec(statusTable({ ...at, now }, PLAIN))![1]!;
+  const hour = facts.oldestPending!;
+  t.equal(words(hour + 59 * 60_000), 'of the hour from 2026-11-22 07:15Z, this hour');
+  t.equal(words(hour + HOUR_MS), 'of the hour from 2026-11-22 07:15Z, last hour');
+  t.equal(words(hour + 2 * HOUR_MS), 'of the hour from 2026-11-22 07:15Z, 2 hours ago');
+  t.equal(
+    words(hour - HOUR_MS),
+    'of the hour from 2026-11-22 07:15Z, in 60 minutes',
+    'the clock was wrong then or is now',
+  );
+});
+
 t.test('an idle buffer is told without an oldest event', async (t) => {
   const idle = { ...facts, pending: 0, oldestPending: null, epochs: [{ ...facts.epochs[0]!, pending: [] }] };
   const table = statusTable({ ...at, facts: idle }, PLAIN);
