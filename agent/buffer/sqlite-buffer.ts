@@ -352,8 +352,9 @@ export class SqliteBuffer implements Intake, Outbox {
     }
   }
 
-  #loadAll(): Promise<void> {
-    return this.#commits.submit(0, () => {
+  /** In a transaction of its own: what another had done before in the same one would be counted twice. */
+  async #loadAll(): Promise<void> {
+    this.#commits.now(0, () => {
       this.#memory.loadEpochs();
       this.#load();
     });

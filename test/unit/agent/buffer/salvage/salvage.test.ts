@@ -256,6 +256,26 @@ t.test('a retry that meets a salvage counts once', async (t) => {
   t.match(accounts(first), { sound: true });
 });
 
+t.test('a till sells on while a salvage goes on and ends: no commit is counted twice', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  let buffer = scratch.open();
+  await buffer.accept(sales(0, 10));
+  buffer.close();
+  zero(scratch.path, 0, 100);
+  buffer = scratch.open();
+  const selling = { on: true };
+  const healing = healed(buffer).finally(() => {
+    selling.on = false;
+  });
+  let sold = 10;
+  while (selling.on) t.match(await buffer.accept(sales(sold++, 1)), { accepted: 1 });
+  await healing;
+  t.match(buffer.facts(), { pending: sold });
+  t.equal(offered(buffer).size, sold);
+  buffer.close();
+  t.match(accounts(scratch), { sound: true });
+});
+
 t.test('the ref of an event that is lost does not hide its repeat', async (t) => {
   const dir = t.testdir();
   const first = scratchBuffer(`${dir}/first`);
