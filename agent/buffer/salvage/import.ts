@@ -18,6 +18,7 @@ import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
 import { type LossRecord, lossSum, REPEATABLE } from '../loss-record.ts';
 import type { Losses } from '../losses.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../row.ts';
+import { joined, type Ranges } from '../seq-ranges.ts';
 import { type EventFinding, type Finding, isOutdated, type LossFinding, MAX_SEQ, type RefFinding } from './findings.ts';
 import type { Places } from './place.ts';
 
@@ -64,7 +65,10 @@ export class Import {
   readonly #forgetRef: Statement<[number]>;
   readonly #row: Statement<[number], { hour: number; state: State; sum: number }>;
   readonly #lossesOf: Statement<[Epoch, string, number, number], number>;
+  readonly #lostForGood: Statement<[string], { epoch: Epoch; first: number; last: number }>;
   readonly #insertLoss: Statement<[Epoch, number, number, number, string, number, string | null, number, number]>;
+  /** By epoch, seqs that are lost for good, as the transaction that runs has them so far; null: to be read. */
+  #givenUp: ReadonlyMap<Epoch, Ranges> | null = null;
   /** Set when the disk has no room for what is only kept for support. */
   withoutAcked = false;
   /** Whether what was accepted since may have been shipped: then it is what is found that is given up as a repeat. */
@@ -92,13 +96,22 @@ export class Import {
         'SELECT count(*) FROM losses WHERE epoch = ? AND reason = ? AND first_seq <= ? AND first_seq + count > ?',
       )
       .pluck();
+    this.#lostForGood = db.prepare(
+      'SELECT epoch, first_seq AS first, first_seq + count - 1 AS last FROM losses WHERE reason IN (SELECT value FROM json_each(?))',
+    );
     this.#insertLoss = db.prepare(
       'INSERT INTO losses (epoch, first_seq, count, hour, reason, at, detail, acked, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
   }
 
   /** Within a transaction. */
-  take(finding: Finding): void {
+  take(findings: readonly Finding[]): void {
+    // Between transactions events may have been given up.
+    this.#givenUp = null;
+    for (const finding of findings) this.#take(finding);
+  }
+
+  #take(finding: Finding): void {
     switch (finding.kind) {
       case 'event':
         this.#event(finding);
@@ -115,14 +128,15 @@ export class Import {
   #event(found: EventFinding): void {
     const { epoch, seq, hour, at: foundAt, reason, body } = found;
     const { marks, now } = this.#with;
-    const state = isOutdated(found, marks.get(epoch)?.settledThrough ?? 0) ? STATE.acked : found.state;
+    const settledThrough = marks.get(epoch)?.settledThrough ?? 0;
+    const state = isOutdated(found, settledThrough) ? STATE.acked : found.state;
     const base = this.#place(epoch, seq);
     const id = base + seq;
     if (this.#isThere.get(id) !== undefined) return;
     // Shipped and acknowledged while this went on, and no longer kept: an older version of it is not to be shipped again.
     if (this.#gone.has(epoch, seq)) return;
-    // The collector was told so: it stays lost, and its repeat is welcome.
-    if (state !== found.state && this.#isGivenUp(epoch, seq)) return;
+    // The collector was told so: it stays lost, requeued before or not, and its repeat is welcome.
+    if (found.state === STATE.pending && seq <= settledThrough && this.#isGivenUp(epoch, seq)) return;
     if (this.withoutAcked && state === STATE.acked) {
       this.#gone.add({ epoch, firstSeq: seq, lastSeq: seq });
       return;
@@ -186,6 +200,7 @@ export class Import {
     this.#place(epoch, last);
     const record: LossRecord = { epoch, first_seq, count, hour, reason, at, detail, acked };
     this.#insertLoss.run(epoch, first_seq, count, hour, reason, at, detail, acked, lossSum(record));
+    this.#givenUp = null;
   }
 
   /** Of an event whose row is no longer kept: a ref of one that is lost must not hide its repeat. */
@@ -193,10 +208,11 @@ export class Import {
     const { marks, places, now } = this.#with;
     const mark = marks.get(epoch);
     if (mark === undefined || seq > mark.settledThrough || at <= now() - DAY_MS || at > now()) return;
+    if (this.#isGivenUp(epoch, seq)) return;
     const base = places.baseOf(epoch) ?? this.#place(epoch, seq);
     for (const other of this.#sameRef.all(type, ref, content)) {
-      if (!this.isShipping && this.#isUnshipped(other.epoch) && !this.#isUnshipped(epoch))
-        this.#giveUp(other, { epoch, seq });
+      const isFirst = !this.isShipping && this.#isUnshipped(other.epoch) && !this.#isUnshipped(epoch);
+      if (isFirst || this.#isGivenUp(other.epoch, other.seq)) this.#giveUp(other, { epoch, seq });
     }
     this.#remember.run(base + seq, type, ref, content, epoch, seq, at);
   }
@@ -218,7 +234,16 @@ export class Import {
 
   /** Whether a record says that it is lost for good, so that its repeat is another event. */
   #isGivenUp(epoch: Epoch, seq: number): boolean {
-    return REPEATABLE.some((reason) => this.#lossesOf.get(epoch, reason, seq, seq)! > 0);
+    this.#givenUp ??= this.#readGivenUp();
+    return this.#givenUp.get(epoch)?.some(([first, last]) => first <= seq && seq <= last) ?? false;
+  }
+
+  /** At once: there is no index of them, and each event and ref that is found is looked for. */
+  #readGivenUp(): Map<Epoch, Ranges> {
+    const byEpoch = Map.groupBy(this.#lostForGood.all(JSON.stringify(REPEATABLE)), ({ epoch }) => epoch);
+    return new Map(
+      [...byEpoch].map(([epoch, records]) => [epoch, joined(records.map(({ first, last }) => [first, last] as const))]),
+    );
   }
 
   /** Whether nothing of the epoch was ever offered to the collector. */

@@ -3,8 +3,9 @@
  *
  *     for each file, the newest first:  ledger -> pages -> strays -> imported     then, once for all:  accounts -> done -> put away
  *
- * `ledger`: the loss records, as pages that were freed still hold events which were given up. `pages`: the rows that pages say they hold. `strays`: rows that lie anywhere in pages, whatever those say of themselves, for what is not found
- * otherwise. How far it is changes with what was taken, in one transaction, so a salvage that is killed at any moment goes on from there.
+ * `ledger`: the loss records, as pages that were freed still hold events which were given up. `pages`: the rows that pages say they hold.
+ * `strays`: rows that lie anywhere in pages, whatever those say of themselves, for what is not found otherwise. How far it is changes with
+ * what was taken, in one transaction, so a salvage that is killed at any moment goes on from there.
  */
 import type { Database } from 'better-sqlite3';
 import type { Epoch, TerminalId } from '../../../shared/ids.ts';
@@ -172,7 +173,7 @@ export class Salvage {
       index: isThrough ? 0 : index,
     };
     await within(() => {
-      for (const finding of findings) this.#import.take(finding);
+      this.#import.take(findings);
       saveProgress(db, aside, progress);
     });
     this.#findings.fitted();

@@ -1,18 +1,22 @@
 import Sqlite from 'better-sqlite3';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { contentHash } from '../../../../../agent/buffer/content.ts';
+import type { HighWaterMark } from '../../../../../agent/buffer/high-water-mark.ts';
 import { Losses } from '../../../../../agent/buffer/losses.ts';
 import { encodeBody, STATE, type State } from '../../../../../agent/buffer/row.ts';
-import type { EventFinding } from '../../../../../agent/buffer/salvage/findings.ts';
+import type { EventFinding, LossFinding, RefFinding } from '../../../../../agent/buffer/salvage/findings.ts';
 import { Import } from '../../../../../agent/buffer/salvage/import.ts';
 import { Places } from '../../../../../agent/buffer/salvage/place.ts';
 import { prepareSchema } from '../../../../../agent/buffer/schema.ts';
-import { epoch as epochOf } from '../../../../../shared/ids.ts';
+import { type Epoch, epoch as epochOf } from '../../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
 import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../../events.ts';
 
 const EPOCH = epochOf('0123456789abcdef');
+const OTHER = epochOf('1123456789abcdef');
 const HOUR = Math.floor(NOW / HOUR_MS);
-const BODY = Buffer.from(encodeBody(parsed(sale('R-1'))));
+const EVENT = parsed(sale('R-1'));
+const BODY = Buffer.from(encodeBody(EVENT));
 
 const found = (seq: number, state: State): EventFinding => ({
   ...{ kind: 'event', epoch: EPOCH, seq, hour: HOUR, state, at: NOW, reason: null, body: BODY },
@@ -48,8 +52,8 @@ for (const [order, seqs] of [
         detail: null,
         acked: 0,
       };
-      into.take({ kind: 'loss', loss });
-      for (const seq of seqs) into.take(found(seq, seq === 1 ? STATE.pending : state));
+      into.take([{ kind: 'loss', loss }]);
+      for (const seq of seqs) into.take([found(seq, seq === 1 ? STATE.pending : state)]);
       t.same(db.prepare('SELECT seq, state FROM events ORDER BY seq').all(), [
         { seq: 1, state: STATE.quarantined },
         { seq: 9, state },
@@ -58,4 +62,60 @@ for (const [order, seqs] of [
       db.close();
     });
   }
+}
+
+/** The side file says of both epochs that they are settled up to some seq. */
+function importing(t: Test, settledThrough: number) {
+  const db = new Sqlite(':memory:');
+  t.teardown(() => db.close());
+  prepareSchema(db, 'buffer.db', { merchant: MERCHANT, terminal: TERMINAL });
+  const mark = { lastSeq: 9, openedAt: NOW, oldestHour: 0, newestHour: 0, unconfirmedFrom: 0, held: false };
+  const marks = new Map<Epoch, HighWaterMark>([
+    [EPOCH, { ...mark, epoch: EPOCH, settledThrough }],
+    [OTHER, { ...mark, epoch: OTHER, settledThrough: 9 }],
+  ]);
+  const places = new Places(db, [...marks.values()]);
+  const clocks = { broughtOver: () => t.fail('nothing is known of a clock') };
+  const into = new Import({
+    ...{ db, terminal: TERMINAL, places, losses: new Losses(db, t.fail), clocks, marks },
+    now: () => NOW,
+  });
+  const states = db.prepare('SELECT epoch, seq, state FROM events ORDER BY id');
+  return { into, states: () => states.all(), refs: db.prepare<[], number>('SELECT seq FROM refs').pluck() };
+}
+
+const givenUp = (reason: string, acked: number): LossFinding => ({
+  kind: 'loss',
+  loss: { epoch: EPOCH, first_seq: 1, count: 1, hour: HOUR, reason, at: NOW, detail: null, acked },
+});
+
+const refOf = (epoch: Epoch, seq: number): RefFinding => {
+  const { type, ref } = EVENT;
+  return { kind: 'ref', epoch, seq, type, ref: ref!, content: contentHash(EVENT), at: NOW };
+};
+
+t.test(
+  'what was requeued, then dropped, and told stays lost, and no ref that is left of it is brought over',
+  async (t) => {
+    const { into, states, refs } = importing(t, 9);
+    into.take([givenUp('quarantined', NOW), givenUp('evicted', NOW)]);
+    into.take([{ ...found(1, STATE.pending), reason: 'odd' }, refOf(EPOCH, 1)]);
+    t.same(states(), []);
+    t.same(refs.all(), []);
+  },
+);
+
+for (const [order, seqs] of [
+  ['before', [0, 1]],
+  ['after', [1, 0]],
+] as const) {
+  t.test(
+    `what was dropped is a duplicate of a stored repeat of which only the ref is left, found ${order} that`,
+    async (t) => {
+      const { into, states } = importing(t, 0);
+      const both = [found(1, STATE.pending), refOf(OTHER, 1)] as const;
+      into.take([givenUp('evicted', 0), ...seqs.map((at) => both[at])]);
+      t.same(states(), [{ epoch: EPOCH, seq: 1, state: STATE.quarantined }]);
+    },
+  );
 }

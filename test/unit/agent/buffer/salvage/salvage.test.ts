@@ -330,6 +330,40 @@ t.test(
   },
 );
 
+for (const when of ['before', 'while', 'after']) {
+  t.test(
+    `a ref that is left of what was given up and told hides no repeat that comes ${when} it is brought over`,
+    async (t) => {
+      const scratch = scratchBuffer(t.testdir());
+      let buffer = scratch.open();
+      const { open: epoch } = buffer.holdings();
+      await buffer.accept(sales(0, 300));
+      buffer.close();
+      const db = new Sqlite(scratch.path);
+      const [hour, at] = [Math.floor(NOW / HOUR_MS), NOW] as const;
+      const record = { epoch, first_seq: 1, count: 200, hour, reason: 'evicted', at, detail: null, acked: at };
+      db.prepare(
+        'INSERT INTO losses (epoch, first_seq, count, hour, reason, at, detail, acked, sum) VALUES (?, 1, 200, ?, ?, ?, NULL, ?, ?)',
+      ).run(epoch, hour, 'evicted', at, at, lossSum(record));
+      db.exec('DELETE FROM events WHERE seq <= 200; DELETE FROM refs WHERE seq <= 200');
+      db.close();
+      scratch.open().close();
+      zero(scratch.path, 0, 200);
+
+      buffer = scratch.open();
+      if (when === 'before') t.match(await buffer.accept(sales(0, 200)), { accepted: 200 });
+      const healing = healed(buffer);
+      if (when === 'after') await healing;
+      for (let number = 0; number < 200 && when !== 'before'; number++) await buffer.accept(sales(number, 1));
+      await healing;
+      t.same(lost(buffer), [], 'nothing is given up as a repeat of what is lost');
+      t.match(buffer.facts(), { pending: 300, losses: { events: 200 } });
+      buffer.close();
+      t.match(accounts(scratch), { sound: true });
+    },
+  );
+}
+
 t.test('what was given up and found again counts once, though its repeat was stored', async (t) => {
   const scratch = scratchBuffer(t.testdir());
   const small = { maxBytes: 3 * 1024 * 1024, whenFull: 'drop-oldest' } as const;
