@@ -2,7 +2,8 @@
  * Looks through the file in slices, between which events are accepted: rows that are not what was written are given up one by one, a file whose
  * parts contradict each other is damaged.
  *
- * A pass goes through the rows (their checksums, where they lie, whether memory knows the same ones as pending), then through the accounts, then through the refs.
+ * A pass goes through the rows (their checksums, where they lie, whether memory knows the same ones as pending), then through the accounts,
+ * then through the refs.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../shared/ids.ts';

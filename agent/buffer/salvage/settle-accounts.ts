@@ -103,7 +103,7 @@ class Slices {
     const present = joined(rows.map(({ seq }) => [seq, seq] as const));
     const expired = pairs(this.#goneIn.all(epoch, to, from));
     const missing = without([[from, to]], joined([...present, ...lost, ...expired]));
-    // What is left in a page of a ref that went with its event was brought over all the same.
+    // A ref that is left in a page of what is lost was brought over where the record of that was found after it.
     const isElsewhere = [[1, from - 1], [to + 1, Number.MAX_SAFE_INTEGER], ...present, ...expired] as const;
     const repeatable = pairs(records.filter(({ reason }) => REPEATABLE.includes(reason)));
     for (const [first, last] of without(repeatable, joined(isElsewhere)))
