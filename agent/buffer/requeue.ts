@@ -12,6 +12,7 @@ import { crc32c } from '../../shared/wire/crc32c.ts';
 import { BufferError } from './buffer-error.ts';
 import { assertHoldsSomething, notOurs } from './empty-file.ts';
 import { listEpochs } from './epochs.ts';
+import { isSound, type LossRow } from './loss-record.ts';
 import type { SeqRange } from './port.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from './row.ts';
 import { checkVersion, SCHEMA_VERSION } from './schema.ts';
@@ -31,7 +32,7 @@ interface Row {
 
 export interface Requeued {
   readonly requeued: number;
-  /** Rows that are not what was written: they cannot be sent. */
+  /** Rows that are not what was written, which cannot be sent, and duplicates, which would count twice. */
   readonly refused: readonly { readonly epoch: Epoch; readonly seq: number; readonly fault: string }[];
 }
 
@@ -77,6 +78,16 @@ function faultOf({ epoch, seq, hour, sum, body }: Row, checksum: RowChecksum): s
   }
 }
 
+/** What duplicates repeat, in words, by stream and seq: see `LossReason`. */
+function repeatedBy(db: Database): Map<string, string> {
+  const records = db.prepare<[], LossRow>("SELECT * FROM losses WHERE reason = 'duplicate'").all().filter(isSound);
+  return new Map(
+    records.flatMap(({ epoch, first_seq, count, detail }) =>
+      Array.from({ length: count }, (_, at) => [`${epoch} ${first_seq + at}`, detail ?? 'a repeat'] as const),
+    ),
+  );
+}
+
 const NAMES = { [STATE.pending]: 'pending', [STATE.acked]: 'acked', [STATE.quarantined]: 'quarantined' } as const;
 
 /** Why none of these events could be requeued, in words. */
@@ -108,13 +119,15 @@ export function requeue(db: Database, which: SeqRange | null, now: number, dryRu
   const change = db.prepare('UPDATE events SET state = 0, at = ?, sum = ? WHERE id = ?');
   const checksum = new RowChecksum();
   const mask = stateMask(STATE.quarantined, STATE.pending);
+  const repeated = repeatedBy(db);
   const { epoch, firstSeq, lastSeq } = which ?? { epoch: null, firstSeq: 0, lastSeq: Number.MAX_SAFE_INTEGER };
   const refused: { epoch: Epoch; seq: number; fault: string }[] = [];
   let requeued = 0;
   const slice = (after: number): number | null => {
     const rows = read.all({ after, limit: AT_ONCE, epoch, first: firstSeq, last: lastSeq });
     for (const row of rows) {
-      const fault = faultOf(row, checksum);
+      const same = repeated.get(`${row.epoch} ${row.seq}`);
+      const fault = same === undefined ? faultOf(row, checksum) : `it is ${same}, and would count twice`;
       if (fault !== null) refused.push({ epoch: row.epoch, seq: row.seq, fault });
       else {
         if (!dryRun) change.run(now, (row.sum ^ mask) >>> 0, row.id);

@@ -114,12 +114,14 @@ export class Copy {
     this.#scratch = copy.#scratch;
   }
 
-  /** Closed, all that is quarantined is requeued. The side file knows nothing of it before the next opening. @returns what was */
+  /** Closed, all that is quarantined is requeued but duplicates. The side file knows nothing of it before the next opening. @returns what was */
   requeue(): Set<Key> {
-    const quarantined = [...this.fates].filter(([, { fate }]) => fate === 'quarantined');
+    const all = [...this.fates].filter(([, { fate }]) => fate === 'quarantined');
+    const quarantined = all.filter(([, { reasons }]) => !reasons.includes('duplicate'));
     const db = openForRequeue(this.path);
     try {
-      assert.deepEqual(requeue(db, null, this.#world.clock), { requeued: quarantined.length, refused: [] });
+      const { requeued, refused } = requeue(db, null, this.#world.clock);
+      assert.deepEqual([requeued, refused.length], [quarantined.length, all.length - quarantined.length]);
     } finally {
       db.close();
     }

@@ -34,6 +34,31 @@ t.test('quarantined events are pending again under their old seqs; the loss stay
   again.close();
 });
 
+t.test('a duplicate that a salvage gave up is refused: it would count twice', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  let buffer = scratch.open();
+  const { open: first } = buffer.holdings();
+  await buffer.accept(sales(0, 1));
+  buffer.close();
+  scratch.spoil(0, 100);
+  buffer = scratch.open();
+  const { open: epoch } = buffer.holdings();
+  await buffer.accept(sales(0, 2));
+  await buffer.bringOver(async () => true);
+  const db = openForRequeue(scratch.path);
+  const fault = `it is the same as till-1.${first} seq 1, and would count twice`;
+  for (const which of [null, { epoch, firstSeq: 1, lastSeq: 1 }]) {
+    t.same(requeue(db, which, NOW), { requeued: 0, refused: [{ epoch, seq: 1, fault }] });
+  }
+  db.close();
+  buffer.notice();
+  t.same(
+    [...buffer.pending(0)].map(({ event }) => event.ref),
+    ['R-0', 'R-1'],
+  );
+  buffer.close();
+});
+
 t.test('a running agent notices, and ships', async (t) => {
   const scratch = scratchBuffer(t.testdir());
   const { buffer, epoch } = await withQuarantine(scratch);
