@@ -103,7 +103,7 @@ export const COMMANDS = {
   requeue: {
     summary: 'offer quarantined events again (the only command that changes the buffer)',
     about:
-      'Makes quarantined events pending, so that they are offered to the collector again under their old stream and seq. Names them by --stream and --seq (one, or FIRST-LAST), or --all. Works beside a running agent. Their record in the ledger stays: once they are stored, the collector no longer counts them as lost.',
+      'Makes quarantined events pending, so that they are offered to the collector again under their old stream and seq. Names them by --stream and --seq (one, or FIRST-LAST), or --all, which leaves out duplicates: they would count twice. Works beside a running agent. Their record in the ledger stays: once they are stored, the collector no longer counts them as lost.',
     options: ['stream', 'seq', 'all', 'dry-run', ...COMMON],
     examples: ['requeue --all --dry-run', 'requeue --stream till-1.9f3c0d5e6a7b8c9d --seq 41'],
   },

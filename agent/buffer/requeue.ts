@@ -32,7 +32,7 @@ interface Row {
 
 export interface Requeued {
   readonly requeued: number;
-  /** Rows that are not what was written, which cannot be sent, and duplicates, which would count twice. */
+  /** Rows that are not what was written, which cannot be sent, and duplicates that are named, which would count twice. */
   readonly refused: readonly { readonly epoch: Epoch; readonly seq: number; readonly fault: string }[];
 }
 
@@ -106,7 +106,7 @@ export function notQuarantined(db: Database, { epoch, firstSeq, lastSeq }: SeqRa
 }
 
 /**
- * @param which null: all that are quarantined
+ * @param which null: all that are quarantined, but for duplicates
  * @param now milliseconds since 1970
  * @param dryRun changes nothing, and says what it would do
  * @throws on a fault of the disk, and when the agent keeps the file busy
@@ -127,6 +127,7 @@ export function requeue(db: Database, which: SeqRange | null, now: number, dryRu
     const rows = read.all({ after, limit: AT_ONCE, epoch, first: firstSeq, last: lastSeq });
     for (const row of rows) {
       const same = repeated.get(`${row.epoch} ${row.seq}`);
+      if (same !== undefined && which === null) continue;
       const fault = same === undefined ? faultOf(row, checksum) : `it is ${same}, and would count twice`;
       if (fault !== null) refused.push({ epoch: row.epoch, seq: row.seq, fault });
       else {

@@ -5,7 +5,7 @@ import { printable } from './table.ts';
 
 export interface RequeueOutcome {
   readonly requeued: number;
-  /** Rows that are not what was written, which cannot be sent, and duplicates, which would count twice. */
+  /** Rows that are not what was written, which cannot be sent, and duplicates that are named, which would count twice. */
   readonly refused: readonly { readonly stream: string; readonly seq: number; readonly fault: string }[];
   readonly dryRun: boolean;
 }

@@ -91,8 +91,7 @@ function walk(bytes: Uint8Array, maxObjects: number): void {
     }
     left[top]!--;
     if (at === bytes.length) refuse('ends too early');
-    const head = HEADS[bytes[at]!]!;
-    if (head === null) refuse(`type 0x${bytes[at]!.toString(16)} is not allowed`);
+    const head = HEADS[bytes[at]!] ?? refuse(`type 0x${bytes[at]!.toString(16)} is not allowed`);
     at++;
     if (head.stated > bytes.length - at) refuse('ends too early');
     let length = head.fixed;
