@@ -20,13 +20,17 @@ export function uncarried(db: Database, path: string, marks: readonly HighWaterM
   return marks.filter(({ epoch }) => !carried.has(epoch));
 }
 
-/** Seqs that were given out, which the database knows nothing of and the collector may lack. @param marks see `uncarried` */
+/**
+ * Seqs that were given out, which the database knows nothing of. An epoch of which the collector knows everything may have been forgotten as
+ * a whole; one that is there in part is an older version of itself, which must not take what was settled since for pending.
+ *
+ * @param marks see `uncarried`
+ */
 export function lacking(db: Database, marks: readonly HighWaterMark[]): SeqRange[] {
   const lastSeqs = new Map(listEpochs(db).map(({ epoch, lastSeq }) => [epoch, lastSeq]));
   return marks.flatMap((mark) => {
-    const known = lastSeqs.get(mark.epoch) ?? 0;
-    return isSettled(mark) || known >= mark.lastSeq
-      ? []
-      : [{ epoch: mark.epoch, firstSeq: known + 1, lastSeq: mark.lastSeq }];
+    const { epoch, lastSeq } = mark;
+    const known = lastSeqs.get(epoch) ?? (isSettled(mark) ? lastSeq : 0);
+    return known >= lastSeq ? [] : [{ epoch, firstSeq: known + 1, lastSeq }];
   });
 }

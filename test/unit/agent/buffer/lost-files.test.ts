@@ -118,6 +118,26 @@ t.test('an older copy that is put in place of the database lacks nothing in the 
   await keeper.stop();
 });
 
+t.test('an older copy of which the collector has all that came since is set aside too', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  let buffer = scratch.open();
+  const { open: epoch } = buffer.holdings();
+  await buffer.accept([parsed(sale('R-1'))]);
+  for (const part of ['', '-wal']) copyFileSync(`${scratch.path}${part}`, `${scratch.path}.copy${part}`);
+  await buffer.accept([parsed(sale('R-2')), parsed(sale('R-3'))]);
+  await buffer.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 3 }]);
+  buffer.close();
+  for (const part of ['', '-wal']) renameSync(`${scratch.path}.copy${part}`, `${scratch.path}${part}`);
+  buffer = scratch.open();
+  await buffer.bringOver(async () => true);
+  t.same(refs(buffer), [], 'it is not sent again');
+  t.same(lost(buffer), [], 'and what came since is not given up');
+  const reader = new BufferFile(openForReading(scratch.path), scratch.path);
+  t.same(inspected(reader).problems, []);
+  reader.close();
+  buffer.close();
+});
+
 t.test(
   'an epoch is not forgotten before the side file says that it is over, which a power cut may put back',
   async (t) => {
