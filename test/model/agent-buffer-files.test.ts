@@ -15,7 +15,17 @@ import type { TillEvent } from '../../shared/event/event.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { NOW, parsed, sale } from '../unit/agent/events.ts';
 import { Copy, type World } from './buffer-files/copy.ts';
-import { evicted, harmed, maybeThen, outdated, parts, reopened, shipping, unchanged } from './buffer-files/fates.ts';
+import {
+  evicted,
+  harmed,
+  maybeThen,
+  outdated,
+  parts,
+  reopened,
+  settled,
+  shipping,
+  unchanged,
+} from './buffer-files/fates.ts';
 import { FORGOTTEN, type Key, type Observed } from './buffer-files/observed.ts';
 
 const till = fc.record({ hoursAgo: fc.nat(3), items: fc.constantFrom<number[]>(1, 1, 1, 6, 100, 400) });
@@ -181,7 +191,7 @@ class Life {
         for (const key of keys) {
           copy.fates.set(key, { ...copy.fates.get(key)!, fate: act.quarantine ? 'quarantined' : 'acked' });
         }
-        copy.become(unchanged);
+        copy.become(settled(copy.lacksRoom));
         break;
       }
       case 'tell losses': {
@@ -190,7 +200,7 @@ class Life {
           for (let seq = firstSeq; seq < firstSeq + count; seq++) world.told.add(`till-1.${epoch}/${seq}`);
         }
         await copy.buffer.settle(losses.map(({ id }) => ({ kind: 'loss-stored', id })));
-        copy.become(unchanged);
+        copy.become(settled(copy.lacksRoom));
         break;
       }
       case 'wait':

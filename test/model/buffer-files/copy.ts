@@ -166,6 +166,11 @@ export class Copy {
     }
   }
 
+  /** Whether the ballast is gone: the first thing that a buffer without room gives up, and has again from the next opening or expiry on. */
+  get lacksRoom(): boolean {
+    return ballastBytes(this.path) === 0;
+  }
+
   /** Where there is no room, a collector makes some, once it is offered anything. */
   async #bringOver(): Promise<void> {
     let pauses = 0;
@@ -182,9 +187,8 @@ export class Copy {
       );
       return true;
     });
-    // The first thing that a buffer without room gives up, and has again from the next opening on.
     await bringingOver.finally(() => {
-      this.lackedRoom ||= ballastBytes(this.path) === 0;
+      this.lackedRoom ||= this.lacksRoom;
     });
   }
 

@@ -17,6 +17,12 @@ const isOver = ({ fate, told }: Seen): boolean => fate === 'gone' || fate === 'f
 /** The model says it all. */
 export const unchanged: Rule = { keepsRecords: true, may: (_key, { fate }) => [fate] };
 
+/** Something was settled. @param lacksRoom whether there was none for it: then what the collector has goes, and nothing else */
+export const settled = (lacksRoom: boolean): Rule => ({
+  keepsRecords: true,
+  may: (_key, { fate }) => (lacksRoom && fate === 'acked' ? ['acked', 'gone'] : [fate]),
+});
+
 /** An opening forgets epochs that are over. */
 export const reopened: Rule = {
   keepsRecords: false,
