@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { account } from '../../../../../agent/buffer/accounting.ts';
 import { openForReading } from '../../../../../agent/buffer/connection.ts';
 import { lossSum } from '../../../../../agent/buffer/loss-record.ts';
@@ -364,13 +364,20 @@ for (const when of ['before', 'while', 'after']) {
   );
 }
 
-t.test('what was given up and found again counts once, though its repeat was stored', async (t) => {
+/** One that had to give up its oldest sales; `sold` says what the sale of a number was. */
+async function overfullBuffer(t: Test) {
   const scratch = scratchBuffer(t.testdir());
-  const small = { maxBytes: 3 * 1024 * 1024, whenFull: 'drop-oldest' } as const;
-  let buffer = scratch.open(small);
+  const buffer = scratch.open({ maxBytes: 3 * 1024 * 1024, whenFull: 'drop-oldest' });
   const sold = (number: number) => parsed(sale(`L-${number}`, { attrs: 'x'.padEnd(3_000) }));
   let count = 0;
   while (buffer.facts().losses.events < 20) await buffer.accept([sold(count++)]);
+  return { scratch, buffer, sold, count };
+}
+
+t.test('what was given up and found again counts once, though its repeat was stored', async (t) => {
+  const overfull = await overfullBuffer(t);
+  const { scratch, sold, count } = overfull;
+  let { buffer } = overfull;
   const lostFirst = buffer.facts().losses.events;
   for (let number = lostFirst - 5; number < lostFirst; number++) {
     t.match(await buffer.accept([sold(number)]), { accepted: 1 }, 'its ref went with it');
@@ -387,13 +394,10 @@ t.test('what was given up and found again counts once, though its repeat was sto
 });
 
 t.test('what was given up and told is no more known by a ref that is left of it in a page', async (t) => {
-  const scratch = scratchBuffer(t.testdir());
-  const small = { maxBytes: 3 * 1024 * 1024, whenFull: 'drop-oldest' } as const;
-  let buffer = scratch.open(small);
+  const overfull = await overfullBuffer(t);
+  const { scratch, sold, count } = overfull;
+  let { buffer } = overfull;
   const { open: epoch } = buffer.holdings();
-  const sold = (number: number) => parsed(sale(`L-${number}`, { attrs: 'x'.padEnd(3_000) }));
-  let count = 0;
-  while (buffer.facts().losses.events < 20) await buffer.accept([sold(count++)]);
   await buffer.settle(buffer.losses(100).map(({ id }) => ({ kind: 'loss-stored', id })));
   const { events } = buffer.facts().losses;
   await buffer.settle([{ kind: 'stored', epoch, firstSeq: events + 1, lastSeq: count }]);
