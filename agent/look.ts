@@ -118,14 +118,14 @@ async function requeueEvents(
 ): Promise<boolean> {
   const db = openForRequeue(path);
   try {
-    const { requeued, refused } = requeue(db, command.events, now, command.dryRun);
+    const { requeued, duplicates, refused } = requeue(db, command.events, now, command.dryRun);
     if (command.events !== null && requeued + refused.length === 0) {
       const { epoch, firstSeq, lastSeq } = command.events;
       const which = `${streamId(config!.terminal, epoch)} seq ${seqs(firstSeq, lastSeq)}`;
       throw new BufferError(`${which}: nothing to requeue: ${notQuarantined(db, command.events)}`);
     }
     const named = refused.map(({ epoch, ...rest }) => ({ stream: streamId(config!.terminal, epoch), ...rest }));
-    return await showRequeue({ requeued, refused: named, dryRun: command.dryRun }, command.json, screen);
+    return await showRequeue({ requeued, duplicates, refused: named, dryRun: command.dryRun }, command.json, screen);
   } finally {
     db.close();
   }

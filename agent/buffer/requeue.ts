@@ -32,6 +32,8 @@ interface Row {
 
 export interface Requeued {
   readonly requeued: number;
+  /** Quarantined as duplicates, which stay as they are where all are meant: they would count twice. */
+  readonly duplicates: number;
   /** Rows that are not what was written, which cannot be sent, and duplicates that are named, which would count twice. */
   readonly refused: readonly { readonly epoch: Epoch; readonly seq: number; readonly fault: string }[];
 }
@@ -123,11 +125,15 @@ export function requeue(db: Database, which: SeqRange | null, now: number, dryRu
   const { epoch, firstSeq, lastSeq } = which ?? { epoch: null, firstSeq: 0, lastSeq: Number.MAX_SAFE_INTEGER };
   const refused: { epoch: Epoch; seq: number; fault: string }[] = [];
   let requeued = 0;
+  let duplicates = 0;
   const slice = (after: number): number | null => {
     const rows = read.all({ after, limit: AT_ONCE, epoch, first: firstSeq, last: lastSeq });
     for (const row of rows) {
       const same = repeated.get(`${row.epoch} ${row.seq}`);
-      if (same !== undefined && which === null) continue;
+      if (same !== undefined && which === null) {
+        duplicates++;
+        continue;
+      }
       const fault = same === undefined ? faultOf(row, checksum) : `it is ${same}, and would count twice`;
       if (fault !== null) refused.push({ epoch: row.epoch, seq: row.seq, fault });
       else {
@@ -140,5 +146,5 @@ export function requeue(db: Database, which: SeqRange | null, now: number, dryRu
   const transaction = db.transaction(slice);
   for (let after: number | null = 0; after !== null; )
     after = dryRun ? transaction.deferred(after) : transaction.immediate(after);
-  return { requeued, refused };
+  return { requeued, duplicates, refused };
 }

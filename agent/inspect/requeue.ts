@@ -5,6 +5,8 @@ import { printable } from './table.ts';
 
 export interface RequeueOutcome {
   readonly requeued: number;
+  /** Left as they are: they would count twice. */
+  readonly duplicates: number;
   /** Rows that are not what was written, which cannot be sent, and duplicates that are named, which would count twice. */
   readonly refused: readonly { readonly stream: string; readonly seq: number; readonly fault: string }[];
   readonly dryRun: boolean;
@@ -12,14 +14,15 @@ export interface RequeueOutcome {
 
 /** @returns whether all that was named is requeued */
 export async function showRequeue(outcome: RequeueOutcome, json: boolean, screen: Screen): Promise<boolean> {
-  const { requeued, refused, dryRun } = outcome;
+  const { requeued, duplicates, refused, dryRun } = outcome;
   if (json) await screen.print(`${JSON.stringify(outcome)}\n`);
   else {
     await screen.print(
       requeued === 0
-        ? 'No quarantined event is named by that.\n'
+        ? 'No event is requeued.\n'
         : `${count(requeued, 'event')} ${dryRun ? 'would wait' : requeued === 1 ? 'waits' : 'wait'} for the collector again.\n`,
     );
+    if (duplicates > 0) screen.note(`Left out: ${count(duplicates, 'duplicate')}, which would count twice.`);
     for (const { stream, seq, fault } of refused)
       screen.note(screen.paint.bad(printable(`${stream} seq ${seq} stays where it is: ${fault}`)));
   }

@@ -289,7 +289,7 @@ t.test('what a collector refuses is in quarantine and in the ledger; requeued, i
   collector.script = STORE;
   t.match(await runAgent('requeue', '--stream', agent.stream, '--seq', '1', '--config', config, '--json'), {
     status: 0,
-    stdout: '{"requeued":1,"refused":[],"dryRun":false}\n',
+    stdout: '{"requeued":1,"duplicates":0,"refused":[],"dryRun":false}\n',
   });
   for (const [stream, seq, words] of [
     [agent.stream, '7', /seq 7: nothing to requeue: the stream ends at seq 1/],

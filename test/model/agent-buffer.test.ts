@@ -228,7 +228,11 @@ t.test('the buffer agrees with its model', async (t) => {
           case 'requeue': {
             const support = openForRequeue(scratch.path);
             const given = events.filter(({ state }) => state === 'quarantined');
-            assert.deepEqual(requeue(support, null, scratch.clock), { requeued: given.length, refused: [] });
+            assert.deepEqual(requeue(support, null, scratch.clock), {
+              requeued: given.length,
+              duplicates: 0,
+              refused: [],
+            });
             support.close();
             buffer.notice();
             for (const known of given) turn(known, 'pending');

@@ -116,12 +116,12 @@ export class Copy {
 
   /** Closed, all that is quarantined is requeued but duplicates. The side file knows nothing of it before the next opening. @returns what was */
   requeue(): Set<Key> {
-    const quarantined = [...this.fates].filter(
-      ([, { fate, reasons }]) => fate === 'quarantined' && !reasons.includes('duplicate'),
-    );
+    const all = [...this.fates].filter(([, { fate }]) => fate === 'quarantined');
+    const quarantined = all.filter(([, { reasons }]) => !reasons.includes('duplicate'));
     const db = openForRequeue(this.path);
     try {
-      assert.deepEqual(requeue(db, null, this.#world.clock), { requeued: quarantined.length, refused: [] });
+      const outcome = { requeued: quarantined.length, duplicates: all.length - quarantined.length, refused: [] };
+      assert.deepEqual(requeue(db, null, this.#world.clock), outcome);
     } finally {
       db.close();
     }

@@ -19,10 +19,10 @@ t.test('quarantined events are pending again under their old seqs; the loss stay
   const { buffer, epoch } = await withQuarantine(scratch, 1_000);
   buffer.close();
   const db = openForRequeue(scratch.path);
-  t.same(requeue(db, null, NOW, true), { requeued: 998, refused: [] }, 'a dry run');
-  t.same(requeue(db, { epoch, firstSeq: 3, lastSeq: 3 }, NOW), { requeued: 1, refused: [] });
-  t.same(requeue(db, null, NOW), { requeued: 997, refused: [] });
-  t.same(requeue(db, null, NOW), { requeued: 0, refused: [] });
+  t.same(requeue(db, null, NOW, true), { requeued: 998, duplicates: 0, refused: [] }, 'a dry run');
+  t.same(requeue(db, { epoch, firstSeq: 3, lastSeq: 3 }, NOW), { requeued: 1, duplicates: 0, refused: [] });
+  t.same(requeue(db, null, NOW), { requeued: 997, duplicates: 0, refused: [] });
+  t.same(requeue(db, null, NOW), { requeued: 0, duplicates: 0, refused: [] });
   db.close();
   const again = scratch.open();
   t.same(
@@ -47,8 +47,12 @@ t.test('a duplicate that a salvage gave up stays: it would count twice', async (
   await buffer.bringOver(async () => true);
   const db = openForRequeue(scratch.path);
   const fault = `it is the same as till-1.${first} seq 1, and would count twice`;
-  t.same(requeue(db, null, NOW), { requeued: 0, refused: [] });
-  t.same(requeue(db, { epoch, firstSeq: 1, lastSeq: 1 }, NOW), { requeued: 0, refused: [{ epoch, seq: 1, fault }] });
+  t.same(requeue(db, null, NOW), { requeued: 0, duplicates: 1, refused: [] });
+  t.same(requeue(db, { epoch, firstSeq: 1, lastSeq: 1 }, NOW), {
+    requeued: 0,
+    duplicates: 0,
+    refused: [{ epoch, seq: 1, fault }],
+  });
   db.close();
   buffer.notice();
   t.same(
