@@ -74,8 +74,7 @@ function nothingTold(t: Test, texts: ReadonlyMap<string, string>): void {
 
 /** A running agent, and all that it writes. */
 async function watched(t: Test, config: string): Promise<{ agent: AgentProcess; output: () => string }> {
-  const agent = await startAgentProcess(config);
-  t.teardown(() => agent.child.kill('SIGKILL'));
+  const agent = await startAgentProcess(t, config);
   let written = '';
   agent.child.stdout!.on('data', (chunk) => {
     written += chunk;

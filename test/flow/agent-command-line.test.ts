@@ -31,7 +31,7 @@ t.test('status without a buffer exits with 1, and makes none', async (t) => {
 
 t.test('status tells the same beside a running agent, after its kill, and in its own words', async (t) => {
   const config = writeConfig(t.testdir());
-  const agent = await startAgentProcess(config);
+  const agent = await startAgentProcess(t, config);
   t.equal(
     (
       await post(agent, [
@@ -72,11 +72,11 @@ t.test('status tells the same beside a running agent, after its kill, and in its
 
 t.test('a second run on the same buffer exits with 1 and says why; after kill -9 of the first it starts', async (t) => {
   const config = writeConfig(t.testdir());
-  const first = await startAgentProcess(config);
+  const first = await startAgentProcess(t, config);
   t.match(await runAgent('run', '--config', config), { status: 1, stderr: /another agent has this buffer open/ });
   first.child.kill('SIGKILL');
   await first.ended;
-  const second = await startAgentProcess(config);
+  const second = await startAgentProcess(t, config);
   t.not(second.stream, first.stream);
   second.child.kill('SIGTERM');
   t.equal(await second.ended, 0);
@@ -96,7 +96,7 @@ t.test('a port in use exits with 1 and says what to do', async (t) => {
 t.test('SIGTERM and SIGINT stop an agent cleanly', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const dir = t.testdir();
-    const agent = await startAgentProcess(writeConfig(dir));
+    const agent = await startAgentProcess(t, writeConfig(dir));
     t.equal((await post(agent, { type: 'sale' })).status, 201);
     agent.child.kill(signal);
     t.equal(await agent.ended, 0, signal);
@@ -111,7 +111,7 @@ t.test('a second signal ends an agent at once, which would wait for an ack', asy
   collector.script = SILENCE;
   const urls = [`mqtt://127.0.0.1:${collector.port}`];
   const config = writeConfig(t.testdir(), { collector: { urls, token: 'secret' } });
-  const agent = await startAgentProcess(config);
+  const agent = await startAgentProcess(t, config);
   await post(agent, { type: 'sale' });
   await until(() => collector.batches.length === 1, 'a batch on its way');
   agent.child.kill('SIGTERM');
@@ -122,7 +122,7 @@ t.test('a second signal ends an agent at once, which would wait for an ack', asy
 });
 
 t.test('metrics are in the Prometheus format', async (t) => {
-  const agent = await startAgentProcess(writeConfig(t.testdir()));
+  const agent = await startAgentProcess(t, writeConfig(t.testdir()));
   await post(agent, { type: 'sale' });
   const answer = await fetch(`${agent.url}/metrics`);
   t.match(answer.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);

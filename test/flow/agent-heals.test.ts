@@ -35,7 +35,7 @@ t.test('an agent that finds its buffer destroyed answers at once, and has all of
   const dir = t.testdir();
   const config = writeConfig(dir);
   const file = join(dir, 'buffer.db');
-  const first = await startAgentProcess(config);
+  const first = await startAgentProcess(t, config);
   for (let at = 0; at < 10; at++) {
     t.match(
       await post(
@@ -50,7 +50,7 @@ t.test('an agent that finds its buffer destroyed answers at once, and has all of
   await first.ended;
   zero(file, 0, 4096);
 
-  const second = await startAgentProcess(config);
+  const second = await startAgentProcess(t, config);
   t.match(await post(second.url, sale('new')), { status: 201 });
   await until(async () => (await buffer(second.url)).salvage === null, { what: 'salvaged', deadlineMs: DEADLINE_MS });
   t.match(await buffer(second.url), { pending: 1001, losses: { events: 0 } });
@@ -68,7 +68,7 @@ t.test('an agent that finds its buffer destroyed answers at once, and has all of
 t.test('an agent whose files are removed under it goes on, and says what it did', async (t) => {
   const dir = t.testdir();
   const folder = join(dir, 'data');
-  const agent = await startAgentProcess(writeConfig(dir, { buffer: { path: join(folder, 'buffer.db') } }));
+  const agent = await startAgentProcess(t, writeConfig(dir, { buffer: { path: join(folder, 'buffer.db') } }));
   await post(agent.url, [sale('R-1'), sale('R-2')]);
   rmSync(folder, { recursive: true });
   await until(async () => (await post(agent.url, sale('R-3'))).status === 201, {

@@ -43,7 +43,7 @@ async function deadAgent(
   events: readonly unknown[],
 ): Promise<{ config: string; path: string; stream: string }> {
   const config = writeConfig(testDir(t));
-  const agent = await startAgentProcess(config);
+  const agent = await startAgentProcess(t, config);
   await post(agent, events);
   agent.child.kill('SIGKILL');
   await agent.ended;
@@ -114,8 +114,7 @@ t.test('a file that is named is looked at alone, also beside a running agent of 
   mkdirSync(folder);
   const [port] = await freePorts(1);
   const config = writeConfig(folder, { ingest: { port } });
-  const agent = await startAgentProcess(config);
-  t.teardown(() => agent.child.kill('SIGKILL'));
+  await startAgentProcess(t, config);
   t.match(await runAgent('status', '--config', config), { status: 0, stdout: /Not connected[\s\S]*agent +runs since/ });
   const other = await runAgent('status', '--config', config, '--buffer', dead.path);
   t.match(other, { status: 0, stdout: /^terminal +acme\/till-1$[\s\S]*^waiting +1 event$/m });
@@ -150,7 +149,7 @@ t.test(
 
 t.test('a damaged page: what can be read is, and verify exits with 1 and names the rest', async (t) => {
   const { config, path } = await deadAgent(t, many(1_500));
-  const agent = await startAgentProcess(config);
+  const agent = await startAgentProcess(t, config);
   agent.child.kill('SIGTERM');
   await agent.ended;
   destroyPageOf(path, 'R-1000');
@@ -263,8 +262,7 @@ t.test('what a collector refuses is in quarantine and in the ledger; requeued, i
   collector.script = () => ({ result: 'invalid', reason: 'the collector does not know this type' });
   const urls = [`mqtt://127.0.0.1:${collector.port}`];
   const config = writeConfig(testDir(t), { collector: { urls, token: 'secret' } });
-  const agent = await startAgentProcess(config);
-  t.teardown(() => agent.child.kill('SIGKILL'));
+  const agent = await startAgentProcess(t, config);
   await post(agent, SALE);
   const status = async () =>
     (await (await fetch(`${agent.url}/v1/status`)).json()) as { buffer: { quarantined: number; acked: number } };
@@ -310,8 +308,7 @@ t.test('what a collector refuses is in quarantine and in the ledger; requeued, i
 t.test('a bundle holds what support needs, and no secret, customer or card number', async (t) => {
   const dir = testDir(t);
   const config = writeConfig(dir, { collector: { urls: ['mqtt://127.0.0.1:1'], token: 'very-secret-token' } });
-  const agent = await startAgentProcess(config);
-  t.teardown(() => agent.child.kill('SIGKILL'));
+  const agent = await startAgentProcess(t, config);
   await post(agent, [SALE, { type: 'sale', ref: '4111 1111 1111 1111' }]);
   const log = join(dir, 'agent.log');
   const output = join(dir, 'bundle.json.gz');

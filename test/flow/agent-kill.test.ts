@@ -19,7 +19,7 @@ interface Answered {
 t.test('kill -9 under load loses no acknowledged event and stores none twice', async (t) => {
   const directory = t.testdir();
   const config = writeConfig(directory);
-  let agent: AgentProcess = await startAgentProcess(config);
+  let agent: AgentProcess = await startAgentProcess(t, config);
   let ended = false;
   /** Identity by ref, as answered. */
   const acknowledged = new Map<string, string>();
@@ -55,7 +55,7 @@ t.test('kill -9 under load loses no acknowledged event and stores none twice', a
     while (acknowledged.size < enough) await new Promise(setImmediate);
     agent.child.kill('SIGKILL');
     t.equal(await agent.ended, 'SIGKILL');
-    agent = await startAgentProcess(config);
+    agent = await startAgentProcess(t, config);
   }
   ended = true;
   await Promise.all(tills);

@@ -69,12 +69,6 @@ async function shop(t: Test, buffer: Record<string, unknown> = {}): Promise<Shop
   return { collector, api, brokerPort: brokerPort!, config, bufferPath };
 }
 
-async function startAgent(t: Test, { config }: Shop): Promise<AgentProcess> {
-  const agent = await startAgentProcess(config);
-  t.teardown(() => agent.child.kill('SIGKILL'));
-  return agent;
-}
-
 interface Holding {
   readonly pending: number;
   readonly quarantined: number;
@@ -145,7 +139,7 @@ function zeroPageOf(path: string, ref: string): string[] {
 
 t.test('what a full buffer dropped while the collector was away is listed as evicted, to the event', async (t) => {
   const line = await shop(t, { maxBytes: 16 * MIB, whenFull: 'drop-oldest' });
-  const agent = await startAgent(t, line);
+  const agent = await startAgentProcess(t, line.config);
   const accepted: Events = new Map();
   const large = { attrs: { note: 'x'.repeat(3_000) } };
   // The hours go on, so that the ledger has several records.
@@ -171,7 +165,7 @@ t.test('what a full buffer dropped while the collector was away is listed as evi
 t.test('what a damaged page hid is listed as unreadable, and all else is stored', async (t) => {
   const line = await shop(t);
   const accepted: Events = new Map();
-  const before = await startAgent(t, line);
+  const before = await startAgentProcess(t, line.config);
   for (let hour = 0; hour < 6; hour++)
     await post(before.url, sales(accepted.size, 250, FIRST_TS + hour * 3_600_000), accepted);
   // A clean end leaves no log, from which the page would come back.
@@ -181,7 +175,7 @@ t.test('what a damaged page hid is listed as unreadable, and all else is stored'
   t.ok(hidden.length > 10 && hidden.length < 100, `${hidden.length} events lay on the page`);
 
   await line.collector.start(READY_MS);
-  const agent = await startAgent(t, line);
+  const agent = await startAgentProcess(t, line.config);
   await post(agent.url, [sale(9_999, FIRST_TS)], accepted);
   await shipped(agent);
   const refs = await settleAccounts(t, line, accepted);
@@ -207,7 +201,7 @@ t.test('an event that the collector refuses for good is listed as quarantined, a
   const accepted: Events = new Map(events.map(({ ref }, at) => [`${answer.stream}/${at + 1}`, ref!]));
 
   await line.collector.start(READY_MS);
-  const agent = await startAgent(t, line);
+  const agent = await startAgentProcess(t, line.config);
   const quarantined = async (times: number) => {
     await until(async () => (await statusOf(agent)).counters.invalid >= times, {
       what: `${times} refusals`,
@@ -234,7 +228,7 @@ t.test('a loss whose event is stored after all is listed no more: what is requeu
     events.some(isUnknown)
       ? { result: 'invalid', reason: 'an event of a kind that is not known' }
       : { result: 'stored' };
-  const agent = await startAgent(t, line);
+  const agent = await startAgentProcess(t, line.config);
   const accepted: Events = new Map();
   await post(agent.url, sales(0, 6, FIRST_TS), accepted);
   await until(async () => (await holdingOf(agent)).quarantined === 2, {

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Test } from 'tap';
 import { NODE_FLAGS } from '../../scripts/package/runtime-flags.ts';
+import { killedAtEnd } from './harness/killed-at-end.ts';
 
 export interface AgentProcess {
   readonly child: ChildProcess;
@@ -57,11 +59,15 @@ export async function runAgent(...words: string[]): Promise<Finished> {
   return { status: code ?? signal!, stdout, stderr };
 }
 
-/** Starts `run` and waits until it takes events. @throws with what it said when it does not */
-export async function startAgentProcess(config: string): Promise<AgentProcess> {
+/**
+ * Starts `run` and waits until it takes events; killed at the test's end, before its folder is removed.
+ * @throws with what it said when it does not
+ */
+export async function startAgentProcess(t: Test, config: string): Promise<AgentProcess> {
   const child = spawn(process.execPath, [...AGENT, 'run', '--config', config, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  killedAtEnd(t, child);
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     log += chunk;

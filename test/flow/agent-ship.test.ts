@@ -29,7 +29,7 @@ t.test('every answered event reaches the collector under one identity, whatever 
     collector: { urls: [`mqtt://127.0.0.1:${collector.port}`], token: 'secret' },
     ship: { reconnectMaxMs: 1_000, lingerMs: 1 },
   });
-  let agent: AgentProcess = await startAgentProcess(config);
+  let agent: AgentProcess = await startAgentProcess(t, config);
   const answered = new Map<string, string>();
   let next = 0;
   const post = async (count: number) => {
@@ -50,7 +50,7 @@ t.test('every answered event reaches the collector under one identity, whatever 
     await until(() => collector.batches.length > before, 'shipping goes on');
     agent.child.kill('SIGKILL');
     await agent.ended;
-    agent = await startAgentProcess(config);
+    agent = await startAgentProcess(t, config);
   }
   const pending = async () =>
     ((await (await fetch(`${agent.url}/v1/status`)).json()) as { buffer: { pending: number } }).buffer.pending;

@@ -21,11 +21,7 @@ interface Shown {
 
 /** @param folder of its own */
 async function till(t: Test, folder: string, more: Record<string, unknown>) {
-  const agent = await startAgentProcess(writeConfig(folder, { ship: RETRY, ...more }));
-  t.teardown(async () => {
-    agent.child.kill('SIGTERM');
-    await agent.ended;
-  });
+  const agent = await startAgentProcess(t, writeConfig(folder, { ship: RETRY, ...more }));
   const status = async () => (await (await fetch(`${agent.url}/v1/status`)).json()) as Shown;
   return {
     async sell(): Promise<number> {

@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
+import { killedAtEnd } from './harness/killed-at-end.ts';
 import { MqttTill } from './harness/mqtt-till.ts';
 import { testDir } from './harness/test-dir.ts';
 
@@ -52,7 +53,7 @@ interface Running {
 /** A collector that listens; killed at the test's end, if it still runs. */
 async function running(t: Test, ...args: string[]): Promise<Running> {
   const child = spawn(process.execPath, [MAIN, 'run', '--json', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  t.teardown(() => child.kill('SIGKILL'));
+  killedAtEnd(t, child);
   const messages: string[] = [];
   const waiting = new Set<() => void>();
   createInterface(child.stderr!).on('line', (line) => {

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { writeConfig } from '../flow/agent-process.ts';
+import { killedAtEnd } from '../flow/harness/killed-at-end.ts';
 
 const canTrace = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0;
 const SALES = 30;
@@ -20,7 +21,7 @@ async function traced(
   const child = spawn('strace', [...strace, process.execPath, 'agent/main.ts', 'run', '--config', config, '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  t.teardown(() => child.kill('SIGKILL'));
+  killedAtEnd(t, child);
   const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
   const { port, pid } = JSON.parse(line) as { port: number; pid: number };
   return { child, url: `http://127.0.0.1:${port}`, pid };

@@ -9,6 +9,7 @@ import { BUNDLE } from '../../scripts/package/bundle.ts';
 import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../scripts/package/runtime-flags.ts';
 import { freePorts } from '../../scripts/processes/ports.ts';
 import { until } from '../../scripts/processes/until.ts';
+import { killedAtEnd } from '../flow/harness/killed-at-end.ts';
 import { BootedRoot } from './booted-root.ts';
 import { DebianRoot, ENVIRONMENT, missing, run } from './debian-root.ts';
 
@@ -79,7 +80,7 @@ function runAgent(t: Test, root: DebianRoot): { readonly child: ChildProcess; re
   const user = ['--reuid=tillstream', '--regid=tillstream', '--init-groups'];
   const command = ['setpriv', ...user, 'tillstream-agent', 'run', '--config', CONFIG];
   const child = spawn('chroot', [root.folder, ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
-  t.teardown(() => child.kill('SIGKILL'));
+  killedAtEnd(t, child);
   return { child, ended: once(child, 'exit').then(([code]) => code) };
 }
 
@@ -172,7 +173,7 @@ t.test('the package for arm64 takes a sale, and has it after a crash', { skip: m
   const [command, ...words] = root.command(...agent, 'run', '--config', CONFIG);
   const env = { ...ENVIRONMENT, ...NODE_ENVIRONMENT };
   const child = spawn(command, words, { env, stdio: ['ignore', 'ignore', 'inherit'] });
-  t.teardown(() => child.kill('SIGKILL'));
+  killedAtEnd(t, child);
   await listens(url);
   t.equal(await sell(url, 'a'), 201);
   t.equal(await sell(url, 'b'), 201);

@@ -19,7 +19,7 @@ t.test(
   { skip: process.getuid?.() !== 0 && 'only root can mount' },
   async (t) => {
     const dir = testDir(t);
-    const agent = await startAgentProcess(writeConfig(dir));
+    const agent = await startAgentProcess(t, writeConfig(dir));
     const body = JSON.stringify([{ type: 'sale', ref: 'R-1' }, { type: 'sale' }]);
     t.equal((await fetch(`${agent.url}/v1/events`, { method: 'POST', body })).status, 201);
     agent.child.kill('SIGKILL');

@@ -62,11 +62,7 @@ interface Shown {
 }
 
 async function shop(t: Test, config: string) {
-  let agent: AgentProcess = await startAgentProcess(config);
-  t.teardown(async () => {
-    agent.child.kill('SIGKILL');
-    await agent.ended;
-  });
+  let agent: AgentProcess = await startAgentProcess(t, config);
   let next = 0;
   const status = async () => (await (await fetch(`${agent.url}/v1/status`)).json()) as Shown;
   return {
@@ -94,7 +90,7 @@ async function shop(t: Test, config: string) {
     async restart(): Promise<void> {
       agent.child.kill('SIGKILL');
       await agent.ended;
-      agent = await startAgentProcess(config);
+      agent = await startAgentProcess(t, config);
     },
   };
 }

@@ -12,13 +12,8 @@ const SALES = [
   { type: 'refund', amount: 500, currency: 'JPY', ref: CARD, attrs: { card: CARD } },
 ];
 
-async function agentOf(t: Test, config: Record<string, unknown>): Promise<AgentProcess> {
-  const agent = await startAgentProcess(writeConfig(testDir(t), config));
-  t.teardown(async () => {
-    agent.child.kill('SIGTERM');
-    await agent.ended;
-  });
-  return agent;
+function agentOf(t: Test, config: Record<string, unknown>): Promise<AgentProcess> {
+  return startAgentProcess(t, writeConfig(testDir(t), config));
 }
 
 const post = (agent: AgentProcess, body: unknown): Promise<Response> =>
