@@ -48,6 +48,7 @@ export class HighWaterMarks {
     const { epochs, pending, unsentLosses, lossesChanged, newestHour, unconfirmedFrom, carried, held } = standing;
     this.#isStale ||= lossesChanged;
     const isFresh = this.#look(unsentLosses);
+    let goesBack = false;
     for (const [index, { epoch, base, lastSeq: known, openedAt }] of epochs.entries()) {
       if (carried.has(epoch)) continue;
       const isOpen = index === epochs.length - 1;
@@ -62,6 +63,7 @@ export class HighWaterMarks {
       // What cannot be looked up at present has not got better.
       const settledThrough = isFresh ? told : Math.min(told, before?.settledThrough ?? 0);
       if (before === null && !isOpen && settledThrough >= lastSeq) continue;
+      goesBack ||= before !== null && settledThrough < before.settledThrough;
       this.#file.put({
         epoch,
         lastSeq,
@@ -75,6 +77,8 @@ export class HighWaterMarks {
         held: held && (before?.held ?? isOpen),
       });
     }
+    // A mark that lags behind costs nothing; by one that is ahead a damaged file's events would be taken for acknowledged.
+    if (goesBack) this.#file.sync();
   }
 
   /** @returns whether it is known which seqs the unsent records begin at */

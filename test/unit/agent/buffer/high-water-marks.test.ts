@@ -7,11 +7,20 @@ import { epoch as epochOf } from '../../../../shared/ids.ts';
 
 const EPOCH = epochOf('0123456789abcdef');
 
+class CountingFile extends HighWaterFile {
+  syncs = 0;
+
+  override sync(): void {
+    this.syncs++;
+    super.sync();
+  }
+}
+
 /** Ten seqs, of which some are pending, and loss records of others. */
 function marked(path: string) {
   const db = new Sqlite(':memory:');
   db.exec('CREATE TABLE losses (epoch TEXT, first_seq INTEGER, acked INTEGER)');
-  const file = new HighWaterFile(path);
+  const file = new CountingFile(path);
   let elapsed = 0;
   const pending = new PendingSet();
   const hour = new Map([[1, 1]]);
@@ -35,6 +44,7 @@ function marked(path: string) {
       });
       return file.get(EPOCH)!.settledThrough;
     },
+    syncs: () => file.syncs,
     close() {
       file.close();
       db.close();
@@ -61,3 +71,21 @@ t.test('as many losses as before may be others: a mark never says that one is to
   t.equal(marks.settledThrough(), 10);
   marks.close();
 });
+
+t.test(
+  'a mark that goes back is durable before anybody counts on it: what it said is not to be believed after a power cut',
+  async (t) => {
+    const marks = marked(`${t.testdir()}/buffer.db`);
+    marks.wait(7);
+    t.equal(marks.settledThrough(false), 6);
+    marks.done(7);
+    t.equal(marks.settledThrough(false), 10);
+    t.equal(marks.syncs(), 0, 'forward it lags behind what is durable at worst');
+    marks.wait(4);
+    t.equal(marks.settledThrough(false), 3, 'offered again');
+    t.equal(marks.syncs(), 1);
+    t.equal(marks.settledThrough(false), 3);
+    t.equal(marks.syncs(), 1, 'once');
+    marks.close();
+  },
+);
