@@ -7,10 +7,11 @@
  * - What is not right is not offered for shipping (`unsettledFrom`), so a correction meets nothing that was ever sent.
  * - An event is corrected in the transaction that moves `settled_to` past it: once, wherever the agent is killed.
  * - What happened to an event up to `settled_to` bears true times, of refs too; above it, times of the segment's clock.
- * - What a salvage brings over has other ids than before, and of its clock it is known only that nobody has confirmed it: it is judged like
- *   a clock of an earlier boot.
+ * - What a salvage brings over has other ids than before, and of its clocks it is known only that nobody has confirmed them. They are told
+ *   apart by the steps in their times, and judged like clocks of an earlier boot.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import { type Stamped, stepsIn } from './clock-steps.ts';
 import { verdicts } from './clock-verdict.ts';
 import { Correction } from './correction.ts';
 import type { Draft } from './draft.ts';
@@ -29,6 +30,16 @@ interface Row {
 const RIGHT = Number.MAX_SAFE_INTEGER;
 /** The name of no boot. Any origin does: a correction moves times by a difference. */
 const UNKNOWN = { boot: '', origin: 0 };
+const isUnknown = ({ boot, settled_to }: Row): boolean => boot === UNKNOWN.boot && settled_to === null;
+/** How far clocks were told apart: the next id, and the latest time since the clock was set. */
+interface Place {
+  readonly from: number;
+  readonly latest: number | null;
+}
+/** A slice, between which events are accepted: rows that are looked at for steps. */
+const STAMPS_AT_ONCE = 2_000;
+/** More of them are told apart no further: times that no sum guards may be anything. */
+const MOST_ROWS = 200;
 
 export class Clocks {
   readonly #clock: StampingClock;
@@ -38,6 +49,7 @@ export class Clocks {
   readonly #settle: Statement<[number, number, number]>;
   readonly #forget: Statement<[number]>;
   readonly #latestAt: Statement<[number, number], number>;
+  readonly #stamps: Statement<[number, number, number], Stamped>;
   readonly #readLast: Statement<[], string>;
   readonly #writeLast: Statement<[string]>;
   /** The rows, as the transaction that runs or the last one left them; null: to be read. */
@@ -60,6 +72,9 @@ export class Clocks {
         'SELECT at FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id DESC LIMIT 1',
       )
       .pluck();
+    this.#stamps = db.prepare(
+      'SELECT id, at FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id LIMIT ?',
+    );
     this.#readLast = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'true_time'").pluck();
     this.#writeLast = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('true_time', ?)");
     const opened = db.prepare<[], number>('SELECT opened_at FROM epochs ORDER BY base, ordinal').pluck().all();
@@ -130,6 +145,10 @@ export class Clocks {
    */
   async compared(truth: TrueTime | null, transact: Transact, stamped: () => Promise<unknown>): Promise<void> {
     await stamped();
+    for (let place: Place | null = { from: 0, latest: null }; place !== null; ) {
+      const at: Place = place;
+      place = await transact((draft) => this.#tellApart(at, draft));
+    }
     await transact((draft) => this.#judge(truth, draft));
     while (await transact((draft, rows) => this.#correctSlice(rows, draft)));
     if (this.#rows.length > 0) await transact(() => this.#forgetRight());
@@ -140,10 +159,23 @@ export class Clocks {
     return this.#read;
   }
 
+  /** What a salvage brought over, where its clock was set. @returns where to go on; null when that is all */
+  #tellApart({ from, latest }: Place, draft: Draft): Place | null {
+    // As they are now: a salvage may have brought some over.
+    this.#read = null;
+    const row = this.#rows.find((row) => isUnknown(row) && this.#lastOf(row, draft) >= from);
+    if (row === undefined || this.#rows.length > MOST_ROWS) return null;
+    const last = this.#lastOf(row, draft);
+    const stamps = this.#stamps.all(Math.max(from, row.first_id), last, STAMPS_AT_ONCE);
+    const steps = stepsIn(stamps, from > row.first_id ? latest : null);
+    for (const id of steps.ids) this.#insert.run(id, UNKNOWN.boot, UNKNOWN.origin, null, null);
+    const isThrough = stamps.length < STAMPS_AT_ONCE;
+    return { from: (isThrough ? last : stamps.at(-1)!.id) + 1, latest: steps.latest };
+  }
+
   #judge(truth: TrueTime | null, draft: Draft): void {
     // What an earlier segment stamps from here on has not been judged.
     this.#recorded = null;
-    // As they are now: a salvage may have brought some over.
     this.#read = null;
     const open = this.#rows.filter(({ settled_to }) => settled_to === null);
     const found =

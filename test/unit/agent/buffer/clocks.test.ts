@@ -303,6 +303,37 @@ t.test('a file that is damaged before the collector was heard', async (t) => {
     ]);
   });
 
+  for (const [now, error, time] of [
+    ['right', 0, YEARS_MS],
+    ['ahead again', YEARS_MS + HOUR_MS, -HOUR_MS],
+  ] as const) {
+    t.test(`of a clock that was set back in between, and is ${now}: each event is judged by itself`, async (t) => {
+      const at = shop(t, NOW + YEARS_MS);
+      await at.sell(['a', 'b']);
+      at.machine.set(NOW);
+      const between = Array.from({ length: 5_000 }, (_, index) => `R-${index}`);
+      await at.sell(between.slice(0, 2_500));
+      await at.sell(between.slice(2_500));
+      at.machine.set(NOW + YEARS_MS);
+      await at.sell(['c']);
+      at.machine.set(NOW);
+      await at.sell(['d']);
+      await at.salvage(() => at.machine.reboot(DAY_MS, NOW + DAY_MS + error));
+      await at.sell(['e']);
+      await at.greet();
+      t.same(brief(at), [
+        ['a', time, FLAGGED],
+        ['b', time, FLAGGED],
+        ...between.map((ref) => [ref, 0, DEFAULTED]),
+        ['c', time, FLAGGED],
+        ['d', 0, DEFAULTED],
+        ['e', DAY_MS, error === 0 ? DEFAULTED : FLAGGED],
+      ]);
+      t.equal(at.segments(), 0);
+      at.check();
+    });
+  }
+
   t.test('of a right clock: nothing to correct', async (t) => {
     const at = shop(t);
     await at.sell(['a']);
