@@ -18,7 +18,7 @@ const PAUSE_MS = 5_000;
 const PAUSES = 6;
 
 export interface BringingOverParts {
-  readonly salvage: Pick<Salvage, 'isOver' | 'isShipping' | 'goOn' | 'spareRoom' | 'words'>;
+  readonly salvage: Pick<Salvage, 'isOver' | 'isShipping' | 'shipAhead' | 'goOn' | 'spareRoom' | 'words'>;
   readonly within: Within;
   readonly portions: Pick<Portions, 'transact'>;
   readonly departures: Pick<Departures, 'evictAcked'>;
@@ -35,7 +35,7 @@ export class BringingOver {
   constructor(parts: BringingOverParts) {
     this.#with = parts;
     this.#isWhole = parts.salvage.isOver;
-    if (this.#isWhole) this.#mayShip.resolve();
+    if (this.#isWhole || parts.salvage.isShipping) this.#mayShip.resolve();
   }
 
   /** Whether memory knows all that was set aside. */
@@ -68,7 +68,7 @@ export class BringingOver {
         salvage.spareRoom();
         budget.relieve();
         if (await this.#evictAcked()) continue;
-        if (++pauses === PAUSES) await this.#shipMeanwhile();
+        if (++pauses >= PAUSES && !salvage.isShipping) await this.#shipAhead();
         if (!(await pause(PAUSE_MS))) return;
       }
     }
@@ -94,10 +94,16 @@ export class BringingOver {
     }
   }
 
-  async #shipMeanwhile(): Promise<void> {
-    this.#with.salvage.isShipping = true;
+  async #shipAhead(): Promise<void> {
+    const { salvage, within, load } = this.#with;
+    try {
+      await salvage.shipAhead(within);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      return;
+    }
     // What was brought over so far is all that there may be to ship.
-    await this.#with.load();
+    await load();
     this.#mayShip.resolve();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * How far an epoch has come, in 64 bytes that lie outside the database: what a lost log or a destroyed database held is known by it.
  *
- *     magic 2 "ts" · version 1 · flags 1 · serial u64 · epoch 8 · last seq u64 · settled through u64 · opened at u64 · oldest hour u32 ·
+ *     magic 2 "ts" · version 1 · shipping 1 · serial u64 · epoch 8 · last seq u64 · settled through u64 · opened at u64 · oldest hour u32 ·
  *     newest hour u32 · unconfirmed from u64 · CRC-32C of all that u32, big-endian
  *
  * A mark has two such slots, written in turn: a write that is torn leaves the other. Of the slots that are whole, the one with the higher
@@ -24,14 +24,19 @@ export interface HighWaterMark {
   readonly newestHour: number;
   /** From this seq on nobody has said yet whether the clock was right by which events were stamped: none was shipped. 0: there are none. */
   readonly unconfirmedFrom: number;
-  /** Nothing of it was ever shipped: it was opened while an older file was still being brought over. */
-  readonly held: boolean;
+  readonly shipping: Shipping;
 }
+
+/**
+ * What was shipped of an epoch that was opened while an older file was still being brought over: `held`, nothing; `ahead`, it may have been
+ * shipped before what is found later. `free`: it was opened otherwise, or that is over.
+ */
+export type Shipping = 'free' | 'held' | 'ahead';
 
 export const SLOT_BYTES = 64;
 const MAGIC = 0x7473;
 const VERSION = 1;
-const HELD = 1;
+const SHIPPING: readonly Shipping[] = ['free', 'held', 'ahead'];
 const CRC_AT = SLOT_BYTES - 4;
 
 /** @param serial ascends with each write to the file */
@@ -39,7 +44,7 @@ export function encodeMark(mark: HighWaterMark, serial: number): Buffer {
   const slot = Buffer.alloc(SLOT_BYTES);
   slot.writeUInt16BE(MAGIC, 0);
   slot[2] = VERSION;
-  slot[3] = mark.held ? HELD : 0;
+  slot[3] = SHIPPING.indexOf(mark.shipping);
   for (const [at, value] of [
     [4, serial],
     [20, mark.lastSeq],
@@ -68,7 +73,7 @@ export function decodeMark(slot: Buffer): { readonly mark: HighWaterMark; readon
     oldestHour: slot.readUInt32BE(44),
     newestHour: slot.readUInt32BE(48),
     unconfirmedFrom: number(52),
-    held: (slot[3]! & HELD) !== 0,
+    shipping: SHIPPING[slot[3]!] ?? 'free',
   };
   return { mark, serial: number(4) };
 }

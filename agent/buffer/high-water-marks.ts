@@ -3,6 +3,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../shared/ids.ts';
 import type { OpenedEpoch } from './epochs.ts';
 import type { HighWaterFile } from './high-water.ts';
+import type { HighWaterMark, Shipping } from './high-water-mark.ts';
 import type { PendingSet } from './pending-set.ts';
 
 /** Where many loss records wait, who is the first is looked up so often at most. */
@@ -23,8 +24,8 @@ export interface Standing {
   readonly unconfirmedFrom: number | null;
   /** Epochs that are being brought over: their marks stay as they are. */
   readonly carried: { has(epoch: Epoch): boolean };
-  /** Nothing is shipped until that is done. */
-  readonly held: boolean;
+  /** Of what was opened since: whether anything is shipped before that is done. */
+  readonly shipping: Shipping;
 }
 
 export class HighWaterMarks {
@@ -45,10 +46,10 @@ export class HighWaterMarks {
 
   /** @throws on a fault of the disk */
   follow(standing: Standing): void {
-    const { epochs, pending, unsentLosses, lossesChanged, newestHour, unconfirmedFrom, carried, held } = standing;
+    const { epochs, pending, unsentLosses, lossesChanged, newestHour, unconfirmedFrom, carried, shipping } = standing;
     this.#isStale ||= lossesChanged;
     const isFresh = this.#look(unsentLosses);
-    let goesBack = false;
+    let takesBack = false;
     for (const [index, { epoch, base, lastSeq: known, openedAt }] of epochs.entries()) {
       if (carried.has(epoch)) continue;
       const isOpen = index === epochs.length - 1;
@@ -63,8 +64,8 @@ export class HighWaterMarks {
       // What cannot be looked up at present has not got better.
       const settledThrough = isFresh ? told : Math.min(told, before?.settledThrough ?? 0);
       if (before === null && !isOpen && settledThrough >= lastSeq) continue;
-      goesBack ||= before !== null && settledThrough < before.settledThrough;
-      this.#file.put({
+      const of = before?.shipping ?? (isOpen ? shipping : 'free');
+      const mark: HighWaterMark = {
         epoch,
         lastSeq,
         settledThrough,
@@ -74,11 +75,14 @@ export class HighWaterMarks {
           isOpen && newestHour !== null ? Math.max(newestHour, before?.newestHour ?? 0) : (before?.newestHour ?? 0),
         unconfirmedFrom:
           unconfirmedFrom === null || unconfirmedFrom > base + known ? 0 : Math.max(1, unconfirmedFrom - base),
-        held: held && (before?.held ?? isOpen),
-      });
+        shipping: of === 'free' || (of === 'ahead' && shipping === 'held') ? of : shipping,
+      };
+      takesBack ||= before !== null && (settledThrough < before.settledThrough || mark.shipping !== before.shipping);
+      this.#file.put(mark);
     }
-    // A mark that lags behind costs nothing; by one that is ahead a damaged file's events would be taken for acknowledged.
-    if (goesBack) this.#file.sync();
+    // A mark that lags behind costs nothing. By one that is ahead, events of a damaged file would be taken for acknowledged; or, of what was
+    // shipped, for what never was.
+    if (takesBack) this.#file.sync();
   }
 
   /** @returns whether it is known which seqs the unsent records begin at */

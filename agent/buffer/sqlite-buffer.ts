@@ -24,7 +24,7 @@ import { FileCheck } from './file-check.ts';
 import { fileFault } from './file-fault.ts';
 import { Gone } from './gone.ts';
 import { GroupCommit } from './group-commit.ts';
-import { HighWaterMarks } from './high-water-marks.ts';
+import { HighWaterMarks, type Standing } from './high-water-marks.ts';
 import { intakeRequest } from './intake-request.ts';
 import { Losses } from './losses.ts';
 import { Memory } from './memory.ts';
@@ -335,7 +335,8 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   #mark(newestHour: number | null, lossesChanged: boolean): void {
-    const standing = {
+    const { isOver, isShipping } = this.#salvage;
+    const standing: Standing = {
       epochs: this.#memory.listEpochs(),
       pending: this.#memory.pending,
       unsentLosses: this.#memory.counts.losses.unsent,
@@ -343,7 +344,7 @@ export class SqliteBuffer implements Intake, Outbox {
       newestHour,
       unconfirmedFrom: this.#clocks.unsettledFrom,
       carried: this.#salvage.marks,
-      held: !this.#salvage.isOver,
+      shipping: isOver ? 'free' : isShipping ? 'ahead' : 'held',
     };
     try {
       this.#marks.follow(standing);

@@ -48,6 +48,9 @@ const harm = fc.oneof(
 );
 type Harm = typeof harm extends fc.Arbitrary<infer T> ? T : never;
 
+const interruption = fc.record({ turns: fc.nat(12), isHarmed: fc.boolean() });
+type Interruption = typeof interruption extends fc.Arbitrary<infer T> ? T : never;
+
 const acts = [
   [6, fc.record({ kind: fc.constant('sell' as const), request })],
   [3, fc.record({ kind: fc.constant('flood' as const), count: fc.integer({ min: 15, max: 40 }) })],
@@ -74,8 +77,8 @@ const acts = [
       requeues: fc.constantFrom(false, false, true),
       harms: fc.array(harm, { minLength: 1, maxLength: 2 }),
       during: request,
-      /** Killed after so many turns of the event loop, and opened again. */
-      killedAfter: fc.option(fc.nat(12)),
+      /** Killed after so many turns of the event loop, and opened again; or the fresh file is harmed too, and the till sells the same again. */
+      interrupted: fc.option(interruption),
     }),
   ],
   [2, fc.record({ kind: fc.constant('back up' as const) })],
@@ -348,7 +351,7 @@ class Life {
   }
 
   async #salvage(copy: Copy, act: Extract<Act, { kind: 'salvage' }>): Promise<void> {
-    const { harms, closed, requeues, during, killedAfter } = act;
+    const { harms, closed, requeues, during, interrupted } = act;
     if (closed) copy.close();
     else copy.crash();
     const requeued = requeues ? copy.requeue() : new Set<Key>();
@@ -357,11 +360,15 @@ class Life {
     copy.wasHarmed = true;
     copy.replace(after);
     const repeats = new Set<Key>();
+    const events = this.#eventsOf(copy, during);
     const sell = async () => {
-      for (const key of await this.#sell(copy, this.#eventsOf(copy, during), false)) repeats.add(key);
+      for (const key of await this.#sell(copy, events, false)) repeats.add(key);
     };
-    if (killedAfter !== null) await this.#healInPart(copy, killedAfter, sell);
-    await copy.heal(null, killedAfter === null ? sell : async () => {});
+    if (interrupted !== null) {
+      await this.#healInPart(copy, interrupted, sell);
+      if (interrupted.isHarmed) copy.replace(harmedFiles(copy.files, [{ kind: 'zeroed header' }]));
+    }
+    await copy.heal(null, interrupted === null || interrupted.isHarmed ? sell : async () => {});
     copy.become(this.#harmed(copy, new Judge(before, after, true), repeats, requeued));
     for (const key of repeats) {
       const { fate, reasons } = copy.fates.get(key)!;
@@ -370,13 +377,15 @@ class Life {
     }
   }
 
-  async #healInPart(copy: Copy, turns: number, sell: () => Promise<void>): Promise<void> {
+  async #healInPart(copy: Copy, { turns, isHarmed }: Interruption, sell: () => Promise<void>): Promise<void> {
     try {
       copy.open();
       await sell();
       const healing = copy.buffer.bringOver(async () => true).catch(() => {});
       for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
-      copy.crash();
+      // Closed, the header is the database's, not the log's.
+      if (isHarmed) copy.close();
+      else copy.crash();
       await healing;
     } catch (error) {
       copy.distrust(error);

@@ -17,6 +17,8 @@ export interface Progress {
   /** `ledger`, `pages`, then `strays`: index of the next page. `imported`: its rows are here. `done`: every seq is accounted for. */
   readonly phase: 'ledger' | 'pages' | 'strays' | 'imported' | 'done';
   readonly index: number;
+  /** Whether something may have been shipped meanwhile. */
+  readonly isAhead: boolean;
   /** Whether anything in it is not what was written. */
   readonly damaged: boolean;
   /** The side file as it was. */
@@ -117,7 +119,7 @@ export function recordAside(
 ): Aside[] {
   const known = new Set(listAside(db).map(({ name }) => name));
   const insert = db.prepare('INSERT OR IGNORE INTO aside (name, why, position) VALUES (?, ?, ?)');
-  const begin: Progress = { phase: 'ledger', index: 0, damaged: false, marks };
+  const begin: Progress = { phase: 'ledger', index: 0, isAhead: false, damaged: false, marks };
   const names = namesBeside(path);
   if (added !== null && !names.includes(added.name)) names.push(added.name);
   for (const name of names.filter((name) => !known.has(name))) {

@@ -2,7 +2,8 @@
  * Takes findings into the fresh database, with their old stream, seq, hour and content. Of an event the first version met counts.
  *
  * What was accepted since the file was set aside was never shipped, so a new event that turns out to be the repeat of a found one is given
- * up, and counts nothing twice. The till that sends either once more is answered with the first one's identity.
+ * up, and counts nothing twice; or, where there was no room and it may have been, the found one. The till that sends either once more is
+ * answered with the identity of the one that counts.
  */
 import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
@@ -15,11 +16,11 @@ import { contentHash, isDeduplicable } from '../content.ts';
 import { FRESH_BASE } from '../fresh-base.ts';
 import { Gone } from '../gone.ts';
 import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
-import { type LossRecord, lossSum, REPEATABLE } from '../loss-record.ts';
+import { type LossRecord, lossSum } from '../loss-record.ts';
 import type { Losses } from '../losses.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../row.ts';
-import { joined, type Ranges } from '../seq-ranges.ts';
 import { type EventFinding, type Finding, isOutdated, type LossFinding, MAX_SEQ, type RefFinding } from './findings.ts';
+import { Ledger } from './ledger.ts';
 import type { Places } from './place.ts';
 
 interface KnownRef {
@@ -50,6 +51,12 @@ function decoded(body: Buffer): TillEvent | null {
   }
 }
 
+/**
+ * Of events of one content the one of the higher standing counts. `fresh`: accepted since, and not shipped unless something was ahead. `held`: of
+ * an opening of which nothing was shipped. `shipped`: it may have been. `ahead`: it may have been, before what is found now.
+ */
+const STANDING = { fresh: 0, held: 1, shipped: 2, ahead: 3 } as const;
+
 /** The first characters of a reason that no sum guards. */
 const MAX_REASON = 1_024;
 
@@ -65,10 +72,8 @@ export class Import {
   readonly #forgetRef: Statement<[number]>;
   readonly #row: Statement<[number], { hour: number; state: State; sum: number }>;
   readonly #lossesOf: Statement<[Epoch, string, number, number], number>;
-  readonly #lostForGood: Statement<[string], { epoch: Epoch; first: number; last: number }>;
+  readonly #ledger: Ledger;
   readonly #insertLoss: Statement<[Epoch, number, number, number, string, number, string | null, number, number]>;
-  /** By epoch, seqs that are lost for good, as the transaction that runs has them so far; null: to be read. */
-  #givenUp: ReadonlyMap<Epoch, Ranges> | null = null;
   /** Set when the disk has no room for what is only kept for support. */
   withoutAcked = false;
   /** Whether what was accepted since may have been shipped: then it is what is found that is given up as a repeat. */
@@ -96,9 +101,7 @@ export class Import {
         'SELECT count(*) FROM losses WHERE epoch = ? AND reason = ? AND first_seq <= ? AND first_seq + count > ?',
       )
       .pluck();
-    this.#lostForGood = db.prepare(
-      'SELECT epoch, first_seq AS first, first_seq + count - 1 AS last FROM losses WHERE reason IN (SELECT value FROM json_each(?))',
-    );
+    this.#ledger = new Ledger(db);
     this.#insertLoss = db.prepare(
       'INSERT INTO losses (epoch, first_seq, count, hour, reason, at, detail, acked, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
@@ -107,7 +110,7 @@ export class Import {
   /** Within a transaction. */
   take(findings: readonly Finding[]): void {
     // Between transactions events may have been given up.
-    this.#givenUp = null;
+    this.#ledger.changed();
     for (const finding of findings) this.#take(finding);
   }
 
@@ -135,8 +138,12 @@ export class Import {
     if (this.#isThere.get(id) !== undefined) return;
     // Shipped and acknowledged while this went on, and no longer kept: an older version of it is not to be shipped again.
     if (this.#gone.has(epoch, seq)) return;
-    // The collector was told so: it stays lost, requeued before or not, and its repeat is welcome.
-    if (found.state === STATE.pending && seq <= settledThrough && this.#isGivenUp(epoch, seq)) return;
+    if (found.state === STATE.pending) {
+      // The collector was told so: it stays lost, requeued before or not, and its repeat is welcome.
+      if (seq <= settledThrough && this.#ledger.isGivenUp(epoch, seq)) return;
+      // A version from before it was known for one.
+      if (this.#ledger.isDuplicate(epoch, seq)) return;
+    }
     if (this.withoutAcked && state === STATE.acked) {
       this.#gone.add({ epoch, firstSeq: seq, lastSeq: seq });
       return;
@@ -156,16 +163,15 @@ export class Import {
     const content = contentHash(event);
     for (const other of this.#sameRef.all(event.type, event.ref, content)) {
       if (other.id === id || Math.abs(Math.min(other.at, now()) - passed) >= DAY_MS) continue;
-      const isRepeat = this.isShipping
-        ? this.#isUnshipped(other.epoch)
-        : this.#isUnshipped(epoch) && !this.#isUnshipped(other.epoch);
       // Of what was given up the repeat was stored: it is that one that counts.
-      if (state === STATE.pending && (isRepeat || this.#isGivenUp(epoch, seq))) {
+      if (state === STATE.pending && (this.#isRepeat(epoch, other.epoch) || this.#ledger.isGivenUp(epoch, seq))) {
         insert(STATE.quarantined, this.#asDuplicate({ epoch, seq, hour }, other));
         return;
       }
-      const isFirst = !this.isShipping && this.#isUnshipped(other.epoch) && !this.#isUnshipped(epoch);
-      if (isFirst || (state !== STATE.quarantined && this.#isGivenUp(other.epoch, other.seq)))
+      if (
+        this.#isFirst(epoch, other.epoch) ||
+        (state !== STATE.quarantined && this.#ledger.isGivenUp(other.epoch, other.seq))
+      )
         this.#giveUp(other, { epoch, seq });
     }
     insert(state, reason);
@@ -200,7 +206,7 @@ export class Import {
     this.#place(epoch, last);
     const record: LossRecord = { epoch, first_seq, count, hour, reason, at, detail, acked };
     this.#insertLoss.run(epoch, first_seq, count, hour, reason, at, detail, acked, lossSum(record));
-    this.#givenUp = null;
+    this.#ledger.changed();
   }
 
   /** Of an event whose row is no longer kept: a ref of one that is lost must not hide its repeat. */
@@ -208,11 +214,11 @@ export class Import {
     const { marks, places, now } = this.#with;
     const mark = marks.get(epoch);
     if (mark === undefined || seq > mark.settledThrough || at <= now() - DAY_MS || at > now()) return;
-    if (this.#isGivenUp(epoch, seq)) return;
+    if (this.#ledger.isGivenUp(epoch, seq)) return;
     const base = places.baseOf(epoch) ?? this.#place(epoch, seq);
     for (const other of this.#sameRef.all(type, ref, content)) {
-      const isFirst = !this.isShipping && this.#isUnshipped(other.epoch) && !this.#isUnshipped(epoch);
-      if (isFirst || this.#isGivenUp(other.epoch, other.seq)) this.#giveUp(other, { epoch, seq });
+      if (this.#isFirst(epoch, other.epoch) || this.#ledger.isGivenUp(other.epoch, other.seq))
+        this.#giveUp(other, { epoch, seq });
     }
     this.#remember.run(base + seq, type, ref, content, epoch, seq, at);
   }
@@ -232,24 +238,24 @@ export class Import {
     return !this.isShipping && from > 0 && seq >= from;
   }
 
-  /** Whether a record says that it is lost for good, so that its repeat is another event. */
-  #isGivenUp(epoch: Epoch, seq: number): boolean {
-    this.#givenUp ??= this.#readGivenUp();
-    return this.#givenUp.get(epoch)?.some(([first, last]) => first <= seq && seq <= last) ?? false;
+  /** Whether of two pending events of one content the one that is found is to be given up. @param other of the one that is here */
+  #isRepeat(found: Epoch, other: Epoch): boolean {
+    const here = this.#standing(other);
+    if (this.isShipping && here < STANDING.shipped) return true;
+    const standing = this.#standing(found);
+    return standing < here || (standing === here && standing === STANDING.held && found !== other);
   }
 
-  /** At once: there is no index of them, and each event and ref that is found is looked for. */
-  #readGivenUp(): Map<Epoch, Ranges> {
-    const byEpoch = Map.groupBy(this.#lostForGood.all(JSON.stringify(REPEATABLE)), ({ epoch }) => epoch);
-    return new Map(
-      [...byEpoch].map(([epoch, records]) => [epoch, joined(records.map(({ first, last }) => [first, last] as const))]),
-    );
+  /** Whether it is the one that is here. */
+  #isFirst(found: Epoch, other: Epoch): boolean {
+    return !this.isShipping && this.#standing(other) < this.#standing(found);
   }
 
-  /** Whether nothing of the epoch was ever offered to the collector. */
-  #isUnshipped(epoch: Epoch): boolean {
-    const mark = this.#with.marks.get(epoch);
-    if (mark !== undefined) return mark.held && !isSettled(mark);
-    return (this.#with.places.baseOf(epoch) ?? 0) >= FRESH_BASE;
+  #standing(epoch: Epoch): number {
+    const { marks, places } = this.#with;
+    const mark = marks.get(epoch);
+    if (mark === undefined) return (places.baseOf(epoch) ?? 0) >= FRESH_BASE ? STANDING.fresh : STANDING.shipped;
+    if (mark.shipping === 'held' && !isSettled(mark)) return STANDING.held;
+    return mark.shipping === 'ahead' ? STANDING.ahead : STANDING.shipped;
   }
 }

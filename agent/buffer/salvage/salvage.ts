@@ -73,6 +73,7 @@ export class Salvage {
     this.#marks = merged(this.#left.flatMap(({ progress }) => progress.marks));
     this.#places = new Places(db, [...this.#marks.values()]);
     this.#import = new Import({ db, terminal, places: this.#places, losses, clocks, marks: this.#marks, now });
+    this.#import.isShipping = this.#left.some(({ progress }) => progress.isAhead);
   }
 
   /** Marks of epochs that are not accounted for yet: the side file is to keep them. */
@@ -96,8 +97,14 @@ export class Salvage {
     return this.#import.isShipping;
   }
 
-  set isShipping(is: boolean) {
-    this.#import.isShipping = is;
+  /** From now on that may be shipped. Rejects where there is no room to remember it; then it may not. */
+  async shipAhead(within: Within): Promise<void> {
+    const next = this.#left.map((aside) => ({ ...aside, progress: { ...aside.progress, isAhead: true } }));
+    await within(() => {
+      for (const aside of next) saveProgress(this.#with.db, aside, aside.progress);
+    });
+    this.#left.splice(0, next.length, ...next);
+    this.#import.isShipping = true;
   }
 
   /** From now on only what is not settled is taken, and less of it at once: there is no room for more. */
@@ -239,7 +246,7 @@ function merged(marks: readonly HighWaterMark[]): Map<Epoch, HighWaterMark> {
         lastSeq: Math.max(before.lastSeq, mark.lastSeq),
         settledThrough: Math.max(before.settledThrough, mark.settledThrough),
         unconfirmedFrom: before.unconfirmedFrom,
-        held: before.held && mark.held,
+        shipping: before.shipping === 'held' ? mark.shipping : before.shipping,
       });
     }
   }

@@ -12,7 +12,7 @@ import { openForRequeue, requeue } from '../../../agent/buffer/requeue.ts';
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import { type Files, readFiles, writeFiles } from '../../../scripts/campaigns/corruption/files.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
-import { hourOf } from '../../../shared/time.ts';
+import { DAY_MS, hourOf } from '../../../shared/time.ts';
 import { type Scratch, scratchBuffer } from '../../unit/agent/buffer/scratch-buffer.ts';
 import type { Rule } from './fates.ts';
 import { FORGOTTEN, type Key, type Observed, observed, type Seen } from './observed.ts';
@@ -224,7 +224,24 @@ export class Copy {
     }
     this.fates = new Map([...this.fates.keys()].map((key) => [key, FORGOTTEN]));
     for (const [key, now] of seen) this.fates.set(key, now);
+    this.#countsOnce();
     this.#compareMemory();
+  }
+
+  /** What the collector has, or is offered, it has once: a sale and its repeat within a day are one. */
+  #countsOnce(): void {
+    const { sold, soldAt, stored } = this.#world;
+    const counting = new Map<TillEvent, Key[]>();
+    for (const [key, { fate }] of this.fates) {
+      if (fate !== 'pending' && !(fate === 'acked' && stored.has(key))) continue;
+      const event = sold.get(key)!;
+      const others = counting.get(event) ?? [];
+      for (const other of others) {
+        const between = Math.abs(soldAt.get(key)! - soldAt.get(other)!);
+        assert.ok(between >= DAY_MS, `${key} counts beside ${other}, the same sale`);
+      }
+      counting.set(event, [...others, key]);
+    }
   }
 
   /** What is offered, and what the buffer says of itself, is what its rows say. */

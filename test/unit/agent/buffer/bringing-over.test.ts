@@ -3,15 +3,19 @@ import { BringingOver } from '../../../../agent/buffer/bringing-over.ts';
 import { FullError } from '../../../../agent/buffer/buffer-error.ts';
 import { Draft } from '../../../../agent/buffer/draft.ts';
 
-/** A salvage of so many slices, a budget with room for so many, and acked rows, each of which is worth a slice. */
+/** A salvage of so many slices, a budget with room for so many, and acked rows, each of which is worth a slice; `notes`: room for a few bytes. */
 function salvaging({ slices, room, acked = 0 }: { slices: number; room: number; acked?: number }) {
   const did: string[] = [];
-  const state = { slices, room, acked };
+  const state = { slices, room, acked, notes: 1 };
   const salvage = {
     get isOver() {
       return state.slices === 0;
     },
     isShipping: false,
+    async shipAhead() {
+      if (state.notes === 0) throw new FullError('no room');
+      this.isShipping = true;
+    },
     async goOn() {
       if (state.room === 0) throw new FullError('no room');
       state.room--;
@@ -96,6 +100,19 @@ t.test('where nothing of that is left, it waits, and after some pauses what is h
     'from then on memory knows each slice',
   );
   t.equal(bringing.isWhole, true);
+});
+
+t.test('nothing is shipped while that cannot be remembered', async (t) => {
+  const { bringing, state, salvage, mayShip } = salvaging({ slices: 2, room: 0 });
+  state.notes = 0;
+  const pauses: boolean[] = [];
+  await bringing.run(async () => {
+    pauses.push(mayShip());
+    if (pauses.length === 8) state.notes = 1;
+    return pauses.length < 10;
+  });
+  t.same(pauses, [false, false, false, false, false, false, false, false, true, true]);
+  t.equal(salvage.isShipping, true);
 });
 
 t.test('a buffer that is about to be closed waits no longer', async (t) => {

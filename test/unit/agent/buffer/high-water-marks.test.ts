@@ -1,6 +1,7 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { HighWaterFile } from '../../../../agent/buffer/high-water.ts';
+import type { Shipping } from '../../../../agent/buffer/high-water-mark.ts';
 import { HighWaterMarks } from '../../../../agent/buffer/high-water-marks.ts';
 import { PendingSet } from '../../../../agent/buffer/pending-set.ts';
 import { epoch as epochOf } from '../../../../shared/ids.ts';
@@ -31,7 +32,7 @@ function marked(path: string) {
     done: (seq: number) => pending.remove({ first: seq, last: seq }, hour),
     lose: (seq: number) => db.prepare('INSERT INTO losses VALUES (?, ?, 0)').run(EPOCH, seq),
     tell: (seq: number) => db.prepare('UPDATE losses SET acked = 1 WHERE first_seq = ?').run(seq),
-    settledThrough(lossesChanged = true): number {
+    settledThrough(lossesChanged = true, shipping: Shipping = 'free'): number {
       marks.follow({
         epochs: [{ epoch: EPOCH, base: 0, lastSeq: 10, openedAt: 0 }],
         pending,
@@ -40,11 +41,12 @@ function marked(path: string) {
         newestHour: null,
         unconfirmedFrom: null,
         carried: new Set(),
-        held: false,
+        shipping,
       });
       return file.get(EPOCH)!.settledThrough;
     },
     syncs: () => file.syncs,
+    shipping: () => file.get(EPOCH)!.shipping,
     close() {
       file.close();
       db.close();
@@ -89,3 +91,17 @@ t.test(
     marks.close();
   },
 );
+
+t.test('that nothing was shipped is taken back before anything is; and is never said again', async (t) => {
+  const marks = marked(`${t.testdir()}/buffer.db`);
+  const said = (shipping: Shipping) => {
+    marks.settledThrough(false, shipping);
+    return [marks.shipping(), marks.syncs()];
+  };
+  t.same(said('held'), ['held', 0]);
+  t.same(said('ahead'), ['ahead', 1]);
+  t.same(said('held'), ['ahead', 1]);
+  t.same(said('free'), ['free', 2]);
+  t.same(said('ahead'), ['free', 2]);
+  marks.close();
+});

@@ -69,7 +69,10 @@ function importing(t: Test, settledThrough: number) {
   const db = new Sqlite(':memory:');
   t.teardown(() => db.close());
   prepareSchema(db, 'buffer.db', { merchant: MERCHANT, terminal: TERMINAL });
-  const mark = { lastSeq: 9, openedAt: NOW, oldestHour: 0, newestHour: 0, unconfirmedFrom: 0, held: false };
+  const mark = {
+    ...{ lastSeq: 9, openedAt: NOW, oldestHour: 0, newestHour: 0, unconfirmedFrom: 0 },
+    shipping: 'free' as const,
+  };
   const marks = new Map<Epoch, HighWaterMark>([
     [EPOCH, { ...mark, epoch: EPOCH, settledThrough }],
     [OTHER, { ...mark, epoch: OTHER, settledThrough: 9 }],
@@ -119,3 +122,9 @@ for (const [order, seqs] of [
     },
   );
 }
+
+t.test('a version of a duplicate from before it was known for one is left', async (t) => {
+  const { into, states } = importing(t, 0);
+  into.take([givenUp('duplicate', 0), found(1, STATE.pending), found(2, STATE.pending)]);
+  t.same(states(), [{ epoch: EPOCH, seq: 2, state: STATE.pending }]);
+});

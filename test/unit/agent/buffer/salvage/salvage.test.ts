@@ -596,3 +596,77 @@ t.test('where the budget was lowered below what is brought over, it is shipped p
   buffer.close();
   t.match(accounts(scratch), { sound: true });
 });
+
+for (const [what, isDamaged] of [
+  ['starts anew', false],
+  ['is damaged too', true],
+] as const) {
+  t.test(`a buffer that has shipped before all was brought over, and ${what}, counts repeats once`, async (t) => {
+    const scratch = scratchBuffer(t.testdir());
+    const refs = Array.from({ length: 3_000 }, (_, at) => `L-${at}`);
+    const repeated = refs.filter((_, at) => at % 50 === 0);
+    const sold = (some: readonly string[]) => some.map((ref) => parsed(sale(ref, { attrs: ref.padEnd(300) })));
+    let buffer = scratch.open();
+    await buffer.accept(sold(refs));
+    buffer.close();
+    zero(scratch.path, 0, 200);
+
+    buffer = scratch.open({ maxBytes: 3 * 1024 * 1024 });
+    t.match(await buffer.accept(sold(repeated)), { accepted: repeated.length });
+    // By identity: the collector knows one that it is sent again.
+    const stored = new Map<string, string>();
+    const ship = async (): Promise<void> => {
+      for (const { epoch, seq, event } of buffer.pending(0)) stored.set(`${epoch} ${seq}`, event.ref!);
+      await shipAll(buffer);
+    };
+    let isGreeted = false;
+    void buffer.greeted(greeting).then(() => {
+      isGreeted = true;
+    });
+    await buffer.bringOver(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (isGreeted) await ship();
+      return !isGreeted;
+    });
+    t.ok(stored.size > 0 && stored.size < 2_900, `${stored.size} shipped before the end`);
+    t.not(buffer.facts().salvage, null);
+    buffer.close();
+    if (isDamaged) zero(scratch.path, 0, 200);
+
+    scratch.clock += 1_000;
+    buffer = scratch.open();
+    await healed(buffer);
+    await ship();
+    t.same([...stored.values()].sort(), refs.sort(), 'each once');
+    buffer.close();
+    t.match(accounts(scratch), { sound: true });
+  });
+}
+
+t.test('a till that repeats itself through two damages counts once', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  for (const [first, count] of [
+    [0, 10],
+    [8, 4],
+    [9, 5],
+    [10, 6],
+  ] as const) {
+    const buffer = scratch.open();
+    await buffer.accept(sales(first, count));
+    buffer.close();
+    zero(scratch.path, 0, 100);
+    scratch.clock += 1_000;
+  }
+  const buffer = scratch.open();
+  await buffer.accept(sales(7, 10));
+  await healed(buffer);
+  const refs = [...buffer.pending(0)].map(({ event }) => event.ref);
+  t.same(
+    refs.sort(),
+    sales(0, 17)
+      .map(({ ref }) => ref)
+      .sort(),
+  );
+  buffer.close();
+  t.match(accounts(scratch), { sound: true });
+});
