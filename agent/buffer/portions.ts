@@ -27,6 +27,7 @@ export interface PortionsParts {
 export class Portions {
   readonly #with: PortionsParts;
   readonly #rows = new PortionSize(MOST_ROWS);
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: PortionsParts) {
     this.#with = parts;
@@ -51,9 +52,15 @@ export class Portions {
 
   /**
    * Runs work in a transaction for which room is made where there is none: from the ballast, and from what is kept for support only; with
-   * fewer rows each time, until they fit.
+   * fewer rows each time, until they fit. One at a time: those that shared a transaction would have to share its room.
    */
-  readonly transact: Transact = async (work) => {
+  readonly transact: Transact = (work) => {
+    const done = this.#turn.then(() => this.#inPortions(work));
+    this.#turn = done.catch(() => {});
+    return done;
+  };
+
+  async #inPortions<T>(work: (draft: Draft, rows: number) => T): Promise<T> {
     for (;;) {
       const rows = this.#rows.now;
       try {
@@ -65,7 +72,7 @@ export class Portions {
         this.#rows.lackedRoom(rows);
       }
     }
-  };
+  }
 
   async #insist<T>(rows: number, work: (draft: Draft) => T): Promise<T> {
     try {
@@ -81,10 +88,11 @@ export class Portions {
     const { commits, budget, departures, held } = this.#with;
     const bytes = rows * budget.rowBytes(held());
     const outcome = await commits.submit(bytes, () => {
-      const fits = budget.canWrite(bytes) && (rows === 1 || budget.leavesSpace(bytes));
+      const draft = this.#with.draft();
+      const inAll = draft.bytes + bytes;
+      const fits = budget.canWrite(inAll) && (rows === 1 || budget.leavesSpace(inAll));
       // Given back, not thrown: whoever shares the transaction has nothing to do with it.
       if (!fits) return new FullError(budget.describe());
-      const draft = this.#with.draft();
       draft.bytes += bytes;
       if (evict) draft.evicted += departures.evictAcked(rows, draft);
       return work(draft);

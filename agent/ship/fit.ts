@@ -8,10 +8,7 @@ import type { Run, Sent } from './feed.ts';
 const AIM = 0.95;
 /** More make a batch hardly smaller, but what is built on the way to it outlives young collections: memory while a backlog drains. */
 const MOST_EVENTS = 1_000;
-/**
- * In the buffer. What is acknowledged at once has to be settled from the log that a brim-full disk has left (`LOG_KEPT_BYTES` in
- * `budget.ts`), which takes the pages of these rows: of larger batches only the heads were, and draining stopped.
- */
+/** Of these, in the buffer: the same where sales are large. */
 const MOST_BYTES = 512 * 1024;
 
 export interface Fitted {

@@ -61,7 +61,15 @@ interface Shown {
   };
 }
 
-async function shop(t: Test, config: string) {
+/** Of some 2 KB. */
+const usual = (ref: string) => ({ type: 'sale', ref, attrs: { note: 'x'.repeat(2_000) + ref } });
+/** Of more than a page each. */
+const large = (ref: string) => ({
+  ...{ type: 'sale', ref },
+  items: Array.from({ length: 300 }, (_, line) => ({ sku: `${ref}-${line}`, qty: 1, price: 1_234 })),
+});
+
+async function shop(t: Test, config: string, saleOf: (ref: string) => object = usual) {
   let agent: AgentProcess = await startAgentProcess(t, config);
   let next = 0;
   const status = async () => (await (await fetch(`${agent.url}/v1/status`)).json()) as Shown;
@@ -70,10 +78,10 @@ async function shop(t: Test, config: string) {
     status,
     pending: async () => (await status()).buffer.pending ?? -1,
     healthy: async () => (await fetch(`${agent.url}/healthz`)).status,
-    /** Sells so many of some 2 KB in one request. @returns the answer's status */
+    /** Sells so many in one request. @returns the answer's status */
     async sell(count = 1): Promise<number> {
       const refs = Array.from({ length: count }, () => `R-${next++}`);
-      const body = JSON.stringify(refs.map((ref) => ({ type: 'sale', ref, attrs: { note: 'x'.repeat(2_000) + ref } })));
+      const body = JSON.stringify(refs.map(saleOf));
       const { status } = await fetch(`${agent.url}/v1/events`, { method: 'POST', body });
       if (status === 201) for (const ref of refs) this.answered.add(ref);
       return status;
@@ -137,23 +145,28 @@ t.test(
   },
 );
 
-t.test('brim-full, it still drains: acks need no room', { skip: missing }, async (t) => {
-  const small = disk(t);
-  const { mount } = small;
-  const collector = await collecting(t);
-  const { port } = collector;
-  await collector.stop();
-  const till = await shop(t, configOn(small, port));
-  await till.sellOut();
-  fill(mount);
-  t.ok(till.answered.size > 500, `${till.answered.size} sales fit`);
-  await till.restart();
-  const again = await ScriptedCollector.start({ port });
-  t.teardown(() => again.stop());
-  await until(async () => (await till.pending()) === 0, { what: 'the buffer to drain', deadlineMs: DEADLINE_MS });
-  t.strictSame(new Set(refsAt(again)), till.answered);
-  t.ok(till.running());
-});
+for (const [size, saleOf] of [
+  ['usual', usual],
+  ['large', large],
+] as const) {
+  t.test(`brim-full of ${size} sales, it still drains: acks need no room`, { skip: missing }, async (t) => {
+    const small = disk(t);
+    const { mount } = small;
+    const collector = await collecting(t);
+    const { port } = collector;
+    await collector.stop();
+    const till = await shop(t, configOn(small, port), saleOf);
+    await till.sellOut();
+    fill(mount);
+    t.ok(till.answered.size > 500, `${till.answered.size} sales fit`);
+    await till.restart();
+    const again = await ScriptedCollector.start({ port });
+    t.teardown(() => again.stop());
+    await until(async () => (await till.pending()) === 0, { what: 'the buffer to drain', deadlineMs: DEADLINE_MS });
+    t.strictSame(new Set(refsAt(again)), till.answered);
+    t.ok(till.running());
+  });
+}
 
 t.test(
   'under drop-oldest it goes on taking sales, and every one given up is in the ledger',

@@ -103,7 +103,8 @@ export function outdated(backup: Observed, now: Observed, lackedRoom: boolean): 
       const then = backup.get(key) ?? FORGOTTEN;
       if (then.fate === 'forgotten') {
         if (fate === 'forgotten') return ALL;
-        return isSettled ? ['gone', 'lost', 'forgotten'] : ['lost'];
+        // What was over then may have been found again since, in a page that was freed, and be found so once more.
+        return isSettled ? ['gone', 'lost', 'forgotten', ...(fate === 'acked' ? acked : [])] : ['lost'];
       }
       if (isOver(then)) return ALL;
       if (then.fate === 'lost') {

@@ -5,18 +5,30 @@ import { Portions } from '../../../../agent/buffer/portions.ts';
 
 const ROW_BYTES = 100;
 
-/** A disk with so many bytes for a transaction. */
+/** A disk with so many bytes for a transaction, which whatever is submitted at once shares. */
 function diskOf(bytes: number) {
-  const disk = { bytes, ballast: 0, acked: 0, thrown: 0 };
+  const disk = { bytes, ballast: 0, acked: 0, thrown: 0, most: 0 };
+  const group: (() => void)[] = [];
+  let draft = new Draft(0);
+  const commit = (): void => {
+    draft = new Draft(0);
+    for (const run of group.splice(0)) run();
+    disk.most = Math.max(disk.most, draft.bytes);
+  };
   const portions = new Portions({
     commits: {
-      async submit(_, work) {
-        try {
-          return work();
-        } catch (error) {
-          disk.thrown++;
-          throw error;
-        }
+      submit<T>(_: number, work: () => T): Promise<T> {
+        return new Promise((resolve, reject) => {
+          const run = (): void => {
+            try {
+              resolve(work());
+            } catch (error) {
+              disk.thrown++;
+              reject(error);
+            }
+          };
+          if (group.push(run) === 1) setImmediate(commit);
+        });
       },
     },
     budget: {
@@ -36,7 +48,7 @@ function diskOf(bytes: number) {
         return evicted;
       },
     },
-    draft: () => new Draft(0),
+    draft: () => draft,
     held: () => 1,
   });
   return { disk, portions };
@@ -90,4 +102,14 @@ t.test('another fault is no want of room', async (t) => {
     /disk I\/O error/,
   );
   t.equal(portions.rows, 200);
+});
+
+t.test('those that come at once have the room of one transaction, and each gets its turn', async (t) => {
+  const { disk, portions } = diskOf(200 * ROW_BYTES);
+  disk.ballast = 1_000 * ROW_BYTES;
+  t.same(await Promise.all([1, 2, 3].map(() => rowsOf(portions))), [200, 200, 200]);
+  t.not(disk.ballast, 0, 'and needs no other');
+  const full = await Promise.all([150, 100].map((rows) => portions.whole(rows, () => 'done').catch(isFull)));
+  t.same(full, ['done', true]);
+  t.equal(disk.most, 200 * ROW_BYTES);
 });
