@@ -1,7 +1,7 @@
 /**
  * Looks, while a session lasts, whether it would still come about: TLS and tokens are only looked at when a connection begins, and one can
- * last for months. When the files of the credentials hold something else, or the till's own certificate ends, the session is to end; the
- * next connection shows what there is then.
+ * last for months. When the files of the credentials hold something else, or either end's certificate ends, the session is to end; the next
+ * connection shows what there is then.
  */
 import { X509Certificate } from 'node:crypto';
 import type { Credentials } from './endpoint.ts';
@@ -19,6 +19,10 @@ export interface CredentialWatch {
   readonly timers: Pick<Timers, 'after'>;
   /** Milliseconds since 1970, by the collector's clock if that is known: it is the collector who judges the till's certificate. */
   readonly now: () => number;
+  /** When the collector's certificate ends, milliseconds since 1970; infinite where it shows none. */
+  readonly collectorEnds: number;
+  /** Milliseconds since 1970, by the machine's clock: it is TLS here that judges the collector's certificate. */
+  readonly wallClock: () => number;
   /** The session is to end. Called once at most. */
   readonly outdated: (reason: Error) => void;
 }
@@ -37,10 +41,13 @@ const endOf = (pem: Credentials['cert']): number =>
   pem === null ? Number.POSITIVE_INFINITY : new X509Certificate(pem).validToDate.getTime();
 
 /** @returns ends it */
-export function watchCredentials({ used, isTls, read, timers, now, outdated }: CredentialWatch): () => void {
+export function watchCredentials(watch: CredentialWatch): () => void {
+  const { used, isTls, read, timers, now, collectorEnds, wallClock, outdated } = watch;
   const end = isTls ? endOf(used.cert) : Number.POSITIVE_INFINITY;
   const look = (): void => {
     if (now() > end) outdated(new Error("TLS: certificate expired: the till's own (collector.tls.cert)"));
+    else if (wallClock() > collectorEnds)
+      outdated(new Error("TLS: certificate expired: the collector's, of when this session began"));
     else if (isExchanged())
       outdated(new Error('the token or the certificates were exchanged: connecting with the new ones'));
     else cancel = timers.after(EVERY_MS, look);

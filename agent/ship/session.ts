@@ -5,6 +5,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import mqtt from 'mqtt';
 import type { Address, Credentials } from './endpoint.ts';
 import type { Timers } from './timers.ts';
@@ -31,6 +32,8 @@ export interface Session {
   /** Messages of the topics asked for, from now on. */
   receive(handler: (topic: string, payload: Buffer) => void): void;
   publish(topic: string, payload: Uint8Array): void;
+  /** When the certificate ends that the collector has shown, milliseconds since 1970; infinite where it shows none. */
+  readonly certificateEnds: number;
   /** Resolves when the connection is gone, with the reason. */
   readonly closed: Promise<Error>;
   /** Cuts the connection. */
@@ -59,6 +62,14 @@ export async function openSession(
 ): Promise<Session> {
   const { protocol, host, port, path } = address;
   signal.throwIfAborted();
+  let certificateEnds = Number.POSITIVE_INFINITY;
+  // mqtt.js hands it on, though its types don't know it.
+  const identity: object = {
+    checkServerIdentity(name: string, certificate: PeerCertificate): Error | undefined {
+      certificateEnds = Date.parse(certificate.valid_to);
+      return checkServerIdentity(name, certificate);
+    },
+  };
   const client = mqtt.connect({
     protocol,
     host,
@@ -69,6 +80,7 @@ export async function openSession(
     username,
     ...(credentials.token === null ? {} : { password: credentials.token }),
     ...(protocol === 'mqtt' ? {} : { rejectUnauthorized: true, ...buffers(credentials) }),
+    ...(protocol === 'mqtts' ? identity : { wsOptions: identity }),
     clean: true,
     reconnectPeriod: 0,
     queueQoSZero: false,
@@ -126,6 +138,7 @@ export async function openSession(
     receive: (handler) => void client.on('message', (topic, payload) => handler(topic, payload)),
     publish: (topic, payload) =>
       void client.publish(topic, Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), { qos: 1 }),
+    certificateEnds,
     closed,
     abort,
     end: () =>

@@ -273,7 +273,10 @@ export class Shipper {
     const outdated = (reason: Error): void => session.abort(reason);
     const time = (): number => this.#trueTime.now(timers.now()) ?? wallClock();
     const isTls = this.#address.protocol !== 'mqtt';
-    const endWatch = watchCredentials({ used, isTls, read: credentials, timers, now: time, outdated });
+    const endWatch = watchCredentials({
+      ...{ used, isTls, read: credentials, timers, now: time, wallClock, outdated },
+      collectorEnds: session.certificateEnds,
+    });
     const reason = await session.closed;
     endWatch();
     conversation.close();

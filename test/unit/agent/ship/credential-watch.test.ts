@@ -10,11 +10,15 @@ const OWN: Credentials = { token: null, ca: null, cert: Buffer.from(EXPIRED_CERT
 /** Of the certificate that is valid in January 2020. */
 const END = Date.UTC(2020, 1, 1);
 
+/** By how much the machine's clock is ahead of the collector's. */
+const FAST_MS = 1_000_000;
+
 function watched(
   used: Credentials,
   read: () => Credentials = () => used,
   wallClock: () => number = () => 0,
   isTls = true,
+  collectorEnds = Number.POSITIVE_INFINITY,
 ) {
   const timers = new FakeTimers();
   const reasons: string[] = [];
@@ -23,7 +27,9 @@ function watched(
     isTls,
     read,
     timers,
-    now: wallClock,
+    now: () => wallClock(),
+    collectorEnds,
+    wallClock: () => wallClock() + FAST_MS,
     outdated: ({ message }) => reasons.push(message),
   });
   return { timers, reasons, end };
@@ -77,6 +83,22 @@ t.test("the till's own certificate ends while the session lasts", async (t) => {
   wall = END + 1;
   timers.advance(60_000);
   t.match(reasons, [/TLS: certificate expired/]);
+});
+
+t.test("the collector's ends, by the machine's clock, which TLS goes by", async (t) => {
+  let wall = END - FAST_MS - 90_000;
+  const { timers, reasons } = watched(
+    USED,
+    () => USED,
+    () => wall,
+    true,
+    END,
+  );
+  timers.advance(60_000);
+  t.same(reasons, []);
+  wall = END - FAST_MS + 1;
+  timers.advance(60_000);
+  t.match(reasons, [/TLS: certificate expired: the collector's/]);
 });
 
 t.test('a certificate that plain MQTT does not show may have ended, or be none', async (t) => {

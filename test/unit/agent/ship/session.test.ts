@@ -1,8 +1,11 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer as createWebServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes } from 'aedes';
 import t, { type Test } from 'tap';
+import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { Credentials } from '../../../../agent/ship/endpoint.ts';
 import { openSession, type SessionOptions } from '../../../../agent/ship/session.ts';
 import { systemTimers } from '../../../../agent/ship/timers.ts';
@@ -12,13 +15,17 @@ import { FakeTimers } from './fake-timers.ts';
 
 const NOBODY: Credentials = { token: 'secret', ca: null, cert: null, key: null };
 
-async function broker(t: Test, certificate: string | null): Promise<{ port: number; aedes: Aedes }> {
+async function broker(
+  t: Test,
+  certificate: string | null,
+  host = '127.0.0.1',
+): Promise<{ port: number; aedes: Aedes }> {
   const aedes = await Aedes.createBroker();
   const server =
     certificate === null
       ? createTcpServer((socket) => void aedes.handle(socket))
       : createTlsServer({ cert: certificate, key: KEY }, (socket) => void aedes.handle(socket));
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   t.teardown(async () => {
     await new Promise<void>((resolve) => aedes.close(resolve));
@@ -52,6 +59,34 @@ t.test('TLS', async (t) => {
   t.test('with the certificate authority that is given connects', async (t) => {
     const { port } = await broker(t, CERTIFICATE);
     t.equal(await refusal(options(port, { credentials: { ...NOBODY, ca: Buffer.from(CERTIFICATE) } })), 'none');
+  });
+  t.test('says when the certificate ends that is shown', async (t) => {
+    const { port } = await broker(t, CERTIFICATE);
+    const given = options(port, { credentials: { ...NOBODY, ca: Buffer.from(CERTIFICATE) } });
+    const session = await openSession(given, new AbortController().signal);
+    t.equal(session.certificateEnds, new X509Certificate(CERTIFICATE).validToDate.getTime());
+    await session.end();
+  });
+  t.test('says so in a WebSocket, too', async (t) => {
+    const { aedes } = await broker(t, null);
+    const server = createWebServer({ cert: CERTIFICATE, key: KEY }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    new WebSocketServer({ server }).on('connection', (socket) => void aedes.handle(createWebSocketStream(socket)));
+    const { port } = server.address() as AddressInfo;
+    const given = options(port, { credentials: { ...NOBODY, ca: Buffer.from(CERTIFICATE) } });
+    const address = { ...given.address, protocol: 'wss', path: '/mqtt' } as const;
+    const session = await openSession({ ...given, address }, new AbortController().signal);
+    t.equal(session.certificateEnds, new X509Certificate(CERTIFICATE).validToDate.getTime());
+    await session.end();
+  });
+  t.test('for another name is refused', async (t) => {
+    const { port } = await broker(t, CERTIFICATE, '127.0.0.2');
+    const given = options(port, { credentials: { ...NOBODY, ca: Buffer.from(CERTIFICATE) } });
+    t.match(
+      await refusal({ ...given, address: { ...given.address, host: '127.0.0.2' } }),
+      /TLS: the certificate is for another name/,
+    );
   });
   t.test('without it says what to do', async (t) => {
     const { port } = await broker(t, CERTIFICATE);
