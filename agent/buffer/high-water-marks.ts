@@ -28,6 +28,15 @@ export interface Standing {
   readonly shipping: Shipping;
 }
 
+/**
+ * A mark that lags behind costs nothing. By one that is ahead, events of a damaged file would be taken for acknowledged; what was shipped, for
+ * what never was; and what a wrong clock stamped, for right.
+ */
+const isTakenBack = (before: HighWaterMark, now: HighWaterMark): boolean =>
+  now.settledThrough < before.settledThrough ||
+  now.shipping !== before.shipping ||
+  (now.unconfirmedFrom > 0 && before.unconfirmedFrom === 0);
+
 export class HighWaterMarks {
   readonly #file: HighWaterFile;
   readonly #elapsed: () => number;
@@ -77,11 +86,9 @@ export class HighWaterMarks {
           unconfirmedFrom === null || unconfirmedFrom > base + known ? 0 : Math.max(1, unconfirmedFrom - base),
         shipping: of === 'free' || (of === 'ahead' && shipping === 'held') ? of : shipping,
       };
-      takesBack ||= before !== null && (settledThrough < before.settledThrough || mark.shipping !== before.shipping);
+      takesBack ||= before !== null && isTakenBack(before, mark);
       this.#file.put(mark);
     }
-    // A mark that lags behind costs nothing. By one that is ahead, events of a damaged file would be taken for acknowledged; or, of what was
-    // shipped, for what never was.
     if (takesBack) this.#file.sync();
   }
 

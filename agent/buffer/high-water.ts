@@ -137,17 +137,19 @@ export class HighWaterFile {
     writeFileSync(this.#name, Buffer.concat(slots), { mode: 0o600 });
   }
 
-  /** A pair that holds nothing, or an epoch of which everything is settled; else a new one. */
+  /** A pair that holds nothing; else that of the epoch that was settled the longest ago, as refs of it are known for a day; else a new one. */
   #free(): number {
     const room = ROOM_BYTES / PAIR_BYTES;
+    let oldest: number | null = null;
     for (let pair = 0; pair < Math.max(room, this.#pairs.length); pair++) {
       const kept = this.#pairs[pair] ?? null;
       if (kept === null) return pair;
-      if (!isSettled(kept.mark)) continue;
-      if (this.#at.get(kept.mark.epoch) === pair) this.#at.delete(kept.mark.epoch);
-      return pair;
+      if (isSettled(kept.mark) && (oldest === null || kept.serial < this.#pairs[oldest]!.serial)) oldest = pair;
     }
-    return this.#pairs.length;
+    if (oldest === null) return this.#pairs.length;
+    const { epoch } = this.#pairs[oldest]!.mark;
+    if (this.#at.get(epoch) === oldest) this.#at.delete(epoch);
+    return oldest;
   }
 }
 

@@ -83,13 +83,9 @@ export class LogFile {
     }
   }
 
-  /** Copies what nobody holds up into the database. @throws on a fault of the disk */
+  /** See `copyLog`. */
   copy(): void {
-    try {
-      this.#passive.get();
-    } catch (error) {
-      if (!isFull(error)) throw error;
-    }
+    copyLog(this.#passive);
   }
 
   /**
@@ -110,6 +106,15 @@ export class LogFile {
       this.look();
       return 'full';
     }
+  }
+}
+
+/** Copies what nobody holds up into the database, as far as the disk has room. @throws on a fault of the disk */
+export function copyLog(passive: Statement): void {
+  try {
+    passive.get();
+  } catch (error) {
+    if (!isFull(error)) throw error;
   }
 }
 

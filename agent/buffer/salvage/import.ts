@@ -15,7 +15,7 @@ import type { Clocks } from '../clocks.ts';
 import { contentHash, isDeduplicable } from '../content.ts';
 import { FRESH_BASE } from '../fresh-base.ts';
 import { Gone } from '../gone.ts';
-import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
+import type { HighWaterMark } from '../high-water-mark.ts';
 import { type LossRecord, lossSum } from '../loss-record.ts';
 import type { Losses } from '../losses.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../row.ts';
@@ -144,14 +144,14 @@ export class Import {
       // A version from before it was known for one.
       if (this.#ledger.isDuplicate(epoch, seq)) return;
     }
-    if (this.withoutAcked && state === STATE.acked) {
-      this.#gone.add({ epoch, firstSeq: seq, lastSeq: seq });
-      return;
-    }
     const passed = Math.min(foundAt, now());
     // A time ahead of what is the time now is what the collector judges the clock by that stamped it.
     const at = this.#isUnconfirmed(epoch, seq) ? foundAt : passed;
     const insert = (as: State, why: string | null): void => {
+      if (this.withoutAcked && as === STATE.acked) {
+        this.#gone.add({ epoch, firstSeq: seq, lastSeq: seq });
+        return;
+      }
       const sum = this.#checksum.of(epoch, seq, hour, crc32c(body), as);
       this.#insert.run(id, epoch, seq, hour, as, at, why?.slice(0, MAX_REASON) ?? null, sum, body);
     };
@@ -164,7 +164,7 @@ export class Import {
     for (const other of this.#sameRef.all(event.type, event.ref, content)) {
       if (other.id === id || Math.abs(Math.min(other.at, now()) - passed) >= DAY_MS) continue;
       // Of what was given up the repeat was stored: it is that one that counts.
-      if (state === STATE.pending && (this.#isRepeat(epoch, other.epoch) || this.#ledger.isGivenUp(epoch, seq))) {
+      if (state === STATE.pending && (this.#isRepeat(epoch, other) || this.#ledger.isGivenUp(epoch, seq))) {
         insert(STATE.quarantined, this.#asDuplicate({ epoch, seq, hour }, other));
         return;
       }
@@ -239,14 +239,16 @@ export class Import {
   }
 
   /** Whether of two pending events of one content the one that is found is to be given up. @param other of the one that is here */
-  #isRepeat(found: Epoch, other: Epoch): boolean {
-    const here = this.#standing(other);
+  #isRepeat(found: Epoch, other: KnownRef): boolean {
+    const here = this.#standing(other.epoch);
     if (this.isShipping && here < STANDING.shipped) return true;
     const standing = this.#standing(found);
-    return standing < here || (standing === here && standing === STANDING.held && found !== other);
+    if (standing !== here || found === other.epoch) return standing < here;
+    // Of two that the side file does not tell apart either will do, unless one was stored.
+    return standing === STANDING.held || this.#row.get(other.id)?.state === STATE.pending;
   }
 
-  /** Whether it is the one that is here. */
+  /** Whether of two such events the one that is here is to be given up. */
   #isFirst(found: Epoch, other: Epoch): boolean {
     return !this.isShipping && this.#standing(other) < this.#standing(found);
   }
@@ -255,7 +257,6 @@ export class Import {
     const { marks, places } = this.#with;
     const mark = marks.get(epoch);
     if (mark === undefined) return (places.baseOf(epoch) ?? 0) >= FRESH_BASE ? STANDING.fresh : STANDING.shipped;
-    if (mark.shipping === 'held' && !isSettled(mark)) return STANDING.held;
-    return mark.shipping === 'ahead' ? STANDING.ahead : STANDING.shipped;
+    return { free: STANDING.shipped, held: STANDING.held, ahead: STANDING.ahead }[mark.shipping];
   }
 }

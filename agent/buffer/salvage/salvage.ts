@@ -12,6 +12,7 @@ import type { Epoch, TerminalId } from '../../../shared/ids.ts';
 import type { Clocks } from '../clocks.ts';
 import { Gone } from '../gone.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
+import { copyLog } from '../log-file.ts';
 import type { Losses } from '../losses.ts';
 import { PortionSize } from '../portion-size.ts';
 import { type Aside, asidePath, kindOf, listAside, type Progress, pruneKept, putAway, saveProgress } from './aside.ts';
@@ -208,6 +209,8 @@ export class Salvage {
         for (const aside of this.#left) saveProgress(db, aside, { ...aside.progress, phase: 'done' });
       });
     }
+    // What is put away is read no more: from here on, a lost log must not take with it what was brought over.
+    copyLog(db.prepare('PRAGMA wal_checkpoint(PASSIVE)'));
     for (const { name } of this.#left) putAway(path, name);
     pruneKept(path, KEPT);
     await within(() => {

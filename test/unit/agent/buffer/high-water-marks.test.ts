@@ -32,14 +32,14 @@ function marked(path: string) {
     done: (seq: number) => pending.remove({ first: seq, last: seq }, hour),
     lose: (seq: number) => db.prepare('INSERT INTO losses VALUES (?, ?, 0)').run(EPOCH, seq),
     tell: (seq: number) => db.prepare('UPDATE losses SET acked = 1 WHERE first_seq = ?').run(seq),
-    settledThrough(lossesChanged = true, shipping: Shipping = 'free'): number {
+    settledThrough(lossesChanged = true, shipping: Shipping = 'free', unconfirmedFrom: number | null = null): number {
       marks.follow({
         epochs: [{ epoch: EPOCH, base: 0, lastSeq: 10, openedAt: 0 }],
         pending,
         unsentLosses: db.prepare<[], number>('SELECT count(*) FROM losses WHERE acked = 0').pluck().get()!,
         lossesChanged,
         newestHour: null,
-        unconfirmedFrom: null,
+        unconfirmedFrom,
         carried: new Set(),
         shipping,
       });
@@ -103,5 +103,19 @@ t.test('that nothing was shipped is taken back before anything is; and is never 
   t.same(said('held'), ['ahead', 1]);
   t.same(said('free'), ['free', 2]);
   t.same(said('ahead'), ['free', 2]);
+  marks.close();
+});
+
+t.test('that the clock was confirmed is taken back before anything is answered that it stamps', async (t) => {
+  const marks = marked(`${t.testdir()}/buffer.db`);
+  for (const [unconfirmedFrom, syncs] of [
+    [null, 0],
+    [8, 1],
+    [9, 1],
+    [null, 1],
+  ] as const) {
+    marks.settledThrough(false, 'free', unconfirmedFrom);
+    t.equal(marks.syncs(), syncs);
+  }
   marks.close();
 });

@@ -1,8 +1,11 @@
 /** Buffers as a crash or a thief leaves them: copies of files that are open, to be harmed and opened again. */
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Accounts, account } from '../../../../../agent/buffer/accounting.ts';
+import { openForReading } from '../../../../../agent/buffer/connection.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
 import type { TillEvent } from '../../../../../shared/event/event.ts';
+import { NOW, parsed, sale } from '../../events.ts';
 import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
 
 /** Of what a buffer consists. */
@@ -42,3 +45,28 @@ export const lost = (buffer: SqliteBuffer): string[] =>
   buffer
     .losses(1_000)
     .map(({ epoch, firstSeq, count, loss }) => `${epoch} ${firstSeq}-${firstSeq + count - 1} ${loss.reason}`);
+
+/** Each the same again, by its number. */
+export const sales = (first: number, count: number, attrs?: string): TillEvent[] =>
+  Array.from({ length: count }, (_, at) =>
+    parsed(sale(`R-${first + at}`, attrs === undefined ? {} : { attrs: `${first + at}${attrs}` })),
+  );
+
+export const greeting = { storeGen: 'g', trueTimeOrigin: NOW, uncertaintyMs: 1 };
+
+/** As to a collector that stores it all. @returns the refs of what was pending, by identity: it knows one that it is sent again */
+export async function shipAll(buffer: SqliteBuffer): Promise<Map<string, string>> {
+  const events = [...buffer.pending(0)];
+  await buffer.settle(events.map(({ epoch, seq }) => ({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq })));
+  return new Map(events.map(({ epoch, seq, event }) => [`${epoch} ${seq}`, event.ref!]));
+}
+
+/** What the file says became of each seq. */
+export function accounts({ path }: Scratch): Accounts {
+  const db = openForReading(path);
+  try {
+    return account(db);
+  } finally {
+    db.close();
+  }
+}

@@ -1,54 +1,23 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import { account } from '../../../../../agent/buffer/accounting.ts';
-import { openForReading } from '../../../../../agent/buffer/connection.ts';
 import { lossSum } from '../../../../../agent/buffer/loss-record.ts';
 import { openForRequeue, requeue } from '../../../../../agent/buffer/requeue.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
-import type { TillEvent } from '../../../../../shared/event/event.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
 import { NOW, parsed, sale } from '../../events.ts';
 import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
-import { crashed, healed, lost, offered } from './crashed.ts';
-
-const sales = (first: number, count: number): TillEvent[] =>
-  Array.from({ length: count }, (_, index) => parsed(sale(`R-${first + index}`)));
+import { accounts, crashed, greeting, healed, lost, offered, sales, shipAll } from './crashed.ts';
 
 const asideOf = ({ path }: Scratch): string[] =>
   readdirSync(dirname(path)).filter((name) => /\.(damaged|migrating|salvaged)-/.test(name));
-
-const zero = (path: string, offset: number, length: number): void => {
-  const fd = openSync(path, 'r+');
-  writeSync(fd, Buffer.alloc(length), 0, length, offset);
-  closeSync(fd);
-};
 
 const checkpoint = (path: string): void => {
   const db = new Sqlite(path);
   db.pragma('wal_checkpoint(TRUNCATE)');
   db.close();
 };
-
-/** What the file says became of each seq. */
-function accounts({ path }: Scratch) {
-  const db = openForReading(path);
-  try {
-    return account(db);
-  } finally {
-    db.close();
-  }
-}
-
-/** As to a collector that stores it all. @returns the refs of what was pending */
-async function shipAll(buffer: SqliteBuffer): Promise<string[]> {
-  const events = [...buffer.pending(0)];
-  await buffer.settle(events.map(({ epoch, seq }) => ({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq })));
-  return events.map(({ event }) => event.ref!);
-}
-
-const greeting = { storeGen: 'g', trueTimeOrigin: NOW, uncertaintyMs: 1 };
 
 t.test('a fresh installation is no damage, and neither is a side file that is missing or garbage', async (t) => {
   const scratch = scratchBuffer(t.testdir());
@@ -76,7 +45,7 @@ t.test('a destroyed header costs nothing: streams, seqs, hours and contents are 
   await before.settle([{ kind: 'quarantined', epoch, firstSeq: 11, lastSeq: 11, reason: 'odd' }]);
   const expected = offered(before);
   before.close();
-  zero(first.path, 0, 200);
+  first.spoil(0, 200);
 
   const buffer = first.open();
   t.match(await buffer.accept([parsed(sale('new'))]), { kind: 'accepted', firstSeq: 1 }, 'it answers first');
@@ -191,7 +160,7 @@ t.test(
     t.match(requeue(db, { epoch, firstSeq: 4, lastSeq: 5 }, NOW), { requeued: 2 });
     db.close();
     for (const damage of ['first', 'second']) {
-      zero(scratch.path, 0, 200);
+      scratch.spoil(0, 200);
       buffer = scratch.open();
       await healed(buffer);
       t.same(
@@ -203,9 +172,9 @@ t.test(
       buffer.close();
     }
     buffer = scratch.open();
-    t.same(await shipAll(buffer), ['R-3', 'R-4']);
+    t.same([...(await shipAll(buffer)).values()], ['R-3', 'R-4']);
     buffer.close();
-    zero(scratch.path, 0, 200);
+    scratch.spoil(0, 200);
     buffer = scratch.open();
     await healed(buffer);
     t.match(buffer.facts(), { pending: 0, acked: 4, quarantined: 2 }, 'once it was sent, it is settled like any other');
@@ -239,7 +208,7 @@ t.test('a retry that meets a salvage counts once', async (t) => {
   await before.accept(sales(0, 10));
   const { open: epoch } = before.holdings();
   before.close();
-  zero(first.path, 0, 100);
+  first.spoil(0, 100);
   const buffer = first.open();
   // The till repeats what it had no answer to, before the salvage knows the first one.
   t.match(await buffer.accept(sales(9, 2)), { accepted: 2, firstSeq: 1, lastSeq: 2, duplicates: [] });
@@ -261,7 +230,7 @@ t.test('a till sells on while a salvage goes on and ends: no commit is counted t
   let buffer = scratch.open();
   await buffer.accept(sales(0, 10));
   buffer.close();
-  zero(scratch.path, 0, 100);
+  scratch.spoil(0, 100);
   buffer = scratch.open();
   const selling = { on: true };
   const healing = healed(buffer).finally(() => {
@@ -283,12 +252,12 @@ t.test('the ref of an event that is lost does not hide its repeat', async (t) =>
   await before.accept(sales(0, 200));
   before.close();
   const bytes = readFileSync(first.path);
-  zero(first.path, 0, 100);
+  first.spoil(0, 100);
   for (let from = 0; ; ) {
     const found = bytes.indexOf('R-99', from);
     if (found < 0) break;
     // In an event's body the ref follows the currency.
-    if (bytes.toString('latin1', found - 4, found - 1) === 'EUR') zero(first.path, found, 4);
+    if (bytes.toString('latin1', found - 4, found - 1) === 'EUR') first.spoil(found, 4);
     from = found + 4;
   }
   const buffer = first.open();
@@ -318,7 +287,7 @@ t.test(
     db.exec('DELETE FROM events WHERE seq <= 200; DELETE FROM refs WHERE seq <= 200');
     db.close();
     scratch.open().close();
-    zero(scratch.path, 0, 200);
+    scratch.spoil(0, 200);
 
     buffer = scratch.open();
     await healed(buffer);
@@ -348,7 +317,7 @@ for (const when of ['before', 'while', 'after']) {
       db.exec('DELETE FROM events WHERE seq <= 200; DELETE FROM refs WHERE seq <= 200');
       db.close();
       scratch.open().close();
-      zero(scratch.path, 0, 200);
+      scratch.spoil(0, 200);
 
       buffer = scratch.open();
       if (when === 'before') t.match(await buffer.accept(sales(0, 200)), { accepted: 200 });
@@ -383,7 +352,7 @@ t.test('what was given up and found again counts once, though its repeat was sto
     t.match(await buffer.accept([sold(number)]), { accepted: 1 }, 'its ref went with it');
   }
   buffer.close();
-  zero(scratch.path, 0, 200);
+  scratch.spoil(0, 200);
   buffer = scratch.open();
   await healed(buffer);
   const refs = [...offered(buffer).values()].map(({ event }) => event.ref!);
@@ -402,7 +371,7 @@ t.test('what was given up and told is no more known by a ref that is left of it 
   const { events } = buffer.facts().losses;
   await buffer.settle([{ kind: 'stored', epoch, firstSeq: events + 1, lastSeq: count }]);
   buffer.close();
-  zero(scratch.path, 0, 200);
+  scratch.spoil(0, 200);
   buffer = scratch.open();
   await healed(buffer);
   const answers = [];
@@ -426,8 +395,8 @@ t.test('a salvage that is killed at any moment goes on', async (t) => {
   await before.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 1000 }]);
   const expected = [...offered(before).keys()].sort();
   before.close();
-  zero(first.path, 4096 * 3, 4096);
-  zero(first.path, 0, 100);
+  first.spoil(4096 * 3, 4096);
+  first.spoil(0, 100);
   let scratch = first;
   let opened = 0;
   for (let buffer: SqliteBuffer = scratch.open(); ; buffer = scratch.open()) {
@@ -466,12 +435,12 @@ t.test('a second damage while the first is being brought over loses nothing of e
   await before.accept(sales(0, 10));
   const { open: a } = before.holdings();
   before.close();
-  zero(first.path, 0, 100);
+  first.spoil(0, 100);
   const middle = first.open();
   await middle.accept(sales(8, 4));
   const { open: b } = middle.holdings();
   middle.close();
-  zero(first.path, 0, 100);
+  first.spoil(0, 100);
   first.clock += 1_000;
   const buffer = first.open();
   t.equal(asideOf(first).length, 2);
@@ -497,7 +466,7 @@ t.test(
     scratch.open().close();
     let free = 1024 ** 3;
     for (let damage = 0; damage < 4; damage++) {
-      zero(scratch.path, 0, 200);
+      scratch.spoil(0, 200);
       scratch.clock += 1_000;
       const buffer = scratch.open();
       await healed(buffer);
@@ -540,7 +509,7 @@ for (const [what, expires] of [
     await buffer.settle([{ kind: 'stored', epoch, firstSeq: 5, lastSeq: 9 }]);
     const shipped = sold.slice(4, 9);
     buffer.close();
-    zero(scratch.path, 0, 200);
+    scratch.spoil(0, 200);
 
     buffer = scratch.open(small);
     await fill(buffer);
@@ -550,7 +519,7 @@ for (const [what, expires] of [
       isGreeted = true;
     });
     const ship = async (): Promise<void> => {
-      shipped.push(...(await shipAll(buffer)));
+      shipped.push(...(await shipAll(buffer)).values());
       if (!expires) return;
       scratch.clock += 25 * HOUR_MS;
       while (buffer.expire()) {}
@@ -575,7 +544,7 @@ t.test('where the budget was lowered below what is brought over, it is shipped p
   let buffer = scratch.open();
   await buffer.accept(refs.map((ref) => parsed(sale(ref, { attrs: ref.padEnd(300) }))));
   buffer.close();
-  zero(scratch.path, 0, 200);
+  scratch.spoil(0, 200);
 
   buffer = scratch.open({ maxBytes: 3 * 1024 * 1024 });
   let pauses = 0;
@@ -586,87 +555,13 @@ t.test('where the budget was lowered below what is brought over, it is shipped p
   });
   await buffer.bringOver(async () => {
     await new Promise((resolve) => setImmediate(resolve));
-    if (isGreeted) shipped.push(...(await shipAll(buffer)));
+    if (isGreeted) shipped.push(...(await shipAll(buffer)).values());
     return ++pauses < 200;
   });
   t.equal(buffer.facts().salvage, null);
-  shipped.push(...(await shipAll(buffer)));
+  shipped.push(...(await shipAll(buffer)).values());
   t.same(shipped.sort(), refs.sort(), 'each once');
   t.same(lost(buffer), []);
-  buffer.close();
-  t.match(accounts(scratch), { sound: true });
-});
-
-for (const [what, isDamaged] of [
-  ['starts anew', false],
-  ['is damaged too', true],
-] as const) {
-  t.test(`a buffer that has shipped before all was brought over, and ${what}, counts repeats once`, async (t) => {
-    const scratch = scratchBuffer(t.testdir());
-    const refs = Array.from({ length: 3_000 }, (_, at) => `L-${at}`);
-    const repeated = refs.filter((_, at) => at % 50 === 0);
-    const sold = (some: readonly string[]) => some.map((ref) => parsed(sale(ref, { attrs: ref.padEnd(300) })));
-    let buffer = scratch.open();
-    await buffer.accept(sold(refs));
-    buffer.close();
-    zero(scratch.path, 0, 200);
-
-    buffer = scratch.open({ maxBytes: 3 * 1024 * 1024 });
-    t.match(await buffer.accept(sold(repeated)), { accepted: repeated.length });
-    // By identity: the collector knows one that it is sent again.
-    const stored = new Map<string, string>();
-    const ship = async (): Promise<void> => {
-      for (const { epoch, seq, event } of buffer.pending(0)) stored.set(`${epoch} ${seq}`, event.ref!);
-      await shipAll(buffer);
-    };
-    let isGreeted = false;
-    void buffer.greeted(greeting).then(() => {
-      isGreeted = true;
-    });
-    await buffer.bringOver(async () => {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (isGreeted) await ship();
-      return !isGreeted;
-    });
-    t.ok(stored.size > 0 && stored.size < 2_900, `${stored.size} shipped before the end`);
-    t.not(buffer.facts().salvage, null);
-    buffer.close();
-    if (isDamaged) zero(scratch.path, 0, 200);
-
-    scratch.clock += 1_000;
-    buffer = scratch.open();
-    await healed(buffer);
-    await ship();
-    t.same([...stored.values()].sort(), refs.sort(), 'each once');
-    buffer.close();
-    t.match(accounts(scratch), { sound: true });
-  });
-}
-
-t.test('a till that repeats itself through two damages counts once', async (t) => {
-  const scratch = scratchBuffer(t.testdir());
-  for (const [first, count] of [
-    [0, 10],
-    [8, 4],
-    [9, 5],
-    [10, 6],
-  ] as const) {
-    const buffer = scratch.open();
-    await buffer.accept(sales(first, count));
-    buffer.close();
-    zero(scratch.path, 0, 100);
-    scratch.clock += 1_000;
-  }
-  const buffer = scratch.open();
-  await buffer.accept(sales(7, 10));
-  await healed(buffer);
-  const refs = [...buffer.pending(0)].map(({ event }) => event.ref);
-  t.same(
-    refs.sort(),
-    sales(0, 17)
-      .map(({ ref }) => ref)
-      .sort(),
-  );
   buffer.close();
   t.match(accounts(scratch), { sound: true });
 });
