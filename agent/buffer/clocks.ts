@@ -168,7 +168,7 @@ export class Clocks {
     const last = this.#lastOf(row, draft);
     const stamps = this.#stamps.all(Math.max(from, row.first_id), last, STAMPS_AT_ONCE);
     const steps = stepsIn(stamps, from > row.first_id ? latest : null);
-    for (const id of steps.ids) this.#insert.run(id, UNKNOWN.boot, UNKNOWN.origin, null, null);
+    for (const id of steps.ids.slice(0, MOST_ROWS)) this.#insert.run(id, UNKNOWN.boot, UNKNOWN.origin, null, null);
     const isThrough = stamps.length < STAMPS_AT_ONCE;
     return { from: (isThrough ? last : stamps.at(-1)!.id) + 1, latest: steps.latest };
   }

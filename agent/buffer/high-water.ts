@@ -1,8 +1,9 @@
 /**
- * The side file `<path>.seq`: a high-water mark for each epoch that is open or has something unsettled.
+ * The side file `<path>.seq`: a high-water mark for each epoch that is open or has something unsettled, and for those that were settled last.
  *
  * It is written without fsync right before the answers of a commit: the system keeps what was written when the agent is killed, and after a
- * power cut the database, which is synced, knows at least as much. Only what takes a mark's word back is synced. Its blocks are there beforehand, so a full disk does not stop it.
+ * power cut the database, which is synced, knows at least as much. Only what takes a mark's word back is synced. Its blocks are
+ * there beforehand, so a full disk does not stop it.
  */
 import { Buffer } from 'node:buffer';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';

@@ -358,6 +358,7 @@ class Life {
     const before = copy.files;
     const after = harmedFiles(before, harms);
     copy.wasHarmed = true;
+    copy.hasForgotten ||= harms.some(({ kind }) => kind === 'missing');
     copy.replace(after);
     const repeats = new Set<Key>();
     const events = this.#eventsOf(copy, during);
@@ -414,6 +415,7 @@ class Life {
     const { database, log } = backup.files;
     copy.crash();
     const now = copy.fates;
+    copy.hasForgotten = true;
     copy.replace({
       database,
       log,

@@ -237,7 +237,7 @@ export class Salvage {
   }
 }
 
-/** Of each epoch the highest that is known, and what was last known of its clock. @param marks the newest first */
+/** Of each epoch the highest that is known, and what was last known of the rest. @param marks the newest first */
 function merged(marks: readonly HighWaterMark[]): Map<Epoch, HighWaterMark> {
   const all = new Map<Epoch, HighWaterMark>();
   for (const mark of marks) {
@@ -245,11 +245,9 @@ function merged(marks: readonly HighWaterMark[]): Map<Epoch, HighWaterMark> {
     if (before === undefined) all.set(mark.epoch, mark);
     else {
       all.set(mark.epoch, {
-        ...mark,
+        ...before,
         lastSeq: Math.max(before.lastSeq, mark.lastSeq),
         settledThrough: Math.max(before.settledThrough, mark.settledThrough),
-        unconfirmedFrom: before.unconfirmedFrom,
-        shipping: before.shipping === 'held' ? mark.shipping : before.shipping,
       });
     }
   }

@@ -51,6 +51,8 @@ export class Copy {
   /** What became of each event that was accepted here, or where this was copied from. */
   fates: Map<Key, Seen>;
   wasHarmed = false;
+  /** Whether files are gone that knew what the collector has, and no rows are left of: then a repeat of that is welcome. */
+  hasForgotten = false;
   /** What a collector acknowledged while something was brought over for which there was no room. */
   readonly shipped = new Set<Key>();
   /** Whether there was no room for something that was brought over last. */
@@ -98,6 +100,7 @@ export class Copy {
   copied(): Copy {
     const copy = new Copy(this.#world, this.fates);
     copy.wasHarmed = this.wasHarmed;
+    copy.hasForgotten = this.hasForgotten;
     const folder = dirname(this.path);
     for (const name of readdirSync(folder)) {
       if (!/-shm$|\.lock$/.test(name)) copyFileSync(join(folder, name), join(dirname(copy.path), name));
@@ -228,12 +231,16 @@ export class Copy {
     this.#compareMemory();
   }
 
-  /** What the collector has, or is offered, it has once: a sale and its repeat within a day are one. */
+  /**
+   * What the collector has, or is offered, it has once: a sale and its repeat within a day are one. What the ledger says is lost may be
+   * repeated, also where it is wrong: of rows that were dropped above the mark nothing tells, in a damaged file, that they were acked.
+   */
   #countsOnce(): void {
     const { sold, soldAt, stored } = this.#world;
     const counting = new Map<TillEvent, Key[]>();
     for (const [key, { fate }] of this.fates) {
-      if (fate !== 'pending' && !(fate === 'acked' && stored.has(key))) continue;
+      const isStored = stored.has(key) && (fate === 'acked' || (fate === 'gone' && !this.hasForgotten));
+      if (fate !== 'pending' && !isStored) continue;
       const event = sold.get(key)!;
       const others = counting.get(event) ?? [];
       for (const other of others) {

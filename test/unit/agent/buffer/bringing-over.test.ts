@@ -3,15 +3,22 @@ import { BringingOver } from '../../../../agent/buffer/bringing-over.ts';
 import { FullError } from '../../../../agent/buffer/buffer-error.ts';
 import { Draft } from '../../../../agent/buffer/draft.ts';
 
+interface Given {
+  readonly slices: number;
+  readonly room: number;
+  readonly acked?: number;
+  readonly ahead?: boolean;
+}
+
 /** A salvage of so many slices, a budget with room for so many, and acked rows, each of which is worth a slice; `notes`: room for a few bytes. */
-function salvaging({ slices, room, acked = 0 }: { slices: number; room: number; acked?: number }) {
+function salvaging({ slices, room, acked = 0, ahead = false }: Given) {
   const did: string[] = [];
   const state = { slices, room, acked, notes: 1 };
   const salvage = {
     get isOver() {
       return state.slices === 0;
     },
-    isShipping: false,
+    isShipping: ahead,
     async shipAhead() {
       if (state.notes === 0) throw new FullError('no room');
       this.isShipping = true;
@@ -101,6 +108,23 @@ t.test('where nothing of that is left, it waits, and after some pauses what is h
   );
   t.equal(bringing.isWhole, true);
 });
+
+t.test(
+  'what was shipped before by an earlier process goes on being shipped, also where there is still no room',
+  async (t) => {
+    const { bringing, did, mayShip } = salvaging({ slices: 2, room: 0, ahead: true });
+    const pauses: boolean[] = [];
+    await bringing.run(async () => {
+      pauses.push(mayShip());
+      return pauses.length < 8;
+    });
+    t.ok(
+      pauses.every((may) => may),
+      `${pauses}`,
+    );
+    t.notOk(did.includes('load'), 'memory knew it from its opening on');
+  },
+);
 
 t.test('nothing is shipped while that cannot be remembered', async (t) => {
   const { bringing, state, salvage, mayShip } = salvaging({ slices: 2, room: 0 });

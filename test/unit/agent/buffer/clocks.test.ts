@@ -307,7 +307,7 @@ t.test('a file that is damaged before the collector was heard', async (t) => {
     ['right', 0, YEARS_MS],
     ['ahead again', YEARS_MS + HOUR_MS, -HOUR_MS],
   ] as const) {
-    t.test(`of a clock that was set back in between, and is ${now}: each event is judged by itself`, async (t) => {
+    t.test(`of a clock that was set back in between, and is ${now}: each stretch is judged by itself`, async (t) => {
       const at = shop(t, NOW + YEARS_MS);
       await at.sell(['a', 'b']);
       at.machine.set(NOW);

@@ -128,3 +128,12 @@ t.test('a version of a duplicate from before it was known for one is left', asyn
   into.take([givenUp('duplicate', 0), found(1, STATE.pending), found(2, STATE.pending)]);
   t.same(states(), [{ epoch: EPOCH, seq: 2, state: STATE.pending }]);
 });
+
+t.test('two of one epoch are none a repeat of the other: it was looked when the second was accepted', async (t) => {
+  const { into, states } = importing(t, 0);
+  into.take([found(1, STATE.pending), found(2, STATE.pending)]);
+  t.same(states(), [
+    { epoch: EPOCH, seq: 1, state: STATE.pending },
+    { epoch: EPOCH, seq: 2, state: STATE.pending },
+  ]);
+});
