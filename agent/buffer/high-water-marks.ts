@@ -79,7 +79,8 @@ export class HighWaterMarks {
         lastSeq,
         settledThrough,
         openedAt,
-        oldestHour: pending.oldestHour ?? 0,
+        // Of what is over it says nothing, and each write would take it along.
+        oldestHour: isOpen || settledThrough < lastSeq ? (pending.oldestHour ?? 0) : (before?.oldestHour ?? 0),
         newestHour:
           isOpen && newestHour !== null ? Math.max(newestHour, before?.newestHour ?? 0) : (before?.newestHour ?? 0),
         unconfirmedFrom:

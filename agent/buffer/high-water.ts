@@ -134,11 +134,12 @@ export class HighWaterFile {
   }
 
   #writeAnew(): void {
-    const slots = this.marks.map((mark, pair) => Buffer.concat([encodeMark(mark, pair + 1), Buffer.alloc(SLOT_BYTES)]));
+    const kept = [...this.#at.values()].map((pair) => this.#pairs[pair]!).sort((a, b) => a.serial - b.serial);
+    const slots = kept.map(({ mark }, pair) => Buffer.concat([encodeMark(mark, pair + 1), Buffer.alloc(SLOT_BYTES)]));
     writeFileSync(this.#name, Buffer.concat(slots), { mode: 0o600 });
   }
 
-  /** A pair that holds nothing; else that of the epoch that was settled the longest ago, as refs of it are known for a day; else a new one. */
+  /** A pair that holds nothing; else, of what is settled, the one written the longest ago, as refs are known for a day; else a new one. */
   #free(): number {
     const room = ROOM_BYTES / PAIR_BYTES;
     let oldest: number | null = null;

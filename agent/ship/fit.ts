@@ -8,7 +8,7 @@ import type { Run, Sent } from './feed.ts';
 const AIM = 0.95;
 /** More make a batch hardly smaller, but what is built on the way to it outlives young collections: memory while a backlog drains. */
 const MOST_EVENTS = 1_000;
-/** Of these, in the buffer: the same where sales are large. */
+/** What they take in the buffer: bounds the same memory where sales are large. */
 const MOST_BYTES = 512 * 1024;
 
 export interface Fitted {

@@ -1,6 +1,7 @@
 /** The quickstart as somebody meets it who has just typed `npm start`. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { globSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import process from 'node:process';
@@ -38,9 +39,13 @@ async function place(t: Test): Promise<Place> {
 /** A run of the quickstart, and what it has printed. */
 class Run {
   readonly process: ChildProcess;
+  readonly #folder: string;
+  /** Of its parts, as far as they were looked at. */
+  readonly #pids = new Set<number>();
   output = '';
 
   constructor(flags: readonly string[]) {
+    this.#folder = flags[flags.indexOf('--dir') + 1] ?? '';
     this.process = spawn(process.execPath, ['scripts/start.ts', ...flags], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -60,27 +65,39 @@ class Run {
   }
 
   async introduced(): Promise<void> {
-    await until(
-      () => {
-        if (this.process.exitCode !== null) throw new Error(`the quickstart ended:\n${this.output}`);
-        return this.curls.length === 3;
-      },
-      { what: 'the introduction', deadlineMs: READY_MS },
-    );
+    const isThere = () => {
+      if (this.process.exitCode !== null) throw new Error('the quickstart ended');
+      return this.curls.length === 3;
+    };
+    try {
+      await until(isThere, { what: 'the introduction', deadlineMs: READY_MS });
+      await this.parts();
+    } catch (cause) {
+      throw new Error(`${(cause as Error).message}\n${this.output}\n${this.#logs()}`, { cause });
+    }
   }
 
-  /** The process ids of its collector and its agents, while it runs. */
+  /** The process ids of its collector and its agents; of those that it had, when it is gone. */
   async parts(): Promise<number[]> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return [...this.#pids];
     // It exits with 1 when there is none.
     const { stdout } = await shell('ps', ['-o', 'pid=', '--ppid', String(this.process.pid)]).catch(() => ({
       stdout: '',
     }));
-    return stdout.split(/\s+/).filter(Boolean).map(Number);
+    for (const pid of stdout.split(/\s+/).filter(Boolean)) this.#pids.add(Number(pid));
+    return [...this.#pids];
+  }
+
+  /** The last lines of each log. */
+  #logs(): string {
+    return globSync('**/*.log', { cwd: this.#folder })
+      .map((log) => `${log}:\n${readFileSync(path.join(this.#folder, log), 'utf8').split('\n').slice(-20).join('\n')}`)
+      .join('\n');
   }
 
   /** @returns the exit status */
   async ended(): Promise<number | null> {
-    if (this.process.exitCode === null) await once(this.process, 'close');
+    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, 'close');
     return this.process.exitCode;
   }
 }
@@ -91,6 +108,7 @@ function begin(t: Test, flags: readonly string[]): Run {
     const parts = await run.parts();
     for (const pid of parts.filter(isAlive)) process.kill(pid, 'SIGKILL');
     run.process.kill('SIGKILL');
+    await run.ended();
     await gone(parts);
   });
   return run;

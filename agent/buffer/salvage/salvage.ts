@@ -209,7 +209,9 @@ export class Salvage {
         for (const aside of this.#left) saveProgress(db, aside, { ...aside.progress, phase: 'done' });
       });
     }
-    // What is put away is read no more: from here on, a lost log must not take with it what was brought over.
+    // What is put away is read no more: as far as nobody reads the log and the disk has room, a lost one takes nothing with it that was brought
+    // over. Right after a commit no transaction is open.
+    await within(() => {});
     copyLog(db.prepare('PRAGMA wal_checkpoint(PASSIVE)'));
     for (const { name } of this.#left) putAway(path, name);
     pruneKept(path, KEPT);

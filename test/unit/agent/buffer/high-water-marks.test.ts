@@ -1,7 +1,8 @@
+import { rmSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { HighWaterFile } from '../../../../agent/buffer/high-water.ts';
-import type { Shipping } from '../../../../agent/buffer/high-water-mark.ts';
+import { HighWaterFile, highWaterPath } from '../../../../agent/buffer/high-water.ts';
+import type { HighWaterMark, Shipping } from '../../../../agent/buffer/high-water-mark.ts';
 import { HighWaterMarks } from '../../../../agent/buffer/high-water-marks.ts';
 import { PendingSet } from '../../../../agent/buffer/pending-set.ts';
 import { epoch as epochOf } from '../../../../shared/ids.ts';
@@ -118,4 +119,63 @@ t.test('that the clock was confirmed is taken back before anything is answered t
     t.equal(marks.syncs(), syncs);
   }
   marks.close();
+});
+
+/** Of the epoch with this number; all of it is settled. */
+const markOf = (number: number, settledThrough = 1): HighWaterMark => ({
+  ...{
+    epoch: epochOf(number.toString(16).padStart(16, '0')),
+    lastSeq: 1,
+    settledThrough,
+    openedAt: 0,
+    shipping: 'free',
+  },
+  ...{ oldestHour: 0, newestHour: 0, unconfirmedFrom: 0 },
+});
+
+t.test(
+  'marks of what is settled stay while there is room; then the one goes that was written the longest ago',
+  async (t) => {
+    const path = `${t.testdir()}/buffer.db`;
+    const file = new HighWaterFile(path);
+    const ROOM = 256;
+    for (let number = 1; number <= ROOM; number++) file.put(markOf(number, number % 2));
+    for (const number of [4, 2, 1, 3]) file.put({ ...markOf(number), newestHour: 1 });
+    t.equal(file.marks.length, ROOM);
+    file.put(markOf(1_000));
+    const has = (number: number) => file.get(markOf(number).epoch) !== null;
+    t.same([1, 2, 3, 4, 5, 6, 1_000].map(has), [true, true, true, true, false, true, true]);
+    t.equal(file.marks.length, ROOM);
+    rmSync(highWaterPath(path));
+    file.close();
+    const again = new HighWaterFile(path);
+    again.put(markOf(1_001));
+    t.equal(again.get(markOf(7).epoch), null, 'also after it was written anew');
+    t.equal(again.marks.length, ROOM);
+    again.close();
+  },
+);
+
+t.test('what is over is not written again with each sale', async (t) => {
+  const path = `${t.testdir()}/buffer.db`;
+  const file = new HighWaterFile(path);
+  const db = new Sqlite(':memory:');
+  db.exec('CREATE TABLE losses (epoch TEXT, first_seq INTEGER, acked INTEGER)');
+  const pending = new PendingSet();
+  const marks = new HighWaterMarks(db, file, () => 0);
+  const epochs = [1, 2, 3].map((number) => ({ ...markOf(number), base: number * 100 }));
+  const put: string[] = [];
+  const follow = () =>
+    marks.follow({
+      ...{ epochs, pending, unsentLosses: 0, lossesChanged: false, newestHour: null, unconfirmedFrom: null },
+      ...{ carried: new Set(), shipping: 'free' },
+    });
+  for (const number of [1, 2]) file.put(markOf(number));
+  follow();
+  file.put = ({ epoch, oldestHour }) => void put.push(`${Number.parseInt(epoch, 16)} ${oldestHour}`);
+  pending.add({ first: 301, last: 301 }, new Map([[7, 1]]));
+  follow();
+  t.same(put, ['1 0', '2 0', '3 7']);
+  file.close();
+  db.close();
 });

@@ -102,6 +102,7 @@ t.test('another fault is no want of room', async (t) => {
     /disk I\/O error/,
   );
   t.equal(portions.rows, 200);
+  t.equal(await rowsOf(portions), 200, 'and no reason for the next one not to have its turn');
 });
 
 t.test('those that come at once have the room of one transaction, and each gets its turn', async (t) => {
