@@ -18,6 +18,8 @@ import { type State, StateFile } from './state.ts';
 
 const READY_MS = 60_000;
 const STOP_MS = 10_000;
+/** Late events in a rolled-up hour show after a run: every few seconds, for the one who waits for the history. */
+const ROLL_UP = '*/5 * * * * *';
 const OUTAGE_EVERY_MS = 240_000;
 const OUTAGE_FOR_MS = 45_000;
 
@@ -47,7 +49,10 @@ export class Quickstart {
     this.#around = around;
     this.#file = new StateFile(options.dir);
     const { httpPort, mqttPort, dir } = options;
-    this.collector = new CollectorProcess({ folder: path.join(dir, 'collector'), httpPort, mqttPort });
+    this.collector = new CollectorProcess({
+      ...{ folder: path.join(dir, 'collector'), httpPort, mqttPort },
+      more: { rollup: { cron: ROLL_UP } },
+    });
   }
 
   /** @returns what the user needs to ask the API. @throws Error that says which part did not come up, and why */

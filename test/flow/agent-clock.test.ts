@@ -8,6 +8,7 @@ import { CollectorProcess } from '../../scripts/processes/collector.ts';
 import { freePorts } from '../../scripts/processes/ports.ts';
 import { until } from '../../scripts/processes/until.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
+import { NEVER } from './harness/region.ts';
 
 const YEARS_MS = 3_652 * DAY_MS;
 const READY_MS = 120_000;
@@ -60,7 +61,9 @@ class Till {
 t.test('wrong clocks', async (t) => {
   const [httpPort, mqttPort, ...ports] = (await freePorts(8)) as [number, number, ...number[]];
   const folder = t.testdir();
-  const collector = new CollectorProcess({ folder: path.join(folder, 'collector'), httpPort, mqttPort });
+  // What is not rolled up shows at once.
+  const more = { rollup: { cron: NEVER } };
+  const collector = new CollectorProcess({ folder: path.join(folder, 'collector'), httpPort, mqttPort, more });
   await collector.init();
   const api = new MerchantApi(collector.httpUrl, 'acme', await collector.addKey('acme'));
   const tills: Till[] = [];

@@ -7,6 +7,7 @@ import { AgentProcess } from '../../scripts/processes/agent.ts';
 import { CollectorProcess } from '../../scripts/processes/collector.ts';
 import { freePorts } from '../../scripts/processes/ports.ts';
 import { until } from '../../scripts/processes/until.ts';
+import { NEVER } from './harness/region.ts';
 
 const CLONES = 10;
 const SHARED = 40;
@@ -26,7 +27,9 @@ async function sell(url: string, prefix: string, count: number): Promise<void> {
 t.test('all new sales of ten clones are counted, what they share once', async (t) => {
   const [httpPort, mqttPort, ...ports] = (await freePorts(3 + CLONES)) as [number, number, ...number[]];
   const folder = t.testdir();
-  const collector = new CollectorProcess({ folder: path.join(folder, 'collector'), httpPort, mqttPort });
+  // What is not rolled up shows at once.
+  const more = { rollup: { cron: NEVER } };
+  const collector = new CollectorProcess({ folder: path.join(folder, 'collector'), httpPort, mqttPort, more });
   await collector.init();
   const api = new MerchantApi(collector.httpUrl, 'acme', await collector.addKey('acme'));
   const token = await collector.addTerminal('acme', 'till-1');
