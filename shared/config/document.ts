@@ -25,11 +25,26 @@ export function configOf<C>(path: string, text: string, parse: (input: unknown) 
   throw new ConfigError(lines.join('\n'));
 }
 
+/** Nothing in a configuration lies deeper, and what contains itself (an alias within its own anchor) is without end. */
+const MAX_DEPTH = 32;
+
 function plain(document: Document, path: string): unknown {
+  let value: unknown;
   try {
-    return document.toJS();
+    value = document.toJS();
   } catch (cause) {
     // An alias of an anchor that is not there, or aliases that multiply.
     throw new ConfigError(`${path}: is not YAML: ${(cause as Error).message}`, { cause });
   }
+  if (isDeeper(value, MAX_DEPTH)) {
+    throw new ConfigError(
+      `${path}: something in it contains itself, or lies more than ${MAX_DEPTH} levels deep: look at its indentation and its aliases (*)`,
+    );
+  }
+  return value;
 }
+
+const isDeeper = (value: unknown, most: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (most === 0 || Object.values(value).some((part) => isDeeper(part, most - 1)));

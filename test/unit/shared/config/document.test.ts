@@ -1,4 +1,5 @@
 import t from 'tap';
+import { parseConfig as parseCollectorConfig } from '../../../../collector/config.ts';
 import { ConfigError, configOf, type ParsedConfig } from '../../../../shared/config/document.ts';
 
 /** Takes whatever the document holds. */
@@ -42,4 +43,15 @@ t.test('each fault is a line with the file and the field', async (t) => {
     name: 'ConfigError',
     message: 'a.yaml: the document is not a map\na.yaml: /buffer/path is missing',
   });
+});
+
+t.test('what contains itself, or lies deeper than any configuration, is refused in words', async (t) => {
+  const read = (text: string) => configOf('collector.yaml', text, parseCollectorConfig);
+  const store = 'store: { kind: sqlite, path: store.db }\n';
+  t.match(read(`${store}dimensions: [method]`), { dimensions: ['method'] });
+  const deep = `${'['.repeat(2_000)}${']'.repeat(2_000)}`;
+  for (const dimensions of ['&a [*a]', '&a [{ b: *a }, *a]', `[${'['.repeat(40)}${']'.repeat(40)}]`, deep]) {
+    const faulty = () => read(`${store}dimensions: ${dimensions}`);
+    t.throws(faulty, { name: 'ConfigError', message: /^collector\.yaml: / }, dimensions.slice(0, 40));
+  }
 });
