@@ -31,15 +31,16 @@ const RIGHT = Number.MAX_SAFE_INTEGER;
 /** The name of no boot. Any origin does: a correction moves times by a difference. */
 const UNKNOWN = { boot: '', origin: 0 };
 const isUnknown = ({ boot, settled_to }: Row): boolean => boot === UNKNOWN.boot && settled_to === null;
+/** A slice, between which events are accepted: rows that are looked at for steps. */
+const STAMPS_AT_ONCE = 2_000;
+/** More of them are told apart no further: times that no sum guards may be anything. */
+const MOST_ROWS = 200;
+
 /** How far clocks were told apart: the next id, and the latest time since the clock was set. */
 interface Place {
   readonly from: number;
   readonly latest: number | null;
 }
-/** A slice, between which events are accepted: rows that are looked at for steps. */
-const STAMPS_AT_ONCE = 2_000;
-/** More of them are told apart no further: times that no sum guards may be anything. */
-const MOST_ROWS = 200;
 
 export class Clocks {
   readonly #clock: StampingClock;

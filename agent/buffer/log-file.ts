@@ -23,7 +23,6 @@ export class LogFile {
   readonly #db: Database;
   readonly #path: string;
   readonly #look: Statement<[], Checkpoint>;
-  readonly #passive: Statement<[], Checkpoint>;
   readonly #restart: Statement<[], Checkpoint>;
   readonly #truncate: Statement<[], Checkpoint>;
   #size = 0;
@@ -36,7 +35,6 @@ export class LogFile {
     this.#db = db;
     this.#path = path;
     this.#look = db.prepare('PRAGMA wal_checkpoint(NOOP)');
-    this.#passive = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
     this.#restart = db.prepare('PRAGMA wal_checkpoint(RESTART)');
     this.#truncate = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
   }
@@ -85,7 +83,7 @@ export class LogFile {
 
   /** See `copyLog`. */
   copy(): void {
-    copyLog(this.#passive);
+    copyLog(this.#db);
   }
 
   /**
@@ -110,9 +108,9 @@ export class LogFile {
 }
 
 /** Copies what nobody holds up into the database, as far as the disk has room. @throws on a fault of the disk */
-export function copyLog(passive: Statement): void {
+export function copyLog(db: Database): void {
   try {
-    passive.get();
+    db.pragma('wal_checkpoint(PASSIVE)');
   } catch (error) {
     if (!isFull(error)) throw error;
   }

@@ -45,8 +45,9 @@ class Run {
   readonly #pids = new Set<number>();
   output = '';
 
-  constructor(flags: readonly string[]) {
-    this.#folder = flags[flags.indexOf('--dir') + 1] ?? '';
+  /** @param folder of its data, if it comes so far */
+  constructor(flags: readonly string[], folder: string) {
+    this.#folder = folder;
     this.process = spawn(process.execPath, ['scripts/start.ts', ...flags], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -104,7 +105,7 @@ class Run {
 }
 
 function begin(t: Test, flags: readonly string[]): Run {
-  const run = new Run(flags);
+  const run = new Run(flags, flags[flags.lastIndexOf('--dir') + 1]!);
   t.teardown(async () => {
     const parts = await run.parts();
     for (const pid of parts.filter(isAlive)) process.kill(pid, 'SIGKILL');

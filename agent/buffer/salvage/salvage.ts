@@ -212,7 +212,7 @@ export class Salvage {
     // What is put away is read no more: as far as nobody reads the log and the disk has room, a lost one takes nothing with it that was brought
     // over. Right after a commit no transaction is open.
     await within(() => {});
-    copyLog(db.prepare('PRAGMA wal_checkpoint(PASSIVE)'));
+    copyLog(db);
     for (const { name } of this.#left) putAway(path, name);
     pruneKept(path, KEPT);
     await within(() => {
