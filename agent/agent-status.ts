@@ -1,11 +1,12 @@
 /** What `/v1/status` and `/metrics` say of a running agent. */
-import type { BufferFacts } from './buffer/port.ts';
+
 import type { AgentConfig } from './config.ts';
 import type { History, HistorySample } from './history.ts';
 import type { Sample } from './ingest/metrics.ts';
 import type { IngestCounters } from './ingest/post-events.ts';
 import { type BufferStatus, bufferStatus } from './inspect/buffer-status.ts';
 import { type AgentState, type StateFacts, stateOf } from './inspect/state.ts';
+import type { BufferFacts } from './port/buffer-reader.ts';
 import type { ShipperReport } from './ship/shipper.ts';
 import { hoursUntilFull } from './until-full.ts';
 

@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util';
 import { isEventTime, parseTimestamp } from '../shared/event/timestamp.ts';
 import { parseStreamId, type StreamId } from '../shared/ids.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../shared/time.ts';
-import type { EventFilter, EventState, SeqRange } from './buffer/port.ts';
 import { COMMAND_NAMES, COMMANDS, type CommandName, isCommand, OPTIONS, type OptionName } from './commands.ts';
+import type { EventFilter, EventState } from './port/buffer-reader.ts';
+import type { SeqRange } from './port/outbox.ts';
 
 /** The message says what to do. */
 export class UsageError extends Error {

@@ -1,7 +1,6 @@
 /** Gathers what the page shows. Nothing of it is kept ready: it costs nothing while nobody looks. */
 import { redact } from '../shared/event/card-data.ts';
 import { type AgentFacts, type AgentStatus, agentStatus, isConnected } from './agent-status.ts';
-import type { BufferReader, StoredEvent } from './buffer/port.ts';
 import type { AgentConfig } from './config.ts';
 import type { ConnectionEvent } from './connection-log.ts';
 import { historyPoints } from './history-points.ts';
@@ -10,6 +9,7 @@ import { iso, size } from './inspect/figures.ts';
 import { lossView } from './inspect/losses.ts';
 import type { BufferReport, InspectReport } from './inspect/page/report.ts';
 import { ANY_EVENT } from './inspect/pages.ts';
+import type { BufferReader, StoredEvent } from './port/buffer-reader.ts';
 
 const EVENTS = 20;
 const LOSSES = 50;

@@ -1,6 +1,6 @@
 /** Remembers whether the buffer took what it was last given: what a full buffer says is said to the till alone otherwise. */
 import type { TillEvent } from '../shared/event/event.ts';
-import type { Accepted, Intake } from './buffer/port.ts';
+import type { Accepted, Intake } from './port/intake.ts';
 
 export class IntakeWatch implements Intake {
   readonly #intake: Intake;

@@ -5,7 +5,6 @@ import { streamId } from '../shared/ids.ts';
 import { BufferError } from './buffer/buffer-error.ts';
 import { fileFault } from './buffer/file-fault.ts';
 import { openForSupport } from './buffer/open-for-support.ts';
-import type { BufferReader } from './buffer/port.ts';
 import { notQuarantined, openForRequeue, requeue } from './buffer/requeue.ts';
 import { chosenConfig } from './chosen-config.ts';
 import type { Command, Source } from './command-line.ts';
@@ -22,6 +21,7 @@ import { showPeek } from './inspect/peek.ts';
 import { showRequeue } from './inspect/requeue.ts';
 import type { Screen } from './inspect/screen.ts';
 import { showVerify } from './inspect/verify.ts';
+import type { BufferReader } from './port/buffer-reader.ts';
 
 /** Of the package. */
 const UNIT = 'tillstream-agent';

@@ -9,8 +9,8 @@ import type { AgentConfig } from './config.ts';
 import { ListenError } from './ingest/server.ts';
 import { OutputError } from './inspect/output-error.ts';
 import { type Screen, screenOn } from './inspect/screen.ts';
+import { systemTimers } from './runtime/system-timers.ts';
 import { serviceManager, systemdNotify } from './service-manager.ts';
-import { systemTimers } from './ship/timers.ts';
 
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {

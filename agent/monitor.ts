@@ -1,9 +1,10 @@
 /** What a running agent remembers of itself for support: the last day, what became of the connection, whether the buffer takes events. */
-import type { Intake } from './buffer/port.ts';
+
 import { ConnectionLog } from './connection-log.ts';
 import { History, type HistorySample, SAMPLE_EVERY_MS } from './history.ts';
 import { IntakeWatch } from './intake-watch.ts';
-import type { Timers } from './ship/timers.ts';
+import type { Intake } from './port/intake.ts';
+import type { Timers } from './port/timers.ts';
 
 export interface MonitorOptions {
   readonly intake: Intake;

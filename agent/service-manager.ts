@@ -7,7 +7,7 @@
  * reason to be ended.
  */
 import { spawn } from 'node:child_process';
-import type { Timers } from './ship/timers.ts';
+import type { Timers } from './port/timers.ts';
 
 export interface Work {
   /** What was begun and is not done, in words; null when there is nothing. */

@@ -1,7 +1,7 @@
 /** How long the buffer lasts at today's rate. */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../shared/time.ts';
-import type { BufferFacts } from './buffer/port.ts';
 import type { History, HistorySample } from './history.ts';
+import type { BufferFacts } from './port/buffer-reader.ts';
 
 /** Less than this tells no rate. */
 const LEAST_MS = 5 * MINUTE_MS;

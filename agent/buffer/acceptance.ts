@@ -1,13 +1,13 @@
 /** Stores the events of a request: gives them their seqs, and knows again what came before. */
 import type { Database, Statement } from 'better-sqlite3';
 import { type Epoch, streamId, type TerminalId } from '../../shared/ids.ts';
+import type { Accepted, Duplicate } from '../port/intake.ts';
 import type { Budget } from './budget.ts';
 import type { Clocks } from './clocks.ts';
 import type { Draft } from './draft.ts';
 import type { EventRows } from './event-rows.ts';
 import type { Eviction } from './eviction.ts';
 import type { IntakeRequest } from './intake-request.ts';
-import type { Accepted, Duplicate } from './port.ts';
 import type { Refs } from './refs.ts';
 import type { Steps } from './steps.ts';
 

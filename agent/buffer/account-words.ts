@@ -1,7 +1,8 @@
 /** What the accounts of a buffer say, for support. */
 import { type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
+import type { BufferAccount } from '../port/buffer-reader.ts';
+import type { SeqRange } from '../port/outbox.ts';
 import type { Accounts, EpochAccount } from './accounting.ts';
-import type { BufferAccount, SeqRange } from './port.ts';
 import { type Ranges, sizeOf } from './seq-ranges.ts';
 
 type Counted = 'pending' | 'acked' | 'quarantined' | 'gone' | 'lost' | 'damaged' | 'unaccounted';

@@ -1,5 +1,5 @@
 /**
- * Accounts for every seq that was given out: a row, gone, or lost, as `port.ts` promises; and looks at the checksums on the way.
+ * Accounts for every seq that was given out: a row, gone, or lost, as `agent/port/outbox.ts` promises; and looks at the checksums on the way.
  *
  * Goes through the file in slices of seqs. A slice reads rows, gone ranges and losses in one short read transaction, so what it says is true of
  * one instant, also beside a running agent; memory is bounded by a slice and the number of loss records.

@@ -3,14 +3,6 @@ import type { Database, Statement } from 'better-sqlite3';
 import { epoch, streamId, type TerminalId } from '../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
-import { inWords } from './account-words.ts';
-import { accountInSlices } from './accounting.ts';
-import { listEpochs, type OpenedEpoch } from './epochs.ts';
-import { eventPasses, headPasses } from './event-filter.ts';
-import { readFacts } from './facts.ts';
-import { readMarks } from './high-water.ts';
-import { lacking, uncarried } from './lacking.ts';
-import { isSound, type LossRow } from './loss-record.ts';
 import type {
   BufferAccount,
   BufferFacts,
@@ -20,7 +12,15 @@ import type {
   EventState,
   StoredEvent,
   StoredLoss,
-} from './port.ts';
+} from '../port/buffer-reader.ts';
+import { inWords } from './account-words.ts';
+import { accountInSlices } from './accounting.ts';
+import { listEpochs, type OpenedEpoch } from './epochs.ts';
+import { eventPasses, headPasses } from './event-filter.ts';
+import { readFacts } from './facts.ts';
+import { readMarks } from './high-water.ts';
+import { lacking, uncarried } from './lacking.ts';
+import { isSound, type LossRow } from './loss-record.ts';
 import { reading } from './reading.ts';
 import { refsProblems } from './refs-check.ts';
 import { decodeBody, RowChecksum, STATE, type State } from './row.ts';

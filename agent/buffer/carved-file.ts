@@ -7,10 +7,17 @@
  */
 import { type Epoch, streamId, type TerminalId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
+import type {
+  BufferReader,
+  EventFilter,
+  EventPage,
+  EventState,
+  StoredEvent,
+  StoredLoss,
+} from '../port/buffer-reader.ts';
 import { BufferError } from './buffer-error.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
 import { readMarks } from './high-water.ts';
-import type { BufferReader, EventFilter, EventPage, EventState, StoredEvent, StoredLoss } from './port.ts';
 import { decodeBody, STATE } from './row.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from './salvage/byte-source.ts';
 import { Carver } from './salvage/carve.ts';

@@ -11,12 +11,12 @@
  *   apart by the steps in their times, and judged like clocks of an earlier boot.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import type { ClockSegment, StampingClock, TrueTime } from '../port/event-clock.ts';
 import { type Stamped, stepsIn } from './clock-steps.ts';
 import { verdicts } from './clock-verdict.ts';
 import { Correction } from './correction.ts';
 import type { Draft } from './draft.ts';
 import type { IdRange } from './pending-set.ts';
-import type { ClockSegment, StampingClock, TrueTime } from './stamping-clock.ts';
 import type { Transact } from './store-generation.ts';
 
 interface Row {

@@ -3,9 +3,9 @@ import { Buffer } from 'node:buffer';
 import type { Database } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../shared/ids.ts';
 import { DAY_MS } from '../../shared/time.ts';
+import type { EpochHolding, SeqRange } from '../port/outbox.ts';
 import { FRESH_BASE } from './fresh-base.ts';
 import type { IdRange } from './pending-set.ts';
-import type { EpochHolding, SeqRange } from './port.ts';
 
 export interface OpenedEpoch {
   readonly epoch: Epoch;

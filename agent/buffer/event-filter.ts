@@ -2,7 +2,7 @@
 import type { TillEvent } from '../../shared/event/event.ts';
 import { parseStreamId } from '../../shared/ids.ts';
 import { hourOf } from '../../shared/time.ts';
-import type { EventFilter } from './port.ts';
+import type { EventFilter } from '../port/buffer-reader.ts';
 import { STATE } from './row.ts';
 
 /** What is known of a row without its body. */

@@ -2,9 +2,9 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../shared/ids.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
+import type { PendingEvent } from '../port/outbox.ts';
 import type { IntakeRow } from './intake-request.ts';
 import type { IdRange, PendingSet } from './pending-set.ts';
-import type { PendingEvent } from './port.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from './row.ts';
 
 interface Row {

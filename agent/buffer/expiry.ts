@@ -1,12 +1,12 @@
 /** Deletes what is kept no longer, acked events and refs, in slices between which events are accepted. */
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
+import type { StampingClock } from '../port/event-clock.ts';
 import type { Budget } from './budget.ts';
 import type { Departures } from './departures.ts';
 import type { Draft } from './draft.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Portions } from './portions.ts';
 import type { Refs } from './refs.ts';
-import type { StampingClock } from './stamping-clock.ts';
 
 /** Rows that a slice deletes at most, of each table, and bytes of them. */
 const ROWS_AT_ONCE = 500;

@@ -2,11 +2,11 @@
 import type { Database } from 'better-sqlite3';
 import { type Epoch, streamId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
+import type { BufferFacts } from '../port/buffer-reader.ts';
 import { usageOf } from './budget.ts';
 import { listEpochs, type OpenedEpoch, pendingOf } from './epochs.ts';
 import { countLosses, type LossCounts } from './losses.ts';
 import { PendingSet } from './pending-set.ts';
-import type { BufferFacts } from './port.ts';
 import { readOwner, schemaVersion } from './schema.ts';
 
 interface HourRow {

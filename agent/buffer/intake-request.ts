@@ -3,9 +3,9 @@ import type { Buffer } from 'node:buffer';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import { hourOf } from '../../shared/time.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
+import type { Stamp } from '../port/event-clock.ts';
 import { contentHash, isDeduplicable } from './content.ts';
 import { encodeBody } from './row.ts';
-import type { Stamp } from './stamping-clock.ts';
 import type { Steps } from './steps.ts';
 
 /** What a row takes beside its body: its other columns, its entries in indexes, its share of inner pages. */

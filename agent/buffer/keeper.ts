@@ -11,9 +11,9 @@
  */
 import assert from 'node:assert/strict';
 import type { TillEvent } from '../../shared/event/event.ts';
+import type { Accepted, Intake } from '../port/intake.ts';
 import { BufferRefusal } from './buffer-error.ts';
 import { type FileFault, fileFault } from './file-fault.ts';
-import type { Accepted, Intake } from './port.ts';
 import { watched } from './watched.ts';
 
 const FIRST_WAIT_MS = 100;

@@ -1,8 +1,8 @@
 /** What the side file knows was accepted and the database does not: its log was lost, or it is an older copy of itself. */
 import type { Database } from 'better-sqlite3';
+import type { SeqRange } from '../port/outbox.ts';
 import { listEpochs } from './epochs.ts';
 import { type HighWaterMark, isSettled } from './high-water-mark.ts';
-import type { SeqRange } from './port.ts';
 import { listAside, namesBeside } from './salvage/aside.ts';
 import { SCHEMA_VERSION, schemaVersion } from './schema.ts';
 

@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { type Epoch, epoch } from '../../shared/ids.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
-import type { PendingLoss } from './port.ts';
+import type { PendingLoss } from '../port/outbox.ts';
 
 /**
  * `evicted`: dropped to make room. `quarantined`: the collector refuses it, or it fits into no batch. `unreadable`: not what was written.

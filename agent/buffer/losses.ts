@@ -6,6 +6,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../shared/ids.ts';
+import type { PendingLoss, SeqRange } from '../port/outbox.ts';
 import {
   asPending,
   isSound,
@@ -15,7 +16,6 @@ import {
   lossSum,
   MAX_LOSS_COUNT,
 } from './loss-record.ts';
-import type { PendingLoss, SeqRange } from './port.ts';
 
 export interface LossCounts {
   /** Events given up, by all records. */

@@ -1,12 +1,13 @@
 /** What memory knows of the rows: the numbering, which events are pending, how many rows there are. It follows them, after each commit. */
 import { resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
+import type { BufferFacts } from '../port/buffer-reader.ts';
+import type { Holdings } from '../port/outbox.ts';
 import { usageOf } from './budget.ts';
 import type { Draft } from './draft.ts';
 import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './epochs.ts';
 import { type Counts, countRows, describe, loadPending } from './facts.ts';
 import type { PendingSet } from './pending-set.ts';
-import type { BufferFacts, Holdings } from './port.ts';
 
 export class Memory {
   readonly #db: Database;
@@ -97,7 +98,7 @@ export class Memory {
     return more;
   }
 
-  /** See `port.ts`. */
+  /** See `Outbox.holdings`. */
   holdings(): Holdings {
     const { ranges, count } = this.#pending;
     const { used, wal } = usageOf(this.#db, this.#path);

@@ -3,6 +3,7 @@ import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, s
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { type TerminalId, terminalId } from '../../shared/ids.ts';
+import type { BufferReader } from '../port/buffer-reader.ts';
 import { BufferError } from './buffer-error.ts';
 import { BufferFile } from './buffer-file.ts';
 import { CarvedFile } from './carved-file.ts';
@@ -10,7 +11,6 @@ import { openForReading } from './connection.ts';
 import { EmptyFileError } from './empty-file.ts';
 import { highWaterPath, readMarks } from './high-water.ts';
 import { noPlainFile, sizeOf } from './plain-file.ts';
-import type { BufferReader } from './port.ts';
 
 /** What the streams of a file are called that does not tell whose it is. */
 const UNKNOWN = terminalId('unknown');

@@ -9,11 +9,11 @@ import { resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import type { Epoch } from '../../shared/ids.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
+import type { SeqRange } from '../port/outbox.ts';
 import { BufferError } from './buffer-error.ts';
 import { assertHoldsSomething, notOurs } from './empty-file.ts';
 import { listEpochs } from './epochs.ts';
 import { isSound, type LossRow } from './loss-record.ts';
-import type { SeqRange } from './port.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from './row.ts';
 import { checkVersion, SCHEMA_VERSION } from './schema.ts';
 

@@ -2,7 +2,7 @@
  * Layout of the buffer's file, and its version.
  *
  * An event's row has id = its epoch's base + seq: ids ascend without gaps over all epochs, so a range of seqs is a range of ids. The newest
- * row is never deleted: it says where numbering stands. `refs` has a row for each event with a ref, under the event's id. `port.ts` says how
+ * row is never deleted: it says where numbering stands. `refs` has a row for each event with a ref, under the event's id. `agent/port/outbox.ts` says how
  * each seq is accounted for.
  */
 import { Buffer } from 'node:buffer';

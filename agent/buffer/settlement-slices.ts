@@ -1,5 +1,5 @@
 /** Settlements in portions that need little room each: no two of them depend on one another. */
-import type { Settlement } from './port.ts';
+import type { Settlement } from '../port/outbox.ts';
 
 /** How many events one names. */
 const size = (one: Settlement): number => (one.kind === 'loss-stored' ? 1 : one.lastSeq - one.firstSeq + 1);

@@ -1,10 +1,11 @@
 /** Takes up what the collector said of events and loss records: at once where there is room, else in portions. */
+
+import type { Settlement } from '../port/outbox.ts';
 import { isFull } from './buffer-error.ts';
 import type { Departures } from './departures.ts';
 import type { Draft } from './draft.ts';
 import type { EpochIndex } from './epochs.ts';
 import type { Losses } from './losses.ts';
-import type { Settlement } from './port.ts';
 import type { Portions } from './portions.ts';
 import { eventsOf, split } from './settlement-slices.ts';
 

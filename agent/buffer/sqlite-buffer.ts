@@ -1,5 +1,5 @@
 /**
- * The buffer on SQLite: what `port.ts` promises.
+ * The buffer on SQLite: what `agent/port/intake.ts` and `agent/port/outbox.ts` promise.
  *
  * `Memory` follows the rows, after each commit. Within a transaction the changes gather in a `Draft`; a rollback drops it.
  */
@@ -7,6 +7,9 @@ import { resolve } from 'node:path';
 import type { TillEvent } from '../../shared/event/event.ts';
 import { type StreamId, streamId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
+import type { BufferFacts } from '../port/buffer-reader.ts';
+import type { Accepted, Intake } from '../port/intake.ts';
+import type { Greeting, Holdings, Outbox, PendingEvent, PendingLoss, Settlement } from '../port/outbox.ts';
 import { Acceptance } from './acceptance.ts';
 import { BringingOver } from './bringing-over.ts';
 import { Budget, checkpointPages, defaultMinFreeBytes } from './budget.ts';
@@ -29,17 +32,6 @@ import { intakeRequest } from './intake-request.ts';
 import { Losses } from './losses.ts';
 import { Memory } from './memory.ts';
 import { Outsiders } from './outsiders.ts';
-import type {
-  Accepted,
-  BufferFacts,
-  Greeting,
-  Holdings,
-  Intake,
-  Outbox,
-  PendingEvent,
-  PendingLoss,
-  Settlement,
-} from './port.ts';
 import { Portions } from './portions.ts';
 import { Refs } from './refs.ts';
 import { Salvage } from './salvage/salvage.ts';

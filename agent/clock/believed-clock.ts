@@ -10,7 +10,7 @@
  */
 
 import { DAY_MS, MAX_TS } from '../../shared/time.ts';
-import type { ClockSegment, Stamp, StampingClock, TrueTime } from '../buffer/stamping-clock.ts';
+import type { ClockSegment, Stamp, StampingClock, TrueTime } from '../port/event-clock.ts';
 import type { MachineClocks } from './machine.ts';
 import { SteadyClock } from './steady-clock.ts';
 

@@ -3,7 +3,7 @@ import type { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import type { StoreId } from '../../shared/ids.ts';
-import type { Accepted, Intake } from '../buffer/port.ts';
+import type { Accepted, Intake } from '../port/intake.ts';
 import { type Answer, json, problem } from './answer.ts';
 import { type CardDataPolicy, type EventsBody, type Format, parseEventsBody } from './events-body.ts';
 import type { LargeRequests } from './large-requests.ts';

@@ -1,6 +1,7 @@
 /** A buffer's facts for support: as JSON, and as a table. */
 import { redact } from '../../shared/event/card-data.ts';
-import type { BufferFacts, EpochHolding } from '../buffer/port.ts';
+import type { BufferFacts } from '../port/buffer-reader.ts';
+import type { EpochHolding } from '../port/outbox.ts';
 import { count, hourAgo, instant, iso, number, size } from './figures.ts';
 import { notFilling, untilFullWords } from './filling.ts';
 import type { LiveStatus } from './live-agent.ts';

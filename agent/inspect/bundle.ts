@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { redact } from '../../shared/event/card-data.ts';
-import type { BufferReader } from '../buffer/port.ts';
+import type { BufferReader } from '../port/buffer-reader.ts';
 import { bufferStatus } from './buffer-status.ts';
 import { diskFacts } from './disk.ts';
 import type { EventView } from './event-view.ts';

@@ -1,5 +1,5 @@
 /** What can still be read of a damaged file. */
-import type { BufferReader, EventState } from '../buffer/port.ts';
+import type { BufferReader, EventState } from '../port/buffer-reader.ts';
 import { ANY_EVENT, allLosses, eventPages } from './pages.ts';
 
 export interface Examination {

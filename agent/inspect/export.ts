@@ -1,7 +1,7 @@
 /** `export`: events as NDJSON, each as its till could have posted it, with its identity beside. */
 import { redact } from '../../shared/event/card-data.ts';
 import type { TillEvent } from '../../shared/event/event.ts';
-import type { BufferReader, EventFilter, StoredEvent } from '../buffer/port.ts';
+import type { BufferReader, EventFilter, StoredEvent } from '../port/buffer-reader.ts';
 import { withoutCardData } from './card-free.ts';
 import { count, iso, number } from './figures.ts';
 import { eventPages } from './pages.ts';

@@ -1,6 +1,6 @@
 /** `losses`: the ledger of what was given up. */
 import { redact } from '../../shared/event/card-data.ts';
-import type { BufferReader, StoredLoss } from '../buffer/port.ts';
+import type { BufferReader, StoredLoss } from '../port/buffer-reader.ts';
 import { count, instant, iso } from './figures.ts';
 import { allLosses } from './pages.ts';
 import type { Screen } from './screen.ts';

@@ -1,5 +1,5 @@
 /** `peek`: some events, for a person to look at. */
-import type { BufferReader, EventFilter } from '../buffer/port.ts';
+import type { BufferReader, EventFilter } from '../port/buffer-reader.ts';
 import { type EventView, eventView } from './event-view.ts';
 import { count, instant } from './figures.ts';
 import { money } from './money.ts';

@@ -1,6 +1,6 @@
 /** `verify`: whether the file holds what was written, and each seq that was given out is accounted for. */
 import { setImmediate } from 'node:timers/promises';
-import type { BufferAccount, BufferReader } from '../buffer/port.ts';
+import type { BufferAccount, BufferReader } from '../port/buffer-reader.ts';
 import { type Examination, examine, readableWords } from './examination.ts';
 import { count, number } from './figures.ts';
 import type { Paint } from './paint.ts';

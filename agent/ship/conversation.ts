@@ -11,10 +11,10 @@
  */
 import assert from 'node:assert/strict';
 import type { AckEnvelope } from '../../shared/wire/messages.ts';
-import type { Settlement } from '../buffer/port.ts';
+import type { Settlement } from '../port/outbox.ts';
+import { Alarms } from './connection/named-timers.ts';
 import { Shipment, type ShipmentDependencies } from './shipment.ts';
 import { StatusTeller, type StatusTellerDependencies } from './status-teller.ts';
-import { Alarms } from './timers.ts';
 import type { Measure } from './true-time.ts';
 
 /** How long the collector may take for an answer. */

@@ -8,7 +8,7 @@ import { redact } from '../../shared/event/card-data.ts';
 import { parseStreamId } from '../../shared/ids.ts';
 import { type Dictionary, NEWEST } from '../../shared/wire/dictionaries/released.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
-import type { SeqRange, Settlement } from '../buffer/port.ts';
+import type { SeqRange, Settlement } from '../port/outbox.ts';
 import { patientDelay } from './backoff.ts';
 import type { CollectorView, ShipCounters } from './collector-view.ts';
 import type { Lanes } from './lanes.ts';

@@ -3,10 +3,11 @@
  * then. Its answers tell its clock.
  */
 import { type AckEnvelope, encodeStatus } from '../../shared/wire/messages.ts';
-import type { Outbox } from '../buffer/port.ts';
+import type { Outbox } from '../port/outbox.ts';
+import type { Timers } from '../port/timers.ts';
 import { clearThrough } from './clearance.ts';
+import { Alarms } from './connection/named-timers.ts';
 import { statusMessage } from './status-message.ts';
-import { Alarms, type Timers } from './timers.ts';
 import type { TrueTime } from './true-time.ts';
 
 const EVERY_MS = 15 * 60_000;

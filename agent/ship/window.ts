@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import type { StreamId } from '../../shared/ids.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
-import type { PendingLoss } from '../buffer/port.ts';
+import type { PendingLoss } from '../port/outbox.ts';
 import type { Sent } from './feed.ts';
 
 const MAX_BATCHES = 4;

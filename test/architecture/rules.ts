@@ -48,7 +48,7 @@ function importBreach(from: string, to: string): string[] {
 
 /** Where the stages of a side meet. */
 function isJoint(side: string, path: string): boolean {
-  if (side === 'agent') return path === 'agent/buffer/port.ts';
+  if (side === 'agent') return isIn(path, 'agent/port');
   return isIn(path, 'collector/logic') || /^collector\/store\/[^/]+\.ts$/.test(path);
 }
 

@@ -1,6 +1,8 @@
 /** The life of a buffer before it is harmed, and what an outsider knows of it: what was answered, and what a collector was given. */
-import type { Intake, Settlement } from '../../../agent/buffer/port.ts';
+
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
+import type { Intake } from '../../../agent/port/intake.ts';
+import type { Settlement } from '../../../agent/port/outbox.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { parseEvent } from '../../../shared/event/parse.ts';
 import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';

@@ -1,10 +1,10 @@
 import t from 'tap';
 import { type AgentFacts, agentSamples, agentStatus } from '../../../agent/agent-status.ts';
 import { BufferError } from '../../../agent/buffer/buffer-error.ts';
-import type { BufferFacts } from '../../../agent/buffer/port.ts';
 import { parseConfig } from '../../../agent/config.ts';
 import { History } from '../../../agent/history.ts';
 import { zeroIngestCounters } from '../../../agent/ingest/post-events.ts';
+import type { BufferFacts } from '../../../agent/port/buffer-reader.ts';
 import { unknownCollector, zeroCounters } from '../../../agent/ship/collector-view.ts';
 import { MINUTE_MS } from '../../../shared/time.ts';
 import { MERCHANT, NOW, TERMINAL } from './events.ts';

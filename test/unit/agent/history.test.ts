@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { BufferFacts } from '../../../agent/buffer/port.ts';
 import { History, type HistorySample } from '../../../agent/history.ts';
 import { historyPoints } from '../../../agent/history-points.ts';
+import type { BufferFacts } from '../../../agent/port/buffer-reader.ts';
 import { hoursUntilFull } from '../../../agent/until-full.ts';
 import { DAY_MS, MINUTE_MS } from '../../../shared/time.ts';
 import { NOW } from './events.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { Accepted } from '../../../agent/buffer/port.ts';
 import { IntakeWatch } from '../../../agent/intake-watch.ts';
+import type { Accepted } from '../../../agent/port/intake.ts';
 import { epoch, streamId } from '../../../shared/ids.ts';
 import { TERMINAL } from './events.ts';
 

@@ -14,9 +14,9 @@ import {
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { openForSupport } from '../../../../agent/buffer/open-for-support.ts';
-import type { BufferReader, EventFilter, StoredEvent } from '../../../../agent/buffer/port.ts';
 import { openForRequeue } from '../../../../agent/buffer/requeue.ts';
 import { ANY_EVENT } from '../../../../agent/inspect/pages.ts';
+import type { BufferReader, EventFilter, StoredEvent } from '../../../../agent/port/buffer-reader.ts';
 import { DAY_MS, HOUR_MS } from '../../../../shared/time.ts';
 import { NOW, parsed, sale, TERMINAL } from '../events.ts';
 import { scratchBuffer } from './scratch-buffer.ts';

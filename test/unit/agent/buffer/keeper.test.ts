@@ -2,7 +2,7 @@ import t from 'tap';
 import { BufferRefusal } from '../../../../agent/buffer/buffer-error.ts';
 import { FileMovedError } from '../../../../agent/buffer/file-fault.ts';
 import { Keeper, type Kept } from '../../../../agent/buffer/keeper.ts';
-import type { Accepted } from '../../../../agent/buffer/port.ts';
+import type { Accepted } from '../../../../agent/port/intake.ts';
 
 const ACCEPTED = { kind: 'accepted' } as Accepted;
 const sqliteFault = (code: string): Error => Object.assign(new Error(code), { code });

@@ -1,5 +1,5 @@
 /** A clock that the collector has confirmed, for tests of what does not depend on wrong ones. */
-import type { StampingClock } from '../../../../agent/buffer/stamping-clock.ts';
+import type { StampingClock } from '../../../../agent/port/event-clock.ts';
 
 /** @param now milliseconds since 1970 */
 export function rightClock(now: () => number): StampingClock {

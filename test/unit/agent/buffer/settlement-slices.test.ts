@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { Settlement } from '../../../../agent/buffer/port.ts';
 import { eventsOf, split } from '../../../../agent/buffer/settlement-slices.ts';
+import type { Settlement } from '../../../../agent/port/outbox.ts';
 import { epoch } from '../../../../shared/ids.ts';
 
 const EPOCH = epoch('0123456789abcdef');

@@ -4,9 +4,9 @@ import { closeSync, cpSync, existsSync, mkdirSync, openSync, writeSync } from 'n
 import { join } from 'node:path';
 import { openForReading } from '../../../../agent/buffer/connection.ts';
 import { readFacts } from '../../../../agent/buffer/facts.ts';
-import type { Accepted } from '../../../../agent/buffer/port.ts';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import { BelievedClock } from '../../../../agent/clock/believed-clock.ts';
+import type { Accepted } from '../../../../agent/port/intake.ts';
 import { hourOf } from '../../../../shared/time.ts';
 import { FakeMachine } from '../clock/fake-machine.ts';
 import { parsed, sale } from '../events.ts';

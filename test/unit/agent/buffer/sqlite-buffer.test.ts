@@ -3,7 +3,7 @@ import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { openForReading } from '../../../../agent/buffer/connection.ts';
 import { readFacts } from '../../../../agent/buffer/facts.ts';
-import type { Accepted } from '../../../../agent/buffer/port.ts';
+import type { Accepted } from '../../../../agent/port/intake.ts';
 import { FLAG } from '../../../../shared/event/event.ts';
 import { merchantId } from '../../../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../../../shared/time.ts';

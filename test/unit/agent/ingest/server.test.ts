@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import type { Accepted, Intake } from '../../../../agent/buffer/port.ts';
 import { inTurns } from '../../../../agent/buffer/steps.ts';
 import { LargeRequests } from '../../../../agent/ingest/large-requests.ts';
 import { type IngestCounters, zeroIngestCounters } from '../../../../agent/ingest/post-events.ts';
 import { BodyReader, MAX_BODY_BYTES } from '../../../../agent/ingest/read-body.ts';
 import { type IngestServer, type IngestServerOptions, startIngestServer } from '../../../../agent/ingest/server.ts';
 import { UncommittedRequests } from '../../../../agent/ingest/uncommitted.ts';
+import type { Accepted, Intake } from '../../../../agent/port/intake.ts';
 import { scratchBuffer } from '../buffer/scratch-buffer.ts';
 import { NOW, sale } from '../events.ts';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { BufferFacts } from '../../../../agent/buffer/port.ts';
 import { bufferStatus, statusTable } from '../../../../agent/inspect/buffer-status.ts';
 import { PLAIN } from '../../../../agent/inspect/paint.ts';
+import type { BufferFacts } from '../../../../agent/port/buffer-reader.ts';
 import { epoch, streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { MERCHANT, NOW, TERMINAL } from '../events.ts';

@@ -1,5 +1,5 @@
 /** Time that passes when a test says so. */
-import type { Timers } from '../../../../agent/ship/timers.ts';
+import type { Timers } from '../../../../agent/port/timers.ts';
 
 export class FakeTimers implements Timers {
   #now = 0;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import type { PendingEvent } from '../../../../agent/buffer/port.ts';
 import { encodeBody } from '../../../../agent/buffer/row.ts';
+import type { PendingEvent } from '../../../../agent/port/outbox.ts';
 import type { Run } from '../../../../agent/ship/feed.ts';
 import { type Fitted, Fitter } from '../../../../agent/ship/fit.ts';
 import type { TillEvent } from '../../../../shared/event/event.ts';

@@ -2,8 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import type { Settlement } from '../../../../agent/buffer/port.ts';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
+import type { Settlement } from '../../../../agent/port/outbox.ts';
 import { Arrivals } from '../../../../agent/ship/arrivals.ts';
 import { unknownCollector, zeroCounters } from '../../../../agent/ship/collector-view.ts';
 import { Conversation } from '../../../../agent/ship/conversation.ts';

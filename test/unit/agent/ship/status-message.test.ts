@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Holdings } from '../../../../agent/buffer/port.ts';
+import type { Holdings } from '../../../../agent/port/outbox.ts';
 import { type StatusFacts, statusMessage } from '../../../../agent/ship/status-message.ts';
 import { type Epoch, epoch } from '../../../../shared/ids.ts';
 import { decodeStatus, encodeStatus } from '../../../../shared/wire/messages.ts';

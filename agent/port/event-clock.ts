@@ -1,5 +1,5 @@
 /** What the buffer needs of the agent's clock. */
-import type { Greeting } from './port.ts';
+import type { Greeting } from './outbox.ts';
 
 /** A stretch in which the agent's clock went evenly. */
 export interface ClockSegment {

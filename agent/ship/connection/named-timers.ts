@@ -1,18 +1,4 @@
-/** Monotonic time: jumps of the wall clock stop nothing. An argument, so that tests drive it. */
-export interface Timers {
-  /** Milliseconds from some start on; never goes back. */
-  now(): number;
-  /** @returns cancels it */
-  after(ms: number, run: () => void): () => void;
-}
-
-export const systemTimers: Timers = {
-  now: () => performance.now(),
-  after(ms, run) {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  },
-};
+import type { Timers } from '../../port/timers.ts';
 
 /** Timers by name, one of each at most. */
 export class Alarms<Name extends string> {

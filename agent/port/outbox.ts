@@ -1,14 +1,18 @@
 /**
- * The agent's joint: what ingest, shipping and support need of the buffer. `sqlite-buffer.ts` keeps it, `keeper.ts` keeps that one open.
+ * The port at which shipping takes events from the buffer and reports what became of them.
+ * `agent/buffer/sqlite-buffer.ts` implements it.
  *
- * States of an event: pending -> acked (kept `keepAckedHours`, then its row goes and its seq is `gone`) | quarantined | evicted | unreadable.
+ * States of an event: pending -> acked (kept for `keepAckedHours`, then its row is deleted and its
+ * seq is expired) | quarantined | evicted | unreadable.
  * Invariants:
- * - `accept` resolves only after the commit (synchronous=FULL); what it answered survives a power cut.
+ * - `accept` resolves only after the commit (synchronous=FULL): what it answered survives a power cut.
  * - A stream's seqs are 1, 2, 3 … without gaps, given in the transaction that stores the event.
- * - An event's identity, `ts` and hour are frozen when it is first offered for shipping, which `greeted` precedes.
- * - Each seq that was given out is at any time a row (pending, acked, quarantined), gone (acked, its row expired), or covered by a loss
- *   record. Whatever gives an event up writes the loss record in the same transaction; `verify` checks it.
- * - Stored beats pending beats lost: an acked event may turn pending again (a restored store, a requeue), a loss record is never withdrawn.
+ * - An event's identity, `ts` and hour are frozen when it is first offered for shipping, after `greeted`.
+ * - Each seq that was given out is at any time a row (pending, acked, quarantined), expired (acked, its
+ *   row deleted) or covered by a loss record. A transition that loses an event writes the loss record
+ *   in the same transaction; `verify` checks it.
+ * - Stored beats pending beats lost: an acked event may become pending again (a restored store, a
+ *   requeue); a loss record is never withdrawn.
  */
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { Epoch, MerchantId, StreamId, TerminalId } from '../../shared/ids.ts';
