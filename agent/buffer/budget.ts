@@ -12,7 +12,7 @@ import { dirname, resolve } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
 import { BALLAST_BYTES, ballastBytes, giveUpBallast, keepBallast } from './ballast.ts';
 import { LogFile, logBytes } from './log-file.ts';
-import { pruneKept } from './salvage/aside.ts';
+import { pruneKept } from './set-aside-files.ts';
 
 /** Log frames have headers, and a commit rewrites pages that it touches in part. */
 const LOG_FACTOR = 1.25;

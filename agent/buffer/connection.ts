@@ -1,10 +1,9 @@
-/** Opens the buffer's database: for writing by one process at a time, or for looking only. */
+/** Opens the buffer's database for writing, by one process at a time. */
 import assert from 'node:assert/strict';
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { BufferError, BufferRefusal } from './buffer-error.ts';
-import { assertHoldsSomething, notOurs } from './empty-file.ts';
 import { fileFault } from './file-fault.ts';
 import { FileIdentity } from './file-identity.ts';
 import { HighWaterFile, readMarks } from './high-water.ts';
@@ -12,11 +11,12 @@ import { type HighWaterMark, isSettled } from './high-water-mark.ts';
 import { uncarried } from './lacking.ts';
 import { makeFolder } from './make-folder.ts';
 import { noPlainFile, sizeOf } from './plain-file.ts';
-import { asideName, namesBeside, recordAside, reuniteLog, setAside } from './salvage/aside.ts';
+import { recordAside } from './salvage/aside.ts';
 import { type Assessment, assess } from './salvage/assess.ts';
 import { openByteSource } from './salvage/byte-source.ts';
 import { holdsUnread } from './salvage/log-frames.ts';
-import { checkVersion, type Owner, prepareSchema } from './schema.ts';
+import { type Owner, prepareSchema } from './schema.ts';
+import { asideName, namesBeside, reuniteLog, setAside } from './set-aside-files.ts';
 import { inheritGeneration, readGeneration } from './store-generation.ts';
 
 /** Bounds what one connection holds of the file in memory: with four times as much no figure was better, and draining took 2 MiB more. */
@@ -224,25 +224,4 @@ function fresh(path: string, { path: given, owner, checkpointPages }: Opening): 
 function rescue(db: Database, path: string, now: number): void {
   makeFolder(dirname(path));
   db.prepare('VACUUM INTO ?').run(join(dirname(path), asideName(path, 'damaged', now)));
-}
-
-/**
- * For looking: beside a running agent or at what a dead one left.
- *
- * @throws BufferError when there is no buffer, or a newer one than this program knows; EmptyFileError when nothing is in it
- */
-export function openForReading(path: string): Database {
-  if (!existsSync(path))
-    throw new BufferError(`${path}: there is no buffer: has the agent run with this configuration yet?`);
-  assertHoldsSomething(resolve(path), path);
-  const db = new Sqlite(resolve(path), { readonly: true, fileMustExist: true, timeout: BUSY_MS });
-  try {
-    db.pragma('query_only = ON');
-    if (checkVersion(db, path) === 0) throw notOurs(db, resolve(path), path);
-    return db;
-  } catch (cause) {
-    db.close();
-    if (cause instanceof BufferError) throw cause;
-    throw new BufferError(`${path}: cannot be read: ${(cause as Error).message}`, { cause });
-  }
 }

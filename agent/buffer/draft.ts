@@ -81,3 +81,9 @@ export class Draft {
     });
   }
 }
+
+/**
+ * Runs work in a transaction of the buffer. It may change so many rows, which bounds what it writes to the log; on a full disk it runs again
+ * with fewer.
+ */
+export type Transact = <T>(work: (draft: Draft, rows: number) => T) => Promise<T>;

@@ -4,8 +4,13 @@ import type { Database } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../shared/ids.ts';
 import { DAY_MS } from '../../shared/time.ts';
 import type { EpochHolding, SeqRange } from '../port/outbox.ts';
-import { FRESH_BASE } from './fresh-base.ts';
 import type { IdRange } from './pending-set.ts';
+
+/**
+ * Base of the first epoch that is opened while a file is being brought over: ids below it are left to what that file holds, so that older
+ * events keep lower ids. 2^52 leaves as many ids again above it.
+ */
+export const FRESH_BASE = 2 ** 52;
 
 export interface OpenedEpoch {
   readonly epoch: Epoch;

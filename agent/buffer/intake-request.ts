@@ -1,10 +1,10 @@
 /** A request made ready outside the transaction: hashed, packed, and in the order in which its events get their seqs. */
-import type { Buffer } from 'node:buffer';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import { hourOf } from '../../shared/time.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { Stamp } from '../port/event-clock.ts';
 import { contentHash, isDeduplicable } from './content.ts';
+import type { IntakeRow } from './event-rows.ts';
 import { encodeBody } from './row.ts';
 import type { Steps } from './steps.ts';
 
@@ -15,18 +15,6 @@ const REF_BYTES = 96;
 /** Above this a body spills over to pages of its own, the last of them part empty. */
 const SPILL_BYTES = 1_000;
 const PAGE_BYTES = 4_096;
-
-export interface IntakeRow {
-  /** In the request. */
-  readonly index: number;
-  /** Hours since 1970. */
-  readonly hour: number;
-  readonly body: Uint8Array;
-  readonly bodyCrc: number;
-  readonly type: string;
-  /** Null: a repeat can't be known. */
-  readonly known: { readonly ref: string; readonly content: Buffer } | null;
-}
 
 export interface IntakeRequest {
   /** By hour, else as given. */

@@ -3,8 +3,9 @@ import type { Database } from 'better-sqlite3';
 import type { SeqRange } from '../port/outbox.ts';
 import { listEpochs } from './epochs.ts';
 import { type HighWaterMark, isSettled } from './high-water-mark.ts';
-import { listAside, namesBeside } from './salvage/aside.ts';
+import { listAside } from './salvage/aside.ts';
 import { SCHEMA_VERSION, schemaVersion } from './schema.ts';
+import { namesBeside } from './set-aside-files.ts';
 
 /**
  * Marks of epochs that the database has to know: not those of a file that is still being brought over, or about to be.

@@ -7,9 +7,9 @@ import type { BufferReader } from '../port/buffer-reader.ts';
 import { BufferError } from './buffer-error.ts';
 import { BufferFile } from './buffer-file.ts';
 import { CarvedFile } from './carved-file.ts';
-import { openForReading } from './connection.ts';
 import { EmptyFileError } from './empty-file.ts';
 import { highWaterPath, readMarks } from './high-water.ts';
+import { openForReading } from './open-read-only.ts';
 import { noPlainFile, sizeOf } from './plain-file.ts';
 
 /** What the streams of a file are called that does not tell whose it is. */

@@ -6,10 +6,9 @@
 import type { Budget } from './budget.ts';
 import { FullError, isFull } from './buffer-error.ts';
 import type { Departures } from './departures.ts';
-import type { Draft } from './draft.ts';
+import type { Draft, Transact } from './draft.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { PortionSize } from './portion-size.ts';
-import type { Transact } from './store-generation.ts';
 
 /** Rows that a transaction changes at most where room is short. */
 const MOST_ROWS = 200;

@@ -4,7 +4,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Departures } from './departures.ts';
-import type { Draft } from './draft.ts';
+import type { Draft, Transact } from './draft.ts';
 import type { Losses } from './losses.ts';
 
 const KEY = 'store_gen';
@@ -27,12 +27,6 @@ export function readGeneration(db: Database): string | null {
 export function inheritGeneration(db: Database, generation: string | null): void {
   db.prepare('INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)').run(KEY, generation ?? UNKNOWN);
 }
-
-/**
- * Runs work in a transaction of the buffer. It may change so many rows, which bounds what it writes to the log; on a full disk it runs again
- * with fewer.
- */
-export type Transact = <T>(work: (draft: Draft, rows: number) => T) => Promise<T>;
 
 export class StoreGeneration {
   readonly #departures: Departures;

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import t from 'tap';
-import { openForReading } from '../../agent/buffer/connection.ts';
+import { openForReading } from '../../agent/buffer/open-read-only.ts';
 import { decodeBody } from '../../agent/buffer/row.ts';
 import { type AgentProcess, startAgentProcess, writeConfig } from './agent-process.ts';
 

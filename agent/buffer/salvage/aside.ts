@@ -1,17 +1,10 @@
 /**
- * Files that were set aside, to be brought over into a fresh database, and how far that is: table `aside`.
- *
- * Names: `<path>.damaged-<UTC>` and `<path>.migrating-<UTC>`, each with a `-wal`, are being brought over, whatever the table says: the
- * database that held it may be the next one to be damaged. Done, a damaged one is renamed to `<path>.salvaged-<UTC>`, and an older schema's
- * is removed.
+ * How far the recovery of each set-aside file is: table `aside`. The files that exist count, whatever
+ * the table says: the database that held the table may be the next one to be damaged.
  */
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { HighWaterMark } from '../high-water-mark.ts';
-
-/** Why it is aside: not what was written, or written by an older version. */
-export type AsideKind = 'damaged' | 'migrating';
+import { namesBeside } from '../set-aside-files.ts';
 
 export interface Progress {
   /** `ledger`, `pages`, then `strays`: index of the next page. `imported`: its rows are here. `done`: every seq is accounted for. */
@@ -30,67 +23,6 @@ export interface Aside {
   readonly name: string;
   readonly why: string;
   readonly progress: Progress;
-}
-
-const NAME = /^\.(damaged|migrating)-[0-9TZ]+(-\d+)?$/;
-export const kindOf = (name: string): AsideKind => (/\.migrating-[^.]*$/.test(name) ? 'migrating' : 'damaged');
-
-const pathOf = (path: string, name: string): string => join(dirname(path), name);
-
-const stamp = (now: number): string => new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
-
-/** Names of what is aside, by the files there are; the oldest first. */
-export function namesBeside(path: string): string[] {
-  const own = basename(path);
-  const names = readdirSync(dirname(path))
-    .filter((name) => name.startsWith(own))
-    .map((name) => name.slice(own.length).replace(/-wal$/, ''))
-    .filter((rest) => NAME.test(rest));
-  return [...new Set(names)].sort().map((rest) => own + rest);
-}
-
-/**
- * A name that is not taken yet.
- *
- * @param now milliseconds since 1970
- */
-export function asideName(path: string, kind: AsideKind, now: number): string {
-  const first = `${basename(path)}.${kind}-${stamp(now)}`;
-  let name = first;
-  for (let next = 2; isTaken(path, name); next++) name = `${first}-${next}`;
-  return name;
-}
-
-/**
- * Renames a database and its log, whichever is there. A crash between the two leaves a log without its database, which the next opening
- * finds.
- *
- * @param now milliseconds since 1970
- * @returns the name
- */
-export function setAside(path: string, kind: AsideKind, now: number): string {
-  const name = asideName(path, kind, now);
-  // The database first: a log alone is taken for what it is, a database without its log would look sound.
-  for (const suffix of ['', '-wal']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, pathOf(path, name) + suffix);
-  }
-  rmSync(`${path}-shm`, { force: true });
-  return name;
-}
-
-const isTaken = (path: string, name: string): boolean =>
-  ['damaged', 'migrating', 'salvaged'].some((kind) => {
-    const other = pathOf(path, name.replace(/\.(damaged|migrating)-/, `.${kind}-`));
-    return existsSync(other) || existsSync(`${other}-wal`);
-  });
-
-/** A log whose database was set aside, when the agent was killed before it could follow, follows it now. */
-export function reuniteLog(path: string): void {
-  if (existsSync(path) || !existsSync(`${path}-wal`)) return;
-  const last = namesBeside(path).at(-1);
-  if (last !== undefined && !existsSync(`${pathOf(path, last)}-wal`)) {
-    renameSync(`${path}-wal`, `${pathOf(path, last)}-wal`);
-  }
 }
 
 export function listAside(db: Database): Aside[] {
@@ -131,32 +63,3 @@ export function recordAside(
 export function saveProgress(db: Database, { ordinal }: Aside, progress: Progress): void {
   db.prepare('UPDATE aside SET position = ? WHERE ordinal = ?').run(JSON.stringify(progress), ordinal);
 }
-
-/** Files of something aside that is done: gone, or kept under the name of what is over. */
-export function putAway(path: string, name: string): void {
-  for (const suffix of ['', '-wal']) {
-    const from = pathOf(path, name) + suffix;
-    if (!existsSync(from)) continue;
-    if (kindOf(name) === 'migrating') rmSync(from);
-    else renameSync(from, pathOf(path, name.replace('.damaged-', '.salvaged-')) + suffix);
-  }
-}
-
-/**
- * Removes what is kept of damaged files, the oldest first.
- *
- * @param most how many are kept
- * @returns whether any went
- */
-export function pruneKept(path: string, most: number): boolean {
-  const start = `${basename(path)}.salvaged-`;
-  const names = readdirSync(dirname(path))
-    .filter((name) => name.startsWith(start))
-    .map((name) => name.replace(/-wal$/, ''));
-  const kept = [...new Set(names)].sort();
-  const gone = kept.slice(0, Math.max(0, kept.length - most));
-  for (const name of gone) for (const suffix of ['', '-wal']) rmSync(pathOf(path, name) + suffix, { force: true });
-  return gone.length > 0;
-}
-
-export const asidePath = pathOf;

@@ -4,7 +4,7 @@ import { BufferRefusal } from '../buffer-error.ts';
 import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
 import { lacking } from '../lacking.ts';
 import { checkVersion, isOwnerSound, type Owner, readOwner, SCHEMA_VERSION, schemaVersion } from '../schema.ts';
-import type { AsideKind } from './aside.ts';
+import type { AsideKind } from '../set-aside-files.ts';
 
 export type Assessment =
   | { readonly kind: 'sound' }

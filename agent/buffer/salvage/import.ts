@@ -13,7 +13,7 @@ import { DAY_MS } from '../../../shared/time.ts';
 import { crc32c } from '../../../shared/wire/crc32c.ts';
 import type { Clocks } from '../clocks.ts';
 import { contentHash, isDeduplicable } from '../content.ts';
-import { FRESH_BASE } from '../fresh-base.ts';
+import { FRESH_BASE } from '../epochs.ts';
 import { Gone } from '../gone.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
 import { type LossRecord, lossSum } from '../loss-record.ts';

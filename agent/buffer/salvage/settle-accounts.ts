@@ -5,7 +5,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
-import { FRESH_BASE } from '../fresh-base.ts';
+import { FRESH_BASE } from '../epochs.ts';
 import type { Gone } from '../gone.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
 import { type LossReason, REPEATABLE } from '../loss-record.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Database } from 'better-sqlite3';
 import { BufferFile } from '../../../agent/buffer/buffer-file.ts';
-import { openForReading } from '../../../agent/buffer/connection.ts';
+import { openForReading } from '../../../agent/buffer/open-read-only.ts';
 import type { EventState } from '../../../agent/port/buffer-reader.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import type { Epoch } from '../../../shared/ids.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { openForReading } from '../../../../agent/buffer/connection.ts';
 import { readFacts } from '../../../../agent/buffer/facts.ts';
+import { openForReading } from '../../../../agent/buffer/open-read-only.ts';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import { BelievedClock } from '../../../../agent/clock/believed-clock.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';

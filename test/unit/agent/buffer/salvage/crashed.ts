@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Accounts, account } from '../../../../../agent/buffer/accounting.ts';
-import { openForReading } from '../../../../../agent/buffer/connection.ts';
+import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
 import type { TillEvent } from '../../../../../shared/event/event.ts';
 import { NOW, parsed, sale } from '../../events.ts';

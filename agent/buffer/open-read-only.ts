@@ -1,0 +1,31 @@
+/** Opens the buffer's database to read only. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { BufferError } from './buffer-error.ts';
+import { assertHoldsSomething, notOurs } from './empty-file.ts';
+import { checkVersion } from './schema.ts';
+
+/** How long a read waits for a lock of the agent. */
+const BUSY_MS = 250;
+
+/**
+ * For looking: beside a running agent or at what a dead one left.
+ *
+ * @throws BufferError when there is no buffer, or a newer one than this program knows; EmptyFileError when nothing is in it
+ */
+export function openForReading(path: string): Database {
+  if (!existsSync(path))
+    throw new BufferError(`${path}: there is no buffer: has the agent run with this configuration yet?`);
+  assertHoldsSomething(resolve(path), path);
+  const db = new Sqlite(resolve(path), { readonly: true, fileMustExist: true, timeout: BUSY_MS });
+  try {
+    db.pragma('query_only = ON');
+    if (checkVersion(db, path) === 0) throw notOurs(db, resolve(path), path);
+    return db;
+  } catch (cause) {
+    db.close();
+    if (cause instanceof BufferError) throw cause;
+    throw new BufferError(`${path}: cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Files that were set aside to be recovered, by their names.
+ *
+ * `<path>.damaged-<UTC>` and `<path>.migrating-<UTC>`, each with a `-wal`, are still to be recovered.
+ * Once recovered, a damaged one is renamed to `<path>.salvaged-<UTC>` and one of an older schema is
+ * removed.
+ */
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+/** Why it is aside: not what was written, or written by an older version. */
+export type AsideKind = 'damaged' | 'migrating';
+
+const NAME = /^\.(damaged|migrating)-[0-9TZ]+(-\d+)?$/;
+export const kindOf = (name: string): AsideKind => (/\.migrating-[^.]*$/.test(name) ? 'migrating' : 'damaged');
+
+export const asidePath = (path: string, name: string): string => join(dirname(path), name);
+
+const stamp = (now: number): string => new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
+
+/** Names of what is aside, by the files there are; the oldest first. */
+export function namesBeside(path: string): string[] {
+  const own = basename(path);
+  const names = readdirSync(dirname(path))
+    .filter((name) => name.startsWith(own))
+    .map((name) => name.slice(own.length).replace(/-wal$/, ''))
+    .filter((rest) => NAME.test(rest));
+  return [...new Set(names)].sort().map((rest) => own + rest);
+}
+
+/**
+ * A name that is not taken yet.
+ *
+ * @param now milliseconds since 1970
+ */
+export function asideName(path: string, kind: AsideKind, now: number): string {
+  const first = `${basename(path)}.${kind}-${stamp(now)}`;
+  let name = first;
+  for (let next = 2; isTaken(path, name); next++) name = `${first}-${next}`;
+  return name;
+}
+
+/**
+ * Renames a database and its log, whichever is there. A crash between the two leaves a log without its database, which the next opening
+ * finds.
+ *
+ * @param now milliseconds since 1970
+ * @returns the name
+ */
+export function setAside(path: string, kind: AsideKind, now: number): string {
+  const name = asideName(path, kind, now);
+  // The database first: a log alone is taken for what it is, a database without its log would look sound.
+  for (const suffix of ['', '-wal']) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, asidePath(path, name) + suffix);
+  }
+  rmSync(`${path}-shm`, { force: true });
+  return name;
+}
+
+const isTaken = (path: string, name: string): boolean =>
+  ['damaged', 'migrating', 'salvaged'].some((kind) => {
+    const other = asidePath(path, name.replace(/\.(damaged|migrating)-/, `.${kind}-`));
+    return existsSync(other) || existsSync(`${other}-wal`);
+  });
+
+/** A log whose database was set aside, when the agent was killed before it could follow, follows it now. */
+export function reuniteLog(path: string): void {
+  if (existsSync(path) || !existsSync(`${path}-wal`)) return;
+  const last = namesBeside(path).at(-1);
+  if (last !== undefined && !existsSync(`${asidePath(path, last)}-wal`)) {
+    renameSync(`${path}-wal`, `${asidePath(path, last)}-wal`);
+  }
+}
+
+/** Files of something aside that is done: gone, or kept under the name of what is over. */
+export function putAway(path: string, name: string): void {
+  for (const suffix of ['', '-wal']) {
+    const from = asidePath(path, name) + suffix;
+    if (!existsSync(from)) continue;
+    if (kindOf(name) === 'migrating') rmSync(from);
+    else renameSync(from, asidePath(path, name.replace('.damaged-', '.salvaged-')) + suffix);
+  }
+}
+
+/**
+ * Removes what is kept of damaged files, the oldest first.
+ *
+ * @param most how many are kept
+ * @returns whether any went
+ */
+export function pruneKept(path: string, most: number): boolean {
+  const start = `${basename(path)}.salvaged-`;
+  const names = readdirSync(dirname(path))
+    .filter((name) => name.startsWith(start))
+    .map((name) => name.replace(/-wal$/, ''));
+  const kept = [...new Set(names)].sort();
+  const gone = kept.slice(0, Math.max(0, kept.length - most));
+  for (const name of gone) for (const suffix of ['', '-wal']) rmSync(asidePath(path, name) + suffix, { force: true });
+  return gone.length > 0;
+}
