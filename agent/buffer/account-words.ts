@@ -1,15 +1,15 @@
 /** What the accounts of a buffer say, for support. */
 import { type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
+import { countOf, type Ranges } from '../../shared/seq-ranges.ts';
 import type { BufferAccount } from '../port/buffer-reader.ts';
 import type { SeqRange } from '../port/outbox.ts';
 import type { Accounts, EpochAccount } from './accounting.ts';
-import { type Ranges, sizeOf } from './seq-ranges.ts';
 
 type Counted = 'pending' | 'acked' | 'quarantined' | 'gone' | 'lost' | 'damaged' | 'unaccounted';
 
 function seqs(stream: StreamId, count: number, first: Ranges): string {
   const named = first.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
-  const more = count - sizeOf(first);
+  const more = count - countOf(first);
   return `${stream} seq ${named}${more > 0 ? ` and ${more} more` : ''}`;
 }
 

@@ -6,12 +6,12 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../shared/ids.ts';
+import { countOf, difference, type Ranges, union } from '../../shared/seq-ranges.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import { listEpochs, type OpenedEpoch } from './epochs.ts';
 import { isSound, type LossRow } from './loss-record.ts';
 import { reading } from './reading.ts';
 import { RowChecksum, STATE, type State } from './row.ts';
-import { joined, type Ranges, sizeOf, without } from './seq-ranges.ts';
 import { endOfStretch } from './unreadable-stretch.ts';
 
 const ROWS_AT_ONCE = 500;
@@ -136,18 +136,18 @@ class Accountant {
       .all(epoch, epoch, from, to)
       .map(({ first_seq, last_seq }): [number, number] => [first_seq, last_seq]);
     const lost = this.#lostOf(epoch);
-    const missing = without([[from, to]], joined(present));
-    const notGone = without(missing, gone);
-    const neither = without(notGone, lost);
-    const damaged = without(joined(bad), joined([...gone, ...lost]));
+    const missing = difference([[from, to]], union(present));
+    const notGone = difference(missing, gone);
+    const neither = difference(notGone, lost);
+    const damaged = difference(union(bad), union([...gone, ...lost]));
     return {
       to,
       rows,
-      gone: sizeOf(missing) - sizeOf(notGone),
-      lost: sizeOf(notGone) - sizeOf(neither),
+      gone: countOf(missing) - countOf(notGone),
+      lost: countOf(notGone) - countOf(neither),
       damaged,
-      unaccounted: without(neither, damaged),
-      unrecorded: sizeOf(without(joined(quarantined), lost)),
+      unaccounted: difference(neither, damaged),
+      unrecorded: countOf(difference(union(quarantined), lost)),
     };
   }
 
@@ -184,12 +184,12 @@ class Accountant {
       ranges.push([record.first_seq, record.first_seq + record.count - 1]);
       added.set(record.epoch, ranges);
     }
-    for (const [of, ranges] of added) this.#lost.set(of, joined([...(this.#lost.get(of) ?? []), ...ranges]));
+    for (const [of, ranges] of added) this.#lost.set(of, union([...(this.#lost.get(of) ?? []), ...ranges]));
     return this.#lost.get(epoch) ?? [];
   }
 }
 
-const firstOf = (named: Ranges, more: Ranges): Ranges => joined([...named, ...more]).slice(0, NAMED);
+const firstOf = (named: Ranges, more: Ranges): Ranges => union([...named, ...more]).slice(0, NAMED);
 
 /** Rows between and beyond the epochs' ids. */
 function countStrays(db: Database, epochs: readonly OpenedEpoch[]): number {
@@ -229,9 +229,9 @@ export function* accountInSlices(db: Database): Generator<number, Accounts> {
       account.quarantined += slice.rows[STATE.quarantined];
       account.gone += slice.gone;
       account.lost += slice.lost;
-      account.damaged += sizeOf(slice.damaged);
+      account.damaged += countOf(slice.damaged);
       account.damagedSeqs = firstOf(account.damagedSeqs, slice.damaged);
-      account.unaccounted += sizeOf(slice.unaccounted);
+      account.unaccounted += countOf(slice.unaccounted);
       account.unaccountedSeqs = firstOf(account.unaccountedSeqs, slice.unaccounted);
       account.unrecorded += slice.unrecorded;
       behind += slice.to - from + 1;

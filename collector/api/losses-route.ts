@@ -3,8 +3,8 @@ import { Buffer } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { epoch, ID_PATTERN, streamId, type TerminalId, terminalId } from '../../shared/ids.ts';
+import type { SeqInterval } from '../../shared/seq-ranges.ts';
 import { hourOf, MAX_TS } from '../../shared/time.ts';
-import type { SeqRange } from '../store/event-log.ts';
 import { merchantOf } from './auth.ts';
 import type { MetricsDeps } from './metrics-route.ts';
 import { type LossPlace, type LossStep, netLosses } from './net-losses.ts';
@@ -64,7 +64,7 @@ interface Listed {
   readonly at: string;
 }
 
-function listed({ row: { key }, loss }: NonNullable<LossStep['record']>, [firstSeq, lastSeq]: SeqRange): Listed {
+function listed({ row: { key }, loss }: NonNullable<LossStep['record']>, [firstSeq, lastSeq]: SeqInterval): Listed {
   return {
     terminal: key.terminal,
     stream: streamId(key.terminal, key.epoch),

@@ -4,10 +4,10 @@
  */
 import type { Epoch, MerchantId, TerminalId } from '../../shared/ids.ts';
 import { eventsKey } from '../../shared/keys.ts';
+import { difference, type Ranges, union } from '../../shared/seq-ranges.ts';
 import type { Loss } from '../../shared/wire/loss.ts';
 import { readLossRow } from '../logic/raw-row.ts';
-import { seqGaps } from '../logic/seq-gaps.ts';
-import type { EventLog, RawRow, SeqRange } from '../store/event-log.ts';
+import type { EventLog, RawRow } from '../store/event-log.ts';
 import { HoursAround } from './hours-around.ts';
 
 /**
@@ -35,7 +35,7 @@ export interface LossPlace {
 /** One stretch of work. */
 export interface LossStep {
   /** Ranges that are really lost, ascending; empty when there is nothing to tell but how far the walk is. */
-  readonly lost: readonly SeqRange[];
+  readonly lost: Ranges;
   /** The record they are of; null when the step only passed an hour. */
   readonly record: { readonly row: RawRow; readonly loss: Loss } | null;
   /** How many hours were looked into for it. */
@@ -89,14 +89,12 @@ export async function* netLosses(
 
 /** What no event row of the stream holds in any of the hours, which are looked at in their order until there is nothing left to find. */
 async function notHeld(log: EventLog, { key }: RawRow, first: number, last: number, hours: readonly number[]) {
-  let held: readonly SeqRange[] = [];
-  let lost = seqGaps(first, last, held);
+  let lost: Ranges = [[first, last]];
   let looks = 0;
   for (; looks < hours.length && lost.length > 0; looks += HOURS_AT_ONCE) {
     const some = hours.slice(looks, looks + HOURS_AT_ONCE);
     const found = await Promise.all(some.map((hour) => Array.fromAsync(log.held(key, hour, first, last))));
-    held = held.concat(...found);
-    lost = seqGaps(first, last, held);
+    lost = difference(lost, union(found.flat()));
   }
   return { lost, looks: Math.min(looks, hours.length) };
 }

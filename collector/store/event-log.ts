@@ -1,6 +1,7 @@
 /** The raw log: batches as they came, in the `events` table. Everything else can be computed from it again. */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { type EventsKey, eventsKey, eventsPrefix, parseEventsKey, prefixEnd } from '../../shared/keys.ts';
+import type { SeqInterval } from '../../shared/seq-ranges.ts';
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
 import type { BatchHeader } from '../../shared/wire/header.ts';
 import type { Column, Row, Tables } from './tables.ts';
@@ -28,9 +29,6 @@ export interface RawRow {
 }
 
 export type Stream = Pick<EventsKey, 'merchant' | 'terminal' | 'epoch'>;
-
-/** Closed: `[first, last]`. */
-export type SeqRange = readonly [number, number];
 
 export interface HourWithRows {
   /** Hours since 1970. */
@@ -99,7 +97,7 @@ export class EventLog {
     hour: number,
     first: number,
     last: number,
-  ): AsyncIterable<SeqRange> {
+  ): AsyncIterable<SeqInterval> {
     const at = (firstSeq: number): Uint8Array =>
       eventsKey({ merchant, hour, kind: 'events', terminal, epoch, firstSeq, count: 0, bodyCrc: 0 });
     const range = { start: at(Math.max(1, first - MAX_EVENTS + 1)), stop: at(last + 1), keysOnly: true };

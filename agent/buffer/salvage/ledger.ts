@@ -1,8 +1,8 @@
 /** What the loss records say of single events, which are looked up for each row that is found: read at once, as there is no index of them. */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
+import { type Ranges, union } from '../../../shared/seq-ranges.ts';
 import { type LossReason, REPEATABLE } from '../loss-record.ts';
-import { joined, type Ranges } from '../seq-ranges.ts';
 
 interface Row {
   readonly epoch: Epoch;
@@ -62,7 +62,7 @@ class Records {
   #read(): Map<Epoch, Ranges> {
     const byEpoch = Map.groupBy(this.#statement.all(JSON.stringify(this.#reasons)), ({ epoch }) => epoch);
     return new Map(
-      [...byEpoch].map(([epoch, rows]) => [epoch, joined(rows.map(({ first, last }) => [first, last] as const))]),
+      [...byEpoch].map(([epoch, rows]) => [epoch, union(rows.map(({ first, last }) => [first, last] as const))]),
     );
   }
 }

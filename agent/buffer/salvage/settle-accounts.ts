@@ -4,6 +4,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
+import { difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
 import { FRESH_BASE } from '../epochs.ts';
 import type { Gone } from '../gone.ts';
@@ -11,7 +12,6 @@ import type { HighWaterMark } from '../high-water-mark.ts';
 import { type LossReason, REPEATABLE } from '../loss-record.ts';
 import type { Losses } from '../losses.ts';
 import { STATE, type State } from '../row.ts';
-import { joined, type Ranges, without } from '../seq-ranges.ts';
 import type { Places } from './place.ts';
 
 const ROWS_AT_ONCE = 2_000;
@@ -97,26 +97,26 @@ class Slices {
     const rows = this.#rows.all(base, base + from, base + lastSeq, ROWS_AT_ONCE);
     const to = rows.length === ROWS_AT_ONCE ? rows.at(-1)!.seq : lastSeq;
     const pairs = (found: readonly { first: number; last: number }[]): Ranges =>
-      joined(found.map(({ first, last }) => [first, last] as const));
+      union(found.map(({ first, last }) => [first, last] as const));
     const records = this.#lost.all(epoch, to, from);
     const lost = pairs(records);
-    const present = joined(rows.map(({ seq }) => [seq, seq] as const));
+    const present = union(rows.map(({ seq }) => [seq, seq] as const));
     const expired = pairs(this.#goneIn.all(epoch, to, from));
-    const missing = without([[from, to]], joined([...present, ...lost, ...expired]));
+    const missing = difference([[from, to]], union([...present, ...lost, ...expired]));
     // A ref that is left in a page of what is lost was brought over where the record of that was found after it.
     const isElsewhere = [[1, from - 1], [to + 1, Number.MAX_SAFE_INTEGER], ...present, ...expired] as const;
     const repeatable = pairs(records.filter(({ reason }) => REPEATABLE.includes(reason)));
-    for (const [first, last] of without(repeatable, joined(isElsewhere)))
+    for (const [first, last] of difference(repeatable, union(isElsewhere)))
       this.#forgetRefs.run(base + first, base + last);
     const settledThrough = gapsExpired && !marks.has(epoch) ? lastSeq : (marks.get(epoch)?.settledThrough ?? 0);
-    for (const [firstSeq, last] of without(missing, [[settledThrough + 1, Number.MAX_SAFE_INTEGER]])) {
+    for (const [firstSeq, last] of difference(missing, [[settledThrough + 1, Number.MAX_SAFE_INTEGER]])) {
       gone.add({ epoch, firstSeq, lastSeq: last });
     }
-    for (const [firstSeq, last] of without(missing, [[1, settledThrough]])) {
+    for (const [firstSeq, last] of difference(missing, [[1, settledThrough]])) {
       this.#lose(epoch, firstSeq, last, this.#hourNear(epoch, base, firstSeq, rows), 'unreadable', this.#with.detail);
     }
     for (const { seq, hour, state, reason } of rows) {
-      if (state !== STATE.quarantined || without([[seq, seq]], lost).length === 0) continue;
+      if (state !== STATE.quarantined || difference([[seq, seq]], lost).length === 0) continue;
       this.#lose(epoch, seq, seq, hour, 'quarantined', reason);
     }
     return to;

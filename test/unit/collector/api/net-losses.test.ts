@@ -1,14 +1,15 @@
 import t from 'tap';
 import { netLosses } from '../../../../collector/api/net-losses.ts';
-import type { EventLog, RawRow, SeqRange } from '../../../../collector/store/event-log.ts';
+import type { EventLog, RawRow } from '../../../../collector/store/event-log.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
+import type { SeqInterval } from '../../../../shared/seq-ranges.ts';
 import { encodeLoss } from '../../../../shared/wire/batch.ts';
 
 const HOUR = 400_000;
 const STREAM = { merchant: merchantId('acme'), terminal: terminalId('till-1'), epoch: epoch('00000000000000aa') };
 
 /** A log that is too large to be written for a test: one record of ten losses, and in each of the hours around it so many rows of its stream. */
-function logWith(hours: number, ranges: number, range: SeqRange): EventLog {
+function logWith(hours: number, ranges: number, range: SeqInterval): EventLog {
   const identity = { epoch: STREAM.epoch, firstSeq: 1, hour: HOUR, clearThrough: 0 };
   const { bytes, header } = encodeLoss(identity, 10, { reason: 'evicted', at: 1, detail: null });
   const key = { ...STREAM, hour: HOUR, kind: 'losses', firstSeq: 1, count: 10, bodyCrc: header.bodyCrc } as const;

@@ -1,11 +1,13 @@
-/** Sets of seqs as closed ranges `[first, last]`, ascending and apart. */
+/** Set algebra on seqs, as closed ranges `[first, last]`, ascending and not touching. */
 
-export type Ranges = readonly (readonly [first: number, last: number])[];
+export type SeqInterval = readonly [first: number, last: number];
+export type Ranges = readonly SeqInterval[];
 
-export const sizeOf = (ranges: Ranges): number => ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+/** How many seqs there are in the ranges. */
+export const countOf = (ranges: Ranges): number => ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
 
 /** Sorts ranges, and makes one of those that overlap or touch. */
-export function joined(ranges: Ranges): Ranges {
+export function union(ranges: Ranges): Ranges {
   const sorted = [...ranges].sort(([a], [b]) => a - b);
   const result: [number, number][] = [];
   for (const [first, last] of sorted) {
@@ -17,7 +19,7 @@ export function joined(ranges: Ranges): Ranges {
 }
 
 /** What of `ranges` is not in `taken`. */
-export function without(ranges: Ranges, taken: Ranges): Ranges {
+export function difference(ranges: Ranges, taken: Ranges): Ranges {
   const result: [number, number][] = [];
   let at = 0;
   for (const [first, last] of ranges) {
