@@ -1,7 +1,7 @@
 /** Reads the agent's configuration file and the files that it names. */
 import { readFileSync } from 'node:fs';
 import { ConfigError, configOf } from '../shared/config/document.ts';
-import { noPlainFile } from './buffer/plain-file.ts';
+import { noPlainFile } from './buffer/disk/regular-file.ts';
 import { type AgentConfig, parseConfig } from './config.ts';
 import type { Credentials } from './ship/endpoint.ts';
 

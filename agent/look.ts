@@ -2,8 +2,8 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { ConfigError } from '../shared/config/document.ts';
 import { streamId } from '../shared/ids.ts';
-import { BufferError } from './buffer/buffer-error.ts';
-import { fileFault } from './buffer/file-fault.ts';
+import { BufferError } from './buffer/disk/buffer-error.ts';
+import { fileFault } from './buffer/disk/classify-error.ts';
 import { openForSupport } from './buffer/open-for-support.ts';
 import { notQuarantined, openForRequeue, requeue } from './buffer/requeue.ts';
 import { chosenConfig } from './chosen-config.ts';

@@ -2,7 +2,7 @@
 import pino from 'pino';
 import { ConfigError } from '../shared/config/document.ts';
 import { redact } from '../shared/event/card-data.ts';
-import { BufferError } from './buffer/buffer-error.ts';
+import { BufferError } from './buffer/disk/buffer-error.ts';
 import { chosenConfig } from './chosen-config.ts';
 import { parseCommand, UsageError } from './command-line.ts';
 import type { AgentConfig } from './config.ts';

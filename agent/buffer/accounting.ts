@@ -8,9 +8,9 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../shared/ids.ts';
 import { countOf, difference, type Ranges, union } from '../../shared/seq-ranges.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
+import { reading } from './disk/read-transaction.ts';
 import { listEpochs, type OpenedEpoch } from './epochs.ts';
 import { isSound, type LossRow } from './loss-record.ts';
-import { reading } from './reading.ts';
 import { RowChecksum, STATE, type State } from './row.ts';
 import { endOfStretch } from './unreadable-stretch.ts';
 

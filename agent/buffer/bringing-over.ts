@@ -8,8 +8,8 @@
  * in the end, so after some pauses what is here already is shipped.
  */
 import type { Budget } from './budget.ts';
-import { isFull } from './buffer-error.ts';
 import type { Departures } from './departures.ts';
+import { isFull } from './disk/buffer-error.ts';
 import type { Portions } from './portions.ts';
 import type { Salvage, Within } from './salvage/salvage.ts';
 

@@ -15,13 +15,13 @@ import type {
 } from '../port/buffer-reader.ts';
 import { inWords } from './account-words.ts';
 import { accountInSlices } from './accounting.ts';
+import { reading } from './disk/read-transaction.ts';
 import { listEpochs, type OpenedEpoch } from './epochs.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
 import { readFacts } from './facts.ts';
 import { readMarks } from './high-water.ts';
 import { lacking, uncarried } from './lacking.ts';
 import { isSound, type LossRow } from './loss-record.ts';
-import { reading } from './reading.ts';
 import { refsProblems } from './refs-check.ts';
 import { decodeBody, RowChecksum, STATE, type State } from './row.ts';
 import { readOwner } from './schema.ts';

@@ -15,7 +15,7 @@ import type {
   StoredEvent,
   StoredLoss,
 } from '../port/buffer-reader.ts';
-import { BufferError } from './buffer-error.ts';
+import { BufferError } from './disk/buffer-error.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
 import { readMarks } from './high-water.ts';
 import { decodeBody, STATE } from './row.ts';

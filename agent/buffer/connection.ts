@@ -3,20 +3,20 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { BufferError, BufferRefusal } from './buffer-error.ts';
-import { fileFault } from './file-fault.ts';
-import { FileIdentity } from './file-identity.ts';
+import { BufferError, BufferRefusal } from './disk/buffer-error.ts';
+import { fileFault } from './disk/classify-error.ts';
+import { makeFolder } from './disk/create-directory.ts';
+import { FileIdentity } from './disk/file-identity.ts';
+import { noPlainFile, sizeOf } from './disk/regular-file.ts';
+import { asideName, namesBeside, reuniteLog, setAside } from './disk/set-aside-files.ts';
 import { HighWaterFile, readMarks } from './high-water.ts';
 import { type HighWaterMark, isSettled } from './high-water-mark.ts';
 import { uncarried } from './lacking.ts';
-import { makeFolder } from './make-folder.ts';
-import { noPlainFile, sizeOf } from './plain-file.ts';
 import { recordAside } from './salvage/aside.ts';
 import { type Assessment, assess } from './salvage/assess.ts';
 import { openByteSource } from './salvage/byte-source.ts';
 import { holdsUnread } from './salvage/log-frames.ts';
 import { type Owner, prepareSchema } from './schema.ts';
-import { asideName, namesBeside, reuniteLog, setAside } from './set-aside-files.ts';
 import { inheritGeneration, readGeneration } from './store-generation.ts';
 
 /** Bounds what one connection holds of the file in memory: with four times as much no figure was better, and draining took 2 MiB more. */

@@ -12,8 +12,8 @@
 import assert from 'node:assert/strict';
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
-import { BufferRefusal } from './buffer-error.ts';
-import { type FileFault, fileFault } from './file-fault.ts';
+import { BufferRefusal } from './disk/buffer-error.ts';
+import { type FileFault, fileFault } from './disk/classify-error.ts';
 import { watched } from './watched.ts';
 
 const FIRST_WAIT_MS = 100;

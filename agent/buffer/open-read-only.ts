@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { BufferError } from './buffer-error.ts';
-import { assertHoldsSomething, notOurs } from './empty-file.ts';
+import { BufferError } from './disk/buffer-error.ts';
+import { assertHoldsSomething, notOurs } from './disk/empty-database.ts';
 import { checkVersion } from './schema.ts';
 
 /** How long a read waits for a lock of the agent. */

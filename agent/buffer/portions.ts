@@ -4,8 +4,8 @@
  * Each takes room before it makes some: of the log, also where it only deletes. On a full disk that is what the log's own blocks have.
  */
 import type { Budget } from './budget.ts';
-import { FullError, isFull } from './buffer-error.ts';
 import type { Departures } from './departures.ts';
+import { FullError, isFull } from './disk/buffer-error.ts';
 import type { Draft, Transact } from './draft.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { PortionSize } from './portion-size.ts';

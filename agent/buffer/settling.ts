@@ -1,8 +1,8 @@
 /** Takes up what the collector said of events and loss records: at once where there is room, else in portions. */
 
 import type { Settlement } from '../port/outbox.ts';
-import { isFull } from './buffer-error.ts';
 import type { Departures } from './departures.ts';
+import { isFull } from './disk/buffer-error.ts';
 import type { Draft } from './draft.ts';
 import type { EpochIndex } from './epochs.ts';
 import type { Losses } from './losses.ts';

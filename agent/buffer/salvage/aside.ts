@@ -3,8 +3,8 @@
  * the table says: the database that held the table may be the next one to be damaged.
  */
 import type { Database } from 'better-sqlite3';
+import { namesBeside } from '../disk/set-aside-files.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
-import { namesBeside } from '../set-aside-files.ts';
 
 export interface Progress {
   /** `ledger`, `pages`, then `strays`: index of the next page. `imported`: its rows are here. `done`: every seq is accounted for. */

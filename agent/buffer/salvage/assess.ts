@@ -1,10 +1,10 @@
 /** Whether what a database says of itself can be believed, before anything is written to it. */
 import type { Database } from 'better-sqlite3';
-import { BufferRefusal } from '../buffer-error.ts';
+import { BufferRefusal } from '../disk/buffer-error.ts';
+import type { AsideKind } from '../disk/set-aside-files.ts';
 import { type HighWaterMark, isSettled } from '../high-water-mark.ts';
 import { lacking } from '../lacking.ts';
 import { checkVersion, isOwnerSound, type Owner, readOwner, SCHEMA_VERSION, schemaVersion } from '../schema.ts';
-import type { AsideKind } from '../set-aside-files.ts';
 
 export type Assessment =
   | { readonly kind: 'sound' }

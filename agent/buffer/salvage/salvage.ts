@@ -10,12 +10,12 @@
 import type { Database } from 'better-sqlite3';
 import type { Epoch, TerminalId } from '../../../shared/ids.ts';
 import type { Clocks } from '../clocks.ts';
+import { asidePath, kindOf, pruneKept, putAway } from '../disk/set-aside-files.ts';
+import { copyLog } from '../disk/wal-file.ts';
 import { Gone } from '../gone.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
-import { copyLog } from '../log-file.ts';
 import type { Losses } from '../losses.ts';
 import { PortionSize } from '../portion-size.ts';
-import { asidePath, kindOf, pruneKept, putAway } from '../set-aside-files.ts';
 import { type Aside, listAside, type Progress, saveProgress } from './aside.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from './byte-source.ts';
 import { Carver } from './carve.ts';

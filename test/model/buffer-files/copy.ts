@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ballastBytes } from '../../../agent/buffer/ballast.ts';
 import type { BufferOptions } from '../../../agent/buffer/buffer-options.ts';
+import { ballastBytes } from '../../../agent/buffer/disk/ballast-file.ts';
+import { fileFault } from '../../../agent/buffer/disk/classify-error.ts';
 import { readFacts } from '../../../agent/buffer/facts.ts';
-import { fileFault } from '../../../agent/buffer/file-fault.ts';
 import { openBuffer } from '../../../agent/buffer/open-buffer.ts';
 import { openForReading } from '../../../agent/buffer/open-read-only.ts';
 import { openForRequeue, requeue } from '../../../agent/buffer/requeue.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type AgentFacts, agentSamples, agentStatus } from '../../../agent/agent-status.ts';
-import { BufferError } from '../../../agent/buffer/buffer-error.ts';
+import { BufferError } from '../../../agent/buffer/disk/buffer-error.ts';
 import { parseConfig } from '../../../agent/config.ts';
 import { History } from '../../../agent/history.ts';
 import { zeroIngestCounters } from '../../../agent/ingest/post-events.ts';

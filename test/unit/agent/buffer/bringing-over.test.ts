@@ -1,6 +1,6 @@
 import t from 'tap';
 import { BringingOver } from '../../../../agent/buffer/bringing-over.ts';
-import { FullError } from '../../../../agent/buffer/buffer-error.ts';
+import { FullError } from '../../../../agent/buffer/disk/buffer-error.ts';
 import { Draft } from '../../../../agent/buffer/draft.ts';
 
 interface Given {

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { BufferRefusal } from '../../../../agent/buffer/buffer-error.ts';
-import { FileMovedError } from '../../../../agent/buffer/file-fault.ts';
+import { BufferRefusal } from '../../../../agent/buffer/disk/buffer-error.ts';
+import { FileMovedError } from '../../../../agent/buffer/disk/classify-error.ts';
 import { Keeper, type Kept } from '../../../../agent/buffer/keeper.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';
 

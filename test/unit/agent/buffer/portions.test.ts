@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isFull } from '../../../../agent/buffer/buffer-error.ts';
+import { isFull } from '../../../../agent/buffer/disk/buffer-error.ts';
 import { Draft } from '../../../../agent/buffer/draft.ts';
 import { Portions } from '../../../../agent/buffer/portions.ts';
 

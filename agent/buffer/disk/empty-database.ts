@@ -1,7 +1,7 @@
 /** A buffer's file that holds nothing, which a database of another program does not look like. */
 import type { Database } from 'better-sqlite3';
 import { BufferError } from './buffer-error.ts';
-import { noPlainFile, sizeOf } from './plain-file.ts';
+import { noPlainFile, sizeOf } from './regular-file.ts';
 
 export class EmptyFileError extends BufferError {}
 

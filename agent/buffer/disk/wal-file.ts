@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import type { Database, Statement } from 'better-sqlite3';
 import { isFull } from './buffer-error.ts';
-import { DamagedFileError } from './file-fault.ts';
+import { DamagedFileError } from './classify-error.ts';
 
 const HEADER_BYTES = 32;
 const FRAME_BYTES = 24 + 4096;

@@ -1,6 +1,6 @@
 /** Whether the files that are open are still those at their paths: SQLite would go on writing to what nobody finds again. */
 import { statSync } from 'node:fs';
-import { FileMovedError } from './file-fault.ts';
+import { FileMovedError } from './classify-error.ts';
 
 function identityOf(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
