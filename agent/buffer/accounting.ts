@@ -9,9 +9,9 @@ import type { Epoch } from '../../shared/ids.ts';
 import { countOf, difference, type Ranges, union } from '../../shared/seq-ranges.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import { reading } from './disk/read-transaction.ts';
-import { listEpochs, type OpenedEpoch } from './epochs.ts';
-import { isSound, type LossRow } from './loss-record.ts';
-import { RowChecksum, STATE, type State } from './row.ts';
+import { listEpochs, type OpenedEpoch } from './tables/epochs.ts';
+import { RowChecksum, STATE, type State } from './tables/event-row.ts';
+import { isSound, type LossRow } from './tables/loss-record.ts';
 import { endOfStretch } from './unreadable-stretch.ts';
 
 const ROWS_AT_ONCE = 500;

@@ -16,15 +16,15 @@ import type {
 import { inWords } from './account-words.ts';
 import { accountInSlices } from './accounting.ts';
 import { reading } from './disk/read-transaction.ts';
-import { listEpochs, type OpenedEpoch } from './epochs.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
 import { readFacts } from './facts.ts';
 import { readMarks } from './high-water.ts';
 import { lacking, uncarried } from './lacking.ts';
-import { isSound, type LossRow } from './loss-record.ts';
 import { refsProblems } from './refs-check.ts';
-import { decodeBody, RowChecksum, STATE, type State } from './row.ts';
-import { readOwner } from './schema.ts';
+import { listEpochs, type OpenedEpoch } from './tables/epochs.ts';
+import { decodeBody, RowChecksum, STATE, type State } from './tables/event-row.ts';
+import { isSound, type LossRow } from './tables/loss-record.ts';
+import { readOwner } from './tables/schema.ts';
 import { endOfStretch } from './unreadable-stretch.ts';
 
 /** Rows that a page looks at, and bytes of events after which it ends. */

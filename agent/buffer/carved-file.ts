@@ -18,11 +18,11 @@ import type {
 import { BufferError } from './disk/buffer-error.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
 import { readMarks } from './high-water.ts';
-import { decodeBody, STATE } from './row.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from './salvage/byte-source.ts';
 import { Carver } from './salvage/carve.ts';
 import { type EventFinding, type Finding, isOutdated, type LossFinding } from './salvage/findings.ts';
 import { Pages } from './salvage/pages.ts';
+import { decodeBody, STATE } from './tables/event-row.ts';
 
 const PAGE_EVENTS = 500;
 const STATES = Object.keys(STATE) as EventState[];

@@ -16,7 +16,7 @@ import { type Stamped, stepsIn } from './clock-steps.ts';
 import { verdicts } from './clock-verdict.ts';
 import { Correction } from './correction.ts';
 import type { Draft, Transact } from './draft.ts';
-import type { IdRange } from './pending-set.ts';
+import type { IdRange } from './tables/pending-set.ts';
 
 interface Row {
   readonly first_id: number;

@@ -16,8 +16,8 @@ import { recordAside } from './salvage/aside.ts';
 import { type Assessment, assess } from './salvage/assess.ts';
 import { openByteSource } from './salvage/byte-source.ts';
 import { holdsUnread } from './salvage/log-frames.ts';
-import { type Owner, prepareSchema } from './schema.ts';
 import { inheritGeneration, readGeneration } from './store-generation.ts';
+import { type Owner, prepareSchema } from './tables/schema.ts';
 
 /** Bounds what one connection holds of the file in memory: with four times as much no figure was better, and draining took 2 MiB more. */
 const CACHE_KIB = 1024;

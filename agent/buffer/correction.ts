@@ -5,8 +5,8 @@ import { epoch as epochOf } from '../../shared/ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../../shared/time.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { Draft } from './draft.ts';
-import type { IdRange } from './pending-set.ts';
-import { decodeBody, encodeBody, RowChecksum, STATE } from './row.ts';
+import { decodeBody, encodeBody, RowChecksum, STATE } from './tables/event-row.ts';
+import type { IdRange } from './tables/pending-set.ts';
 
 /** A slice, between which events are accepted: bytes of their bodies. */
 const BYTES_AT_ONCE = 128 * 1024;

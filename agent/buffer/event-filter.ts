@@ -3,7 +3,7 @@ import type { TillEvent } from '../../shared/event/event.ts';
 import { parseStreamId } from '../../shared/ids.ts';
 import { hourOf } from '../../shared/time.ts';
 import type { EventFilter } from '../port/buffer-reader.ts';
-import { STATE } from './row.ts';
+import { STATE } from './tables/event-row.ts';
 
 /** What is known of a row without its body. */
 export interface RowHead {

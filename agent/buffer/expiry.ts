@@ -6,7 +6,7 @@ import type { Departures } from './departures.ts';
 import type { Draft } from './draft.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Portions } from './portions.ts';
-import type { Refs } from './refs.ts';
+import type { Refs } from './tables/dedup-index.ts';
 
 /** Rows that a slice deletes at most, of each table, and bytes of them. */
 const ROWS_AT_ONCE = 500;

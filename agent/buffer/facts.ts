@@ -4,10 +4,10 @@ import { type Epoch, streamId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import type { BufferFacts } from '../port/buffer-reader.ts';
 import { usageOf } from './budget.ts';
-import { listEpochs, type OpenedEpoch, pendingOf } from './epochs.ts';
-import { countLosses, type LossCounts } from './losses.ts';
-import { PendingSet } from './pending-set.ts';
-import { readOwner, schemaVersion } from './schema.ts';
+import { listEpochs, type OpenedEpoch, pendingOf } from './tables/epochs.ts';
+import { countLosses, type LossCounts } from './tables/loss-ledger.ts';
+import { PendingSet } from './tables/pending-set.ts';
+import { readOwner, schemaVersion } from './tables/schema.ts';
 
 interface HourRow {
   hour: number;

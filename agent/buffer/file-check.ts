@@ -10,11 +10,11 @@ import { type Epoch, epoch } from '../../shared/ids.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import { type Accounts, accountInSlices } from './accounting.ts';
 import { DamagedFileError } from './disk/classify-error.ts';
-import type { EpochIndex } from './epochs.ts';
-import type { Unreadable } from './event-rows.ts';
-import type { PendingSet } from './pending-set.ts';
 import { refsInSlices } from './refs-check.ts';
-import { RowChecksum, STATE, type State } from './row.ts';
+import type { EpochIndex } from './tables/epochs.ts';
+import { RowChecksum, STATE, type State } from './tables/event-row.ts';
+import type { Unreadable } from './tables/event-table.ts';
+import type { PendingSet } from './tables/pending-set.ts';
 
 const ROWS_AT_ONCE = 100;
 

@@ -2,10 +2,10 @@
 import type { Database } from 'better-sqlite3';
 import type { SeqRange } from '../port/outbox.ts';
 import { namesBeside } from './disk/set-aside-files.ts';
-import { listEpochs } from './epochs.ts';
 import { type HighWaterMark, isSettled } from './high-water-mark.ts';
 import { listAside } from './salvage/aside.ts';
-import { SCHEMA_VERSION, schemaVersion } from './schema.ts';
+import { listEpochs } from './tables/epochs.ts';
+import { SCHEMA_VERSION, schemaVersion } from './tables/schema.ts';
 
 /**
  * Marks of epochs that the database has to know: not those of a file that is still being brought over, or about to be.

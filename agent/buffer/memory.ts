@@ -5,9 +5,9 @@ import type { BufferFacts } from '../port/buffer-reader.ts';
 import type { Holdings } from '../port/outbox.ts';
 import { usageOf } from './budget.ts';
 import type { Draft } from './draft.ts';
-import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './epochs.ts';
 import { type Counts, countRows, describe, loadPending } from './facts.ts';
-import type { PendingSet } from './pending-set.ts';
+import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './tables/epochs.ts';
+import type { PendingSet } from './tables/pending-set.ts';
 
 export class Memory {
   readonly #db: Database;

@@ -12,10 +12,10 @@ import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { SeqRange } from '../port/outbox.ts';
 import { BufferError } from './disk/buffer-error.ts';
 import { assertHoldsSomething, notOurs } from './disk/empty-database.ts';
-import { listEpochs } from './epochs.ts';
-import { isSound, type LossRow } from './loss-record.ts';
-import { decodeBody, RowChecksum, STATE, type State, stateMask } from './row.ts';
-import { checkVersion, SCHEMA_VERSION } from './schema.ts';
+import { listEpochs } from './tables/epochs.ts';
+import { decodeBody, RowChecksum, STATE, type State, stateMask } from './tables/event-row.ts';
+import { isSound, type LossRow } from './tables/loss-record.ts';
+import { checkVersion, SCHEMA_VERSION } from './tables/schema.ts';
 
 /** Rows of one transaction: the agent's answers wait for it. */
 const AT_ONCE = 200;

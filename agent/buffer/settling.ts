@@ -4,9 +4,9 @@ import type { Settlement } from '../port/outbox.ts';
 import type { Departures } from './departures.ts';
 import { isFull } from './disk/buffer-error.ts';
 import type { Draft } from './draft.ts';
-import type { EpochIndex } from './epochs.ts';
-import type { Losses } from './losses.ts';
 import type { Portions } from './portions.ts';
+import type { EpochIndex } from './tables/epochs.ts';
+import type { Losses } from './tables/loss-ledger.ts';
 
 export interface SettlingParts {
   readonly portions: Pick<Portions, 'whole' | 'transact'>;

@@ -5,7 +5,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Departures } from './departures.ts';
 import type { Draft, Transact } from './draft.ts';
-import type { Losses } from './losses.ts';
+import type { Losses } from './tables/loss-ledger.ts';
 
 const KEY = 'store_gen';
 /** Of what was brought over from a file that does not tell: it is offered again, whatever the generation. */

@@ -1,7 +1,7 @@
 /** Gives up rows that are not what was written, each once, in a transaction after the look that found them. */
 import type { Departures } from './departures.ts';
 import type { Draft } from './draft.ts';
-import type { Unreadable } from './event-rows.ts';
+import type { Unreadable } from './tables/event-table.ts';
 
 export interface UnreadableRowsParts {
   readonly departures: Pick<Departures, 'unreadable'>;

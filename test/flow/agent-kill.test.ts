@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { openForReading } from '../../agent/buffer/open-read-only.ts';
-import { decodeBody } from '../../agent/buffer/row.ts';
+import { decodeBody } from '../../agent/buffer/tables/event-row.ts';
 import { type AgentProcess, startAgentProcess, writeConfig } from './agent-process.ts';
 
 const KILLS = 5;

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import { encodeBody } from '../../agent/buffer/row.ts';
+import { encodeBody } from '../../agent/buffer/tables/event-row.ts';
 import type { Files, Part } from '../../scripts/campaigns/corruption/files.ts';
 import { Judge } from '../../scripts/campaigns/corruption/judge.ts';
 import type { TillEvent } from '../../shared/event/event.ts';

@@ -2,8 +2,8 @@
 import { Buffer } from 'node:buffer';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
 import { crc32c } from '../../../shared/wire/crc32c.ts';
-import { isSound, type LossRecord } from '../loss-record.ts';
-import { RowChecksum, STATE, type State } from '../row.ts';
+import { RowChecksum, STATE, type State } from '../tables/event-row.ts';
+import { isSound, type LossRecord } from '../tables/loss-record.ts';
 import type { Value } from './record.ts';
 
 export interface EventFinding {

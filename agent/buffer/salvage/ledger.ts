@@ -2,7 +2,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
 import { type Ranges, union } from '../../../shared/seq-ranges.ts';
-import { type LossReason, REPEATABLE } from '../loss-record.ts';
+import { type LossReason, REPEATABLE } from '../tables/loss-record.ts';
 
 interface Row {
   readonly epoch: Epoch;

@@ -6,12 +6,12 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
 import { difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
-import { FRESH_BASE } from '../epochs.ts';
-import type { Gone } from '../gone.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
-import { type LossReason, REPEATABLE } from '../loss-record.ts';
-import type { Losses } from '../losses.ts';
-import { STATE, type State } from '../row.ts';
+import { FRESH_BASE } from '../tables/epochs.ts';
+import { STATE, type State } from '../tables/event-row.ts';
+import type { Gone } from '../tables/expired-ranges.ts';
+import type { Losses } from '../tables/loss-ledger.ts';
+import { type LossReason, REPEATABLE } from '../tables/loss-record.ts';
 import type { Places } from './place.ts';
 
 const ROWS_AT_ONCE = 2_000;

@@ -4,7 +4,7 @@ import t from 'tap';
 import { HighWaterFile, highWaterPath } from '../../../../agent/buffer/high-water.ts';
 import type { HighWaterMark, Shipping } from '../../../../agent/buffer/high-water-mark.ts';
 import { HighWaterMarks } from '../../../../agent/buffer/high-water-marks.ts';
-import { PendingSet } from '../../../../agent/buffer/pending-set.ts';
+import { PendingSet } from '../../../../agent/buffer/tables/pending-set.ts';
 import { epoch as epochOf } from '../../../../shared/ids.ts';
 
 const EPOCH = epochOf('0123456789abcdef');

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { encodeBody } from '../../../../agent/buffer/row.ts';
+import { encodeBody } from '../../../../agent/buffer/tables/event-row.ts';
 import type { PendingEvent } from '../../../../agent/port/outbox.ts';
 import type { Run } from '../../../../agent/ship/feed.ts';
 import { type Fitted, Fitter } from '../../../../agent/ship/fit.ts';

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import fc from 'fast-check';
 import t from 'tap';
-import { RowChecksum, type State } from '../../../../../agent/buffer/row.ts';
 import type { ByteSource } from '../../../../../agent/buffer/salvage/byte-source.ts';
 import { Carver } from '../../../../../agent/buffer/salvage/carve.ts';
 import type { EventFinding, Finding } from '../../../../../agent/buffer/salvage/findings.ts';
 import { Pages } from '../../../../../agent/buffer/salvage/pages.ts';
+import { RowChecksum, type State } from '../../../../../agent/buffer/tables/event-row.ts';
 import { epoch } from '../../../../../shared/ids.ts';
 import { crc32c } from '../../../../../shared/wire/crc32c.ts';
 

@@ -1,13 +1,13 @@
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import { contentHash } from '../../../../../agent/buffer/content.ts';
 import type { HighWaterMark } from '../../../../../agent/buffer/high-water-mark.ts';
-import { Losses } from '../../../../../agent/buffer/losses.ts';
-import { encodeBody, STATE, type State } from '../../../../../agent/buffer/row.ts';
 import type { EventFinding, LossFinding, RefFinding } from '../../../../../agent/buffer/salvage/findings.ts';
 import { Import } from '../../../../../agent/buffer/salvage/import.ts';
 import { Places } from '../../../../../agent/buffer/salvage/place.ts';
-import { prepareSchema } from '../../../../../agent/buffer/schema.ts';
+import { contentHash } from '../../../../../agent/buffer/tables/content-hash.ts';
+import { encodeBody, STATE, type State } from '../../../../../agent/buffer/tables/event-row.ts';
+import { Losses } from '../../../../../agent/buffer/tables/loss-ledger.ts';
+import { prepareSchema } from '../../../../../agent/buffer/tables/schema.ts';
 import { type Epoch, epoch as epochOf } from '../../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
 import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../../events.ts';

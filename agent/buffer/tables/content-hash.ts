@@ -1,7 +1,7 @@
 /** The content of an event as its till wrote it: what tells a repeat from another event under the same ref. */
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
-import { FLAG, type TillEvent } from '../../shared/event/event.ts';
+import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
 
 const HASH_BYTES = 16;
 

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeBody, encodeBody, RowChecksum, STATE, stateMask } from '../../../../agent/buffer/row.ts';
-import { epoch } from '../../../../shared/ids.ts';
-import { parsed, sale } from '../events.ts';
+import { decodeBody, encodeBody, RowChecksum, STATE, stateMask } from '../../../../../agent/buffer/tables/event-row.ts';
+import { epoch } from '../../../../../shared/ids.ts';
+import { parsed, sale } from '../../events.ts';
 
 const EPOCH = epoch('0123456789abcdef');
 

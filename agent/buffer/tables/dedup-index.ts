@@ -1,8 +1,8 @@
 /** De-duplication by the till's own id: a repeat of the same (type, ref) with the same content within 24 hours is known again. */
 import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
-import type { Epoch } from '../../shared/ids.ts';
-import { DAY_MS } from '../../shared/time.ts';
+import type { Epoch } from '../../../shared/ids.ts';
+import { DAY_MS } from '../../../shared/time.ts';
 import type { IdRange } from './pending-set.ts';
 
 const REF_KEPT_MS = DAY_MS;

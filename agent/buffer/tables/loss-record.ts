@@ -1,8 +1,8 @@
 /** A record of the loss ledger as it lies in its row, and the checksum that guards it. */
 import { Buffer } from 'node:buffer';
-import { type Epoch, epoch } from '../../shared/ids.ts';
-import { crc32c } from '../../shared/wire/crc32c.ts';
-import type { PendingLoss } from '../port/outbox.ts';
+import { type Epoch, epoch } from '../../../shared/ids.ts';
+import { crc32c } from '../../../shared/wire/crc32c.ts';
+import type { PendingLoss } from '../../port/outbox.ts';
 
 /**
  * `evicted`: dropped to make room. `quarantined`: the collector refuses it, or it fits into no batch. `unreadable`: not what was written.

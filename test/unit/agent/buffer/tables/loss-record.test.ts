@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { isSound, type LossRecord, lossSum } from '../../../../agent/buffer/loss-record.ts';
-import { epoch } from '../../../../shared/ids.ts';
+import { isSound, type LossRecord, lossSum } from '../../../../../agent/buffer/tables/loss-record.ts';
+import { epoch } from '../../../../../shared/ids.ts';
 
 const record: LossRecord = {
   epoch: epoch('0123456789abcdef'),

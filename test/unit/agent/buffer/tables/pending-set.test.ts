@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { PendingSet } from '../../../../agent/buffer/pending-set.ts';
+import { PendingSet } from '../../../../../agent/buffer/tables/pending-set.ts';
 
 const hourOfId = (id: number): number => 500_000 - Math.floor(id / 7) + (id % 3);
 

@@ -1,9 +1,9 @@
 /** Openings of the buffer: each draws an epoch, whose seqs start at 1 and whose rows have the ids from its base on. */
 import { Buffer } from 'node:buffer';
 import type { Database } from 'better-sqlite3';
-import { type Epoch, epoch } from '../../shared/ids.ts';
-import { DAY_MS } from '../../shared/time.ts';
-import type { EpochHolding, SeqRange } from '../port/outbox.ts';
+import { type Epoch, epoch } from '../../../shared/ids.ts';
+import { DAY_MS } from '../../../shared/time.ts';
+import type { EpochHolding, SeqRange } from '../../port/outbox.ts';
 import type { IdRange } from './pending-set.ts';
 
 /**

@@ -5,8 +5,8 @@
  * that was never offered for shipping grows with what is given up next to it, so that a long outage makes few of them.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Epoch } from '../../shared/ids.ts';
-import type { PendingLoss, SeqRange } from '../port/outbox.ts';
+import type { Epoch } from '../../../shared/ids.ts';
+import type { PendingLoss, SeqRange } from '../../port/outbox.ts';
 import {
   asPending,
   isSound,

@@ -1,7 +1,7 @@
 /** Seqs whose events the collector has and whose rows are no longer kept: closed ranges for each epoch; neighbours are merged. */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Epoch } from '../../shared/ids.ts';
-import type { SeqRange } from '../port/outbox.ts';
+import type { Epoch } from '../../../shared/ids.ts';
+import type { SeqRange } from '../../port/outbox.ts';
 
 interface Range {
   first_seq: number;
