@@ -18,10 +18,10 @@ import type {
 import { BufferError } from './disk/buffer-error.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
 import { readMarks } from './high-water.ts';
-import { NO_BYTES, type OpenByteSource, openByteSource } from './salvage/byte-source.ts';
-import { Carver } from './salvage/carve.ts';
-import { type EventFinding, type Finding, isOutdated, type LossFinding } from './salvage/findings.ts';
-import { Pages } from './salvage/pages.ts';
+import { NO_BYTES, type OpenByteSource, openByteSource } from './sqlite-format/byte-source.ts';
+import { type EventFinding, type Finding, isOutdated, type LossFinding } from './sqlite-format/carved-row.ts';
+import { Carver } from './sqlite-format/carver.ts';
+import { Pages } from './sqlite-format/pages.ts';
 import { decodeBody, STATE } from './tables/event-row.ts';
 
 const PAGE_EVENTS = 500;

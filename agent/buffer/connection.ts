@@ -14,8 +14,8 @@ import { type HighWaterMark, isSettled } from './high-water-mark.ts';
 import { uncarried } from './lacking.ts';
 import { recordAside } from './salvage/aside.ts';
 import { type Assessment, assess } from './salvage/assess.ts';
-import { openByteSource } from './salvage/byte-source.ts';
-import { holdsUnread } from './salvage/log-frames.ts';
+import { openByteSource } from './sqlite-format/byte-source.ts';
+import { holdsUnread } from './sqlite-format/wal-frames.ts';
 import { inheritGeneration, readGeneration } from './store-generation.ts';
 import { type Owner, prepareSchema } from './tables/schema.ts';
 

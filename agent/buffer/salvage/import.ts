@@ -13,13 +13,20 @@ import { DAY_MS } from '../../../shared/time.ts';
 import { crc32c } from '../../../shared/wire/crc32c.ts';
 import type { Clocks } from '../clocks.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
+import {
+  type EventFinding,
+  type Finding,
+  isOutdated,
+  type LossFinding,
+  MAX_SEQ,
+  type RefFinding,
+} from '../sqlite-format/carved-row.ts';
 import { contentHash, isDeduplicable } from '../tables/content-hash.ts';
 import { FRESH_BASE } from '../tables/epochs.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../tables/event-row.ts';
 import { Gone } from '../tables/expired-ranges.ts';
 import type { Losses } from '../tables/loss-ledger.ts';
 import { type LossRecord, lossSum } from '../tables/loss-record.ts';
-import { type EventFinding, type Finding, isOutdated, type LossFinding, MAX_SEQ, type RefFinding } from './findings.ts';
 import { Ledger } from './ledger.ts';
 import type { Places } from './place.ts';
 

@@ -14,14 +14,14 @@ import { asidePath, kindOf, pruneKept, putAway } from '../disk/set-aside-files.t
 import { copyLog } from '../disk/wal-file.ts';
 import type { HighWaterMark } from '../high-water-mark.ts';
 import { PortionSize } from '../portion-size.ts';
+import { NO_BYTES, type OpenByteSource, openByteSource } from '../sqlite-format/byte-source.ts';
+import type { Finding } from '../sqlite-format/carved-row.ts';
+import { Carver } from '../sqlite-format/carver.ts';
+import { Pages } from '../sqlite-format/pages.ts';
 import { Gone } from '../tables/expired-ranges.ts';
 import type { Losses } from '../tables/loss-ledger.ts';
 import { type Aside, listAside, type Progress, saveProgress } from './aside.ts';
-import { NO_BYTES, type OpenByteSource, openByteSource } from './byte-source.ts';
-import { Carver } from './carve.ts';
-import type { Finding } from './findings.ts';
 import { Import } from './import.ts';
-import { Pages } from './pages.ts';
 import { Places } from './place.ts';
 import { settleAccounts } from './settle-accounts.ts';
 

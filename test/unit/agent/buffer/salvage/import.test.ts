@@ -1,9 +1,9 @@
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { HighWaterMark } from '../../../../../agent/buffer/high-water-mark.ts';
-import type { EventFinding, LossFinding, RefFinding } from '../../../../../agent/buffer/salvage/findings.ts';
 import { Import } from '../../../../../agent/buffer/salvage/import.ts';
 import { Places } from '../../../../../agent/buffer/salvage/place.ts';
+import type { EventFinding, LossFinding, RefFinding } from '../../../../../agent/buffer/sqlite-format/carved-row.ts';
 import { contentHash } from '../../../../../agent/buffer/tables/content-hash.ts';
 import { encodeBody, STATE, type State } from '../../../../../agent/buffer/tables/event-row.ts';
 import { Losses } from '../../../../../agent/buffer/tables/loss-ledger.ts';

@@ -1,8 +1,8 @@
 /** The pages of a database and its log, in the order in which their rows are to be believed, and the payloads that lie in them. */
 import { Buffer } from 'node:buffer';
+import { type Cell, PAGE_BYTES } from './btree-leaf.ts';
 import type { ByteSource } from './byte-source.ts';
-import { type LogFrames, readLogFrames } from './log-frames.ts';
-import { type Cell, PAGE_BYTES } from './table-leaf.ts';
+import { type LogFrames, readLogFrames } from './wal-frames.ts';
 
 const OVERFLOW_BYTES = PAGE_BYTES - 4;
 

@@ -1,9 +1,9 @@
 /** Carves the rows of the guarded tables out of pages. */
 import type { Buffer } from 'node:buffer';
-import { type Finding, RowReader } from './findings.ts';
+import { type Cell, leafCells, MAX_COLUMNS, strayCells } from './btree-leaf.ts';
+import { type Finding, RowReader } from './carved-row.ts';
 import type { Pages, Place } from './pages.ts';
 import { readHeader, readValues, type Value } from './record.ts';
-import { type Cell, leafCells, MAX_COLUMNS, strayCells } from './table-leaf.ts';
 
 export interface Carved {
   readonly findings: readonly Finding[];

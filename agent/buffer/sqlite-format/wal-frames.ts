@@ -7,8 +7,8 @@
  * left that was rolled back, whose rows are none.
  */
 import type { Buffer } from 'node:buffer';
+import { PAGE_BYTES } from './btree-leaf.ts';
 import type { ByteSource } from './byte-source.ts';
-import { PAGE_BYTES } from './table-leaf.ts';
 
 const LOG_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
