@@ -18,7 +18,7 @@ import { accountInSlices } from './accounting.ts';
 import { reading } from './disk/read-transaction.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
 import { readFacts } from './facts.ts';
-import { readMarks } from './high-water.ts';
+import { readMarks } from './high-water/high-water-file.ts';
 import { lacking, uncarried } from './lacking.ts';
 import { refsProblems } from './refs-check.ts';
 import { listEpochs, type OpenedEpoch } from './tables/epochs.ts';

@@ -17,7 +17,7 @@ import type {
 } from '../port/buffer-reader.ts';
 import { BufferError } from './disk/buffer-error.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
-import { readMarks } from './high-water.ts';
+import { readMarks } from './high-water/high-water-file.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from './sqlite-format/byte-source.ts';
 import { type EventFinding, type Finding, isOutdated, type LossFinding } from './sqlite-format/carved-row.ts';
 import { Carver } from './sqlite-format/carver.ts';

@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import type { SeqRange } from '../port/outbox.ts';
 import { namesBeside } from './disk/set-aside-files.ts';
-import { type HighWaterMark, isSettled } from './high-water-mark.ts';
+import { type HighWaterMark, isSettled } from './high-water/high-water-mark.ts';
 import { listAside } from './salvage/aside.ts';
 import { listEpochs } from './tables/epochs.ts';
 import { SCHEMA_VERSION, schemaVersion } from './tables/schema.ts';

@@ -9,7 +9,7 @@ import { CarvedFile } from './carved-file.ts';
 import { BufferError } from './disk/buffer-error.ts';
 import { EmptyFileError } from './disk/empty-database.ts';
 import { noPlainFile, sizeOf } from './disk/regular-file.ts';
-import { highWaterPath, readMarks } from './high-water.ts';
+import { highWaterPath, readMarks } from './high-water/high-water-file.ts';
 import { openForReading } from './open-read-only.ts';
 
 /** What the streams of a file are called that does not tell whose it is. */

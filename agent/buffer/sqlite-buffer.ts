@@ -24,7 +24,7 @@ import { Eviction } from './eviction.ts';
 import { Expiry } from './expiry.ts';
 import { FileCheck } from './file-check.ts';
 import { GroupCommit } from './group-commit.ts';
-import { HighWaterMarks, type Standing } from './high-water-marks.ts';
+import { HighWaterMarks, type Standing } from './high-water/update-marks.ts';
 import { intakeRequest } from './intake-request.ts';
 import { Memory } from './memory.ts';
 import { Outsiders } from './outsiders.ts';

@@ -4,7 +4,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import { namesBeside } from '../disk/set-aside-files.ts';
-import type { HighWaterMark } from '../high-water-mark.ts';
+import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 
 export interface Progress {
   /** `ledger`, `pages`, then `strays`: index of the next page. `imported`: its rows are here. `done`: every seq is accounted for. */

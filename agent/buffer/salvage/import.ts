@@ -12,7 +12,7 @@ import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
 import { crc32c } from '../../../shared/wire/crc32c.ts';
 import type { Clocks } from '../clocks.ts';
-import type { HighWaterMark } from '../high-water-mark.ts';
+import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import {
   type EventFinding,
   type Finding,

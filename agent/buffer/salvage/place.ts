@@ -5,7 +5,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
-import type { HighWaterMark } from '../high-water-mark.ts';
+import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import { MAX_SEQ } from '../sqlite-format/carved-row.ts';
 
 const STRETCH = MAX_SEQ + 1;

@@ -6,7 +6,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
 import { difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
-import type { HighWaterMark } from '../high-water-mark.ts';
+import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import { FRESH_BASE } from '../tables/epochs.ts';
 import { STATE, type State } from '../tables/event-row.ts';
 import type { Gone } from '../tables/expired-ranges.ts';

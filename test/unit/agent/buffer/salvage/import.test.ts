@@ -1,6 +1,6 @@
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import type { HighWaterMark } from '../../../../../agent/buffer/high-water-mark.ts';
+import type { HighWaterMark } from '../../../../../agent/buffer/high-water/high-water-mark.ts';
 import { Import } from '../../../../../agent/buffer/salvage/import.ts';
 import { Places } from '../../../../../agent/buffer/salvage/place.ts';
 import type { EventFinding, LossFinding, RefFinding } from '../../../../../agent/buffer/sqlite-format/carved-row.ts';

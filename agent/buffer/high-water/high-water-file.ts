@@ -7,7 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
-import type { Epoch } from '../../shared/ids.ts';
+import type { Epoch } from '../../../shared/ids.ts';
 import { decodeMark, encodeMark, type HighWaterMark, isSettled, SLOT_BYTES } from './high-water-mark.ts';
 
 const PAIR_BYTES = 2 * SLOT_BYTES;

@@ -1,10 +1,10 @@
 /** Writes the high-water marks as memory follows the rows: after each commit, before its answers. */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Epoch } from '../../shared/ids.ts';
-import type { HighWaterFile } from './high-water.ts';
+import type { Epoch } from '../../../shared/ids.ts';
+import type { OpenedEpoch } from '../tables/epochs.ts';
+import type { PendingSet } from '../tables/pending-set.ts';
+import type { HighWaterFile } from './high-water-file.ts';
 import type { HighWaterMark, Shipping } from './high-water-mark.ts';
-import type { OpenedEpoch } from './tables/epochs.ts';
-import type { PendingSet } from './tables/pending-set.ts';
 
 /** Where many loss records wait, who is the first is looked up so often at most. */
 const LOOK_EVERY_MS = 1_000;

@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { HighWaterFile, highWaterPath } from '../../../../agent/buffer/high-water.ts';
-import type { HighWaterMark, Shipping } from '../../../../agent/buffer/high-water-mark.ts';
-import { HighWaterMarks } from '../../../../agent/buffer/high-water-marks.ts';
-import { PendingSet } from '../../../../agent/buffer/tables/pending-set.ts';
-import { epoch as epochOf } from '../../../../shared/ids.ts';
+import { HighWaterFile, highWaterPath } from '../../../../../agent/buffer/high-water/high-water-file.ts';
+import type { HighWaterMark, Shipping } from '../../../../../agent/buffer/high-water/high-water-mark.ts';
+import { HighWaterMarks } from '../../../../../agent/buffer/high-water/update-marks.ts';
+import { PendingSet } from '../../../../../agent/buffer/tables/pending-set.ts';
+import { epoch as epochOf } from '../../../../../shared/ids.ts';
 
 const EPOCH = epochOf('0123456789abcdef');
 
