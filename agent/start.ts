@@ -11,7 +11,7 @@ import { startHousekeeping } from './buffer/housekeeping.ts';
 import { Keeper } from './buffer/keeper.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
 import type { SqliteBuffer } from './buffer/sqlite-buffer.ts';
-import { inTurns } from './buffer/steps.ts';
+import { inTurns } from './buffer/transaction/cooperative.ts';
 import { BelievedClock } from './clock/believed-clock.ts';
 import { machineClocks } from './clock/machine.ts';
 import { startWatch } from './clock/watch.ts';

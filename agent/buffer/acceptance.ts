@@ -4,12 +4,12 @@ import { type Epoch, streamId, type TerminalId } from '../../shared/ids.ts';
 import type { Accepted, Duplicate } from '../port/intake.ts';
 import type { Budget } from './budget.ts';
 import type { Clocks } from './clocks.ts';
-import type { Draft } from './draft.ts';
 import type { Eviction } from './eviction.ts';
 import type { IntakeRequest } from './intake-request.ts';
-import type { Steps } from './steps.ts';
 import type { Refs } from './tables/dedup-index.ts';
 import type { EventRows } from './tables/event-table.ts';
+import type { Draft } from './transaction/changeset.ts';
+import type { Steps } from './transaction/cooperative.ts';
 
 /** After so many the event loop may have a turn. */
 const PIECE_ROWS = 100;

@@ -8,10 +8,10 @@
  * in the end, so after some pauses what is here already is shipped.
  */
 import type { Budget } from './budget.ts';
-import type { Departures } from './departures.ts';
 import { isFull } from './disk/buffer-error.ts';
 import type { Portions } from './portions.ts';
 import type { Salvage, Within } from './salvage/salvage.ts';
+import type { Departures } from './transaction/state-transitions.ts';
 
 /** While there is no room: how long it waits, and how often before something is shipped all the same. */
 const PAUSE_MS = 5_000;

@@ -15,8 +15,8 @@ import type { ClockSegment, StampingClock, TrueTime } from '../port/event-clock.
 import { type Stamped, stepsIn } from './clock-steps.ts';
 import { verdicts } from './clock-verdict.ts';
 import { Correction } from './correction.ts';
-import type { Draft, Transact } from './draft.ts';
 import type { IdRange } from './tables/pending-set.ts';
+import type { Draft, Transact } from './transaction/changeset.ts';
 
 interface Row {
   readonly first_id: number;

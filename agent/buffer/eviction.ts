@@ -5,8 +5,9 @@
  * what is pending, both by age, with a record of the ledger, and at last refs: a repeat of what was dropped is then a new event. Never what
  * the same transaction stores.
  */
-import type { Departures } from './departures.ts';
-import type { Draft } from './draft.ts';
+
+import type { Draft } from './transaction/changeset.ts';
+import type { Departures } from './transaction/state-transitions.ts';
 
 export type WhenFull = 'reject' | 'drop-oldest';
 

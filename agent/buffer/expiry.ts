@@ -2,11 +2,11 @@
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import type { StampingClock } from '../port/event-clock.ts';
 import type { Budget } from './budget.ts';
-import type { Departures } from './departures.ts';
-import type { Draft } from './draft.ts';
-import type { GroupCommit } from './group-commit.ts';
 import type { Portions } from './portions.ts';
 import type { Refs } from './tables/dedup-index.ts';
+import type { Draft } from './transaction/changeset.ts';
+import type { GroupCommit } from './transaction/group-commit.ts';
+import type { Departures } from './transaction/state-transitions.ts';
 
 /** Rows that a slice deletes at most, of each table, and bytes of them. */
 const ROWS_AT_ONCE = 500;

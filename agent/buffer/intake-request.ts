@@ -3,10 +3,10 @@ import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import { hourOf } from '../../shared/time.ts';
 import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { Stamp } from '../port/event-clock.ts';
-import type { Steps } from './steps.ts';
 import { contentHash, isDeduplicable } from './tables/content-hash.ts';
 import { encodeBody } from './tables/event-row.ts';
 import type { IntakeRow } from './tables/event-table.ts';
+import type { Steps } from './transaction/cooperative.ts';
 
 /** What a row takes beside its body: its other columns, its entries in indexes, its share of inner pages. */
 const ROW_BYTES = 128;

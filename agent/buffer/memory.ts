@@ -4,10 +4,10 @@ import type { Database } from 'better-sqlite3';
 import type { BufferFacts } from '../port/buffer-reader.ts';
 import type { Holdings } from '../port/outbox.ts';
 import { usageOf } from './budget.ts';
-import type { Draft } from './draft.ts';
 import { type Counts, countRows, describe, loadPending } from './facts.ts';
 import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './tables/epochs.ts';
 import type { PendingSet } from './tables/pending-set.ts';
+import type { Draft } from './transaction/changeset.ts';
 
 export class Memory {
   readonly #db: Database;

@@ -1,12 +1,12 @@
 /** Takes up what the collector said of events and loss records: at once where there is room, else in portions. */
 
 import type { Settlement } from '../port/outbox.ts';
-import type { Departures } from './departures.ts';
 import { isFull } from './disk/buffer-error.ts';
-import type { Draft } from './draft.ts';
 import type { Portions } from './portions.ts';
 import type { EpochIndex } from './tables/epochs.ts';
 import type { Losses } from './tables/loss-ledger.ts';
+import type { Draft } from './transaction/changeset.ts';
+import type { Departures } from './transaction/state-transitions.ts';
 
 export interface SettlingParts {
   readonly portions: Pick<Portions, 'whole' | 'transact'>;

@@ -3,9 +3,9 @@
  * may lack what it had acknowledged: what is still kept is offered again, in slices between which events are accepted.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Departures } from './departures.ts';
-import type { Draft, Transact } from './draft.ts';
 import type { Losses } from './tables/loss-ledger.ts';
+import type { Draft, Transact } from './transaction/changeset.ts';
+import type { Departures } from './transaction/state-transitions.ts';
 
 const KEY = 'store_gen';
 /** Of what was brought over from a file that does not tell: it is offered again, whatever the generation. */

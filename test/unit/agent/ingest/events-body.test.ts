@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { drained } from '../../../../agent/buffer/steps.ts';
+import { drained } from '../../../../agent/buffer/transaction/cooperative.ts';
 import { type BodyContext, type Format, MAX_EVENTS, parseEventsBody } from '../../../../agent/ingest/events-body.ts';
 import { FLAG } from '../../../../shared/event/event.ts';
 import { storeId } from '../../../../shared/ids.ts';

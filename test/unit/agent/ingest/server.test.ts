@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { inTurns } from '../../../../agent/buffer/steps.ts';
+import { inTurns } from '../../../../agent/buffer/transaction/cooperative.ts';
 import { LargeRequests } from '../../../../agent/ingest/large-requests.ts';
 import { type IngestCounters, zeroIngestCounters } from '../../../../agent/ingest/post-events.ts';
 import { BodyReader, MAX_BODY_BYTES } from '../../../../agent/ingest/read-body.ts';

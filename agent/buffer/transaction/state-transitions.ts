@@ -3,15 +3,16 @@
  *
  * Runs within a transaction; what changes is told to its draft.
  */
-import type { Draft } from './draft.ts';
-import type { Refs } from './tables/dedup-index.ts';
-import type { EpochIndex } from './tables/epochs.ts';
-import { STATE } from './tables/event-row.ts';
-import type { EventRows, HourRun } from './tables/event-table.ts';
-import type { Gone } from './tables/expired-ranges.ts';
-import type { Losses } from './tables/loss-ledger.ts';
-import type { LossReason } from './tables/loss-record.ts';
-import type { IdRange } from './tables/pending-set.ts';
+
+import type { Refs } from '../tables/dedup-index.ts';
+import type { EpochIndex } from '../tables/epochs.ts';
+import { STATE } from '../tables/event-row.ts';
+import type { EventRows, HourRun } from '../tables/event-table.ts';
+import type { Gone } from '../tables/expired-ranges.ts';
+import type { Losses } from '../tables/loss-ledger.ts';
+import type { LossReason } from '../tables/loss-record.ts';
+import type { IdRange } from '../tables/pending-set.ts';
+import type { Draft } from './changeset.ts';
 
 export interface DepartureParts {
   readonly rows: EventRows;

@@ -1,6 +1,6 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { GroupCommit } from '../../../../agent/buffer/group-commit.ts';
+import { GroupCommit } from '../../../../../agent/buffer/transaction/group-commit.ts';
 
 function fixture(delayMs = 0) {
   const db = new Sqlite(':memory:');

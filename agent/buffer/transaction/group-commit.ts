@@ -10,7 +10,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Database, Statement } from 'better-sqlite3';
-import { drained, piece, type Steps } from './steps.ts';
+import { drained, piece, type Steps } from './cooperative.ts';
 
 /** Bytes of work after which the rest waits for the next transaction: bounds the write-ahead log. */
 const MAX_GROUP_BYTES = 16 * 1024 * 1024;

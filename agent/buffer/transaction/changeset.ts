@@ -1,6 +1,6 @@
 /** What a transaction is about to change, for the memory that follows the rows once it is durable. */
-import type { LossCounts } from './tables/loss-ledger.ts';
-import type { IdRange, PendingSet } from './tables/pending-set.ts';
+import type { LossCounts } from '../tables/loss-ledger.ts';
+import type { IdRange, PendingSet } from '../tables/pending-set.ts';
 
 type Hours = ReadonlyMap<number, number>;
 

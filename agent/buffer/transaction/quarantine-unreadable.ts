@@ -1,7 +1,8 @@
 /** Gives up rows that are not what was written, each once, in a transaction after the look that found them. */
-import type { Departures } from './departures.ts';
-import type { Draft } from './draft.ts';
-import type { Unreadable } from './tables/event-table.ts';
+
+import type { Unreadable } from '../tables/event-table.ts';
+import type { Draft } from './changeset.ts';
+import type { Departures } from './state-transitions.ts';
 
 export interface UnreadableRowsParts {
   readonly departures: Pick<Departures, 'unreadable'>;
