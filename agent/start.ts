@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
 import { type AgentFacts, agentSamples, agentStatus } from './agent-status.ts';
-import { freeBytes } from './buffer/budget.ts';
 import type { BufferOptions } from './buffer/buffer-options.ts';
+import { freeBytes } from './buffer/capacity/disk-budget.ts';
+import { startHousekeeping } from './buffer/capacity/housekeeping.ts';
 import { startChecking } from './buffer/checking.ts';
 import { BufferError } from './buffer/disk/buffer-error.ts';
 import { probeDisk } from './buffer/disk/write-probe.ts';
-import { startHousekeeping } from './buffer/housekeeping.ts';
 import { Keeper } from './buffer/keeper.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
 import type { SqliteBuffer } from './buffer/sqlite-buffer.ts';

@@ -7,9 +7,10 @@
  * Nothing is shipped before it is done, as a repeat of what is found could be shipped first. But only what the collector acknowledges makes room
  * in the end, so after some pauses what is here already is shipped.
  */
-import type { Budget } from './budget.ts';
+
+import type { Portions } from './capacity/bounded-transactions.ts';
+import type { Budget } from './capacity/disk-budget.ts';
 import { isFull } from './disk/buffer-error.ts';
-import type { Portions } from './portions.ts';
 import type { Salvage, Within } from './salvage/salvage.ts';
 import type { Departures } from './transaction/state-transitions.ts';
 

@@ -1,7 +1,7 @@
 /** What a buffer is opened with. */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { StampingClock } from '../port/event-clock.ts';
-import type { WhenFull } from './eviction.ts';
+import type { WhenFull } from './capacity/eviction.ts';
 
 export interface BufferOptions {
   readonly path: string;

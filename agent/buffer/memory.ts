@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { BufferFacts } from '../port/buffer-reader.ts';
 import type { Holdings } from '../port/outbox.ts';
-import { usageOf } from './budget.ts';
+import { usageOf } from './capacity/disk-budget.ts';
 import { type Counts, countRows, describe, loadPending } from './facts.ts';
 import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './tables/epochs.ts';
 import type { PendingSet } from './tables/pending-set.ts';

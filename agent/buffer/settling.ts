@@ -1,8 +1,8 @@
 /** Takes up what the collector said of events and loss records: at once where there is room, else in portions. */
 
 import type { Settlement } from '../port/outbox.ts';
+import type { Portions } from './capacity/bounded-transactions.ts';
 import { isFull } from './disk/buffer-error.ts';
-import type { Portions } from './portions.ts';
 import type { EpochIndex } from './tables/epochs.ts';
 import type { Losses } from './tables/loss-ledger.ts';
 import type { Draft } from './transaction/changeset.ts';

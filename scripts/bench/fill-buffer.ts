@@ -4,7 +4,7 @@
  *     node scripts/bench/fill-buffer.ts BUFFER MERCHANT TERMINAL COUNT HOURS
  */
 import { randomBytes } from 'node:crypto';
-import { freeBytes } from '../../agent/buffer/budget.ts';
+import { freeBytes } from '../../agent/buffer/capacity/disk-budget.ts';
 import { SqliteBuffer } from '../../agent/buffer/sqlite-buffer.ts';
 import { BelievedClock } from '../../agent/clock/believed-clock.ts';
 import { machineClocks } from '../../agent/clock/machine.ts';

@@ -9,11 +9,11 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { Epoch, TerminalId } from '../../../shared/ids.ts';
+import { PortionSize } from '../capacity/adaptive-limit.ts';
 import type { Clocks } from '../clocks.ts';
 import { asidePath, kindOf, pruneKept, putAway } from '../disk/set-aside-files.ts';
 import { copyLog } from '../disk/wal-file.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
-import { PortionSize } from '../portion-size.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from '../sqlite-format/byte-source.ts';
 import type { Finding } from '../sqlite-format/carved-row.ts';
 import { Carver } from '../sqlite-format/carver.ts';

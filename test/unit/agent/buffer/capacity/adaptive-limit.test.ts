@@ -1,5 +1,5 @@
 import t from 'tap';
-import { PortionSize } from '../../../../agent/buffer/portion-size.ts';
+import { PortionSize } from '../../../../../agent/buffer/capacity/adaptive-limit.ts';
 
 t.test('a portion is halved until it fits, and grows again by a quarter', async (t) => {
   const size = new PortionSize(200);

@@ -3,12 +3,13 @@
  *
  * Each takes room before it makes some: of the log, also where it only deletes. On a full disk that is what the log's own blocks have.
  */
-import type { Budget } from './budget.ts';
-import { FullError, isFull } from './disk/buffer-error.ts';
-import { PortionSize } from './portion-size.ts';
-import type { Draft, Transact } from './transaction/changeset.ts';
-import type { GroupCommit } from './transaction/group-commit.ts';
-import type { Departures } from './transaction/state-transitions.ts';
+
+import { FullError, isFull } from '../disk/buffer-error.ts';
+import type { Draft, Transact } from '../transaction/changeset.ts';
+import type { GroupCommit } from '../transaction/group-commit.ts';
+import type { Departures } from '../transaction/state-transitions.ts';
+import { PortionSize } from './adaptive-limit.ts';
+import type { Budget } from './disk-budget.ts';
 
 /** Rows that a transaction changes at most where room is short. */
 const MOST_ROWS = 200;

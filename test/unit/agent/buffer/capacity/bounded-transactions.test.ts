@@ -1,7 +1,7 @@
 import t from 'tap';
-import { isFull } from '../../../../agent/buffer/disk/buffer-error.ts';
-import { Portions } from '../../../../agent/buffer/portions.ts';
-import { Draft } from '../../../../agent/buffer/transaction/changeset.ts';
+import { Portions } from '../../../../../agent/buffer/capacity/bounded-transactions.ts';
+import { isFull } from '../../../../../agent/buffer/disk/buffer-error.ts';
+import { Draft } from '../../../../../agent/buffer/transaction/changeset.ts';
 
 const ROW_BYTES = 100;
 

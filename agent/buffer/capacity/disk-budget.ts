@@ -10,9 +10,9 @@ import assert from 'node:assert/strict';
 import { statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
-import { BALLAST_BYTES, ballastBytes, giveUpBallast, keepBallast } from './disk/ballast-file.ts';
-import { pruneKept } from './disk/set-aside-files.ts';
-import { LogFile, logBytes } from './disk/wal-file.ts';
+import { BALLAST_BYTES, ballastBytes, giveUpBallast, keepBallast } from '../disk/ballast-file.ts';
+import { pruneKept } from '../disk/set-aside-files.ts';
+import { LogFile, logBytes } from '../disk/wal-file.ts';
 
 /** Log frames have headers, and a commit rewrites pages that it touches in part. */
 const LOG_FACTOR = 1.25;

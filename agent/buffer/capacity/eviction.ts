@@ -6,8 +6,8 @@
  * the same transaction stores.
  */
 
-import type { Draft } from './transaction/changeset.ts';
-import type { Departures } from './transaction/state-transitions.ts';
+import type { Draft } from '../transaction/changeset.ts';
+import type { Departures } from '../transaction/state-transitions.ts';
 
 export type WhenFull = 'reject' | 'drop-oldest';
 

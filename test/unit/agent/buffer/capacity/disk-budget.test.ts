@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs';
 import t from 'tap';
-import { account } from '../../../../agent/buffer/accounting.ts';
-import { BALLAST_BYTES, ballastBytes, giveUpBallast } from '../../../../agent/buffer/disk/ballast-file.ts';
-import { readFacts } from '../../../../agent/buffer/facts.ts';
-import { openForReading } from '../../../../agent/buffer/open-read-only.ts';
-import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
-import { HOUR_MS } from '../../../../shared/time.ts';
-import { parsed, sale } from '../events.ts';
-import { scratchBuffer } from './scratch-buffer.ts';
+import { account } from '../../../../../agent/buffer/accounting.ts';
+import { BALLAST_BYTES, ballastBytes, giveUpBallast } from '../../../../../agent/buffer/disk/ballast-file.ts';
+import { readFacts } from '../../../../../agent/buffer/facts.ts';
+import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
+import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
+import { HOUR_MS } from '../../../../../shared/time.ts';
+import { parsed, sale } from '../../events.ts';
+import { scratchBuffer } from '../scratch-buffer.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
 const size = (path: string): number =>

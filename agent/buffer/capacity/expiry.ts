@@ -1,12 +1,12 @@
 /** Deletes what is kept no longer, acked events and refs, in slices between which events are accepted. */
-import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
-import type { StampingClock } from '../port/event-clock.ts';
-import type { Budget } from './budget.ts';
-import type { Portions } from './portions.ts';
-import type { Refs } from './tables/dedup-index.ts';
-import type { Draft } from './transaction/changeset.ts';
-import type { GroupCommit } from './transaction/group-commit.ts';
-import type { Departures } from './transaction/state-transitions.ts';
+import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';
+import type { StampingClock } from '../../port/event-clock.ts';
+import type { Refs } from '../tables/dedup-index.ts';
+import type { Draft } from '../transaction/changeset.ts';
+import type { GroupCommit } from '../transaction/group-commit.ts';
+import type { Departures } from '../transaction/state-transitions.ts';
+import type { Portions } from './bounded-transactions.ts';
+import type { Budget } from './disk-budget.ts';
 
 /** Rows that a slice deletes at most, of each table, and bytes of them. */
 const ROWS_AT_ONCE = 500;
