@@ -11,7 +11,6 @@ import type { TillEvent } from '../../../shared/event/event.ts';
 import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
 import { crc32c } from '../../../shared/wire/crc32c.ts';
-import type { Clocks } from '../clocks.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import {
   type EventFinding,
@@ -27,6 +26,7 @@ import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../tables
 import { Gone } from '../tables/expired-ranges.ts';
 import type { Losses } from '../tables/loss-ledger.ts';
 import { type LossRecord, lossSum } from '../tables/loss-record.ts';
+import type { Clocks } from '../timestamps/clock-segments.ts';
 import { Ledger } from './ledger.ts';
 import type { Places } from './place.ts';
 

@@ -10,7 +10,6 @@
 import type { Database } from 'better-sqlite3';
 import type { Epoch, TerminalId } from '../../../shared/ids.ts';
 import { PortionSize } from '../capacity/adaptive-limit.ts';
-import type { Clocks } from '../clocks.ts';
 import { asidePath, kindOf, pruneKept, putAway } from '../disk/set-aside-files.ts';
 import { copyLog } from '../disk/wal-file.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
@@ -20,6 +19,7 @@ import { Carver } from '../sqlite-format/carver.ts';
 import { Pages } from '../sqlite-format/pages.ts';
 import { Gone } from '../tables/expired-ranges.ts';
 import type { Losses } from '../tables/loss-ledger.ts';
+import type { Clocks } from '../timestamps/clock-segments.ts';
 import { type Aside, listAside, type Progress, saveProgress } from './aside.ts';
 import { Import } from './import.ts';
 import { Places } from './place.ts';

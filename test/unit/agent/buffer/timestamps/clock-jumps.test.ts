@@ -1,6 +1,6 @@
 import t from 'tap';
-import { type Stamped, stepsIn } from '../../../../agent/buffer/clock-steps.ts';
-import { DAY_MS, HOUR_MS } from '../../../../shared/time.ts';
+import { type Stamped, stepsIn } from '../../../../../agent/buffer/timestamps/clock-jumps.ts';
+import { DAY_MS, HOUR_MS } from '../../../../../shared/time.ts';
 
 const SECOND = 1_000;
 const stamps = (...times: readonly number[]): Stamped[] => times.map((at, id) => ({ id, at }));

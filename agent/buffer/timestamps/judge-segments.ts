@@ -1,5 +1,5 @@
 /** Which segments of events were stamped by a wrong clock, and what the right one was. Pure. */
-import type { TrueTime } from '../port/event-clock.ts';
+import type { TrueTime } from '../../port/event-clock.ts';
 
 /** A run of events that one clock stamped, not compared with the collector's yet. */
 export interface Stamped {

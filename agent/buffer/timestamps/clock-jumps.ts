@@ -1,5 +1,5 @@
 /** Where a clock was set, for all that the times tell which it stamped one after the other. Pure. */
-import { DAY_MS } from '../../shared/time.ts';
+import { DAY_MS } from '../../../shared/time.ts';
 
 /** Clocks that differ by less agree; and requests that are committed out of turn were stamped within that. */
 const BACK_MS = 10_000;

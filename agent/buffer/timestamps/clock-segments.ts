@@ -11,12 +11,12 @@
  *   apart by the steps in their times, and judged like clocks of an earlier boot.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import type { ClockSegment, StampingClock, TrueTime } from '../port/event-clock.ts';
-import { type Stamped, stepsIn } from './clock-steps.ts';
-import { verdicts } from './clock-verdict.ts';
-import { Correction } from './correction.ts';
-import type { IdRange } from './tables/pending-set.ts';
-import type { Draft, Transact } from './transaction/changeset.ts';
+import type { ClockSegment, StampingClock, TrueTime } from '../../port/event-clock.ts';
+import type { IdRange } from '../tables/pending-set.ts';
+import type { Draft, Transact } from '../transaction/changeset.ts';
+import { type Stamped, stepsIn } from './clock-jumps.ts';
+import { Correction } from './correct-events.ts';
+import { verdicts } from './judge-segments.ts';
 
 interface Row {
   readonly first_id: number;
