@@ -13,19 +13,19 @@ import type {
   StoredEvent,
   StoredLoss,
 } from '../port/buffer-reader.ts';
-import { inWords } from './account-words.ts';
-import { accountInSlices } from './accounting.ts';
 import { reading } from './disk/read-transaction.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
 import { readFacts } from './facts.ts';
 import { readMarks } from './high-water/high-water-file.ts';
+import { refsProblems } from './integrity/dedup-index-check.ts';
+import { inWords } from './integrity/describe-accounts.ts';
+import { endOfStretch } from './integrity/next-readable-row.ts';
+import { accountInSlices } from './integrity/seq-accounting.ts';
 import { lacking, uncarried } from './lacking.ts';
-import { refsProblems } from './refs-check.ts';
 import { listEpochs, type OpenedEpoch } from './tables/epochs.ts';
 import { decodeBody, RowChecksum, STATE, type State } from './tables/event-row.ts';
 import { isSound, type LossRow } from './tables/loss-record.ts';
 import { readOwner } from './tables/schema.ts';
-import { endOfStretch } from './unreadable-stretch.ts';
 
 /** Rows that a page looks at, and bytes of events after which it ends. */
 const PAGE_ROWS = 500;

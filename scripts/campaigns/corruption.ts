@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import Sqlite from 'better-sqlite3';
-import { account } from '../../agent/buffer/accounting.ts';
+import { account } from '../../agent/buffer/integrity/seq-accounting.ts';
 import { Keeper } from '../../agent/buffer/keeper.ts';
 import { openBuffer } from '../../agent/buffer/open-buffer.ts';
 import { openForReading } from '../../agent/buffer/open-read-only.ts';

@@ -12,8 +12,8 @@ import {
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { account } from '../../../../agent/buffer/accounting.ts';
 import { BufferFile } from '../../../../agent/buffer/buffer-file.ts';
+import { account } from '../../../../agent/buffer/integrity/seq-accounting.ts';
 import { Keeper } from '../../../../agent/buffer/keeper.ts';
 import { openBuffer } from '../../../../agent/buffer/open-buffer.ts';
 import { openForReading } from '../../../../agent/buffer/open-read-only.ts';

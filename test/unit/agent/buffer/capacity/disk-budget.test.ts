@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import t from 'tap';
-import { account } from '../../../../../agent/buffer/accounting.ts';
 import { BALLAST_BYTES, ballastBytes, giveUpBallast } from '../../../../../agent/buffer/disk/ballast-file.ts';
 import { readFacts } from '../../../../../agent/buffer/facts.ts';
+import { account } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
 import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';

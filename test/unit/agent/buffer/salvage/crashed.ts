@@ -1,7 +1,7 @@
 /** Buffers as a crash or a thief leaves them: copies of files that are open, to be harmed and opened again. */
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Accounts, account } from '../../../../../agent/buffer/accounting.ts';
+import { type Accounts, account } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
 import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
 import type { TillEvent } from '../../../../../shared/event/event.ts';

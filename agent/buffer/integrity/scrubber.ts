@@ -6,15 +6,15 @@
  * then through the refs.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import { type Epoch, epoch } from '../../shared/ids.ts';
-import { crc32c } from '../../shared/wire/crc32c.ts';
-import { type Accounts, accountInSlices } from './accounting.ts';
-import { DamagedFileError } from './disk/classify-error.ts';
-import { refsInSlices } from './refs-check.ts';
-import type { EpochIndex } from './tables/epochs.ts';
-import { RowChecksum, STATE, type State } from './tables/event-row.ts';
-import type { Unreadable } from './tables/event-table.ts';
-import type { PendingSet } from './tables/pending-set.ts';
+import { type Epoch, epoch } from '../../../shared/ids.ts';
+import { crc32c } from '../../../shared/wire/crc32c.ts';
+import { DamagedFileError } from '../disk/classify-error.ts';
+import type { EpochIndex } from '../tables/epochs.ts';
+import { RowChecksum, STATE, type State } from '../tables/event-row.ts';
+import type { Unreadable } from '../tables/event-table.ts';
+import type { PendingSet } from '../tables/pending-set.ts';
+import { refsInSlices } from './dedup-index-check.ts';
+import { type Accounts, accountInSlices } from './seq-accounting.ts';
 
 const ROWS_AT_ONCE = 100;
 

@@ -1,9 +1,9 @@
 /** What the accounts of a buffer say, for support. */
-import { type StreamId, streamId, type TerminalId } from '../../shared/ids.ts';
-import { countOf, type Ranges } from '../../shared/seq-ranges.ts';
-import type { BufferAccount } from '../port/buffer-reader.ts';
-import type { SeqRange } from '../port/outbox.ts';
-import type { Accounts, EpochAccount } from './accounting.ts';
+import { type StreamId, streamId, type TerminalId } from '../../../shared/ids.ts';
+import { countOf, type Ranges } from '../../../shared/seq-ranges.ts';
+import type { BufferAccount } from '../../port/buffer-reader.ts';
+import type { SeqRange } from '../../port/outbox.ts';
+import type { Accounts, EpochAccount } from './seq-accounting.ts';
 
 type Counted = 'pending' | 'acked' | 'quarantined' | 'gone' | 'lost' | 'damaged' | 'unaccounted';
 

@@ -1,10 +1,10 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { account, accountInSlices } from '../../../../agent/buffer/accounting.ts';
-import { openForReading } from '../../../../agent/buffer/open-read-only.ts';
-import { HOUR_MS } from '../../../../shared/time.ts';
-import { parsed, sale } from '../events.ts';
-import { type Scratch, scratchBuffer } from './scratch-buffer.ts';
+import { account, accountInSlices } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
+import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
+import { HOUR_MS } from '../../../../../shared/time.ts';
+import { parsed, sale } from '../../events.ts';
+import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
 
 const sales = (from: number, count: number) => Array.from({ length: count }, (_, at) => parsed(sale(`R-${from + at}`)));
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { endOfStretch } from '../../../../agent/buffer/unreadable-stretch.ts';
+import { endOfStretch } from '../../../../../agent/buffer/integrity/next-readable-row.ts';
 
 t.test('the first id beyond a stretch is found, in either direction', async (t) => {
   fc.assert(
