@@ -21,7 +21,7 @@ import { refsProblems } from './integrity/dedup-index-check.ts';
 import { inWords } from './integrity/describe-accounts.ts';
 import { endOfStretch } from './integrity/next-readable-row.ts';
 import { accountInSlices } from './integrity/seq-accounting.ts';
-import { lacking, uncarried } from './lacking.ts';
+import { lacking, uncarried } from './recovery/missing-seqs.ts';
 import { listEpochs, type OpenedEpoch } from './tables/epochs.ts';
 import { decodeBody, RowChecksum, STATE, type State } from './tables/event-row.ts';
 import { isSound, type LossRow } from './tables/loss-record.ts';

@@ -51,7 +51,7 @@ const LOSS_COLUMNS = 10;
 const REF_COLUMNS = 7;
 const CONTENT_BYTES = 16;
 const EPOCH = /^[0-9a-f]{16}$/;
-/** Ids of a brought over file leave so many seqs to an epoch: see `place.ts`. */
+/** Ids of a brought over file leave so many seqs to an epoch: see `id-allocation.ts`. */
 export const MAX_SEQ = 2 ** 36 - 1;
 
 const isEpoch = (value: Value | undefined): value is string => typeof value === 'string' && EPOCH.test(value);

@@ -1,8 +1,8 @@
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { HighWaterMark } from '../../../../../agent/buffer/high-water/high-water-mark.ts';
-import { Import } from '../../../../../agent/buffer/salvage/import.ts';
-import { Places } from '../../../../../agent/buffer/salvage/place.ts';
+import { Places } from '../../../../../agent/buffer/recovery/id-allocation.ts';
+import { Import } from '../../../../../agent/buffer/recovery/import-rows.ts';
 import type { EventFinding, LossFinding, RefFinding } from '../../../../../agent/buffer/sqlite-format/carved-row.ts';
 import { contentHash } from '../../../../../agent/buffer/tables/content-hash.ts';
 import { encodeBody, STATE, type State } from '../../../../../agent/buffer/tables/event-row.ts';

@@ -11,8 +11,8 @@ import { epoch } from '../../../../../shared/ids.ts';
 import { hourOf } from '../../../../../shared/time.ts';
 import { crc32c } from '../../../../../shared/wire/crc32c.ts';
 import { NOW, parsed, sale } from '../../events.ts';
+import { healed, lost, offered } from '../salvage/crashed.ts';
 import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
-import { healed, lost, offered } from './crashed.ts';
 
 /** As the first version of the agent created it. */
 const SCHEMA_1 = `

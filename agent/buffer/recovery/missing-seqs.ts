@@ -1,11 +1,11 @@
 /** What the side file knows was accepted and the database does not: its log was lost, or it is an older copy of itself. */
 import type { Database } from 'better-sqlite3';
-import type { SeqRange } from '../port/outbox.ts';
-import { namesBeside } from './disk/set-aside-files.ts';
-import { type HighWaterMark, isSettled } from './high-water/high-water-mark.ts';
-import { listAside } from './salvage/aside.ts';
-import { listEpochs } from './tables/epochs.ts';
-import { SCHEMA_VERSION, schemaVersion } from './tables/schema.ts';
+import type { SeqRange } from '../../port/outbox.ts';
+import { namesBeside } from '../disk/set-aside-files.ts';
+import { type HighWaterMark, isSettled } from '../high-water/high-water-mark.ts';
+import { listEpochs } from '../tables/epochs.ts';
+import { SCHEMA_VERSION, schemaVersion } from '../tables/schema.ts';
+import { listAside } from './progress.ts';
 
 /**
  * Marks of epochs that the database has to know: not those of a file that is still being brought over, or about to be.

@@ -27,8 +27,8 @@ import { Gone } from '../tables/expired-ranges.ts';
 import type { Losses } from '../tables/loss-ledger.ts';
 import { type LossRecord, lossSum } from '../tables/loss-record.ts';
 import type { Clocks } from '../timestamps/clock-segments.ts';
-import { Ledger } from './ledger.ts';
-import type { Places } from './place.ts';
+import type { Places } from './id-allocation.ts';
+import { Ledger } from './loss-lookup.ts';
 
 interface KnownRef {
   readonly id: number;

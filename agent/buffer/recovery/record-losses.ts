@@ -12,7 +12,7 @@ import { STATE, type State } from '../tables/event-row.ts';
 import type { Gone } from '../tables/expired-ranges.ts';
 import type { Losses } from '../tables/loss-ledger.ts';
 import { type LossReason, REPEATABLE } from '../tables/loss-record.ts';
-import type { Places } from './place.ts';
+import type { Places } from './id-allocation.ts';
 
 const ROWS_AT_ONCE = 2_000;
 

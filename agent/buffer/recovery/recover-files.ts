@@ -20,10 +20,10 @@ import { Pages } from '../sqlite-format/pages.ts';
 import { Gone } from '../tables/expired-ranges.ts';
 import type { Losses } from '../tables/loss-ledger.ts';
 import type { Clocks } from '../timestamps/clock-segments.ts';
-import { type Aside, listAside, type Progress, saveProgress } from './aside.ts';
-import { Import } from './import.ts';
-import { Places } from './place.ts';
-import { settleAccounts } from './settle-accounts.ts';
+import { Places } from './id-allocation.ts';
+import { Import } from './import-rows.ts';
+import { type Aside, listAside, type Progress, saveProgress } from './progress.ts';
+import { settleAccounts } from './record-losses.ts';
 
 /** How long a slice may read, and how much it may take: with its commit, that holds up who sends an event. */
 const SLICE_MS = 8;

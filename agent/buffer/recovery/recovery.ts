@@ -8,11 +8,11 @@
  * in the end, so after some pauses what is here already is shipped.
  */
 
-import type { Portions } from './capacity/bounded-transactions.ts';
-import type { Budget } from './capacity/disk-budget.ts';
-import { isFull } from './disk/buffer-error.ts';
-import type { Salvage, Within } from './salvage/salvage.ts';
-import type { Departures } from './transaction/state-transitions.ts';
+import type { Portions } from '../capacity/bounded-transactions.ts';
+import type { Budget } from '../capacity/disk-budget.ts';
+import { isFull } from '../disk/buffer-error.ts';
+import type { Departures } from '../transaction/state-transitions.ts';
+import type { Salvage, Within } from './recover-files.ts';
 
 /** While there is no room: how long it waits, and how often before something is shipped all the same. */
 const PAUSE_MS = 5_000;

@@ -3,8 +3,8 @@ import type { Database } from 'better-sqlite3';
 import { BufferRefusal } from '../disk/buffer-error.ts';
 import type { AsideKind } from '../disk/set-aside-files.ts';
 import { type HighWaterMark, isSettled } from '../high-water/high-water-mark.ts';
-import { lacking } from '../lacking.ts';
 import { checkVersion, isOwnerSound, type Owner, readOwner, SCHEMA_VERSION, schemaVersion } from '../tables/schema.ts';
+import { lacking } from './missing-seqs.ts';
 
 export type Assessment =
   | { readonly kind: 'sound' }

@@ -12,18 +12,18 @@ import {
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { BufferFile } from '../../../../agent/buffer/buffer-file.ts';
-import { account } from '../../../../agent/buffer/integrity/seq-accounting.ts';
-import { Keeper } from '../../../../agent/buffer/keeper.ts';
-import { openBuffer } from '../../../../agent/buffer/open-buffer.ts';
-import { openForReading } from '../../../../agent/buffer/open-read-only.ts';
-import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
-import type { BufferAccount } from '../../../../agent/port/buffer-reader.ts';
-import type { Accepted } from '../../../../agent/port/intake.ts';
-import { HOUR_MS } from '../../../../shared/time.ts';
-import { parsed, sale } from '../events.ts';
-import { lost, offered } from './salvage/crashed.ts';
-import { type Scratch, scratchBuffer } from './scratch-buffer.ts';
+import { BufferFile } from '../../../../../agent/buffer/buffer-file.ts';
+import { account } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
+import { Keeper } from '../../../../../agent/buffer/keeper.ts';
+import { openBuffer } from '../../../../../agent/buffer/open-buffer.ts';
+import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
+import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
+import type { BufferAccount } from '../../../../../agent/port/buffer-reader.ts';
+import type { Accepted } from '../../../../../agent/port/intake.ts';
+import { HOUR_MS } from '../../../../../shared/time.ts';
+import { parsed, sale } from '../../events.ts';
+import { lost, offered } from '../salvage/crashed.ts';
+import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
 
 /** Keeps the buffer open, and tries again at once. */
 function keeperOf(scratch: Scratch): Keeper<SqliteBuffer> {

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { BringingOver } from '../../../../agent/buffer/bringing-over.ts';
-import { FullError } from '../../../../agent/buffer/disk/buffer-error.ts';
-import { Draft } from '../../../../agent/buffer/transaction/changeset.ts';
+import { FullError } from '../../../../../agent/buffer/disk/buffer-error.ts';
+import { BringingOver } from '../../../../../agent/buffer/recovery/recovery.ts';
+import { Draft } from '../../../../../agent/buffer/transaction/changeset.ts';
 
 interface Given {
   readonly slices: number;
