@@ -1,6 +1,6 @@
 /** What support is served over HTTP. It is loaded when somebody first asks: most tills are never looked at. */
 import type { AgentFacts } from './agent-status.ts';
-import { openBufferFile } from './buffer/open-for-support.ts';
+import { openBufferFile } from './buffer/support/open-reader.ts';
 import type { ConnectionLog } from './connection-log.ts';
 import type { InspectReport } from './inspect/page/report.ts';
 

@@ -4,7 +4,7 @@ import type { Database } from 'better-sqlite3';
 import type { BufferFacts } from '../port/buffer-reader.ts';
 import type { Holdings } from '../port/outbox.ts';
 import { usageOf } from './capacity/disk-budget.ts';
-import { type Counts, countRows, describe, loadPending } from './facts.ts';
+import { type Counts, countRows, describe, loadPending } from './support/buffer-stats.ts';
 import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './tables/epochs.ts';
 import type { PendingSet } from './tables/pending-set.ts';
 import type { Draft } from './transaction/changeset.ts';

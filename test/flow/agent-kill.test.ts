@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import t from 'tap';
-import { openForReading } from '../../agent/buffer/open-read-only.ts';
+import { openForReading } from '../../agent/buffer/support/open-read-only.ts';
 import { decodeBody } from '../../agent/buffer/tables/event-row.ts';
 import { type AgentProcess, startAgentProcess, writeConfig } from './agent-process.ts';
 

@@ -7,7 +7,7 @@ import { rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { account } from '../../agent/buffer/integrity/seq-accounting.ts';
-import { openForReading } from '../../agent/buffer/open-read-only.ts';
+import { openForReading } from '../../agent/buffer/support/open-read-only.ts';
 import { scratchBuffer } from '../unit/agent/buffer/scratch-buffer.ts';
 import { parsed, sale } from '../unit/agent/events.ts';
 

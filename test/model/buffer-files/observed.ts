@@ -1,8 +1,8 @@
 /** What the files of a buffer say of each event, as support reads them. */
 import assert from 'node:assert/strict';
 import type { Database } from 'better-sqlite3';
-import { BufferFile } from '../../../agent/buffer/buffer-file.ts';
-import { openForReading } from '../../../agent/buffer/open-read-only.ts';
+import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';
+import { BufferFile } from '../../../agent/buffer/support/sqlite-reader.ts';
 import type { EventState } from '../../../agent/port/buffer-reader.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import type { Epoch } from '../../../shared/ids.ts';

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { readFacts } from '../../../../agent/buffer/facts.ts';
-import { openForReading } from '../../../../agent/buffer/open-read-only.ts';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
+import { readFacts } from '../../../../agent/buffer/support/buffer-stats.ts';
+import { openForReading } from '../../../../agent/buffer/support/open-read-only.ts';
 import { BelievedClock } from '../../../../agent/clock/believed-clock.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';
 import { hourOf } from '../../../../shared/time.ts';

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { readFacts } from '../../../../agent/buffer/facts.ts';
-import { openForReading } from '../../../../agent/buffer/open-read-only.ts';
+import { readFacts } from '../../../../agent/buffer/support/buffer-stats.ts';
+import { openForReading } from '../../../../agent/buffer/support/open-read-only.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';
 import { FLAG } from '../../../../shared/event/event.ts';
 import { merchantId } from '../../../../shared/ids.ts';

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import t from 'tap';
 import { BALLAST_BYTES, ballastBytes, giveUpBallast } from '../../../../../agent/buffer/disk/ballast-file.ts';
-import { readFacts } from '../../../../../agent/buffer/facts.ts';
 import { account } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
-import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
+import { readFacts } from '../../../../../agent/buffer/support/buffer-stats.ts';
+import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
 import { parsed, sale } from '../../events.ts';
 import { scratchBuffer } from '../scratch-buffer.ts';

@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { account, accountInSlices } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
-import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
+import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
 import { parsed, sale } from '../../events.ts';
 import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';

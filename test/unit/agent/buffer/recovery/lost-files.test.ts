@@ -12,12 +12,12 @@ import {
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { BufferFile } from '../../../../../agent/buffer/buffer-file.ts';
 import { account } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
 import { Keeper } from '../../../../../agent/buffer/keeper.ts';
 import { openBuffer } from '../../../../../agent/buffer/open-buffer.ts';
-import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
+import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
+import { BufferFile } from '../../../../../agent/buffer/support/sqlite-reader.ts';
 import type { BufferAccount } from '../../../../../agent/port/buffer-reader.ts';
 import type { Accepted } from '../../../../../agent/port/intake.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';

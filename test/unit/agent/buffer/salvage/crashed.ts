@@ -2,8 +2,8 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Accounts, account } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
-import { openForReading } from '../../../../../agent/buffer/open-read-only.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
+import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
 import type { TillEvent } from '../../../../../shared/event/event.ts';
 import { NOW, parsed, sale } from '../../events.ts';
 import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';

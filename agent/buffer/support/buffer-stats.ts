@@ -1,13 +1,13 @@
 /** What support sees of a buffer, read from its file alone. */
 import type { Database } from 'better-sqlite3';
-import { type Epoch, streamId } from '../../shared/ids.ts';
-import { HOUR_MS } from '../../shared/time.ts';
-import type { BufferFacts } from '../port/buffer-reader.ts';
-import { usageOf } from './capacity/disk-budget.ts';
-import { listEpochs, type OpenedEpoch, pendingOf } from './tables/epochs.ts';
-import { countLosses, type LossCounts } from './tables/loss-ledger.ts';
-import { PendingSet } from './tables/pending-set.ts';
-import { readOwner, schemaVersion } from './tables/schema.ts';
+import { type Epoch, streamId } from '../../../shared/ids.ts';
+import { HOUR_MS } from '../../../shared/time.ts';
+import type { BufferFacts } from '../../port/buffer-reader.ts';
+import { usageOf } from '../capacity/disk-budget.ts';
+import { listEpochs, type OpenedEpoch, pendingOf } from '../tables/epochs.ts';
+import { countLosses, type LossCounts } from '../tables/loss-ledger.ts';
+import { PendingSet } from '../tables/pending-set.ts';
+import { readOwner, schemaVersion } from '../tables/schema.ts';
 
 interface HourRow {
   hour: number;

@@ -1,8 +1,8 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { openForRequeue, requeue } from '../../../../agent/buffer/requeue.ts';
-import { NOW, parsed, sale } from '../events.ts';
-import { type Scratch, scratchBuffer } from './scratch-buffer.ts';
+import { openForRequeue, requeue } from '../../../../../agent/buffer/support/requeue.ts';
+import { NOW, parsed, sale } from '../../events.ts';
+import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
 
 const sales = (from: number, count: number) => Array.from({ length: count }, (_, at) => parsed(sale(`R-${from + at}`)));
 

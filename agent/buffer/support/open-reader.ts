@@ -2,15 +2,15 @@
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { type TerminalId, terminalId } from '../../shared/ids.ts';
-import type { BufferReader } from '../port/buffer-reader.ts';
-import { BufferFile } from './buffer-file.ts';
-import { CarvedFile } from './carved-file.ts';
-import { BufferError } from './disk/buffer-error.ts';
-import { EmptyFileError } from './disk/empty-database.ts';
-import { noPlainFile, sizeOf } from './disk/regular-file.ts';
-import { highWaterPath, readMarks } from './high-water/high-water-file.ts';
+import { type TerminalId, terminalId } from '../../../shared/ids.ts';
+import type { BufferReader } from '../../port/buffer-reader.ts';
+import { BufferError } from '../disk/buffer-error.ts';
+import { EmptyFileError } from '../disk/empty-database.ts';
+import { noPlainFile, sizeOf } from '../disk/regular-file.ts';
+import { highWaterPath, readMarks } from '../high-water/high-water-file.ts';
+import { CarvedFile } from './damaged-file-reader.ts';
 import { openForReading } from './open-read-only.ts';
+import { BufferFile } from './sqlite-reader.ts';
 
 /** What the streams of a file are called that does not tell whose it is. */
 const UNKNOWN = terminalId('unknown');

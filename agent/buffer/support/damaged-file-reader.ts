@@ -5,8 +5,8 @@
  * lie in them. Events are read again from there when they are asked for. What the side file knows to be settled does not wait, whatever an
  * older version of a row says.
  */
-import { type Epoch, streamId, type TerminalId } from '../../shared/ids.ts';
-import { HOUR_MS } from '../../shared/time.ts';
+import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
+import { HOUR_MS } from '../../../shared/time.ts';
 import type {
   BufferReader,
   EventFilter,
@@ -14,15 +14,15 @@ import type {
   EventState,
   StoredEvent,
   StoredLoss,
-} from '../port/buffer-reader.ts';
-import { BufferError } from './disk/buffer-error.ts';
+} from '../../port/buffer-reader.ts';
+import { BufferError } from '../disk/buffer-error.ts';
+import { readMarks } from '../high-water/high-water-file.ts';
+import { NO_BYTES, type OpenByteSource, openByteSource } from '../sqlite-format/byte-source.ts';
+import { type EventFinding, type Finding, isOutdated, type LossFinding } from '../sqlite-format/carved-row.ts';
+import { Carver } from '../sqlite-format/carver.ts';
+import { Pages } from '../sqlite-format/pages.ts';
+import { decodeBody, STATE } from '../tables/event-row.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
-import { readMarks } from './high-water/high-water-file.ts';
-import { NO_BYTES, type OpenByteSource, openByteSource } from './sqlite-format/byte-source.ts';
-import { type EventFinding, type Finding, isOutdated, type LossFinding } from './sqlite-format/carved-row.ts';
-import { Carver } from './sqlite-format/carver.ts';
-import { Pages } from './sqlite-format/pages.ts';
-import { decodeBody, STATE } from './tables/event-row.ts';
 
 const PAGE_EVENTS = 500;
 const STATES = Object.keys(STATE) as EventState[];

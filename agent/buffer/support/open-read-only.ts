@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { BufferError } from './disk/buffer-error.ts';
-import { assertHoldsSomething, notOurs } from './disk/empty-database.ts';
-import { checkVersion } from './tables/schema.ts';
+import { BufferError } from '../disk/buffer-error.ts';
+import { assertHoldsSomething, notOurs } from '../disk/empty-database.ts';
+import { checkVersion } from '../tables/schema.ts';
 
 /** How long a read waits for a lock of the agent. */
 const BUSY_MS = 250;

@@ -1,9 +1,9 @@
 /** Which rows of a buffer support has asked for. */
-import type { TillEvent } from '../../shared/event/event.ts';
-import { parseStreamId } from '../../shared/ids.ts';
-import { hourOf } from '../../shared/time.ts';
-import type { EventFilter } from '../port/buffer-reader.ts';
-import { STATE } from './tables/event-row.ts';
+import type { TillEvent } from '../../../shared/event/event.ts';
+import { parseStreamId } from '../../../shared/ids.ts';
+import { hourOf } from '../../../shared/time.ts';
+import type { EventFilter } from '../../port/buffer-reader.ts';
+import { STATE } from '../tables/event-row.ts';
 
 /** What is known of a row without its body. */
 export interface RowHead {

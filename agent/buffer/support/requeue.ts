@@ -7,15 +7,15 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import type { Epoch } from '../../shared/ids.ts';
-import { crc32c } from '../../shared/wire/crc32c.ts';
-import type { SeqRange } from '../port/outbox.ts';
-import { BufferError } from './disk/buffer-error.ts';
-import { assertHoldsSomething, notOurs } from './disk/empty-database.ts';
-import { listEpochs } from './tables/epochs.ts';
-import { decodeBody, RowChecksum, STATE, type State, stateMask } from './tables/event-row.ts';
-import { isSound, type LossRow } from './tables/loss-record.ts';
-import { checkVersion, SCHEMA_VERSION } from './tables/schema.ts';
+import type { Epoch } from '../../../shared/ids.ts';
+import { crc32c } from '../../../shared/wire/crc32c.ts';
+import type { SeqRange } from '../../port/outbox.ts';
+import { BufferError } from '../disk/buffer-error.ts';
+import { assertHoldsSomething, notOurs } from '../disk/empty-database.ts';
+import { listEpochs } from '../tables/epochs.ts';
+import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../tables/event-row.ts';
+import { isSound, type LossRow } from '../tables/loss-record.ts';
+import { checkVersion, SCHEMA_VERSION } from '../tables/schema.ts';
 
 /** Rows of one transaction: the agent's answers wait for it. */
 const AT_ONCE = 200;

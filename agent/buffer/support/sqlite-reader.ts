@@ -1,8 +1,8 @@
 /** A buffer's file for support (`BufferReader`): read in pages, each a transaction of its own, so that no checkpoint waits long for it. */
 import type { Database, Statement } from 'better-sqlite3';
-import { epoch, streamId, type TerminalId } from '../../shared/ids.ts';
-import { HOUR_MS, hourOf } from '../../shared/time.ts';
-import { crc32c } from '../../shared/wire/crc32c.ts';
+import { epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
+import { HOUR_MS, hourOf } from '../../../shared/time.ts';
+import { crc32c } from '../../../shared/wire/crc32c.ts';
 import type {
   BufferAccount,
   BufferFacts,
@@ -12,20 +12,20 @@ import type {
   EventState,
   StoredEvent,
   StoredLoss,
-} from '../port/buffer-reader.ts';
-import { reading } from './disk/read-transaction.ts';
+} from '../../port/buffer-reader.ts';
+import { reading } from '../disk/read-transaction.ts';
+import { readMarks } from '../high-water/high-water-file.ts';
+import { refsProblems } from '../integrity/dedup-index-check.ts';
+import { inWords } from '../integrity/describe-accounts.ts';
+import { endOfStretch } from '../integrity/next-readable-row.ts';
+import { accountInSlices } from '../integrity/seq-accounting.ts';
+import { lacking, uncarried } from '../recovery/missing-seqs.ts';
+import { listEpochs, type OpenedEpoch } from '../tables/epochs.ts';
+import { decodeBody, RowChecksum, STATE, type State } from '../tables/event-row.ts';
+import { isSound, type LossRow } from '../tables/loss-record.ts';
+import { readOwner } from '../tables/schema.ts';
+import { readFacts } from './buffer-stats.ts';
 import { eventPasses, headPasses } from './event-filter.ts';
-import { readFacts } from './facts.ts';
-import { readMarks } from './high-water/high-water-file.ts';
-import { refsProblems } from './integrity/dedup-index-check.ts';
-import { inWords } from './integrity/describe-accounts.ts';
-import { endOfStretch } from './integrity/next-readable-row.ts';
-import { accountInSlices } from './integrity/seq-accounting.ts';
-import { lacking, uncarried } from './recovery/missing-seqs.ts';
-import { listEpochs, type OpenedEpoch } from './tables/epochs.ts';
-import { decodeBody, RowChecksum, STATE, type State } from './tables/event-row.ts';
-import { isSound, type LossRow } from './tables/loss-record.ts';
-import { readOwner } from './tables/schema.ts';
 
 /** Rows that a page looks at, and bytes of events after which it ends. */
 const PAGE_ROWS = 500;
