@@ -2,15 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
 import { type AgentFacts, agentSamples, agentStatus } from './agent-status.ts';
-import type { BufferOptions } from './buffer/buffer-options.ts';
 import { freeBytes } from './buffer/capacity/disk-budget.ts';
 import { startHousekeeping } from './buffer/capacity/housekeeping.ts';
 import { BufferError } from './buffer/disk/buffer-error.ts';
 import { probeDisk } from './buffer/disk/write-probe.ts';
 import { startChecking } from './buffer/integrity/scrub-schedule.ts';
-import { Keeper } from './buffer/keeper.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
+import type { BufferOptions } from './buffer/options.ts';
 import type { SqliteBuffer } from './buffer/sqlite-buffer.ts';
+import { Keeper } from './buffer/supervisor.ts';
 import { inTurns } from './buffer/transaction/cooperative.ts';
 import { BelievedClock } from './clock/believed-clock.ts';
 import { machineClocks } from './clock/machine.ts';

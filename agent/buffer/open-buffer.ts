@@ -1,8 +1,8 @@
 /** Opens the buffer, also on a disk that is full to the brim: what is kept back for that makes room for the log. */
 
-import type { BufferOptions } from './buffer-options.ts';
 import { giveUpBallast } from './disk/ballast-file.ts';
 import { isFull } from './disk/buffer-error.ts';
+import type { BufferOptions } from './options.ts';
 import { SqliteBuffer } from './sqlite-buffer.ts';
 
 /** Whether the disk was full, as far as can be told from how an opening failed. */

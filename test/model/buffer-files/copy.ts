@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { BufferOptions } from '../../../agent/buffer/buffer-options.ts';
 import { ballastBytes } from '../../../agent/buffer/disk/ballast-file.ts';
 import { fileFault } from '../../../agent/buffer/disk/classify-error.ts';
 import { openBuffer } from '../../../agent/buffer/open-buffer.ts';
+import type { BufferOptions } from '../../../agent/buffer/options.ts';
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import { readFacts } from '../../../agent/buffer/support/buffer-stats.ts';
 import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';

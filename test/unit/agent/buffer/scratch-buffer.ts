@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BufferOptions } from '../../../../agent/buffer/buffer-options.ts';
 import { freeBytes } from '../../../../agent/buffer/capacity/disk-budget.ts';
+import type { BufferOptions } from '../../../../agent/buffer/options.ts';
 import { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import { MERCHANT, NOW, TERMINAL } from '../events.ts';
 import { rightClock } from './right-clock.ts';

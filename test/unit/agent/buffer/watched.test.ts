@@ -1,8 +1,8 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { Keeper } from '../../../../agent/buffer/keeper.ts';
 import { openBuffer } from '../../../../agent/buffer/open-buffer.ts';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
+import { Keeper } from '../../../../agent/buffer/supervisor.ts';
 import { watched } from '../../../../agent/buffer/watched.ts';
 import { NOW, parsed, sale } from '../events.ts';
 import { scratchBuffer } from './scratch-buffer.ts';

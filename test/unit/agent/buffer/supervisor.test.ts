@@ -1,7 +1,7 @@
 import t from 'tap';
 import { BufferRefusal } from '../../../../agent/buffer/disk/buffer-error.ts';
 import { FileMovedError } from '../../../../agent/buffer/disk/classify-error.ts';
-import { Keeper, type Kept } from '../../../../agent/buffer/keeper.ts';
+import { Keeper, type Kept } from '../../../../agent/buffer/supervisor.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';
 
 const ACCEPTED = { kind: 'accepted' } as Accepted;

@@ -4,7 +4,7 @@ import { type Epoch, streamId, type TerminalId } from '../../shared/ids.ts';
 import type { Accepted, Duplicate } from '../port/intake.ts';
 import type { Budget } from './capacity/disk-budget.ts';
 import type { Eviction } from './capacity/eviction.ts';
-import type { IntakeRequest } from './intake-request.ts';
+import type { IntakeRequest } from './prepare-append.ts';
 import type { Refs } from './tables/dedup-index.ts';
 import type { EventRows } from './tables/event-table.ts';
 import type { Clocks } from './timestamps/clock-segments.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { eventsOf, split } from '../../../../agent/buffer/settling.ts';
+import { eventsOf, split } from '../../../../agent/buffer/settle.ts';
 import type { Settlement } from '../../../../agent/port/outbox.ts';
 import { epoch } from '../../../../shared/ids.ts';
 
