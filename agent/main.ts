@@ -3,14 +3,14 @@ import pino from 'pino';
 import { ConfigError } from '../shared/config/document.ts';
 import { redact } from '../shared/event/card-data.ts';
 import { BufferError } from './buffer/disk/buffer-error.ts';
-import { chosenConfig } from './chosen-config.ts';
-import { parseCommand, UsageError } from './command-line.ts';
-import type { AgentConfig } from './config.ts';
+import { parseCommand, UsageError } from './cli/parse-arguments.ts';
+import { chosenConfig } from './cli/resolve-config.ts';
+import type { AgentConfig } from './config/agent-config.ts';
 import { ListenError } from './ingest/server.ts';
 import { OutputError } from './inspect/output-error.ts';
 import { type Screen, screenOn } from './inspect/screen.ts';
 import { systemTimers } from './runtime/system-timers.ts';
-import { serviceManager, systemdNotify } from './service-manager.ts';
+import { serviceManager, systemdNotify } from './runtime/systemd-notifier.ts';
 
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -48,7 +48,7 @@ async function perform(words: readonly string[], screen: Screen): Promise<boolea
   const command = parseCommand(words, Date.now());
   switch (command.name) {
     case 'help': {
-      const { helpJson, helpText } = await import('./help.ts');
+      const { helpJson, helpText } = await import('./cli/help.ts');
       await screen.print(command.json ? `${JSON.stringify(helpJson(command.of))}\n` : helpText(command.of));
       return true;
     }
@@ -56,7 +56,7 @@ async function perform(words: readonly string[], screen: Screen): Promise<boolea
       await run(chosenConfig(command.name, command.source.config), command.json, screen);
       return true;
     default: {
-      const { look } = await import('./look.ts');
+      const { look } = await import('./cli/run-support-command.ts');
       process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
       return look(command, screen, Date.now());
     }

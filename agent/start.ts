@@ -1,7 +1,6 @@
 /** Starts an agent: wires the parts, in the order in which an event passes them, and ends them in that order. */
 import { randomBytes } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
-import { type AgentFacts, agentSamples, agentStatus } from './agent-status.ts';
 import { freeBytes } from './buffer/capacity/disk-budget.ts';
 import { startHousekeeping } from './buffer/capacity/housekeeping.ts';
 import { BufferError } from './buffer/disk/buffer-error.ts';
@@ -12,25 +11,26 @@ import type { BufferOptions } from './buffer/options.ts';
 import type { SqliteBuffer } from './buffer/sqlite-buffer.ts';
 import { Keeper } from './buffer/supervisor.ts';
 import { inTurns } from './buffer/transaction/cooperative.ts';
-import { BelievedClock } from './clock/believed-clock.ts';
-import { machineClocks } from './clock/machine.ts';
-import { startWatch } from './clock/watch.ts';
-import type { AgentConfig } from './config.ts';
-import { readCredentials } from './config-file.ts';
-import { HeapWatch, ownHeap } from './heap-watch.ts';
+import { BelievedClock } from './clock/disciplined-clock.ts';
+import { machineClocks } from './clock/machine-clocks.ts';
+import { startWatch } from './clock/step-watch.ts';
+import type { AgentConfig } from './config/agent-config.ts';
+import { readCredentials } from './config/load-config.ts';
 import { LargeRequests } from './ingest/large-requests.ts';
-import { renderMetrics } from './ingest/metrics.ts';
 import { zeroIngestCounters } from './ingest/post-events.ts';
 import { BodyReader } from './ingest/read-body.ts';
 import { type IngestServer, startIngestServer } from './ingest/server.ts';
 import { UncommittedRequests } from './ingest/uncommitted.ts';
-import { Monitor } from './monitor.ts';
+import { type AgentFacts, agentSamples, agentStatus } from './monitoring/agent-status.ts';
+import { Monitor } from './monitoring/self-monitor.ts';
+import { supportPage } from './monitoring/support-page.ts';
+import { spareBytes } from './monitoring/usable-disk.ts';
+import { Shipping } from './runtime/current-shipper.ts';
+import { HeapWatch, ownHeap } from './runtime/gc-pacer.ts';
+import { renderMetrics } from './runtime/render-metrics.ts';
 import { systemTimers } from './runtime/system-timers.ts';
-import type { Work } from './service-manager.ts';
+import type { Work } from './runtime/systemd-notifier.ts';
 import { Shipper } from './ship/shipper.ts';
-import { Shipping } from './shipping.ts';
-import { spareBytes } from './spare-bytes.ts';
-import { supportPage } from './support-page.ts';
 
 export interface Log {
   info(message: string): void;

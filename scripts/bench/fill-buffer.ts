@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import { freeBytes } from '../../agent/buffer/capacity/disk-budget.ts';
 import { SqliteBuffer } from '../../agent/buffer/sqlite-buffer.ts';
-import { BelievedClock } from '../../agent/clock/believed-clock.ts';
-import { machineClocks } from '../../agent/clock/machine.ts';
+import { BelievedClock } from '../../agent/clock/disciplined-clock.ts';
+import { machineClocks } from '../../agent/clock/machine-clocks.ts';
 import { merchantId, terminalId } from '../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { basket, parsed, random } from './workload.ts';

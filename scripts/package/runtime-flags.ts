@@ -11,7 +11,7 @@ export const NODE_FLAGS: readonly string[] = [
   '--max-old-space-size=192',
   // Collects its old generation early, also while many sell: an event takes some 15 % more CPU.
   '--optimize-for-size',
-  // For `agent/heap-watch.ts`: while a backlog drains, an agent grows by 10 to 13 MiB at its peaks in place of 20 to 40.
+  // For `agent/runtime/gc-pacer.ts`: while a backlog drains, an agent grows by 10 to 13 MiB at its peaks in place of 20 to 40.
   '--expose-gc',
 ];
 

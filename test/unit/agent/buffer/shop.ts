@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import { readFacts } from '../../../../agent/buffer/support/buffer-stats.ts';
 import { openForReading } from '../../../../agent/buffer/support/open-read-only.ts';
-import { BelievedClock } from '../../../../agent/clock/believed-clock.ts';
+import { BelievedClock } from '../../../../agent/clock/disciplined-clock.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';
 import { hourOf } from '../../../../shared/time.ts';
 import { FakeMachine } from '../clock/fake-machine.ts';

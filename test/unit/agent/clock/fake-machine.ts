@@ -1,5 +1,5 @@
 /** A machine whose clocks a test sets, and true time beside them. */
-import type { MachineClocks } from '../../../../agent/clock/machine.ts';
+import type { MachineClocks } from '../../../../agent/clock/machine-clocks.ts';
 import { NOW } from '../events.ts';
 
 export class FakeMachine implements MachineClocks {

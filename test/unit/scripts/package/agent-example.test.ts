@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
-import { parseConfig } from '../../../../agent/config.ts';
+import { parseConfig } from '../../../../agent/config/agent-config.ts';
 import { tillExample } from '../../../../scripts/package/agent-example.ts';
 
 const example = tillExample(readFileSync('config/agent.yaml', 'utf8'));

@@ -1,0 +1,16 @@
+/** The configuration that a command names, or the one that packages install. */
+import { existsSync } from 'node:fs';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { type CommandName, DEFAULT_CONFIG } from './command-table.ts';
+import { UsageError } from './parse-arguments.ts';
+
+/**
+ * @param path null: the default one
+ * @throws UsageError when there is none at the default place; ConfigError
+ */
+export function chosenConfig(name: CommandName, path: string | null): AgentConfig {
+  if (path !== null) return loadConfig(path);
+  if (existsSync(DEFAULT_CONFIG)) return loadConfig(DEFAULT_CONFIG);
+  throw new UsageError(`${name} needs --config FILE: there is no ${DEFAULT_CONFIG}`);
+}

@@ -1,0 +1,148 @@
+/** The agent's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
+import type { ParsedConfig } from '../../shared/config/document.ts';
+import type { ConfigFault } from '../../shared/config/form.ts';
+import { frozen } from '../../shared/config/frozen.ts';
+import type { LogLevel } from '../../shared/config/schema.ts';
+import { type MerchantId, merchantId, type StoreId, storeId, type TerminalId, terminalId } from '../../shared/ids.ts';
+import { CONFIG_FORM, type ConfigInput } from './config-schema.ts';
+
+/** Every default, once. `minFreeBytes` null: the lesser of 64 MiB and 5 % of the file system, known when the buffer is opened. */
+const DEFAULTS = {
+  ingest: { host: '127.0.0.1', port: 7070, cardData: 'mask' },
+  buffer: {
+    maxBytes: 1024 * 1024 * 1024,
+    minFreeBytes: null,
+    whenFull: 'reject',
+    keepAckedHours: 24,
+    commitDelayMs: 0,
+  },
+  ship: { lingerMs: 50, reconnectMaxMs: 60_000 },
+  log: { level: 'info' },
+} as const;
+
+export interface CollectorAddress {
+  /** Plain TCP, TLS, or TLS with MQTT in a WebSocket. */
+  readonly protocol: 'mqtt' | 'mqtts' | 'wss';
+  readonly host: string;
+  readonly port: number;
+  /** Of a WebSocket, from "/" on; else null. */
+  readonly path: string | null;
+}
+
+const PORTS = { mqtt: 1883, mqtts: 8883, wss: 443 } as const;
+const FORMS =
+  'give mqtts://HOST:PORT, wss://HOST/PATH where only port 443 gets out, or mqtt://HOST:PORT on this machine';
+
+export interface AgentConfig {
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+  /** Of events that name none themselves. */
+  readonly store: StoreId | null;
+  readonly collector: {
+    readonly addresses: readonly CollectorAddress[];
+    /** Null: the client certificate says who this is. */
+    readonly token:
+      | { readonly kind: 'text'; readonly text: string }
+      | { readonly kind: 'file'; readonly path: string }
+      | null;
+    /** Paths of PEM files. */
+    readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null };
+  };
+  readonly buffer: {
+    readonly path: string;
+    readonly maxBytes: number;
+    readonly minFreeBytes: number | null;
+    readonly whenFull: 'reject' | 'drop-oldest';
+    readonly keepAckedHours: number;
+    /** How long a request may wait for others to share its commit, milliseconds. */
+    readonly commitDelayMs: number;
+  };
+  readonly ingest: {
+    readonly host: string;
+    readonly port: number;
+    /** What becomes of card numbers and magnetic tracks in events. */
+    readonly cardData: 'mask' | 'refuse';
+  };
+  readonly ship: { readonly lingerMs: number; readonly reconnectMaxMs: number };
+  readonly log: { readonly level: LogLevel };
+}
+
+const isProtocol = (text: string): text is CollectorAddress['protocol'] => Object.hasOwn(PORTS, text);
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+function parsedAddress(text: string, allowPlaintext: boolean): CollectorAddress | string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const protocol = url?.protocol.slice(0, -1) ?? '';
+  if (url === null || url.hostname === '' || !isProtocol(protocol)) return `is not a broker address: ${FORMS}`;
+  if (url.username !== '' || url.password !== '')
+    return 'holds a user name or password: give the token as collector.token or collector.tokenFile';
+  if (url.search !== '' || url.hash !== '' || (protocol !== 'wss' && url.pathname.length > 1))
+    return 'holds more than a host and a port: give mqtts://HOST:PORT';
+  if (protocol === 'mqtt' && !allowPlaintext && !LOOPBACK.test(url.hostname)) {
+    return 'would send sales and the token in the clear: use mqtts://, or set collector.allowPlaintext: true if the network is trusted';
+  }
+  return {
+    protocol,
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? PORTS[protocol] : Number(url.port),
+    path: protocol !== 'wss' ? null : url.pathname === '' || url.pathname === '/' ? '/mqtt' : url.pathname,
+  };
+}
+
+/** What the schema cannot say: keys that exclude or need one another, and addresses. */
+function relations(input: ConfigInput): { addresses: CollectorAddress[]; faults: ConfigFault[] } {
+  const { collector } = input;
+  const faults: ConfigFault[] = [];
+  const addresses: CollectorAddress[] = [];
+  for (const [index, url] of collector.urls.entries()) {
+    const address = parsedAddress(url, collector.allowPlaintext ?? false);
+    if (typeof address === 'string') faults.push({ pointer: `/collector/urls/${index}`, detail: address });
+    else addresses.push(address);
+  }
+  if (collector.token !== undefined && collector.tokenFile !== undefined) {
+    faults.push({ pointer: '/collector/tokenFile', detail: 'excludes collector.token: give one of the two' });
+  }
+  if (collector.token === undefined && collector.tokenFile === undefined && collector.tls?.cert === undefined) {
+    faults.push({
+      pointer: '/collector/token',
+      detail: 'is missing: give the token of `collector terminals add`, or collector.tokenFile',
+    });
+  }
+  const { cert, key } = collector.tls ?? {};
+  if ((cert === undefined) !== (key === undefined)) {
+    faults.push({
+      pointer: `/collector/tls/${cert === undefined ? 'cert' : 'key'}`,
+      detail: 'is missing: a client certificate needs both cert and key',
+    });
+  }
+  return { addresses, faults };
+}
+
+/** @param input the document as the YAML parser gives it */
+export function parseConfig(input: unknown): ParsedConfig<AgentConfig> {
+  if (!CONFIG_FORM.fits(input)) return { ok: false, faults: CONFIG_FORM.faults(input) };
+  const { addresses, faults } = relations(input);
+  if (faults.length > 0) return { ok: false, faults };
+  const { token, tokenFile, tls } = input.collector;
+  const config: AgentConfig = {
+    merchant: merchantId(input.merchant),
+    terminal: terminalId(input.terminal),
+    store: input.store === undefined ? null : storeId(input.store),
+    collector: {
+      addresses,
+      token:
+        token !== undefined
+          ? { kind: 'text', text: token }
+          : tokenFile !== undefined
+            ? { kind: 'file', path: tokenFile }
+            : null,
+      tls: { ca: tls?.ca ?? null, cert: tls?.cert ?? null, key: tls?.key ?? null },
+    },
+    buffer: { ...DEFAULTS.buffer, ...input.buffer },
+    ingest: { ...DEFAULTS.ingest, ...input.ingest },
+    ship: { ...DEFAULTS.ship, ...input.ship },
+    log: { ...DEFAULTS.log, ...input.log },
+  };
+  return { ok: true, config: frozen(config) };
+}

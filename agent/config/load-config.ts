@@ -1,0 +1,44 @@
+/** Reads the agent's configuration file and the files that it names. */
+import { readFileSync } from 'node:fs';
+import { ConfigError, configOf } from '../../shared/config/document.ts';
+import { noPlainFile } from '../buffer/disk/regular-file.ts';
+import type { Credentials } from '../ship/endpoint.ts';
+import { type AgentConfig, parseConfig } from './agent-config.ts';
+
+function read(path: string, what: string): Buffer {
+  const odd = noPlainFile(path);
+  if (odd !== null) throw new ConfigError(`${path}: ${what} ${odd}`);
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new ConfigError(`${path}: ${what} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** @throws ConfigError */
+export function loadConfig(path: string): AgentConfig {
+  return configOf(path, read(path, 'the configuration').toString('utf8'), parseConfig);
+}
+
+/**
+ * What the agent shows the collector, and by what it knows it: files are read again for each connection, so that tokens and certificates can
+ * be exchanged beside a running agent. What is wrong with them stops shipping, never the taking of events.
+ *
+ * @throws ConfigError when a file can't be read, or the token's is empty
+ */
+export function readCredentials({ token, tls }: AgentConfig['collector']): Credentials {
+  const pem = (path: string | null, key: string): Buffer | null =>
+    path === null ? null : read(path, `collector.tls.${key}`);
+  return {
+    token: token === null ? null : token.kind === 'text' ? token.text : readToken(token.path),
+    ca: pem(tls.ca, 'ca'),
+    cert: pem(tls.cert, 'cert'),
+    key: pem(tls.key, 'key'),
+  };
+}
+
+function readToken(path: string): string {
+  const text = read(path, 'the token file (collector.tokenFile)').toString('utf8').trim();
+  if (text === '') throw new ConfigError(`${path}: the token file (collector.tokenFile) is empty`);
+  return text;
+}

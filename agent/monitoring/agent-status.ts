@@ -1,0 +1,172 @@
+/** What `/v1/status` and `/metrics` say of a running agent. */
+
+import type { AgentConfig } from '../config/agent-config.ts';
+import type { IngestCounters } from '../ingest/post-events.ts';
+import { type BufferStatus, bufferStatus } from '../inspect/buffer-status.ts';
+import { type AgentState, type StateFacts, stateOf } from '../inspect/state.ts';
+import type { BufferFacts } from '../port/buffer-reader.ts';
+import type { Sample } from '../runtime/render-metrics.ts';
+import type { ShipperReport } from '../ship/shipper.ts';
+import type { History, HistorySample } from './sample-history.ts';
+import { hoursUntilFull } from './time-to-full.ts';
+
+export interface AgentStatus {
+  readonly version: string;
+  readonly merchant: string;
+  readonly terminal: string;
+  readonly store: string | null;
+  /** Null while no buffer is open. */
+  readonly stream: string | null;
+  /** RFC 3339. */
+  readonly startedAt: string;
+  readonly buffer:
+    | (BufferStatus & {
+        readonly maxBytes: number;
+        /** See `hoursUntilFull`. */
+        readonly hoursUntilFull: number | null;
+        /** Why new events are refused, in words; null when they are not. */
+        readonly full: string | null;
+      })
+    | { readonly error: string };
+  /** The whole in a few words. */
+  readonly state: AgentState;
+  /** Whether it ships, and why not. */
+  readonly shipping: { readonly state: ShipperReport['state']; readonly connected: boolean; readonly words: string };
+  readonly connection: Omit<ShipperReport, 'counters' | 'collector' | 'lastErrorAt'> & {
+    readonly lastErrorAt: string | null;
+  };
+  /** As the collector last said. */
+  readonly collector: ShipperReport['collector'];
+  /** Since the start. */
+  readonly counters: IngestCounters & ShipperReport['counters'];
+}
+
+export interface AgentFacts {
+  readonly config: AgentConfig;
+  readonly version: string;
+  /** Null while no buffer is open. */
+  readonly stream: string | null;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** An error where the disk is gone: the agent still says so. */
+  readonly buffer: BufferFacts | Error;
+  readonly ingest: IngestCounters;
+  readonly shipper: ShipperReport;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly history: History;
+  /** Null while the buffer can't be asked. */
+  readonly latest: HistorySample | null;
+  /** Why new events are refused, in words; null when they are not. */
+  readonly full: string | null;
+  /** What the file system has left, less what is to stay free; null when it can't be asked. */
+  readonly diskBytes: number | null;
+}
+
+export const isConnected = ({ state }: ShipperReport): boolean => state === 'shipping' || state === 'draining';
+
+function untilFull({ config, buffer, history, latest, diskBytes, shipper, full }: AgentFacts): number | null {
+  if (full !== null) return 0;
+  if (buffer instanceof Error || latest === null || diskBytes === null) return null;
+  const { maxBytes } = config.buffer;
+  return hoursUntilFull(history, latest, buffer, { maxBytes, diskBytes }, isConnected(shipper));
+}
+
+function stateFacts({ buffer, full, shipper }: AgentFacts): StateFacts {
+  const held = buffer instanceof Error ? { pending: 0, quarantined: 0, salvage: null } : buffer;
+  return {
+    unavailable: buffer instanceof Error ? buffer.message : null,
+    full,
+    pending: held.pending,
+    quarantined: held.quarantined,
+    salvage: held.salvage,
+    shipping: {
+      connected: isConnected(shipper),
+      held: shipper.silent || shipper.collector.holding !== null,
+      words: shipper.words,
+    },
+  };
+}
+
+export function agentStatus(facts: AgentFacts): AgentStatus {
+  const { config, version, stream, startedAt, buffer, ingest, shipper, full } = facts;
+  const { counters, collector, lastErrorAt, ...connection } = shipper;
+  return {
+    version,
+    merchant: config.merchant,
+    terminal: config.terminal,
+    store: config.store,
+    stream,
+    startedAt: new Date(startedAt).toISOString(),
+    buffer:
+      buffer instanceof Error
+        ? { error: buffer.message }
+        : { ...bufferStatus(buffer), maxBytes: config.buffer.maxBytes, hoursUntilFull: untilFull(facts), full },
+    state: stateOf(stateFacts(facts)),
+    shipping: { state: shipper.state, connected: isConnected(shipper), words: shipper.words },
+    connection: { ...connection, lastErrorAt: lastErrorAt === null ? null : new Date(lastErrorAt).toISOString() },
+    collector,
+    counters: { ...ingest, ...counters },
+  };
+}
+
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** @param rssBytes of the process */
+export function agentSamples(facts: AgentFacts, rssBytes: number): Sample[] {
+  const { config, buffer, ingest, shipper, startedAt, full } = facts;
+  const gauge = (name: string, help: string, value: number): Sample => ({
+    name: `tillstream_agent_${name}`,
+    help,
+    kind: 'gauge',
+    value,
+  });
+  const counter = (name: string, help: string, value: number): Sample => ({
+    name: `tillstream_agent_${name}_total`,
+    help,
+    kind: 'counter',
+    value,
+  });
+  const samples: Sample[] = [
+    gauge('start_time_seconds', 'When the agent started, in seconds since 1970.', startedAt / 1000),
+    gauge('resident_memory_bytes', 'Resident memory of the process.', rssBytes),
+    gauge('buffer_up', '1 while the buffer can be read.', buffer instanceof Error ? 0 : 1),
+    gauge('buffer_full', '1 while new events are refused for want of room.', full === null ? 0 : 1),
+    gauge('buffer_max_bytes', 'Budget of the buffer.', config.buffer.maxBytes),
+    gauge('connected', '1 while the collector takes batches.', shipper.state === 'shipping' ? 1 : 0),
+    gauge('batches_in_flight', 'Batches that are not acknowledged yet.', shipper.batchesInFlight),
+    gauge('credit', "Factor that the collector puts on the agent's window.", shipper.collector.credit),
+  ];
+  const { clockOffsetMs } = shipper.collector;
+  if (clockOffsetMs !== null)
+    samples.push(gauge('clock_offset_seconds', "Collector's clock less the agent's.", clockOffsetMs / 1000));
+  if (!(buffer instanceof Error)) {
+    samples.push(
+      gauge('events_pending', 'Events that the collector has not acknowledged.', buffer.pending),
+      gauge('events_acked_kept', 'Acknowledged events that are still kept.', buffer.acked),
+      gauge('events_quarantined', 'Events set aside.', buffer.quarantined),
+      gauge('events_given_up', 'Events given up, by the ledger.', buffer.losses.events),
+      gauge('losses_unsent', 'Records of the ledger that the collector has not acknowledged.', buffer.losses.unsent),
+      gauge('refs', 'Refs known for de-duplication.', buffer.refs),
+      counter('ref_conflicts', 'Events stored although their ref was known with other content.', buffer.refConflicts),
+      gauge('buffer_bytes', 'Bytes in use in the database and its log.', buffer.usedBytes + buffer.walBytes),
+    );
+    const hours = untilFull(facts);
+    if (hours !== null)
+      samples.push(gauge('buffer_full_in_seconds', "Until the buffer is full, at today's rate.", hours * 3600));
+    if (buffer.oldestPending !== null) {
+      samples.push(
+        gauge(
+          'oldest_pending_hour_seconds',
+          'Start of the hour of the oldest pending event, in seconds since 1970.',
+          buffer.oldestPending / 1000,
+        ),
+      );
+    }
+  }
+  for (const [name, value] of Object.entries(ingest))
+    samples.push(counter(`ingest_${snake(name)}`, `Ingest: ${snake(name).replaceAll('_', ' ')}.`, value));
+  for (const [name, value] of Object.entries(shipper.counters))
+    samples.push(counter(`ship_${snake(name)}`, `Shipping: ${snake(name).replaceAll('_', ' ')}.`, value));
+  return samples;
+}

@@ -1,0 +1,97 @@
+/** Gathers what the page shows. Nothing of it is kept ready: it costs nothing while nobody looks. */
+import { redact } from '../../shared/event/card-data.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { eventView } from '../inspect/event-view.ts';
+import { iso, size } from '../inspect/figures.ts';
+import { lossView } from '../inspect/losses.ts';
+import type { BufferReport, InspectReport } from '../inspect/page/report.ts';
+import { ANY_EVENT } from '../inspect/pages.ts';
+import type { BufferReader, StoredEvent } from '../port/buffer-reader.ts';
+import { type AgentFacts, type AgentStatus, agentStatus, isConnected } from './agent-status.ts';
+import { historyPoints } from './chart-points.ts';
+import type { ConnectionEvent } from './connection-log.ts';
+
+const EVENTS = 20;
+const LOSSES = 50;
+
+function newest(reader: BufferReader): { events: readonly StoredEvent[]; damage: readonly string[] } {
+  const { events, damage } = reader.events(ANY_EVENT, null, 'newest');
+  return { events: events.slice(0, EVENTS), damage };
+}
+
+type FromFile = Pick<InspectReport, 'events' | 'quarantined' | 'losses' | 'unread'>;
+
+function fromFile(open: () => BufferReader): FromFile {
+  let reader: BufferReader | null = null;
+  try {
+    reader = open();
+    const { events, damage } = newest(reader);
+    return {
+      events: events.map((event) => eventView(event, false)),
+      quarantined: reader.latestQuarantined(EVENTS).map((event) => eventView(event, false)),
+      losses: reader.latestLosses(LOSSES).map(lossView),
+      unread: damage,
+    };
+  } catch (error) {
+    return { events: [], quarantined: [], losses: [], unread: [redact((error as Error).message)] };
+  } finally {
+    reader?.close();
+  }
+}
+
+function settingsOf(config: AgentConfig, address: string): [string, string][] {
+  const { collector, buffer, ingest, ship } = config;
+  const { ca, cert } = collector.tls;
+  const proof = [
+    ...(collector.token === null
+      ? []
+      : [collector.token.kind === 'file' ? `token of ${collector.token.path}` : 'token']),
+    ...(cert === null ? [] : [`certificate ${cert}`]),
+  ];
+  return [
+    ['collector', collector.addresses.map(({ protocol, host, port }) => `${protocol}://${host}:${port}`).join(', ')],
+    ['speaks with', address],
+    ['shows', proof.join(', ')],
+    ...(ca === null ? [] : [['trusts', ca] as [string, string]]),
+    ['takes events on', `${ingest.host} port ${ingest.port}`],
+    ['store', config.store ?? 'of each event'],
+    ['buffer', buffer.path],
+    ['at most', size(buffer.maxBytes)],
+    ['when full', buffer.whenFull === 'reject' ? 'refuses new events' : 'drops the oldest'],
+    ['keeps shipped events', `${buffer.keepAckedHours} hours`],
+    ['reconnects within', `${ship.reconnectMaxMs / 1000} s`],
+  ];
+}
+
+function bufferReport({ buffer }: AgentStatus): BufferReport | null {
+  if ('error' in buffer) return null;
+  const { pending, oldestPending, acked, quarantined, losses, usedBytes, walBytes, maxBytes, hoursUntilFull } = buffer;
+  return { pending, oldestPending, acked, quarantined, losses, bytes: usedBytes + walBytes, maxBytes, hoursUntilFull };
+}
+
+/**
+ * @param open the buffer's file for looking, which is closed again
+ * @param connections the newest first
+ */
+export function inspectReport(
+  facts: AgentFacts,
+  connections: readonly ConnectionEvent[],
+  open: () => BufferReader,
+): InspectReport {
+  const { config, version, startedAt, history, latest, now, shipper } = facts;
+  const status = agentStatus(facts);
+  return {
+    at: iso(now),
+    merchant: config.merchant,
+    terminal: config.terminal,
+    version,
+    startedAt: iso(startedAt),
+    state: status.state,
+    connected: isConnected(shipper),
+    buffer: bufferReport(status),
+    history: historyPoints(history.samples(), latest),
+    ...fromFile(open),
+    connections: connections.map(({ at, words, ...rest }) => ({ at: iso(at), words: redact(words), ...rest })),
+    settings: settingsOf(config, shipper.address),
+  };
+}

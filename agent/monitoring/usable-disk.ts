@@ -1,0 +1,14 @@
+/** What the file system under a buffer may still be filled with. */
+import { defaultMinFreeBytes, freeBytes } from '../buffer/capacity/disk-budget.ts';
+
+/**
+ * @param minFreeBytes null: the default share
+ * @returns null when the file system can't be asked
+ */
+export function spareBytes(path: string, minFreeBytes: number | null): number | null {
+  try {
+    return freeBytes(path) - (minFreeBytes ?? defaultMinFreeBytes(path));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,40 @@
+/** Ships from whichever buffer is open: each opening of it is a stream of its own, with a shipper of its own. */
+import { unknownCollector, zeroCounters } from '../ship/collector-view.ts';
+import type { Shipper, ShipperReport } from '../ship/shipper.ts';
+
+const NOTHING: ShipperReport = {
+  state: 'stopped',
+  words: 'nothing to ship from: no buffer is open',
+  address: '',
+  lastError: null,
+  lastErrorAt: null,
+  batchesInFlight: 0,
+  silent: false,
+  collector: { ...unknownCollector(), clockOffsetMs: null },
+  counters: zeroCounters(),
+};
+
+export class Shipping {
+  #shipper: Shipper | null = null;
+  #last = NOTHING;
+
+  /** @returns stops it */
+  begin(shipper: Shipper): () => Promise<void> {
+    this.#shipper = shipper;
+    shipper.start();
+    return async () => {
+      await shipper.stop();
+      if (this.#shipper !== shipper) return;
+      this.#last = { ...shipper.report(), words: NOTHING.words };
+      this.#shipper = null;
+    };
+  }
+
+  report(): ShipperReport {
+    return this.#shipper?.report() ?? this.#last;
+  }
+
+  greetAgain(): void {
+    this.#shipper?.greetAgain();
+  }
+}
