@@ -4,11 +4,11 @@ import type { IncomingMessage } from 'node:http';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import type { StoreId } from '../../shared/ids.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
-import { type Answer, json, problem } from './answer.ts';
-import { type CardDataPolicy, type EventsBody, type Format, parseEventsBody } from './events-body.ts';
-import type { LargeRequests } from './large-requests.ts';
-import { type BodyReader, MAX_BODY_BYTES } from './read-body.ts';
-import type { UncommittedRequests } from './uncommitted.ts';
+import { type CardDataPolicy, type EventsBody, type Format, parseEventsBody } from './body/events-body.ts';
+import { type BodyReader, MAX_BODY_BYTES } from './http/body-reader.ts';
+import type { LargeRequests } from './http/large-request-queue.ts';
+import { type Answer, json, problem } from './http/response.ts';
+import type { UncommittedRequests } from './in-flight-requests.ts';
 
 /** Raised once the answer is certain. */
 export interface IngestCounters {

@@ -1,9 +1,9 @@
 /** The agent's few endpoints. */
 import type { IncomingMessage } from 'node:http';
-import { type Answer, json, problem, text } from './answer.ts';
-import { refusal } from './guard.ts';
+import { MAX_BODY_BYTES, statedLength } from './http/body-reader.ts';
+import { refusal } from './http/origin-check.ts';
+import { type Answer, json, problem, text } from './http/response.ts';
 import { type PostEventsDependencies, postEvents } from './post-events.ts';
-import { MAX_BODY_BYTES, statedLength } from './read-body.ts';
 
 export interface RouterDependencies extends PostEventsDependencies {
   /** That the server was told to listen on. */

@@ -5,8 +5,8 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Answer, problem } from './answer.ts';
-import { Connections } from './connections.ts';
+import { Connections } from './http/connection-limiter.ts';
+import { type Answer, problem } from './http/response.ts';
 import { type RouterDependencies, route } from './router.ts';
 
 /** A till on loopback sends at once; whoever is slower holds no memory for long. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { locateSyntaxFault } from '../../../../agent/ingest/syntax-error.ts';
+import { locateSyntaxFault } from '../../../../../agent/ingest/body/json-syntax-error.ts';
 
 const isJson = (text: string): boolean => {
   try {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { UncommittedRequests } from '../../../../agent/ingest/uncommitted.ts';
+import { UncommittedRequests } from '../../../../agent/ingest/in-flight-requests.ts';
 
 t.test('the oldest arrival counts until its request is answered', async (t) => {
   const requests = new UncommittedRequests();

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import t from 'tap';
-import { MAX_DEPTH, scan } from '../../../../agent/ingest/scan.ts';
+import { MAX_DEPTH, scan } from '../../../../../agent/ingest/body/json-scanner.ts';
 
 /** Elements as their texts; another end as it is. */
 const scanned = (text: string) =>

@@ -2,11 +2,16 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { drained } from '../../../../agent/buffer/transaction/cooperative.ts';
-import { type BodyContext, type Format, MAX_EVENTS, parseEventsBody } from '../../../../agent/ingest/events-body.ts';
-import { FLAG } from '../../../../shared/event/event.ts';
-import { storeId } from '../../../../shared/ids.ts';
-import { NOW, sale } from '../events.ts';
+import { drained } from '../../../../../agent/buffer/transaction/cooperative.ts';
+import {
+  type BodyContext,
+  type Format,
+  MAX_EVENTS,
+  parseEventsBody,
+} from '../../../../../agent/ingest/body/events-body.ts';
+import { FLAG } from '../../../../../shared/event/event.ts';
+import { storeId } from '../../../../../shared/ids.ts';
+import { NOW, sale } from '../../events.ts';
 
 const context: BodyContext = { now: NOW, store: storeId('main'), cardData: 'mask' };
 const parse = (body: unknown, format: Format = 'json') =>

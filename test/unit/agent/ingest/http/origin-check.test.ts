@@ -1,5 +1,5 @@
 import t from 'tap';
-import { refusal } from '../../../../agent/ingest/guard.ts';
+import { refusal } from '../../../../../agent/ingest/http/origin-check.ts';
 
 t.test('this machine may be named in any way', async (t) => {
   for (const host of ['localhost', 'LOCALHOST:7070', '127.0.0.1', '127.0.0.1:80', '[::1]', '[::1]:7070'])

@@ -1,15 +1,15 @@
 /** A request's body becomes events, all of them, or a list of what is wrong with it. */
 import { type Buffer, isUtf8 } from 'node:buffer';
-import { maskEvent } from '../../shared/event/card-data-event.ts';
-import type { TillEvent } from '../../shared/event/event.ts';
-import { type FieldError, type ParseContext, parseEvent } from '../../shared/event/parse.ts';
-import { MAX_EVENT_BYTES } from '../../shared/event/schema.ts';
-import { epoch } from '../../shared/ids.ts';
-import { hourOf } from '../../shared/time.ts';
-import { encodeEvents, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
-import { parseJson } from './exact-numbers.ts';
-import { MAX_DEPTH, scan } from './scan.ts';
-import { locateSyntaxFault } from './syntax-error.ts';
+import { maskEvent } from '../../../shared/event/card-data-event.ts';
+import type { TillEvent } from '../../../shared/event/event.ts';
+import { type FieldError, type ParseContext, parseEvent } from '../../../shared/event/parse.ts';
+import { MAX_EVENT_BYTES } from '../../../shared/event/schema.ts';
+import { epoch } from '../../../shared/ids.ts';
+import { hourOf } from '../../../shared/time.ts';
+import { encodeEvents, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../../shared/wire/batch.ts';
+import { MAX_DEPTH, scan } from './json-scanner.ts';
+import { locateSyntaxFault } from './json-syntax-error.ts';
+import { parseJson } from './lossless-json.ts';
 
 export type Format = 'json' | 'ndjson';
 /** What happens to an event that holds card data: see `ingest.cardData`. */

@@ -1,7 +1,7 @@
 /** What a handler answers; errors are RFC 9457 problem details. */
 import { STATUS_CODES } from 'node:http';
-import { redact } from '../../shared/event/card-data.ts';
-import type { FieldError } from '../../shared/event/parse.ts';
+import { redact } from '../../../shared/event/card-data.ts';
+import type { FieldError } from '../../../shared/event/parse.ts';
 
 export interface Answer {
   readonly status: number;
