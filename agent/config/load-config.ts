@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, configOf } from '../../shared/config/document.ts';
 import { noPlainFile } from '../buffer/disk/regular-file.ts';
-import type { Credentials } from '../ship/endpoint.ts';
+import type { Credentials } from '../ship/connection/endpoint.ts';
 import { type AgentConfig, parseConfig } from './agent-config.ts';
 
 function read(path: string, what: string): Buffer {

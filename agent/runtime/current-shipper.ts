@@ -1,6 +1,7 @@
 /** Ships from whichever buffer is open: each opening of it is a stream of its own, with a shipper of its own. */
-import { unknownCollector, zeroCounters } from '../ship/collector-view.ts';
+
 import type { Shipper, ShipperReport } from '../ship/shipper.ts';
+import { unknownCollector, zeroCounters } from '../ship/status/collector-state.ts';
 
 const NOTHING: ShipperReport = {
   state: 'stopped',

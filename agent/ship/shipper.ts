@@ -12,15 +12,15 @@ import assert from 'node:assert/strict';
 import type { MerchantId, StreamId } from '../../shared/ids.ts';
 import { topic } from '../../shared/topics.ts';
 import { decodeAcks } from '../../shared/wire/messages.ts';
-import { Arrivals } from './arrivals.ts';
-import { reconnectDelay } from './backoff.ts';
-import { type CollectorView, type ShipCounters, unknownCollector, zeroCounters } from './collector-view.ts';
-import { Conversation, type ConversationDependencies } from './conversation.ts';
-import { watchCredentials } from './credential-watch.ts';
-import type { Address, Credentials } from './endpoint.ts';
-import { openSession, type Session } from './session.ts';
-import { TrueTime } from './true-time.ts';
-import { inWords } from './words.ts';
+import { Arrivals } from './batching/arrival-rate.ts';
+import { Conversation, type ConversationDependencies } from './collector-protocol.ts';
+import { reconnectDelay } from './connection/backoff.ts';
+import { watchCredentials } from './connection/credential-watch.ts';
+import type { Address, Credentials } from './connection/endpoint.ts';
+import { inWords } from './connection/explain-error.ts';
+import { openSession, type Session } from './connection/mqtt-session.ts';
+import { type CollectorView, type ShipCounters, unknownCollector, zeroCounters } from './status/collector-state.ts';
+import { TrueTime } from './status/collector-time.ts';
 
 /** A connection that lasted so long was a good one, even if nothing was sold. */
 const STEADY_MS = 60_000;

@@ -5,7 +5,7 @@ import { zeroIngestCounters } from '../../../../agent/ingest/post-events.ts';
 import { type AgentFacts, agentSamples, agentStatus } from '../../../../agent/monitoring/agent-status.ts';
 import { History } from '../../../../agent/monitoring/sample-history.ts';
 import type { BufferFacts } from '../../../../agent/port/buffer-reader.ts';
-import { unknownCollector, zeroCounters } from '../../../../agent/ship/collector-view.ts';
+import { unknownCollector, zeroCounters } from '../../../../agent/ship/status/collector-state.ts';
 import { MINUTE_MS } from '../../../../shared/time.ts';
 import { MERCHANT, NOW, TERMINAL } from '../events.ts';
 

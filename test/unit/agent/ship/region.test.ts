@@ -1,11 +1,11 @@
 /** A region's agents lose their collector together, and come back with a backlog each. */
 import { mkdirSync } from 'node:fs';
 import t from 'tap';
-import { Arrivals } from '../../../../agent/ship/arrivals.ts';
-import { reconnectDelay } from '../../../../agent/ship/backoff.ts';
-import { unknownCollector, zeroCounters } from '../../../../agent/ship/collector-view.ts';
-import { Conversation } from '../../../../agent/ship/conversation.ts';
-import { TrueTime } from '../../../../agent/ship/true-time.ts';
+import { Arrivals } from '../../../../agent/ship/batching/arrival-rate.ts';
+import { Conversation } from '../../../../agent/ship/collector-protocol.ts';
+import { reconnectDelay } from '../../../../agent/ship/connection/backoff.ts';
+import { unknownCollector, zeroCounters } from '../../../../agent/ship/status/collector-state.ts';
+import { TrueTime } from '../../../../agent/ship/status/collector-time.ts';
 import { streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { decodeBatch } from '../../../../shared/wire/batch.ts';

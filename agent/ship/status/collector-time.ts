@@ -1,5 +1,5 @@
 /** The collector's time, measured against the monotonic clock: each of its answers says when it was written. */
-import { MAX_TS, MIN_TS } from '../../shared/time.ts';
+import { MAX_TS, MIN_TS } from '../../../shared/time.ts';
 
 /** How far the monotonic clock may stray from true time: adjtimex(2) slews it by at most 500 ppm. */
 const STRAY = 500e-6;

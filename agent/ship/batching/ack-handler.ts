@@ -4,17 +4,17 @@
  * A batch of several events that is refused is halved and sent again; only a single event is quarantined. A loss record can't be given up:
  * it is offered again in the next session.
  */
-import { redact } from '../../shared/event/card-data.ts';
-import { parseStreamId } from '../../shared/ids.ts';
-import { type Dictionary, NEWEST } from '../../shared/wire/dictionaries/released.ts';
-import type { Ack } from '../../shared/wire/messages.ts';
-import type { SeqRange, Settlement } from '../port/outbox.ts';
-import { patientDelay } from './backoff.ts';
-import type { CollectorView, ShipCounters } from './collector-view.ts';
+import { redact } from '../../../shared/event/card-data.ts';
+import { parseStreamId } from '../../../shared/ids.ts';
+import { type Dictionary, NEWEST } from '../../../shared/wire/dictionaries/released.ts';
+import type { Ack } from '../../../shared/wire/messages.ts';
+import type { SeqRange, Settlement } from '../../port/outbox.ts';
+import { patientDelay } from '../connection/backoff.ts';
+import type { CollectorView, ShipCounters } from '../status/collector-state.ts';
+import type { Held, Patience } from './hold-off.ts';
+import type { Cargo, InFlight } from './in-flight-window.ts';
 import type { Lanes } from './lanes.ts';
-import type { LossFeed } from './loss-feed.ts';
-import type { Held, Patience } from './patience.ts';
-import type { Cargo, InFlight } from './window.ts';
+import type { LossFeed } from './loss-lane.ts';
 
 const BUSY_MS = 5_000;
 /** A collector may ask for patience, not for ever. */

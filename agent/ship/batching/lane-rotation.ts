@@ -2,7 +2,7 @@
  * Which lane may send first: loss records, then what is new, then the backlog. None of them is kept waiting for ever by those before it,
  * also while the collector's credit leaves room for one batch only.
  */
-import type { Lane } from './window.ts';
+import type { Lane } from './in-flight-window.ts';
 
 /** Batches that a lane sends in a row before a later one has a turn. */
 const IN_A_ROW = 4;

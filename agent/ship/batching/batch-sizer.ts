@@ -1,8 +1,8 @@
 /** Makes a wire batch of as many events as fit. */
-import { type EncodedBatch, encodeColumns, MAX_UNPACKED_BYTES } from '../../shared/wire/batch.ts';
-import { Columns } from '../../shared/wire/columns.ts';
-import { type Dictionary, NEWEST } from '../../shared/wire/dictionaries/released.ts';
-import type { Run, Sent } from './feed.ts';
+import { type EncodedBatch, encodeColumns, MAX_UNPACKED_BYTES } from '../../../shared/wire/batch.ts';
+import { Columns } from '../../../shared/wire/columns.ts';
+import { type Dictionary, NEWEST } from '../../../shared/wire/dictionaries/released.ts';
+import type { Run, Sent } from './lane.ts';
 
 /** Of the room, so that a batch that packs a little worse than the last one needs no second try. */
 const AIM = 0.95;

@@ -4,10 +4,10 @@
  * Invariants: a batch is in here from its publish until an ack that names its stream, range and checksum; nothing else takes it out.
  */
 import assert from 'node:assert/strict';
-import type { StreamId } from '../../shared/ids.ts';
-import type { Ack } from '../../shared/wire/messages.ts';
-import type { PendingLoss } from '../port/outbox.ts';
-import type { Sent } from './feed.ts';
+import type { StreamId } from '../../../shared/ids.ts';
+import type { Ack } from '../../../shared/wire/messages.ts';
+import type { PendingLoss } from '../../port/outbox.ts';
+import type { Sent } from './lane.ts';
 
 const MAX_BATCHES = 4;
 const MAX_BYTES = 256 * 1024;

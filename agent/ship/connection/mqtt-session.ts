@@ -7,9 +7,9 @@ import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import mqtt from 'mqtt';
-import type { Timers } from '../port/timers.ts';
+import type { Timers } from '../../port/timers.ts';
 import type { Address, Credentials } from './endpoint.ts';
-import { refusedCertificate } from './words.ts';
+import { refusedCertificate } from './explain-error.ts';
 
 /** From the first packet to the last grant of a topic; mqtt.js itself waits for a SUBACK for ever. */
 const OPEN_MS = 20_000;

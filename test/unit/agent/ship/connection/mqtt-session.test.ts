@@ -6,12 +6,12 @@ import { createServer as createTlsServer } from 'node:tls';
 import { Aedes } from 'aedes';
 import t, { type Test } from 'tap';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import { systemTimers } from '../../../../agent/runtime/system-timers.ts';
-import type { Credentials } from '../../../../agent/ship/endpoint.ts';
-import { openSession, type SessionOptions } from '../../../../agent/ship/session.ts';
-import { inWords } from '../../../../agent/ship/words.ts';
-import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from './certificates.ts';
-import { FakeTimers } from './fake-timers.ts';
+import { systemTimers } from '../../../../../agent/runtime/system-timers.ts';
+import type { Credentials } from '../../../../../agent/ship/connection/endpoint.ts';
+import { inWords } from '../../../../../agent/ship/connection/explain-error.ts';
+import { openSession, type SessionOptions } from '../../../../../agent/ship/connection/mqtt-session.ts';
+import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from '../certificates.ts';
+import { FakeTimers } from '../fake-timers.ts';
 
 const NOBODY: Credentials = { token: 'secret', ca: null, cert: null, key: null };
 

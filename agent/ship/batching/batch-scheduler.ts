@@ -6,24 +6,24 @@
  * - What the collector did not take goes back to its lane: no pending event is passed over while the session lasts.
  * - While several batches may be on their way, one of them is left to what is new.
  */
-import { streamId, type TerminalId } from '../../shared/ids.ts';
-import { hourOf } from '../../shared/time.ts';
-import { type EncodedBatch, encodeLoss, MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
-import type { AckEnvelope } from '../../shared/wire/messages.ts';
-import type { Outbox, Settlement } from '../port/outbox.ts';
-import type { Timers } from '../port/timers.ts';
-import type { Arrivals } from './arrivals.ts';
-import { patientDelay } from './backoff.ts';
-import type { CollectorView, ShipCounters } from './collector-view.ts';
-import { Fitter } from './fit.ts';
+import { streamId, type TerminalId } from '../../../shared/ids.ts';
+import { hourOf } from '../../../shared/time.ts';
+import { type EncodedBatch, encodeLoss, MAX_WIRE_BYTES } from '../../../shared/wire/batch.ts';
+import type { AckEnvelope } from '../../../shared/wire/messages.ts';
+import type { Outbox, Settlement } from '../../port/outbox.ts';
+import type { Timers } from '../../port/timers.ts';
+import { patientDelay } from '../connection/backoff.ts';
+import type { CollectorView, ShipCounters } from '../status/collector-state.ts';
+import type { TrueTime } from '../status/collector-time.ts';
+import { Outcomes } from './ack-handler.ts';
+import type { Arrivals } from './arrival-rate.ts';
+import { Fitter } from './batch-sizer.ts';
+import { Patience } from './hold-off.ts';
+import { type Cargo, type Lane, Window } from './in-flight-window.ts';
+import { Turns } from './lane-rotation.ts';
 import { Lanes } from './lanes.ts';
 import { Linger } from './linger.ts';
-import { LossFeed } from './loss-feed.ts';
-import { Outcomes } from './outcomes.ts';
-import { Patience } from './patience.ts';
-import type { TrueTime } from './true-time.ts';
-import { Turns } from './turns.ts';
-import { type Cargo, type Lane, Window } from './window.ts';
+import { LossFeed } from './loss-lane.ts';
 
 /** A quarter of the window's bytes, so that four batches fill it; a single event may be larger. */
 const TARGET_WIRE_BYTES = 64 * 1024;

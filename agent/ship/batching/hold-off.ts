@@ -1,7 +1,7 @@
 /** What is held back, and until when. */
 
-import type { Timers } from '../port/timers.ts';
-import { Alarms } from './connection/named-timers.ts';
+import type { Timers } from '../../port/timers.ts';
+import { Alarms } from '../connection/named-timers.ts';
 
 export type Held = 'everything' | 'backlog';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Arrivals } from '../../../../agent/ship/arrivals.ts';
+import { Arrivals } from '../../../../../agent/ship/batching/arrival-rate.ts';
 
 /** Arrivals at an even rate for so long. */
 function busy(aSecond: number, seconds: number): { arrivals: Arrivals; now: number } {

@@ -4,7 +4,7 @@
  * A record is waiting here, on its way, acknowledged but not settled yet, or refused. The last three are `#out`: the outbox still gives
  * them.
  */
-import type { Outbox, PendingLoss } from '../port/outbox.ts';
+import type { Outbox, PendingLoss } from '../../port/outbox.ts';
 
 const READ_RECORDS = 64;
 /** A collector that refuses so many is not asked to take more in this session. */

@@ -4,8 +4,8 @@
  *
  * A live lane that has too much to be quick leaves it to the backlog, ahead of what is there: the latest is right first, in any case.
  */
-import type { Outbox } from '../port/outbox.ts';
-import { Feed } from './feed.ts';
+import type { Outbox } from '../../port/outbox.ts';
+import { Feed } from './lane.ts';
 
 /** About half a second of draining. */
 const MAX_LIVE = 10_000;

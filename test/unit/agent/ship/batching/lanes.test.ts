@@ -1,11 +1,11 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
-import type { Feed } from '../../../../agent/ship/feed.ts';
-import { Lanes } from '../../../../agent/ship/lanes.ts';
-import { HOUR_MS, hourOf } from '../../../../shared/time.ts';
-import { scratchBuffer } from '../buffer/scratch-buffer.ts';
-import { NOW, parsed, sale } from '../events.ts';
+import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
+import type { Feed } from '../../../../../agent/ship/batching/lane.ts';
+import { Lanes } from '../../../../../agent/ship/batching/lanes.ts';
+import { HOUR_MS, hourOf } from '../../../../../shared/time.ts';
+import { scratchBuffer } from '../../buffer/scratch-buffer.ts';
+import { NOW, parsed, sale } from '../../events.ts';
 
 const accept = (buffer: SqliteBuffer, count: number, ts: number, name = 'R') =>
   buffer.accept(Array.from({ length: count }, (_, at) => parsed(sale(`${name}-${at}`, { ts }))));

@@ -1,7 +1,7 @@
 /** The status that the collector gets: what this agent still holds, and what it can vouch for. */
-import type { Epoch } from '../../shared/ids.ts';
-import type { Status } from '../../shared/wire/messages.ts';
-import type { EpochHolding, Holdings } from '../port/outbox.ts';
+import type { Epoch } from '../../../shared/ids.ts';
+import type { Status } from '../../../shared/wire/messages.ts';
+import type { EpochHolding, Holdings } from '../../port/outbox.ts';
 
 /** Bounds of the message: see `shared/wire/messages.ts`. */
 const MAX_RANGES = 16;

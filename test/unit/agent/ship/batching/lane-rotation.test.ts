@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Turns } from '../../../../agent/ship/turns.ts';
-import type { Lane } from '../../../../agent/ship/window.ts';
+import type { Lane } from '../../../../../agent/ship/batching/in-flight-window.ts';
+import { Turns } from '../../../../../agent/ship/batching/lane-rotation.ts';
 
 /** What is sent while all of these lanes have something to send. */
 function sequence(lanes: readonly Lane[], count: number): Lane[] {

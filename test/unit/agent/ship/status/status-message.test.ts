@@ -1,8 +1,8 @@
 import t from 'tap';
-import type { Holdings } from '../../../../agent/port/outbox.ts';
-import { type StatusFacts, statusMessage } from '../../../../agent/ship/status-message.ts';
-import { type Epoch, epoch } from '../../../../shared/ids.ts';
-import { decodeStatus, encodeStatus } from '../../../../shared/wire/messages.ts';
+import type { Holdings } from '../../../../../agent/port/outbox.ts';
+import { type StatusFacts, statusMessage } from '../../../../../agent/ship/status/status-message.ts';
+import { type Epoch, epoch } from '../../../../../shared/ids.ts';
+import { decodeStatus, encodeStatus } from '../../../../../shared/wire/messages.ts';
 
 const EPOCH = (at: number) => epoch(at.toString(16).padStart(16, '0'));
 const told = (of: Holdings, more: Partial<StatusFacts> = {}) =>

@@ -1,8 +1,8 @@
 /** How long what is new gathers before it leaves: company makes a batch cheaper, and costs freshness. */
 
-import type { Timers } from '../port/timers.ts';
-import type { Arrivals } from './arrivals.ts';
-import { Alarms } from './connection/named-timers.ts';
+import type { Timers } from '../../port/timers.ts';
+import { Alarms } from '../connection/named-timers.ts';
+import type { Arrivals } from './arrival-rate.ts';
 
 export class Linger {
   readonly #arrivals: Arrivals;

@@ -4,7 +4,7 @@
  * connection shows what there is then.
  */
 import { X509Certificate } from 'node:crypto';
-import type { Timers } from '../port/timers.ts';
+import type { Timers } from '../../port/timers.ts';
 import type { Credentials } from './endpoint.ts';
 
 const EVERY_MS = 60_000;

@@ -4,7 +4,7 @@
  * An event of a stretch is behind its cursor (on its way, or to be sent again), or not read yet. Nothing is read ahead: the outbox is the
  * only queue, and events go from the disk into a batch one by one.
  */
-import type { Outbox, PendingEvent } from '../port/outbox.ts';
+import type { Outbox, PendingEvent } from '../../port/outbox.ts';
 
 /** A closed range of ids. */
 export interface Sent {

@@ -12,10 +12,10 @@
 import assert from 'node:assert/strict';
 import type { AckEnvelope } from '../../shared/wire/messages.ts';
 import type { Settlement } from '../port/outbox.ts';
+import { Shipment, type ShipmentDependencies } from './batching/batch-scheduler.ts';
 import { Alarms } from './connection/named-timers.ts';
-import { Shipment, type ShipmentDependencies } from './shipment.ts';
-import { StatusTeller, type StatusTellerDependencies } from './status-teller.ts';
-import type { Measure } from './true-time.ts';
+import type { Measure } from './status/collector-time.ts';
+import { StatusTeller, type StatusTellerDependencies } from './status/status-reporter.ts';
 
 /** How long the collector may take for an answer. */
 const ANSWER_MS = 30_000;

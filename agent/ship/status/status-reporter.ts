@@ -2,13 +2,13 @@
  * When the collector is told how things stand: at the start, when a backlog begins or is drained, when events were given up, else now and
  * then. Its answers tell its clock.
  */
-import { type AckEnvelope, encodeStatus } from '../../shared/wire/messages.ts';
-import type { Outbox } from '../port/outbox.ts';
-import type { Timers } from '../port/timers.ts';
+import { type AckEnvelope, encodeStatus } from '../../../shared/wire/messages.ts';
+import type { Outbox } from '../../port/outbox.ts';
+import type { Timers } from '../../port/timers.ts';
+import { Alarms } from '../connection/named-timers.ts';
 import { clearThrough } from './clearance.ts';
-import { Alarms } from './connection/named-timers.ts';
+import type { TrueTime } from './collector-time.ts';
 import { statusMessage } from './status-message.ts';
-import type { TrueTime } from './true-time.ts';
 
 const EVERY_MS = 15 * 60_000;
 /** A sale on its way is no backlog; what is given up is given up in crowds. */

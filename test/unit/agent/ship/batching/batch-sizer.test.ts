@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { encodeBody } from '../../../../agent/buffer/tables/event-row.ts';
-import type { PendingEvent } from '../../../../agent/port/outbox.ts';
-import type { Run } from '../../../../agent/ship/feed.ts';
-import { type Fitted, Fitter } from '../../../../agent/ship/fit.ts';
-import type { TillEvent } from '../../../../shared/event/event.ts';
-import { epoch } from '../../../../shared/ids.ts';
-import { hourOf } from '../../../../shared/time.ts';
-import { decodeBatch } from '../../../../shared/wire/batch.ts';
-import { NOW, parsed, sale } from '../events.ts';
+import { encodeBody } from '../../../../../agent/buffer/tables/event-row.ts';
+import type { PendingEvent } from '../../../../../agent/port/outbox.ts';
+import { type Fitted, Fitter } from '../../../../../agent/ship/batching/batch-sizer.ts';
+import type { Run } from '../../../../../agent/ship/batching/lane.ts';
+import type { TillEvent } from '../../../../../shared/event/event.ts';
+import { epoch } from '../../../../../shared/ids.ts';
+import { hourOf } from '../../../../../shared/time.ts';
+import { decodeBatch } from '../../../../../shared/wire/batch.ts';
+import { NOW, parsed, sale } from '../../events.ts';
 
 const EPOCH = epoch('0123456789abcdef');
 const run = (events: readonly TillEvent[]): Run => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { clearThrough } from '../../../../agent/ship/clearance.ts';
+import { clearThrough } from '../../../../../agent/ship/status/clearance.ts';
 
 const facts = { oldestPending: null, oldestRequest: null, now: 10_000_000, collectorNow: 10_000_000 };
 
