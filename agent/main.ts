@@ -7,8 +7,8 @@ import { parseCommand, UsageError } from './cli/parse-arguments.ts';
 import { chosenConfig } from './cli/resolve-config.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import { ListenError } from './ingest/server.ts';
-import { OutputError } from './inspect/output-error.ts';
-import { type Screen, screenOn } from './inspect/screen.ts';
+import { type Screen, screenOn } from './inspect/terminal/cli-output.ts';
+import { OutputError } from './inspect/terminal/output-error.ts';
 import { systemTimers } from './runtime/system-timers.ts';
 import { serviceManager, systemdNotify } from './runtime/systemd-notifier.ts';
 

@@ -2,11 +2,11 @@
 import { redact } from '../../shared/event/card-data.ts';
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { BufferReader, EventFilter, StoredEvent } from '../port/buffer-reader.ts';
-import { withoutCardData } from './card-free.ts';
-import { count, iso, number } from './figures.ts';
-import { eventPages } from './pages.ts';
-import type { Screen } from './screen.ts';
-import { flagNames, tillJson } from './till-json.ts';
+import { flagNames, tillJson } from './facts/event-json.ts';
+import { withoutCardData } from './facts/mask-event.ts';
+import { eventPages } from './facts/paging.ts';
+import type { Screen } from './terminal/cli-output.ts';
+import { count, iso, number } from './terminal/format.ts';
 
 function line(stored: StoredEvent, given: TillEvent): string {
   const event = withoutCardData(given);

@@ -1,10 +1,10 @@
 /** `losses`: the ledger of what was given up. */
 import { redact } from '../../shared/event/card-data.ts';
 import type { BufferReader, StoredLoss } from '../port/buffer-reader.ts';
-import { count, instant, iso } from './figures.ts';
-import { allLosses } from './pages.ts';
-import type { Screen } from './screen.ts';
-import { printable, table } from './table.ts';
+import { allLosses } from './facts/paging.ts';
+import type { Screen } from './terminal/cli-output.ts';
+import { count, instant, iso } from './terminal/format.ts';
+import { printable, table } from './terminal/table.ts';
 
 export interface LossView {
   readonly stream: string;

@@ -1,12 +1,12 @@
 /** `peek`: some events, for a person to look at. */
 import type { BufferReader, EventFilter } from '../port/buffer-reader.ts';
-import { type EventView, eventView } from './event-view.ts';
-import { count, instant } from './figures.ts';
-import { money } from './money.ts';
-import { eventPages } from './pages.ts';
-import type { Paint } from './paint.ts';
-import type { Screen } from './screen.ts';
-import { printable, table } from './table.ts';
+import { type EventView, eventView } from './facts/event-view.ts';
+import { eventPages } from './facts/paging.ts';
+import type { Screen } from './terminal/cli-output.ts';
+import type { Paint } from './terminal/colors.ts';
+import { count, instant } from './terminal/format.ts';
+import { money } from './terminal/format-money.ts';
+import { printable, table } from './terminal/table.ts';
 
 export interface PeekOptions {
   readonly filter: EventFilter;

@@ -1,7 +1,8 @@
 /** `requeue`: what became of quarantined events that are offered again. */
-import { count } from './figures.ts';
-import type { Screen } from './screen.ts';
-import { printable } from './table.ts';
+
+import type { Screen } from './terminal/cli-output.ts';
+import { count } from './terminal/format.ts';
+import { printable } from './terminal/table.ts';
 
 export interface RequeueOutcome {
   readonly requeued: number;

@@ -1,11 +1,11 @@
 /** `verify`: whether the file holds what was written, and each seq that was given out is accounted for. */
 import { setImmediate } from 'node:timers/promises';
 import type { BufferAccount, BufferReader } from '../port/buffer-reader.ts';
-import { type Examination, examine, readableWords } from './examination.ts';
-import { count, number } from './figures.ts';
-import type { Paint } from './paint.ts';
-import type { Screen } from './screen.ts';
-import { list, printable } from './table.ts';
+import { type Examination, examine, readableWords } from './facts/damage-survey.ts';
+import type { Screen } from './terminal/cli-output.ts';
+import type { Paint } from './terminal/colors.ts';
+import { count, number } from './terminal/format.ts';
+import { list, printable } from './terminal/table.ts';
 
 type Figures = Omit<BufferAccount, 'problems'>;
 

@@ -2,8 +2,8 @@
 
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { IngestCounters } from '../ingest/post-events.ts';
-import { type BufferStatus, bufferStatus } from '../inspect/buffer-status.ts';
-import { type AgentState, type StateFacts, stateOf } from '../inspect/state.ts';
+import { type AgentState, type StateFacts, stateOf } from '../inspect/facts/health.ts';
+import { type BufferStatus, bufferStatus } from '../inspect/status.ts';
 import type { BufferFacts } from '../port/buffer-reader.ts';
 import type { Sample } from '../runtime/render-metrics.ts';
 import type { ShipperReport } from '../ship/shipper.ts';

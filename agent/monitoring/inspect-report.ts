@@ -1,11 +1,11 @@
 /** Gathers what the page shows. Nothing of it is kept ready: it costs nothing while nobody looks. */
 import { redact } from '../../shared/event/card-data.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
-import { eventView } from '../inspect/event-view.ts';
-import { iso, size } from '../inspect/figures.ts';
+import { eventView } from '../inspect/facts/event-view.ts';
+import { ANY_EVENT } from '../inspect/facts/paging.ts';
 import { lossView } from '../inspect/losses.ts';
 import type { BufferReport, InspectReport } from '../inspect/page/report.ts';
-import { ANY_EVENT } from '../inspect/pages.ts';
+import { iso, size } from '../inspect/terminal/format.ts';
 import type { BufferReader, StoredEvent } from '../port/buffer-reader.ts';
 import { type AgentFacts, type AgentStatus, agentStatus, isConnected } from './agent-status.ts';
 import { historyPoints } from './chart-points.ts';

@@ -1,5 +1,5 @@
 /** Charts as SVG that stretches with the page; their labels are HTML, which does not. */
-import { count, number } from '../figures.ts';
+import { count, number } from '../terminal/format.ts';
 import { html, type Markup } from './markup.ts';
 import type { HistoryPoint } from './report.ts';
 

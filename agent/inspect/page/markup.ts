@@ -1,5 +1,5 @@
 /** HTML as a value: what is put into a template is escaped, unless it is markup itself. */
-import { printable } from '../table.ts';
+import { printable } from '../terminal/table.ts';
 
 export class Markup {
   readonly text: string;

@@ -1,7 +1,7 @@
 /** What the page shows, and `GET /v1/inspect` answers: redacted, and bounded. */
-import type { EventView } from '../event-view.ts';
+import type { EventView } from '../facts/event-view.ts';
+import type { AgentState } from '../facts/health.ts';
 import type { LossView } from '../losses.ts';
-import type { AgentState } from '../state.ts';
 
 export interface HistoryPoint {
   /** Minutes before now. */

@@ -1,9 +1,9 @@
 /** The parts of the page, each of which is replaced on its own when it changes. */
-import { type EventView, HIDDEN } from '../event-view.ts';
-import { count, hourAgo, instant, number, size } from '../figures.ts';
-import { notFilling, untilFullWords } from '../filling.ts';
+import { type EventView, HIDDEN } from '../facts/event-view.ts';
 import { seqs } from '../losses.ts';
-import { money } from '../money.ts';
+import { count, hourAgo, instant, number, size } from '../terminal/format.ts';
+import { money } from '../terminal/format-money.ts';
+import { notFilling, untilFullWords } from '../terminal/format-time-to-full.ts';
 import { chart } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 import type { InspectReport } from './report.ts';

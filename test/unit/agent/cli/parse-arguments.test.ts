@@ -2,7 +2,7 @@ import t from 'tap';
 import { COMMAND_NAMES, COMMANDS } from '../../../../agent/cli/command-table.ts';
 import { helpJson, helpText } from '../../../../agent/cli/help.ts';
 import { parseCommand } from '../../../../agent/cli/parse-arguments.ts';
-import { ANY_EVENT } from '../../../../agent/inspect/pages.ts';
+import { ANY_EVENT } from '../../../../agent/inspect/facts/paging.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { NOW } from '../events.ts';
 

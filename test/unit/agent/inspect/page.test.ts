@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import t from 'tap';
-import { eventView } from '../../../../agent/inspect/event-view.ts';
+import { eventView } from '../../../../agent/inspect/facts/event-view.ts';
 import { niceMaximum } from '../../../../agent/inspect/page/chart.ts';
 import { PAGE_HEADERS, page } from '../../../../agent/inspect/page/document.ts';
 import type { InspectReport } from '../../../../agent/inspect/page/report.ts';

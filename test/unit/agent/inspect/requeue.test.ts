@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { type RequeueOutcome, showRequeue } from '../../../../agent/inspect/requeue.ts';
-import { screenOn } from '../../../../agent/inspect/screen.ts';
+import { screenOn } from '../../../../agent/inspect/terminal/cli-output.ts';
 
 async function shown(outcome: Partial<RequeueOutcome>) {
   const [output, errors] = [new PassThrough(), new PassThrough()];

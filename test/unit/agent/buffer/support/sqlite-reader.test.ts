@@ -15,7 +15,7 @@ import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { openForSupport } from '../../../../../agent/buffer/support/open-reader.ts';
 import { openForRequeue } from '../../../../../agent/buffer/support/requeue.ts';
-import { ANY_EVENT } from '../../../../../agent/inspect/pages.ts';
+import { ANY_EVENT } from '../../../../../agent/inspect/facts/paging.ts';
 import type { BufferReader, EventFilter, StoredEvent } from '../../../../../agent/port/buffer-reader.ts';
 import { DAY_MS, HOUR_MS } from '../../../../../shared/time.ts';
 import { NOW, parsed, sale, TERMINAL } from '../../events.ts';

@@ -1,7 +1,7 @@
 /** The disk under a buffer, for support. */
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { iso } from './figures.ts';
+import { iso } from '../terminal/format.ts';
 
 export interface DiskFacts {
   /** The buffer's file and those beside it that belong to it. */

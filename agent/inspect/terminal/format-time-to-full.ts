@@ -1,6 +1,6 @@
 /** How long the buffer lasts, in words. */
-import { HOUR_MS } from '../../shared/time.ts';
-import { span } from './figures.ts';
+import { HOUR_MS } from '../../../shared/time.ts';
+import { span } from './format.ts';
 
 export const untilFullWords = (hours: number): string =>
   hours <= 0 ? 'now' : hours > 24 * 366 ? 'over a year' : span(hours * HOUR_MS);

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { bufferStatus, statusTable } from '../../../../agent/inspect/buffer-status.ts';
-import { PLAIN } from '../../../../agent/inspect/paint.ts';
+import { bufferStatus, statusTable } from '../../../../agent/inspect/status.ts';
+import { PLAIN } from '../../../../agent/inspect/terminal/colors.ts';
 import type { BufferFacts } from '../../../../agent/port/buffer-reader.ts';
 import { epoch, streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';

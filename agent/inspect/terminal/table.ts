@@ -1,6 +1,6 @@
 /** Tables for a terminal: columns as wide as they need be, numbers to the right. */
 import { stripVTControlCharacters } from 'node:util';
-import type { Paint } from './paint.ts';
+import type { Paint } from './colors.ts';
 
 export interface Column {
   readonly title: string;

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { localTime, tillJson } from '../../../../agent/inspect/till-json.ts';
-import { FLAG } from '../../../../shared/event/event.ts';
-import { parseEvent } from '../../../../shared/event/parse.ts';
-import { arbitraryEvent } from '../../shared/wire/arbitrary-event.ts';
-import { NOW, parsed, sale } from '../events.ts';
+import { localTime, tillJson } from '../../../../../agent/inspect/facts/event-json.ts';
+import { FLAG } from '../../../../../shared/event/event.ts';
+import { parseEvent } from '../../../../../shared/event/parse.ts';
+import { arbitraryEvent } from '../../../shared/wire/arbitrary-event.ts';
+import { NOW, parsed, sale } from '../../events.ts';
 
 t.test('an event is told as its till wrote it', async (t) => {
   const posted = sale('R-1', {

@@ -1,6 +1,6 @@
 /** What can still be read of a damaged file. */
-import type { BufferReader, EventState } from '../port/buffer-reader.ts';
-import { ANY_EVENT, allLosses, eventPages } from './pages.ts';
+import type { BufferReader, EventState } from '../../port/buffer-reader.ts';
+import { ANY_EVENT, allLosses, eventPages } from './paging.ts';
 
 export interface Examination {
   /** Readable ones. */

@@ -1,6 +1,6 @@
 /** Walks through a buffer's file page by page; others get their turn between the pages. */
 import { setImmediate } from 'node:timers/promises';
-import type { BufferReader, EventFilter, EventPage, StoredLoss } from '../port/buffer-reader.ts';
+import type { BufferReader, EventFilter, EventPage, StoredLoss } from '../../port/buffer-reader.ts';
 
 const LOSSES_AT_ONCE = 500;
 

@@ -1,9 +1,9 @@
 /** What people are shown of an event: who bought, and what the till keeps for itself, is hidden unless asked for. */
-import { redact } from '../../shared/event/card-data.ts';
-import type { StoredEvent } from '../port/buffer-reader.ts';
-import { withoutCardData } from './card-free.ts';
-import { iso } from './figures.ts';
-import { flagNames, type TillJson, tillJson } from './till-json.ts';
+import { redact } from '../../../shared/event/card-data.ts';
+import type { StoredEvent } from '../../port/buffer-reader.ts';
+import { iso } from '../terminal/format.ts';
+import { flagNames, type TillJson, tillJson } from './event-json.ts';
+import { withoutCardData } from './mask-event.ts';
 
 export const HIDDEN = '[hidden]';
 /** Dimensions that name a person. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type StateFacts, stateOf } from '../../../../agent/inspect/state.ts';
+import { type StateFacts, stateOf } from '../../../../../agent/inspect/facts/health.ts';
 
 const FINE: StateFacts = {
   unavailable: null,

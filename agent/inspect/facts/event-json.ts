@@ -1,6 +1,6 @@
 /** An event as its till could have posted it. */
-import { FLAG, type TillEvent } from '../../shared/event/event.ts';
-import { MINUTE_MS } from '../../shared/time.ts';
+import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
+import { MINUTE_MS } from '../../../shared/time.ts';
 
 export interface TillJson {
   readonly type: string;

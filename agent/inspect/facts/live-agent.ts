@@ -1,6 +1,6 @@
 /** What a running agent says of itself: why it is not shipping is known to it alone. */
 import { get } from 'node:http';
-import type { AgentState } from './state.ts';
+import type { AgentState } from './health.ts';
 
 const PATIENCE_MS = 1_500;
 const MAX_BYTES = 4 * 1024 * 1024;

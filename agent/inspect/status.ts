@@ -2,12 +2,12 @@
 import { redact } from '../../shared/event/card-data.ts';
 import type { BufferFacts } from '../port/buffer-reader.ts';
 import type { EpochHolding } from '../port/outbox.ts';
-import { count, hourAgo, instant, iso, number, size } from './figures.ts';
-import { notFilling, untilFullWords } from './filling.ts';
-import type { LiveStatus } from './live-agent.ts';
+import type { LiveStatus } from './facts/live-agent.ts';
 import { seqs } from './losses.ts';
-import type { Paint } from './paint.ts';
-import { list, printable } from './table.ts';
+import type { Paint } from './terminal/colors.ts';
+import { count, hourAgo, instant, iso, number, size } from './terminal/format.ts';
+import { notFilling, untilFullWords } from './terminal/format-time-to-full.ts';
+import { list, printable } from './terminal/table.ts';
 
 export interface BufferStatus extends Omit<BufferFacts, 'oldestPending' | 'epochs' | 'quarantine'> {
   /** RFC 3339: start of the hour of the oldest pending event. */

@@ -1,7 +1,7 @@
 /** Where a command writes: its result to standard output, all else to standard error. */
 import type { Writable } from 'node:stream';
-import { redact } from '../../shared/event/card-data.ts';
-import { type Paint, paintFor } from './paint.ts';
+import { redact } from '../../../shared/event/card-data.ts';
+import { type Paint, paintFor } from './colors.ts';
 
 export interface Screen {
   /** The result. Resolves once there is room for more. */

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
-import { PLAIN, paintFor } from '../../../../agent/inspect/paint.ts';
-import { screenOn } from '../../../../agent/inspect/screen.ts';
-import { list, printable, table } from '../../../../agent/inspect/table.ts';
+import { screenOn } from '../../../../../agent/inspect/terminal/cli-output.ts';
+import { PLAIN, paintFor } from '../../../../../agent/inspect/terminal/colors.ts';
+import { list, printable, table } from '../../../../../agent/inspect/terminal/table.ts';
 
 function scene(terminal: boolean, environment: Record<string, string> = {}) {
   const output = Object.assign(new PassThrough(), { isTTY: terminal });

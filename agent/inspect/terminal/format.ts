@@ -1,5 +1,5 @@
 /** Figures and times as people read them. */
-import { HOUR_MS, MINUTE_MS } from '../../shared/time.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../shared/time.ts';
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 
