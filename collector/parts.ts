@@ -1,9 +1,9 @@
 /** What a collector is made of, and what its roles are given. */
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { Logic } from './aggregation/logic-version.ts';
 import type { CollectorConfig, StoreConfig } from './config.ts';
 import type { TlsFiles } from './config-file.ts';
-import type { Logic } from './logic/version.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import { Control } from './store/control.ts';
 import { DueMarks } from './store/due-marks.ts';

@@ -1,6 +1,6 @@
 /** What a store is, settled by whoever uses it first: its tables, its generation, and the dimensions of its logic version. */
 import { ConfigError } from '../shared/config/document.ts';
-import { LOGIC_VERSION, type Logic } from './logic/version.ts';
+import { LOGIC_VERSION, type Logic } from './aggregation/logic-version.ts';
 import { Control } from './store/control.ts';
 import type { Tables } from './store/tables.ts';
 

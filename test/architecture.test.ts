@@ -66,7 +66,7 @@ t.test('each rule reports what breaks it', async (t) => {
     ['only main.ts knows an adapter', 'collector/rollup/run.ts', 'collector/store/sqlite/tables.ts'],
     ['only main.ts knows an adapter', 'collector/store/rollups.ts', 'collector/store/hbase/tables.ts'],
     ['only main.ts knows an adapter', 'collector/store/hbase/tables.ts', 'collector/store/sqlite/cells.ts'],
-    ['collector/logic is pure', 'collector/logic/fold.ts', 'collector/store/rollups.ts'],
+    ['collector/aggregation is pure', 'collector/aggregation/fold.ts', 'collector/store/rollups.ts'],
     ['production code knows no tests', 'agent/main.ts', 'scripts/start.ts'],
     ['production code knows no tests', 'shared/keys.ts', 'test/unit/shared/keys.test.ts'],
   ];
@@ -93,7 +93,7 @@ t.test('what is allowed is not reported', async (t) => {
     ['agent/ingest/http.ts', 'shared/event/parse.ts'],
     ['agent/main.ts', 'agent/ship/shipper.ts'],
     ['collector/rollup/run.ts', 'collector/store/rollups.ts'],
-    ['collector/api/query.ts', 'collector/logic/fold.ts'],
+    ['collector/api/query.ts', 'collector/aggregation/fold.ts'],
     ['collector/main.ts', 'collector/store/sqlite/tables.ts'],
     ['collector/store/sqlite/tables.ts', 'collector/store/tables.ts'],
     ['scripts/bench/store.ts', 'collector/store/hbase/tables.ts'],

@@ -7,7 +7,7 @@ import { type Epoch, epoch, type MerchantId, streamId, type TerminalId, terminal
 import { eventsKey } from '../../shared/keys.ts';
 import { hourOf, MINUTE_MS, type Range } from '../../shared/time.ts';
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
-import { readRow } from '../logic/raw-row.ts';
+import { readRow } from '../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 import { merchantOf } from './auth.ts';
 import type { MetricsDeps } from './metrics-route.ts';

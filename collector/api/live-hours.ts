@@ -8,10 +8,10 @@
  */
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { PartFold } from '../logic/fold.ts';
-import type { Part } from '../logic/part.ts';
-import { readRow } from '../logic/raw-row.ts';
-import type { Logic } from '../logic/version.ts';
+import { PartFold } from '../aggregation/fold.ts';
+import type { Logic } from '../aggregation/logic-version.ts';
+import type { Part } from '../aggregation/partial.ts';
+import { readRow } from '../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 
 export interface LivePart {

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { MerchantId } from '../../shared/ids.ts';
 import { formatInstant, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
-import type { Logic } from '../logic/version.ts';
+import type { Logic } from '../aggregation/logic-version.ts';
 import { type Auth, merchantOf } from './auth.ts';
 import { seriesCsv } from './csv.ts';
 import { type FiguresStores, figures } from './figures.ts';

@@ -6,7 +6,7 @@ import type { Epoch, MerchantId, TerminalId } from '../../shared/ids.ts';
 import { eventsKey } from '../../shared/keys.ts';
 import { difference, type Ranges, union } from '../../shared/seq-ranges.ts';
 import type { Loss } from '../../shared/wire/loss.ts';
-import { readLossRow } from '../logic/raw-row.ts';
+import { readLossRow } from '../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 import { HoursAround } from './hours-around.ts';
 

@@ -9,7 +9,7 @@ import {
   SLOT_MS,
   slotOf,
 } from '../../shared/time.ts';
-import { mergeMeasures } from '../logic/measures.ts';
+import { mergeMeasures } from '../aggregation/measures.ts';
 import type { TerminalFigures } from './figures.ts';
 import { type Bucket, METRICS, type MetricName, noBucket, type Value } from './metric.ts';
 import { badParameter } from './problem.ts';

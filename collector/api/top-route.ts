@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { slotOf } from '../../shared/time.ts';
-import { compare } from '../logic/exact.ts';
-import { type ItemMeasures, mergeItemMeasures, noItemMeasures } from '../logic/measures.ts';
+import { compare } from '../aggregation/exact-sum.ts';
+import { type ItemMeasures, mergeItemMeasures, noItemMeasures } from '../aggregation/measures.ts';
 import { merchantOf } from './auth.ts';
 import { articles } from './figures.ts';
 import { minorUnits, pieces } from './metric.ts';

@@ -8,7 +8,7 @@
 import type { TerminalId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
 import { DAY_MS, dayOfHour, HOUR_MS, minuteOf } from '../../shared/time.ts';
-import type { Logic } from '../logic/version.ts';
+import type { Logic } from '../aggregation/logic-version.ts';
 import { type DueMark, type DueMarks, dueMinute, type NewMark } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Rollups } from '../store/rollups.ts';

@@ -1,7 +1,7 @@
 /** Bytes on the wire and nanoseconds in the pure code, for batches of several sizes. */
 import { hash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { PartFold } from '../../collector/logic/fold.ts';
+import { PartFold } from '../../collector/aggregation/fold.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../shared/ids.ts';
 import { eventsKey } from '../../shared/keys.ts';
 import { hourOf } from '../../shared/time.ts';

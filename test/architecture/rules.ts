@@ -40,8 +40,8 @@ function importBreach(from: string, to: string): string[] {
   const mayKnow = (path: string) => isIn(path, home!) || isIn(path, 'shared') || isJoint(side!, path);
   if (home !== undefined && !mayKnow(to))
     return says('a stage knows its own folder, shared/, its side’s port and pure logic');
-  if (isIn(from, 'collector/logic') && !isIn(to, 'collector/logic') && !isIn(to, 'shared')) {
-    return says('collector/logic is pure');
+  if (isIn(from, 'collector/aggregation') && !isIn(to, 'collector/aggregation') && !isIn(to, 'shared')) {
+    return says('collector/aggregation is pure');
   }
   return [];
 }
@@ -49,7 +49,7 @@ function importBreach(from: string, to: string): string[] {
 /** Where the stages of a side meet. */
 function isJoint(side: string, path: string): boolean {
   if (side === 'agent') return isIn(path, 'agent/port');
-  return isIn(path, 'collector/logic') || /^collector\/store\/[^/]+\.ts$/.test(path);
+  return isIn(path, 'collector/aggregation') || /^collector\/store\/[^/]+\.ts$/.test(path);
 }
 
 function packageBreach(from: string, name: string, dependencies: readonly string[]): string[] {

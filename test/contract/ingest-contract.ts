@@ -9,9 +9,9 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import type { Test } from 'tap';
+import { PartFold } from '../../collector/aggregation/fold.ts';
+import { readRow } from '../../collector/aggregation/raw-row.ts';
 import { Ingest } from '../../collector/ingest/ingest.ts';
-import { PartFold } from '../../collector/logic/fold.ts';
-import { readRow } from '../../collector/logic/raw-row.ts';
 import { type DueMark, DueMarks } from '../../collector/store/due-marks.ts';
 import { EventLog } from '../../collector/store/event-log.ts';
 import type { Tables } from '../../collector/store/tables.ts';

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { ALL_MEASURES, decodeArticles, decodePart, decodeView } from '../../../collector/logic/codec.ts';
-import { digestOf, digestText, NO_DIGEST } from '../../../collector/logic/digest.ts';
-import type { StoredRow } from '../../../collector/logic/raw-row.ts';
-import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/logic/views.ts';
+import { ALL_MEASURES, decodeArticles, decodePart, decodeView } from '../../../collector/aggregation/codec.ts';
+import type { StoredRow } from '../../../collector/aggregation/raw-row.ts';
+import { digestOf, digestText, NO_DIGEST } from '../../../collector/aggregation/row-set-digest.ts';
+import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregation/views.ts';
 import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/runner.ts';
 import { type DueMark, DueMarks, dueMinute } from '../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';

@@ -1,5 +1,5 @@
 /** What a part should say, worked out from its events in the most naive way; and a part's figures in the same plain form. */
-import type { Part } from '../../../../collector/logic/part.ts';
+import type { Part } from '../../../../collector/aggregation/partial.ts';
 import { dimension, type TillEvent } from '../../../../shared/event/event.ts';
 import { SLOT_MS } from '../../../../shared/time.ts';
 import { LOGIC } from './till-events.ts';

@@ -1,5 +1,5 @@
 /** What some raw rows hold, worked out seq by seq from their own contents. */
-import { readRow, type StoredRow } from '../../../../collector/logic/raw-row.ts';
+import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 
 export interface Held {

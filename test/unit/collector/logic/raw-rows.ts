@@ -1,7 +1,7 @@
 /** Raw rows as the store gives them: real wire batches under real keys. */
-import { PartFold } from '../../../../collector/logic/fold.ts';
-import type { Part } from '../../../../collector/logic/part.ts';
-import { readRow, type StoredRow } from '../../../../collector/logic/raw-row.ts';
+import { PartFold } from '../../../../collector/aggregation/fold.ts';
+import type { Part } from '../../../../collector/aggregation/partial.ts';
+import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { type Epoch, epoch, type MerchantId, merchantId, type TerminalId, terminalId } from '../../../../shared/ids.ts';
 import { eventsKey } from '../../../../shared/keys.ts';

@@ -5,14 +5,14 @@
  */
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import { Tickets } from './amount-sketch.ts';
 import type { Cube, GroupKey } from './cube.ts';
-import { digestText, parseDigest } from './digest.ts';
-import type { Exact } from './exact.ts';
+import { Uniques } from './distinct-sketch.ts';
+import type { Exact } from './exact-sum.ts';
+import { MAX_PART_GROUPS, MAX_VIEW_GROUPS } from './logic-version.ts';
 import type { ItemMeasures, Measures } from './measures.ts';
-import { articlesCube, figuresCube, type Part, type Tally } from './part.ts';
-import { Tickets } from './tickets.ts';
-import { Uniques } from './uniques.ts';
-import { MAX_PART_GROUPS, MAX_VIEW_GROUPS } from './version.ts';
+import { articlesCube, figuresCube, type Part, type Tally } from './partial.ts';
+import { digestText, parseDigest } from './row-set-digest.ts';
 
 const FORMAT = 1;
 

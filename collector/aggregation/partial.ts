@@ -1,6 +1,6 @@
 /** A part: one terminal's figures for one hour (or, merged, one day), with what is needed to prove that they are complete. */
 import { Cube, type GroupKey, mergeCube, OTHER } from './cube.ts';
-import { addDigest, type Digest, NO_DIGEST } from './digest.ts';
+import { type Logic, MAX_ARTICLES, MAX_PART_GROUPS, partKeys } from './logic-version.ts';
 import {
   type ItemMeasures,
   type Measures,
@@ -9,7 +9,7 @@ import {
   noItemMeasures,
   noMeasures,
 } from './measures.ts';
-import { type Logic, MAX_ARTICLES, MAX_PART_GROUPS, partKeys } from './version.ts';
+import { addDigest, type Digest, NO_DIGEST } from './row-set-digest.ts';
 
 export interface Tally {
   /** Raw rows folded, of events and of losses. */

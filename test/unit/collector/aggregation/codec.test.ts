@@ -11,16 +11,16 @@ import {
   encodeArticles,
   encodePart,
   encodeView,
-} from '../../../../collector/logic/codec.ts';
-import { noMeasures } from '../../../../collector/logic/measures.ts';
-import { articlesCube, figuresCube, noPart, type Part } from '../../../../collector/logic/part.ts';
-import { MAX_PART_GROUPS, MAX_VIEW_GROUPS } from '../../../../collector/logic/version.ts';
-import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/logic/views.ts';
+} from '../../../../collector/aggregation/codec.ts';
+import { MAX_PART_GROUPS, MAX_VIEW_GROUPS } from '../../../../collector/aggregation/logic-version.ts';
+import { noMeasures } from '../../../../collector/aggregation/measures.ts';
+import { articlesCube, figuresCube, noPart, type Part } from '../../../../collector/aggregation/partial.ts';
+import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import { holds } from '../../shared/holds.ts';
-import { articlesOf, expectedArticles, expectedFigures, figuresOf } from './figures-oracle.ts';
-import { foldOf } from './raw-rows.ts';
-import { arbitraryEvent, HOUR, LOGIC, tillEvent } from './till-events.ts';
+import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../logic/figures-oracle.ts';
+import { foldOf } from '../logic/raw-rows.ts';
+import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../logic/till-events.ts';
 
 const BASE = HOUR * 4;
 const events = fc.array(arbitraryEvent(HOUR), { maxLength: 30 });

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { add, compare, divideRounded, type Exact, multiply, negate } from '../../../../collector/logic/exact.ts';
+import {
+  add,
+  compare,
+  divideRounded,
+  type Exact,
+  multiply,
+  negate,
+} from '../../../../collector/aggregation/exact-sum.ts';
 import { holds } from '../../shared/holds.ts';
 
 /** Around zero, around the ends of the safe integers, far beyond. */

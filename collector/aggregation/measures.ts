@@ -1,7 +1,8 @@
 /** What is counted of one group of events in one slot. */
-import { add, type Exact } from './exact.ts';
-import { Tickets } from './tickets.ts';
-import { Uniques } from './uniques.ts';
+
+import { Tickets } from './amount-sketch.ts';
+import { Uniques } from './distinct-sketch.ts';
+import { add, type Exact } from './exact-sum.ts';
 
 export interface Measures {
   count: number;

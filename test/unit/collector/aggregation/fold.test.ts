@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { type FoldRow, PartFold } from '../../../../collector/logic/fold.ts';
-import type { Part } from '../../../../collector/logic/part.ts';
-import { readRow, type StoredRow } from '../../../../collector/logic/raw-row.ts';
+import { type FoldRow, PartFold } from '../../../../collector/aggregation/fold.ts';
+import type { Part } from '../../../../collector/aggregation/partial.ts';
+import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { epoch } from '../../../../shared/ids.ts';
 import { holds } from '../../shared/holds.ts';
-import { articlesOf, expectedArticles, expectedFigures, figuresOf } from './figures-oracle.ts';
-import { eventsOf } from './oracle-rows.ts';
-import { eventsRow, foldRows, lossRow } from './raw-rows.ts';
-import { arbitraryEvent, HOUR, LOGIC, tillEvent } from './till-events.ts';
+import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../logic/figures-oracle.ts';
+import { eventsOf } from '../logic/oracle-rows.ts';
+import { eventsRow, foldRows, lossRow } from '../logic/raw-rows.ts';
+import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../logic/till-events.ts';
 
 const EPOCHS = ['00000000000000aa', 'ff00000000000001'].map(epoch);
 

@@ -9,13 +9,13 @@
 import { dimension, type TillEvent } from '../../shared/event/event.ts';
 import type { Epoch } from '../../shared/ids.ts';
 import { slotOf } from '../../shared/time.ts';
-import { addDigest, digestOf } from './digest.ts';
-import { add, multiply, negate } from './exact.ts';
+import { Tickets } from './amount-sketch.ts';
+import { customerHash, Uniques } from './distinct-sketch.ts';
+import { add, multiply, negate } from './exact-sum.ts';
+import type { Logic } from './logic-version.ts';
 import { noItemMeasures, noMeasures } from './measures.ts';
-import { earlier, noPart, type Part } from './part.ts';
-import { Tickets } from './tickets.ts';
-import { customerHash, Uniques } from './uniques.ts';
-import type { Logic } from './version.ts';
+import { earlier, noPart, type Part } from './partial.ts';
+import { addDigest, digestOf } from './row-set-digest.ts';
 
 /** A decoded raw row. */
 export interface FoldRow {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { Cube, mergeCube, OTHER } from '../../../../collector/logic/cube.ts';
-import { figuresCube } from '../../../../collector/logic/part.ts';
+import { Cube, mergeCube, OTHER } from '../../../../collector/aggregation/cube.ts';
+import { figuresCube } from '../../../../collector/aggregation/partial.ts';
 import { holds } from '../../shared/holds.ts';
 
 interface Counter {

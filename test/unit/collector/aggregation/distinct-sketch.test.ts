@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { customerHash, EXACT_LIMIT, Uniques } from '../../../../collector/logic/uniques.ts';
+import { customerHash, EXACT_LIMIT, Uniques } from '../../../../collector/aggregation/distinct-sketch.ts';
 import { holds } from '../../shared/holds.ts';
 
 const of = (hashes: Iterable<number>): Uniques => {

@@ -4,9 +4,9 @@
  */
 import { encodeArticles, encodeView } from './codec.ts';
 import type { Cube } from './cube.ts';
+import { type Logic, MAX_VIEW_GROUPS } from './logic-version.ts';
 import type { Measures } from './measures.ts';
-import { articlesCube, figuresCube, mergeArticles, mergeFigures, type Part } from './part.ts';
-import { type Logic, MAX_VIEW_GROUPS } from './version.ts';
+import { articlesCube, figuresCube, mergeArticles, mergeFigures, type Part } from './partial.ts';
 
 /** Name of the view that holds the articles. */
 export const ARTICLES_VIEW = 'articles';

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { addDigest, digestOf, digestText, NO_DIGEST, parseDigest } from '../../../../collector/logic/digest.ts';
+import {
+  addDigest,
+  digestOf,
+  digestText,
+  NO_DIGEST,
+  parseDigest,
+} from '../../../../collector/aggregation/row-set-digest.ts';
 import { holds } from '../../shared/holds.ts';
 
 const keys = fc.array(fc.uint8Array({ minLength: 1, maxLength: 60 }), { maxLength: 12 });
