@@ -1,11 +1,11 @@
 /** The collector's command line, and the one place that knows the store's adapters. */
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../shared/config/document.ts';
-import { type Command, CommandFailed, required, UsageError } from './commands/command.ts';
-import { addKey, listKeys, revokeKey } from './commands/keys.ts';
-import { checkConfig, initStore, rollupOnce } from './commands/store.ts';
-import { addTerminal, listTerminals, revokeTerminal } from './commands/terminals.ts';
-import { parseCommandLine, RUN } from './commands/usage.ts';
+import { type Command, CommandFailed, required, UsageError } from './cli/command.ts';
+import { addKey, listKeys, revokeKey } from './cli/keys.ts';
+import { parseCommandLine, RUN } from './cli/parse-command-line.ts';
+import { checkConfig, initStore, rollupOnce } from './cli/store.ts';
+import { addTerminal, listTerminals, revokeTerminal } from './cli/terminals.ts';
 import type { CollectorConfig } from './config.ts';
 import { loadConfig, readTls } from './config-file.ts';
 import { ListenError } from './listen-error.ts';
@@ -89,7 +89,7 @@ async function dispatch(args: readonly string[], output: Output): Promise<void> 
     output.print(json, text);
     return;
   }
-  const { run } = await import('./commands/run.ts');
+  const { run } = await import('./cli/run.ts');
   const onListening = ({ mqttPort, httpPort }: Collector): void => {
     const http = { host: config.http.host, port: httpPort };
     const mqtt = mqttPort === null ? null : { host: config.mqtt.host, port: mqttPort };

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Command, Given } from '../../../../collector/commands/command.ts';
-import { addKey, listKeys, revokeKey } from '../../../../collector/commands/keys.ts';
-import { checkConfig, initStore, rollupOnce } from '../../../../collector/commands/store.ts';
-import { addTerminal, listTerminals, revokeTerminal } from '../../../../collector/commands/terminals.ts';
+import type { Command, Given } from '../../../../collector/cli/command.ts';
+import { addKey, listKeys, revokeKey } from '../../../../collector/cli/keys.ts';
+import { checkConfig, initStore, rollupOnce } from '../../../../collector/cli/store.ts';
+import { addTerminal, listTerminals, revokeTerminal } from '../../../../collector/cli/terminals.ts';
 import { parseConfig } from '../../../../collector/config.ts';
 import { openTables } from '../../../../collector/main.ts';
 import { storesOn } from '../../../../collector/parts.ts';

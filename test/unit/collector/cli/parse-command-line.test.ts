@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { Usage } from '../../../../collector/commands/command.ts';
-import { parseCommandLine } from '../../../../collector/commands/usage.ts';
+import type { Usage } from '../../../../collector/cli/command.ts';
+import { parseCommandLine } from '../../../../collector/cli/parse-command-line.ts';
 
 const usage = (name: string, options: Usage['options'] = {}): Usage => ({
   ...{ name, summary: `does ${name}`, options, help: Object.keys(options).map((key) => `--${key}`), examples: [name] },
