@@ -3,7 +3,7 @@
 import { MAX_WIRE_BYTES } from '../shared/wire/batch.ts';
 import { Broker } from './broker/broker.ts';
 import { Credentials } from './broker/credentials.ts';
-import type { StoreConfig } from './config.ts';
+import type { StoreConfig } from './config/collector-config.ts';
 import type { GroupLimits } from './ingest/group-commit.ts';
 import { Ingest } from './ingest/ingest.ts';
 import type { Parts } from './parts.ts';

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Logic } from './aggregation/logic-version.ts';
-import type { CollectorConfig, StoreConfig } from './config.ts';
-import type { TlsFiles } from './config-file.ts';
+import type { CollectorConfig, StoreConfig } from './config/collector-config.ts';
+import type { TlsFiles } from './config/load-config.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import { Control } from './store/control.ts';
 import { DueMarks } from './store/due-marks.ts';

@@ -61,7 +61,7 @@ t.test('each rule reports what breaks it', async (t) => {
     ['a stage knows its own folder', 'collector/broker/gate.ts', 'collector/ingest/group.ts'],
     ['a stage knows its own folder', 'collector/api/http.ts', 'collector/main.ts'],
     ['shared/ imports nothing but shared/', 'shared/keys.ts', 'agent/port/intake.ts'],
-    ['the agent does not know the collector', 'agent/main.ts', 'collector/config.ts'],
+    ['the agent does not know the collector', 'agent/main.ts', 'collector/config/collector-config.ts'],
     ['the collector does not know the agent', 'collector/ingest/group.ts', 'agent/port/intake.ts'],
     ['only main.ts knows an adapter', 'collector/rollup/run.ts', 'collector/store/sqlite/tables.ts'],
     ['only main.ts knows an adapter', 'collector/store/rollups.ts', 'collector/store/hbase/tables.ts'],

@@ -1,6 +1,6 @@
 /** What a command of the collector is, and what it is given. */
 import type { ParseArgsOptionsConfig } from 'node:util';
-import type { CollectorConfig } from '../config.ts';
+import type { CollectorConfig } from '../config/collector-config.ts';
 import { type OpenTables, type Stores, storesOn } from '../parts.ts';
 import type { Tables } from '../store/tables.ts';
 

@@ -1,6 +1,6 @@
 /** `run`: a collector in the foreground, until a signal ends it. */
 import pino from 'pino';
-import type { CollectorConfig } from '../config.ts';
+import type { CollectorConfig } from '../config/collector-config.ts';
 import { ROLES, type Role, type StartOptions } from '../parts.ts';
 import type { Collector } from '../start.ts';
 import { type Given, UsageError } from './command.ts';

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { StoreConfig } from '../../collector/config.ts';
+import type { StoreConfig } from '../../collector/config/collector-config.ts';
 import { MerchantApi } from '../merchant-api.ts';
 import { AgentProcess } from '../processes/agent.ts';
 import { CollectorProcess } from '../processes/collector.ts';

@@ -1,7 +1,7 @@
 /** Events a second from a till's POST, or from a fleet's MQTT batch, until the collector has stored and acknowledged them. */
 import { randomBytes } from 'node:crypto';
 import { connectAsync } from 'mqtt';
-import type { StoreConfig } from '../../collector/config.ts';
+import type { StoreConfig } from '../../collector/config/collector-config.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { topic } from '../../shared/topics.ts';

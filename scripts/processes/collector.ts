@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import type { StoreConfig } from '../../collector/config.ts';
+import type { StoreConfig } from '../../collector/config/collector-config.ts';
 import { Child } from './child.ts';
 import { answers } from './http.ts';
 import { runJson } from './run-json.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
-import type { StoreConfig } from '../../collector/config.ts';
+import type { StoreConfig } from '../../collector/config/collector-config.ts';
 import { AgentProcess } from '../processes/agent.ts';
 import { addKey, addTerminal, CollectorProcess } from '../processes/collector.ts';
 import { freePorts } from '../processes/ports.ts';

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseConfig as parseAgentConfig } from '../../../agent/config/agent-config.ts';
-import { parseConfig as parseCollectorConfig } from '../../../collector/config.ts';
+import { parseConfig as parseCollectorConfig } from '../../../collector/config/collector-config.ts';
 import { ConfigError, configOf } from '../../../shared/config/document.ts';
 import { ROOT } from '../../processes/child.ts';
 import { pick } from '../../simulate/random.ts';

@@ -3,7 +3,7 @@
  * talk over lines that a test can listen in on, to strike at a moment of its choice.
  */
 import path from 'node:path';
-import type { StoreConfig } from '../../../collector/config.ts';
+import type { StoreConfig } from '../../../collector/config/collector-config.ts';
 import { MerchantApi } from '../../../scripts/merchant-api.ts';
 import { AgentProcess } from '../../../scripts/processes/agent.ts';
 import { CollectorProcess } from '../../../scripts/processes/collector.ts';

@@ -6,7 +6,7 @@ import type { Command, Given } from '../../../../collector/cli/command.ts';
 import { addKey, listKeys, revokeKey } from '../../../../collector/cli/keys.ts';
 import { checkConfig, initStore, rollupOnce } from '../../../../collector/cli/store.ts';
 import { addTerminal, listTerminals, revokeTerminal } from '../../../../collector/cli/terminals.ts';
-import { parseConfig } from '../../../../collector/config.ts';
+import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { openTables } from '../../../../collector/main.ts';
 import { storesOn } from '../../../../collector/parts.ts';
 import { merchantId, terminalId } from '../../../../shared/ids.ts';

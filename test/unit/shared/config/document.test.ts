@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseConfig as parseCollectorConfig } from '../../../../collector/config.ts';
+import { parseConfig as parseCollectorConfig } from '../../../../collector/config/collector-config.ts';
 import { ConfigError, configOf, type ParsedConfig } from '../../../../shared/config/document.ts';
 
 /** Takes whatever the document holds. */

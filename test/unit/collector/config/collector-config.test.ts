@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
-import { parseConfig } from '../../../collector/config.ts';
-import { loadConfig } from '../../../collector/config-file.ts';
-import { ConfigError } from '../../../shared/config/document.ts';
+import { parseConfig } from '../../../../collector/config/collector-config.ts';
+import { loadConfig } from '../../../../collector/config/load-config.ts';
+import { ConfigError } from '../../../../shared/config/document.ts';
 
 const SQLITE = { kind: 'sqlite', path: 'store.db' };
 
@@ -33,7 +33,7 @@ t.test('a store is enough; everything else has its default', async (t) => {
 });
 
 t.test('the example is valid, and shows the defaults', async (t) => {
-  const example = parse(readFileSync(new URL('../../../config/collector.yaml', import.meta.url), 'utf8'));
+  const example = parse(readFileSync(new URL('../../../../config/collector.yaml', import.meta.url), 'utf8'));
   t.same(configOf(example), configOf({ store: example.store }));
 });
 

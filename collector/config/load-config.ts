@@ -1,8 +1,8 @@
 /** Reads the collector's configuration file and the files that it names. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { ConfigError, configOf } from '../shared/config/document.ts';
-import { type CollectorConfig, parseConfig } from './config.ts';
+import { ConfigError, configOf } from '../../shared/config/document.ts';
+import { type CollectorConfig, parseConfig } from './collector-config.ts';
 
 /** PEM texts. */
 export interface TlsFiles {
