@@ -1,6 +1,9 @@
 /** The collector's command line, and the one place that knows the store's adapters. */
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../shared/config/document.ts';
+import { type OpenTables, ROLES, type StartOptions } from './app/context.ts';
+import { ListenError } from './app/listen.ts';
+import type { Collector } from './app/start.ts';
 import { type Command, CommandFailed, required, UsageError } from './cli/command.ts';
 import { addKey, listKeys, revokeKey } from './cli/keys.ts';
 import { parseCommandLine, RUN } from './cli/parse-command-line.ts';
@@ -8,9 +11,6 @@ import { checkConfig, initStore, rollupOnce } from './cli/store.ts';
 import { addTerminal, listTerminals, revokeTerminal } from './cli/terminals.ts';
 import type { CollectorConfig } from './config/collector-config.ts';
 import { loadConfig, readTls } from './config/load-config.ts';
-import { ListenError } from './listen-error.ts';
-import { type OpenTables, ROLES, type StartOptions } from './parts.ts';
-import type { Collector } from './start.ts';
 import { StoreUnavailable } from './store/tables.ts';
 
 const COMMANDS: readonly Command[] = [
@@ -33,7 +33,7 @@ export const openTables: OpenTables = async (store) => {
 
 /** Starts a collector within this process: for scripts and tests. Resolves when it listens; `ready` tells when the store is there. */
 export async function startCollector(config: CollectorConfig, options: Partial<StartOptions> = {}): Promise<Collector> {
-  const [{ startCollector: start }, { default: pino }] = await Promise.all([import('./start.ts'), import('pino')]);
+  const [{ startCollector: start }, { default: pino }] = await Promise.all([import('./app/start.ts'), import('pino')]);
   return start({
     config,
     roles: new Set(ROLES),

@@ -1,7 +1,7 @@
 /** What a command of the collector is, and what it is given. */
 import type { ParseArgsOptionsConfig } from 'node:util';
+import { type OpenTables, type Stores, storesOn } from '../app/context.ts';
 import type { CollectorConfig } from '../config/collector-config.ts';
-import { type OpenTables, type Stores, storesOn } from '../parts.ts';
 import type { Tables } from '../store/tables.ts';
 
 /** Options as given: texts and flags. */

@@ -1,6 +1,6 @@
 /** From the command line to a command and its options, and the words of --help. */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { ROLES } from '../parts.ts';
+import { ROLES } from '../app/context.ts';
 import { type Given, type Usage, UsageError } from './command.ts';
 
 const PROGRAM = 'node collector/main.ts';

@@ -1,8 +1,8 @@
 /** `run`: a collector in the foreground, until a signal ends it. */
 import pino from 'pino';
+import { ROLES, type Role, type StartOptions } from '../app/context.ts';
+import type { Collector } from '../app/start.ts';
 import type { CollectorConfig } from '../config/collector-config.ts';
-import { ROLES, type Role, type StartOptions } from '../parts.ts';
-import type { Collector } from '../start.ts';
 import { type Given, UsageError } from './command.ts';
 
 export interface RunContext {

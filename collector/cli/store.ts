@@ -1,6 +1,6 @@
 /** `check-config`, `init` and `rollup`: what is done once, by hand or by a deployment. */
 import { randomUUID } from 'node:crypto';
-import { createRunner } from '../rollup-role.ts';
+import { createRunner } from '../app/rollup-role.ts';
 import { settle } from '../settlement.ts';
 import { type Command, CommandFailed, withStore } from './command.ts';
 

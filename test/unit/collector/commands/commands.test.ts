@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { storesOn } from '../../../../collector/app/context.ts';
 import type { Command, Given } from '../../../../collector/cli/command.ts';
 import { addKey, listKeys, revokeKey } from '../../../../collector/cli/keys.ts';
 import { checkConfig, initStore, rollupOnce } from '../../../../collector/cli/store.ts';
 import { addTerminal, listTerminals, revokeTerminal } from '../../../../collector/cli/terminals.ts';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { openTables } from '../../../../collector/main.ts';
-import { storesOn } from '../../../../collector/parts.ts';
 import { merchantId, terminalId } from '../../../../shared/ids.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
 import { batchOf, HOUR } from '../../../flow/harness/batches.ts';

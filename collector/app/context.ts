@@ -1,16 +1,16 @@
 /** What a collector is made of, and what its roles are given. */
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Logic } from './aggregation/logic-version.ts';
-import type { CollectorConfig, StoreConfig } from './config/collector-config.ts';
-import type { TlsFiles } from './config/load-config.ts';
-import type { CollectorMetrics } from './metrics.ts';
-import { Control } from './store/control.ts';
-import { DueMarks } from './store/due-marks.ts';
-import { EventLog } from './store/event-log.ts';
-import { Rollups } from './store/rollups.ts';
-import type { Tables } from './store/tables.ts';
-import { Terminals } from './store/terminals.ts';
+import type { Logic } from '../aggregation/logic-version.ts';
+import type { CollectorConfig, StoreConfig } from '../config/collector-config.ts';
+import type { TlsFiles } from '../config/load-config.ts';
+import { Control } from '../store/control.ts';
+import { DueMarks } from '../store/due-marks.ts';
+import { EventLog } from '../store/event-log.ts';
+import { Rollups } from '../store/rollups.ts';
+import type { Tables } from '../store/tables.ts';
+import { Terminals } from '../store/terminals.ts';
+import type { CollectorMetrics } from './prometheus-metrics.ts';
 
 export const ROLES = ['ingest', 'rollup', 'api'] as const;
 export type Role = (typeof ROLES)[number];

@@ -10,19 +10,19 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { LOGIC_VERSION } from './aggregation/logic-version.ts';
-import { Auth } from './api/auth.ts';
-import { LiveHours } from './api/live-hours.ts';
-import { createServer } from './api/server.ts';
+import { LOGIC_VERSION } from '../aggregation/logic-version.ts';
+import { Auth } from '../api/auth.ts';
+import { LiveHours } from '../api/live-hours.ts';
+import { createServer } from '../api/server.ts';
+import { OpeningTables } from '../opening-tables.ts';
+import { settle } from '../settlement.ts';
+import { StoreUnavailable } from '../store/tables.ts';
+import { type Parts, type StartOptions, storesOn } from './context.ts';
 import { Health } from './health.ts';
 import { IngestRole } from './ingest-role.ts';
-import { listening } from './listen-error.ts';
-import { createMetrics } from './metrics.ts';
-import { OpeningTables } from './opening-tables.ts';
-import { type Parts, type StartOptions, storesOn } from './parts.ts';
+import { listening } from './listen.ts';
+import { createMetrics } from './prometheus-metrics.ts';
 import { RollupRole } from './rollup-role.ts';
-import { settle } from './settlement.ts';
-import { StoreUnavailable } from './store/tables.ts';
 
 export interface Collector {
   /** Null without the role `ingest`. */

@@ -1,7 +1,7 @@
 /** The role `rollup`: works off due marks when the configured schedule says so, and once at the start. */
 import cron, { type ScheduledTask } from 'node-cron';
-import type { Parts } from './parts.ts';
-import { RollupRunner, type RunnerOptions } from './rollup/runner.ts';
+import { RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
+import type { Parts } from './context.ts';
 
 /** Salts worked on at the same time; more than one gains nothing where there is one writer. */
 const CONCURRENCY = { sqlite: 1, hbase: 4 } as const;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Health } from '../../../collector/health.ts';
+import { Health } from '../../../../collector/app/health.ts';
 
 function standing() {
   const state = { now: 0, problem: null as string | null, probes: 0 };
