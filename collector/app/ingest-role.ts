@@ -1,8 +1,8 @@
 /** The role `ingest`: the broker, and behind it what stores the tills' batches. */
 
 import { MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
+import { Credentials } from '../broker/access/token-verifier.ts';
 import { Broker } from '../broker/broker.ts';
-import { Credentials } from '../broker/credentials.ts';
 import type { StoreConfig } from '../config/collector-config.ts';
 import type { GroupLimits } from '../ingest/group-commit.ts';
 import { Ingest } from '../ingest/ingest.ts';

@@ -1,6 +1,6 @@
 /** The collector's counters in Prometheus' form, as the small objects that its stages ask for. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { BrokerMetrics } from '../broker/metrics.ts';
+import type { BrokerMetrics } from '../broker/access/metrics.ts';
 import type { IngestMetrics } from '../ingest/metrics.ts';
 import type { PassReport } from '../rollup/runner.ts';
 

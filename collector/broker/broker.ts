@@ -8,10 +8,10 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { Aedes, type Client } from 'aedes';
-import { endReason } from './endings.ts';
-import { FramingGate, type GateLimits } from './framing-gate.ts';
-import { Listener, type ListenerOptions } from './listener.ts';
-import { Reception, type ReceptionOptions } from './reception.ts';
+import { Reception, type ReceptionOptions } from './client-hooks.ts';
+import { endReason } from './disconnect-reason.ts';
+import { FramingGate, type GateLimits } from './transport/framing-gate.ts';
+import { Listener, type ListenerOptions } from './transport/listener.ts';
 
 type ListenAt = Omit<ListenerOptions, 'framing' | 'onConnection' | 'onRefused'>;
 

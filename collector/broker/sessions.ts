@@ -8,12 +8,12 @@
  *   expired token loses its session, while a store that can't be asked takes nobody's away.
  */
 import type { Client } from 'aedes';
-import type { AckOutbox } from './ack-outbox.ts';
-import type { Verdict } from './credentials.ts';
-import type { FramingGate } from './framing-gate.ts';
-import type { EndReason } from './metrics.ts';
+import type { Topics } from './access/authorization.ts';
+import type { EndReason } from './access/metrics.ts';
+import type { Verdict } from './access/token-verifier.ts';
+import type { AckOutbox } from './ack-batcher.ts';
 import type { Sender } from './port.ts';
-import type { Topics } from './walls.ts';
+import type { FramingGate } from './transport/framing-gate.ts';
 
 export interface Session {
   /** The client id as aedes knows it: `{merchant}/{terminal}.{epoch}`. */

@@ -2,9 +2,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import type { BrokerMetrics } from '../../../collector/broker/access/metrics.ts';
+import { Credentials } from '../../../collector/broker/access/token-verifier.ts';
 import { Broker, type BrokerOptions } from '../../../collector/broker/broker.ts';
-import { Credentials } from '../../../collector/broker/credentials.ts';
-import type { BrokerMetrics } from '../../../collector/broker/metrics.ts';
 import { Ingest, type IngestOptions } from '../../../collector/ingest/ingest.ts';
 import type { IngestMetrics } from '../../../collector/ingest/metrics.ts';
 import { DueMarks } from '../../../collector/store/due-marks.ts';

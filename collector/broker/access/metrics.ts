@@ -1,5 +1,5 @@
 /** What the broker counts; main.ts says where. */
-import type { GateFault } from './gate-error.ts';
+import type { GateFault } from '../transport/gate-error.ts';
 
 /** How a connection attempt ended. */
 export type ConnectOutcome = 'accepted' | 'form' | 'wrong' | 'ended' | 'unavailable';

@@ -1,8 +1,13 @@
 import { Buffer } from 'node:buffer';
 import type { ConnectPacket, PublishPacket } from 'aedes';
 import t from 'tap';
-import { judgeConnect, judgePublish, maySubscribe, topicsOf } from '../../../../collector/broker/walls.ts';
-import { merchantId, terminalId } from '../../../../shared/ids.ts';
+import {
+  judgeConnect,
+  judgePublish,
+  maySubscribe,
+  topicsOf,
+} from '../../../../../collector/broker/access/authorization.ts';
+import { merchantId, terminalId } from '../../../../../shared/ids.ts';
 
 const CONNECT: ConnectPacket = {
   cmd: 'connect',

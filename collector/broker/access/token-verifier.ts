@@ -5,8 +5,8 @@
  * terminal or token works at once. A store that can't be asked says nothing about a token: that is never a refusal.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import type { Registration, TokenRecord } from '../store/terminals.ts';
+import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
+import type { Registration, TokenRecord } from '../../store/terminals.ts';
 
 export interface Registry {
   registration(merchant: MerchantId, terminal: TerminalId): Promise<Registration | null>;

@@ -1,6 +1,6 @@
 /** Who a client certificate says that its holder is. */
 import type { PeerCertificate, TLSSocket } from 'node:tls';
-import { isId } from '../../shared/ids.ts';
+import { isId } from '../../../shared/ids.ts';
 
 /** A subject alternative name `URI:tillstream:{merchant}/{terminal}`. */
 const SCHEME = 'URI:tillstream:';

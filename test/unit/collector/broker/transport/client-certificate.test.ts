@@ -1,6 +1,6 @@
 import type { PeerCertificate } from 'node:tls';
 import t from 'tap';
-import { certifiedName } from '../../../../collector/broker/certificate.ts';
+import { certifiedName } from '../../../../../collector/broker/transport/client-certificate.ts';
 
 const named = (subjectaltname: string | undefined, authorized = true): string | null =>
   certifiedName({ authorized, getPeerCertificate: () => ({ subjectaltname }) as PeerCertificate } as never);

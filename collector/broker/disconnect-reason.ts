@@ -1,7 +1,8 @@
 /** Why connections end, told apart for whoever watches the counters. */
-import { GateError } from './gate-error.ts';
-import type { EndReason } from './metrics.ts';
-import type { PublishVerdict } from './walls.ts';
+
+import type { PublishVerdict } from './access/authorization.ts';
+import type { EndReason } from './access/metrics.ts';
+import { GateError } from './transport/gate-error.ts';
 
 type ForbiddenReason = (PublishVerdict & { ok: false })['reason'];
 

@@ -1,7 +1,7 @@
 /** What a till may do: connect as itself, publish and subscribe exactly its own topics. Everything else is refused here. */
 import type { ConnectPacket, PublishPacket, Subscription } from 'aedes';
-import { type Epoch, isId, type MerchantId, parseStreamId, type TerminalId } from '../../shared/ids.ts';
-import { type Channel, topic } from '../../shared/topics.ts';
+import { type Epoch, isId, type MerchantId, parseStreamId, type TerminalId } from '../../../shared/ids.ts';
+import { type Channel, topic } from '../../../shared/topics.ts';
 
 /** CONNACK return codes of MQTT 3.1.1, section 3.2.2.3. */
 export const CONNACK = {
@@ -25,7 +25,7 @@ export type ConnectVerdict =
   | { readonly ok: false; readonly code: ConnackCode; readonly reason: string };
 
 /**
- * Judges a CONNECT by its form; whether the token is right is for `credentials.ts` to say.
+ * Judges a CONNECT by its form; whether the token is right is for `token-verifier.ts` to say.
  *
  * @param certified user name that the client certificate vouches for; null when there is none
  */

@@ -1,11 +1,15 @@
 import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Credentials, type CredentialsOptions, tokenHash } from '../../../../collector/broker/credentials.ts';
-import { openSqliteTables } from '../../../../collector/store/sqlite/tables.ts';
-import { type Registration, Terminals } from '../../../../collector/store/terminals.ts';
-import { merchantId, terminalId } from '../../../../shared/ids.ts';
-import { SwitchableTables } from '../../../flow/harness/switchable-tables.ts';
+import {
+  Credentials,
+  type CredentialsOptions,
+  tokenHash,
+} from '../../../../../collector/broker/access/token-verifier.ts';
+import { openSqliteTables } from '../../../../../collector/store/sqlite/tables.ts';
+import { type Registration, Terminals } from '../../../../../collector/store/terminals.ts';
+import { merchantId, terminalId } from '../../../../../shared/ids.ts';
+import { SwitchableTables } from '../../../../flow/harness/switchable-tables.ts';
 
 const M = merchantId('acme');
 const T = terminalId('till-1');

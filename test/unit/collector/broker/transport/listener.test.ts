@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
-import { Listener } from '../../../../collector/broker/listener.ts';
+import { Listener } from '../../../../../collector/broker/transport/listener.ts';
 
 const HANDSHAKE_MS = 300;
 const UPGRADE = [

@@ -2,14 +2,7 @@
 import type { AedesOptions, AuthenticateError, Client } from 'aedes';
 import { streamId } from '../../shared/ids.ts';
 import { type Ack, encodeAcks } from '../../shared/wire/messages.ts';
-import { AckOutbox } from './ack-outbox.ts';
-import { type Admission, admit } from './admission.ts';
-import type { Credentials } from './credentials.ts';
-import { ForbiddenPublish } from './endings.ts';
-import type { FramingGate } from './framing-gate.ts';
-import type { BrokerMetrics } from './metrics.ts';
-import type { Inbox } from './port.ts';
-import { type Session, Sessions } from './sessions.ts';
+import { type Admission, admit } from './access/authentication.ts';
 import {
   CONNACK,
   type ConnackCode,
@@ -18,7 +11,14 @@ import {
   judgePublish,
   maySubscribe,
   topicsOf,
-} from './walls.ts';
+} from './access/authorization.ts';
+import type { BrokerMetrics } from './access/metrics.ts';
+import type { Credentials } from './access/token-verifier.ts';
+import { AckOutbox } from './ack-batcher.ts';
+import { ForbiddenPublish } from './disconnect-reason.ts';
+import type { Inbox } from './port.ts';
+import { type Session, Sessions } from './sessions.ts';
+import type { FramingGate } from './transport/framing-gate.ts';
 
 export interface BrokerLog {
   error(fields: object, message: string): void;

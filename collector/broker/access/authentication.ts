@@ -1,7 +1,8 @@
 /** Whether a CONNECT is let in: first by its form, then by its token. */
-import type { Credentials, Verdict } from './credentials.ts';
+
+import { type Claim, CONNACK, type ConnackCode, type ConnectVerdict } from './authorization.ts';
 import type { ConnectOutcome } from './metrics.ts';
-import { type Claim, CONNACK, type ConnackCode, type ConnectVerdict } from './walls.ts';
+import type { Credentials, Verdict } from './token-verifier.ts';
 
 export type Admission =
   | { readonly kind: 'admitted'; readonly claim: Claim; readonly hash: string | null; readonly asOf: number }

@@ -19,7 +19,7 @@
 import { Duplex } from 'node:stream';
 import { CONNECT, PUBLISH, readFixedHeader } from './fixed-header.ts';
 import { GateError, type GateFault } from './gate-error.ts';
-import { type BudgetLimits, PublishBudget } from './publish-budget.ts';
+import { type BudgetLimits, PublishBudget } from './in-flight-limit.ts';
 
 export interface GateLimits extends BudgetLimits {
   /** Bytes of any packet but PUBLISH. */

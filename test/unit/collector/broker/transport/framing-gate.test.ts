@@ -4,10 +4,10 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { readFixedHeader } from '../../../../collector/broker/fixed-header.ts';
-import { FramingGate, type GateLimits } from '../../../../collector/broker/framing-gate.ts';
-import type { GateError } from '../../../../collector/broker/gate-error.ts';
-import { connect, packet, pingreq, publish } from './packets.ts';
+import { readFixedHeader } from '../../../../../collector/broker/transport/fixed-header.ts';
+import { FramingGate, type GateLimits } from '../../../../../collector/broker/transport/framing-gate.ts';
+import type { GateError } from '../../../../../collector/broker/transport/gate-error.ts';
+import { connect, packet, pingreq, publish } from '../packets.ts';
 
 const LIMITS: GateLimits = {
   maxControlBytes: 100,

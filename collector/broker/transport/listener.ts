@@ -8,7 +8,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import { certifiedName } from './certificate.ts';
+import { certifiedName } from './client-certificate.ts';
 
 /** PEM texts. */
 export interface ListenerTls {
