@@ -18,12 +18,12 @@ import { type Ack, decodeStatus } from '../../shared/wire/messages.ts';
 import type { NewMark } from '../store/due-marks.ts';
 import type { ReceivedBatch } from '../store/event-log.ts';
 import type { Presence } from '../store/terminals.ts';
-import { creditFor, retryAfterMs } from './busy.ts';
+import { creditFor, retryAfterMs } from './backpressure.ts';
+import { type BatchName, nameOnly, readBatch, type Sender } from './decode-batch.ts';
+import { Marker } from './due-mark-writer.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
-import { Marker } from './marker.ts';
 import type { IngestMetrics } from './metrics.ts';
-import { Presences } from './presences.ts';
-import { type BatchName, nameOnly, readBatch, type Sender } from './reading.ts';
+import { Presences } from './status-writer.ts';
 
 export interface IngestStores {
   readonly log: { append(batches: readonly ReceivedBatch[]): Promise<void> };

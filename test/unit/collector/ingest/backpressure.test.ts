@@ -1,5 +1,5 @@
 import t from 'tap';
-import { creditFor, retryAfterMs } from '../../../../collector/ingest/busy.ts';
+import { creditFor, retryAfterMs } from '../../../../collector/ingest/backpressure.ts';
 
 t.test('the wait doubles with each failure in a row up to ten seconds, jittered down to half', async (t) => {
   t.same(

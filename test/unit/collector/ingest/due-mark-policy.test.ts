@@ -1,5 +1,5 @@
 import t from 'tap';
-import { MadeMarks, minuteDue, SKIP_MARGIN_MS } from '../../../../collector/ingest/due.ts';
+import { MadeMarks, minuteDue, SKIP_MARGIN_MS } from '../../../../collector/ingest/due-mark-policy.ts';
 import { merchantId, terminalId } from '../../../../shared/ids.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
 

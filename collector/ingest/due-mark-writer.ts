@@ -1,7 +1,7 @@
-/** Makes marks for the hours of batches whose rows are durable, unless a mark of this process covers them (`due.ts` says when). */
+/** Makes marks for the hours of batches whose rows are durable, unless a mark of this process covers them (`due-mark-policy.ts` says when). */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { NewMark } from '../store/due-marks.ts';
-import { MadeMarks, type MarkSubject, type Moment, minuteDue } from './due.ts';
+import { MadeMarks, type MarkSubject, type Moment, minuteDue } from './due-mark-policy.ts';
 import type { IngestMetrics } from './metrics.ts';
 
 export interface MarkerOptions {

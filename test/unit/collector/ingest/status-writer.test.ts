@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Presences, type PresencesOptions } from '../../../../collector/ingest/presences.ts';
+import { Presences, type PresencesOptions } from '../../../../collector/ingest/status-writer.ts';
 import type { Presence } from '../../../../collector/store/terminals.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
 

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import t from 'tap';
-import { nameOnly, readBatch } from '../../../../collector/ingest/reading.ts';
+import { nameOnly, readBatch } from '../../../../collector/ingest/decode-batch.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
 import { crc32c } from '../../../../shared/wire/crc32c.ts';
 import { decodeAcks, encodeAcks } from '../../../../shared/wire/messages.ts';
