@@ -3,7 +3,7 @@
  *
  * A closed hour with a rollup is served from it even while a mark for it is pending: figures never dip at the top of an hour. An hour
  * without one (open, or closed a moment ago) is folded from the raw log. Figures never dip when a row takes over, since it is whole from
- * its first publication on (`collector/rollup/run.ts`).
+ * its first publication on (`collector/rollup/recompute.ts`).
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId } from '../../shared/ids.ts';

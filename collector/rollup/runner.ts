@@ -13,7 +13,7 @@ import { type DueMark, type DueMarks, dueMinute, type NewMark } from '../store/d
 import type { EventLog } from '../store/event-log.ts';
 import type { Rollups } from '../store/rollups.ts';
 import { StoreUnavailable } from '../store/tables.ts';
-import { type Due, type RunOutcome, run } from './run.ts';
+import { type Due, type RunOutcome, run } from './recompute.ts';
 
 export interface RunnerOptions {
   readonly marks: DueMarks;

@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { run } from '../../../collector/rollup/run.ts';
+import { run } from '../../../collector/rollup/recompute.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../shared/time.ts';
 import { HOUR, LOGIC } from '../../unit/collector/logic/till-events.ts';
