@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isId, type MerchantId } from '../../shared/ids.ts';
 import type { ApiKey } from '../store/control.ts';
-import { Problem } from './problem.ts';
+import { Problem } from './query/problem.ts';
 
 /** A revoked key may still be served for so long. */
 const REMEMBER_MS = 10_000;

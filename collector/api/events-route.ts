@@ -11,8 +11,8 @@ import { readRow } from '../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 import { merchantOf } from './auth.ts';
 import type { MetricsDeps } from './metrics-route.ts';
-import { PeriodQuery, parsePeriod } from './period.ts';
-import { badParameter } from './problem.ts';
+import { PeriodQuery, parsePeriod } from './query/period.ts';
+import { badParameter } from './query/problem.ts';
 
 /** Raw events looked at for one answer: a rare `ref` comes page by page, not by one endless request. */
 const MAX_LOOKED_AT = 200_000;

@@ -6,9 +6,9 @@ import { epoch, ID_PATTERN, streamId, type TerminalId, terminalId } from '../../
 import type { SeqInterval } from '../../shared/seq-ranges.ts';
 import { hourOf, MAX_TS } from '../../shared/time.ts';
 import { merchantOf } from './auth.ts';
+import { type LossPlace, type LossStep, netLosses } from './losses/net-losses.ts';
 import type { MetricsDeps } from './metrics-route.ts';
-import { type LossPlace, type LossStep, netLosses } from './net-losses.ts';
-import { badParameter } from './problem.ts';
+import { badParameter } from './query/problem.ts';
 
 /** Looks into the raw log for one answer: years without a loss come page by page, not by one endless request. */
 const MAX_LOOKS = 10_000;

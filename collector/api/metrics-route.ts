@@ -5,12 +5,12 @@ import type { MerchantId } from '../../shared/ids.ts';
 import { formatInstant, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
 import { type Auth, merchantOf } from './auth.ts';
-import { seriesCsv } from './csv.ts';
-import { type FiguresStores, figures } from './figures.ts';
-import { isMetric, METRIC_NAMES, type MetricName, wantedBy } from './metric.ts';
-import { type Compare, comparedRange, type Period, PeriodQuery, parsePeriod } from './period.ts';
-import { badParameter } from './problem.ts';
-import { type Series, SeriesBuilder, type SeriesRequest, statusAt } from './series.ts';
+import { isMetric, METRIC_NAMES, type MetricName, wantedBy } from './figures/metric-catalog.ts';
+import { type FiguresStores, figures } from './figures/read-figures.ts';
+import { type Series, SeriesBuilder, type SeriesRequest, statusAt } from './figures/series.ts';
+import { type Compare, comparedRange, type Period, PeriodQuery, parsePeriod } from './query/period.ts';
+import { badParameter } from './query/problem.ts';
+import { seriesCsv } from './series-csv.ts';
 
 const DEFAULT_METRICS = 'sales.count,sales.amount';
 

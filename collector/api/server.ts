@@ -7,7 +7,7 @@ import { StoreUnavailable } from '../store/tables.ts';
 import { eventsRoute } from './events-route.ts';
 import { lossesRoute } from './losses-route.ts';
 import { type MetricsDeps, metricsRoute } from './metrics-route.ts';
-import { Problem } from './problem.ts';
+import { Problem } from './query/problem.ts';
 import { topRoute } from './top-route.ts';
 
 export interface Readiness {

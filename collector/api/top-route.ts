@@ -5,10 +5,10 @@ import { slotOf } from '../../shared/time.ts';
 import { compare } from '../aggregation/exact-sum.ts';
 import { type ItemMeasures, mergeItemMeasures, noItemMeasures } from '../aggregation/measures.ts';
 import { merchantOf } from './auth.ts';
-import { articles } from './figures.ts';
-import { minorUnits, pieces } from './metric.ts';
+import { minorUnits, pieces } from './figures/metric-catalog.ts';
+import { articles } from './figures/read-figures.ts';
 import { type MetricsDeps, metaOf } from './metrics-route.ts';
-import { PeriodQuery, parsePeriod } from './period.ts';
+import { PeriodQuery, parsePeriod } from './query/period.ts';
 
 const QuerySchema = Type.Object(
   {

@@ -12,7 +12,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { LOGIC_VERSION } from '../aggregation/logic-version.ts';
 import { Auth } from '../api/auth.ts';
-import { LiveHours } from '../api/live-hours.ts';
+import { LiveHours } from '../api/figures/live-hours.ts';
 import { createServer } from '../api/server.ts';
 import { OpeningTables } from '../opening-tables.ts';
 import { settle } from '../settlement.ts';

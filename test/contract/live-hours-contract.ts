@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import { LiveHours, type LiveHoursOptions } from '../../collector/api/live-hours.ts';
+import { LiveHours, type LiveHoursOptions } from '../../collector/api/figures/live-hours.ts';
 import { EventLog } from '../../collector/store/event-log.ts';
 import { StoreUnavailable, type Tables } from '../../collector/store/tables.ts';
 import { epoch } from '../../shared/ids.ts';

@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { METRIC_NAMES } from '../../../collector/api/metric.ts';
+import { METRIC_NAMES } from '../../../collector/api/figures/metric-catalog.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { HOUR_MS } from '../../../shared/time.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import { METRIC_NAMES } from '../../../collector/api/metric.ts';
+import { METRIC_NAMES } from '../../../collector/api/figures/metric-catalog.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { INTERVALS } from '../../../shared/time.ts';
 import { arbitraryEvent, HOUR } from '../../unit/collector/logic/till-events.ts';

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { Auth } from '../../../collector/api/auth.ts';
-import { LiveHours } from '../../../collector/api/live-hours.ts';
+import { LiveHours } from '../../../collector/api/figures/live-hours.ts';
 import { createServer } from '../../../collector/api/server.ts';
 import { Control } from '../../../collector/store/control.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';

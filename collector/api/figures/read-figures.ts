@@ -6,15 +6,15 @@
  * its first publication on (`collector/rollup/recompute.ts`).
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { MerchantId } from '../../shared/ids.ts';
-import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
-import { decodeArticles, decodePartFigures, decodeView, type Wanted } from '../aggregation/codec.ts';
-import type { Cube } from '../aggregation/cube.ts';
-import type { Logic } from '../aggregation/logic-version.ts';
-import type { ItemMeasures, Measures } from '../aggregation/measures.ts';
-import { ARTICLES_VIEW } from '../aggregation/views.ts';
-import type { EventLog } from '../store/event-log.ts';
-import { type Cells, isWhole, type Rollup, type Rollups } from '../store/rollups.ts';
+import type { MerchantId } from '../../../shared/ids.ts';
+import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../../shared/time.ts';
+import { decodeArticles, decodePartFigures, decodeView, type Wanted } from '../../aggregation/codec.ts';
+import type { Cube } from '../../aggregation/cube.ts';
+import type { Logic } from '../../aggregation/logic-version.ts';
+import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
+import { ARTICLES_VIEW } from '../../aggregation/views.ts';
+import type { EventLog } from '../../store/event-log.ts';
+import { type Cells, isWhole, type Rollup, type Rollups } from '../../store/rollups.ts';
 import type { LiveHours, LivePart } from './live-hours.ts';
 
 export interface FiguresStores {

@@ -8,11 +8,11 @@ import {
   type Range,
   SLOT_MS,
   slotOf,
-} from '../../shared/time.ts';
-import { mergeMeasures } from '../aggregation/measures.ts';
-import type { TerminalFigures } from './figures.ts';
-import { type Bucket, METRICS, type MetricName, noBucket, type Value } from './metric.ts';
-import { badParameter } from './problem.ts';
+} from '../../../shared/time.ts';
+import { mergeMeasures } from '../../aggregation/measures.ts';
+import { badParameter } from '../query/problem.ts';
+import { type Bucket, METRICS, type MetricName, noBucket, type Value } from './metric-catalog.ts';
+import type { TerminalFigures } from './read-figures.ts';
 
 const MAX_BUCKETS = 10_000;
 /** Points of all series together, times metrics: some 20 MiB of JSON, made in half a second. */

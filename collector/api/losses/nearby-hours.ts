@@ -1,6 +1,6 @@
 /** Which of the hours around an hour have raw rows at all, for a walk that goes back in time: each is asked for once. */
-import type { MerchantId } from '../../shared/ids.ts';
-import type { EventLog } from '../store/event-log.ts';
+import type { MerchantId } from '../../../shared/ids.ts';
+import type { EventLog } from '../../store/event-log.ts';
 
 export class HoursAround {
   readonly #log: EventLog;

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { HoursAround } from '../../../../collector/api/hours-around.ts';
-import { openSqliteTables } from '../../../../collector/store/sqlite/tables.ts';
-import { HookedTables } from '../../../contract/region/hooked-tables.ts';
-import { Region } from '../../../contract/region/region.ts';
-import { salesIn } from '../../../contract/region/sales.ts';
-import { HOUR } from '../logic/till-events.ts';
+import { HoursAround } from '../../../../../collector/api/losses/nearby-hours.ts';
+import { openSqliteTables } from '../../../../../collector/store/sqlite/tables.ts';
+import { HookedTables } from '../../../../contract/region/hooked-tables.ts';
+import { Region } from '../../../../contract/region/region.ts';
+import { salesIn } from '../../../../contract/region/sales.ts';
+import { HOUR } from '../../logic/till-events.ts';
 
 const REACH = 5;
 const WITH_ROWS = [0, 1, 2, 3, 4, 7, 9, 10, 14, 30, 31, 36, 60].map((by) => HOUR + by);

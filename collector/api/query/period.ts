@@ -1,6 +1,6 @@
 /** The stretch of time a merchant asks about. */
 import Type, { type Static } from 'typebox';
-import { parseTimestamp } from '../../shared/event/timestamp.ts';
+import { parseTimestamp } from '../../../shared/event/timestamp.ts';
 import {
   formatInstant,
   isTimeZone,
@@ -8,7 +8,7 @@ import {
   startOfLocalDate,
   widenToSlots,
   yearBefore,
-} from '../../shared/time.ts';
+} from '../../../shared/time.ts';
 import { badParameter } from './problem.ts';
 
 export const PeriodQuery = {

@@ -1,9 +1,9 @@
 import t from 'tap';
-import { netLosses } from '../../../../collector/api/net-losses.ts';
-import type { EventLog, RawRow } from '../../../../collector/store/event-log.ts';
-import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
-import type { SeqInterval } from '../../../../shared/seq-ranges.ts';
-import { encodeLoss } from '../../../../shared/wire/batch.ts';
+import { netLosses } from '../../../../../collector/api/losses/net-losses.ts';
+import type { EventLog, RawRow } from '../../../../../collector/store/event-log.ts';
+import { epoch, merchantId, terminalId } from '../../../../../shared/ids.ts';
+import type { SeqInterval } from '../../../../../shared/seq-ranges.ts';
+import { encodeLoss } from '../../../../../shared/wire/batch.ts';
 
 const HOUR = 400_000;
 const STREAM = { merchant: merchantId('acme'), terminal: terminalId('till-1'), epoch: epoch('00000000000000aa') };

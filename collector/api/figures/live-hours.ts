@@ -7,12 +7,12 @@
  * one goes on from there.
  */
 import { Buffer } from 'node:buffer';
-import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { PartFold } from '../aggregation/fold.ts';
-import type { Logic } from '../aggregation/logic-version.ts';
-import type { Part } from '../aggregation/partial.ts';
-import { readRow } from '../aggregation/raw-row.ts';
-import type { EventLog, RawRow } from '../store/event-log.ts';
+import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
+import { PartFold } from '../../aggregation/fold.ts';
+import type { Logic } from '../../aggregation/logic-version.ts';
+import type { Part } from '../../aggregation/partial.ts';
+import { readRow } from '../../aggregation/raw-row.ts';
+import type { EventLog, RawRow } from '../../store/event-log.ts';
 
 export interface LivePart {
   readonly terminal: TerminalId;

@@ -1,5 +1,5 @@
 /** Series as CSV (RFC 4180): a line a point. */
-import type { Series } from './series.ts';
+import type { Series } from './figures/series.ts';
 
 const cell = (value: unknown): string => {
   if (value === null || value === undefined) return '';

@@ -2,13 +2,13 @@
  * What tills gave up and the collector does not hold: the loss records of the raw log, less the seqs that its event rows have. Stored beats
  * lost: a till may have lost an event after it had been stored, or a clone of it may have delivered it.
  */
-import type { Epoch, MerchantId, TerminalId } from '../../shared/ids.ts';
-import { eventsKey } from '../../shared/keys.ts';
-import { difference, type Ranges, union } from '../../shared/seq-ranges.ts';
-import type { Loss } from '../../shared/wire/loss.ts';
-import { readLossRow } from '../aggregation/raw-row.ts';
-import type { EventLog, RawRow } from '../store/event-log.ts';
-import { HoursAround } from './hours-around.ts';
+import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
+import { eventsKey } from '../../../shared/keys.ts';
+import { difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
+import type { Loss } from '../../../shared/wire/loss.ts';
+import { readLossRow } from '../../aggregation/raw-row.ts';
+import type { EventLog, RawRow } from '../../store/event-log.ts';
+import { HoursAround } from './nearby-hours.ts';
 
 /**
  * A record of events that could not be read any more names the nearest hour that is known, so the events are looked for so many hours before

@@ -1,9 +1,9 @@
 /** What each metric is, worked out from the measures of a bucket. */
 
-import type { Wanted } from '../aggregation/codec.ts';
-import { Uniques } from '../aggregation/distinct-sketch.ts';
-import { add, divideRounded, type Exact, negate } from '../aggregation/exact-sum.ts';
-import { type Measures, noMeasures } from '../aggregation/measures.ts';
+import type { Wanted } from '../../aggregation/codec.ts';
+import { Uniques } from '../../aggregation/distinct-sketch.ts';
+import { add, divideRounded, type Exact, negate } from '../../aggregation/exact-sum.ts';
+import { type Measures, noMeasures } from '../../aggregation/measures.ts';
 
 /** A bucket's measures, apart by what the type of event means. */
 export interface Bucket {
