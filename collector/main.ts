@@ -27,8 +27,8 @@ const COMMANDS: readonly Command[] = [
 
 /** Loads only the adapter that is asked for. */
 export const openTables: OpenTables = async (store) => {
-  if (store.kind === 'sqlite') return (await import('./store/sqlite/tables.ts')).openSqliteTables(store);
-  return (await import('./store/hbase/tables.ts')).openHBaseTables(store);
+  if (store.kind === 'sqlite') return (await import('./store/sqlite/sqlite-tables.ts')).openSqliteTables(store);
+  return (await import('./store/hbase/hbase-tables.ts')).openHBaseTables(store);
 };
 
 /** Starts a collector within this process: for scripts and tests. Resolves when it listens; `ready` tells when the store is there. */

@@ -1,7 +1,7 @@
 /** `check-config`, `init` and `rollup`: what is done once, by hand or by a deployment. */
 import { randomUUID } from 'node:crypto';
 import { createRunner } from '../app/rollup-role.ts';
-import { settle } from '../settlement.ts';
+import { settle } from '../store/initialize-store.ts';
 import { type Command, CommandFailed, withStore } from './command.ts';
 
 export const checkConfig: Command = {

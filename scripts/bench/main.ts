@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { openSqliteTables } from '../../collector/store/sqlite/tables.ts';
+import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { backlog } from './backlog.ts';
 import { falsePositives, guardCost } from './cards.ts';
@@ -88,7 +88,7 @@ async function main(): Promise<void> {
         { name: 'SQLite', tables: await openSqliteTables({ path: path.join(folder, 'alone.db') }), concurrency: 1 },
       ];
       if (hbase !== null) {
-        const { openHBaseTables } = await import('../../collector/store/hbase/tables.ts');
+        const { openHBaseTables } = await import('../../collector/store/hbase/hbase-tables.ts');
         adapters.push({
           name: 'HBase',
           tables: await openHBaseTables({ ...hbase, connections: 8, namespace: 'bench' }),

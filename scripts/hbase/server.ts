@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Gateway } from '../../collector/store/hbase/gateway.ts';
-import { listNamespaces } from '../../collector/store/hbase/idl.ts';
+import { Gateway } from '../../collector/store/hbase/thrift/gateway.ts';
+import { listNamespaces } from '../../collector/store/hbase/thrift/idl.ts';
 import { type Jars, provideJars } from './jars.ts';
 import { exclusively } from './lock.ts';
 import { freePorts, HOST, isFree } from './ports.ts';

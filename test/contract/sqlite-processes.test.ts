@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { openSqliteTables } from '../../collector/store/sqlite/tables.ts';
+import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import { textOf } from './tables/rows.ts';
 
 const WRITER = fileURLToPath(new URL('sqlite-writer.ts', import.meta.url));

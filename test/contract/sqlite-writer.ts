@@ -3,7 +3,7 @@
  * ROWS rows, and one counter, shared by all such processes, raised by compare-and-set. It prints the number of each round
  * that was acknowledged.
  */
-import { openSqliteTables } from '../../collector/store/sqlite/tables.ts';
+import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import type { Tables } from '../../collector/store/tables.ts';
 import { put } from './tables/rows.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { openHBaseTables } from '../../collector/store/hbase/tables.ts';
+import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { ownHBase } from './real-hbase.ts';
 
 const hbase = await ownHBase(t);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { openHBaseTables } from '../../collector/store/hbase/tables.ts';
+import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { apiContract } from '../contract/api-contract.ts';
 import { ingestContract } from '../contract/ingest-contract.ts';
 import { liveHoursContract } from '../contract/live-hours-contract.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { openHBaseTables } from '../../collector/store/hbase/tables.ts';
+import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { StoreUnavailable, type Tables } from '../../collector/store/tables.ts';
 import { until } from '../../scripts/processes/until.ts';
 import { ownHBase } from './real-hbase.ts';

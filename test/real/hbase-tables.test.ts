@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { Gateway } from '../../collector/store/hbase/gateway.ts';
-import { getAllRegionLocations, getTableDescriptor } from '../../collector/store/hbase/idl.ts';
-import { openHBaseTables } from '../../collector/store/hbase/tables.ts';
+import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
+import { Gateway } from '../../collector/store/hbase/thrift/gateway.ts';
+import { getAllRegionLocations, getTableDescriptor } from '../../collector/store/hbase/thrift/idl.ts';
 import { tablesContract } from '../contract/tables-contract.ts';
 import { sharedHBase } from './real-hbase.ts';
 

@@ -3,10 +3,10 @@
  * ids expire and die with it, while a page can be asked again from any gateway.
  */
 import type { Row, Scan } from '../tables.ts';
-import type { TColumn, TResult } from './idl.ts';
 import { FULL_ROWS, KEYS_ONLY, nextPage, type PageSize, smallerPage } from './page-size.ts';
-import { ReplyTooLarge } from './reply-scanner.ts';
-import { toColumns, toRow } from './rows.ts';
+import { toColumns, toRow } from './row-mapping.ts';
+import type { TColumn, TResult } from './thrift/idl.ts';
+import { ReplyTooLarge } from './thrift/reply-scanner.ts';
 
 export interface PageRequest {
   readonly startRow: Uint8Array;

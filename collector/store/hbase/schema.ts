@@ -1,7 +1,7 @@
 /** The namespace and its tables, created where they are missing. Safe in several processes at once: who comes second waits. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { FAMILIES, StoreUnavailable, TABLES, type TableName } from '../tables.ts';
-import type { Gateway } from './gateway.ts';
+import type { Gateway } from './thrift/gateway.ts';
 import {
   BLOOM,
   createNamespace,
@@ -12,8 +12,8 @@ import {
   listNamespaces,
   type TColumnFamilyDescriptor,
   tableExists,
-} from './idl.ts';
-import { Refused } from './messages.ts';
+} from './thrift/idl.ts';
+import { Refused } from './thrift/messages.ts';
 
 export interface SchemaOptions {
   readonly namespace: string;

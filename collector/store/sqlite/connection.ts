@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { StoreUnavailable } from '../tables.ts';
-import { guarded } from './fault.ts';
 import { SCHEMA_VERSION } from './schema.ts';
+import { guarded } from './wrap-error.ts';
 
 /** `PRAGMA synchronous` 2 = FULL: the log is synced before a commit returns. better-sqlite3's default in WAL mode is NORMAL. */
 const FULL = 2;

@@ -9,7 +9,7 @@ import { Ingest, type IngestOptions } from '../../../collector/ingest/ingest.ts'
 import type { IngestMetrics } from '../../../collector/ingest/metrics.ts';
 import { DueMarks } from '../../../collector/store/due-marks.ts';
 import { EventLog, type RawRow } from '../../../collector/store/event-log.ts';
-import { openSqliteTables } from '../../../collector/store/sqlite/tables.ts';
+import { openSqliteTables } from '../../../collector/store/sqlite/sqlite-tables.ts';
 import { type Registration, Terminals } from '../../../collector/store/terminals.ts';
 import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { HOUR } from './batches.ts';

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { Ingest, type IngestOptions } from '../../../../collector/ingest/ingest.ts';
 import { DueMarks } from '../../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../../collector/store/event-log.ts';
-import { openSqliteTables } from '../../../../collector/store/sqlite/tables.ts';
+import { openSqliteTables } from '../../../../collector/store/sqlite/sqlite-tables.ts';
 import { Terminals } from '../../../../collector/store/terminals.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
 import { salt } from '../../../../shared/keys.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { HoursAround } from '../../../../../collector/api/losses/nearby-hours.ts';
-import { openSqliteTables } from '../../../../../collector/store/sqlite/tables.ts';
+import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
 import { HookedTables } from '../../../../contract/region/hooked-tables.ts';
 import { Region } from '../../../../contract/region/region.ts';
 import { salesIn } from '../../../../contract/region/sales.ts';

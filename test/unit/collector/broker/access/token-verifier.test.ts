@@ -6,7 +6,7 @@ import {
   type CredentialsOptions,
   tokenHash,
 } from '../../../../../collector/broker/access/token-verifier.ts';
-import { openSqliteTables } from '../../../../../collector/store/sqlite/tables.ts';
+import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
 import { type Registration, Terminals } from '../../../../../collector/store/terminals.ts';
 import { merchantId, terminalId } from '../../../../../shared/ids.ts';
 import { SwitchableTables } from '../../../../flow/harness/switchable-tables.ts';

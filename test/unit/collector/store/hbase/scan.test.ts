@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { TResult } from '../../../../../collector/store/hbase/idl.ts';
-import { ReplyTooLarge } from '../../../../../collector/store/hbase/reply-scanner.ts';
 import { type PageRequest, scanRows } from '../../../../../collector/store/hbase/scan.ts';
+import type { TResult } from '../../../../../collector/store/hbase/thrift/idl.ts';
+import { ReplyTooLarge } from '../../../../../collector/store/hbase/thrift/reply-scanner.ts';
 import { type Scan, StoreUnavailable } from '../../../../../collector/store/tables.ts';
 
 interface Stored {

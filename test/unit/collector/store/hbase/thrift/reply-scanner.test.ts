@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { MalformedReply, ReplyScanner, ReplyTooLarge } from '../../../../../collector/store/hbase/reply-scanner.ts';
+import {
+  MalformedReply,
+  ReplyScanner,
+  ReplyTooLarge,
+} from '../../../../../../collector/store/hbase/thrift/reply-scanner.ts';
 
 const LIMIT = 64 * 1024;
 

@@ -2,7 +2,7 @@
  * HBase's Thrift2 gateway: calls a method of `idl.ts` on a connection of the pool, and turns every way of failing into one
  * `StoreUnavailable` that says what was asked, where, why it failed and what to look at.
  */
-import { StoreUnavailable } from '../tables.ts';
+import { StoreUnavailable } from '../../tables.ts';
 import type { Fields, Struct } from './codec.ts';
 import { ConnectFailed, ConnectionLost, DeadlineMissed, openConnection } from './connection.ts';
 import type { Method } from './idl.ts';

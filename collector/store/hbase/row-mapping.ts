@@ -1,6 +1,6 @@
 /** The port's rows and columns as HBase's Thrift2 structs, and back. */
 import type { Column, Columns, Put, Row } from '../tables.ts';
-import { DURABILITY, type TColumn, type TPut, type TResult } from './idl.ts';
+import { DURABILITY, type TColumn, type TPut, type TResult } from './thrift/idl.ts';
 
 export function splitColumn(column: Column): { readonly family: Buffer; readonly qualifier: Buffer } {
   const colon = column.indexOf(':');

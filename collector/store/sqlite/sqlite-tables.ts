@@ -8,8 +8,8 @@ import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../tabl
 import { StoreUnavailable } from '../tables.ts';
 import { Cells } from './cells.ts';
 import { openConnection, watchFile } from './connection.ts';
-import { guarded } from './fault.ts';
 import { createTables } from './schema.ts';
+import { guarded } from './wrap-error.ts';
 
 /** A page of a scan ends with the row that reaches either bound, so that other work gets its turn. */
 const PAGE_ROWS = 500;

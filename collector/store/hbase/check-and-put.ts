@@ -6,9 +6,9 @@
  * passes as none. So a column that is ever checked for absence must not hold an empty value.
  */
 import type { Column, Put } from '../tables.ts';
-import type { Gateway } from './gateway.ts';
-import { COMPARE, checkAndMutate, checkAndPut } from './idl.ts';
-import { splitColumn, toPut } from './rows.ts';
+import { splitColumn, toPut } from './row-mapping.ts';
+import type { Gateway } from './thrift/gateway.ts';
+import { COMPARE, checkAndMutate, checkAndPut } from './thrift/idl.ts';
 
 export function checkAndPutRow(
   gateway: Gateway,

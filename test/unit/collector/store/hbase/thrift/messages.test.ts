@@ -5,8 +5,8 @@ import {
   getMultiple,
   putMultiple,
   tableExists,
-} from '../../../../../collector/store/hbase/idl.ts';
-import { decodeReply, encodeCall } from '../../../../../collector/store/hbase/messages.ts';
+} from '../../../../../../collector/store/hbase/thrift/idl.ts';
+import { decodeReply, encodeCall } from '../../../../../../collector/store/hbase/thrift/messages.ts';
 
 /** Bytes from hex, with what they mean beside them. */
 const bytes = (...parts: readonly string[]) => Buffer.from(parts.join('').replaceAll(' ', ''), 'hex');

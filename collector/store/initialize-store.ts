@@ -1,8 +1,8 @@
 /** What a store is, settled by whoever uses it first: its tables, its generation, and the dimensions of its logic version. */
-import { ConfigError } from '../shared/config/document.ts';
-import { LOGIC_VERSION, type Logic } from './aggregation/logic-version.ts';
-import { Control } from './store/control.ts';
-import type { Tables } from './store/tables.ts';
+import { ConfigError } from '../../shared/config/document.ts';
+import { LOGIC_VERSION, type Logic } from '../aggregation/logic-version.ts';
+import { Control } from './control.ts';
+import type { Tables } from './tables.ts';
 
 export interface Settlement {
   readonly storeGen: string;

@@ -2,7 +2,7 @@
  * A store that may be away while the collector starts: every call is refused until it was opened, then goes through to it. So nothing else
  * has to know that a store can come later.
  */
-import { type Put, type Row, type Scan, StoreUnavailable, type TableName, type Tables } from './store/tables.ts';
+import { type Put, type Row, type Scan, StoreUnavailable, type TableName, type Tables } from './tables.ts';
 
 export class OpeningTables implements Tables {
   #tables: Tables | null = null;

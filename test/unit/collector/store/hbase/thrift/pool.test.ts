@@ -1,8 +1,8 @@
 import { mock } from 'node:test';
 import t, { type Test } from 'tap';
-import { openConnection } from '../../../../../collector/store/hbase/connection.ts';
-import { ConnectionPool, type PoolOptions } from '../../../../../collector/store/hbase/pool.ts';
-import { answer, EMPTY_REPLY, listen, until } from './peer.ts';
+import { openConnection } from '../../../../../../collector/store/hbase/thrift/connection.ts';
+import { ConnectionPool, type PoolOptions } from '../../../../../../collector/store/hbase/thrift/pool.ts';
+import { answer, EMPTY_REPLY, listen, until } from '../peer.ts';
 
 const CALL = Buffer.from('call');
 const BOUNDS = { deadlineMs: 60_000, maxReplyBytes: 1_000 };

@@ -2,7 +2,7 @@ import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t from 'tap';
-import { openSqliteTables } from '../../../../../collector/store/sqlite/tables.ts';
+import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
 import { type Put, StoreUnavailable, type Tables } from '../../../../../collector/store/tables.ts';
 
 const ALL = { start: Buffer.of(0), stop: Buffer.of(0xff) };

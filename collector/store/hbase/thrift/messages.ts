@@ -2,7 +2,7 @@
 import { TBinaryProtocol, TFramedTransport, Thrift } from 'thrift';
 import { type Fields, i32, type Struct, string, struct } from './codec.ts';
 import type { Method } from './idl.ts';
-import { Outgoing } from './outgoing.ts';
+import { Outgoing } from './write-buffer.ts';
 
 /** What the server said instead of a result: the beginning of its first line, for a Java trace has hundreds. */
 export class Refused extends Error {

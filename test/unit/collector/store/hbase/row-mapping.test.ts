@@ -1,5 +1,5 @@
 import t from 'tap';
-import { toColumns, toPut, toRow } from '../../../../../collector/store/hbase/rows.ts';
+import { toColumns, toPut, toRow } from '../../../../../collector/store/hbase/row-mapping.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 

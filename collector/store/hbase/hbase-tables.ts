@@ -1,13 +1,13 @@
 /** The store's port on HBase, through its Thrift2 gateway. What a call sends is bounded, what it reads comes in pages. */
 import type { Columns, Put, Row, Tables } from '../tables.ts';
-import { checkAndPutRow } from './check.ts';
-import { type Deadlines, Gateway } from './gateway.ts';
-import { groups } from './groups.ts';
-import { deleteMultiple, getMultiple, getScannerResults, putMultiple, type TColumn } from './idl.ts';
-import { ReplyTooLarge } from './reply-scanner.ts';
-import { toColumns, toPut, toRow } from './rows.ts';
+import { checkAndPutRow } from './check-and-put.ts';
+import { groups } from './chunks.ts';
+import { toColumns, toPut, toRow } from './row-mapping.ts';
 import { scanRows } from './scan.ts';
 import { createSchema } from './schema.ts';
+import { type Deadlines, Gateway } from './thrift/gateway.ts';
+import { deleteMultiple, getMultiple, getScannerResults, putMultiple, type TColumn } from './thrift/idl.ts';
+import { ReplyTooLarge } from './thrift/reply-scanner.ts';
 
 export interface HBaseTablesOptions {
   /** The Thrift2 gateway: unframed, binary protocol. It has no authentication of its own, so it belongs on loopback. */
