@@ -5,18 +5,18 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
-import { backlog } from './backlog.ts';
-import { falsePositives, guardCost } from './cards.ts';
-import { flash } from './flash.ts';
-import { limits } from './limits.ts';
-import { linger } from './linger.ts';
-import { packagedAgent } from './packaged-agent.ts';
-import { type Section, table } from './report.ts';
-import { type AdapterUnderTest, storeAlone } from './store.ts';
-import { visibility } from './visible.ts';
-import { type StoreUnderTest, wholeWay } from './whole-way.ts';
-import { pureCode, wireBytes } from './wire.ts';
-import { baskets, invoices } from './workload.ts';
+import { baskets, invoices } from './load/workload.ts';
+import { type Section, table } from './measure/report.ts';
+import { backlog } from './sections/backlog-drain.ts';
+import { falsePositives, guardCost } from './sections/card-masking.ts';
+import { type StoreUnderTest, wholeWay } from './sections/end-to-end.ts';
+import { flash } from './sections/flash-wear.ts';
+import { linger } from './sections/linger.ts';
+import { limits } from './sections/machine-baseline.ts';
+import { packagedAgent } from './sections/packaged-agent.ts';
+import { type AdapterUnderTest, storeAlone } from './sections/store-throughput.ts';
+import { visibility } from './sections/visibility-latency.ts';
+import { pureCode, wireBytes } from './sections/wire-size.ts';
 
 const HELP = `npm run bench -- [options]
 

@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util';
 import type { Campaign } from './campaign.ts';
 
 const CAMPAIGNS: Readonly<Record<string, () => Promise<{ readonly campaign: Campaign }>>> = {
-  kills: () => import('./kills.ts'),
-  fuzz: () => import('./fuzz.ts'),
-  corruption: () => import('./corruption.ts'),
+  kills: () => import('./kills/kills.ts'),
+  fuzz: () => import('./fuzz/fuzz.ts'),
+  corruption: () => import('./corruption/corruption.ts'),
 };
 
 const [name = '--help', ...words] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 /**
  * Compiles the agent's schemas when it is bundled. TypeBox with its compiler is a quarter of an idle agent's memory, and compiling a tenth of
  * a second of a slow till's start. The schemas stay where they are: each module that has some is run here once with TypeBox, for the
- * checks, and once with `light/type.ts`, which has to give the same schemas; the bundle holds the latter and the checks.
+ * checks, and once with `scripts/package/typebox-shim/type.ts`, which has to give the same schemas; the bundle holds the latter and the checks.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -13,9 +13,9 @@ import { Build } from 'typebox/schema';
 const ROOT = resolve(import.meta.dirname, '../..');
 const CACHE = join(ROOT, 'node_modules/.cache/tillstream');
 const LIGHT = {
-  typebox: join(import.meta.dirname, 'light/type.ts'),
-  'typebox/compile': join(import.meta.dirname, 'light/compile.ts'),
-  'typebox/system': join(import.meta.dirname, 'light/system.ts'),
+  typebox: join(import.meta.dirname, 'typebox-shim/type.ts'),
+  'typebox/compile': join(import.meta.dirname, 'typebox-shim/compile.ts'),
+  'typebox/system': join(import.meta.dirname, 'typebox-shim/system.ts'),
 };
 /** Stands for TypeBox's compiler, and keeps what it is given. */
 const RECORDER = `export const schemas = [];
@@ -30,14 +30,16 @@ export async function precompiledSchemas(entry: string): Promise<Plugin> {
   const light = await recordedSchemas(modules, LIGHT.typebox);
   recorded.forEach((schema, at) => {
     if (JSON.stringify(schema) !== JSON.stringify(light[at]))
-      throw new Error(`scripts/package/light/type.ts makes another schema than TypeBox: ${JSON.stringify(schema)}`);
+      throw new Error(
+        `scripts/package/typebox-shim/type.ts makes another schema than TypeBox: ${JSON.stringify(schema)}`,
+      );
   });
   const checks = checksModule(recorded);
   return {
     name: 'precompiled-schemas',
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^typebox(\/compile|\/system)?$/ }, ({ path, importer, kind }) =>
-        // TypeBox itself, and what `light/` asks for when there is an error to tell, get the real ones.
+        // TypeBox itself, and what `typebox-shim/` asks for when there is an error to tell, get the real ones.
         kind === 'require-call' || importer.includes('node_modules')
           ? undefined
           : { path: LIGHT[path as keyof typeof LIGHT] },

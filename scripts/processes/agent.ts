@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { Child, PLAIN, type Runtime } from './child.ts';
-import { answers } from './http.ts';
+import { answers } from './http-probe.ts';
 
 export interface AgentSettings {
   /** Holds its configuration, its buffer and its log. */

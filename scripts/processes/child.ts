@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { until } from './until.ts';
+import { until } from './wait-until.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 const FOLLOW_PARENT = new URL('./follow-parent.mjs', import.meta.url).href;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import type { StoreConfig } from '../../collector/config/collector-config.ts';
 import { Child } from './child.ts';
-import { answers } from './http.ts';
+import { answers } from './http-probe.ts';
 import { runJson } from './run-json.ts';
 
 export interface CollectorSettings {

@@ -4,9 +4,9 @@
  * Memory is bounded by the queues; a till that cannot get rid of its events holds up the reading, so that a replay never runs far ahead
  * of its slowest till.
  */
-import type { Receipt, TillEvent } from '../till-event.ts';
+import type { Receipt, TillEvent } from '../clients/till-event.ts';
+import { Queue } from './bounded-queue.ts';
 import { Pace } from './pace.ts';
-import { Queue } from './queue.ts';
 
 export interface Sender {
   send(events: readonly TillEvent[], signal: AbortSignal): Promise<Receipt>;

@@ -1,6 +1,6 @@
 /** What the file holds of a stretch of time, to compare with what the API answers. */
-import type { MerchantApi } from '../merchant-api.ts';
-import type { TillEvent } from '../till-event.ts';
+import type { MerchantApi } from '../clients/merchant-api.ts';
+import type { TillEvent } from '../clients/till-event.ts';
 
 export interface Totals {
   'events.count': number;

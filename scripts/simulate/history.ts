@@ -1,6 +1,6 @@
-import type { TillEvent } from '../till-event.ts';
+import type { TillEvent } from '../clients/till-event.ts';
+import { Shop, type ShopSettings } from './basket-generator.ts';
 import { gapMs } from './random.ts';
-import { Shop, type ShopSettings } from './shop.ts';
 
 export interface HistorySettings extends ShopSettings {
   /** Milliseconds since 1970, exclusive: the last event lies before it. */

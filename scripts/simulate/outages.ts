@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Cable } from './cable.ts';
+import type { Cable } from './network-link.ts';
 
 export interface Outages {
   readonly cable: Cable;

@@ -1,20 +1,20 @@
 /** One collector, two agents and their simulated tills, started in the flow's order and stopped from its upstream end. */
 import path from 'node:path';
-import { MerchantApi } from '../merchant-api.ts';
+import { MerchantApi } from '../clients/merchant-api.ts';
+import { Till } from '../clients/till.ts';
 import { AgentProcess } from '../processes/agent.ts';
 import type { Child } from '../processes/child.ts';
 import { CollectorProcess } from '../processes/collector.ts';
-import { until } from '../processes/until.ts';
-import { Cable } from '../simulate/cable.ts';
+import { until } from '../processes/wait-until.ts';
+import { Shop } from '../simulate/basket-generator.ts';
+import { Cable } from '../simulate/network-link.ts';
 import { outages } from '../simulate/outages.ts';
 import { seeded } from '../simulate/random.ts';
-import { Shop } from '../simulate/shop.ts';
-import { trade } from '../simulate/trading.ts';
-import { Till } from '../till.ts';
-import { sendHistory } from './history-run.ts';
+import { trade } from '../simulate/till-loop.ts';
+import { MERCHANT, shopAt, TILLS } from './demo-tills.ts';
 import type { StartOptions } from './options.ts';
-import { MERCHANT, shopAt, TILLS } from './shops.ts';
-import { type State, StateFile } from './state.ts';
+import { sendHistory } from './send-history.ts';
+import { type State, StateFile } from './state-file.ts';
 
 const READY_MS = 60_000;
 const STOP_MS = 10_000;

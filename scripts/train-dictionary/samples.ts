@@ -5,11 +5,11 @@ import { storeId } from '../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { Columns } from '../../shared/wire/columns.ts';
 import { pack } from '../../shared/wire/message-pack.ts';
+import type { TillEvent as PostedEvent } from '../clients/till-event.ts';
 import { pick, seeded, weighted } from '../simulate/random.ts';
-import type { TillEvent as PostedEvent } from '../till-event.ts';
-import { STORES } from './habits.ts';
-import { Merchant } from './merchant.ts';
-import { Renaming } from './renamed.ts';
+import { STORES } from './market-profiles.ts';
+import { Renaming } from './pseudonymize.ts';
+import { Merchant } from './synthetic-merchant.ts';
 
 /** Events of one merchant in one hour, posted one after the other. */
 export interface Trade {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { request } from 'undici';
-import { until } from '../../scripts/processes/until.ts';
+import { until } from '../../scripts/processes/wait-until.ts';
 import { type Scratch, scratchBuffer } from '../unit/agent/buffer/scratch-buffer.ts';
 import { parsed } from '../unit/agent/events.ts';
 import { ScriptedCollector } from '../unit/agent/ship/scripted-collector.ts';

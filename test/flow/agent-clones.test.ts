@@ -2,11 +2,11 @@
 import { cpSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { MerchantApi } from '../../scripts/merchant-api.ts';
+import { MerchantApi } from '../../scripts/clients/merchant-api.ts';
 import { AgentProcess } from '../../scripts/processes/agent.ts';
 import { CollectorProcess } from '../../scripts/processes/collector.ts';
 import { freePorts } from '../../scripts/processes/ports.ts';
-import { until } from '../../scripts/processes/until.ts';
+import { until } from '../../scripts/processes/wait-until.ts';
 import { NEVER } from './harness/region.ts';
 
 const CLONES = 10;

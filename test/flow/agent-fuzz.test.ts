@@ -1,6 +1,6 @@
 /** A short run of the campaign `fuzz` (`npm run campaign -- fuzz`): wrong input from all sides, and the agent goes on. */
 import t from 'tap';
-import { fuzz } from '../../scripts/campaigns/fuzz.ts';
+import { fuzz } from '../../scripts/campaigns/fuzz/fuzz.ts';
 
 t.setTimeout(120_000);
 

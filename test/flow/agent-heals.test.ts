@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { request } from 'undici';
-import { until } from '../../scripts/processes/until.ts';
+import { until } from '../../scripts/processes/wait-until.ts';
 import { runAgent, startAgentProcess, writeConfig } from './agent-process.ts';
 
 const DEADLINE_MS = 30_000;

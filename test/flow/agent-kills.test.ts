@@ -1,6 +1,6 @@
 /** A tenth of the campaign `kills` (`npm run campaign -- kills`): kill -9 of agents under load, judged from outside. */
 import t from 'tap';
-import { kills } from '../../scripts/campaigns/kills.ts';
+import { kills } from '../../scripts/campaigns/kills/kills.ts';
 
 t.setTimeout(300_000);
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { CollectorProcess } from '../../scripts/processes/collector.ts';
 import { freePorts } from '../../scripts/processes/ports.ts';
-import { until } from '../../scripts/processes/until.ts';
+import { until } from '../../scripts/processes/wait-until.ts';
 import { CERTIFICATE, KEY } from '../unit/agent/ship/certificates.ts';
 import { startAgentProcess, writeConfig } from './agent-process.ts';
 

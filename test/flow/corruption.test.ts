@@ -1,6 +1,6 @@
 /** A tenth of the campaign `corruption` (`npm run campaign -- corruption`): whatever is done to its files, a buffer opens, and loses only what was hit. */
 import t from 'tap';
-import { corrupt } from '../../scripts/campaigns/corruption.ts';
+import { corrupt } from '../../scripts/campaigns/corruption/corruption.ts';
 
 t.setTimeout(300_000);
 

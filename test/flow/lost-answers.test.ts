@@ -1,6 +1,6 @@
 /** Answers lost between an agent's commit and its till: the till repeats with the same refs, and each event is counted once. */
 import t from 'tap';
-import { Till } from '../../scripts/till.ts';
+import { Till } from '../../scripts/clients/till.ts';
 import { Line, losing } from './harness/line.ts';
 import { Region } from './harness/region.ts';
 import { countedOnce } from './harness/survival.ts';

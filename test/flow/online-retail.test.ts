@@ -1,6 +1,6 @@
 /** The replay's reader beside the oracle's, which share no code: every invoice of the nine months. */
 import t from 'tap';
-import { readTrade } from '../../scripts/online-retail.ts';
+import { readTrade } from '../../scripts/datasets/online-retail/read-transactions.ts';
 import { dataFile, missingData } from './oracle/data-file.ts';
 import { readInvoices } from './oracle/invoices.ts';
 

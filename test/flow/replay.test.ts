@@ -29,7 +29,7 @@ t.test('a replay of the weeks around the change to summer time', { skip: missing
   const days = ['--from', PLAYED.from, '--to', PLAYED.to];
   const place = ['--config', config, '--merchant', MERCHANT, '--dir', path.join(folder, 'replay')];
 
-  const report = await runJson('scripts/replay.ts', [dataFile(), ...days, ...place, '--json']);
+  const report = await runJson('scripts/replay/main.ts', [dataFile(), ...days, ...place, '--json']);
   t.match(report, { sent: invoices.length, accepted: invoices.length, differences: [] }, 'its own report is clean');
   await t.test('figures folded from the raw log', (t) => compareAll(t, region, invoices));
 

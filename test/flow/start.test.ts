@@ -7,10 +7,10 @@ import path from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import type { Metrics } from '../../scripts/merchant-api.ts';
+import type { Metrics } from '../../scripts/clients/merchant-api.ts';
 import { ROOT } from '../../scripts/processes/child.ts';
 import { freePorts, portsInUse } from '../../scripts/processes/ports.ts';
-import { until } from '../../scripts/processes/until.ts';
+import { until } from '../../scripts/processes/wait-until.ts';
 
 const shell = promisify(execFile);
 const READY_MS = 60_000;
@@ -48,7 +48,7 @@ class Run {
   /** @param folder of its data, if it comes so far */
   constructor(flags: readonly string[], folder: string) {
     this.#folder = folder;
-    this.process = spawn(process.execPath, ['scripts/start.ts', ...flags], {
+    this.process = spawn(process.execPath, ['scripts/start/main.ts', ...flags], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Test } from 'tap';
-import { until } from '../../scripts/processes/until.ts';
+import { until } from '../../scripts/processes/wait-until.ts';
 import { DebianRoot, ENVIRONMENT, type Finished } from './debian-root.ts';
 
 const CGROUP = '/sys/fs/cgroup';

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { until } from '../../scripts/processes/until.ts';
+import { until } from '../../scripts/processes/wait-until.ts';
 import { type AgentProcess, startAgentProcess, writeConfig } from '../flow/agent-process.ts';
 import { ScriptedCollector } from '../unit/agent/ship/scripted-collector.ts';
 

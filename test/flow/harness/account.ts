@@ -1,6 +1,6 @@
 /** What became of each event that an agent answered, as told from outside: by the agent's answers, and by the merchant's API. */
 import { request } from 'undici';
-import type { MerchantApi } from '../../../scripts/merchant-api.ts';
+import type { MerchantApi } from '../../../scripts/clients/merchant-api.ts';
 
 /** `stream/seq` of events, each with its ref. */
 export type Events = Map<string, string>;

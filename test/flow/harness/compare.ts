@@ -1,7 +1,7 @@
 /** The API's answers beside the oracle's figures: every bucket, every store, the top articles. */
 import { isDeepStrictEqual } from 'node:util';
-import type { MerchantApi } from '../../../scripts/merchant-api.ts';
-import { until } from '../../../scripts/processes/until.ts';
+import type { MerchantApi } from '../../../scripts/clients/merchant-api.ts';
+import { until } from '../../../scripts/processes/wait-until.ts';
 import { articles, type Figures, figuresByBucket, figuresOf, METRICS } from '../oracle/figures.ts';
 import type { Invoice } from '../oracle/invoices.ts';
 import { daysBetween, hoursBetween, startOfDay, written, type Zone } from '../oracle/zones.ts';

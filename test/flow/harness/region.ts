@@ -4,11 +4,11 @@
  */
 import path from 'node:path';
 import type { StoreConfig } from '../../../collector/config/collector-config.ts';
-import { MerchantApi } from '../../../scripts/merchant-api.ts';
+import { MerchantApi } from '../../../scripts/clients/merchant-api.ts';
+import { Till } from '../../../scripts/clients/till.ts';
 import { AgentProcess } from '../../../scripts/processes/agent.ts';
 import { CollectorProcess } from '../../../scripts/processes/collector.ts';
 import { freePorts } from '../../../scripts/processes/ports.ts';
-import { Till } from '../../../scripts/till.ts';
 import { Line } from './line.ts';
 import { anything, publishes, Wiretap } from './wiretap.ts';
 

@@ -1,7 +1,8 @@
 /** Kills in the middle of a replay: each strikes while events are on their way, and the replay cannot end before the last one. */
+
+import type { Till } from '../../../scripts/clients/till.ts';
+import type { TillEvent } from '../../../scripts/clients/till-event.ts';
 import { play, type Tally } from '../../../scripts/replay/player.ts';
-import type { Till } from '../../../scripts/till.ts';
-import type { TillEvent } from '../../../scripts/till-event.ts';
 
 export interface Strike {
   readonly name: string;

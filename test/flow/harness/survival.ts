@@ -1,8 +1,8 @@
 /** Real transactions through a region under fire; afterwards every one of them must be counted exactly once. */
 import type { Test } from 'tap';
-import { readTrade } from '../../../scripts/online-retail.ts';
+import type { Till } from '../../../scripts/clients/till.ts';
+import { readTrade } from '../../../scripts/datasets/online-retail/read-transactions.ts';
 import type { Tally } from '../../../scripts/replay/player.ts';
-import type { Till } from '../../../scripts/till.ts';
 import { dataFile } from '../oracle/data-file.ts';
 import { readInvoices } from '../oracle/invoices.ts';
 import { byHour, byStore, type Days, mismatches, refs, untilStored } from './compare.ts';

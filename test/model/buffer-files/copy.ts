@@ -10,7 +10,7 @@ import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import { readFacts } from '../../../agent/buffer/support/buffer-stats.ts';
 import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';
 import { openForRequeue, requeue } from '../../../agent/buffer/support/requeue.ts';
-import { type Files, readFiles, writeFiles } from '../../../scripts/campaigns/corruption/files.ts';
+import { type Files, readFiles, writeFiles } from '../../../scripts/campaigns/corruption/buffer-files.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { DAY_MS, hourOf } from '../../../shared/time.ts';
 import { type Scratch, scratchBuffer } from '../../unit/agent/buffer/scratch-buffer.ts';

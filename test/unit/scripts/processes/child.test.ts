@@ -5,7 +5,7 @@ import path from 'node:path';
 import process from 'node:process';
 import t from 'tap';
 import { Child } from '../../../../scripts/processes/child.ts';
-import { until } from '../../../../scripts/processes/until.ts';
+import { until } from '../../../../scripts/processes/wait-until.ts';
 
 const LIVES = 'setInterval(() => {}, 1000);';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
+import type { TillEvent } from '../../../../scripts/clients/till-event.ts';
 import { type PlayOptions, play, type Sender } from '../../../../scripts/replay/player.ts';
-import type { TillEvent } from '../../../../scripts/till-event.ts';
 
 const event = (ref: number, ts = '2011-01-05T10:00:00Z'): TillEvent => ({ type: 'sale', ts, ref: `${ref}`, dims: {} });
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { TillEvent } from '../../../../scripts/till-event.ts';
+import type { TillEvent } from '../../../../scripts/clients/till-event.ts';
 import { bodies, madeUp, renamed } from '../../../../scripts/train-dictionary/samples.ts';
 import { hourOf } from '../../../../shared/time.ts';
 import { unpack } from '../../../../shared/wire/message-pack.ts';

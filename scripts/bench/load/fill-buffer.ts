@@ -1,0 +1,43 @@
+/**
+ * Fills an agent's buffer with small baskets through the buffer's own door, as if its till had sold for hours without a network.
+ *
+ *     node scripts/bench/load/fill-buffer.ts BUFFER MERCHANT TERMINAL COUNT HOURS
+ */
+import { randomBytes } from 'node:crypto';
+import { freeBytes } from '../../../agent/buffer/capacity/disk-budget.ts';
+import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
+import { BelievedClock } from '../../../agent/clock/disciplined-clock.ts';
+import { machineClocks } from '../../../agent/clock/machine-clocks.ts';
+import { merchantId, terminalId } from '../../../shared/ids.ts';
+import { HOUR_MS, hourOf } from '../../../shared/time.ts';
+import { basket, parsed, random } from './workload.ts';
+
+const AT_ONCE = 2_000;
+
+const [file, merchant, terminal, count, hours] = process.argv.slice(2) as [string, string, string, string, string];
+const buffer = new SqliteBuffer({
+  path: file,
+  merchant: merchantId(merchant),
+  terminal: terminalId(terminal),
+  maxBytes: 8 * 2 ** 30,
+  minFreeBytes: 0,
+  keepAckedHours: 24,
+  whenFull: 'reject',
+  commitDelayMs: 0,
+  clock: new BelievedClock(machineClocks()),
+  randomBytes: (bytes) => randomBytes(bytes),
+  damaged: (detail) => process.stderr.write(`${detail}\n`),
+  diskFree: () => freeBytes(file),
+});
+const next = random(7);
+const total = Number(count);
+/** They end where the hour that runs begins. */
+const end = hourOf(Date.now()) * HOUR_MS;
+for (let at = 0; at < total; at += AT_ONCE) {
+  const events = Array.from({ length: Math.min(AT_ONCE, total - at) }, (_, i) =>
+    basket(at + i, end - Math.ceil((1 - (at + i) / total) * Number(hours) * HOUR_MS), next),
+  );
+  const { kind } = await buffer.accept(parsed(events));
+  if (kind !== 'accepted') throw new Error(`the buffer is ${kind}`);
+}
+buffer.close();

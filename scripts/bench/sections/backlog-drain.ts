@@ -1,0 +1,163 @@
+/** A till that comes back after days without a network: how it starts, drains, and what becomes of a new sale meanwhile. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { HOUR_MS, hourOf } from '../../../shared/time.ts';
+import { Till } from '../../clients/till.ts';
+import { runnableBundle } from '../../package/bundle.ts';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../package/runtime-flags.ts';
+import { AgentProcess } from '../../processes/agent.ts';
+import { freePorts } from '../../processes/ports.ts';
+import { System } from '../load/test-system.ts';
+import { basket, random } from '../load/workload.ts';
+import { memoryOf } from '../measure/process-memory.ts';
+import { quantile, type Section } from '../measure/report.ts';
+
+const START_MS = 60_000;
+const DEADLINE_MS = 600_000;
+/** An agent's memory is looked at after it has settled down. */
+const SETTLE_MS = 3_000;
+const SAMPLE_MS = 100;
+/** A sale of the last seconds may be on its way still. */
+const NEARLY = 10;
+const SALE_MS = 1_000;
+const POLL_MS = 50;
+
+interface ShipStatus {
+  readonly buffer: { readonly pending: number };
+  readonly counters: { readonly batchesSent: number; readonly bytesSent: number };
+}
+
+const statusOf = async ({ url }: AgentProcess): Promise<ShipStatus> =>
+  (await (await fetch(`${url}/v1/status`)).json()) as ShipStatus;
+
+async function fill(file: string, merchant: string, terminal: string, count: number, hours: number): Promise<void> {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const script = path.join(import.meta.dirname, '../load/fill-buffer.ts');
+  const child = spawn(process.execPath, [script, file, merchant, terminal, String(count), String(hours)], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`the buffer could not be filled (${code})`);
+}
+
+/** Until a sale is safe in an agent that is being started. @returns milliseconds */
+async function firstAnswer(agent: AgentProcess, till: Till): Promise<number> {
+  const start = performance.now();
+  const started = agent.start(START_MS);
+  await till.send([basket(0, Date.now(), random(1))], AbortSignal.timeout(START_MS));
+  const ms = performance.now() - start;
+  await started;
+  return ms;
+}
+
+/** Sells once a second, and asks the API until it counts the sale. @returns seconds each */
+async function sellUntil(over: AbortSignal, system: System, till: Till): Promise<number[]> {
+  const seen: number[] = [];
+  const next = random(5);
+  const hours = (): Promise<number> => system.counted(Date.now() - HOUR_MS / 4, Date.now() + HOUR_MS);
+  while (!over.aborted) {
+    const before = await hours();
+    const start = performance.now();
+    await till.send(
+      [{ ...basket(0, Date.now(), next), ref: randomBytes(8).toString('hex') }],
+      AbortSignal.timeout(START_MS),
+    );
+    while ((await hours()) <= before) await wait(POLL_MS);
+    seen.push((performance.now() - start) / 1000);
+    await wait(SALE_MS);
+  }
+  return seen;
+}
+
+async function anonWhile(over: AbortSignal, pid: number): Promise<{ median: number; p95: number; max: number } | null> {
+  const samples: number[] = [];
+  while (!over.aborted) {
+    const memory = memoryOf(pid);
+    if (memory === null) return null;
+    samples.push(memory.anon);
+    await wait(SAMPLE_MS);
+  }
+  return { median: quantile(samples, 0.5), p95: quantile(samples, 0.95), max: quantile(samples, 1) };
+}
+
+/** @param hours that the events are spread over */
+export async function backlog({ count, hours }: { count: number; hours: number }): Promise<Section> {
+  const merchant = `bench-${randomBytes(4).toString('hex')}`;
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-bench-'));
+  await using system = await System.start({ merchant, agents: 0, fleet: 2 });
+  const ports = await freePorts(2);
+  const program = await runnableBundle(path.join(folder, 'bundle'));
+  const agents = [...system.tokens].map(
+    ([terminal, token], at) =>
+      new AgentProcess({
+        folder: path.join(folder, terminal),
+        merchant,
+        terminal,
+        token,
+        collector: system.collector.mqttUrl,
+        port: ports[at]!,
+        program,
+        runtime: { flags: NODE_FLAGS, environment: NODE_ENVIRONMENT },
+      }),
+  ) as [AgentProcess, AgentProcess];
+  const [empty, full] = agents;
+  const tills = agents.map(({ url }) => new Till(url, Math.random)) as [Till, Till];
+  try {
+    const emptyMs = await firstAnswer(empty, tills[0]);
+    await wait(SETTLE_MS);
+    const emptyAnon = memoryOf(empty.child.pid)?.anon ?? null;
+    await empty.child.stop(START_MS);
+
+    await fill(path.join(folder, full.terminal, 'buffer.db'), merchant, full.terminal, count, hours);
+    const fullMs = await firstAnswer(full, tills[1]);
+    const start = performance.now();
+    const over = new AbortController();
+    const anon = anonWhile(over.signal, full.child.pid);
+    const sales = sellUntil(over.signal, system, tills[1]);
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    let status = await statusOf(full);
+    const atStart = status.buffer.pending;
+    let seconds = 0;
+    while (status.buffer.pending > NEARLY) {
+      signal.throwIfAborted();
+      await wait(SAMPLE_MS * 5);
+      status = await statusOf(full);
+      seconds = (performance.now() - start) / 1000;
+    }
+    over.abort();
+    const visible = await sales;
+    const held = await anon;
+    const range = hourOf(Date.now()) * HOUR_MS;
+    const stored = await system.counted(range - (hours + 1) * HOUR_MS, range);
+    if (stored < count) throw new Error(`the API counts ${stored} of ${count}`);
+    return {
+      name: 'A backlog drains',
+      how: `${count.toLocaleString('en-US')} small baskets over ${hours} hours pending in the buffer of the packaged agent; a new sale each second meanwhile, until the API counts it. Limit: first answer 1 s, 20,000 events/s, RssAnon 15 MB above the empty agent's, 5 s until a sale is visible.`,
+      rows: [
+        {
+          pending: atStart,
+          'first answer ms': fullMs,
+          'empty: ms': emptyMs,
+          'drained events/s': atStart / seconds,
+          batches: status.counters.batchesSent,
+          'bytes/event': status.counters.bytesSent / atStart,
+          'RssAnon MiB, median': held?.median ?? null,
+          p95: held?.p95 ?? null,
+          max: held?.max ?? null,
+          'empty: RssAnon': emptyAnon,
+          'sale visible s, median': visible.length === 0 ? null : quantile(visible, 0.5),
+          worst: visible.length === 0 ? null : quantile(visible, 1),
+        },
+      ],
+    };
+  } finally {
+    for (const till of tills) await till.close();
+    for (const agent of agents) if (agent.started && agent.child.running) await agent.child.stop(START_MS);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

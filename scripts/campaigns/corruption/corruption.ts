@@ -1,0 +1,245 @@
+/**
+ * Harm to the files of a buffer: bits flipped, files cut off, zeroed, swapped about, missing, one or several of them at once; with and without
+ * a checkpoint, part of it stored at a collector, part of that acknowledged.
+ *
+ * What must hold afterwards, judged from outside: the agent opens, always, and takes events at once; what it offers is what was accepted under
+ * that stream and seq; what was accepted is stored, offered or lost; and no more is lost than lay where the harm was.
+ */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import Sqlite from 'better-sqlite3';
+import { account } from '../../../agent/buffer/integrity/seq-accounting.ts';
+import { openBuffer } from '../../../agent/buffer/open-buffer.ts';
+import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
+import { Keeper } from '../../../agent/buffer/supervisor.ts';
+import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';
+import { encodeBody } from '../../../agent/buffer/tables/event-row.ts';
+import { merchantId, terminalId } from '../../../shared/ids.ts';
+import { seeded } from '../../simulate/random.ts';
+import { type Campaign, wholeNumber } from '../campaign.ts';
+import { type Files, harmed, readFiles, writeFiles } from './buffer-files.ts';
+import { steadyClock } from './fixed-clock.ts';
+import { Judge } from './readability-oracle.ts';
+import { type Known, nothingKnown, Shop } from './scenario.ts';
+
+export interface CorruptionReport {
+  runs: number;
+  /** Runs in which a file was set aside. */
+  salvages: number;
+  accepted: number;
+  /** Events that are in no row any more that could be read. */
+  unreadable: number;
+  /** Of them and the others, what the ledger says is lost and the collector has not. */
+  lost: number;
+}
+
+const SHOWN_FAULTS = 10;
+
+export async function corrupt(
+  folder: string,
+  { runs, seed, first = 1 }: { readonly runs: number; readonly seed: number; readonly first?: number },
+  tell: (done: number, total: number, words: string) => void,
+): Promise<{ figures: CorruptionReport; faults: string[] }> {
+  const figures: CorruptionReport = { runs: 0, salvages: 0, accepted: 0, unreadable: 0, lost: 0 };
+  const faults: string[] = [];
+  for (let run = first; run < first + runs && faults.length < SHOWN_FAULTS; run++) {
+    const own = path.join(folder, `run-${run}`);
+    const found = await one(own, seeded(seed * 1_000_003 + run), figures);
+    faults.push(...found.map((fault) => `run ${run} of seed ${seed}: ${fault}`));
+    if (found.length === 0) rmSync(own, { recursive: true, force: true });
+    figures.runs++;
+    tell(run - first + 1, runs, `${figures.salvages} salvages, ${figures.lost} events lost of ${figures.accepted}`);
+  }
+  return { figures, faults: faults.slice(0, SHOWN_FAULTS) };
+}
+
+async function one(folder: string, random: () => number, figures: CorruptionReport): Promise<string[]> {
+  const known = nothingKnown();
+  const shop = new Shop(random, known);
+  const before = await lived(path.join(folder, 'before', 'buffer.db'), shop, random);
+  let found = before;
+  let file = '';
+  const words: string[] = [];
+  // Now and then what was just healed is harmed again.
+  for (let round = 0; round < (random() < 0.2 ? 2 : 1); round++) {
+    const harm = harmed(found, random);
+    words.push(...harm.words);
+    file = path.join(folder, `harmed-${round}`, 'buffer.db');
+    writeFiles(file, harm.files);
+    const guarded = isGuarded(found, harm.files);
+    await healedAndJudged(file, shop, known, new Judge(found, harm.files, guarded), guarded, random, figures);
+    found = readFiles(file);
+  }
+  figures.accepted += known.accepted.size;
+  return known.faults.map((fault) => `${fault} (${words.join('; ')})`);
+}
+
+/** Whether what is missing must be known: the side file is whole, or all that it guards. */
+const isGuarded = (before: Files, after: Files): boolean =>
+  same(before.side, after.side) || (same(before.database, after.database) && same(before.log, after.log));
+
+const same = (a: Buffer | null, b: Buffer | null): boolean => (a === null || b === null ? a === b : a.equals(b));
+
+/** Files as a crash leaves them after a life of some openings. */
+async function lived(file: string, shop: Shop, random: () => number): Promise<Files> {
+  for (let opening = Math.floor(random() * 3); ; opening--) {
+    const keeper = keeperOf(file, shop, random);
+    keeper.start();
+    const buffer = keeper.buffer!;
+    for (let acts = 1 + Math.floor(random() * 12); acts > 0; acts--) {
+      const act = random();
+      if (act < 0.6) await shop.sell(buffer, 1 + Math.floor(random() ** 3 * 120));
+      else if (act < 0.85) await shop.ship(buffer);
+      else if (act < 0.93) checkpoint(file);
+      else {
+        shop.now += Math.floor(random() * 40) * 3_600_000;
+        while (buffer.expire()) {}
+      }
+    }
+    const crash = opening === 0 && random() < 0.8 ? readFiles(file) : null;
+    await keeper.stop();
+    if (opening === 0) return crash ?? readFiles(file);
+  }
+}
+
+function checkpoint(file: string): void {
+  const db = new Sqlite(file);
+  db.pragma('wal_checkpoint(PASSIVE)');
+  db.close();
+}
+
+async function healedAndJudged(
+  file: string,
+  shop: Shop,
+  known: Known,
+  judge: Judge,
+  guarded: boolean,
+  random: () => number,
+  figures: CorruptionReport,
+): Promise<void> {
+  const { accepted, stored, refused, lost, repeats, faults } = known;
+  const unreadable = new Set(
+    [...accepted].flatMap(([key, event]) => (judge.isReadable(Buffer.from(encodeBody(event))) ? [] : [key])),
+  );
+  const lostBefore = new Set(lost);
+  const keeper = keeperOf(file, shop, random);
+  try {
+    keeper.start();
+    await shop.sell(keeper, 1 + Math.floor(random() * 5));
+    await shop.repeat(keeper);
+    const buffer = await settled(keeper, shop);
+    const offered = shop.offered(buffer);
+    shop.tellLosses(buffer, false);
+    for (const [key, event] of offered) {
+      if (!accepted.has(key)) faults.push(`${key} is offered, which nobody was answered`);
+      else if (!isDeepStrictEqual(event, accepted.get(key))) faults.push(`${key} is not what was accepted`);
+    }
+    for (const key of lost) if (!accepted.has(key)) faults.push(`${key} is lost, which nobody was answered`);
+    for (const key of accepted.keys()) {
+      if (stored.has(key) || offered.has(key)) continue;
+      if (!lost.has(key)) {
+        if (guarded || !unreadable.has(key)) faults.push(`${key} is neither stored nor offered nor lost`);
+        // Nothing is left that could tell of it.
+        lost.add(key);
+      } else if (!lostBefore.has(key)) {
+        figures.lost++;
+        if (!unreadable.has(key) && !refused.has(key) && !repeats.has(key))
+          faults.push(`${key} is lost, and could be read`);
+      }
+    }
+    for (const [again, first] of repeats) {
+      if (first === null) continue;
+      if (offered.has(again) && (offered.has(first) || (stored.has(first) && !unreadable.has(first)))) {
+        faults.push(`${again} counts once more what is ${first}`);
+      }
+      // Where the first one was hit, nobody can know the repeat for one; and it looks like the first one from now on.
+      if (unreadable.has(first)) repeats.set(again, null);
+    }
+    figures.unreadable += unreadable.size;
+    if (readdirSync(path.dirname(file)).some((name) => name.includes('.salvaged-'))) figures.salvages++;
+  } finally {
+    await keeper.stop();
+  }
+  const db = openForReading(file);
+  const { sound, epochs } = account(db);
+  db.close();
+  if (!sound) faults.push(`the accounts are not sound: ${JSON.stringify(epochs)}`);
+}
+
+/** The buffer once all is salvaged, looked through and read: each of that may find more that has to be salvaged. */
+async function settled(keeper: Keeper<SqliteBuffer>, shop: Shop): Promise<SqliteBuffer> {
+  for (;;) {
+    await until(() => keeper.buffer !== null && keeper.buffer.facts().salvage === null);
+    const buffer = keeper.buffer!;
+    try {
+      await buffer.greeted({ storeGen: 'g', trueTimeOrigin: shop.now, uncertaintyMs: 1 });
+      while (buffer.check()) {}
+      shop.offered(buffer);
+      buffer.losses(10_000);
+    } catch {
+      // It is told to the keeper.
+    }
+    await shop.sell(keeper, 1);
+    if (keeper.buffer === buffer) return buffer;
+  }
+}
+
+function keeperOf(file: string, shop: Shop, random: () => number): Keeper<SqliteBuffer> {
+  const clock = steadyClock(() => shop.now);
+  return new Keeper<SqliteBuffer>({
+    open: (distrust) =>
+      openBuffer({
+        path: file,
+        merchant: merchantId('acme'),
+        terminal: terminalId('till-1'),
+        maxBytes: 1024 ** 3,
+        minFreeBytes: 0,
+        keepAckedHours: 10,
+        whenFull: 'reject',
+        commitDelayMs: 0,
+        clock,
+        randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
+        diskFree: () => 1024 ** 4,
+        damaged: () => {},
+        distrust,
+      }),
+    opened: (buffer) => {
+      void buffer.bringOver(async () => true).catch(() => {});
+      return async () => {};
+    },
+    probe: () => null,
+    timers: {
+      now: () => performance.now(),
+      after(ms, run) {
+        const timer = setTimeout(run, ms);
+        return () => clearTimeout(timer);
+      },
+    },
+    random: Math.random,
+    log: { info() {}, error() {} },
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('it did not come to that within a minute');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+export const campaign: Campaign = {
+  summary: 'harm to the files of a buffer: it opens always, offers only what was accepted, loses only what was hit',
+  examples: ['--runs 500', '--runs 50 --seed 7 --json', '--seed 7 --first 23 --runs 1   # that run again'],
+  options: { runs: { type: 'string' }, seed: { type: 'string' }, first: { type: 'string' } },
+  async run(given, tell) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-corruption-'));
+    const seed = wholeNumber(given, 'seed', 1);
+    const first = wholeNumber(given, 'first', 1);
+    const { figures, faults } = await corrupt(folder, { runs: wholeNumber(given, 'runs', 500), seed, first }, tell);
+    if (faults.length === 0) rmSync(folder, { recursive: true, force: true });
+    return { figures: { seed, ...figures }, faults: faults.length === 0 ? [] : [...faults, `files left in ${folder}`] };
+  },
+};

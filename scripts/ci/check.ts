@@ -1,0 +1,48 @@
+/**
+ * `npm run check`: types, lint and format, import rules, unit tests. A line for each step; stops at the first that fails,
+ * with what it said.
+ */
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { commandOf } from './resolve-bin.ts';
+import { runTap } from './run-tap.ts';
+import { summary } from './tap-counts.ts';
+
+interface Outcome {
+  readonly ok: boolean;
+  /** What the step said. */
+  readonly output: string;
+  /** One line about a step that went well. */
+  readonly brief?: string;
+}
+
+const steps: readonly (readonly [name: string, run: () => Outcome | Promise<Outcome>])[] = [
+  ['types', () => command([...commandOf('typescript', 'tsc'), '-p', '.'])],
+  ['lint and format', () => command([...commandOf('@biomejs/biome', 'biome'), 'ci', '--colors=off', '.'])],
+  ['import rules', () => tests(['test/architecture.test.ts'])],
+  ['unit tests', () => tests(globSync('test/{unit,contract}/**/*.test.ts').sort())],
+];
+
+for (const [name, run] of steps) {
+  const started = performance.now();
+  const { ok, output, brief } = await run();
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${name.padEnd(16)} ${seconds.padStart(6)} s  ${brief ?? ''}`);
+  if (!ok) {
+    console.log(output);
+    process.exitCode = 1;
+    break;
+  }
+}
+
+/** A tool that runs on Node. */
+function command(args: readonly string[]): Outcome {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  return { ok: status === 0, output: `${stdout}${stderr}` };
+}
+
+async function tests(files: readonly string[]): Promise<Outcome> {
+  const lines: string[] = [];
+  const counts = await runTap(files, [], (line) => lines.push(line));
+  return { ok: counts.failed === 0, output: lines.join('\n'), brief: summary(counts) };
+}

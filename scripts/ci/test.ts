@@ -1,0 +1,43 @@
+/**
+ * Runs the tests: `npm test` all but those that need a real HBase, Mosquitto or Chromium, `npm run test:real` those. Files named
+ * as arguments run instead. Ends with the line `N passed, N failed`.
+ */
+import { existsSync, globSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runTap } from './run-tap.ts';
+import { summary } from './tap-counts.ts';
+
+const { values, positionals } = parseArgs({
+  options: { real: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const folders = values.real ? ['real'] : ['unit', 'contract', 'model', 'flow'];
+const inFolders = folders.flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`).sort());
+const all = values.real ? inFolders : ['test/architecture.test.ts', ...inFolders];
+// One HBase serves all of the real tests, and takes minutes to come up on a small machine.
+const options = values.real ? ['--jobs=1', '--timeout=900'] : [];
+
+const started = performance.now();
+const counts = await runTap(positionals.length > 0 ? positionals : all, options, (line) => console.log(line));
+if (values.real && process.env.CI === 'true' && counts.skipped > 0) {
+  console.log('In CI every real test must run: what was skipped counts as failed.');
+  counts.failed += counts.skipped;
+  counts.skipped = 0;
+}
+const missing = ['java', 'mvn'].filter((command) => !isOnPath(command));
+if (!values.real && missing.length > 0) {
+  console.log(
+    `Left out: the tests on a real HBase, which need ${missing.join(' and ')} (on Debian: apt-get install default-jre-headless maven); then: npm run test:real.`,
+  );
+}
+console.log(`${((performance.now() - started) / 1000).toFixed(0)} s`);
+console.log(summary(counts));
+process.exitCode = counts.failed === 0 ? 0 : 1;
+
+function isOnPath(command: string): boolean {
+  const names = process.platform === 'win32' ? [`${command}.exe`, `${command}.cmd`] : [command];
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .some((folder) => names.some((name) => existsSync(join(folder, name))));
+}

@@ -1,0 +1,78 @@
+/** `npm run simulate`: simulated tills that sell through agents which run already. */
+import process from 'node:process';
+import { Till } from '../clients/till.ts';
+import { answers } from '../processes/http-probe.ts';
+import { onInterrupt } from '../processes/interrupts.ts';
+import { Shop } from './basket-generator.ts';
+import { Cable } from './network-link.ts';
+import { HELP, parseOptions, type SimulateOptions } from './options.ts';
+import { outages } from './outages.ts';
+import { seeded } from './random.ts';
+import { trade } from './till-loop.ts';
+
+async function simulate(options: SimulateOptions, signal: AbortSignal): Promise<number> {
+  const run = Date.now().toString(36);
+  let sold = 0;
+  const tills = options.agents.map((url, index) => {
+    const random = seeded(options.seed + index);
+    return {
+      till: new Till(url, Math.random),
+      shop: new Shop({
+        currency: options.currency,
+        timeZone: options.timeZone,
+        refPrefix: `${run}-${index + 1}`,
+        cashiers: ['c1', 'c2', 'c3'].map((name) => `${name}-${index + 1}`),
+        random,
+      }),
+      perMinute: options.rate,
+      random,
+      now: Date.now,
+      onSold: () => void sold++,
+    };
+  });
+  for (const url of options.agents)
+    if (!(await answers(`${url}/healthz`))) console.error(`no agent answers at ${url} yet: its till keeps trying`);
+  const cable = options.cable === null ? null : await Cable.laid(options.cable.port, options.cable.target);
+  const running: Promise<void>[] = tills.map((till) => trade(till, signal));
+  if (cable !== null) {
+    const { outageEveryMs: everyMs, outageForMs: lastMs } = options;
+    const onChange = (plugged: boolean) => console.log(plugged ? 'the cable is in again' : 'the cable is out');
+    running.push(outages({ cable, everyMs, lastMs, random: Math.random, onChange }, signal));
+  }
+  try {
+    await Promise.all(running);
+  } finally {
+    cable?.close();
+    await Promise.all(tills.map(({ till }) => till.close()));
+  }
+  return sold;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (options === null) {
+    console.log(HELP);
+    return 0;
+  }
+  if (typeof options === 'string') {
+    console.error(`${options}\n\n${HELP}`);
+    return 2;
+  }
+  const stopping = new AbortController();
+  const now = () => performance.now();
+  const stop = onInterrupt({ source: process, first: () => stopping.abort(), again: () => process.exit(130), now });
+  const timer = options.forMs === null ? undefined : setTimeout(() => stopping.abort(), options.forMs);
+  try {
+    console.log(`selling through ${options.agents.join(', ')}: ${options.rate} baskets a minute each`);
+    console.log(`${await simulate(options, stopping.signal)} events sold`);
+    return 0;
+  } catch (error) {
+    console.error((error as Error).message);
+    return 1;
+  } finally {
+    clearTimeout(timer);
+    stop();
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
