@@ -1,7 +1,7 @@
 /** The agent's command line. */
 import pino from 'pino';
-import { ConfigError } from '../shared/config/document.ts';
-import { redact } from '../shared/event/card-data.ts';
+import { ConfigError } from '../shared/config/parse-config.ts';
+import { redact } from '../shared/event/card-data/card-data.ts';
 import { BufferError } from './buffer/disk/buffer-error.ts';
 import { parseCommand, UsageError } from './cli/parse-arguments.ts';
 import { chosenConfig } from './cli/resolve-config.ts';

@@ -1,6 +1,6 @@
 /** The collector's command line, and the one place that knows the store's adapters. */
 import { readFileSync } from 'node:fs';
-import { ConfigError } from '../shared/config/document.ts';
+import { ConfigError } from '../shared/config/parse-config.ts';
 import { type OpenTables, ROLES, type StartOptions } from './app/context.ts';
 import { ListenError } from './app/listen.ts';
 import type { Collector } from './app/start.ts';

@@ -1,6 +1,6 @@
 /** Runs the commands that look into a buffer, and `requeue`, which changes one. */
 import packageJson from '../../package.json' with { type: 'json' };
-import { ConfigError } from '../../shared/config/document.ts';
+import { ConfigError } from '../../shared/config/parse-config.ts';
 import { streamId } from '../../shared/ids.ts';
 import { BufferError } from '../buffer/disk/buffer-error.ts';
 import { fileFault } from '../buffer/disk/classify-error.ts';

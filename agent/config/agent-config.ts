@@ -1,8 +1,9 @@
 /** The agent's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
-import type { ParsedConfig } from '../../shared/config/document.ts';
-import type { ConfigFault } from '../../shared/config/form.ts';
-import { frozen } from '../../shared/config/frozen.ts';
-import type { LogLevel } from '../../shared/config/schema.ts';
+
+import type { ConfigFault } from '../../shared/config/config-validator.ts';
+import { frozen } from '../../shared/config/deep-freeze.ts';
+import type { ParsedConfig } from '../../shared/config/parse-config.ts';
+import type { LogLevel } from '../../shared/config/schema-types.ts';
 import { type MerchantId, merchantId, type StoreId, storeId, type TerminalId, terminalId } from '../../shared/ids.ts';
 import { CONFIG_FORM, type ConfigInput } from './config-schema.ts';
 

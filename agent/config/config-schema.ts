@@ -1,7 +1,7 @@
 /** What the agent's configuration file may hold, key by key, with the words that tell how to put each right. */
 import Type, { type Static } from 'typebox';
-import { ConfigForm } from '../../shared/config/form.ts';
-import { closed, file, host, log, port, told } from '../../shared/config/schema.ts';
+import { ConfigForm } from '../../shared/config/config-validator.ts';
+import { closed, file, host, log, port, told } from '../../shared/config/schema-types.ts';
 import { ID_PATTERN } from '../../shared/ids.ts';
 
 /** Below this the write-ahead log alone would take a large share of the budget. */

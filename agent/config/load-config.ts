@@ -1,6 +1,6 @@
 /** Reads the agent's configuration file and the files that it names. */
 import { readFileSync } from 'node:fs';
-import { ConfigError, configOf } from '../../shared/config/document.ts';
+import { ConfigError, configOf } from '../../shared/config/parse-config.ts';
 import { noPlainFile } from '../buffer/disk/regular-file.ts';
 import type { Credentials } from '../ship/connection/endpoint.ts';
 import { type AgentConfig, parseConfig } from './agent-config.ts';

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { redact } from '../../shared/event/card-data.ts';
+import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { BufferReader } from '../port/buffer-reader.ts';
 import { examine } from './facts/damage-survey.ts';
 import { diskFacts } from './facts/disk-facts.ts';

@@ -1,5 +1,5 @@
 /** `export`: events as NDJSON, each as its till could have posted it, with its identity beside. */
-import { redact } from '../../shared/event/card-data.ts';
+import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { BufferReader, EventFilter, StoredEvent } from '../port/buffer-reader.ts';
 import { flagNames, tillJson } from './facts/event-json.ts';

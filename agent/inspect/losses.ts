@@ -1,5 +1,5 @@
 /** `losses`: the ledger of what was given up. */
-import { redact } from '../../shared/event/card-data.ts';
+import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { BufferReader, StoredLoss } from '../port/buffer-reader.ts';
 import { allLosses } from './facts/paging.ts';
 import type { Screen } from './terminal/cli-output.ts';

@@ -1,5 +1,5 @@
 /** A buffer's facts for support: as JSON, and as a table. */
-import { redact } from '../../shared/event/card-data.ts';
+import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { BufferFacts } from '../port/buffer-reader.ts';
 import type { EpochHolding } from '../port/outbox.ts';
 import type { LiveStatus } from './facts/live-agent.ts';

@@ -1,5 +1,5 @@
 /** Gathers what the page shows. Nothing of it is kept ready: it costs nothing while nobody looks. */
-import { redact } from '../../shared/event/card-data.ts';
+import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { eventView } from '../inspect/facts/event-view.ts';
 import { ANY_EVENT } from '../inspect/facts/paging.ts';

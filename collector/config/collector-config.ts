@@ -1,9 +1,9 @@
 /** The collector's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
 import { validate as isCron } from 'node-cron';
-import type { ParsedConfig } from '../../shared/config/document.ts';
-import type { ConfigFault } from '../../shared/config/form.ts';
-import { frozen } from '../../shared/config/frozen.ts';
-import type { LogLevel } from '../../shared/config/schema.ts';
+import type { ConfigFault } from '../../shared/config/config-validator.ts';
+import { frozen } from '../../shared/config/deep-freeze.ts';
+import type { ParsedConfig } from '../../shared/config/parse-config.ts';
+import type { LogLevel } from '../../shared/config/schema-types.ts';
 import { CONFIG_FORMS, type ConfigInput, type StoreKind } from './config-schema.ts';
 
 /** Every default, once. */

@@ -1,7 +1,7 @@
 /** What the collector's configuration file may hold, key by key, with the words that tell how to put each right. */
 import Type, { type Static, type TSchema } from 'typebox';
-import { ConfigForm } from '../../shared/config/form.ts';
-import { closed, file, host, log, port, told, whole } from '../../shared/config/schema.ts';
+import { ConfigForm } from '../../shared/config/config-validator.ts';
+import { closed, file, host, log, port, told, whole } from '../../shared/config/schema-types.ts';
 import { DIMENSION_KEY_PATTERN } from '../../shared/event/schema.ts';
 
 const MAX_DIMENSIONS = 16;

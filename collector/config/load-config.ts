@@ -1,7 +1,7 @@
 /** Reads the collector's configuration file and the files that it names. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { ConfigError, configOf } from '../../shared/config/document.ts';
+import { ConfigError, configOf } from '../../shared/config/parse-config.ts';
 import { type CollectorConfig, parseConfig } from './collector-config.ts';
 
 /** PEM texts. */

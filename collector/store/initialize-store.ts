@@ -1,5 +1,5 @@
 /** What a store is, settled by whoever uses it first: its tables, its generation, and the dimensions of its logic version. */
-import { ConfigError } from '../../shared/config/document.ts';
+import { ConfigError } from '../../shared/config/parse-config.ts';
 import { LOGIC_VERSION, type Logic } from '../aggregation/logic-version.ts';
 import { Control } from './control.ts';
 import type { Tables } from './tables.ts';

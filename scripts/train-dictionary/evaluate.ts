@@ -1,11 +1,11 @@
 /** What a dictionary is worth on batches that it was not trained with. */
 import { gzipSync } from 'node:zlib';
 import { hourOf } from '../../shared/time.ts';
-import { Columns } from '../../shared/wire/columns.ts';
+import { Columns } from '../../shared/wire/column-encoder.ts';
+import { packBody } from '../../shared/wire/compression.ts';
 import type { Dictionary } from '../../shared/wire/dictionaries/released.ts';
 import { HEADER_BYTES } from '../../shared/wire/header.ts';
 import { pack } from '../../shared/wire/message-pack.ts';
-import { packBody } from '../../shared/wire/packing.ts';
 import type { Section } from '../bench/measure/report.ts';
 import type { Trade } from './samples.ts';
 

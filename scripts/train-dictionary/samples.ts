@@ -3,7 +3,7 @@ import type { TillEvent } from '../../shared/event/event.ts';
 import { parseEvent } from '../../shared/event/parse.ts';
 import { storeId } from '../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
-import { Columns } from '../../shared/wire/columns.ts';
+import { Columns } from '../../shared/wire/column-encoder.ts';
 import { pack } from '../../shared/wire/message-pack.ts';
 import type { TillEvent as PostedEvent } from '../clients/till-event.ts';
 import { pick, seeded, weighted } from '../simulate/random.ts';

@@ -1,6 +1,6 @@
 /**
- * Wire batch, version 1: a plain header (`header.ts`) and a body (`columns.ts`) in MessagePack, packed where that makes it smaller
- * (`packing.ts`). A batch of losses (`loss.ts`) says that `count` seqs from `firstSeq` on were given up.
+ * Wire batch, version 1: a plain header (`header.ts`) and a body (`column-encoder.ts`) in MessagePack, packed where that makes it smaller
+ * (`compression.ts`). A batch of losses (`loss.ts`) says that `count` seqs from `firstSeq` on were given up.
  *
  * Golden bytes in `test/unit/shared/wire/` pin it.
  */
@@ -8,14 +8,14 @@ import { Buffer } from 'node:buffer';
 import type { TillEvent } from '../event/event.ts';
 import type { Epoch } from '../ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../time.ts';
-import { Columns } from './columns.ts';
+import { fromColumns, InvalidColumns } from './column-decoder.ts';
+import { Columns } from './column-encoder.ts';
+import { type Packed, packBody, unpackBody } from './compression.ts';
 import { crc32c } from './crc32c.ts';
 import { type Dictionary, NEWEST, releasedDictionary } from './dictionaries/released.ts';
 import { type BatchHeader, HEADER_BYTES, type Refusal, readHeader, writeHeader } from './header.ts';
 import { type Loss, lossBody, readLoss } from './loss.ts';
 import { MalformedMessagePack, pack, STRANGERS_MAX_OBJECTS, unpack } from './message-pack.ts';
-import { type Packed, packBody, unpackBody } from './packing.ts';
-import { fromColumns, InvalidColumns } from './read-columns.ts';
 
 export type { Loss } from './loss.ts';
 

@@ -1,6 +1,6 @@
 /** A request's body becomes events, all of them, or a list of what is wrong with it. */
 import { type Buffer, isUtf8 } from 'node:buffer';
-import { maskEvent } from '../../../shared/event/card-data-event.ts';
+import { maskEvent } from '../../../shared/event/card-data/mask-event.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { type FieldError, type ParseContext, parseEvent } from '../../../shared/event/parse.ts';
 import { MAX_EVENT_BYTES } from '../../../shared/event/schema.ts';

@@ -2,7 +2,7 @@
  * JSON as `JSON.parse` reads it, but for whole numbers too large to be exact that look like card numbers: they come as texts of their digits.
  * Rounded they would pass for something else, with nearly all of the card's digits in them.
  */
-import { holdsCardData } from '../../../shared/event/card-data.ts';
+import { holdsCardData } from '../../../shared/event/card-data/card-data.ts';
 
 /** Larger ones than 2^53 have sixteen digits or more. */
 const LONG_NUMBER = /[:,[\s-][0-9][0-9.]{15}/;

@@ -1,6 +1,6 @@
 /** What a handler answers; errors are RFC 9457 problem details. */
 import { STATUS_CODES } from 'node:http';
-import { redact } from '../../../shared/event/card-data.ts';
+import { redact } from '../../../shared/event/card-data/card-data.ts';
 import type { FieldError } from '../../../shared/event/parse.ts';
 
 export interface Answer {

@@ -1,5 +1,5 @@
 /** What people are shown of an event: who bought, and what the till keeps for itself, is hidden unless asked for. */
-import { redact } from '../../../shared/event/card-data.ts';
+import { redact } from '../../../shared/event/card-data/card-data.ts';
 import type { StoredEvent } from '../../port/buffer-reader.ts';
 import { iso } from '../terminal/format.ts';
 import { flagNames, type TillJson, tillJson } from './event-json.ts';

@@ -1,6 +1,6 @@
 /** Where a command writes: its result to standard output, all else to standard error. */
 import type { Writable } from 'node:stream';
-import { redact } from '../../../shared/event/card-data.ts';
+import { redact } from '../../../shared/event/card-data/card-data.ts';
 import { type Paint, paintFor } from './colors.ts';
 
 export interface Screen {

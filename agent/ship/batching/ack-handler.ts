@@ -4,7 +4,7 @@
  * A batch of several events that is refused is halved and sent again; only a single event is quarantined. A loss record can't be given up:
  * it is offered again in the next session.
  */
-import { redact } from '../../../shared/event/card-data.ts';
+import { redact } from '../../../shared/event/card-data/card-data.ts';
 import { parseStreamId } from '../../../shared/ids.ts';
 import { type Dictionary, NEWEST } from '../../../shared/wire/dictionaries/released.ts';
 import type { Ack } from '../../../shared/wire/messages.ts';

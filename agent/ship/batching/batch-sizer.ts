@@ -1,6 +1,6 @@
 /** Makes a wire batch of as many events as fit. */
 import { type EncodedBatch, encodeColumns, MAX_UNPACKED_BYTES } from '../../../shared/wire/batch.ts';
-import { Columns } from '../../../shared/wire/columns.ts';
+import { Columns } from '../../../shared/wire/column-encoder.ts';
 import { type Dictionary, NEWEST } from '../../../shared/wire/dictionaries/released.ts';
 import type { Run, Sent } from './lane.ts';
 

@@ -1,5 +1,5 @@
 /** What the guard against card data costs, and what it takes for a card that is none. */
-import { maskEvent } from '../../../shared/event/card-data-event.ts';
+import { maskEvent } from '../../../shared/event/card-data/mask-event.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import type { TillEvent as PostedEvent } from '../../clients/till-event.ts';
 import { NEAR_MISSES, type NearMiss } from '../load/near-misses.ts';

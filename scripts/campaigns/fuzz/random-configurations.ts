@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseConfig as parseAgentConfig } from '../../../agent/config/agent-config.ts';
 import { parseConfig as parseCollectorConfig } from '../../../collector/config/collector-config.ts';
-import { ConfigError, configOf } from '../../../shared/config/document.ts';
+import { ConfigError, configOf } from '../../../shared/config/parse-config.ts';
 import { ROOT } from '../../processes/child.ts';
 import { pick } from '../../simulate/random.ts';
 import { below, mutated, nasty, type Random, wrongJson } from './mutation.ts';

@@ -4,7 +4,7 @@ import t from 'tap';
 import { parse } from 'yaml';
 import { parseConfig } from '../../../../agent/config/agent-config.ts';
 import { loadConfig, readCredentials } from '../../../../agent/config/load-config.ts';
-import { ConfigError } from '../../../../shared/config/document.ts';
+import { ConfigError } from '../../../../shared/config/parse-config.ts';
 
 const minimal = () => ({
   merchant: 'acme',

@@ -4,7 +4,7 @@ import t from 'tap';
 import { parse } from 'yaml';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { loadConfig } from '../../../../collector/config/load-config.ts';
-import { ConfigError } from '../../../../shared/config/document.ts';
+import { ConfigError } from '../../../../shared/config/parse-config.ts';
 
 const SQLITE = { kind: 'sqlite', path: 'store.db' };
 

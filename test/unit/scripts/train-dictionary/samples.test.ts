@@ -2,8 +2,8 @@ import t from 'tap';
 import type { TillEvent } from '../../../../scripts/clients/till-event.ts';
 import { bodies, madeUp, renamed } from '../../../../scripts/train-dictionary/samples.ts';
 import { hourOf } from '../../../../shared/time.ts';
+import { fromColumns } from '../../../../shared/wire/column-decoder.ts';
 import { unpack } from '../../../../shared/wire/message-pack.ts';
-import { fromColumns } from '../../../../shared/wire/read-columns.ts';
 
 t.test('a made-up merchant trades within one hour, in one currency, and the agent takes what it posts', async (t) => {
   for (let seed = 0; seed < 50; seed++) {

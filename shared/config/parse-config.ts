@@ -1,6 +1,6 @@
 /** A configuration document: YAML, and so JSON too. Whoever has read its text gets a checked configuration of it, or words for people. */
 import { type Document, parseDocument } from 'yaml';
-import type { ConfigFault } from './form.ts';
+import type { ConfigFault } from './config-validator.ts';
 
 /** The message names the file, each field, and what to do. */
 export class ConfigError extends Error {

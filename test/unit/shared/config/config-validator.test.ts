@@ -1,7 +1,7 @@
 import t from 'tap';
 import Type from 'typebox';
-import { ConfigForm } from '../../../../shared/config/form.ts';
-import { closed, file, log, port, told, whole } from '../../../../shared/config/schema.ts';
+import { ConfigForm } from '../../../../shared/config/config-validator.ts';
+import { closed, file, log, port, told, whole } from '../../../../shared/config/schema-types.ts';
 
 const names = told(Type.Array(Type.String({ pattern: '^[a-z]+$' }), { minItems: 1 }), 'give a list such as [a, b]');
 const form = new ConfigForm(

@@ -1,4 +1,4 @@
-/** Columns (`columns.ts`) back into events, checked to the bounds of an event: whoever reads the raw log relies on them. */
+/** Columns (`column-encoder.ts`) back into events, checked to the bounds of an event: whoever reads the raw log relies on them. */
 import { Buffer } from 'node:buffer';
 import type { Item, TillEvent } from '../event/event.ts';
 import {
@@ -15,7 +15,7 @@ import {
 import { MAX_OFFSET_MINUTES } from '../event/timestamp.ts';
 import { isId, type StoreId } from '../ids.ts';
 import { HOUR_MS } from '../time.ts';
-import { COLUMNS } from './columns.ts';
+import { COLUMNS } from './column-encoder.ts';
 
 export class InvalidColumns extends Error {
   override readonly name = 'InvalidColumns';

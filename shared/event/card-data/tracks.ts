@@ -2,7 +2,7 @@
  * What a card's magnetic stripe holds (ISO/IEC 7813), in a plain text: besides the number a name, an expiry date and discretionary data that
  * may never be kept.
  */
-import { isCardNumber, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './card-data-issuers.ts';
+import { isCardNumber, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './issuer-ranges.ts';
 
 export interface Track {
   readonly start: number;

@@ -2,12 +2,13 @@
  * Card data in texts: payment card numbers (13 to 19 digits, an issuer's range, Luhn's check digit; also with separators, in any script's
  * digits, or split by characters that are not seen), and what magnetic stripes hold.
  */
-import { cardNumbersIn, mayHoldCardNumber, type Span } from './card-data-digits.ts';
-import { groupedNumbersIn, mayHoldGroupedNumber } from './card-data-groups.ts';
-import { harmlessIn, isPhoneNumber } from './card-data-harmless.ts';
-import { MIN_CARD_DIGITS } from './card-data-issuers.ts';
-import { plainOf, withNotesAsSigns } from './card-data-plain.ts';
-import { tracksIn } from './card-data-tracks.ts';
+
+import { groupedNumbersIn, mayHoldGroupedNumber } from './digit-groups.ts';
+import { cardNumbersIn, mayHoldCardNumber, type Span } from './digits.ts';
+import { harmlessIn, isPhoneNumber } from './exclusions.ts';
+import { MIN_CARD_DIGITS } from './issuer-ranges.ts';
+import { plainOf, withNotesAsSigns } from './normalize.ts';
+import { tracksIn } from './tracks.ts';
 
 /** Shown of a card number. PCI DSS 3.4.1 would allow the first six, too: nobody here needs them. */
 const SHOWN_DIGITS = 4;

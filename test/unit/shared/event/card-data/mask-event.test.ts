@@ -1,9 +1,9 @@
 import t from 'tap';
-import { holdsCardData } from '../../../../shared/event/card-data.ts';
-import { maskEvent } from '../../../../shared/event/card-data-event.ts';
-import { FLAG, type TillEvent } from '../../../../shared/event/event.ts';
-import { parseEvent } from '../../../../shared/event/parse.ts';
-import { grouped, TEST_CARD_NUMBERS } from './card-numbers.ts';
+import { holdsCardData } from '../../../../../shared/event/card-data/card-data.ts';
+import { maskEvent } from '../../../../../shared/event/card-data/mask-event.ts';
+import { FLAG, type TillEvent } from '../../../../../shared/event/event.ts';
+import { parseEvent } from '../../../../../shared/event/parse.ts';
+import { grouped, TEST_CARD_NUMBERS } from '../card-numbers.ts';
 
 const VISA = '4111111111111111';
 

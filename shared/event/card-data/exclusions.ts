@@ -1,5 +1,5 @@
 /** Numbers that only look like a card's: their own check digits, or their form, say what they are. */
-import type { Span } from './card-data-digits.ts';
+import type { Span } from './digits.ts';
 
 /** RFC 9562; also one in which the digits happen to stand together. */
 const UUID = /(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])/gi;

@@ -2,11 +2,11 @@
  * Card numbers in the groups that cards show them in, whatever stands between these: any sign, a letter, a column's blanks, an escaped
  * blank.
  *
- * Other groups count between blanks, dashes and dots only (`card-data-digits.ts`): bar codes in a list are 8-8 or 13-13, amounts 2-2-2-2.
+ * Other groups count between blanks, dashes and dots only (`digits.ts`): bar codes in a list are 8-8 or 13-13, amounts 2-2-2-2.
  * Digits one by one count when there are as many as on a card.
  */
-import { isSeparator, MAX_SEPARATORS, type Span } from './card-data-digits.ts';
-import { isCardNumber, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './card-data-issuers.ts';
+import { isSeparator, MAX_SEPARATORS, type Span } from './digits.ts';
+import { isCardNumber, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './issuer-ranges.ts';
 
 const BLANK = String.raw`[\0- \x7f]`;
 const SIGN = String.raw`[!-/:-@[-\x60{-~]`;
@@ -49,7 +49,7 @@ interface Chances {
 }
 
 /**
- * Quick: which of the forms there may be, somewhere where not all gaps are such as `card-data-digits.ts` sees through. Two
+ * Quick: which of the forms there may be, somewhere where not all gaps are such as `digits.ts` sees through. Two
  * letters end a number, unless an escape stands before them.
  */
 function chancesIn(plain: string): Chances | null {

@@ -1,8 +1,8 @@
 import { randomFillSync } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
+import { packBody, unpackBody } from '../../../../shared/wire/compression.ts';
 import { NEWEST, releasedDictionary } from '../../../../shared/wire/dictionaries/released.ts';
-import { packBody, unpackBody } from '../../../../shared/wire/packing.ts';
 import { holds } from '../holds.ts';
 
 const text = (bytes: number): Buffer => Buffer.alloc(bytes, '{"type":"sale","method":"card","currency":"GBP"}');

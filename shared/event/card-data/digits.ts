@@ -9,7 +9,7 @@
  * be one number, only where a worldwide scheme's stands. Windows all over them would take most long bar codes for cards
  * (`npm run bench -- --only cards` has the shares).
  */
-import { isCardNumber, isWorldwide, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './card-data-issuers.ts';
+import { isCardNumber, isWorldwide, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './issuer-ranges.ts';
 
 /** Of characters of the plain text: from `start` on, `end` not included. */
 export interface Span {

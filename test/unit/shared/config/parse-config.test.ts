@@ -1,6 +1,6 @@
 import t from 'tap';
 import { parseConfig as parseCollectorConfig } from '../../../../collector/config/collector-config.ts';
-import { ConfigError, configOf, type ParsedConfig } from '../../../../shared/config/document.ts';
+import { ConfigError, configOf, type ParsedConfig } from '../../../../shared/config/parse-config.ts';
 
 /** Takes whatever the document holds. */
 const any = (input: unknown): ParsedConfig<unknown> => ({ ok: true, config: input });

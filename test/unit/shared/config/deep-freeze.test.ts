@@ -1,5 +1,5 @@
 import t from 'tap';
-import { frozen } from '../../../../shared/config/frozen.ts';
+import { frozen } from '../../../../shared/config/deep-freeze.ts';
 
 t.test('nothing of a frozen value can be changed', async (t) => {
   const value = frozen({ list: [{ a: 1 }], none: null });

@@ -1,11 +1,11 @@
 /** Card data in an event: found in each of its texts, and masked in a form that the field may hold. */
 
-import { storeId } from '../ids.ts';
+import { storeId } from '../../ids.ts';
+import { FLAG, type Item, type TillEvent } from '../event.ts';
+import { escaped } from '../field-errors.ts';
 import { hasEnoughDigits, holdsCardData, maskCardData } from './card-data.ts';
-import { isBarCode } from './card-data-harmless.ts';
-import { MIN_CARD_DIGITS } from './card-data-issuers.ts';
-import { FLAG, type Item, type TillEvent } from './event.ts';
-import { escaped } from './field-errors.ts';
+import { isBarCode } from './exclusions.ts';
+import { MIN_CARD_DIGITS } from './issuer-ranges.ts';
 
 export interface Masked {
   /** With `FLAG.masked`. Its ref, if that was masked, holds an asterisk. */
