@@ -6,12 +6,12 @@ import { LiveHours, type LiveHoursOptions } from '../../collector/api/figures/li
 import { EventLog } from '../../collector/store/event-log.ts';
 import { StoreUnavailable, type Tables } from '../../collector/store/tables.ts';
 import { epoch } from '../../shared/ids.ts';
-import { articlesOf, figuresOf } from '../unit/collector/logic/figures-oracle.ts';
-import { foldRows, type SentRow } from '../unit/collector/logic/raw-rows.ts';
-import { arbitraryEvent, HOUR, LOGIC } from '../unit/collector/logic/till-events.ts';
-import { type Call, HookedTables } from './region/hooked-tables.ts';
-import { Region } from './region/region.ts';
-import { salesIn } from './region/sales.ts';
+import { articlesOf, figuresOf } from '../support/collector/figures-oracle.ts';
+import { foldRows, type SentRow } from '../support/collector/raw-rows.ts';
+import { arbitraryEvent, HOUR, LOGIC } from '../support/collector/till-events.ts';
+import { type Call, HookedTables } from '../support/region/hooked-tables.ts';
+import { Region } from '../support/region/region.ts';
+import { salesIn } from '../support/region/sales.ts';
 
 const EPOCHS = ['00000000000000aa', 'ff00000000000001'].map(epoch);
 const TERMINALS = ['a', 'a-b', 'b'];

@@ -5,9 +5,9 @@ import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { request } from 'undici';
 import { until } from '../../scripts/processes/wait-until.ts';
-import { type Scratch, scratchBuffer } from '../unit/agent/buffer/scratch-buffer.ts';
-import { parsed } from '../unit/agent/events.ts';
-import { ScriptedCollector } from '../unit/agent/ship/scripted-collector.ts';
+import { parsed } from '../support/agent/events.ts';
+import { ScriptedCollector } from '../support/agent/scripted-collector.ts';
+import { type Scratch, scratchBuffer } from '../support/agent/temp-buffer.ts';
 import { type AgentProcess, type Finished, runAgent, startAgentProcess, writeConfig } from './agent-process.ts';
 import { testDir } from './harness/test-dir.ts';
 

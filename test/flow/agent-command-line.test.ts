@@ -3,8 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { until } from '../unit/agent/ship/fake-timers.ts';
-import { ScriptedCollector, SILENCE } from '../unit/agent/ship/scripted-collector.ts';
+import { until } from '../support/agent/fake-timers.ts';
+import { ScriptedCollector, SILENCE } from '../support/agent/scripted-collector.ts';
 import { type AgentProcess, runAgent, startAgentProcess, writeConfig } from './agent-process.ts';
 
 const post = (agent: AgentProcess, body: unknown) =>

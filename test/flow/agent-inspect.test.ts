@@ -16,8 +16,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { freePorts } from '../../scripts/processes/ports.ts';
-import { until } from '../unit/agent/ship/fake-timers.ts';
-import { ScriptedCollector, STORE } from '../unit/agent/ship/scripted-collector.ts';
+import { until } from '../support/agent/fake-timers.ts';
+import { ScriptedCollector, STORE } from '../support/agent/scripted-collector.ts';
 import { type AgentProcess, type Finished, runAgent, startAgentProcess, writeConfig } from './agent-process.ts';
 import { testDir } from './harness/test-dir.ts';
 

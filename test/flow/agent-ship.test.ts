@@ -1,8 +1,8 @@
 /** From a till's POST to a collector's hands, by an agent that is killed again and again. */
 import t from 'tap';
 import { until as eventually } from '../../scripts/processes/wait-until.ts';
-import { until } from '../unit/agent/ship/fake-timers.ts';
-import { type Batch, ScriptedCollector } from '../unit/agent/ship/scripted-collector.ts';
+import { until } from '../support/agent/fake-timers.ts';
+import { type Batch, ScriptedCollector } from '../support/agent/scripted-collector.ts';
 import { type AgentProcess, runAgent, startAgentProcess, writeConfig } from './agent-process.ts';
 
 /** The refs under each identity that the collector saw. */

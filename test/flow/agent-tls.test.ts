@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { CollectorProcess } from '../../scripts/processes/collector.ts';
 import { freePorts } from '../../scripts/processes/ports.ts';
 import { until } from '../../scripts/processes/wait-until.ts';
-import { CERTIFICATE, KEY } from '../unit/agent/ship/certificates.ts';
+import { CERTIFICATE, KEY } from '../support/agent/certificates.ts';
 import { startAgentProcess, writeConfig } from './agent-process.ts';
 
 const PEM = (name: string) => new URL(`./tls/${name}.pem`, import.meta.url).pathname;

@@ -13,7 +13,7 @@ import type { Files, Part } from '../../scripts/campaigns/corruption/buffer-file
 import { Judge } from '../../scripts/campaigns/corruption/readability-oracle.ts';
 import type { TillEvent } from '../../shared/event/event.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
-import { NOW, parsed, sale } from '../unit/agent/events.ts';
+import { NOW, parsed, sale } from '../support/agent/events.ts';
 import { Copy, type World } from './buffer-files/copy.ts';
 import {
   evicted,

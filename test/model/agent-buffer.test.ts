@@ -17,8 +17,8 @@ import { openForRequeue, requeue } from '../../agent/buffer/support/requeue.ts';
 import type { Accepted } from '../../agent/port/intake.ts';
 import type { Epoch } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
-import { scratchBuffer } from '../unit/agent/buffer/scratch-buffer.ts';
-import { NOW, parsed, sale } from '../unit/agent/events.ts';
+import { NOW, parsed, sale } from '../support/agent/events.ts';
+import { scratchBuffer } from '../support/agent/temp-buffer.ts';
 
 interface Known {
   readonly stream: string;

@@ -11,9 +11,9 @@ import fc from 'fast-check';
 import t from 'tap';
 import { FLAG } from '../../shared/event/event.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
-import { Shop } from '../unit/agent/buffer/shop.ts';
-import { FakeMachine } from '../unit/agent/clock/fake-machine.ts';
-import { NOW } from '../unit/agent/events.ts';
+import { NOW } from '../support/agent/events.ts';
+import { FakeMachine } from '../support/agent/fake-machine.ts';
+import { Shop } from '../support/agent/till-machine.ts';
 
 const YEARS_MS = 3_652 * DAY_MS;
 const TOLERANCE_MS = 10_000;

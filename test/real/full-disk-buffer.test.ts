@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { account } from '../../agent/buffer/integrity/seq-accounting.ts';
 import { openForReading } from '../../agent/buffer/support/open-read-only.ts';
-import { scratchBuffer } from '../unit/agent/buffer/scratch-buffer.ts';
-import { parsed, sale } from '../unit/agent/events.ts';
+import { parsed, sale } from '../support/agent/events.ts';
+import { scratchBuffer } from '../support/agent/temp-buffer.ts';
 
 const missing = process.getuid?.() === 0 ? false : 'only root can mount';
 t.setTimeout(120_000);

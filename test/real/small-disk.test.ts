@@ -9,7 +9,7 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { until } from '../../scripts/processes/wait-until.ts';
 import { type AgentProcess, startAgentProcess, writeConfig } from '../flow/agent-process.ts';
-import { ScriptedCollector } from '../unit/agent/ship/scripted-collector.ts';
+import { ScriptedCollector } from '../support/agent/scripted-collector.ts';
 
 const MIB = 1024 * 1024;
 const DEADLINE_MS = 60_000;

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { type AgentProcess, startAgentProcess, writeConfig } from '../flow/agent-process.ts';
 import { testDir } from '../flow/harness/test-dir.ts';
-import { ScriptedCollector } from '../unit/agent/ship/scripted-collector.ts';
+import { ScriptedCollector } from '../support/agent/scripted-collector.ts';
 import { missingBrowser, startBrowser } from './chromium.ts';
 
 const CARD = '4111 1111 1111 1111';

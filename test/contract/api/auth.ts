@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Test } from 'tap';
 import { Control } from '../../../collector/store/control.ts';
 import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
-import { HOUR } from '../../unit/collector/logic/till-events.ts';
-import { newKey, openServer } from '../region/api.ts';
-import { freshMerchant } from '../region/fresh.ts';
-import { HookedTables } from '../region/hooked-tables.ts';
-import { Region } from '../region/region.ts';
-import { salesIn } from '../region/sales.ts';
+import { HOUR } from '../../support/collector/till-events.ts';
+import { newKey, openServer } from '../../support/region/api.ts';
+import { freshMerchant } from '../../support/region/fresh.ts';
+import { HookedTables } from '../../support/region/hooked-tables.ts';
+import { Region } from '../../support/region/region.ts';
+import { salesIn } from '../../support/region/sales.ts';
 
 const RANGE = 'from=2011-03-27&to=2011-03-28';
 /** With a question that each answers. */

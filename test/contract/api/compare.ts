@@ -1,8 +1,8 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
-import { tillEvent } from '../../unit/collector/logic/till-events.ts';
-import { Api } from '../region/api.ts';
-import { Region } from '../region/region.ts';
+import { tillEvent } from '../../support/collector/till-events.ts';
+import { Api } from '../../support/region/api.ts';
+import { Region } from '../../support/region/region.ts';
 
 export async function compareContract(t: Test, tables: Tables): Promise<void> {
   const region = new Region(tables);

@@ -2,12 +2,12 @@ import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { epoch } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
-import { eventsOf } from '../../unit/collector/logic/oracle-rows.ts';
-import type { SentRow } from '../../unit/collector/logic/raw-rows.ts';
-import { HOUR, tillEvent } from '../../unit/collector/logic/till-events.ts';
-import { Api, type Query } from '../region/api.ts';
-import { Region } from '../region/region.ts';
-import { salesIn } from '../region/sales.ts';
+import { eventsOf } from '../../support/collector/oracle-rows.ts';
+import type { SentRow } from '../../support/collector/raw-rows.ts';
+import { HOUR, tillEvent } from '../../support/collector/till-events.ts';
+import { Api, type Query } from '../../support/region/api.ts';
+import { Region } from '../../support/region/region.ts';
+import { salesIn } from '../../support/region/sales.ts';
 
 const DAY = { from: '2011-03-27', to: '2011-03-28' };
 const LATE = epoch('ff000000000000ff');

@@ -2,11 +2,11 @@ import type { Test } from 'tap';
 import { run } from '../../../collector/rollup/recompute.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../shared/time.ts';
-import { HOUR, LOGIC } from '../../unit/collector/logic/till-events.ts';
-import { Api } from '../region/api.ts';
-import { HookedTables } from '../region/hooked-tables.ts';
-import { GRACE_MS, Region } from '../region/region.ts';
-import { salesIn } from '../region/sales.ts';
+import { HOUR, LOGIC } from '../../support/collector/till-events.ts';
+import { Api } from '../../support/region/api.ts';
+import { HookedTables } from '../../support/region/hooked-tables.ts';
+import { GRACE_MS, Region } from '../../support/region/region.ts';
+import { salesIn } from '../../support/region/sales.ts';
 
 const DAY = Math.floor(HOUR / 24);
 const RANGE = { from: '2011-03-20', to: '2011-04-10', interval: 'total' };

@@ -1,11 +1,11 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { epoch } from '../../../shared/ids.ts';
-import { HOUR } from '../../unit/collector/logic/till-events.ts';
-import { Api, type Query } from '../region/api.ts';
-import { HookedTables } from '../region/hooked-tables.ts';
-import { Region } from '../region/region.ts';
-import { salesIn } from '../region/sales.ts';
+import { HOUR } from '../../support/collector/till-events.ts';
+import { Api, type Query } from '../../support/region/api.ts';
+import { HookedTables } from '../../support/region/hooked-tables.ts';
+import { Region } from '../../support/region/region.ts';
+import { salesIn } from '../../support/region/sales.ts';
 
 const OTHER = epoch('ff000000000000ff');
 

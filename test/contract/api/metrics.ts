@@ -3,9 +3,9 @@ import { METRIC_NAMES } from '../../../collector/api/figures/metric-catalog.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
-import { HOUR, tillEvent } from '../../unit/collector/logic/till-events.ts';
-import { Api } from '../region/api.ts';
-import { Region } from '../region/region.ts';
+import { HOUR, tillEvent } from '../../support/collector/till-events.ts';
+import { Api } from '../../support/region/api.ts';
+import { Region } from '../../support/region/region.ts';
 
 const DAY = { from: '2011-03-27', to: '2011-03-28', interval: 'total' };
 const ALL = { ...DAY, metrics: METRIC_NAMES.join() };

@@ -2,7 +2,7 @@
 import type { MetricName } from '../../../collector/api/figures/metric-catalog.ts';
 import { dimension, type TillEvent } from '../../../shared/event/event.ts';
 import { buckets, formatInstant, type Interval } from '../../../shared/time.ts';
-import { nearestRank } from '../../unit/collector/logic/figures-oracle.ts';
+import { nearestRank } from '../../support/collector/figures-oracle.ts';
 
 export interface Sold {
   readonly terminal: string;

@@ -4,9 +4,9 @@ import type { Test } from 'tap';
 import { METRIC_NAMES } from '../../../collector/api/figures/metric-catalog.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { INTERVALS } from '../../../shared/time.ts';
-import { arbitraryEvent, HOUR } from '../../unit/collector/logic/till-events.ts';
-import { Api, type Query } from '../region/api.ts';
-import { Region } from '../region/region.ts';
+import { arbitraryEvent, HOUR } from '../../support/collector/till-events.ts';
+import { Api, type Query } from '../../support/region/api.ts';
+import { Region } from '../../support/region/region.ts';
 import { expectedSeries } from './series-oracle.ts';
 
 const DAY = Math.floor(HOUR / 24);

@@ -5,9 +5,9 @@ import Schema from 'typebox/schema';
 import { request } from 'undici';
 import { createServer } from '../../../collector/api/server.ts';
 import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
-import { Api, openServer } from '../region/api.ts';
-import { HookedTables } from '../region/hooked-tables.ts';
-import { Region } from '../region/region.ts';
+import { Api, openServer } from '../../support/region/api.ts';
+import { HookedTables } from '../../support/region/hooked-tables.ts';
+import { Region } from '../../support/region/region.ts';
 
 const DAY = { from: '2011-03-27', to: '2011-03-28' };
 

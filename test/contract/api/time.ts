@@ -1,9 +1,9 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { SLOT_MS } from '../../../shared/time.ts';
-import { tillEvent } from '../../unit/collector/logic/till-events.ts';
-import { Api, type Query } from '../region/api.ts';
-import { Region } from '../region/region.ts';
+import { tillEvent } from '../../support/collector/till-events.ts';
+import { Api, type Query } from '../../support/region/api.ts';
+import { Region } from '../../support/region/region.ts';
 
 /** A sale of one minor unit at the start of every slot from `from` on and before `to`. */
 async function everySlot(tables: Tables, from: string, to: string): Promise<{ api: Api; region: Region }> {

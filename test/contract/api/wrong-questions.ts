@@ -1,9 +1,9 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { storeId } from '../../../shared/ids.ts';
-import { HOUR, tillEvent } from '../../unit/collector/logic/till-events.ts';
-import { Api, type Query } from '../region/api.ts';
-import { Region } from '../region/region.ts';
+import { HOUR, tillEvent } from '../../support/collector/till-events.ts';
+import { Api, type Query } from '../../support/region/api.ts';
+import { Region } from '../../support/region/region.ts';
 
 const DAY = { from: '2011-03-27', to: '2011-03-28' };
 

@@ -1,9 +1,9 @@
 import type { Test } from 'tap';
 import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
-import { HOUR } from '../../unit/collector/logic/till-events.ts';
-import { type Around, HookedTables } from '../region/hooked-tables.ts';
-import { Region } from '../region/region.ts';
-import { salesIn } from '../region/sales.ts';
+import { HOUR } from '../../support/collector/till-events.ts';
+import { type Around, HookedTables } from '../../support/region/hooked-tables.ts';
+import { Region } from '../../support/region/region.ts';
+import { salesIn } from '../../support/region/sales.ts';
 
 const DAY = Math.floor(HOUR / 24);
 

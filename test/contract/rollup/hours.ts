@@ -1,9 +1,9 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
-import { HOUR } from '../../unit/collector/logic/till-events.ts';
-import { GRACE_MS, Region } from '../region/region.ts';
-import { salesIn } from '../region/sales.ts';
+import { HOUR } from '../../support/collector/till-events.ts';
+import { GRACE_MS, Region } from '../../support/region/region.ts';
+import { salesIn } from '../../support/region/sales.ts';
 
 export async function hoursContract(t: Test, tables: Tables): Promise<void> {
   await t.test('an hour gets its row a grace after its end, not before', async (t) => {

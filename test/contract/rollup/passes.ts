@@ -6,11 +6,11 @@ import { StoreUnavailable, type Tables } from '../../../collector/store/tables.t
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { salt } from '../../../shared/keys.ts';
 import { DAY_MS, HOUR_MS, minuteOf } from '../../../shared/time.ts';
-import { HOUR } from '../../unit/collector/logic/till-events.ts';
-import { freshMerchant } from '../region/fresh.ts';
-import { HookedTables } from '../region/hooked-tables.ts';
-import { Region } from '../region/region.ts';
-import { salesIn } from '../region/sales.ts';
+import { HOUR } from '../../support/collector/till-events.ts';
+import { freshMerchant } from '../../support/region/fresh.ts';
+import { HookedTables } from '../../support/region/hooked-tables.ts';
+import { Region } from '../../support/region/region.ts';
+import { salesIn } from '../../support/region/sales.ts';
 
 const DAY = Math.floor(HOUR / 24);
 const FOR_EVER = 2 ** 31;

@@ -1,10 +1,10 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
-import { HOUR } from '../../unit/collector/logic/till-events.ts';
-import { HookedTables } from '../region/hooked-tables.ts';
-import { Region } from '../region/region.ts';
-import { salesIn } from '../region/sales.ts';
+import { HOUR } from '../../support/collector/till-events.ts';
+import { HookedTables } from '../../support/region/hooked-tables.ts';
+import { Region } from '../../support/region/region.ts';
+import { salesIn } from '../../support/region/sales.ts';
 
 const DAY = Math.floor(HOUR / 24);
 

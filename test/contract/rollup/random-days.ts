@@ -3,8 +3,8 @@ import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { epoch } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
-import { arbitraryEvent, HOUR } from '../../unit/collector/logic/till-events.ts';
-import { Region } from '../region/region.ts';
+import { arbitraryEvent, HOUR } from '../../support/collector/till-events.ts';
+import { Region } from '../../support/region/region.ts';
 
 const DAY = Math.floor(HOUR / 24);
 const TERMINALS = ['a', 'a-b'];

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { Test } from 'tap';
 import { Control } from '../../../collector/store/control.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
-import { freshMerchant } from '../region/fresh.ts';
+import { freshMerchant } from '../../support/region/fresh.ts';
 
 export async function controlContract(t: Test, tables: Tables): Promise<void> {
   const control = new Control(tables);

@@ -4,7 +4,7 @@ import { type DueMark, DueMarks, type NewMark } from '../../../collector/store/d
 import type { Tables } from '../../../collector/store/tables.ts';
 import { type TerminalId, terminalId } from '../../../shared/ids.ts';
 import { salt } from '../../../shared/keys.ts';
-import { freshMerchant } from '../region/fresh.ts';
+import { freshMerchant } from '../../support/region/fresh.ts';
 
 export async function dueMarksContract(t: Test, tables: Tables): Promise<void> {
   const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));

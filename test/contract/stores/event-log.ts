@@ -3,9 +3,9 @@ import { EventLog } from '../../../collector/store/event-log.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { epoch, terminalId } from '../../../shared/ids.ts';
 import { eventsKey } from '../../../shared/keys.ts';
-import { HOUR } from '../../unit/collector/logic/till-events.ts';
-import { Region } from '../region/region.ts';
-import { salesIn } from '../region/sales.ts';
+import { HOUR } from '../../support/collector/till-events.ts';
+import { Region } from '../../support/region/region.ts';
+import { salesIn } from '../../support/region/sales.ts';
 
 const hexOf = (rows: readonly { readonly rowKey: Uint8Array }[]): string[] =>
   rows.map(({ rowKey }) => Buffer.from(rowKey).toString('hex'));

@@ -3,7 +3,7 @@ import { type Cells, type RollupMeta, Rollups } from '../../../collector/store/r
 import type { Tables } from '../../../collector/store/tables.ts';
 import type { TerminalId } from '../../../shared/ids.ts';
 import type { Level } from '../../../shared/keys.ts';
-import { freshMerchant } from '../region/fresh.ts';
+import { freshMerchant } from '../../support/region/fresh.ts';
 
 const META: RollupMeta = {
   readAt: 1,

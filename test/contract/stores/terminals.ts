@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { type Presence, type Registration, Terminals } from '../../../collector/store/terminals.ts';
 import { epoch, type MerchantId, storeId, terminalId } from '../../../shared/ids.ts';
-import { freshMerchant } from '../region/fresh.ts';
+import { freshMerchant } from '../../support/region/fresh.ts';
 
 const registration = (merchant: MerchantId, terminal: string): Registration => ({
   merchant,

@@ -13,7 +13,7 @@ import { openForRequeue, requeue } from '../../../agent/buffer/support/requeue.t
 import { type Files, readFiles, writeFiles } from '../../../scripts/campaigns/corruption/buffer-files.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { DAY_MS, hourOf } from '../../../shared/time.ts';
-import { type Scratch, scratchBuffer } from '../../unit/agent/buffer/scratch-buffer.ts';
+import { type Scratch, scratchBuffer } from '../../support/agent/temp-buffer.ts';
 import type { Rule } from './fates.ts';
 import { FORGOTTEN, type Key, type Observed, observed, type Seen } from './observed.ts';
 

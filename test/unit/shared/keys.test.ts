@@ -21,8 +21,8 @@ import {
   terminalKey,
   terminalsPrefix,
 } from '../../../shared/keys.ts';
-import { dueKeys, eventsKeys, merchants, rollups, terminalRows } from './arbitrary-keys.ts';
-import { holds } from './holds.ts';
+import { dueKeys, eventsKeys, merchants, rollups, terminalRows } from '../../support/shared/arbitrary-keys.ts';
+import { holds } from '../../support/shared/property.ts';
 
 const ACME = merchantId('acme');
 const TILL = terminalId('till-1');

@@ -14,7 +14,7 @@ import {
   widenToSlots,
   yearBefore,
 } from '../../../shared/time.ts';
-import { holds } from './holds.ts';
+import { holds } from '../../support/shared/property.ts';
 
 const at = (iso: string): number => Temporal.Instant.from(iso).epochMilliseconds;
 const span = (from: string, to: string) => ({ from: at(from), to: at(to) });

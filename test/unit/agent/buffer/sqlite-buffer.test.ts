@@ -7,8 +7,8 @@ import type { Accepted } from '../../../../agent/port/intake.ts';
 import { FLAG } from '../../../../shared/event/event.ts';
 import { merchantId } from '../../../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../../../shared/time.ts';
-import { NOW, parsed, sale } from '../events.ts';
-import { scratchBuffer } from './scratch-buffer.ts';
+import { NOW, parsed, sale } from '../../../support/agent/events.ts';
+import { scratchBuffer } from '../../../support/agent/temp-buffer.ts';
 
 const stored = (accepted: Accepted) => {
   if (accepted.kind !== 'accepted') throw new Error(accepted.detail);

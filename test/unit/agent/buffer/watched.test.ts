@@ -4,8 +4,8 @@ import { openBuffer } from '../../../../agent/buffer/open-buffer.ts';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import { Keeper } from '../../../../agent/buffer/supervisor.ts';
 import { watched } from '../../../../agent/buffer/watched.ts';
-import { NOW, parsed, sale } from '../events.ts';
-import { scratchBuffer } from './scratch-buffer.ts';
+import { NOW, parsed, sale } from '../../../support/agent/events.ts';
+import { scratchBuffer } from '../../../support/agent/temp-buffer.ts';
 
 const FAULT = new Error('disk I/O error');
 

@@ -4,7 +4,7 @@ import { helpJson, helpText } from '../../../../agent/cli/help.ts';
 import { parseCommand } from '../../../../agent/cli/parse-arguments.ts';
 import { ANY_EVENT } from '../../../../agent/inspect/facts/paging.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
-import { NOW } from '../events.ts';
+import { NOW } from '../../../support/agent/events.ts';
 
 const parse = (...words: string[]) => parseCommand(words, NOW);
 const SOURCE = { config: null, buffer: null };

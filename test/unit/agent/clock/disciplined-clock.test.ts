@@ -3,9 +3,9 @@ import { BelievedClock, EARLIEST } from '../../../../agent/clock/disciplined-clo
 import { machineClocks } from '../../../../agent/clock/machine-clocks.ts';
 import { startWatch } from '../../../../agent/clock/step-watch.ts';
 import { DAY_MS, HOUR_MS, MAX_TS } from '../../../../shared/time.ts';
-import { NOW } from '../events.ts';
-import { FakeTimers } from '../ship/fake-timers.ts';
-import { FakeMachine } from './fake-machine.ts';
+import { NOW } from '../../../support/agent/events.ts';
+import { FakeMachine } from '../../../support/agent/fake-machine.ts';
+import { FakeTimers } from '../../../support/agent/fake-timers.ts';
 
 const YEARS_MS = 3_652 * DAY_MS;
 const SECOND = 1_000;

@@ -8,8 +8,8 @@ import { UncommittedRequests } from '../../../../agent/ingest/in-flight-requests
 import { type IngestCounters, zeroIngestCounters } from '../../../../agent/ingest/post-events.ts';
 import { type IngestServer, type IngestServerOptions, startIngestServer } from '../../../../agent/ingest/server.ts';
 import type { Accepted, Intake } from '../../../../agent/port/intake.ts';
-import { scratchBuffer } from '../buffer/scratch-buffer.ts';
-import { NOW, sale } from '../events.ts';
+import { NOW, sale } from '../../../support/agent/events.ts';
+import { scratchBuffer } from '../../../support/agent/temp-buffer.ts';
 
 interface Fixture {
   readonly server: IngestServer;

@@ -4,7 +4,7 @@ import { PLAIN } from '../../../../agent/inspect/terminal/colors.ts';
 import type { BufferFacts } from '../../../../agent/port/buffer-reader.ts';
 import { epoch, streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
-import { MERCHANT, NOW, TERMINAL } from '../events.ts';
+import { MERCHANT, NOW, TERMINAL } from '../../../support/agent/events.ts';
 
 const EPOCH = epoch('0123456789abcdef');
 const facts: BufferFacts = {

@@ -7,7 +7,7 @@ import { History } from '../../../../agent/monitoring/sample-history.ts';
 import type { BufferFacts } from '../../../../agent/port/buffer-reader.ts';
 import { unknownCollector, zeroCounters } from '../../../../agent/ship/status/collector-state.ts';
 import { MINUTE_MS } from '../../../../shared/time.ts';
-import { MERCHANT, NOW, TERMINAL } from '../events.ts';
+import { MERCHANT, NOW, TERMINAL } from '../../../support/agent/events.ts';
 
 const MIB = 1024 ** 2;
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { ConnectionLog } from '../../../../agent/monitoring/connection-log.ts';
-import { NOW } from '../events.ts';
+import { NOW } from '../../../support/agent/events.ts';
 
 t.test('what is logged is kept and told on; the newest comes first, repeats are counted', async (t) => {
   let clock = NOW;

@@ -2,7 +2,7 @@ import t from 'tap';
 import { IntakeWatch } from '../../../../agent/monitoring/refusal-tracker.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';
 import { epoch, streamId } from '../../../../shared/ids.ts';
-import { TERMINAL } from '../events.ts';
+import { TERMINAL } from '../../../support/agent/events.ts';
 
 const stored = (accepted: number): Accepted => ({
   kind: 'accepted',

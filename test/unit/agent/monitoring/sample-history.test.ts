@@ -4,7 +4,7 @@ import { History, type HistorySample } from '../../../../agent/monitoring/sample
 import { hoursUntilFull } from '../../../../agent/monitoring/time-to-full.ts';
 import type { BufferFacts } from '../../../../agent/port/buffer-reader.ts';
 import { DAY_MS, MINUTE_MS } from '../../../../shared/time.ts';
-import { NOW } from '../events.ts';
+import { NOW } from '../../../support/agent/events.ts';
 
 const sample = (minute: number, accepted: number, pending: number): HistorySample => ({
   at: NOW + minute * MINUTE_MS,

@@ -5,7 +5,7 @@ import {
   systemdNotify,
   type Work,
 } from '../../../../agent/runtime/systemd-notifier.ts';
-import { FakeTimers, until } from '../ship/fake-timers.ts';
+import { FakeTimers, until } from '../../../support/agent/fake-timers.ts';
 
 const WATCHED = { NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '180000000', WATCHDOG_PID: '42' };
 

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { HOUR_MS } from '../../../../shared/time.ts';
-import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../events.ts';
-import { until } from './fake-timers.ts';
-import { type Fixture, fixture, seqs, settled } from './fixture.ts';
-import { type Batch, SILENCE, STORE } from './scripted-collector.ts';
+import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../../../support/agent/events.ts';
+import { until } from '../../../support/agent/fake-timers.ts';
+import { type Batch, SILENCE, STORE } from '../../../support/agent/scripted-collector.ts';
+import { type Fixture, fixture, seqs, settled } from '../../../support/agent/shipper-fixture.ts';
 
 /** Events of three hours ago. */
 const old = ({ buffer }: Pick<Fixture, 'buffer'>, count: number) =>

@@ -1,9 +1,9 @@
 import t from 'tap';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
-import { MERCHANT, TERMINAL } from '../events.ts';
-import { until } from './fake-timers.ts';
-import { fixture, settled } from './fixture.ts';
-import { SILENCE } from './scripted-collector.ts';
+import { MERCHANT, TERMINAL } from '../../../support/agent/events.ts';
+import { until } from '../../../support/agent/fake-timers.ts';
+import { SILENCE } from '../../../support/agent/scripted-collector.ts';
+import { fixture, settled } from '../../../support/agent/shipper-fixture.ts';
 
 const FROM = { merchant: MERCHANT, terminal: TERMINAL };
 

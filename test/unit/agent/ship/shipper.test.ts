@@ -1,11 +1,11 @@
 import t, { type Test } from 'tap';
 import type { ShipperDependencies } from '../../../../agent/ship/shipper.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
-import { scratchBuffer } from '../buffer/scratch-buffer.ts';
-import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../events.ts';
-import { until } from './fake-timers.ts';
-import { fixture, seqs, settled } from './fixture.ts';
-import { ScriptedCollector, SILENCE, STORE } from './scripted-collector.ts';
+import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../../../support/agent/events.ts';
+import { until } from '../../../support/agent/fake-timers.ts';
+import { ScriptedCollector, SILENCE, STORE } from '../../../support/agent/scripted-collector.ts';
+import { fixture, seqs, settled } from '../../../support/agent/shipper-fixture.ts';
+import { scratchBuffer } from '../../../support/agent/temp-buffer.ts';
 
 t.test('greeting', async (t) => {
   t.test('says who it is, subscribes, tells how things stand, and ships only after the answer', async (t) => {

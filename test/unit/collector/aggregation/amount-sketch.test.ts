@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { EXACT_LIMIT, Tickets } from '../../../../collector/aggregation/amount-sketch.ts';
-import { holds } from '../../shared/holds.ts';
-import { nearestRank } from '../logic/figures-oracle.ts';
+import { nearestRank } from '../../../support/collector/figures-oracle.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const of = (amounts: Iterable<number>): Tickets => {
   const tickets = new Tickets();

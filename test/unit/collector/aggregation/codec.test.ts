@@ -17,10 +17,10 @@ import { noMeasures } from '../../../../collector/aggregation/measures.ts';
 import { articlesCube, figuresCube, noPart, type Part } from '../../../../collector/aggregation/partial.ts';
 import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
-import { holds } from '../../shared/holds.ts';
-import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../logic/figures-oracle.ts';
-import { foldOf } from '../logic/raw-rows.ts';
-import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../logic/till-events.ts';
+import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
+import { foldOf } from '../../../support/collector/raw-rows.ts';
+import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const BASE = HOUR * 4;
 const events = fc.array(arbitraryEvent(HOUR), { maxLength: 30 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Cube, mergeCube, OTHER } from '../../../../collector/aggregation/cube.ts';
 import { figuresCube } from '../../../../collector/aggregation/partial.ts';
-import { holds } from '../../shared/holds.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 interface Counter {
   count: number;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { customerHash, EXACT_LIMIT, Uniques } from '../../../../collector/aggregation/distinct-sketch.ts';
-import { holds } from '../../shared/holds.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const of = (hashes: Iterable<number>): Uniques => {
   const uniques = new Uniques();

@@ -8,7 +8,7 @@ import {
   multiply,
   negate,
 } from '../../../../collector/aggregation/exact-sum.ts';
-import { holds } from '../../shared/holds.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 /** Around zero, around the ends of the safe integers, far beyond. */
 const wide = fc.oneof(

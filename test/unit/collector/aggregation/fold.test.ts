@@ -6,11 +6,11 @@ import type { Part } from '../../../../collector/aggregation/partial.ts';
 import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { epoch } from '../../../../shared/ids.ts';
-import { holds } from '../../shared/holds.ts';
-import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../logic/figures-oracle.ts';
-import { eventsOf } from '../logic/oracle-rows.ts';
-import { eventsRow, foldRows, lossRow } from '../logic/raw-rows.ts';
-import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../logic/till-events.ts';
+import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
+import { eventsOf } from '../../../support/collector/oracle-rows.ts';
+import { eventsRow, foldRows, lossRow } from '../../../support/collector/raw-rows.ts';
+import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const EPOCHS = ['00000000000000aa', 'ff00000000000001'].map(epoch);
 

@@ -6,8 +6,8 @@ import { dimension, FLAG, type TillEvent } from '../../../../shared/event/event.
 import { parseEvent } from '../../../../shared/event/parse.ts';
 import { type StoreId, storeId } from '../../../../shared/ids.ts';
 import { MAX_TS, MIN_TS } from '../../../../shared/time.ts';
-import { codePoint } from '../code-point.ts';
-import { holds } from '../holds.ts';
+import { codePoint } from '../../../support/shared/code-point.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 9, 30);
 const context = { now: NOW, store: null };

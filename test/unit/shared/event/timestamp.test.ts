@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { parseTimestamp } from '../../../../shared/event/timestamp.ts';
 import { MAX_TS, MIN_TS } from '../../../../shared/time.ts';
-import { holds } from '../holds.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const utc = (iso: string): number => Temporal.Instant.from(iso).epochMilliseconds;
 

@@ -4,9 +4,9 @@ import t from 'tap';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { decodeBatch, encodeEvents, encodeLoss, MAX_EVENTS, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
 import { NEWEST, RELEASED } from '../../../../shared/wire/dictionaries/released.ts';
-import { codePoint } from '../code-point.ts';
-import { holds } from '../holds.ts';
-import { arbitraryEvent, HOUR, IDENTITY } from './arbitrary-event.ts';
+import { arbitraryEvent, HOUR, IDENTITY } from '../../../support/shared/arbitrary-event.ts';
+import { codePoint } from '../../../support/shared/code-point.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const START = HOUR * 3_600_000;
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { packBody, unpackBody } from '../../../../shared/wire/compression.ts';
 import { NEWEST, releasedDictionary } from '../../../../shared/wire/dictionaries/released.ts';
-import { holds } from '../holds.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const text = (bytes: number): Buffer => Buffer.alloc(bytes, '{"type":"sale","method":"card","currency":"GBP"}');
 

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Epoch } from '../../../../shared/ids.ts';
 import { type BatchHeader, HEADER_BYTES, readHeader, writeHeader } from '../../../../shared/wire/header.ts';
-import { holds } from '../holds.ts';
-import { IDENTITY } from './arbitrary-event.ts';
-import { resealed } from './sealed.ts';
+import { IDENTITY } from '../../../support/shared/arbitrary-event.ts';
+import { holds } from '../../../support/shared/property.ts';
+import { resealed } from '../../../support/shared/seal-batch.ts';
 
 const HEADER: BatchHeader = {
   kind: 'events',

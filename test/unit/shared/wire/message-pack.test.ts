@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { MalformedMessagePack, pack, STRANGERS_MAX_OBJECTS, unpack } from '../../../../shared/wire/message-pack.ts';
-import { codePoint } from '../code-point.ts';
-import { holds } from '../holds.ts';
+import { codePoint } from '../../../support/shared/code-point.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 const refuses = (t: Test, hex: string, reason: RegExp, max?: number) =>

@@ -10,8 +10,8 @@ import {
   encodeStatus,
   type Status,
 } from '../../../../shared/wire/messages.ts';
-import { codePoint } from '../code-point.ts';
-import { holds } from '../holds.ts';
+import { codePoint } from '../../../support/shared/code-point.ts';
+import { holds } from '../../../support/shared/property.ts';
 
 const STREAM = 'till-1.9f3c0000000000a1';
 const ACKS: AckEnvelope = {

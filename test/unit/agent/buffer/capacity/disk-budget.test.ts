@@ -6,8 +6,8 @@ import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts'
 import { readFacts } from '../../../../../agent/buffer/support/buffer-stats.ts';
 import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
-import { parsed, sale } from '../../events.ts';
-import { scratchBuffer } from '../scratch-buffer.ts';
+import { parsed, sale } from '../../../../support/agent/events.ts';
+import { scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
 const size = (path: string): number =>

@@ -3,8 +3,8 @@ import t from 'tap';
 import { account, accountInSlices } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
 import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
-import { parsed, sale } from '../../events.ts';
-import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
+import { parsed, sale } from '../../../../support/agent/events.ts';
+import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 const sales = (from: number, count: number) => Array.from({ length: count }, (_, at) => parsed(sale(`R-${from + at}`)));
 

@@ -10,7 +10,7 @@ import { Losses } from '../../../../../agent/buffer/tables/loss-ledger.ts';
 import { prepareSchema } from '../../../../../agent/buffer/tables/schema.ts';
 import { type Epoch, epoch as epochOf } from '../../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
-import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../../events.ts';
+import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../../../../support/agent/events.ts';
 
 const EPOCH = epochOf('0123456789abcdef');
 const OTHER = epochOf('1123456789abcdef');

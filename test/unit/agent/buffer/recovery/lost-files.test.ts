@@ -21,9 +21,9 @@ import { BufferFile } from '../../../../../agent/buffer/support/sqlite-reader.ts
 import type { BufferAccount } from '../../../../../agent/port/buffer-reader.ts';
 import type { Accepted } from '../../../../../agent/port/intake.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
-import { parsed, sale } from '../../events.ts';
-import { lost, offered } from '../salvage/crashed.ts';
-import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
+import { lost, offered } from '../../../../support/agent/crashed-buffer.ts';
+import { parsed, sale } from '../../../../support/agent/events.ts';
+import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 /** Keeps the buffer open, and tries again at once. */
 function keeperOf(scratch: Scratch): Keeper<SqliteBuffer> {

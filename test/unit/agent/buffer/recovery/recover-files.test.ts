@@ -6,9 +6,18 @@ import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts'
 import { openForRequeue, requeue } from '../../../../../agent/buffer/support/requeue.ts';
 import { lossSum } from '../../../../../agent/buffer/tables/loss-record.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
-import { NOW, parsed, sale } from '../../events.ts';
-import { accounts, crashed, greeting, healed, lost, offered, sales, shipAll } from '../salvage/crashed.ts';
-import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
+import {
+  accounts,
+  crashed,
+  greeting,
+  healed,
+  lost,
+  offered,
+  sales,
+  shipAll,
+} from '../../../../support/agent/crashed-buffer.ts';
+import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
+import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 const asideOf = ({ path }: Scratch): string[] =>
   readdirSync(dirname(path)).filter((name) => /\.(damaged|migrating|salvaged)-/.test(name));

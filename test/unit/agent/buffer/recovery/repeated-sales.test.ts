@@ -3,8 +3,8 @@ import { copyFileSync, cpSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
-import { accounts, greeting, healed, sales, shipAll } from '../salvage/crashed.ts';
-import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
+import { accounts, greeting, healed, sales, shipAll } from '../../../../support/agent/crashed-buffer.ts';
+import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 const SMALL = { maxBytes: 3 * 1024 * 1024 };
 /** So many fit into a small budget in part only. */

@@ -10,9 +10,9 @@ import { SCHEMA_VERSION } from '../../../../../agent/buffer/tables/schema.ts';
 import { epoch } from '../../../../../shared/ids.ts';
 import { hourOf } from '../../../../../shared/time.ts';
 import { crc32c } from '../../../../../shared/wire/crc32c.ts';
-import { NOW, parsed, sale } from '../../events.ts';
-import { healed, lost, offered } from '../salvage/crashed.ts';
-import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
+import { healed, lost, offered } from '../../../../support/agent/crashed-buffer.ts';
+import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
+import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 /** As the first version of the agent created it. */
 const SCHEMA_1 = `

@@ -1,8 +1,8 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { openForRequeue, requeue } from '../../../../../agent/buffer/support/requeue.ts';
-import { NOW, parsed, sale } from '../../events.ts';
-import { type Scratch, scratchBuffer } from '../scratch-buffer.ts';
+import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
+import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 const sales = (from: number, count: number) => Array.from({ length: count }, (_, at) => parsed(sale(`R-${from + at}`)));
 

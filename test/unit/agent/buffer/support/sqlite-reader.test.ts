@@ -18,8 +18,8 @@ import { openForRequeue } from '../../../../../agent/buffer/support/requeue.ts';
 import { ANY_EVENT } from '../../../../../agent/inspect/facts/paging.ts';
 import type { BufferReader, EventFilter, StoredEvent } from '../../../../../agent/port/buffer-reader.ts';
 import { DAY_MS, HOUR_MS } from '../../../../../shared/time.ts';
-import { NOW, parsed, sale, TERMINAL } from '../../events.ts';
-import { scratchBuffer } from '../scratch-buffer.ts';
+import { NOW, parsed, sale, TERMINAL } from '../../../../support/agent/events.ts';
+import { scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 const refOf = ({ event }: StoredEvent): string => event!.ref!;
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { contentHash, isDeduplicable } from '../../../../../agent/buffer/tables/content-hash.ts';
 import { FLAG } from '../../../../../shared/event/event.ts';
 import { storeId } from '../../../../../shared/ids.ts';
-import { NOW, parsed, sale } from '../../events.ts';
+import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
 
 const same = (a: unknown, b: unknown): boolean => contentHash(parsed(a)).equals(contentHash(parsed(b, NOW + 60_000)));
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { decodeBody, encodeBody, RowChecksum, STATE, stateMask } from '../../../../../agent/buffer/tables/event-row.ts';
 import { epoch } from '../../../../../shared/ids.ts';
-import { parsed, sale } from '../../events.ts';
+import { parsed, sale } from '../../../../support/agent/events.ts';
 
 const EPOCH = epoch('0123456789abcdef');
 

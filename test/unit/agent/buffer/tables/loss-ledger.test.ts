@@ -2,9 +2,9 @@ import { copyFileSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { HOUR_MS, hourOf } from '../../../../../shared/time.ts';
-import { NOW, parsed, sale } from '../../events.ts';
-import { healed } from '../salvage/crashed.ts';
-import { scratchBuffer } from '../scratch-buffer.ts';
+import { healed } from '../../../../support/agent/crashed-buffer.ts';
+import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
+import { scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 const sales = (from: number, count: number, ts = NOW) =>
   Array.from({ length: count }, (_, at) => parsed(sale(`R-${from + at}`, { ts })));

@@ -4,9 +4,9 @@ import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { FLAG } from '../../../../../shared/event/event.ts';
 import { DAY_MS, HOUR_MS, hourOf } from '../../../../../shared/time.ts';
-import { FakeMachine } from '../../clock/fake-machine.ts';
-import { NOW } from '../../events.ts';
-import { Shop } from '../shop.ts';
+import { NOW } from '../../../../support/agent/events.ts';
+import { FakeMachine } from '../../../../support/agent/fake-machine.ts';
+import { Shop } from '../../../../support/agent/till-machine.ts';
 
 const YEARS_MS = 3_652 * DAY_MS;
 const SECOND = 1_000;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { verdicts } from '../../../../../agent/buffer/timestamps/judge-segments.ts';
 import { DAY_MS, HOUR_MS } from '../../../../../shared/time.ts';
-import { NOW } from '../../events.ts';
+import { NOW } from '../../../../support/agent/events.ts';
 
 const YEARS_MS = 3_652 * DAY_MS;
 /** The steady clock shows one hour. */

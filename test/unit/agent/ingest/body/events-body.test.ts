@@ -11,7 +11,7 @@ import {
 } from '../../../../../agent/ingest/body/events-body.ts';
 import { FLAG } from '../../../../../shared/event/event.ts';
 import { storeId } from '../../../../../shared/ids.ts';
-import { NOW, sale } from '../../events.ts';
+import { NOW, sale } from '../../../../support/agent/events.ts';
 
 const context: BodyContext = { now: NOW, store: storeId('main'), cardData: 'mask' };
 const parse = (body: unknown, format: Format = 'json') =>

@@ -3,8 +3,8 @@ import t from 'tap';
 import { localTime, tillJson } from '../../../../../agent/inspect/facts/event-json.ts';
 import { FLAG } from '../../../../../shared/event/event.ts';
 import { parseEvent } from '../../../../../shared/event/parse.ts';
-import { arbitraryEvent } from '../../../shared/wire/arbitrary-event.ts';
-import { NOW, parsed, sale } from '../../events.ts';
+import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
+import { arbitraryEvent } from '../../../../support/shared/arbitrary-event.ts';
 
 t.test('an event is told as its till wrote it', async (t) => {
   const posted = sale('R-1', {

@@ -9,7 +9,7 @@ import type { TillEvent } from '../../../../../shared/event/event.ts';
 import { epoch } from '../../../../../shared/ids.ts';
 import { hourOf } from '../../../../../shared/time.ts';
 import { decodeBatch } from '../../../../../shared/wire/batch.ts';
-import { NOW, parsed, sale } from '../../events.ts';
+import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
 
 const EPOCH = epoch('0123456789abcdef');
 const run = (events: readonly TillEvent[]): Run => {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type InFlight, Window } from '../../../../../agent/ship/batching/in-flight-window.ts';
 import { epoch, streamId } from '../../../../../shared/ids.ts';
-import { TERMINAL } from '../../events.ts';
+import { TERMINAL } from '../../../../support/agent/events.ts';
 
 const stream = streamId(TERMINAL, epoch('0123456789abcdef'));
 const batch = (first: number, bytes = 1_000, lane: 'live' | 'backlog' = 'live'): InFlight => ({

@@ -4,8 +4,8 @@ import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts'
 import type { Feed } from '../../../../../agent/ship/batching/lane.ts';
 import { Lanes } from '../../../../../agent/ship/batching/lanes.ts';
 import { HOUR_MS, hourOf } from '../../../../../shared/time.ts';
-import { scratchBuffer } from '../../buffer/scratch-buffer.ts';
-import { NOW, parsed, sale } from '../../events.ts';
+import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
+import { scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 const accept = (buffer: SqliteBuffer, count: number, ts: number, name = 'R') =>
   buffer.accept(Array.from({ length: count }, (_, at) => parsed(sale(`${name}-${at}`, { ts }))));

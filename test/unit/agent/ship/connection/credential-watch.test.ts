@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer';
 import t from 'tap';
 import { watchCredentials } from '../../../../../agent/ship/connection/credential-watch.ts';
 import type { Credentials } from '../../../../../agent/ship/connection/endpoint.ts';
-import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from '../certificates.ts';
-import { FakeTimers } from '../fake-timers.ts';
+import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from '../../../../support/agent/certificates.ts';
+import { FakeTimers } from '../../../../support/agent/fake-timers.ts';
 
 const USED: Credentials = { token: 'secret', ca: Buffer.from('ca'), cert: null, key: null };
 const OWN: Credentials = { token: null, ca: null, cert: Buffer.from(EXPIRED_CERTIFICATE), key: Buffer.from(KEY) };

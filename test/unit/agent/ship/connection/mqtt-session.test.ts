@@ -10,8 +10,8 @@ import { systemTimers } from '../../../../../agent/runtime/system-timers.ts';
 import type { Credentials } from '../../../../../agent/ship/connection/endpoint.ts';
 import { inWords } from '../../../../../agent/ship/connection/explain-error.ts';
 import { openSession, type SessionOptions } from '../../../../../agent/ship/connection/mqtt-session.ts';
-import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from '../certificates.ts';
-import { FakeTimers } from '../fake-timers.ts';
+import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from '../../../../support/agent/certificates.ts';
+import { FakeTimers } from '../../../../support/agent/fake-timers.ts';
 
 const NOBODY: Credentials = { token: 'secret', ca: null, cert: null, key: null };
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { TrueTime } from '../../../../../agent/ship/status/collector-time.ts';
-import { NOW } from '../../events.ts';
+import { NOW } from '../../../../support/agent/events.ts';
 
 t.test(
   'the collector’s clock showed what it told at half the way there and back, give or take that half',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Exact } from '../../../../../collector/aggregation/exact-sum.ts';
 import { minorUnits, pieces } from '../../../../../collector/api/figures/metric-catalog.ts';
-import { holds } from '../../../shared/holds.ts';
+import { holds } from '../../../../support/shared/property.ts';
 
 const wide = fc.oneof(fc.bigInt({ min: -5_000n, max: 5_000n }), fc.bigInt({ min: -(2n ** 53n), max: 2n ** 80n }));
 const exact = (value: bigint): Exact => (Number.isSafeInteger(Number(value)) ? Number(value) : value);

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { HoursAround } from '../../../../../collector/api/losses/nearby-hours.ts';
 import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
-import { HookedTables } from '../../../../contract/region/hooked-tables.ts';
-import { Region } from '../../../../contract/region/region.ts';
-import { salesIn } from '../../../../contract/region/sales.ts';
-import { HOUR } from '../../logic/till-events.ts';
+import { HOUR } from '../../../../support/collector/till-events.ts';
+import { HookedTables } from '../../../../support/region/hooked-tables.ts';
+import { Region } from '../../../../support/region/region.ts';
+import { salesIn } from '../../../../support/region/sales.ts';
 
 const REACH = 5;
 const WITH_ROWS = [0, 1, 2, 3, 4, 7, 9, 10, 14, 30, 31, 36, 60].map((by) => HOUR + by);

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { readFixedHeader } from '../../../../../collector/broker/transport/fixed-header.ts';
 import { FramingGate, type GateLimits } from '../../../../../collector/broker/transport/framing-gate.ts';
 import type { GateError } from '../../../../../collector/broker/transport/gate-error.ts';
-import { connect, packet, pingreq, publish } from '../packets.ts';
+import { connect, packet, pingreq, publish } from '../../../../support/collector/mqtt-packets.ts';
 
 const LIMITS: GateLimits = {
   maxControlBytes: 100,

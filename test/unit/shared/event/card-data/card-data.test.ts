@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { holdsCardData, maskCardData, redact } from '../../../../../shared/event/card-data/card-data.ts';
-import { holds } from '../../holds.ts';
-import { checkDigit, grouped, TEST_CARD_NUMBERS } from '../card-numbers.ts';
+import { checkDigit, grouped, TEST_CARD_NUMBERS } from '../../../../support/shared/card-numbers.ts';
+import { holds } from '../../../../support/shared/property.ts';
 
 const VISA = '4111111111111111';
 const last4 = (number: string) => number.slice(-4);

@@ -3,7 +3,7 @@ import { holdsCardData } from '../../../../../shared/event/card-data/card-data.t
 import { maskEvent } from '../../../../../shared/event/card-data/mask-event.ts';
 import { FLAG, type TillEvent } from '../../../../../shared/event/event.ts';
 import { parseEvent } from '../../../../../shared/event/parse.ts';
-import { grouped, TEST_CARD_NUMBERS } from '../card-numbers.ts';
+import { grouped, TEST_CARD_NUMBERS } from '../../../../support/shared/card-numbers.ts';
 
 const VISA = '4111111111111111';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { openConnection } from '../../../../../../collector/store/hbase/thrift/connection.ts';
-import { answer, EMPTY_REPLY, listen, until } from '../peer.ts';
+import { answer, EMPTY_REPLY, listen, until } from '../../../../../support/collector/thrift-peer.ts';
 
 const CALL = Buffer.from('call');
 const BOUNDS = { deadlineMs: 60_000, maxReplyBytes: 1_000 };

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { openHBaseTables } from '../../../../../../collector/store/hbase/hbase-tables.ts';
-import { answer, EMPTY_REPLY, listen } from '../peer.ts';
+import { answer, EMPTY_REPLY, listen } from '../../../../../support/collector/thrift-peer.ts';
 
 function tablesAt(t: Test, port: number) {
   const deadlines = { connectMs: 1_000, waitMs: 100, callMs: 100, schemaMs: 100 };

@@ -2,7 +2,7 @@ import { mock } from 'node:test';
 import t, { type Test } from 'tap';
 import { openConnection } from '../../../../../../collector/store/hbase/thrift/connection.ts';
 import { ConnectionPool, type PoolOptions } from '../../../../../../collector/store/hbase/thrift/pool.ts';
-import { answer, EMPTY_REPLY, listen, until } from '../peer.ts';
+import { answer, EMPTY_REPLY, listen, until } from '../../../../../support/collector/thrift-peer.ts';
 
 const CALL = Buffer.from('call');
 const BOUNDS = { deadlineMs: 60_000, maxReplyBytes: 1_000 };

@@ -1,0 +1,17 @@
+/** A clock that the collector has confirmed, for tests of what does not depend on wrong ones. */
+import type { StampingClock } from '../../../agent/port/event-clock.ts';
+
+/** @param now milliseconds since 1970 */
+export function rightClock(now: () => number): StampingClock {
+  const startedAt = now();
+  const segment = { boot: 'boot-1', origin: 0, right: true };
+  return {
+    now,
+    stamp: () => ({ at: now(), segment, suspect: false }),
+    offset: 0,
+    running: () => now() - startedAt,
+    retention: now,
+    recall() {},
+    compare: () => ({ boot: 'boot-1', origin: 0, at: now(), toleranceMs: 10_000 }),
+  };
+}

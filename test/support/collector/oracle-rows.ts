@@ -1,0 +1,34 @@
+/** What some raw rows hold, worked out seq by seq from their own contents. */
+import { readRow, type StoredRow } from '../../../collector/aggregation/raw-row.ts';
+import type { TillEvent } from '../../../shared/event/event.ts';
+
+export interface Held {
+  /** Rows with the same key are one. In key order. */
+  readonly rows: readonly StoredRow[];
+  /** Each seq once: of the lowest key that claims it. */
+  readonly events: readonly TillEvent[];
+  readonly conflicts: number;
+  readonly lost: number;
+}
+
+/** @param sent rows of one hour or several, of one terminal or several */
+export function eventsOf(sent: readonly StoredRow[]): Held {
+  const rows = [...new Map(sent.map((row) => [Buffer.from(row.rowKey).toString('hex'), row]))]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, row]) => row);
+  const taken = new Map<string, TillEvent>();
+  const conflicts = new Set<string>();
+  const lost = new Set<string>();
+  for (const row of rows) {
+    const { epoch, firstSeq, count, events } = readRow(row);
+    for (let i = 0; i < count; i++) {
+      const name = `${row.key.hour}/${row.key.terminal}/${epoch}/${firstSeq + i}`;
+      const event = events?.[i];
+      const before = taken.get(name);
+      if (event === undefined) lost.add(name);
+      else if (before === undefined) taken.set(name, event);
+      else if (JSON.stringify(before) !== JSON.stringify(event)) conflicts.add(name);
+    }
+  }
+  return { rows, events: [...taken.values()], conflicts: conflicts.size, lost: lost.difference(taken).size };
+}
