@@ -14,7 +14,6 @@ import { Judge } from '../../scripts/campaigns/corruption/readability-oracle.ts'
 import type { TillEvent } from '../../shared/event/event.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { NOW, parsed, sale } from '../support/agent/events.ts';
-import { Copy, type World } from './buffer-files/copy.ts';
 import {
   evicted,
   harmed,
@@ -25,8 +24,9 @@ import {
   settled,
   shipping,
   unchanged,
-} from './buffer-files/fates.ts';
-import { FORGOTTEN, type Key, type Observed } from './buffer-files/observed.ts';
+} from './buffer-files/allowed-outcomes.ts';
+import { FORGOTTEN, type Key, type Observed } from './buffer-files/observed-state.ts';
+import { Copy, type World } from './buffer-files/replica.ts';
 
 const till = fc.record({ hoursAgo: fc.nat(3), items: fc.constantFrom<number[]>(1, 1, 1, 6, 100, 400) });
 const request = fc.record({

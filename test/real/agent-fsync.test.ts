@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
-import { writeConfig } from '../flow/agent-process.ts';
-import { killedAtEnd } from '../flow/harness/killed-at-end.ts';
+import { writeConfig } from '../support/agent/agent-process.ts';
+import { killedAtEnd } from '../support/system/killed-at-end.ts';
 
 const canTrace = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0;
 const SALES = 30;

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
-import { ownHBase } from './real-hbase.ts';
+import { ownHBase } from '../support/real/hbase.ts';
 
 const hbase = await ownHBase(t);
 if (hbase !== null) {

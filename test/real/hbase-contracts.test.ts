@@ -6,7 +6,7 @@ import { ingestContract } from '../contract/ingest-contract.ts';
 import { liveHoursContract } from '../contract/live-hours-contract.ts';
 import { rollupContract } from '../contract/rollup-contract.ts';
 import { storesContract } from '../contract/stores-contract.ts';
-import { sharedHBase } from './real-hbase.ts';
+import { sharedHBase } from '../support/real/hbase.ts';
 
 const hbase = await sharedHBase(t);
 if (hbase !== null) {

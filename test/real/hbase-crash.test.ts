@@ -3,7 +3,7 @@ import t from 'tap';
 import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { StoreUnavailable, type Tables } from '../../collector/store/tables.ts';
 import { until } from '../../scripts/processes/wait-until.ts';
-import { ownHBase } from './real-hbase.ts';
+import { ownHBase } from '../support/real/hbase.ts';
 
 const hbase = await ownHBase(t);
 if (hbase !== null) {

@@ -4,7 +4,7 @@ import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { Gateway } from '../../collector/store/hbase/thrift/gateway.ts';
 import { getAllRegionLocations, getTableDescriptor } from '../../collector/store/hbase/thrift/idl.ts';
 import { tablesContract } from '../contract/tables-contract.ts';
-import { sharedHBase } from './real-hbase.ts';
+import { sharedHBase } from '../support/real/hbase.ts';
 
 const hbase = await sharedHBase(t);
 if (hbase !== null) {

@@ -9,9 +9,9 @@ import { BUNDLE } from '../../scripts/package/bundle.ts';
 import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../scripts/package/runtime-flags.ts';
 import { freePorts } from '../../scripts/processes/ports.ts';
 import { until } from '../../scripts/processes/wait-until.ts';
-import { killedAtEnd } from '../flow/harness/killed-at-end.ts';
-import { BootedRoot } from './booted-root.ts';
-import { DebianRoot, ENVIRONMENT, missing, run } from './debian-root.ts';
+import { BootedRoot } from '../support/real/booted-root.ts';
+import { DebianRoot, ENVIRONMENT, missing, run } from '../support/real/debian-root.ts';
+import { killedAtEnd } from '../support/system/killed-at-end.ts';
 
 const skip = missing();
 const DEADLINE_MS = 60_000;

@@ -4,8 +4,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { runAgent, startAgentProcess, writeConfig } from '../flow/agent-process.ts';
-import { testDir } from '../flow/harness/test-dir.ts';
+import { runAgent, startAgentProcess, writeConfig } from '../support/agent/agent-process.ts';
+import { testDir } from '../support/system/test-dir.ts';
 
 const copies = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('tillstream-look-'));
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { until } from '../../scripts/processes/wait-until.ts';
-import { type AgentProcess, startAgentProcess, writeConfig } from '../flow/agent-process.ts';
+import { type AgentProcess, startAgentProcess, writeConfig } from '../support/agent/agent-process.ts';
 import { ScriptedCollector } from '../support/agent/scripted-collector.ts';
 
 const MIB = 1024 * 1024;

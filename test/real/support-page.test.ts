@@ -1,10 +1,10 @@
 /** The page on `/` in Chromium, beside real agents in good and bad situations. */
 import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { type AgentProcess, startAgentProcess, writeConfig } from '../flow/agent-process.ts';
-import { testDir } from '../flow/harness/test-dir.ts';
+import { type AgentProcess, startAgentProcess, writeConfig } from '../support/agent/agent-process.ts';
 import { ScriptedCollector } from '../support/agent/scripted-collector.ts';
-import { missingBrowser, startBrowser } from './chromium.ts';
+import { missingBrowser, startBrowser } from '../support/real/chromium.ts';
+import { testDir } from '../support/system/test-dir.ts';
 
 const CARD = '4111 1111 1111 1111';
 const SALES = [

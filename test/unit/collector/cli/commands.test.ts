@@ -1,4 +1,4 @@
-/** What the commands do to a real SQLite store. How they are called and what the process prints: `test/flow/collector-cli.test.ts`. */
+/** What the commands do to a real SQLite store. How they are called and what the process prints: `test/flow/collector/command-line.test.ts`. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -11,7 +11,7 @@ import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { openTables } from '../../../../collector/main.ts';
 import { merchantId, terminalId } from '../../../../shared/ids.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
-import { batchOf, HOUR } from '../../../flow/harness/batches.ts';
+import { batchOf, HOUR } from '../../../support/system/batches.ts';
 
 const ACME = merchantId('acme');
 const TILL = { merchant: 'acme', terminal: 'till-1' };

@@ -5,7 +5,7 @@ import { nameOnly, readBatch } from '../../../../collector/ingest/decode-batch.t
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
 import { crc32c } from '../../../../shared/wire/crc32c.ts';
 import { decodeAcks, encodeAcks } from '../../../../shared/wire/messages.ts';
-import { batchOf, lossOf } from '../../../flow/harness/batches.ts';
+import { batchOf, lossOf } from '../../../support/system/batches.ts';
 
 const SENDER = { merchant: merchantId('acme'), terminal: terminalId('till-1'), epoch: epoch('00000000000000bb') };
 const NAMELESS = { stream: 'till-1.00000000000000bb', first: 0, last: 0, sum: 0 };

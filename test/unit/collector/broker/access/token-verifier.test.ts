@@ -9,7 +9,7 @@ import {
 import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
 import { type Registration, Terminals } from '../../../../../collector/store/terminals.ts';
 import { merchantId, terminalId } from '../../../../../shared/ids.ts';
-import { SwitchableTables } from '../../../../flow/harness/switchable-tables.ts';
+import { SwitchableTables } from '../../../../support/collector/switchable-tables.ts';
 
 const M = merchantId('acme');
 const T = terminalId('till-1');
