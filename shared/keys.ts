@@ -3,9 +3,9 @@
  * `test/unit/shared/keys.test.ts` pin it. A parser takes exactly what its writer makes; anything else is a `RangeError`.
  */
 import { Buffer } from 'node:buffer';
+import { crc32c } from './crc32c.ts';
 import type { Epoch, MerchantId, TerminalId } from './ids.ts';
 import { KeyReader, KeyWriter } from './key-bytes.ts';
-import { crc32c } from './wire/crc32c.ts';
 
 /** Kind of an events row: loss records sort before events. */
 export const KIND = { losses: 0, events: 1 } as const;

@@ -1,7 +1,8 @@
 /** A request made ready outside the transaction: hashed, packed, and in the order in which its events get their seqs. */
+
+import { crc32c } from '../../shared/crc32c.ts';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import { hourOf } from '../../shared/time.ts';
-import { crc32c } from '../../shared/wire/crc32c.ts';
 import type { Stamp } from '../port/event-clock.ts';
 import { contentHash, isDeduplicable } from './tables/content-hash.ts';
 import { encodeBody } from './tables/event-row.ts';

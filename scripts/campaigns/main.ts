@@ -3,7 +3,7 @@
  * document). Exit status 1 when a promise was broken, 2 on wrong usage.
  */
 import { parseArgs } from 'node:util';
-import type { Campaign } from './campaign.ts';
+import type { Campaign } from './port/campaign.ts';
 
 const CAMPAIGNS: Readonly<Record<string, () => Promise<{ readonly campaign: Campaign }>>> = {
   kills: () => import('./kills/kills.ts'),

@@ -12,9 +12,9 @@
  * can't read.
  */
 import { Buffer } from 'node:buffer';
+import { crc32c } from '../crc32c.ts';
 import type { Epoch } from '../ids.ts';
 import { type Kind, REGISTRY_EPOCH } from '../keys.ts';
-import { crc32c } from './crc32c.ts';
 
 export const VERSION = 1;
 const MAGIC = 0x5453;

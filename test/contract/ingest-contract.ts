@@ -21,10 +21,10 @@ import { salt } from '../../shared/keys.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import type { EncodedBatch } from '../../shared/wire/batch.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
+import { amountOf, batchOf, HOUR, lossOf } from '../support/collector/batches.ts';
 import { Counts, ingestMetrics } from '../support/collector/broker-and-ingest.ts';
 import { EPOCH } from '../support/collector/mqtt-till.ts';
 import { SwitchableTables } from '../support/collector/switchable-tables.ts';
-import { amountOf, batchOf, HOUR, lossOf } from '../support/system/batches.ts';
 
 const TERMINAL = terminalId('till-1');
 const NOW = HOUR * HOUR_MS + 600_000;

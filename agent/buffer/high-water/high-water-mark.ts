@@ -8,8 +8,8 @@
  * serial counts.
  */
 import { Buffer } from 'node:buffer';
+import { crc32c } from '../../../shared/crc32c.ts';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 
 export interface HighWaterMark {
   readonly epoch: Epoch;

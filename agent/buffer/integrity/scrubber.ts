@@ -6,8 +6,8 @@
  * then through the refs.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import { crc32c } from '../../../shared/crc32c.ts';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import { DamagedFileError } from '../disk/classify-error.ts';
 import type { EpochIndex } from '../tables/epochs.ts';
 import { RowChecksum, STATE, type State } from '../tables/event-row.ts';

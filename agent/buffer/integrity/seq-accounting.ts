@@ -5,9 +5,9 @@
  * one instant, also beside a running agent; memory is bounded by a slice and the number of loss records.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import { crc32c } from '../../../shared/crc32c.ts';
 import type { Epoch } from '../../../shared/ids.ts';
 import { countOf, difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import { reading } from '../disk/read-transaction.ts';
 import { listEpochs, type OpenedEpoch } from '../tables/epochs.ts';
 import { RowChecksum, STATE, type State } from '../tables/event-row.ts';

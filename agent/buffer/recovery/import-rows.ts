@@ -7,10 +7,10 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
+import { crc32c } from '../../../shared/crc32c.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import {
   type EventFinding,

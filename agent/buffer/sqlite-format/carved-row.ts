@@ -1,7 +1,7 @@
 /** What the rows of a buffer's tables say, by their shape and sums. Rows of any schema up to this one are told apart by it. */
 import { Buffer } from 'node:buffer';
+import { crc32c } from '../../../shared/crc32c.ts';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import { RowChecksum, STATE, type State } from '../tables/event-row.ts';
 import { isSound, type LossRecord } from '../tables/loss-record.ts';
 import type { Value } from './record.ts';

@@ -7,8 +7,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { crc32c } from '../../../shared/crc32c.ts';
 import type { Epoch } from '../../../shared/ids.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import type { SeqRange } from '../../port/outbox.ts';
 import { BufferError } from '../disk/buffer-error.ts';
 import { assertHoldsSomething, notOurs } from '../disk/empty-database.ts';

@@ -1,8 +1,8 @@
 /** A buffer's file for support (`BufferReader`): read in pages, each a transaction of its own, so that no checkpoint waits long for it. */
 import type { Database, Statement } from 'better-sqlite3';
+import { crc32c } from '../../../shared/crc32c.ts';
 import { epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../../shared/time.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import type {
   BufferAccount,
   BufferFacts,

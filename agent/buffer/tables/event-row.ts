@@ -1,8 +1,8 @@
 /** How an event lies in a row of the buffer: its bytes, and the checksum that guards them (SQLite has none of its own). */
 import { Buffer } from 'node:buffer';
+import { crc32c } from '../../../shared/crc32c.ts';
 import type { Item, TillEvent } from '../../../shared/event/event.ts';
 import type { Epoch, StoreId } from '../../../shared/ids.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import { pack, unpack } from '../../../shared/wire/message-pack.ts';
 
 export const STATE = { pending: 0, acked: 1, quarantined: 2 } as const;

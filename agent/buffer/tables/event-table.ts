@@ -1,8 +1,8 @@
 /** The statements on the table of events, each in one place. All but `pending` and `hourNear` run within the caller's transaction. */
 import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
+import { crc32c } from '../../../shared/crc32c.ts';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import type { PendingEvent } from '../../port/outbox.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from './event-row.ts';
 import type { IdRange, PendingSet } from './pending-set.ts';

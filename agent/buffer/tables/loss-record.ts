@@ -1,7 +1,7 @@
 /** A record of the loss ledger as it lies in its row, and the checksum that guards it. */
 import { Buffer } from 'node:buffer';
+import { crc32c } from '../../../shared/crc32c.ts';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import type { PendingLoss } from '../../port/outbox.ts';
 
 /**

@@ -7,8 +7,8 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Database } from 'better-sqlite3';
+import { crc32c } from '../../../shared/crc32c.ts';
 import { isId, type MerchantId, type TerminalId } from '../../../shared/ids.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import { BufferRefusal } from '../disk/buffer-error.ts';
 
 /** Kept in `user_version`. */

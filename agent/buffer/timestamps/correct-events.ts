@@ -1,9 +1,9 @@
 /** Moves events to the hours in which they were sold: of a segment that a wrong clock stamped, before they are first offered for shipping. */
 import type { Database, Statement } from 'better-sqlite3';
+import { crc32c } from '../../../shared/crc32c.ts';
 import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
 import { epoch as epochOf } from '../../../shared/ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../../../shared/time.ts';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
 import { decodeBody, encodeBody, RowChecksum, STATE } from '../tables/event-row.ts';
 import type { IdRange } from '../tables/pending-set.ts';
 import type { Draft } from '../transaction/changeset.ts';

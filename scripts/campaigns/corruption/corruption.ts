@@ -18,7 +18,7 @@ import { openForReading } from '../../../agent/buffer/support/open-read-only.ts'
 import { encodeBody } from '../../../agent/buffer/tables/event-row.ts';
 import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { seeded } from '../../simulate/random.ts';
-import { type Campaign, wholeNumber } from '../campaign.ts';
+import { type Campaign, wholeNumber } from '../port/campaign.ts';
 import { type Files, harmed, readFiles, writeFiles } from './buffer-files.ts';
 import { steadyClock } from './fixed-clock.ts';
 import { Judge } from './readability-oracle.ts';

@@ -11,7 +11,7 @@ import { request } from 'undici';
 import { AgentProcess } from '../../processes/agent.ts';
 import { freePorts } from '../../processes/ports.ts';
 import { seeded } from '../../simulate/random.ts';
-import { type Campaign, wholeNumber } from '../campaign.ts';
+import { type Campaign, wholeNumber } from '../port/campaign.ts';
 import type { Random } from './mutation.ts';
 import { wildBody } from './random-bodies.ts';
 import { noConfigurations, readWildConfigurations } from './random-configurations.ts';

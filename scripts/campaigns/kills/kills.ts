@@ -14,7 +14,7 @@ import { CollectorProcess } from '../../processes/collector.ts';
 import { freePorts } from '../../processes/ports.ts';
 import { until } from '../../processes/wait-until.ts';
 import { seeded } from '../../simulate/random.ts';
-import { type Campaign, wholeNumber } from '../campaign.ts';
+import { type Campaign, wholeNumber } from '../port/campaign.ts';
 
 const MERCHANT = 'kills';
 const READY_MS = 60_000;

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
 import t from 'tap';
+import { batchOf } from '../../support/collector/batches.ts';
 import { brokerAndIngest, STORE_GEN } from '../../support/collector/broker-and-ingest.ts';
 import { type MqttTill, Refused } from '../../support/collector/mqtt-till.ts';
-import { batchOf } from '../../support/system/batches.ts';
 
 /** The CONNACK code of an attempt that must fail. */
 async function codeOf(attempt: Promise<MqttTill>): Promise<number | null> {

@@ -11,9 +11,9 @@ import { openTables, startCollector } from '../../../collector/main.ts';
 import { StoreUnavailable } from '../../../collector/store/tables.ts';
 import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
+import { batchOf, HOUR } from '../../support/collector/batches.ts';
 import { MqttTill } from '../../support/collector/mqtt-till.ts';
 import { SwitchableTables } from '../../support/collector/switchable-tables.ts';
-import { batchOf, HOUR } from '../../support/system/batches.ts';
 import { testDir } from '../../support/system/test-dir.ts';
 
 const TOKEN = 'token';

@@ -12,7 +12,7 @@ import { EventLog, type RawRow } from '../../../collector/store/event-log.ts';
 import { openSqliteTables } from '../../../collector/store/sqlite/sqlite-tables.ts';
 import { type Registration, Terminals } from '../../../collector/store/terminals.ts';
 import { merchantId, terminalId } from '../../../shared/ids.ts';
-import { HOUR } from '../system/batches.ts';
+import { HOUR } from './batches.ts';
 import { MqttTill, type TillOptions } from './mqtt-till.ts';
 import { SwitchableTables } from './switchable-tables.ts';
 

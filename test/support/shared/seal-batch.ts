@@ -1,5 +1,5 @@
 import { zstdCompressSync } from 'node:zlib';
-import { crc32c } from '../../../shared/wire/crc32c.ts';
+import { crc32c } from '../../../shared/crc32c.ts';
 import { releasedDictionary } from '../../../shared/wire/dictionaries/released.ts';
 import { type BatchHeader, HEADER_BYTES, writeHeader } from '../../../shared/wire/header.ts';
 import { HOUR, IDENTITY } from './arbitrary-event.ts';

@@ -11,7 +11,7 @@ import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { openTables } from '../../../../collector/main.ts';
 import { merchantId, terminalId } from '../../../../shared/ids.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
-import { batchOf, HOUR } from '../../../support/system/batches.ts';
+import { batchOf, HOUR } from '../../../support/collector/batches.ts';
 
 const ACME = merchantId('acme');
 const TILL = { merchant: 'acme', terminal: 'till-1' };

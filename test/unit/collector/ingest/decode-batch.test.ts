@@ -2,10 +2,10 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import t from 'tap';
 import { nameOnly, readBatch } from '../../../../collector/ingest/decode-batch.ts';
+import { crc32c } from '../../../../shared/crc32c.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
-import { crc32c } from '../../../../shared/wire/crc32c.ts';
 import { decodeAcks, encodeAcks } from '../../../../shared/wire/messages.ts';
-import { batchOf, lossOf } from '../../../support/system/batches.ts';
+import { batchOf, lossOf } from '../../../support/collector/batches.ts';
 
 const SENDER = { merchant: merchantId('acme'), terminal: terminalId('till-1'), epoch: epoch('00000000000000bb') };
 const NAMELESS = { stream: 'till-1.00000000000000bb', first: 0, last: 0, sum: 0 };

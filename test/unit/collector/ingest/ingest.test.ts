@@ -11,10 +11,10 @@ import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
 import { salt } from '../../../../shared/keys.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
 import { encodeStatus } from '../../../../shared/wire/messages.ts';
+import { batchOf, HOUR } from '../../../support/collector/batches.ts';
 import { Counts, ingestMetrics } from '../../../support/collector/broker-and-ingest.ts';
 import { EPOCH } from '../../../support/collector/mqtt-till.ts';
 import { SwitchableTables } from '../../../support/collector/switchable-tables.ts';
-import { batchOf, HOUR } from '../../../support/system/batches.ts';
 
 const ACME = merchantId('acme');
 const START = HOUR * HOUR_MS;

@@ -7,9 +7,9 @@ import { openForReading } from '../../../../../agent/buffer/support/open-read-on
 import { contentHash } from '../../../../../agent/buffer/tables/content-hash.ts';
 import { encodeBody, RowChecksum, type State } from '../../../../../agent/buffer/tables/event-row.ts';
 import { SCHEMA_VERSION } from '../../../../../agent/buffer/tables/schema.ts';
+import { crc32c } from '../../../../../shared/crc32c.ts';
 import { epoch } from '../../../../../shared/ids.ts';
 import { hourOf } from '../../../../../shared/time.ts';
-import { crc32c } from '../../../../../shared/wire/crc32c.ts';
 import { healed, lost, offered } from '../../../../support/agent/crashed-buffer.ts';
 import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
 import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buffer.ts';

@@ -9,8 +9,8 @@ import type { EventFinding, Finding } from '../../../../../agent/buffer/sqlite-f
 import { Carver } from '../../../../../agent/buffer/sqlite-format/carver.ts';
 import { Pages } from '../../../../../agent/buffer/sqlite-format/pages.ts';
 import { RowChecksum, type State } from '../../../../../agent/buffer/tables/event-row.ts';
+import { crc32c } from '../../../../../shared/crc32c.ts';
 import { epoch } from '../../../../../shared/ids.ts';
-import { crc32c } from '../../../../../shared/wire/crc32c.ts';
 
 const EPOCH = epoch('0123456789abcdef');
 const TABLES = `

@@ -3,7 +3,7 @@ import type { TillEvent } from '../../../shared/event/event.ts';
 import { epoch } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
 import { type EncodedBatch, encodeEvents, encodeLoss } from '../../../shared/wire/batch.ts';
-import { EPOCH } from '../collector/mqtt-till.ts';
+import { EPOCH } from './mqtt-till.ts';
 
 /** 2026-11-22T09:00Z. */
 export const HOUR = Date.UTC(2026, 10, 22, 9) / HOUR_MS;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { crc32c } from '../../../../shared/wire/crc32c.ts';
-import { holds } from '../../../support/shared/property.ts';
+import { crc32c } from '../../../shared/crc32c.ts';
+import { holds } from '../../support/shared/property.ts';
 
 t.test('the checksums of RFC 3720, appendix B.4, come out', async (t) => {
   const ascending = Uint8Array.from({ length: 32 }, (_, i) => i);
