@@ -4,13 +4,13 @@ import { ConfigError } from '../shared/config/parse-config.ts';
 import { redact } from '../shared/event/card-data/card-data.ts';
 import { BufferError } from './buffer/disk/buffer-error.ts';
 import { parseCommand, UsageError } from './cli/parse-arguments.ts';
-import { chosenConfig } from './cli/resolve-config.ts';
+import { resolveConfig } from './cli/resolve-config.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import { ListenError } from './ingest/server.ts';
-import { type Screen, screenOn } from './inspect/terminal/cli-output.ts';
+import { type CliOutput, cliOutputOn } from './inspect/terminal/cli-output.ts';
 import { OutputError } from './inspect/terminal/output-error.ts';
 import { systemTimers } from './runtime/system-timers.ts';
-import { serviceManager, systemdNotify } from './runtime/systemd-notifier.ts';
+import { startSystemdNotifier, systemdNotify } from './runtime/systemd-notifier.ts';
 
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -18,13 +18,13 @@ function untilSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function run(config: AgentConfig, json: boolean, screen: Screen): Promise<void> {
+async function run(config: AgentConfig, json: boolean, screen: CliOutput): Promise<void> {
   const { startAgent } = await import('./start.ts');
   const options = { level: config.log.level, base: null, hooks: { streamWrite: redact } };
   const log = pino(options, pino.destination({ dest: 2, sync: true }));
   const signalled = untilSignal();
   const agent = await startAgent(config, log);
-  const service = serviceManager({
+  const service = startSystemdNotifier({
     environment: process.env,
     pid: process.pid,
     tell: systemdNotify,
@@ -34,7 +34,7 @@ async function run(config: AgentConfig, json: boolean, screen: Screen): Promise<
     warn: (message) => log.warn(message),
   });
   service.ready();
-  if (json) await screen.print(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);
+  if (json) await screen.result(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);
   const signal = await signalled;
   log.info(`${signal}: stopping`);
   service.stopping();
@@ -44,19 +44,19 @@ async function run(config: AgentConfig, json: boolean, screen: Screen): Promise<
 }
 
 /** What a command does but `run` is loaded when it is asked for: an agent runs for years without it. */
-async function perform(words: readonly string[], screen: Screen): Promise<boolean> {
+async function perform(words: readonly string[], screen: CliOutput): Promise<boolean> {
   const command = parseCommand(words, Date.now());
   switch (command.name) {
     case 'help': {
       const { helpJson, helpText } = await import('./cli/help.ts');
-      await screen.print(command.json ? `${JSON.stringify(helpJson(command.of))}\n` : helpText(command.of));
+      await screen.result(command.json ? `${JSON.stringify(helpJson(command.of))}\n` : helpText(command.of));
       return true;
     }
     case 'run':
-      await run(chosenConfig(command.name, command.source.config), command.json, screen);
+      await run(resolveConfig(command.name, command.source.config), command.json, screen);
       return true;
     default: {
-      const { look } = await import('./cli/run-support-command.ts');
+      const { runSupportCommand: look } = await import('./cli/run-support-command.ts');
       process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
       return look(command, screen, Date.now());
     }
@@ -68,15 +68,15 @@ async function main(words: readonly string[]): Promise<number> {
   const { stdout, stderr, env } = process;
   // Whoever reads (`head`, `less`) has seen enough.
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-  const screen = screenOn(stdout, stderr, env, () => performance.now());
+  const screen = cliOutputOn(stdout, stderr, env, () => performance.now());
   try {
     return (await perform(words, screen)) ? 0 : 1;
   } catch (error) {
     const told = [UsageError, ConfigError, BufferError, ListenError, OutputError].some((kind) => error instanceof kind);
-    screen.note(told ? (error as Error).message : `${(error as Error).stack ?? error}`);
-    if (error instanceof UsageError) screen.note('Try --help.');
+    screen.message(told ? (error as Error).message : `${(error as Error).stack ?? error}`);
+    if (error instanceof UsageError) screen.message('Try --help.');
     if (words.includes('--json') && !screen.printed)
-      await screen.print(`${JSON.stringify({ error: redact((error as Error).message) })}\n`);
+      await screen.result(`${JSON.stringify({ error: redact((error as Error).message) })}\n`);
     return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
   }
 }

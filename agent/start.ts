@@ -5,31 +5,31 @@ import { freeBytes } from './buffer/capacity/disk-budget.ts';
 import { startHousekeeping } from './buffer/capacity/housekeeping.ts';
 import { BufferError } from './buffer/disk/buffer-error.ts';
 import { probeDisk } from './buffer/disk/write-probe.ts';
-import { startChecking } from './buffer/integrity/scrub-schedule.ts';
+import { startScrubbing } from './buffer/integrity/scrub-schedule.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
 import type { BufferOptions } from './buffer/options.ts';
 import type { SqliteBuffer } from './buffer/sqlite-buffer.ts';
-import { Keeper } from './buffer/supervisor.ts';
-import { inTurns } from './buffer/transaction/cooperative.ts';
-import { BelievedClock } from './clock/disciplined-clock.ts';
+import { BufferSupervisor } from './buffer/supervisor.ts';
+import { runCooperatively } from './buffer/transaction/cooperative.ts';
+import { DisciplinedClock } from './clock/disciplined-clock.ts';
 import { machineClocks } from './clock/machine-clocks.ts';
-import { startWatch } from './clock/step-watch.ts';
+import { startStepWatch } from './clock/step-watch.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import { readCredentials } from './config/load-config.ts';
 import { BodyReader } from './ingest/http/body-reader.ts';
-import { LargeRequests } from './ingest/http/large-request-queue.ts';
-import { UncommittedRequests } from './ingest/in-flight-requests.ts';
+import { LargeRequestQueue } from './ingest/http/large-request-queue.ts';
+import { InFlightRequests } from './ingest/in-flight-requests.ts';
 import { zeroIngestCounters } from './ingest/post-events.ts';
 import { type IngestServer, startIngestServer } from './ingest/server.ts';
 import { type AgentFacts, agentSamples, agentStatus } from './monitoring/agent-status.ts';
-import { Monitor } from './monitoring/self-monitor.ts';
+import { SelfMonitor } from './monitoring/self-monitor.ts';
 import { supportPage } from './monitoring/support-page.ts';
-import { spareBytes } from './monitoring/usable-disk.ts';
-import { Shipping } from './runtime/current-shipper.ts';
-import { HeapWatch, ownHeap } from './runtime/gc-pacer.ts';
+import { usableDiskBytes } from './monitoring/usable-disk.ts';
+import { CurrentShipper } from './runtime/current-shipper.ts';
+import { GcPacer, ownHeap } from './runtime/gc-pacer.ts';
 import { renderMetrics } from './runtime/render-metrics.ts';
 import { systemTimers } from './runtime/system-timers.ts';
-import type { Work } from './runtime/systemd-notifier.ts';
+import type { Progress } from './runtime/systemd-notifier.ts';
 import { Shipper } from './ship/shipper.ts';
 
 export interface Log {
@@ -46,7 +46,7 @@ export interface RunningAgent {
   /** How it is, in a line. */
   words(): string;
   /** What it has begun and not done. */
-  work(): Work;
+  work(): Progress;
   /** Takes nothing more, answers what it has, waits briefly for acks, signs off, closes the buffer. */
   stop(): Promise<void>;
 }
@@ -58,7 +58,7 @@ export interface RunningAgent {
  */
 export async function startAgent(config: AgentConfig, log: Log): Promise<RunningAgent> {
   const { merchant, terminal, store } = config;
-  const clock = new BelievedClock(machineClocks());
+  const clock = new DisciplinedClock(machineClocks());
   const now = (): number => clock.now();
   const startedAt = now();
   const fault = (error: unknown): void => log.error(`${(error as Error).stack ?? error}`);
@@ -77,11 +77,11 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     diskFree: () => freeBytes(config.buffer.path),
     damaged: (detail) => log.error(`buffer damaged: ${detail}`),
   };
-  const shipping = new Shipping();
-  const keeper = new Keeper<SqliteBuffer>({
+  const shipping = new CurrentShipper();
+  const keeper = new BufferSupervisor<SqliteBuffer>({
     open: (distrust) => openBuffer({ ...options, distrust }),
-    opened: (buffer) => begin(buffer),
-    probe: () => probeDisk(config.buffer.path),
+    onOpened: (buffer) => begin(buffer),
+    probeDisk: () => probeDisk(config.buffer.path),
     timers: systemTimers,
     random: Math.random,
     log,
@@ -95,10 +95,10 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
       return error as Error;
     }
   };
-  const heap = new HeapWatch(ownHeap());
-  const uncommitted = new UncommittedRequests();
+  const heap = new GcPacer(ownHeap());
+  const uncommitted = new InFlightRequests();
   const ingestCounters = zeroIngestCounters();
-  const monitor = new Monitor({
+  const monitor = new SelfMonitor({
     intake: keeper,
     log,
     now,
@@ -121,7 +121,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
       lingerMs: config.ship.lingerMs,
       reconnectMaxMs: config.ship.reconnectMaxMs,
       oldestRequest: () => uncommitted.oldest(),
-      backlogSent: () => heap.look(),
+      backlogSent: () => heap.maybeCollect(),
       preparing: () => {
         const held = holding();
         return held instanceof Error ? null : held.salvage;
@@ -148,7 +148,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     const bringOver = async (): Promise<void> => {
       for (let waitMs = 1_000; !ended; waitMs = Math.min(2 * waitMs, 60_000)) {
         try {
-          await buffer.bringOver(pause);
+          await buffer.recover(pause);
           return;
         } catch (error) {
           if (!ended) fault(error);
@@ -158,7 +158,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     };
     void bringOver();
     const endShipping = shipping.begin(shipperOf(buffer));
-    const endChecking = startChecking({ check: () => buffer.check(), failed: fault, after: systemTimers.after });
+    const endChecking = startScrubbing({ check: () => buffer.scrubStep(), failed: fault, after: systemTimers.after });
     return async () => {
       ended = true;
       cancel();
@@ -177,8 +177,8 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     now: now(),
     history: monitor.history,
     latest: monitor.latest(),
-    full: monitor.intake.full,
-    diskBytes: spareBytes(config.buffer.path, config.buffer.minFreeBytes),
+    full: monitor.intake.reason,
+    diskBytes: usableDiskBytes(config.buffer.path, config.buffer.minFreeBytes),
   });
 
   keeper.start();
@@ -190,8 +190,8 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
       cardData: config.ingest.cardData,
       intake: monitor.intake,
       bodies: new BodyReader(),
-      large: new LargeRequests(),
-      inTurns,
+      large: new LargeRequestQueue(),
+      inTurns: runCooperatively,
       uncommitted,
       now,
       store,
@@ -207,13 +207,13 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     throw error;
   }
   const endHousekeeping = startHousekeeping({
-    expire: () => keeper.buffer?.expire() ?? false,
-    notice: () => keeper.buffer?.notice(),
+    expire: () => keeper.buffer?.expireStep() ?? false,
+    notice: () => keeper.buffer?.reloadIfChanged(),
     failed: fault,
     after: systemTimers.after,
   });
   clock.onStep(() => shipping.greetAgain());
-  const endWatch = startWatch(clock, systemTimers.after);
+  const endWatch = startStepWatch(clock, systemTimers.after);
   monitor.start();
   const stream = keeper.buffer?.stream ?? null;
   log.info(

@@ -2,23 +2,23 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { type Epoch, streamId, type TerminalId } from '../../shared/ids.ts';
 import type { Accepted, Duplicate } from '../port/intake.ts';
-import type { Budget } from './capacity/disk-budget.ts';
+import type { DiskBudget } from './capacity/disk-budget.ts';
 import type { Eviction } from './capacity/eviction.ts';
-import type { IntakeRequest } from './prepare-append.ts';
-import type { Refs } from './tables/dedup-index.ts';
-import type { EventRows } from './tables/event-table.ts';
-import type { Clocks } from './timestamps/clock-segments.ts';
-import type { Draft } from './transaction/changeset.ts';
-import type { Steps } from './transaction/cooperative.ts';
+import type { PreparedAppend } from './prepare-append.ts';
+import type { DedupIndex } from './tables/dedup-index.ts';
+import type { EventTable } from './tables/event-table.ts';
+import type { ClockSegments } from './timestamps/clock-segments.ts';
+import type { ChangeSet } from './transaction/changeset.ts';
+import type { Cooperative } from './transaction/cooperative.ts';
 
 /** After so many the event loop may have a turn. */
 const PIECE_ROWS = 100;
 
-export interface AcceptanceParts {
-  readonly rows: EventRows;
-  readonly refs: Refs;
-  readonly clocks: Clocks;
-  readonly budget: Budget;
+export interface AppendParts {
+  readonly rows: EventTable;
+  readonly refs: DedupIndex;
+  readonly clocks: ClockSegments;
+  readonly budget: DiskBudget;
   readonly eviction: Eviction;
   /** Rows that are there. */
   readonly held: () => number;
@@ -29,11 +29,11 @@ export interface AcceptanceParts {
   readonly base: number;
 }
 
-export class Acceptance {
-  readonly #parts: AcceptanceParts;
+export class Append {
+  readonly #parts: AppendParts;
   readonly #countConflict: Statement<[]>;
 
-  constructor(db: Database, parts: AcceptanceParts) {
+  constructor(db: Database, parts: AppendParts) {
     this.#parts = parts;
     this.#countConflict = db.prepare(
       "INSERT INTO counters (name, value) VALUES ('ref_conflicts', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
@@ -41,13 +41,13 @@ export class Acceptance {
   }
 
   /** Runs within a transaction, of which the draft is. */
-  *store({ rows, bytes, stamp }: IntakeRequest, draft: Draft): Steps<Accepted> {
+  *run({ rows, bytes, stamp }: PreparedAppend, changes: ChangeSet): Cooperative<Accepted> {
     const { refs, clocks, budget, eviction, held, terminal, epoch, base } = this.#parts;
     const { at, segment } = stamp;
     let roomy = false;
     let done = 0;
     const duplicates: Duplicate[] = [];
-    const firstId = draft.lastId + 1;
+    const firstId = changes.lastId + 1;
     for (const row of rows) {
       if (++done % PIECE_ROWS === 0) yield;
       const { index, hour, type, known } = row;
@@ -57,28 +57,28 @@ export class Acceptance {
         continue;
       }
       // A full buffer still knows what it has stored. Nothing was written yet: the first row that is new ends it.
-      roomy ||= budget.makeRoom(bytes, draft, held(), (wanted) => eviction.some(wanted, draft));
+      roomy ||= budget.makeRoom(bytes, changes, held(), (wanted) => eviction.some(wanted, changes));
       if (!roomy) return { kind: 'full', detail: budget.describe() };
       if (before === 'conflict') {
         this.#countConflict.run();
-        draft.refConflicts++;
+        changes.refConflicts++;
       }
-      const id = draft.accept(hour);
+      const id = changes.append(hour);
       clocks.stamped(id, segment);
       this.#parts.rows.insert(id, epoch, id - base, row, at);
       if (known !== null) {
-        refs.remember(id, type, known.ref, known.content, epoch, id - base, at);
-        draft.refs++;
+        refs.insert(id, type, known.ref, known.content, epoch, id - base, at);
+        changes.refs++;
       }
     }
-    const accepted = draft.lastId - firstId + 1;
-    if (accepted > 0) draft.bytes += bytes;
+    const accepted = changes.lastId - firstId + 1;
+    if (accepted > 0) changes.bytes += bytes;
     return {
       kind: 'accepted',
       accepted,
       stream: streamId(terminal, epoch),
       firstSeq: accepted > 0 ? firstId - base : null,
-      lastSeq: accepted > 0 ? draft.lastId - base : null,
+      lastSeq: accepted > 0 ? changes.lastId - base : null,
       duplicates: duplicates.sort((a, b) => a.index - b.index),
     };
   }

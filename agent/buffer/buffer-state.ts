@@ -1,15 +1,15 @@
 /** What memory knows of the rows: the numbering, which events are pending, how many rows there are. It follows them, after each commit. */
 import { resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
-import type { BufferFacts } from '../port/buffer-reader.ts';
+import type { BufferStats } from '../port/buffer-reader.ts';
 import type { Holdings } from '../port/outbox.ts';
 import { usageOf } from './capacity/disk-budget.ts';
-import { type Counts, countRows, describe, loadPending } from './support/buffer-stats.ts';
+import { buildStats, type Counts, countRows, loadPending } from './support/buffer-stats.ts';
 import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './tables/epochs.ts';
 import type { PendingSet } from './tables/pending-set.ts';
-import type { Draft } from './transaction/changeset.ts';
+import type { ChangeSet } from './transaction/changeset.ts';
 
-export class Memory {
+export class BufferState {
   readonly #db: Database;
   readonly #path: string;
   readonly #damaged: (detail: string) => void;
@@ -60,7 +60,7 @@ export class Memory {
   }
 
   /** Whether rows were loaded anew since the last commit was followed. */
-  get loaded(): boolean {
+  get isReloaded(): boolean {
     return this.#loaded;
   }
 
@@ -70,30 +70,30 @@ export class Memory {
   }
 
   /** Loads anew what the rows say. @throws on a fault of the disk */
-  load(): void {
+  reload(): void {
     this.#pending = loadPending(this.#db);
     this.#counts = countRows(this.#db);
     this.#loaded = true;
   }
 
   /** Loads anew which epochs there are. @throws on a fault of the disk */
-  loadEpochs(): void {
+  reloadEpochs(): void {
     this.#epochs = new EpochIndex(listEpochs(this.#db));
   }
 
   /** What a transaction changed, once it is durable. @returns whether there is more to ship */
-  follow(draft: Draft): boolean {
-    this.#lastId = draft.lastId;
-    this.#counts.acked += draft.acked;
-    this.#counts.quarantined += draft.quarantined;
-    this.#counts.refs += draft.refs;
-    this.#counts.refConflicts += draft.refConflicts;
-    const { events, records, unsent } = draft.losses;
+  apply(changes: ChangeSet): boolean {
+    this.#lastId = changes.lastId;
+    this.#counts.acked += changes.acked;
+    this.#counts.quarantined += changes.quarantined;
+    this.#counts.refs += changes.refs;
+    this.#counts.refConflicts += changes.refConflicts;
+    const { events, records, unsent } = changes.losses;
     this.#counts.losses.events += events;
     this.#counts.losses.records += records;
     this.#counts.losses.unsent += unsent;
-    if (!draft.applyTo(this.#pending)) this.#countAnew();
-    const more = draft.addedAny || this.#loaded;
+    if (!changes.applyTo(this.#pending)) this.#countAnew();
+    const more = changes.addedAny || this.#loaded;
     this.#loaded = false;
     return more;
   }
@@ -114,8 +114,8 @@ export class Memory {
   }
 
   /** The same as `readFacts` reads from the file, at less cost. @throws on a fault of the disk */
-  facts(): BufferFacts {
-    return describe(this.#db, this.#path, this.#pending, this.listEpochs(), { ...this.#counts });
+  facts(): BufferStats {
+    return buildStats(this.#db, this.#path, this.#pending, this.listEpochs(), { ...this.#counts });
   }
 
   #countAnew(): void {

@@ -5,7 +5,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 
-export class Outsiders {
+export class ExternalWriteDetector {
   readonly #version: Statement<[], number>;
   #seen: number;
 
@@ -15,12 +15,12 @@ export class Outsiders {
   }
 
   /** Whether another connection has written since `see`. @throws on a fault of the disk */
-  get wrote(): boolean {
+  get changed(): boolean {
     return this.#version.get()! !== this.#seen;
   }
 
   /** What is loaded now is what they wrote. */
-  see(): void {
+  acknowledge(): void {
     this.#seen = this.#version.get()!;
   }
 }

@@ -1,6 +1,6 @@
 /** Opens the buffer, also on a disk that is full to the brim: what is kept back for that makes room for the log. */
 
-import { giveUpBallast } from './disk/ballast-file.ts';
+import { releaseBallast } from './disk/ballast-file.ts';
 import { isFull } from './disk/buffer-error.ts';
 import type { BufferOptions } from './options.ts';
 import { SqliteBuffer } from './sqlite-buffer.ts';
@@ -16,7 +16,7 @@ export function openBuffer(options: BufferOptions): SqliteBuffer {
   try {
     return new SqliteBuffer(options);
   } catch (error) {
-    if (!sawFull(error) || !giveUpBallast(options.path)) throw error;
+    if (!sawFull(error) || !releaseBallast(options.path)) throw error;
     return new SqliteBuffer(options);
   }
 }

@@ -4,16 +4,16 @@ import { rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { BufferError, BufferRefusal } from './disk/buffer-error.ts';
-import { fileFault } from './disk/classify-error.ts';
-import { makeFolder } from './disk/create-directory.ts';
+import { classifyError } from './disk/classify-error.ts';
+import { createDirectory } from './disk/create-directory.ts';
 import { FileIdentity } from './disk/file-identity.ts';
-import { noPlainFile, sizeOf } from './disk/regular-file.ts';
-import { asideName, namesBeside, reuniteLog, setAside } from './disk/set-aside-files.ts';
+import { describeIrregularFile, sizeOf } from './disk/regular-file.ts';
+import { newSetAsideName, reuniteWal, setAside, setAsideNames } from './disk/set-aside-files.ts';
 import { HighWaterFile, readMarks } from './high-water/high-water-file.ts';
 import { type HighWaterMark, isSettled } from './high-water/high-water-mark.ts';
 import { type Assessment, assess } from './recovery/assess-database.ts';
-import { uncarried } from './recovery/missing-seqs.ts';
-import { recordAside } from './recovery/progress.ts';
+import { marksOfCurrentFile } from './recovery/missing-seqs.ts';
+import { recordSetAside } from './recovery/progress.ts';
 import { openByteSource } from './sqlite-format/byte-source.ts';
 import { holdsUnread } from './sqlite-format/wal-frames.ts';
 import { inheritGeneration, readGeneration } from './store-generation.ts';
@@ -46,7 +46,7 @@ function lock(path: string, again = true): Database {
     return holder;
   } catch (cause) {
     holder.close();
-    if (again && fileFault(cause) === 'damaged') {
+    if (again && classifyError(cause) === 'damaged') {
       // It is empty as long as it is ours: nobody holds this one.
       rmSync(`${path}.lock`, { force: true });
       return lock(path, false);
@@ -75,7 +75,7 @@ function durable(db: Database, checkpointPages: number): void {
 }
 
 /** What SQLite says when a file can't be opened is for the person at the till. */
-export const inWords = (error: unknown, path: string): unknown =>
+export const asBufferError = (error: unknown, path: string): unknown =>
   error instanceof Sqlite.SqliteError
     ? new BufferError(`${path}: cannot be opened: ${error.message}`, { cause: error })
     : error;
@@ -99,10 +99,10 @@ export interface Opening {
  */
 export function openForWriting(opening: Opening): WritableDatabase {
   const path = resolve(opening.path);
-  const odd = noPlainFile(path);
+  const odd = describeIrregularFile(path);
   if (odd !== null) throw new BufferRefusal(`${opening.path}: ${odd}: give another buffer.path`);
   try {
-    makeFolder(dirname(path));
+    createDirectory(dirname(path));
   } catch (cause) {
     throw new BufferError(`${opening.path}: its folder cannot be created: ${(cause as Error).message}`, { cause });
   }
@@ -112,19 +112,19 @@ export function openForWriting(opening: Opening): WritableDatabase {
     return opened(path, opening, locked);
   } catch (error) {
     locked?.close();
-    throw inWords(error, opening.path);
+    throw asBufferError(error, opening.path);
   }
 }
 
 function opened(path: string, opening: Opening, locked: Database): WritableDatabase {
-  reuniteLog(path);
+  reuniteWal(path);
   const marks = readMarks(path);
   const existing = existingOf(path, opening, marks);
   const db = existing.db ?? fresh(path, opening);
   let highWater: HighWaterFile | null = null;
   try {
     db.transaction(() => {
-      const aside = recordAside(db, path, existing.added, opening.distrust, marks);
+      const aside = recordSetAside(db, path, existing.added, opening.distrust, marks);
       if (aside.length > 0) inheritGeneration(db, existing.added?.generation ?? null);
     }).immediate();
     highWater = new HighWaterFile(path);
@@ -178,7 +178,7 @@ function existingOf(
   // An empty database is none: SQLite would throw its log away.
   const hasDatabase = sizeOf(path) > 0;
   const isThere = hasDatabase || sizeOf(`${path}-wal`) > 0;
-  const isKnown = namesBeside(path).length > 0 || !marks.some((mark) => !isSettled(mark));
+  const isKnown = setAsideNames(path).length > 0 || !marks.some((mark) => !isSettled(mark));
   if (!isThere && isKnown) return { db: null, added: null };
   let db: Database | null = null;
   let found: Assessment = { kind: 'damaged', why: distrust ?? (isThere ? 'it is missing' : 'it was removed') };
@@ -187,7 +187,7 @@ function existingOf(
       found = { kind: 'damaged', why: 'its log cannot be read to the end' };
     } else if (distrust === null && hasDatabase) {
       db = new Sqlite(path, { timeout: BUSY_MS });
-      found = assess(db, given, owner, uncarried(db, path, marks));
+      found = assess(db, given, owner, marksOfCurrentFile(db, path, marks));
       if (found.kind === 'empty') prepareSchema(db, given, owner);
       if (found.kind === 'empty' || found.kind === 'sound') {
         durable(db, checkpointPages);
@@ -195,7 +195,7 @@ function existingOf(
       }
     }
   } catch (error) {
-    if (fileFault(error) !== 'damaged') {
+    if (classifyError(error) !== 'damaged') {
       db?.close();
       throw error;
     }
@@ -222,6 +222,6 @@ function fresh(path: string, { path: given, owner, checkpointPages }: Opening): 
 
 /** What a file holds that was removed under us is still there as long as it is open. */
 function rescue(db: Database, path: string, now: number): void {
-  makeFolder(dirname(path));
-  db.prepare('VACUUM INTO ?').run(join(dirname(path), asideName(path, 'damaged', now)));
+  createDirectory(dirname(path));
+  db.prepare('VACUUM INTO ?').run(join(dirname(path), newSetAsideName(path, 'damaged', now)));
 }

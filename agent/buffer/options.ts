@@ -1,6 +1,6 @@
 /** What a buffer is opened with. */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import type { StampingClock } from '../port/event-clock.ts';
+import type { EventClock } from '../port/event-clock.ts';
 import type { WhenFull } from './capacity/eviction.ts';
 
 export interface BufferOptions {
@@ -14,7 +14,7 @@ export interface BufferOptions {
   readonly whenFull: WhenFull;
   /** How long a request may wait for others to share its commit, milliseconds. */
   readonly commitDelayMs: number;
-  readonly clock: StampingClock;
+  readonly clock: EventClock;
   readonly randomBytes: (count: number) => Uint8Array;
   /** Told of rows that are not what was written. */
   readonly damaged: (detail: string) => void;

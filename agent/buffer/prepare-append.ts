@@ -6,8 +6,8 @@ import { hourOf } from '../../shared/time.ts';
 import type { Stamp } from '../port/event-clock.ts';
 import { contentHash, isDeduplicable } from './tables/content-hash.ts';
 import { encodeBody } from './tables/event-row.ts';
-import type { IntakeRow } from './tables/event-table.ts';
-import type { Steps } from './transaction/cooperative.ts';
+import type { NewEvent } from './tables/event-table.ts';
+import type { Cooperative } from './transaction/cooperative.ts';
 
 /** What a row takes beside its body: its other columns, its entries in indexes, its share of inner pages. */
 const ROW_BYTES = 128;
@@ -17,9 +17,9 @@ const REF_BYTES = 96;
 const SPILL_BYTES = 1_000;
 const PAGE_BYTES = 4_096;
 
-export interface IntakeRequest {
+export interface PreparedAppend {
   /** By hour, else as given. */
-  readonly rows: readonly IntakeRow[];
+  readonly rows: readonly NewEvent[];
   /** What they take in the file, rather more than less. */
   readonly bytes: number;
   /** When the request came. */
@@ -29,21 +29,21 @@ export interface IntakeRequest {
 /** After so many the event loop may have a turn. */
 const PIECE_EVENTS = 100;
 
-function intakeRow(event: TillEvent, index: number): IntakeRow {
+function intakeRow(event: TillEvent, index: number): NewEvent {
   const body = encodeBody(event);
   const known = isDeduplicable(event) ? { ref: event.ref, content: contentHash(event) } : null;
   return { index, hour: hourOf(event.ts), body, bodyCrc: crc32c(body), type: event.type, known };
 }
 
-function bytesOf({ body, type, known }: IntakeRow): number {
+function bytesOf({ body, type, known }: NewEvent): number {
   const spilt = body.length > SPILL_BYTES ? PAGE_BYTES : 0;
   const ref = known === null ? 0 : REF_BYTES + 6 * (type.length + known.ref.length);
   return ROW_BYTES + body.length + spilt + ref;
 }
 
 /** @param stamp by the clock that gave events without a time theirs */
-export function* intakeRequest(events: readonly TillEvent[], stamp: Stamp): Steps<IntakeRequest> {
-  const rows: IntakeRow[] = [];
+export function* prepareAppend(events: readonly TillEvent[], stamp: Stamp): Cooperative<PreparedAppend> {
+  const rows: NewEvent[] = [];
   let bytes = 0;
   for (const [index, given] of events.entries()) {
     if (index % PIECE_EVENTS === PIECE_EVENTS - 1) yield;

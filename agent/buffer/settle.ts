@@ -1,59 +1,59 @@
 /** Takes up what the collector said of events and loss records: at once where there is room, else in portions. */
 
 import type { Settlement } from '../port/outbox.ts';
-import type { Portions } from './capacity/bounded-transactions.ts';
+import type { BoundedTransactions } from './capacity/bounded-transactions.ts';
 import { isFull } from './disk/buffer-error.ts';
 import type { EpochIndex } from './tables/epochs.ts';
-import type { Losses } from './tables/loss-ledger.ts';
-import type { Draft } from './transaction/changeset.ts';
-import type { Departures } from './transaction/state-transitions.ts';
+import type { LossLedger } from './tables/loss-ledger.ts';
+import type { ChangeSet } from './transaction/changeset.ts';
+import type { StateTransitions } from './transaction/state-transitions.ts';
 
-export interface SettlingParts {
-  readonly portions: Pick<Portions, 'whole' | 'transact'>;
-  readonly departures: Pick<Departures, 'acked' | 'quarantined'>;
-  readonly losses: Pick<Losses, 'acked'>;
+export interface SettleParts {
+  readonly bounded: Pick<BoundedTransactions, 'runOnce' | 'runAdaptive'>;
+  readonly transitions: Pick<StateTransitions, 'ack' | 'quarantine'>;
+  readonly losses: Pick<LossLedger, 'acknowledge'>;
   readonly epochs: () => EpochIndex;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
-export class Settling {
-  readonly #with: SettlingParts;
+export class Settle {
+  readonly #with: SettleParts;
 
-  constructor(parts: SettlingParts) {
+  constructor(parts: SettleParts) {
     this.#with = parts;
   }
 
   /** See `Outbox.settle`. */
-  async settle(settlements: readonly Settlement[]): Promise<void> {
-    const { portions } = this.#with;
+  async run(settlements: readonly Settlement[]): Promise<void> {
+    const { bounded } = this.#with;
     try {
-      return await portions.whole(eventsOf(settlements), (draft) => this.#settle(settlements, draft));
+      return await bounded.runOnce(eventsOf(settlements), (changes) => this.#settle(settlements, changes));
     } catch (error) {
       if (!isFull(error)) throw error;
     }
     for (let left = settlements; left.length > 0; ) {
       const portioned = left;
-      left = await portions.transact((draft, rows) => {
+      left = await bounded.runAdaptive((changes, rows) => {
         const { first, rest } = split(portioned, rows);
-        this.#settle(first, draft);
+        this.#settle(first, changes);
         return rest;
       });
     }
   }
 
-  #settle(settlements: readonly Settlement[], draft: Draft): void {
-    const { departures, losses, epochs, now } = this.#with;
+  #settle(settlements: readonly Settlement[], changes: ChangeSet): void {
+    const { transitions, losses, epochs, now } = this.#with;
     for (const settlement of settlements) {
       switch (settlement.kind) {
         case 'stored':
-          departures.acked(epochs().idsOf(settlement), draft);
+          transitions.ack(epochs().idsOf(settlement), changes);
           break;
         case 'quarantined':
-          departures.quarantined(epochs().idsOf(settlement), settlement.reason, draft);
+          transitions.quarantine(epochs().idsOf(settlement), settlement.reason, changes);
           break;
         case 'loss-stored':
-          draft.losses.unsent -= losses.acked(settlement.id, now());
+          changes.losses.unsent -= losses.acknowledge(settlement.id, now());
           break;
       }
     }

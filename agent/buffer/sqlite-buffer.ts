@@ -1,72 +1,72 @@
 /**
  * The buffer on SQLite: what `agent/port/intake.ts` and `agent/port/outbox.ts` promise.
  *
- * `Memory` follows the rows, after each commit. Within a transaction the changes gather in a `Draft`; a rollback drops it.
+ * `BufferState` follows the rows, after each commit. Within a transaction the changes gather in a `ChangeSet`; a rollback drops it.
  */
 import { resolve } from 'node:path';
 import type { TillEvent } from '../../shared/event/event.ts';
 import { type StreamId, streamId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
-import type { BufferFacts } from '../port/buffer-reader.ts';
+import type { BufferStats } from '../port/buffer-reader.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
 import type { Greeting, Holdings, Outbox, PendingEvent, PendingLoss, Settlement } from '../port/outbox.ts';
-import { Acceptance } from './append.ts';
-import { Memory } from './buffer-state.ts';
-import { Portions } from './capacity/bounded-transactions.ts';
-import { Budget, checkpointPages, defaultMinFreeBytes } from './capacity/disk-budget.ts';
+import { Append } from './append.ts';
+import { BufferState } from './buffer-state.ts';
+import { BoundedTransactions } from './capacity/bounded-transactions.ts';
+import { checkpointPages, DiskBudget, defaultMinFreeBytes } from './capacity/disk-budget.ts';
 import { Eviction } from './capacity/eviction.ts';
 import { Expiry } from './capacity/expiry.ts';
 import { isFull } from './disk/buffer-error.ts';
-import { fileFault } from './disk/classify-error.ts';
-import { Outsiders } from './external-writes.ts';
-import { HighWaterMarks, type Standing } from './high-water/update-marks.ts';
-import { FileCheck } from './integrity/scrubber.ts';
-import { inWords, openForWriting, type WritableDatabase } from './open-database.ts';
+import { classifyError } from './disk/classify-error.ts';
+import { ExternalWriteDetector } from './external-writes.ts';
+import { type BufferSnapshot, HighWaterMarks } from './high-water/update-marks.ts';
+import { Scrubber } from './integrity/scrubber.ts';
+import { asBufferError, openForWriting, type WritableDatabase } from './open-database.ts';
 import type { BufferOptions } from './options.ts';
-import { intakeRequest } from './prepare-append.ts';
-import { Salvage } from './recovery/recover-files.ts';
-import { BringingOver } from './recovery/recovery.ts';
-import { Settling } from './settle.ts';
+import { prepareAppend } from './prepare-append.ts';
+import { FileRecovery } from './recovery/recover-files.ts';
+import { Recovery } from './recovery/recovery.ts';
+import { Settle } from './settle.ts';
 import { StoreGeneration } from './store-generation.ts';
-import { Refs } from './tables/dedup-index.ts';
+import { DedupIndex } from './tables/dedup-index.ts';
 import { openEpoch } from './tables/epochs.ts';
-import { EventRows, type Unreadable } from './tables/event-table.ts';
-import { Gone } from './tables/expired-ranges.ts';
-import { Losses } from './tables/loss-ledger.ts';
-import { Clocks } from './timestamps/clock-segments.ts';
-import { Draft } from './transaction/changeset.ts';
-import { inTurns, piece } from './transaction/cooperative.ts';
+import { EventTable, type UnreadableRow } from './tables/event-table.ts';
+import { ExpiredRanges } from './tables/expired-ranges.ts';
+import { LossLedger } from './tables/loss-ledger.ts';
+import { ClockSegments } from './timestamps/clock-segments.ts';
+import { ChangeSet } from './transaction/changeset.ts';
+import { runCooperatively, runSlice } from './transaction/cooperative.ts';
 import { GroupCommit } from './transaction/group-commit.ts';
-import { UnreadableRows } from './transaction/quarantine-unreadable.ts';
-import { Departures } from './transaction/state-transitions.ts';
+import { QuarantineUnreadable } from './transaction/quarantine-unreadable.ts';
+import { StateTransitions } from './transaction/state-transitions.ts';
 
 export class SqliteBuffer implements Intake, Outbox {
   readonly #file: WritableDatabase;
   readonly #options: BufferOptions;
-  readonly #memory: Memory;
-  readonly #rows: EventRows;
-  readonly #refs: Refs;
-  readonly #clocks: Clocks;
-  readonly #losses: Losses;
-  readonly #departures: Departures;
+  readonly #state: BufferState;
+  readonly #rows: EventTable;
+  readonly #refs: DedupIndex;
+  readonly #clocks: ClockSegments;
+  readonly #losses: LossLedger;
+  readonly #transitions: StateTransitions;
   readonly #storeGeneration: StoreGeneration;
-  readonly #budget: Budget;
+  readonly #budget: DiskBudget;
   readonly #commits: GroupCommit;
-  readonly #portions: Portions;
-  readonly #acceptance: Acceptance;
+  readonly #bounded: BoundedTransactions;
+  readonly #append: Append;
   readonly #pendingListeners: (() => void)[] = [];
   readonly #lossListeners: (() => void)[] = [];
-  readonly #outsiders: Outsiders;
-  readonly #salvage: Salvage;
-  readonly #bringingOver: BringingOver;
-  readonly #settling: Settling;
+  readonly #externalWrites: ExternalWriteDetector;
+  readonly #fileRecovery: FileRecovery;
+  readonly #recovery: Recovery;
+  readonly #settle: Settle;
   readonly #expiry: Expiry;
-  readonly #unreadable: UnreadableRows;
-  readonly #check: FileCheck;
+  readonly #unreadable: QuarantineUnreadable;
+  readonly #scrubber: Scrubber;
   readonly #marks: HighWaterMarks;
   #isClosed = false;
   #securing: NodeJS.Immediate | null = null;
-  #draft: Draft | null = null;
+  #changes: ChangeSet | null = null;
   /** Stamped, and neither stored nor refused yet. */
   readonly #accepting = new Set<Promise<Accepted>>();
   /** One greeting at a time. */
@@ -86,97 +86,102 @@ export class SqliteBuffer implements Intake, Outbox {
     });
     const { db } = this.#file;
     try {
-      this.#clocks = new Clocks(db, clock);
+      this.#clocks = new ClockSegments(db, clock);
       openEpoch(db, randomBytes(8), now(), clock.retention(), this.#file.highWater.unsettled);
-      const memory = new Memory(db, path, damaged);
-      this.#memory = memory;
-      this.#outsiders = new Outsiders(db);
-      this.#rows = new EventRows(db);
-      this.#refs = new Refs(db, (id, at) => this.#clocks.age(id, at, id <= memory.open.base));
-      this.#losses = new Losses(db, damaged);
-      this.#departures = new Departures({
+      const state = new BufferState(db, path, damaged);
+      this.#state = state;
+      this.#externalWrites = new ExternalWriteDetector(db);
+      this.#rows = new EventTable(db);
+      this.#refs = new DedupIndex(db, (id, at) => this.#clocks.age(id, at, id <= state.open.base));
+      this.#losses = new LossLedger(db, damaged);
+      this.#transitions = new StateTransitions({
         rows: this.#rows,
-        gone: new Gone(db),
+        gone: new ExpiredRanges(db),
         losses: this.#losses,
         refs: this.#refs,
-        epochs: () => memory.epochs,
+        epochs: () => state.epochs,
         now,
       });
-      this.#storeGeneration = new StoreGeneration(db, this.#departures, this.#losses);
+      this.#storeGeneration = new StoreGeneration(db, this.#transitions, this.#losses);
       const minFreeBytes = options.minFreeBytes ?? defaultMinFreeBytes(path);
-      this.#budget = new Budget(db, resolve(path), { maxBytes: options.maxBytes, minFreeBytes }, options.diskFree);
-      this.#acceptance = new Acceptance(db, {
+      this.#budget = new DiskBudget(db, resolve(path), { maxBytes: options.maxBytes, minFreeBytes }, options.diskFree);
+      this.#append = new Append(db, {
         rows: this.#rows,
         refs: this.#refs,
         clocks: this.#clocks,
         budget: this.#budget,
-        eviction: new Eviction(options.whenFull, this.#departures),
-        held: () => memory.rowCount,
+        eviction: new Eviction(options.whenFull, this.#transitions),
+        held: () => state.rowCount,
         terminal,
-        epoch: memory.open.epoch,
-        base: memory.open.base,
+        epoch: state.open.epoch,
+        base: state.open.base,
       });
       this.#commits = new GroupCommit(
         db,
         {
           prepare: (bytes) => {
             this.#file.assertInPlace();
-            this.#budget.look(bytes);
+            this.#budget.refresh(bytes);
           },
           begun: () => {
-            if (this.#outsiders.wrote) this.#load();
-            this.#draft = new Draft(memory.lastId);
+            if (this.#externalWrites.changed) this.#load();
+            this.#changes = new ChangeSet(state.lastId);
           },
           committed: () => this.#follow(),
           rolledBack: () => {
-            this.#draft = null;
+            this.#changes = null;
             this.#clocks.rolledBack();
           },
         },
         options.commitDelayMs,
       );
       const transactions = {
-        ...{ commits: this.#commits, budget: this.#budget, departures: this.#departures },
-        draft: () => this.#draft!,
-        held: () => memory.rowCount,
+        ...{ commits: this.#commits, budget: this.#budget, transitions: this.#transitions },
+        changes: () => this.#changes!,
+        held: () => state.rowCount,
       };
-      this.#portions = new Portions(transactions);
+      this.#bounded = new BoundedTransactions(transactions);
       const { keepAckedHours } = options;
-      this.#expiry = new Expiry({ ...transactions, portions: this.#portions, refs: this.#refs, clock, keepAckedHours });
-      this.#budget.keepBallast();
+      this.#expiry = new Expiry({ ...transactions, bounded: this.#bounded, refs: this.#refs, clock, keepAckedHours });
+      this.#budget.ensureReserve();
       const elapsed = (): number => performance.now();
-      this.#salvage = new Salvage({
+      this.#fileRecovery = new FileRecovery({
         ...{ db, path: resolve(path), terminal, losses: this.#losses, clocks: this.#clocks },
         ...{ now, elapsed },
       });
-      this.#bringingOver = new BringingOver({
-        ...{ salvage: this.#salvage, portions: this.#portions, departures: this.#departures, budget: this.#budget },
+      this.#recovery = new Recovery({
+        ...{
+          salvage: this.#fileRecovery,
+          bounded: this.#bounded,
+          transitions: this.#transitions,
+          budget: this.#budget,
+        },
         within: (work) => this.#commits.submit(0, work),
         load: () => this.#loadAll(),
       });
-      this.#settling = new Settling({
-        ...{ portions: this.#portions, departures: this.#departures, losses: this.#losses, now },
-        epochs: () => memory.epochs,
+      this.#settle = new Settle({
+        ...{ bounded: this.#bounded, transitions: this.#transitions, losses: this.#losses, now },
+        epochs: () => state.epochs,
       });
-      this.#unreadable = new UnreadableRows({
-        ...{ departures: this.#departures, damaged },
-        within: (work) => this.#commits.submit(0, () => work(this.#draft!)),
+      this.#unreadable = new QuarantineUnreadable({
+        ...{ transitions: this.#transitions, damaged },
+        within: (work) => this.#commits.submit(0, () => work(this.#changes!)),
       });
-      this.#check = new FileCheck({
-        ...{ db, path, epochs: () => memory.epochs, pending: () => memory.pending },
-        isBehind: () => this.#outsiders.wrote,
+      this.#scrubber = new Scrubber({
+        ...{ db, path, epochs: () => state.epochs, pending: () => state.pending },
+        isBehind: () => this.#externalWrites.changed,
       });
       this.#marks = new HighWaterMarks(db, this.#file.highWater, elapsed);
       this.#mark(null, true);
       this.#file.highWater.sync();
     } catch (error) {
-      this.#file.close(fileFault(error) === 'damaged');
-      throw inWords(error, path);
+      this.#file.close(classifyError(error) === 'damaged');
+      throw asBufferError(error, path);
     }
   }
 
   get stream(): StreamId {
-    return streamId(this.#options.terminal, this.#memory.open.epoch);
+    return streamId(this.#options.terminal, this.#state.open.epoch);
   }
 
   accept(events: readonly TillEvent[]): Promise<Accepted> {
@@ -188,17 +193,16 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   async #accept(events: readonly TillEvent[]): Promise<Accepted> {
-    const steps = intakeRequest(events, this.#options.clock.stamp());
+    const steps = prepareAppend(events, this.#options.clock.stamp());
     // Most requests are ready at once, and then are handed over before this returns.
-    const request = piece(steps)?.result ?? (await inTurns(steps));
-    const store = () =>
-      this.#commits.submitInPieces(request.bytes, () => this.#acceptance.store(request, this.#draft!));
+    const request = runSlice(steps)?.result ?? (await runCooperatively(steps));
+    const store = () => this.#commits.submitCooperative(request.bytes, () => this.#append.run(request, this.#changes!));
     const attempt = async (): Promise<Accepted | null> => {
       try {
         return await store();
       } catch (error) {
         if (!isFull(error)) throw error;
-        this.#budget.sawFull();
+        this.#budget.markDiskFull();
         return null;
       }
     };
@@ -207,42 +211,42 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   settle(settlements: readonly Settlement[]): Promise<void> {
-    return this.#settling.settle(settlements);
+    return this.#settle.run(settlements);
   }
 
   *pending(after: number): Generator<PendingEvent, void, undefined> {
-    const unreadable: Unreadable[] = [];
-    const { unsettledFrom } = this.#clocks;
+    const unreadable: UnreadableRow[] = [];
+    const { unconfirmedFrom: unsettledFrom } = this.#clocks;
     try {
       for (const event of this.#rows.pending(
-        this.#memory.pending,
+        this.#state.pending,
         after,
-        (epoch) => this.#memory.epochs.baseOf(epoch),
+        (epoch) => this.#state.epochs.baseOf(epoch),
         (row) => unreadable.push(row),
       )) {
         if (unsettledFrom !== null && event.id >= unsettledFrom) return;
         yield event;
       }
     } finally {
-      if (unreadable.length > 0) void this.#unreadable.giveUp(unreadable);
+      if (unreadable.length > 0) void this.#unreadable.quarantine(unreadable);
     }
   }
 
   pendingCount(after: number, upTo: number): number {
-    return this.#memory.pending.countBetween(after, upTo);
+    return this.#state.pending.countBetween(after, upTo);
   }
 
   lastId(): number {
-    return this.#memory.lastId;
+    return this.#state.lastId;
   }
 
   firstPendingFrom(hour: number): number | null {
-    return this.#rows.firstOfHours(this.#memory.pending.hoursFrom(hour));
+    return this.#rows.firstOfHours(this.#state.pending.hoursFrom(hour));
   }
 
   losses(limit: number): PendingLoss[] {
     // Between two pieces of a transaction its records can be seen, and may yet be rolled back.
-    return this.#commits.busy ? [] : this.#losses.unsent(limit);
+    return this.#commits.busy ? [] : this.#losses.unacknowledged(limit);
   }
 
   onLoss(listener: () => void): void {
@@ -253,20 +257,19 @@ export class SqliteBuffer implements Intake, Outbox {
     // What is stamped from here on is right. Now, as the measure ages: a suspend stops the clock that it is against.
     const truth = this.#options.clock.compare(greeting);
     const done = this.#greeting.then(async () => {
-      await this.#bringingOver.mayShip;
-      await this.#clocks.compared(truth, this.#portions.transact, () => Promise.allSettled(this.#accepting));
-      await this.#storeGeneration.seen(greeting.storeGen, this.#portions.transact);
+      await this.#recovery.mayShip;
+      await this.#clocks.judge(truth, this.#bounded.runAdaptive, () => Promise.allSettled(this.#accepting));
+      await this.#storeGeneration.seen(greeting.storeGen, this.#bounded.runAdaptive);
     });
     this.#greeting = done.catch(() => {});
     return done;
   }
 
   oldestPending(): number | null {
-    if (!this.#bringingOver.isWhole) return 0;
-    const { unsettledFrom } = this.#clocks;
-    if (unsettledFrom !== null && this.#memory.pending.countBetween(unsettledFrom - 1, this.#memory.lastId) > 0)
-      return 0;
-    const hour = this.#memory.pending.oldestHour;
+    if (!this.#recovery.isWhole) return 0;
+    const { unconfirmedFrom: unsettledFrom } = this.#clocks;
+    if (unsettledFrom !== null && this.#state.pending.countBetween(unsettledFrom - 1, this.#state.lastId) > 0) return 0;
+    const hour = this.#state.pending.oldestHour;
     return hour === null ? null : hour * HOUR_MS;
   }
 
@@ -275,26 +278,26 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   holdings(): Holdings {
-    return this.#memory.holdings();
+    return this.#state.holdings();
   }
 
-  facts(): BufferFacts {
-    return { ...this.#memory.facts(), salvage: this.#bringingOver.words() };
+  facts(): BufferStats {
+    return { ...this.#state.facts(), salvage: this.#recovery.describe() };
   }
 
   /** Brings over what was set aside: see `BringingOver.run`. */
-  bringOver(pause: (ms: number) => Promise<boolean>): Promise<void> {
-    return this.#bringingOver.run(pause);
+  recover(pause: (ms: number) => Promise<boolean>): Promise<void> {
+    return this.#recovery.run(pause);
   }
 
   /** Deletes a slice of what is kept no longer. @returns whether there may be more */
-  expire(): boolean {
-    return this.#expiry.slice();
+  expireStep(): boolean {
+    return this.#expiry.step();
   }
 
   /** Loads memory anew when support has written to the file: `requeue` does. @throws on a fault of the disk */
-  notice(): void {
-    if (!this.#commits.busy && this.#outsiders.wrote) this.#commits.now(0, () => {});
+  reloadIfChanged(): void {
+    if (!this.#commits.busy && this.#externalWrites.changed) this.#commits.now(0, () => {});
   }
 
   /**
@@ -303,17 +306,17 @@ export class SqliteBuffer implements Intake, Outbox {
    * @returns whether the pass goes on
    * @throws DamagedFileError, or on a fault of the disk
    */
-  check(): boolean {
-    if (this.#commits.busy || !this.#bringingOver.isWhole) return true;
-    const { unreadable, more } = this.#check.slice();
-    if (unreadable.length > 0) void this.#unreadable.giveUp(unreadable);
+  scrubStep(): boolean {
+    if (this.#commits.busy || !this.#recovery.isWhole) return true;
+    const { unreadable, more } = this.#scrubber.step();
+    if (unreadable.length > 0) void this.#unreadable.quarantine(unreadable);
     return more;
   }
 
   /** Commits what was handed over, unless the file is distrusted, and closes it. */
   close(distrusted = false): void {
     this.#isClosed = true;
-    this.#salvage.close();
+    this.#fileRecovery.close();
     if (!distrusted) {
       try {
         this.#commits.flush();
@@ -327,19 +330,19 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   #mark(newestHour: number | null, lossesChanged: boolean): void {
-    const { isOver, isShipping } = this.#salvage;
-    const standing: Standing = {
-      epochs: this.#memory.listEpochs(),
-      pending: this.#memory.pending,
-      unsentLosses: this.#memory.counts.losses.unsent,
+    const { isOver, isShipping } = this.#fileRecovery;
+    const standing: BufferSnapshot = {
+      epochs: this.#state.listEpochs(),
+      pending: this.#state.pending,
+      unsentLosses: this.#state.counts.losses.unsent,
       lossesChanged,
       newestHour,
-      unconfirmedFrom: this.#clocks.unsettledFrom,
-      carried: this.#salvage.marks,
+      unconfirmedFrom: this.#clocks.unconfirmedFrom,
+      carried: this.#fileRecovery.marks,
       shipping: isOver ? 'free' : isShipping ? 'ahead' : 'held',
     };
     try {
-      this.#marks.follow(standing);
+      this.#marks.update(standing);
     } catch (error) {
       this.#options.damaged(`the high-water marks cannot be written: ${(error as Error).message}`);
     }
@@ -348,26 +351,26 @@ export class SqliteBuffer implements Intake, Outbox {
   /** In a transaction of its own: what another had done before in the same one would be counted twice. */
   async #loadAll(): Promise<void> {
     this.#commits.now(0, () => {
-      this.#memory.loadEpochs();
+      this.#state.reloadEpochs();
       this.#load();
     });
   }
 
   /** Memory, as the rows are. */
   #load(): void {
-    this.#memory.load();
-    this.#outsiders.see();
+    this.#state.reload();
+    this.#externalWrites.acknowledge();
   }
 
   #follow(): void {
-    const draft = this.#draft!;
-    this.#draft = null;
-    const { records, unsent } = draft.losses;
-    const lossesChanged = this.#memory.loaded || records !== 0 || unsent !== 0;
-    const more = this.#memory.follow(draft);
-    if (this.#salvage.tookEpoch()) this.#memory.loadEpochs();
-    this.#mark(draft.newestHour, lossesChanged);
-    if (draft.lastId > draft.before) this.#secureSoon();
+    const changes = this.#changes!;
+    this.#changes = null;
+    const { records, unsent } = changes.losses;
+    const lossesChanged = this.#state.isReloaded || records !== 0 || unsent !== 0;
+    const more = this.#state.apply(changes);
+    if (this.#fileRecovery.tookEpoch()) this.#state.reloadEpochs();
+    this.#mark(changes.newestHour, lossesChanged);
+    if (changes.lastId > changes.lastIdBefore) this.#secureSoon();
     if (more) for (const listener of this.#pendingListeners) listener();
     if (unsent > 0) for (const listener of this.#lossListeners) listener();
   }
@@ -378,7 +381,7 @@ export class SqliteBuffer implements Intake, Outbox {
       this.#securing = null;
       if (this.#isClosed || this.#commits.busy) return;
       try {
-        this.#budget.secure();
+        this.#budget.checkpointIfLow();
       } catch (error) {
         this.#options.damaged(`the log cannot be copied: ${(error as Error).message}`);
       }

@@ -3,9 +3,9 @@
  * may lack what it had acknowledged: what is still kept is offered again, in slices between which events are accepted.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Losses } from './tables/loss-ledger.ts';
-import type { Draft, Transact } from './transaction/changeset.ts';
-import type { Departures } from './transaction/state-transitions.ts';
+import type { LossLedger } from './tables/loss-ledger.ts';
+import type { ChangeSet, RunBounded } from './transaction/changeset.ts';
+import type { StateTransitions } from './transaction/state-transitions.ts';
 
 const KEY = 'store_gen';
 /** Of what was brought over from a file that does not tell: it is offered again, whatever the generation. */
@@ -29,13 +29,13 @@ export function inheritGeneration(db: Database, generation: string | null): void
 }
 
 export class StoreGeneration {
-  readonly #departures: Departures;
-  readonly #losses: Losses;
+  readonly #transitions: StateTransitions;
+  readonly #losses: LossLedger;
   readonly #get: Statement<[string], string>;
   readonly #set: Statement<[string, string]>;
 
-  constructor(db: Database, departures: Departures, losses: Losses) {
-    this.#departures = departures;
+  constructor(db: Database, transitions: StateTransitions, losses: LossLedger) {
+    this.#transitions = transitions;
     this.#losses = losses;
     this.#get = get(db);
     this.#set = db.prepare(
@@ -44,23 +44,23 @@ export class StoreGeneration {
   }
 
   /** The new generation is kept once nothing more is to be offered again: a crash before that begins anew. */
-  async seen(generation: string, transact: Transact): Promise<void> {
+  async seen(generation: string, transact: RunBounded): Promise<void> {
     const kept = this.#get.get(KEY);
     if (kept === generation) return;
     if (kept !== undefined) {
       for (let after: number | null = 0; after !== null; ) {
         const from: number = after;
-        after = await transact((draft, rows) => this.#offerLosses(from, rows, draft));
+        after = await transact((changes, rows) => this.#offerLosses(from, rows, changes));
       }
-      while (await transact((draft, rows) => this.#departures.returned(rows, draft) > 0)) {}
+      while (await transact((changes, rows) => this.#transitions.reoffer(rows, changes) > 0)) {}
     }
     await transact(() => this.#set.run(KEY, generation));
   }
 
   /** @returns the last one's id; null when there are no more */
-  #offerLosses(after: number, rows: number, draft: Draft): number | null {
-    const { looked, last, unsent } = this.#losses.offerAgain(after, rows);
-    draft.gaveUp({ events: 0, records: 0, unsent });
+  #offerLosses(after: number, rows: number, changes: ChangeSet): number | null {
+    const { looked, last, unsent } = this.#losses.reoffer(after, rows);
+    changes.addLosses({ events: 0, records: 0, unsent });
     return looked === rows ? last : null;
   }
 }

@@ -13,7 +13,7 @@ import assert from 'node:assert/strict';
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
 import { BufferRefusal } from './disk/buffer-error.ts';
-import { type FileFault, fileFault } from './disk/classify-error.ts';
+import { classifyError, type FileFault } from './disk/classify-error.ts';
 import { watched } from './watched.ts';
 
 const FIRST_WAIT_MS = 100;
@@ -31,21 +31,21 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
   stopped: [],
 };
 
-export interface Kept extends Intake {
+export interface SupervisedBuffer extends Intake {
   /** @param distrusted whether what the file says is not to be believed any more */
   close(distrusted?: boolean): void;
 }
 
-export interface KeeperDependencies<B extends Kept> {
+export interface SupervisorDependencies<B extends SupervisedBuffer> {
   /**
    * @param distrust why what the file says is not to be believed; null when nothing is known against it
    * @throws BufferRefusal, or on a fault of the disk
    */
   readonly open: (distrust: string | null) => B;
   /** Starts what lives as long as this opening. @param buffer tells the keeper of its faults @returns ends it */
-  readonly opened: (buffer: B) => () => Promise<void>;
+  readonly onOpened: (buffer: B) => () => Promise<void>;
   /** After a fault of the disk: what the system says of it, in words; null when it takes what is written now. */
-  readonly probe: () => string | null;
+  readonly probeDisk: () => string | null;
   readonly timers: { now(): number; after(ms: number, run: () => void): () => void };
   /** From 0 to 1. */
   readonly random: () => number;
@@ -54,8 +54,8 @@ export interface KeeperDependencies<B extends Kept> {
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-export class Keeper<B extends Kept> implements Intake {
-  readonly #with: KeeperDependencies<B>;
+export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
+  readonly #with: SupervisorDependencies<B>;
   #state: State = 'failed';
   #opening: { readonly buffer: B; readonly watched: B; readonly end: () => Promise<void>; readonly at: number } | null =
     null;
@@ -66,7 +66,7 @@ export class Keeper<B extends Kept> implements Intake {
   /** Parts of openings that failed, on their way out. */
   readonly #ending = new Set<Promise<void>>();
 
-  constructor(dependencies: KeeperDependencies<B>) {
+  constructor(dependencies: SupervisorDependencies<B>) {
     this.#with = dependencies;
   }
 
@@ -120,7 +120,7 @@ export class Keeper<B extends Kept> implements Intake {
 
   #open(distrust: string | null, starting = false): void {
     this.#become('opening');
-    const { open, opened, timers, log } = this.#with;
+    const { open, onOpened: opened, timers, log } = this.#with;
     let buffer: B;
     try {
       buffer = open(distrust);
@@ -141,7 +141,7 @@ export class Keeper<B extends Kept> implements Intake {
   #suspect(buffer: B, error: unknown): void {
     const opening = this.#opening;
     if (opening === null || opening.buffer !== buffer || this.#state !== 'open') return;
-    const fault = fileFault(error);
+    const fault = classifyError(error);
     if (fault === null || fault === 'full') return;
     this.#opening = null;
     this.#become('failed');
@@ -159,8 +159,8 @@ export class Keeper<B extends Kept> implements Intake {
 
   /** @param distrusted whether it was tried with distrust already */
   #wait(error: unknown, distrusted: boolean): void {
-    const { timers, random, probe, log } = this.#with;
-    const fault = fileFault(error) ?? (error instanceof BufferRefusal ? null : 'damaged');
+    const { timers, random, probeDisk: probe, log } = this.#with;
+    const fault = classifyError(error) ?? (error instanceof BufferRefusal ? null : 'damaged');
     const why = fault === 'disk' ? probe() : null;
     const words = why === null || message(error).includes(why) ? message(error) : `${message(error)}: ${why}`;
     if (words !== this.#trouble.words || this.#failures === 0) log.error(`the buffer is not open: ${words}`);

@@ -9,7 +9,7 @@ import { UsageError } from './parse-arguments.ts';
  * @param path null: the default one
  * @throws UsageError when there is none at the default place; ConfigError
  */
-export function chosenConfig(name: CommandName, path: string | null): AgentConfig {
+export function resolveConfig(name: CommandName, path: string | null): AgentConfig {
   if (path !== null) return loadConfig(path);
   if (existsSync(DEFAULT_CONFIG)) return loadConfig(DEFAULT_CONFIG);
   throw new UsageError(`${name} needs --config FILE: there is no ${DEFAULT_CONFIG}`);

@@ -3,25 +3,25 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { ConfigError } from '../../shared/config/parse-config.ts';
 import { streamId } from '../../shared/ids.ts';
 import { BufferError } from '../buffer/disk/buffer-error.ts';
-import { fileFault } from '../buffer/disk/classify-error.ts';
-import { openForSupport } from '../buffer/support/open-reader.ts';
+import { classifyError } from '../buffer/disk/classify-error.ts';
+import { openReader } from '../buffer/support/open-reader.ts';
 import { notQuarantined, openForRequeue, requeue } from '../buffer/support/requeue.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { readCredentials } from '../config/load-config.ts';
 import { bundleName, makeBundle, writeBundle } from '../inspect/bundle.ts';
 import { exportEvents } from '../inspect/export.ts';
-import { examine, readableWords } from '../inspect/facts/damage-survey.ts';
+import { describeSurvey, surveyDamage } from '../inspect/facts/damage-survey.ts';
 import { liveStatus } from '../inspect/facts/live-agent.ts';
-import { lastLogLines } from '../inspect/facts/log-tail.ts';
+import { logTail } from '../inspect/facts/log-tail.ts';
 import { seqs, showLosses } from '../inspect/losses.ts';
 import { showPeek } from '../inspect/peek.ts';
 import { showRequeue } from '../inspect/requeue.ts';
 import { bufferStatus, statusTable } from '../inspect/status.ts';
-import type { Screen } from '../inspect/terminal/cli-output.ts';
+import type { CliOutput } from '../inspect/terminal/cli-output.ts';
 import { showVerify } from '../inspect/verify.ts';
 import type { BufferReader } from '../port/buffer-reader.ts';
 import type { Command, Source } from './parse-arguments.ts';
-import { chosenConfig } from './resolve-config.ts';
+import { resolveConfig } from './resolve-config.ts';
 
 /** Of the package. */
 const UNIT = 'tillstream-agent';
@@ -40,38 +40,38 @@ interface Target {
 function targetOf(name: Look['name'], source: Source): Target {
   if (source.buffer !== null)
     return {
-      config: source.config === null ? null : chosenConfig(name, source.config),
+      config: source.config === null ? null : resolveConfig(name, source.config),
       path: source.buffer,
       alone: true,
     };
-  const config = chosenConfig(name, source.config);
+  const config = resolveConfig(name, source.config);
   return { config, path: config.buffer.path, alone: false };
 }
 
 /** Looks, whatever becomes of it closes the file. */
 async function reading<T>(
   { config, path }: Target,
-  screen: Screen,
+  screen: CliOutput,
   work: (reader: BufferReader) => Promise<T>,
 ): Promise<T> {
-  const reader = openForSupport(path, config?.terminal ?? null, (message) => screen.note(message));
+  const reader = openReader(path, config?.terminal ?? null, (message) => screen.message(message));
   try {
     return await work(reader);
   } catch (cause) {
-    if (cause instanceof BufferError || fileFault(cause) === null) throw cause;
+    if (cause instanceof BufferError || classifyError(cause) === null) throw cause;
     throw new BufferError(`${path}: cannot be read: ${(cause as Error).message}`, { cause });
   } finally {
     reader.close();
   }
 }
 
-async function status(target: Target, json: boolean, screen: Screen, now: number): Promise<boolean> {
+async function status(target: Target, json: boolean, screen: CliOutput, now: number): Promise<boolean> {
   const { path } = target;
   const config = target.alone ? null : target.config;
   return reading(target, screen, async (reader) => {
-    let facts: ReturnType<BufferReader['facts']>;
+    let facts: ReturnType<BufferReader['stats']>;
     try {
-      facts = reader.facts();
+      facts = reader.stats();
     } catch (error) {
       return damagedStatus(path, reader, error as Error, json, screen);
     }
@@ -79,7 +79,7 @@ async function status(target: Target, json: boolean, screen: Screen, now: number
     const live = asked ? await liveStatus(config.ingest, facts) : null;
     const maxBytes = config?.buffer.maxBytes ?? null;
     const document = { path, ...bufferStatus(facts), maxBytes, agent: live };
-    await screen.print(
+    await screen.result(
       json ? `${JSON.stringify(document)}\n` : statusTable({ path, maxBytes, facts, live, asked, now }, screen.paint),
     );
     return true;
@@ -91,21 +91,21 @@ async function damagedStatus(
   reader: BufferReader,
   fault: Error,
   json: boolean,
-  screen: Screen,
+  screen: CliOutput,
 ): Promise<boolean> {
-  const found = await examine(reader, (share) => screen.progress('reading', share));
+  const found = await surveyDamage(reader, (share) => screen.progress('reading', share));
   screen.progress('reading', 1);
   const error = fault.message.startsWith(path)
     ? fault.message
     : `${path} is damaged, or of an older agent: ${fault.message}`;
   if (json) {
-    await screen.print(`${JSON.stringify({ path, error, readable: found })}\n`);
+    await screen.result(`${JSON.stringify({ path, error, readable: found })}\n`);
     return false;
   }
-  screen.note(screen.paint.bad(error));
-  for (const words of found.damage) if (words !== error) screen.note(words);
-  await screen.print(
-    `${readableWords(found)}\nThe agent brings over what can be read when it starts; export writes it out.\n`,
+  screen.message(screen.paint.bad(error));
+  for (const words of found.damage) if (words !== error) screen.message(words);
+  await screen.result(
+    `${describeSurvey(found)}\nThe agent brings over what can be read when it starts; export writes it out.\n`,
   );
   return false;
 }
@@ -113,7 +113,7 @@ async function damagedStatus(
 async function requeueEvents(
   { config, path }: Target,
   command: Of<'requeue'>,
-  screen: Screen,
+  screen: CliOutput,
   now: number,
 ): Promise<boolean> {
   const db = openForRequeue(path);
@@ -151,13 +151,13 @@ function withoutToken(config: AgentConfig): unknown {
 async function bundle(
   { config, path, alone }: Target,
   command: Of<'bundle'>,
-  screen: Screen,
+  screen: CliOutput,
   now: number,
 ): Promise<boolean> {
   let reader: BufferReader | null = null;
   let fault: string | null = null;
   try {
-    reader = openForSupport(path, config?.terminal ?? null, (message) => screen.note(message));
+    reader = openReader(path, config?.terminal ?? null, (message) => screen.message(message));
   } catch (error) {
     fault = (error as Error).message;
   }
@@ -170,14 +170,14 @@ async function bundle(
       reader,
       fault,
       agent: alone ? null : (config?.ingest ?? null),
-      log: () => lastLogLines(command.log, UNIT),
+      log: () => logTail(command.log, UNIT),
       now,
       progress: (label, share) => screen.progress(label, share),
     });
     const name = command.output ?? bundleName(config?.merchant ?? 'unknown', config?.terminal ?? 'unknown', now);
     writeBundle(name, bytes);
-    if (fault !== null) screen.note(screen.paint.warn(`Without the buffer: ${fault}`));
-    await screen.print(command.json ? `${JSON.stringify({ file: name, bytes: bytes.length })}\n` : `${name}\n`);
+    if (fault !== null) screen.message(screen.paint.warn(`Without the buffer: ${fault}`));
+    await screen.result(command.json ? `${JSON.stringify({ file: name, bytes: bytes.length })}\n` : `${name}\n`);
     return true;
   } finally {
     reader?.close();
@@ -189,7 +189,7 @@ async function bundle(
  * @returns whether all is well: else the exit status is 1
  * @throws UsageError, ConfigError, BufferError
  */
-export async function look(command: Look, screen: Screen, now: number): Promise<boolean> {
+export async function runSupportCommand(command: Look, screen: CliOutput, now: number): Promise<boolean> {
   const target = targetOf(command.name, command.source);
   switch (command.name) {
     case 'status':

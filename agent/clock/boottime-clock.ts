@@ -8,7 +8,7 @@ import type { MachineClocks } from './machine-clocks.ts';
 /** What is less may be the coarseness of the uptime. */
 const LEAST_SLEEP_MS = 1_000;
 
-export class SteadyClock {
+export class BootTimeClock {
   readonly #machine: MachineClocks;
   /** Whether the uptime is of the same boot as the monotonic clock: a container's may be its own. */
   readonly #told: boolean;
@@ -18,11 +18,11 @@ export class SteadyClock {
     this.#machine = machine;
     const ahead = this.#ahead();
     this.#told = ahead !== null && ahead > -LEAST_SLEEP_MS;
-    this.look();
+    this.detectSuspend();
   }
 
   /** Milliseconds that the machine has been suspended in this boot. */
-  get slept(): number {
+  get suspendedMs(): number {
     return this.#slept;
   }
 
@@ -31,7 +31,7 @@ export class SteadyClock {
     return this.#machine.monotonic() + this.#slept;
   }
 
-  look(): void {
+  detectSuspend(): void {
     if (!this.#told) return;
     const ahead = this.#ahead()!;
     if (ahead - this.#slept > LEAST_SLEEP_MS) this.#slept = ahead;

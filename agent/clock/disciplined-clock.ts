@@ -10,8 +10,8 @@
  */
 
 import { DAY_MS, MAX_TS } from '../../shared/time.ts';
-import type { ClockSegment, Stamp, StampingClock, TrueTime } from '../port/event-clock.ts';
-import { SteadyClock } from './boottime-clock.ts';
+import type { ClockSegment, CollectorTimeReading, EventClock, Stamp } from '../port/event-clock.ts';
+import { BootTimeClock } from './boottime-clock.ts';
 import type { MachineClocks } from './machine-clocks.ts';
 
 /** No agent of this version ran earlier. A machine without a battery starts in 1970 or in 2000. */
@@ -27,9 +27,9 @@ const BEHIND_MS = 60_000;
 /** A machine that claims to have been off for longer is believed once the collector says so too. */
 const LONGEST_OFF_MS = 30 * DAY_MS;
 
-export class BelievedClock implements StampingClock {
+export class DisciplinedClock implements EventClock {
   readonly #machine: MachineClocks;
-  readonly #steady: SteadyClock;
+  readonly #steady: BootTimeClock;
   readonly #startedAt: number;
   readonly #listeners = new Set<() => void>();
   #segment: ClockSegment;
@@ -38,7 +38,7 @@ export class BelievedClock implements StampingClock {
   /** The least origin since the start. */
   #leastOrigin: number;
   /** The collector's clock, heard in this boot. */
-  #truth: TrueTime | null = null;
+  #truth: CollectorTimeReading | null = null;
   /** A time that has passed: the last that the collector told. */
   #floor = EARLIEST;
   /** The latest that passed, by clocks that nobody confirmed, but without a leap. */
@@ -46,7 +46,7 @@ export class BelievedClock implements StampingClock {
 
   constructor(machine: MachineClocks) {
     this.#machine = machine;
-    this.#steady = new SteadyClock(machine);
+    this.#steady = new BootTimeClock(machine);
     this.#startedAt = this.#steady.now();
     this.#wallOrigin = machine.wall() - this.#startedAt;
     this.#leastOrigin = Number.POSITIVE_INFINITY;
@@ -54,7 +54,7 @@ export class BelievedClock implements StampingClock {
   }
 
   now(): number {
-    this.look();
+    this.detectStep();
     return this.#at();
   }
 
@@ -78,10 +78,10 @@ export class BelievedClock implements StampingClock {
   }
 
   /** Looks whether the wall clock was set. */
-  look(): void {
+  detectStep(): void {
     if (!this.#stepped()) return;
     // Or the machine was suspended, and both clocks are right.
-    this.#steady.look();
+    this.#steady.detectSuspend();
     if (!this.#stepped()) return;
     this.#wallOrigin = this.#machine.wall() - this.#steady.now();
     this.#segment = this.#begun(this.#segment.origin);
@@ -94,7 +94,7 @@ export class BelievedClock implements StampingClock {
     return claimed - this.#known > LONGEST_OFF_MS ? this.#known + this.running() : claimed;
   }
 
-  recall(last: TrueTime | null, seen: readonly number[]): void {
+  recall(last: CollectorTimeReading | null, seen: readonly number[]): void {
     if (this.#segment.right) return;
     if (last !== null && this.#truth === null) {
       this.#floor = Math.max(EARLIEST, last.at);
@@ -106,10 +106,16 @@ export class BelievedClock implements StampingClock {
     this.#segment = this.#begun(this.#segment.origin);
   }
 
-  compare({ trueTimeOrigin, uncertaintyMs }: { trueTimeOrigin: number; uncertaintyMs: number }): TrueTime | null {
-    this.look();
+  compare({
+    trueTimeOrigin,
+    uncertaintyMs,
+  }: {
+    trueTimeOrigin: number;
+    uncertaintyMs: number;
+  }): CollectorTimeReading | null {
+    this.detectStep();
     const { boot, processStart } = this.#machine;
-    const origin = Math.round(trueTimeOrigin - processStart - this.#steady.slept);
+    const origin = Math.round(trueTimeOrigin - processStart - this.#steady.suspendedMs);
     const at = Math.round(this.#steady.now() + origin);
     const believable = at >= EARLIEST && at < MAX_TS;
     if (believable) {
@@ -122,7 +128,7 @@ export class BelievedClock implements StampingClock {
 
   /** The collector's clock, told in the midst of a session: what is stamped from here on is right again, should this clock have strayed. */
   hear(measure: { trueTimeOrigin: number; uncertaintyMs: number }): void {
-    const origin = measure.trueTimeOrigin - this.#machine.processStart - this.#steady.slept;
+    const origin = measure.trueTimeOrigin - this.#machine.processStart - this.#steady.suspendedMs;
     const strayed = Math.abs(origin - this.#segment.origin) > Math.max(TOLERANCE_MS, measure.uncertaintyMs);
     if (strayed && this.#segment.right) this.compare(measure);
   }
@@ -142,7 +148,7 @@ export class BelievedClock implements StampingClock {
   }
 
   /** Whether the wall clock shows what the collector's would. */
-  #agrees({ origin, at, toleranceMs }: TrueTime): boolean {
+  #agrees({ origin, at, toleranceMs }: CollectorTimeReading): boolean {
     const age = Math.max(0, this.#steady.now() + origin - at);
     return Math.abs(this.#wallOrigin - origin) <= toleranceMs + age * STRAY;
   }

@@ -3,9 +3,12 @@
 const EVERY_MS = 1_000;
 
 /** @param after a monotonic timer; returns what cancels it @returns ends it */
-export function startWatch(clock: { look(): void }, after: (ms: number, run: () => void) => () => void): () => void {
+export function startStepWatch(
+  clock: { detectStep(): void },
+  after: (ms: number, run: () => void) => () => void,
+): () => void {
   const look = (): void => {
-    clock.look();
+    clock.detectStep();
     cancel = after(EVERY_MS, look);
   };
   let cancel = after(EVERY_MS, look);

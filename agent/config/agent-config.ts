@@ -1,7 +1,7 @@
 /** The agent's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
 
 import type { ConfigFault } from '../../shared/config/config-validator.ts';
-import { frozen } from '../../shared/config/deep-freeze.ts';
+import { deepFreeze } from '../../shared/config/deep-freeze.ts';
 import type { ParsedConfig } from '../../shared/config/parse-config.ts';
 import type { LogLevel } from '../../shared/config/schema-types.ts';
 import { type MerchantId, merchantId, type StoreId, storeId, type TerminalId, terminalId } from '../../shared/ids.ts';
@@ -145,5 +145,5 @@ export function parseConfig(input: unknown): ParsedConfig<AgentConfig> {
     ship: { ...DEFAULTS.ship, ...input.ship },
     log: { ...DEFAULTS.log, ...input.log },
   };
-  return { ok: true, config: frozen(config) };
+  return { ok: true, config: deepFreeze(config) };
 }

@@ -1,14 +1,14 @@
 /** What the agent's configuration file may hold, key by key, with the words that tell how to put each right. */
 import Type, { type Static } from 'typebox';
-import { ConfigForm } from '../../shared/config/config-validator.ts';
-import { closed, file, host, log, port, told } from '../../shared/config/schema-types.ts';
+import { ConfigValidator } from '../../shared/config/config-validator.ts';
+import { file, host, log, port, strictObject, withHint } from '../../shared/config/schema-types.ts';
 import { ID_PATTERN } from '../../shared/ids.ts';
 
 /** Below this the write-ahead log alone would take a large share of the budget. */
 const MIN_BUFFER_BYTES = 16 * 1024 * 1024;
 
 const id = (what: string) =>
-  told(
+  withHint(
     Type.String({ pattern: ID_PATTERN }),
     `give the ${what}'s id: lower-case letters, digits, "-" and "_", at most 64`,
   );
@@ -20,11 +20,11 @@ const ConfigSchema = Type.Object(
     store: Type.Optional(id('store')),
     collector: Type.Object(
       {
-        urls: told(
+        urls: withHint(
           Type.Array(Type.String(), { minItems: 1, maxItems: 16 }),
           'give a list such as [mqtts://collector.example:8883]',
         ),
-        token: Type.Optional(told(Type.String({ minLength: 1 }), "give the terminal's token as a text")),
+        token: Type.Optional(withHint(Type.String({ minLength: 1 }), "give the terminal's token as a text")),
         tokenFile: Type.Optional(file("a file that holds the terminal's token")),
         tls: Type.Optional(
           Type.Object(
@@ -33,64 +33,64 @@ const ConfigSchema = Type.Object(
               cert: Type.Optional(file("the agent's certificate (PEM)")),
               key: Type.Optional(file("the private key of the agent's certificate (PEM)")),
             },
-            closed,
+            strictObject,
           ),
         ),
-        allowPlaintext: Type.Optional(told(Type.Boolean(), 'give true or false')),
+        allowPlaintext: Type.Optional(withHint(Type.Boolean(), 'give true or false')),
       },
-      closed,
+      strictObject,
     ),
     buffer: Type.Object(
       {
         path: file("the buffer's database file"),
         maxBytes: Type.Optional(
-          told(
+          withHint(
             Type.Integer({ minimum: MIN_BUFFER_BYTES, maximum: 2 ** 44 }),
             `give a whole number of bytes from ${MIN_BUFFER_BYTES} (16 MiB) on`,
           ),
         ),
         minFreeBytes: Type.Optional(
-          told(Type.Integer({ minimum: 0, maximum: 2 ** 50 }), 'give a whole number of bytes'),
+          withHint(Type.Integer({ minimum: 0, maximum: 2 ** 50 }), 'give a whole number of bytes'),
         ),
         whenFull: Type.Optional(
-          told(Type.Union([Type.Literal('reject'), Type.Literal('drop-oldest')]), 'give reject or drop-oldest'),
+          withHint(Type.Union([Type.Literal('reject'), Type.Literal('drop-oldest')]), 'give reject or drop-oldest'),
         ),
         commitDelayMs: Type.Optional(
-          told(Type.Integer({ minimum: 0, maximum: 1_000 }), 'give milliseconds from 0 to 1000'),
+          withHint(Type.Integer({ minimum: 0, maximum: 1_000 }), 'give milliseconds from 0 to 1000'),
         ),
         keepAckedHours: Type.Optional(
-          told(Type.Number({ minimum: 0, maximum: 24 * 366 }), 'give a number of hours, 0 or more'),
+          withHint(Type.Number({ minimum: 0, maximum: 24 * 366 }), 'give a number of hours, 0 or more'),
         ),
       },
-      closed,
+      strictObject,
     ),
     ingest: Type.Optional(
       Type.Object(
         {
           host: Type.Optional(host),
           port: Type.Optional(port),
-          cardData: Type.Optional(told(Type.Enum(['mask', 'refuse']), 'give mask or refuse')),
+          cardData: Type.Optional(withHint(Type.Enum(['mask', 'refuse']), 'give mask or refuse')),
         },
-        closed,
+        strictObject,
       ),
     ),
     ship: Type.Optional(
       Type.Object(
         {
           lingerMs: Type.Optional(
-            told(Type.Integer({ minimum: 0, maximum: 60_000 }), 'give milliseconds from 0 to 60000'),
+            withHint(Type.Integer({ minimum: 0, maximum: 60_000 }), 'give milliseconds from 0 to 60000'),
           ),
           reconnectMaxMs: Type.Optional(
-            told(Type.Integer({ minimum: 1_000, maximum: 3_600_000 }), 'give milliseconds from 1000 to 3600000'),
+            withHint(Type.Integer({ minimum: 1_000, maximum: 3_600_000 }), 'give milliseconds from 1000 to 3600000'),
           ),
         },
-        closed,
+        strictObject,
       ),
     ),
     log: Type.Optional(log),
   },
-  closed,
+  strictObject,
 );
 export type ConfigInput = Static<typeof ConfigSchema>;
 
-export const CONFIG_FORM = new ConfigForm(ConfigSchema);
+export const CONFIG_FORM = new ConfigValidator(ConfigSchema);

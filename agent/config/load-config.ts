@@ -1,12 +1,12 @@
 /** Reads the agent's configuration file and the files that it names. */
 import { readFileSync } from 'node:fs';
 import { ConfigError, configOf } from '../../shared/config/parse-config.ts';
-import { noPlainFile } from '../buffer/disk/regular-file.ts';
+import { describeIrregularFile } from '../buffer/disk/regular-file.ts';
 import type { Credentials } from '../ship/connection/endpoint.ts';
 import { type AgentConfig, parseConfig } from './agent-config.ts';
 
 function read(path: string, what: string): Buffer {
-  const odd = noPlainFile(path);
+  const odd = describeIrregularFile(path);
   if (odd !== null) throw new ConfigError(`${path}: ${what} ${odd}`);
   try {
     return readFileSync(path);

@@ -1,5 +1,5 @@
 /** When the oldest request arrived whose events are not committed yet: the agent can't vouch for what is later. */
-export class UncommittedRequests {
+export class InFlightRequests {
   readonly #arrivals = new Set<{ readonly at: number }>();
 
   /** @param at milliseconds since 1970 @returns to be called once it is answered */

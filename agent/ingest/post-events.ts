@@ -6,9 +6,9 @@ import type { StoreId } from '../../shared/ids.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
 import { type CardDataPolicy, type EventsBody, type Format, parseEventsBody } from './body/events-body.ts';
 import { type BodyReader, MAX_BODY_BYTES } from './http/body-reader.ts';
-import type { LargeRequests } from './http/large-request-queue.ts';
-import { type Answer, json, problem } from './http/response.ts';
-import type { UncommittedRequests } from './in-flight-requests.ts';
+import type { LargeRequestQueue } from './http/large-request-queue.ts';
+import { type HttpResponse, json, problem } from './http/response.ts';
+import type { InFlightRequests } from './in-flight-requests.ts';
 
 /** Raised once the answer is certain. */
 export interface IngestCounters {
@@ -37,10 +37,10 @@ export const zeroIngestCounters = (): IngestCounters => ({
 export interface PostEventsDependencies {
   readonly intake: Intake;
   readonly bodies: BodyReader;
-  readonly large: LargeRequests;
+  readonly large: LargeRequestQueue;
   /** Does work to its end; the event loop has a turn where it takes long. */
   readonly inTurns: <T>(work: Generator<void, T, void>) => Promise<T>;
-  readonly uncommitted: UncommittedRequests;
+  readonly uncommitted: InFlightRequests;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Of events that name none. */
@@ -60,7 +60,7 @@ const formatOf = (contentType: string | undefined): Format =>
 
 type ParsedBody = Extract<EventsBody, { ok: true }>;
 
-function answerOf(accepted: Accepted, { indexOf }: ParsedBody): Answer {
+function answerOf(accepted: Accepted, { indexOf }: ParsedBody): HttpResponse {
   switch (accepted.kind) {
     case 'full':
       return problem(507, `The buffer is full, nothing was stored: ${accepted.detail}. Send it again later.`, {
@@ -104,7 +104,7 @@ function count(counters: IngestCounters, accepted: Accepted, { masked }: ParsedB
 const stampedAt = (events: readonly TillEvent[], at: number): readonly TillEvent[] =>
   events.map((event) => ((event.flags & FLAG.tsDefaulted) === 0 || event.ts === at ? event : { ...event, ts: at }));
 
-async function storeEvents(bytes: Buffer, format: Format, dependencies: PostEventsDependencies): Promise<Answer> {
+async function storeEvents(bytes: Buffer, format: Format, dependencies: PostEventsDependencies): Promise<HttpResponse> {
   const { intake, inTurns, now, store, cardData, counters } = dependencies;
   const parsed = await inTurns(parseEventsBody(bytes, format, { now: now(), store, cardData }));
   if (!parsed.ok) {
@@ -120,7 +120,7 @@ async function storeEvents(bytes: Buffer, format: Format, dependencies: PostEven
 export async function postEvents(
   request: IncomingMessage,
   dependencies: PostEventsDependencies,
-): Promise<Answer | null> {
+): Promise<HttpResponse | null> {
   const { bodies, large, uncommitted, now, fault, counters } = dependencies;
   const answered = uncommitted.arrived(now());
   try {

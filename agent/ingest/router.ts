@@ -1,8 +1,8 @@
 /** The agent's few endpoints. */
 import type { IncomingMessage } from 'node:http';
 import { MAX_BODY_BYTES, statedLength } from './http/body-reader.ts';
-import { refusal } from './http/origin-check.ts';
-import { type Answer, json, problem, text } from './http/response.ts';
+import { rejectForeignOrigin } from './http/origin-check.ts';
+import { type HttpResponse, json, problem, text } from './http/response.ts';
 import { type PostEventsDependencies, postEvents } from './post-events.ts';
 
 export interface RouterDependencies extends PostEventsDependencies {
@@ -25,8 +25,8 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Why a request is refused by its head alone; null when it is not. */
-function refusedByHead(request: IncomingMessage, path: string, host: string): Answer | null {
-  const foreign = refusal(request.headers, host);
+function refusedByHead(request: IncomingMessage, path: string, host: string): HttpResponse | null {
+  const foreign = rejectForeignOrigin(request.headers, host);
   if (foreign !== null) return problem(403, foreign);
   const methods = METHODS[path];
   // Without the path itself: it may hold a card number in an encoding that nobody looks through.
@@ -50,7 +50,7 @@ export async function route(
   request: IncomingMessage,
   dependencies: RouterDependencies,
   proceed: () => void,
-): Promise<Answer | null> {
+): Promise<HttpResponse | null> {
   const path = request.url!.split('?', 1)[0]!;
   const refused = refusedByHead(request, path, dependencies.host);
   if (refused !== null) return refused;

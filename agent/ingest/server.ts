@@ -5,8 +5,8 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Connections } from './http/connection-limiter.ts';
-import { type Answer, problem } from './http/response.ts';
+import { ConnectionLimiter } from './http/connection-limiter.ts';
+import { type HttpResponse, problem } from './http/response.ts';
 import { type RouterDependencies, route } from './router.ts';
 
 /** A till on loopback sends at once; whoever is slower holds no memory for long. */
@@ -66,7 +66,7 @@ function endAfterBody(request: IncomingMessage, response: ServerResponse): void 
   request.resume();
 }
 
-function write(request: IncomingMessage, response: ServerResponse, answer: Answer, draining: boolean): void {
+function write(request: IncomingMessage, response: ServerResponse, answer: HttpResponse, draining: boolean): void {
   const unread =
     !request.complete &&
     (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined);
@@ -90,12 +90,12 @@ function write(request: IncomingMessage, response: ServerResponse, answer: Answe
 /** @throws ListenError when the address is taken or is none of this machine's */
 export async function startIngestServer(options: IngestServerOptions): Promise<IngestServer> {
   const { host, port: wanted, notice } = options;
-  const connections = new Connections(MAX_CONNECTIONS);
+  const connections = new ConnectionLimiter(MAX_CONNECTIONS);
   let draining = false;
 
   const handle = async (request: IncomingMessage, response: ServerResponse, proceed: () => void): Promise<void> => {
     connections.requested(request, response);
-    let answer: Answer | null;
+    let answer: HttpResponse | null;
     try {
       answer = await route(request, options, proceed);
     } catch (error) {

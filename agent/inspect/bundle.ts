@@ -5,11 +5,11 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { BufferReader } from '../port/buffer-reader.ts';
-import { examine } from './facts/damage-survey.ts';
+import { surveyDamage } from './facts/damage-survey.ts';
 import { diskFacts } from './facts/disk-facts.ts';
 import type { EventView } from './facts/event-view.ts';
 import { askAgent } from './facts/live-agent.ts';
-import type { LogLines } from './facts/log-tail.ts';
+import type { LogTail } from './facts/log-tail.ts';
 import { ANY_EVENT, allLosses } from './facts/paging.ts';
 import { type LossView, lossView } from './losses.ts';
 import { peek } from './peek.ts';
@@ -35,7 +35,7 @@ export interface BundleParts {
   readonly fault: string | null;
   /** Where a running agent would listen; null: none is asked. */
   readonly agent: { readonly host: string; readonly port: number } | null;
-  readonly log: () => LogLines;
+  readonly log: () => LogTail;
   readonly now: number;
   readonly progress: (label: string, share: number) => void;
 }
@@ -50,9 +50,9 @@ async function bufferPart(reader: BufferReader, attempt: Attempt, progress: Bund
       return (await peek(reader, options, () => {})).events;
     });
   return {
-    status: await attempt('status', () => bufferStatus(reader.facts())),
+    status: await attempt('status', () => bufferStatus(reader.stats())),
     verify: await attempt('verify', () => verify(reader, (share) => progress('verifying', share))),
-    readable: await attempt('readable', () => examine(reader, (share) => progress('reading', share))),
+    readable: await attempt('readable', () => surveyDamage(reader, (share) => progress('reading', share))),
     losses: await attempt('losses', async () => {
       const losses: LossView[] = [];
       for await (const loss of allLosses(reader)) losses.push(lossView(loss));

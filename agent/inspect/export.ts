@@ -2,14 +2,14 @@
 import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { BufferReader, EventFilter, StoredEvent } from '../port/buffer-reader.ts';
-import { flagNames, tillJson } from './facts/event-json.ts';
-import { withoutCardData } from './facts/mask-event.ts';
+import { eventJson, flagNames } from './facts/event-json.ts';
+import { maskForDisplay } from './facts/mask-event.ts';
 import { eventPages } from './facts/paging.ts';
-import type { Screen } from './terminal/cli-output.ts';
+import type { CliOutput } from './terminal/cli-output.ts';
 import { count, iso, number } from './terminal/format.ts';
 
 function line(stored: StoredEvent, given: TillEvent): string {
-  const event = withoutCardData(given);
+  const event = maskForDisplay(given);
   const { stream, seq, state, at, reason } = stored;
   return `${JSON.stringify({
     stream,
@@ -19,7 +19,7 @@ function line(stored: StoredEvent, given: TillEvent): string {
     ...(reason === null ? {} : { reason: redact(reason) }),
     store: event.store,
     flags: flagNames(event),
-    event: tillJson(event),
+    event: eventJson(event),
   })}\n`;
 }
 
@@ -28,7 +28,7 @@ export async function exportEvents(
   reader: BufferReader,
   filter: EventFilter,
   limit: number,
-  screen: Screen,
+  screen: CliOutput,
 ): Promise<boolean> {
   let written = 0;
   let unread = 0;
@@ -45,13 +45,13 @@ export async function exportEvents(
       written++;
       lines.push(line(stored, stored.event));
     }
-    if (lines.length > 0) await screen.print(lines.join(''));
+    if (lines.length > 0) await screen.result(lines.join(''));
     screen.progress('exporting', page.progress);
     if (written === limit) break;
     damage.push(...page.damage);
   }
   screen.progress('exporting', 1);
-  for (const words of damage) screen.note(screen.paint.bad(words));
-  screen.note(`${count(written, 'event')} exported${unread > 0 ? `, ${number(unread)} could not be read` : ''}.`);
+  for (const words of damage) screen.message(screen.paint.bad(words));
+  screen.message(`${count(written, 'event')} exported${unread > 0 ? `, ${number(unread)} could not be read` : ''}.`);
   return damage.length === 0;
 }

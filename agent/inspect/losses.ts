@@ -2,7 +2,7 @@
 import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { BufferReader, StoredLoss } from '../port/buffer-reader.ts';
 import { allLosses } from './facts/paging.ts';
-import type { Screen } from './terminal/cli-output.ts';
+import type { CliOutput } from './terminal/cli-output.ts';
 import { count, instant, iso } from './terminal/format.ts';
 import { printable, table } from './terminal/table.ts';
 
@@ -49,7 +49,7 @@ export const lossView = ({
 export const seqs = (first: number, last: number): string => (first === last ? `${first}` : `${first}-${last}`);
 
 /** @returns whether the ledger could be read as it was written */
-export async function showLosses(reader: BufferReader, json: boolean, screen: Screen): Promise<boolean> {
+export async function showLosses(reader: BufferReader, json: boolean, screen: CliOutput): Promise<boolean> {
   const losses: LossView[] = [];
   for await (const loss of allLosses(reader)) losses.push(lossView(loss));
   const events = losses.reduce((sum, loss) => sum + loss.count, 0);
@@ -57,13 +57,13 @@ export async function showLosses(reader: BufferReader, json: boolean, screen: Sc
   const damage = reader.fault === null ? [] : [reader.fault];
   const isWhole = damage.length === 0;
   if (json) {
-    await screen.print(`${JSON.stringify({ losses, events, records: losses.length, unsent, damage })}\n`);
+    await screen.result(`${JSON.stringify({ losses, events, records: losses.length, unsent, damage })}\n`);
     return isWhole;
   }
   const { paint } = screen;
-  for (const words of damage) screen.note(paint.bad(printable(words)));
+  for (const words of damage) screen.message(paint.bad(printable(words)));
   if (losses.length === 0) {
-    screen.note(isWhole ? 'Nothing was given up.' : 'No record of the ledger can be read: it may have held some.');
+    screen.message(isWhole ? 'Nothing was given up.' : 'No record of the ledger can be read: it may have held some.');
     return isWhole;
   }
   const rows = losses.map((loss) => [
@@ -76,7 +76,7 @@ export async function showLosses(reader: BufferReader, json: boolean, screen: Sc
     loss.sent ? 'yes' : paint.warn('no'),
     printable(loss.sound ? (loss.detail ?? '') : 'the record is not what was written'),
   ]);
-  await screen.print(
+  await screen.result(
     table(
       [
         { title: 'GIVEN UP' },
@@ -93,6 +93,6 @@ export async function showLosses(reader: BufferReader, json: boolean, screen: Sc
     ),
   );
   const told = `${count(events, 'event')} given up in ${count(losses.length, 'record')}, ${unsent} not sent yet`;
-  screen.note(isWhole ? `${told}.` : `${told}: by the records that can be read.`);
+  screen.message(isWhole ? `${told}.` : `${told}: by the records that can be read.`);
   return isWhole;
 }

@@ -2,10 +2,10 @@
 import type { BufferReader, EventFilter } from '../port/buffer-reader.ts';
 import { type EventView, eventView } from './facts/event-view.ts';
 import { eventPages } from './facts/paging.ts';
-import type { Screen } from './terminal/cli-output.ts';
-import type { Paint } from './terminal/colors.ts';
+import type { CliOutput } from './terminal/cli-output.ts';
+import type { Colors } from './terminal/colors.ts';
 import { count, instant } from './terminal/format.ts';
-import { money } from './terminal/format-money.ts';
+import { formatMoney } from './terminal/format-money.ts';
 import { printable, table } from './terminal/table.ts';
 
 export interface PeekOptions {
@@ -53,14 +53,14 @@ function remarks({ state, event, flags, reason, fault }: EventView): string {
   return [...unread, ...set, ...items, ...dims, ...attrs, ...flags].join(' ');
 }
 
-function eventTable(events: readonly EventView[], paint: Paint): string {
+function eventTable(events: readonly EventView[], paint: Colors): string {
   const rows = events.map((view) => [
     printable(view.stream),
     String(view.seq),
     paint[STATE_PAINT[view.state]](view.state),
     view.event === null ? '' : instant(Date.parse(view.event.ts)),
     view.event?.type ?? '',
-    money(view.event?.amount, view.event?.currency),
+    formatMoney(view.event?.amount, view.event?.currency),
     view.event?.currency ?? '',
     printable(view.event?.ref ?? ''),
     printable(remarks(view)),
@@ -87,14 +87,14 @@ export async function showPeek(
   reader: BufferReader,
   options: PeekOptions,
   json: boolean,
-  screen: Screen,
+  screen: CliOutput,
 ): Promise<boolean> {
   const found = await peek(reader, options, (share) => screen.progress('looking', share));
   screen.progress('looking', 1);
-  if (json) await screen.print(`${JSON.stringify(found)}\n`);
-  else if (found.events.length === 0) screen.note('No event passes.');
-  else await screen.print(eventTable(found.events, screen.paint));
-  if (!json && found.more) screen.note(`There are more: --limit ${2 * options.limit} shows them.`);
-  if (!json) for (const stretch of found.damage) screen.note(screen.paint.bad(printable(stretch)));
+  if (json) await screen.result(`${JSON.stringify(found)}\n`);
+  else if (found.events.length === 0) screen.message('No event passes.');
+  else await screen.result(eventTable(found.events, screen.paint));
+  if (!json && found.more) screen.message(`There are more: --limit ${2 * options.limit} shows them.`);
+  if (!json) for (const stretch of found.damage) screen.message(screen.paint.bad(printable(stretch)));
   return found.damage.length === 0;
 }

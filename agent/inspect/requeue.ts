@@ -1,6 +1,6 @@
 /** `requeue`: what became of quarantined events that are offered again. */
 
-import type { Screen } from './terminal/cli-output.ts';
+import type { CliOutput } from './terminal/cli-output.ts';
 import { count } from './terminal/format.ts';
 import { printable } from './terminal/table.ts';
 
@@ -14,18 +14,18 @@ export interface RequeueOutcome {
 }
 
 /** @returns whether all that was named is requeued */
-export async function showRequeue(outcome: RequeueOutcome, json: boolean, screen: Screen): Promise<boolean> {
+export async function showRequeue(outcome: RequeueOutcome, json: boolean, screen: CliOutput): Promise<boolean> {
   const { requeued, duplicates, refused, dryRun } = outcome;
-  if (json) await screen.print(`${JSON.stringify(outcome)}\n`);
+  if (json) await screen.result(`${JSON.stringify(outcome)}\n`);
   else {
-    await screen.print(
+    await screen.result(
       requeued === 0
         ? 'No event is requeued.\n'
         : `${count(requeued, 'event')} ${dryRun ? 'would wait' : requeued === 1 ? 'waits' : 'wait'} for the collector again.\n`,
     );
-    if (duplicates > 0) screen.note(`Left out: ${count(duplicates, 'duplicate')}, which would count twice.`);
+    if (duplicates > 0) screen.message(`Left out: ${count(duplicates, 'duplicate')}, which would count twice.`);
     for (const { stream, seq, fault } of refused)
-      screen.note(screen.paint.bad(printable(`${stream} seq ${seq} stays where it is: ${fault}`)));
+      screen.message(screen.paint.bad(printable(`${stream} seq ${seq} stays where it is: ${fault}`)));
   }
   return refused.length === 0;
 }

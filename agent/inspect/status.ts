@@ -1,22 +1,22 @@
 /** A buffer's facts for support: as JSON, and as a table. */
 import { redact } from '../../shared/event/card-data/card-data.ts';
-import type { BufferFacts } from '../port/buffer-reader.ts';
+import type { BufferStats } from '../port/buffer-reader.ts';
 import type { EpochHolding } from '../port/outbox.ts';
 import type { LiveStatus } from './facts/live-agent.ts';
 import { seqs } from './losses.ts';
-import type { Paint } from './terminal/colors.ts';
+import type { Colors } from './terminal/colors.ts';
 import { count, hourAgo, instant, iso, number, size } from './terminal/format.ts';
-import { notFilling, untilFullWords } from './terminal/format-time-to-full.ts';
+import { formatTimeToFull, notFilling } from './terminal/format-time-to-full.ts';
 import { list, printable } from './terminal/table.ts';
 
-export interface BufferStatus extends Omit<BufferFacts, 'oldestPending' | 'epochs' | 'quarantine'> {
+export interface BufferStatus extends Omit<BufferStats, 'oldestPending' | 'epochs' | 'quarantine'> {
   /** RFC 3339: start of the hour of the oldest pending event. */
   readonly oldestPending: string | null;
   readonly epochs: readonly (EpochHolding & { readonly openedAt: string })[];
-  readonly quarantine: readonly (Omit<BufferFacts['quarantine'][number], 'at'> & { readonly at: string })[];
+  readonly quarantine: readonly (Omit<BufferStats['quarantine'][number], 'at'> & { readonly at: string })[];
 }
 
-export const bufferStatus = (facts: BufferFacts): BufferStatus => ({
+export const bufferStatus = (facts: BufferStats): BufferStatus => ({
   ...facts,
   oldestPending: facts.oldestPending === null ? null : iso(facts.oldestPending),
   epochs: facts.epochs.map((epoch) => ({ ...epoch, openedAt: iso(epoch.openedAt) })),
@@ -35,7 +35,7 @@ function ranges(pending: EpochHolding['pending']): string {
 
 const LEVEL_MARK = { good: '●', warn: '▲', bad: '■' } as const;
 
-function head(live: LiveStatus | null, paint: Paint): string {
+function head(live: LiveStatus | null, paint: Colors): string {
   if (live === null) return '';
   const { level, title, words } = live.state;
   return `${paint[level](`${LEVEL_MARK[level]} ${paint.strong(title)}`)}\n${words.map((line) => `  ${printable(line)}\n`).join('')}\n`;
@@ -45,7 +45,7 @@ export interface StatusFacts {
   readonly path: string;
   /** Null: looked at without a configuration. */
   readonly maxBytes: number | null;
-  readonly facts: BufferFacts;
+  readonly facts: BufferStats;
   /** Null: no agent answers, or none was asked. */
   readonly live: LiveStatus | null;
   /** Whether an agent was asked. */
@@ -59,9 +59,9 @@ const fullIn = ({ buffer: { hoursUntilFull: hours }, shipping }: LiveStatus): st
     ? notFilling(shipping.connected)
     : hours <= 0
       ? 'now: no room left'
-      : `about ${untilFullWords(hours)} at today's rate`;
+      : `about ${formatTimeToFull(hours)} at today's rate`;
 
-export function statusTable({ path, maxBytes, facts, live, asked, now }: StatusFacts, paint: Paint): string {
+export function statusTable({ path, maxBytes, facts, live, asked, now }: StatusFacts, paint: Colors): string {
   const { pending, oldestPending, acked, quarantined, losses, refs, refConflicts } = facts;
   const { usedBytes, fileBytes, walBytes } = facts;
   const of = maxBytes === null ? '' : ` of ${size(maxBytes)}`;

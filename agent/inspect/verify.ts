@@ -1,9 +1,9 @@
 /** `verify`: whether the file holds what was written, and each seq that was given out is accounted for. */
 import { setImmediate } from 'node:timers/promises';
 import type { BufferAccount, BufferReader } from '../port/buffer-reader.ts';
-import { type Examination, examine, readableWords } from './facts/damage-survey.ts';
-import type { Screen } from './terminal/cli-output.ts';
-import type { Paint } from './terminal/colors.ts';
+import { type DamageSurvey, describeSurvey, surveyDamage } from './facts/damage-survey.ts';
+import type { CliOutput } from './terminal/cli-output.ts';
+import type { Colors } from './terminal/colors.ts';
 import { count, number } from './terminal/format.ts';
 import { list, printable } from './terminal/table.ts';
 
@@ -43,7 +43,7 @@ export async function verify(reader: BufferReader, progress: (share: number) => 
 
 function figuresTable(
   { pending, acked, quarantined, gone, lost, losses, damaged, unaccounted }: Figures,
-  paint: Paint,
+  paint: Colors,
 ): string {
   const bad = (value: number): string => (value === 0 ? '0' : paint.bad(number(value)));
   return list(
@@ -60,14 +60,14 @@ function figuresTable(
 }
 
 /** @returns whether nothing is wrong */
-export async function showVerify(reader: BufferReader, json: boolean, screen: Screen): Promise<boolean> {
+export async function showVerify(reader: BufferReader, json: boolean, screen: CliOutput): Promise<boolean> {
   const result = await verify(reader, (share) => screen.progress('verifying', share));
-  const readable: Examination | null =
-    result.pending === null ? await examine(reader, (share) => screen.progress('reading', share)) : null;
+  const readable: DamageSurvey | null =
+    result.pending === null ? await surveyDamage(reader, (share) => screen.progress('reading', share)) : null;
   screen.progress('verifying', 1);
   const { sound, problems } = result;
   if (json) {
-    await screen.print(`${JSON.stringify(readable === null ? result : { ...result, readable })}\n`);
+    await screen.result(`${JSON.stringify(readable === null ? result : { ...result, readable })}\n`);
     return sound;
   }
   const { paint } = screen;
@@ -76,12 +76,12 @@ export async function showVerify(reader: BufferReader, json: boolean, screen: Sc
     : paint.bad(`■ ${paint.strong('Not sound')}: ${count(problems.length, 'problem')}.`);
   const facts =
     result.pending === null
-      ? `Nothing could be accounted for. ${readable === null ? '' : readableWords(readable)}\n`
+      ? `Nothing could be accounted for. ${readable === null ? '' : describeSurvey(readable)}\n`
       : figuresTable(result, paint);
   const told = sound
     ? ''
     : `\n${problems.map((words) => `${printable(words)}\n`).join('')}\n` +
       'When the agent meets damage it sets the file aside, brings over what can be read, and writes the rest into the ledger.\n';
-  await screen.print(`${verdict}\n\n${facts}${told}`);
+  await screen.result(`${verdict}\n\n${facts}${told}`);
   return sound;
 }

@@ -2,12 +2,12 @@
 
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { IngestCounters } from '../ingest/post-events.ts';
-import { type AgentState, type StateFacts, stateOf } from '../inspect/facts/health.ts';
+import { type AgentHealth, type HealthFacts, healthOf } from '../inspect/facts/health.ts';
 import { type BufferStatus, bufferStatus } from '../inspect/status.ts';
-import type { BufferFacts } from '../port/buffer-reader.ts';
+import type { BufferStats } from '../port/buffer-reader.ts';
 import type { Sample } from '../runtime/render-metrics.ts';
 import type { ShipperReport } from '../ship/shipper.ts';
-import type { History, HistorySample } from './sample-history.ts';
+import type { HistorySample, SampleHistory } from './sample-history.ts';
 import { hoursUntilFull } from './time-to-full.ts';
 
 export interface AgentStatus {
@@ -29,7 +29,7 @@ export interface AgentStatus {
       })
     | { readonly error: string };
   /** The whole in a few words. */
-  readonly state: AgentState;
+  readonly state: AgentHealth;
   /** Whether it ships, and why not. */
   readonly shipping: { readonly state: ShipperReport['state']; readonly connected: boolean; readonly words: string };
   readonly connection: Omit<ShipperReport, 'counters' | 'collector' | 'lastErrorAt'> & {
@@ -49,12 +49,12 @@ export interface AgentFacts {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   /** An error where the disk is gone: the agent still says so. */
-  readonly buffer: BufferFacts | Error;
+  readonly buffer: BufferStats | Error;
   readonly ingest: IngestCounters;
   readonly shipper: ShipperReport;
   /** Milliseconds since 1970. */
   readonly now: number;
-  readonly history: History;
+  readonly history: SampleHistory;
   /** Null while the buffer can't be asked. */
   readonly latest: HistorySample | null;
   /** Why new events are refused, in words; null when they are not. */
@@ -72,7 +72,7 @@ function untilFull({ config, buffer, history, latest, diskBytes, shipper, full }
   return hoursUntilFull(history, latest, buffer, { maxBytes, diskBytes }, isConnected(shipper));
 }
 
-function stateFacts({ buffer, full, shipper }: AgentFacts): StateFacts {
+function stateFacts({ buffer, full, shipper }: AgentFacts): HealthFacts {
   const held = buffer instanceof Error ? { pending: 0, quarantined: 0, salvage: null } : buffer;
   return {
     unavailable: buffer instanceof Error ? buffer.message : null,
@@ -102,7 +102,7 @@ export function agentStatus(facts: AgentFacts): AgentStatus {
       buffer instanceof Error
         ? { error: buffer.message }
         : { ...bufferStatus(buffer), maxBytes: config.buffer.maxBytes, hoursUntilFull: untilFull(facts), full },
-    state: stateOf(stateFacts(facts)),
+    state: healthOf(stateFacts(facts)),
     shipping: { state: shipper.state, connected: isConnected(shipper), words: shipper.words },
     connection: { ...connection, lastErrorAt: lastErrorAt === null ? null : new Date(lastErrorAt).toISOString() },
     collector,

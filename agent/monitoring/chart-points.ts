@@ -11,7 +11,7 @@ const COARSE = 10;
  * @param samples the oldest first
  * @param latest as it is now; null while the buffer can't be asked
  */
-export function historyPoints(samples: readonly HistorySample[], latest: HistorySample | null): HistoryPoint[] {
+export function chartPoints(samples: readonly HistorySample[], latest: HistorySample | null): HistoryPoint[] {
   const all = latest === null ? samples : [...samples, latest];
   const end = all.at(-1);
   if (end === undefined) return [];

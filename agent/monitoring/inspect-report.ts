@@ -8,7 +8,7 @@ import type { BufferReport, InspectReport } from '../inspect/page/report.ts';
 import { iso, size } from '../inspect/terminal/format.ts';
 import type { BufferReader, StoredEvent } from '../port/buffer-reader.ts';
 import { type AgentFacts, type AgentStatus, agentStatus, isConnected } from './agent-status.ts';
-import { historyPoints } from './chart-points.ts';
+import { chartPoints } from './chart-points.ts';
 import type { ConnectionEvent } from './connection-log.ts';
 
 const EVENTS = 20;
@@ -89,7 +89,7 @@ export function inspectReport(
     state: status.state,
     connected: isConnected(shipper),
     buffer: bufferReport(status),
-    history: historyPoints(history.samples(), latest),
+    history: chartPoints(history.samples(), latest),
     ...fromFile(open),
     connections: connections.map(({ at, words, ...rest }) => ({ at: iso(at), words: redact(words), ...rest })),
     settings: settingsOf(config, shipper.address),

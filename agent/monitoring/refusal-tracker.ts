@@ -2,7 +2,7 @@
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
 
-export class IntakeWatch implements Intake {
+export class RefusalTracker implements Intake {
   readonly #intake: Intake;
   #full: string | null = null;
 
@@ -11,7 +11,7 @@ export class IntakeWatch implements Intake {
   }
 
   /** Why the last new events were refused, in words; null when they were not. */
-  get full(): string | null {
+  get reason(): string | null {
     return this.#full;
   }
 

@@ -16,7 +16,7 @@ export interface HistorySample {
   readonly bytes: number;
 }
 
-export class History {
+export class SampleHistory {
   readonly #at = new Float64Array(SAMPLES);
   readonly #elapsed = new Float64Array(SAMPLES);
   readonly #accepted = new Float64Array(SAMPLES);

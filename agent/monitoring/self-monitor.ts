@@ -3,10 +3,10 @@
 import type { Intake } from '../port/intake.ts';
 import type { Timers } from '../port/timers.ts';
 import { ConnectionLog } from './connection-log.ts';
-import { IntakeWatch } from './refusal-tracker.ts';
-import { History, type HistorySample, SAMPLE_EVERY_MS } from './sample-history.ts';
+import { RefusalTracker } from './refusal-tracker.ts';
+import { type HistorySample, SAMPLE_EVERY_MS, SampleHistory } from './sample-history.ts';
 
-export interface MonitorOptions {
+export interface SelfMonitorOptions {
   readonly intake: Intake;
   /** Told of the connection too. */
   readonly log: { info(message: string): void; warn(message: string): void };
@@ -19,17 +19,17 @@ export interface MonitorOptions {
   readonly held: () => { readonly pending: number; readonly bytes: number } | null;
 }
 
-export class Monitor {
-  readonly #with: MonitorOptions;
-  readonly history = new History();
+export class SelfMonitor {
+  readonly #with: SelfMonitorOptions;
+  readonly history = new SampleHistory();
   readonly connections: ConnectionLog;
-  readonly intake: IntakeWatch;
+  readonly intake: RefusalTracker;
   #cancel = (): void => {};
 
-  constructor(options: MonitorOptions) {
+  constructor(options: SelfMonitorOptions) {
     this.#with = options;
     this.connections = new ConnectionLog(options.log, options.now);
-    this.intake = new IntakeWatch(options.intake);
+    this.intake = new RefusalTracker(options.intake);
   }
 
   start(): void {

@@ -1,6 +1,6 @@
 /** What support is served over HTTP. It is loaded when somebody first asks: most tills are never looked at. */
 
-import { openBufferFile } from '../buffer/support/open-reader.ts';
+import { openSqliteReader } from '../buffer/support/open-reader.ts';
 import type { InspectReport } from '../inspect/page/report.ts';
 import type { AgentFacts } from './agent-status.ts';
 import type { ConnectionLog } from './connection-log.ts';
@@ -14,7 +14,7 @@ export interface SupportPage {
 export function supportPage(facts: () => AgentFacts, connections: ConnectionLog, path: string): SupportPage {
   const inspect = async (): Promise<InspectReport> => {
     const { inspectReport } = await import('./inspect-report.ts');
-    return inspectReport(facts(), connections.events(), () => openBufferFile(path));
+    return inspectReport(facts(), connections.events(), () => openSqliteReader(path));
   };
   return {
     inspect,

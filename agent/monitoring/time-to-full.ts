@@ -1,7 +1,7 @@
 /** How long the buffer lasts at today's rate. */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../shared/time.ts';
-import type { BufferFacts } from '../port/buffer-reader.ts';
-import type { History, HistorySample } from './sample-history.ts';
+import type { BufferStats } from '../port/buffer-reader.ts';
+import type { HistorySample, SampleHistory } from './sample-history.ts';
 
 /** Less than this tells no rate. */
 const LEAST_MS = 5 * MINUTE_MS;
@@ -12,7 +12,7 @@ export interface Room {
   readonly diskBytes: number;
 }
 
-type Held = Pick<BufferFacts, 'pending' | 'acked' | 'quarantined' | 'usedBytes' | 'fileBytes' | 'walBytes'>;
+type Held = Pick<BufferStats, 'pending' | 'acked' | 'quarantined' | 'usedBytes' | 'fileBytes' | 'walBytes'>;
 
 /** Of an event in the file, with its share of the indexes and refs. */
 function bytesAnEvent({ pending, acked, quarantined, usedBytes }: Held): number {
@@ -36,7 +36,7 @@ function roomFor(held: Held, room: Room): number {
  * @returns hours; null while it does not fill, or nothing is known of the rate yet
  */
 export function hoursUntilFull(
-  history: History,
+  history: SampleHistory,
   latest: HistorySample,
   held: Held,
   room: Room,

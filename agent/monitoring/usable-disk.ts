@@ -5,7 +5,7 @@ import { defaultMinFreeBytes, freeBytes } from '../buffer/capacity/disk-budget.t
  * @param minFreeBytes null: the default share
  * @returns null when the file system can't be asked
  */
-export function spareBytes(path: string, minFreeBytes: number | null): number | null {
+export function usableDiskBytes(path: string, minFreeBytes: number | null): number | null {
   try {
     return freeBytes(path) - (minFreeBytes ?? defaultMinFreeBytes(path));
   } catch {

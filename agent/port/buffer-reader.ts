@@ -4,7 +4,7 @@ import type { MerchantId, StreamId, TerminalId } from '../../shared/ids.ts';
 import type { EpochHolding } from './outbox.ts';
 
 /** What support sees of a buffer's file, whether or not an agent has it open. */
-export interface BufferFacts {
+export interface BufferStats {
   readonly schema: number;
   readonly merchant: MerchantId;
   readonly terminal: TerminalId;
@@ -119,7 +119,7 @@ export interface BufferReader {
   /** Why it is only what lies in its pages that is read; null when it is read as it was written. */
   readonly fault: string | null;
   /** @throws where the file is damaged, or written by an older agent */
-  facts(): BufferFacts;
+  stats(): BufferStats;
   /**
    * A page of at most some hundred rows.
    *

@@ -12,7 +12,7 @@ export interface ClockSegment {
 }
 
 /** The collector's clock against the steady clock of a boot. */
-export interface TrueTime {
+export interface CollectorTimeReading {
   readonly boot: string;
   /** What the collector's clock shows when the steady clock shows 0: whole milliseconds since 1970. */
   readonly origin: number;
@@ -32,7 +32,7 @@ export interface Stamp {
 }
 
 /** The agent's clock. */
-export interface StampingClock {
+export interface EventClock {
   /** Milliseconds since 1970. Looks first whether the machine's clock was set. */
   now(): number;
   /** By the same segment as what `now` said last. */
@@ -49,7 +49,7 @@ export interface StampingClock {
    * @param last heard of the collector's clock, whichever boot that was in
    * @param seen what the agent took for the time since, in the order in which it did
    */
-  recall(last: TrueTime | null, seen: readonly number[]): void;
+  recall(last: CollectorTimeReading | null, seen: readonly number[]): void;
   /** Begins a segment that is right. @returns what it takes for true; null when the collector's clock is impossible */
-  compare(measure: Pick<Greeting, 'trueTimeOrigin' | 'uncertaintyMs'>): TrueTime | null;
+  compare(measure: Pick<Greeting, 'trueTimeOrigin' | 'uncertaintyMs'>): CollectorTimeReading | null;
 }

@@ -15,7 +15,7 @@ const NOTHING: ShipperReport = {
   counters: zeroCounters(),
 };
 
-export class Shipping {
+export class CurrentShipper {
   #shipper: Shipper | null = null;
   #last = NOTHING;
 

@@ -21,7 +21,7 @@ export function ownHeap(): Heap | null {
   return gc === undefined ? null : { used: () => getHeapStatistics().used_heap_size, collect: () => void gc() };
 }
 
-export class HeapWatch {
+export class GcPacer {
   readonly #heap: Heap | null;
   /** Bytes in use, the least that was seen since the last collection. */
   #least = Number.POSITIVE_INFINITY;
@@ -32,7 +32,7 @@ export class HeapWatch {
   }
 
   /** To be called after each piece of work. Collects garbage if the heap has grown. */
-  look(): void {
+  maybeCollect(): void {
     if (this.#heap === null) return;
     const used = this.#heap.used();
     this.#least = Math.min(this.#least, used);

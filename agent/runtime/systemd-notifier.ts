@@ -9,27 +9,27 @@
 import { spawn } from 'node:child_process';
 import type { Timers } from '../port/timers.ts';
 
-export interface Work {
+export interface Progress {
   /** What was begun and is not done, in words; null when there is nothing. */
   readonly begun: string | null;
   /** Another one whenever some of it was done. */
   readonly mark: number;
 }
 
-export interface ServiceManager {
+export interface SystemdNotifier {
   /** The agent listens. */
   ready(): void;
   /** It was told to stop. */
   stopping(): void;
 }
 
-export interface ServiceManagerOptions {
+export interface SystemdNotifierOptions {
   /** Of this, NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are read. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
   /** Resolves once they are told. */
   readonly tell: (assignments: readonly string[]) => Promise<void>;
-  readonly work: () => Work;
+  readonly work: () => Progress;
   /** How the agent is, in a line. */
   readonly words: () => string;
   readonly timers: Timers;
@@ -39,7 +39,7 @@ export interface ServiceManagerOptions {
 /** Of the words, where there is no watchdog, milliseconds. */
 const WORDS_MS = 60_000;
 
-export function serviceManager(options: ServiceManagerOptions): ServiceManager {
+export function startSystemdNotifier(options: SystemdNotifierOptions): SystemdNotifier {
   const { environment, timers, warn } = options;
   if (!environment.NOTIFY_SOCKET) return { ready() {}, stopping() {} };
 
@@ -48,7 +48,7 @@ export function serviceManager(options: ServiceManagerOptions): ServiceManager {
   const beatMs = watchdogMs === null ? WORDS_MS : watchdogMs / 3;
   let cancel = (): void => undefined;
   let stopped = false;
-  let last: Work = { begun: null, mark: 0 };
+  let last: Progress = { begun: null, mark: 0 };
   let told: Promise<void> = Promise.resolve();
 
   let announced = false;
@@ -89,7 +89,10 @@ export function serviceManager(options: ServiceManagerOptions): ServiceManager {
 }
 
 /** Milliseconds; null when systemd watches nothing here (sd_watchdog_enabled(3)). */
-function watchdogOf({ WATCHDOG_USEC, WATCHDOG_PID }: ServiceManagerOptions['environment'], pid: number): number | null {
+function watchdogOf(
+  { WATCHDOG_USEC, WATCHDOG_PID }: SystemdNotifierOptions['environment'],
+  pid: number,
+): number | null {
   const ms = Number(WATCHDOG_USEC) / 1000;
   return ms > 0 && (WATCHDOG_PID === undefined || Number(WATCHDOG_PID) === pid) ? ms : null;
 }

@@ -12,10 +12,10 @@
 import assert from 'node:assert/strict';
 import type { AckEnvelope } from '../../shared/wire/messages.ts';
 import type { Settlement } from '../port/outbox.ts';
-import { Shipment, type ShipmentDependencies } from './batching/batch-scheduler.ts';
-import { Alarms } from './connection/named-timers.ts';
-import type { Measure } from './status/collector-time.ts';
-import { StatusTeller, type StatusTellerDependencies } from './status/status-reporter.ts';
+import { BatchScheduler, type BatchSchedulerDependencies } from './batching/batch-scheduler.ts';
+import { NamedTimers } from './connection/named-timers.ts';
+import type { ClockEstimate } from './status/collector-time.ts';
+import { StatusReporter, type StatusReporterDependencies } from './status/status-reporter.ts';
 
 /** How long the collector may take for an answer. */
 const ANSWER_MS = 30_000;
@@ -29,25 +29,25 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
   over: [],
 };
 
-export interface Channel {
+export interface SessionChannel {
   batch(payload: Uint8Array): void;
   status(payload: Uint8Array): void;
   /** Cuts the connection. */
   abort(reason: Error): void;
 }
 
-export type ConversationDependencies = StatusTellerDependencies &
-  ShipmentDependencies & {
+export type CollectorProtocolDependencies = StatusReporterDependencies &
+  BatchSchedulerDependencies & {
     /** Told what the collector's clock was found to show, with each of its answers after the greeting. */
-    readonly timeTold: (measure: Measure) => void;
+    readonly timeTold: (measure: ClockEstimate) => void;
   };
 
-export class Conversation {
-  readonly #with: ConversationDependencies;
-  readonly #channel: Channel;
-  readonly #shipment: Shipment;
-  readonly #teller: StatusTeller;
-  readonly #alarms: Alarms<'answer'>;
+export class CollectorProtocol {
+  readonly #with: CollectorProtocolDependencies;
+  readonly #channel: SessionChannel;
+  readonly #shipment: BatchScheduler;
+  readonly #teller: StatusReporter;
+  readonly #alarms: NamedTimers<'answer'>;
   #state: State = 'greeting';
   /** How many settlements are not durable yet. */
   #settling = 0;
@@ -57,27 +57,27 @@ export class Conversation {
   /** When the collector said something last, or was first asked, monotonic milliseconds. */
   #heardAt: number;
 
-  constructor(dependencies: ConversationDependencies, channel: Channel) {
+  constructor(dependencies: CollectorProtocolDependencies, channel: SessionChannel) {
     this.#with = dependencies;
     this.#channel = channel;
     this.#heardAt = dependencies.timers.now();
-    this.#teller = new StatusTeller(dependencies, {
+    this.#teller = new StatusReporter(dependencies, {
       publish: (payload) => channel.status(payload),
       failed: (error) => this.#unreadable(error),
     });
-    this.#alarms = new Alarms(dependencies.timers);
-    this.#shipment = new Shipment(dependencies, {
+    this.#alarms = new NamedTimers(dependencies.timers);
+    this.#shipment = new BatchScheduler(dependencies, {
       send: (payload) => channel.batch(payload),
       clearThrough: () => this.#teller.clearThrough(),
       misfit: (settlement) => this.#settle([settlement]),
-      ready: () => this.wake(),
+      ready: () => this.pump(),
     });
   }
 
   /** Tells the collector how things stand; its answer lets shipping begin. */
-  greet(): void {
+  sendGreeting(): void {
     this.#alarms.set('answer', ANSWER_MS, () => this.#cut('the collector does not answer'));
-    this.#reading(() => this.#teller.tell());
+    this.#reading(() => this.#teller.send());
   }
 
   get state(): State {
@@ -107,12 +107,12 @@ export class Conversation {
   }
 
   /** More is pending, or may be sent. */
-  wake(): void {
+  pump(): void {
     if (this.#state !== 'shipping') return;
     this.#reading(() => {
       this.#shipment.pump();
       if (this.#passedOver()) {
-        this.#shipment.startOver();
+        this.#shipment.rescan();
         this.#shipment.pump();
       }
       this.#teller.changed();
@@ -125,17 +125,17 @@ export class Conversation {
     if (this.#state === 'greeting' || this.#state === 'over') return;
     this.#shipment.lossesAdded();
     this.#teller.lossesAdded();
-    this.wake();
+    this.pump();
   }
 
-  answered(envelope: AckEnvelope): void {
+  onAcks(envelope: AckEnvelope): void {
     if (this.#state === 'over') return;
     const { view, timers } = this.#with;
     this.#heardAt = timers.now();
     view.storeGen = envelope.storeGen;
     view.credit = envelope.credit;
-    this.#teller.answered(envelope);
-    const settlements = this.#shipment.answered(envelope);
+    this.#teller.onAcks(envelope);
+    const settlements = this.#shipment.onAcks(envelope);
     if (this.#state === 'greeting') {
       this.#prepare(envelope.storeGen);
       return;
@@ -143,7 +143,7 @@ export class Conversation {
     if (settlements.length > 0) this.#progressed = true;
     this.#tellTime();
     this.#settle(settlements);
-    this.wake();
+    this.pump();
     this.#watch();
     this.#checkDrained();
   }
@@ -188,7 +188,7 @@ export class Conversation {
         if (this.#state !== 'preparing') return;
         this.#become('shipping');
         this.#reading(() => this.#shipment.begin());
-        this.wake();
+        this.pump();
       },
       (error: unknown) => this.#cut(`the buffer cannot be written: ${(error as Error).message}`, error),
     );
@@ -247,7 +247,7 @@ export class Conversation {
             counters[settlement.kind === 'stored' ? 'eventsStored' : 'eventsQuarantined'] += count;
           }
         }
-        this.wake();
+        this.pump();
         this.#checkDrained();
       },
       (error: unknown) => this.#cut(`the buffer cannot be written: ${(error as Error).message}`, error),
@@ -256,7 +256,7 @@ export class Conversation {
 
   #checkDrained(): void {
     if (this.#state !== 'draining' || this.#drained === null || this.inFlight > 0 || this.#settling > 0) return;
-    this.#reading(() => this.#teller.tell(true));
+    this.#reading(() => this.#teller.send(true));
     this.#drained();
     this.#drained = null;
   }

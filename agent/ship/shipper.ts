@@ -12,15 +12,15 @@ import assert from 'node:assert/strict';
 import type { MerchantId, StreamId } from '../../shared/ids.ts';
 import { topic } from '../../shared/topics.ts';
 import { decodeAcks } from '../../shared/wire/messages.ts';
-import { Arrivals } from './batching/arrival-rate.ts';
-import { Conversation, type ConversationDependencies } from './collector-protocol.ts';
+import { ArrivalRate } from './batching/arrival-rate.ts';
+import { CollectorProtocol, type CollectorProtocolDependencies } from './collector-protocol.ts';
 import { reconnectDelay } from './connection/backoff.ts';
 import { watchCredentials } from './connection/credential-watch.ts';
 import type { Address, Credentials } from './connection/endpoint.ts';
-import { inWords } from './connection/explain-error.ts';
+import { explainError } from './connection/explain-error.ts';
 import { openSession, type Session } from './connection/mqtt-session.ts';
-import { type CollectorView, type ShipCounters, unknownCollector, zeroCounters } from './status/collector-state.ts';
-import { TrueTime } from './status/collector-time.ts';
+import { type CollectorState, type ShipCounters, unknownCollector, zeroCounters } from './status/collector-state.ts';
+import { CollectorClock } from './status/collector-time.ts';
 
 /** A connection that lasted so long was a good one, even if nothing was sold. */
 const STEADY_MS = 60_000;
@@ -40,7 +40,7 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
 /** Beyond one connection. */
 type Kept = 'view' | 'counters' | 'trueTime' | 'arrivals';
 
-export interface ShipperDependencies extends Omit<ConversationDependencies, Kept> {
+export interface ShipperDependencies extends Omit<CollectorProtocolDependencies, Kept> {
   readonly merchant: MerchantId;
   /** Of the open epoch: names the connection too. */
   readonly stream: StreamId;
@@ -70,7 +70,7 @@ export interface ShipperReport {
   readonly batchesInFlight: number;
   /** Whether the collector, connected as it is, has owed an answer for long. */
   readonly silent: boolean;
-  readonly collector: Readonly<CollectorView> & {
+  readonly collector: Readonly<CollectorState> & {
     /** Collector's clock less the operating system's, milliseconds; null before the first answer. */
     readonly clockOffsetMs: number | null;
   };
@@ -81,13 +81,13 @@ export class Shipper {
   readonly #with: ShipperDependencies;
   readonly #view = unknownCollector();
   readonly #counters = zeroCounters();
-  readonly #trueTime = new TrueTime();
-  readonly #arrivals = new Arrivals();
+  readonly #trueTime = new CollectorClock();
+  readonly #arrivals = new ArrivalRate();
   readonly #stopping = new AbortController();
   #state: State = 'waiting';
   #address: Address;
   #session: Session | null = null;
-  #conversation: Conversation | null = null;
+  #conversation: CollectorProtocol | null = null;
   #lastError: { readonly words: string; readonly at: number } | null = null;
   #running: Promise<void> = Promise.resolve();
 
@@ -98,7 +98,7 @@ export class Shipper {
     const { outbox, timers } = dependencies;
     outbox.onPending(() => {
       this.#arrivals.note(timers.now());
-      this.#conversation?.wake();
+      this.#conversation?.pump();
     });
     outbox.onLoss(() => this.#conversation?.lossesAdded());
   }
@@ -192,7 +192,7 @@ export class Shipper {
       const { good, reason } = await this.#connection();
       this.#become('waiting');
       if (signal.aborted) return;
-      const words = inWords(reason, this.#address);
+      const words = explainError(reason, this.#address);
       if (words !== this.#lastError?.words || good) log.warn(`not shipping: ${words}`);
       this.#lastError = { words, at: now() };
       if (good) failures = 0;
@@ -248,7 +248,7 @@ export class Shipper {
     this.#become('talking');
     this.#counters.connections++;
     log.info(`connected to ${this.#address.host} port ${this.#address.port}`);
-    const conversation = new Conversation(
+    const conversation = new CollectorProtocol(
       {
         ...this.#with,
         view: this.#view,
@@ -266,10 +266,10 @@ export class Shipper {
     session.receive((from, payload) => {
       // `ctl` is reserved: whoever sends on it speaks a later version.
       const envelope = from === ack ? decodeAcks(payload) : null;
-      if (envelope !== null) conversation.answered(envelope);
+      if (envelope !== null) conversation.onAcks(envelope);
       else if (from === ack) log.warn('the collector sent an ack that is none');
     });
-    conversation.greet();
+    conversation.sendGreeting();
     const outdated = (reason: Error): void => session.abort(reason);
     const time = (): number => this.#trueTime.now(timers.now()) ?? wallClock();
     const isTls = this.#address.protocol !== 'mqtt';

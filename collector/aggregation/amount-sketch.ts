@@ -16,7 +16,7 @@ const bucketOf = (amount: number): number =>
 const middleOf = (bucket: number): number =>
   bucket === ZERO_BUCKET ? 0 : Math.round((2 * GAMMA ** bucket) / (GAMMA + 1));
 
-export interface TicketsWire {
+export interface AmountSketchWire {
   readonly exact: boolean;
   readonly min: number;
   readonly max: number;
@@ -24,7 +24,7 @@ export interface TicketsWire {
   readonly counts: readonly number[];
 }
 
-export class Tickets {
+export class AmountSketch {
   #counts = new Map<number, number>();
   #exact = true;
   #total = 0;
@@ -39,7 +39,7 @@ export class Tickets {
     this.#bound();
   }
 
-  merge(other: Tickets): void {
+  merge(other: AmountSketch): void {
     if (!other.#exact) this.#toBuckets();
     for (const [key, count] of other.#counts) this.#count(!this.#exact && other.#exact ? bucketOf(key) : key, count);
     if (other.#min < this.#min) this.#min = other.#min;
@@ -69,12 +69,12 @@ export class Tickets {
     return this.#max;
   }
 
-  toWire(): TicketsWire {
+  toWire(): AmountSketchWire {
     return { exact: this.#exact, min: this.#min, max: this.#max, counts: this.#sorted().flat() };
   }
 
-  static fromWire(wire: TicketsWire): Tickets {
-    const tickets = new Tickets();
+  static fromWire(wire: AmountSketchWire): AmountSketch {
+    const tickets = new AmountSketch();
     tickets.#exact = wire.exact;
     tickets.#min = wire.min;
     tickets.#max = wire.max;

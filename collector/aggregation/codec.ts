@@ -5,27 +5,27 @@
  */
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
-import { Tickets } from './amount-sketch.ts';
+import { AmountSketch } from './amount-sketch.ts';
 import type { Cube, GroupKey } from './cube.ts';
-import { Uniques } from './distinct-sketch.ts';
-import type { Exact } from './exact-sum.ts';
-import { MAX_PART_GROUPS, MAX_VIEW_GROUPS } from './logic-version.ts';
+import { DistinctSketch } from './distinct-sketch.ts';
+import type { ExactInt } from './exact-sum.ts';
+import { MAX_PARTIAL_GROUPS, MAX_VIEW_GROUPS } from './logic-version.ts';
 import type { ItemMeasures, Measures } from './measures.ts';
-import { articlesCube, figuresCube, type Part, type Tally } from './partial.ts';
+import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
 import { digestText, parseDigest } from './row-set-digest.ts';
 
 const FORMAT = 1;
 
 /** Which of the costly measures a reader wants. */
-export interface Wanted {
+export interface SketchSelection {
   readonly tickets: boolean;
   readonly customers: boolean;
 }
-export const ALL_MEASURES: Wanted = { tickets: true, customers: true };
+export const ALL_MEASURES: SketchSelection = { tickets: true, customers: true };
 
 /** Beyond the safe integers as decimal text: MessagePack's integers end at 64 bits. */
-const packExact = (value: Exact): number | string => (typeof value === 'bigint' ? value.toString() : value);
-const unpackExact = (value: number | string): Exact => (typeof value === 'string' ? BigInt(value) : value);
+const packExact = (value: ExactInt): number | string => (typeof value === 'bigint' ? value.toString() : value);
+const unpackExact = (value: number | string): ExactInt => (typeof value === 'string' ? BigInt(value) : value);
 
 type PackedTickets = readonly [exact: boolean, min: number, max: number, counts: readonly number[]] | null;
 
@@ -67,16 +67,16 @@ function entries<M>(cube: Cube<M>, base: number): { packed: Packed; measures: M[
   return { packed: { keys: cube.keys, groups, group, slot, overflow: cube.overflow }, measures };
 }
 
-function packTickets(tickets: Tickets | null): PackedTickets {
+function packTickets(tickets: AmountSketch | null): PackedTickets {
   if (tickets === null) return null;
   const { exact, min, max, counts } = tickets.toWire();
   return [exact, min, max, counts];
 }
 
-function unpackTickets(packed: PackedTickets): Tickets | null {
+function unpackTickets(packed: PackedTickets): AmountSketch | null {
   if (packed === null) return null;
   const [exact, min, max, counts] = packed;
-  return Tickets.fromWire({ exact, min, max, counts });
+  return AmountSketch.fromWire({ exact, min, max, counts });
 }
 
 function packFigures(cube: Cube<Measures>, base: number): PackedFigures {
@@ -91,7 +91,12 @@ function packFigures(cube: Cube<Measures>, base: number): PackedFigures {
   };
 }
 
-function unpackFigures(packed: PackedFigures, base: number, maxGroups: number, wanted: Wanted): Cube<Measures> {
+function unpackFigures(
+  packed: PackedFigures,
+  base: number,
+  maxGroups: number,
+  wanted: SketchSelection,
+): Cube<Measures> {
   const cube = figuresCube(packed.keys, maxGroups);
   const tickets = wanted.tickets ? (unpack(packed.tickets) as PackedTickets[]) : null;
   const customers = wanted.customers ? (unpack(packed.customers) as (number[] | Uint8Array | null)[]) : null;
@@ -103,7 +108,7 @@ function unpackFigures(packed: PackedFigures, base: number, maxGroups: number, w
         amount: unpackExact(packed.amount[at]!),
         quantity: unpackExact(packed.quantity[at]!),
         tickets: unpackTickets(tickets?.[at] ?? null),
-        customers: of === null ? null : Uniques.fromWire(of),
+        customers: of === null ? null : DistinctSketch.fromWire(of),
       };
     });
   });
@@ -146,31 +151,31 @@ interface PackedTally extends Omit<Tally, 'digest'> {
 }
 
 /** @param base first slot of the row's hour or day, since 1970 */
-export const encodePart = (part: Part, base: number): Uint8Array =>
+export const encodePartial = (part: PartialAggregate, base: number): Uint8Array =>
   squeeze([
     { ...part.tally, digest: digestText(part.tally.digest) },
     packFigures(part.figures, base),
     pack(packArticles(part.articles, base)),
   ]);
 
-export function decodePart(bytes: Uint8Array, base: number): Part {
+export function decodePartial(bytes: Uint8Array, base: number): PartialAggregate {
   const [tally, figures, articles] = unsqueeze(bytes) as [PackedTally, PackedFigures, Uint8Array];
   return {
     tally: { ...tally, digest: parseDigest(tally.digest) },
-    figures: unpackFigures(figures, base, MAX_PART_GROUPS, ALL_MEASURES),
+    figures: unpackFigures(figures, base, MAX_PARTIAL_GROUPS, ALL_MEASURES),
     articles: unpackArticles(unpack(articles) as PackedArticles, base),
   };
 }
 
 /** A part's figures alone. */
-export function decodePartFigures(bytes: Uint8Array, base: number, wanted: Wanted): Cube<Measures> {
+export function decodePartialFigures(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
   const [, figures] = unsqueeze(bytes) as [PackedTally, PackedFigures, Uint8Array];
-  return unpackFigures(figures, base, MAX_PART_GROUPS, wanted);
+  return unpackFigures(figures, base, MAX_PARTIAL_GROUPS, wanted);
 }
 
 export const encodeView = (cube: Cube<Measures>, base: number): Uint8Array => squeeze([packFigures(cube, base)]);
 
-export function decodeView(bytes: Uint8Array, base: number, wanted: Wanted): Cube<Measures> {
+export function decodeView(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
   const [figures] = unsqueeze(bytes) as [PackedFigures];
   return unpackFigures(figures, base, MAX_VIEW_GROUPS, wanted);
 }

@@ -19,7 +19,7 @@ const RANK_SPAN = 2 ** RANK_BITS;
 export const customerHash = (customer: string): number =>
   Number.parseInt(hash('sha256', customer).slice(0, HASH_BITS / 4), 16);
 
-export class Uniques {
+export class DistinctSketch {
   #exact: Set<number> | null = new Set();
   #registers: Uint8Array | null = null;
 
@@ -32,7 +32,7 @@ export class Uniques {
     if (this.#exact.size > EXACT_LIMIT) this.#toRegisters();
   }
 
-  merge(other: Uniques): void {
+  merge(other: DistinctSketch): void {
     if (other.#exact !== null) {
       for (const of of other.#exact) this.add(of);
       return;
@@ -52,8 +52,8 @@ export class Uniques {
     return this.#exact !== null ? [...this.#exact].sort((a, b) => a - b) : this.#registers!;
   }
 
-  static fromWire(wire: readonly number[] | Uint8Array): Uniques {
-    const uniques = new Uniques();
+  static fromWire(wire: readonly number[] | Uint8Array): DistinctSketch {
+    const uniques = new DistinctSketch();
     if (wire instanceof Uint8Array) {
       uniques.#exact = null;
       uniques.#registers = new Uint8Array(wire);

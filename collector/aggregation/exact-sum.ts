@@ -2,9 +2,9 @@
  * Exact sums: a number while it is a safe integer, a bigint beyond. One event's amount is at most 10^12, so 9,000 of them may leave the
  * safe range; nearly none do, and numbers are several times faster.
  */
-export type Exact = number | bigint;
+export type ExactInt = number | bigint;
 
-export function add(a: Exact, b: Exact): Exact {
+export function addExact(a: ExactInt, b: ExactInt): ExactInt {
   if (typeof a === 'number' && typeof b === 'number') {
     const sum = a + b;
     if (Number.isSafeInteger(sum)) return sum;
@@ -13,16 +13,16 @@ export function add(a: Exact, b: Exact): Exact {
 }
 
 /** Never the zero below zero. */
-export const negate = (a: Exact): Exact => (typeof a === 'bigint' ? -a : 0 - a);
+export const negateExact = (a: ExactInt): ExactInt => (typeof a === 'bigint' ? -a : 0 - a);
 
 /** a × b for safe integers. */
-export function multiply(a: number, b: number): Exact {
+export function multiplyExact(a: number, b: number): ExactInt {
   const product = a * b;
   return Number.isSafeInteger(product) ? product : BigInt(a) * BigInt(b);
 }
 
 /** a / b as an integer, rounded half away from zero. `b` > 0. */
-export function divideRounded(a: Exact, b: number): Exact {
+export function divideRounded(a: ExactInt, b: number): ExactInt {
   if (typeof a === 'number' && Number.isSafeInteger(2 * Math.abs(a) + b)) {
     const size = Math.floor((2 * Math.abs(a) + b) / (2 * b));
     return a < 0 ? 0 - size : size;
@@ -33,9 +33,9 @@ export function divideRounded(a: Exact, b: number): Exact {
   return narrowed(wide < 0n ? -size : size);
 }
 
-export const compare = (a: Exact, b: Exact): number => (a < b ? -1 : a > b ? 1 : 0);
+export const compareExact = (a: ExactInt, b: ExactInt): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const narrowed = (wide: bigint): Exact => {
+const narrowed = (wide: bigint): ExactInt => {
   const value = Number(wide);
   return Number.isSafeInteger(value) ? value : wide;
 };

@@ -9,12 +9,12 @@
 import { dimension, type TillEvent } from '../../shared/event/event.ts';
 import type { Epoch } from '../../shared/ids.ts';
 import { slotOf } from '../../shared/time.ts';
-import { Tickets } from './amount-sketch.ts';
-import { customerHash, Uniques } from './distinct-sketch.ts';
-import { add, multiply, negate } from './exact-sum.ts';
+import { AmountSketch } from './amount-sketch.ts';
+import { customerHash, DistinctSketch } from './distinct-sketch.ts';
+import { addExact, multiplyExact, negateExact } from './exact-sum.ts';
 import type { Logic } from './logic-version.ts';
-import { noItemMeasures, noMeasures } from './measures.ts';
-import { earlier, noPart, type Part } from './partial.ts';
+import { emptyItemMeasures, emptyMeasures } from './measures.ts';
+import { earlier, emptyPartial, type PartialAggregate } from './partial.ts';
 import { addDigest, digestOf } from './row-set-digest.ts';
 
 /** A decoded raw row. */
@@ -42,15 +42,15 @@ interface Stream {
   readonly lost: [number, number][];
 }
 
-export class PartFold {
+export class PartialFold {
   readonly #logic: Logic;
-  readonly #part: Part;
+  readonly #part: PartialAggregate;
   readonly #streams = new Map<Epoch, Stream>();
   readonly #hashes = new Map<string, number>();
 
   constructor(logic: Logic) {
     this.#logic = logic;
-    this.#part = noPart(logic);
+    this.#part = emptyPartial(logic);
   }
 
   /** Rows of one stream in key order; losses and events in any order to each other. @throws Error when a stream's rows step back */
@@ -64,7 +64,7 @@ export class PartFold {
     else this.#take(stream, row.firstSeq, row.events);
   }
 
-  part(): Part {
+  partial(): PartialAggregate {
     this.#part.tally.lost = [...this.#streams.values()].reduce(
       (sum, stream) => sum + countOutside(stream.lost, stream.taken),
       0,
@@ -120,27 +120,27 @@ export class PartFold {
       event.store,
       ...this.#logic.dimensions.map((name) => dimension(event, name)),
     ];
-    const measures = figures.at(key, slot, noMeasures);
+    const measures = figures.at(key, slot, emptyMeasures);
     tally.events++;
     measures.count++;
-    if (event.amount !== null) measures.amount = add(measures.amount, event.amount);
+    if (event.amount !== null) measures.amount = addExact(measures.amount, event.amount);
     const sale = event.type === 'sale';
     if (!sale && event.type !== 'refund') return;
     if (sale && event.amount !== null) {
-      measures.tickets ??= new Tickets();
+      measures.tickets ??= new AmountSketch();
       measures.tickets.add(event.amount);
     }
     const customer = dimension(event, 'customer');
     if (customer !== null) {
-      measures.customers ??= new Uniques();
+      measures.customers ??= new DistinctSketch();
       measures.customers.add(this.#hash(customer));
     }
     for (const item of event.items) {
-      measures.quantity = add(measures.quantity, item.qty);
-      const article = articles.at([event.currency, item.sku], slot, noItemMeasures);
-      const amount = multiply(item.qty, item.price);
-      article.quantity = add(article.quantity, sale ? item.qty : -item.qty);
-      article.amount = add(article.amount, sale ? amount : negate(amount));
+      measures.quantity = addExact(measures.quantity, item.qty);
+      const article = articles.at([event.currency, item.sku], slot, emptyItemMeasures);
+      const amount = multiplyExact(item.qty, item.price);
+      article.quantity = addExact(article.quantity, sale ? item.qty : -item.qty);
+      article.amount = addExact(article.amount, sale ? amount : negateExact(amount));
     }
   }
 

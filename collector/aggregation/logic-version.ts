@@ -12,10 +12,10 @@ export interface Logic {
 export const LOGIC_VERSION = 1;
 
 /** Keys of a part's cube. */
-export const partKeys = (logic: Logic): string[] => ['type', 'currency', 'store', ...logic.dimensions];
+export const partialKeys = (logic: Logic): string[] => ['type', 'currency', 'store', ...logic.dimensions];
 
 /** Bounds on the groups of a part (one terminal, one hour or day) and of a view (all terminals); what goes beyond counts under `OTHER`. */
-export const MAX_PART_GROUPS = 5_000;
+export const MAX_PARTIAL_GROUPS = 5_000;
 export const MAX_VIEW_GROUPS = 20_000;
 /** Bound on the articles of a part or view. */
 export const MAX_ARTICLES = 20_000;

@@ -1,33 +1,33 @@
 /** What is counted of one group of events in one slot. */
 
-import { Tickets } from './amount-sketch.ts';
-import { Uniques } from './distinct-sketch.ts';
-import { add, type Exact } from './exact-sum.ts';
+import { AmountSketch } from './amount-sketch.ts';
+import { DistinctSketch } from './distinct-sketch.ts';
+import { addExact, type ExactInt } from './exact-sum.ts';
 
 export interface Measures {
   count: number;
   /** Minor units. */
-  amount: Exact;
+  amount: ExactInt;
   /** Thousandths of a piece, of all items; always positive: a refund's group is subtracted when asked for. */
-  quantity: Exact;
+  quantity: ExactInt;
   /** Of sales with an amount. */
-  tickets: Tickets | null;
+  tickets: AmountSketch | null;
   /** Of sales and refunds with a customer. */
-  customers: Uniques | null;
+  customers: DistinctSketch | null;
 }
 
-export const noMeasures = (): Measures => ({ count: 0, amount: 0, quantity: 0, tickets: null, customers: null });
+export const emptyMeasures = (): Measures => ({ count: 0, amount: 0, quantity: 0, tickets: null, customers: null });
 
 export function mergeMeasures(into: Measures, from: Measures): void {
   into.count += from.count;
-  into.amount = add(into.amount, from.amount);
-  into.quantity = add(into.quantity, from.quantity);
+  into.amount = addExact(into.amount, from.amount);
+  into.quantity = addExact(into.quantity, from.quantity);
   if (from.tickets !== null) {
-    into.tickets ??= new Tickets();
+    into.tickets ??= new AmountSketch();
     into.tickets.merge(from.tickets);
   }
   if (from.customers !== null) {
-    into.customers ??= new Uniques();
+    into.customers ??= new DistinctSketch();
     into.customers.merge(from.customers);
   }
 }
@@ -35,14 +35,14 @@ export function mergeMeasures(into: Measures, from: Measures): void {
 /** What is counted of one article in one slot: sales less refunds. */
 export interface ItemMeasures {
   /** Thousandths of a piece. */
-  quantity: Exact;
+  quantity: ExactInt;
   /** Thousandths of a minor unit: quantity times price, exact. */
-  amount: Exact;
+  amount: ExactInt;
 }
 
-export const noItemMeasures = (): ItemMeasures => ({ quantity: 0, amount: 0 });
+export const emptyItemMeasures = (): ItemMeasures => ({ quantity: 0, amount: 0 });
 
 export function mergeItemMeasures(into: ItemMeasures, from: ItemMeasures): void {
-  into.quantity = add(into.quantity, from.quantity);
-  into.amount = add(into.amount, from.amount);
+  into.quantity = addExact(into.quantity, from.quantity);
+  into.amount = addExact(into.amount, from.amount);
 }

@@ -1,13 +1,13 @@
 /** A part: one terminal's figures for one hour (or, merged, one day), with what is needed to prove that they are complete. */
 import { Cube, type GroupKey, mergeCube, OTHER } from './cube.ts';
-import { type Logic, MAX_ARTICLES, MAX_PART_GROUPS, partKeys } from './logic-version.ts';
+import { type Logic, MAX_ARTICLES, MAX_PARTIAL_GROUPS, partialKeys } from './logic-version.ts';
 import {
+  emptyItemMeasures,
+  emptyMeasures,
   type ItemMeasures,
   type Measures,
   mergeItemMeasures,
   mergeMeasures,
-  noItemMeasures,
-  noMeasures,
 } from './measures.ts';
 import { addDigest, type Digest, NO_DIGEST } from './row-set-digest.ts';
 
@@ -26,7 +26,7 @@ export interface Tally {
   lost: number;
 }
 
-export const noTally = (): Tally => ({
+export const emptyTally = (): Tally => ({
   rows: 0,
   digest: NO_DIGEST,
   earliestArrival: null,
@@ -47,7 +47,7 @@ export function mergeTally(into: Tally, from: Tally): void {
 export const earlier = (a: number | null, b: number | null): number | null =>
   a === null ? b : b === null ? a : Math.min(a, b);
 
-export interface Part {
+export interface PartialAggregate {
   readonly figures: Cube<Measures>;
   readonly articles: Cube<ItemMeasures>;
   readonly tally: Tally;
@@ -67,18 +67,18 @@ export const figuresCube = (keys: readonly string[], maxGroups: number): Cube<Me
   new Cube(keys, maxGroups, otherFigures);
 export const articlesCube = (): Cube<ItemMeasures> => new Cube(ARTICLE_KEYS, MAX_ARTICLES, otherArticle);
 
-export const noPart = (logic: Logic): Part => ({
-  figures: figuresCube(partKeys(logic), MAX_PART_GROUPS),
+export const emptyPartial = (logic: Logic): PartialAggregate => ({
+  figures: figuresCube(partialKeys(logic), MAX_PARTIAL_GROUPS),
   articles: articlesCube(),
-  tally: noTally(),
+  tally: emptyTally(),
 });
 
 export const mergeFigures = (into: Cube<Measures>, from: Cube<Measures>): void =>
-  mergeCube(into, from, noMeasures, mergeMeasures);
+  mergeCube(into, from, emptyMeasures, mergeMeasures);
 export const mergeArticles = (into: Cube<ItemMeasures>, from: Cube<ItemMeasures>): void =>
-  mergeCube(into, from, noItemMeasures, mergeItemMeasures);
+  mergeCube(into, from, emptyItemMeasures, mergeItemMeasures);
 
-export function mergePart(into: Part, from: Part): void {
+export function mergePartial(into: PartialAggregate, from: PartialAggregate): void {
   mergeFigures(into.figures, from.figures);
   into.figures.overflow += from.figures.overflow;
   mergeArticles(into.articles, from.articles);

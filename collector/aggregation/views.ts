@@ -6,7 +6,7 @@ import { encodeArticles, encodeView } from './codec.ts';
 import type { Cube } from './cube.ts';
 import { type Logic, MAX_VIEW_GROUPS } from './logic-version.ts';
 import type { Measures } from './measures.ts';
-import { articlesCube, figuresCube, mergeArticles, mergeFigures, type Part } from './partial.ts';
+import { articlesCube, figuresCube, mergeArticles, mergeFigures, type PartialAggregate } from './partial.ts';
 
 /** Name of the view that holds the articles. */
 export const ARTICLES_VIEW = 'articles';
@@ -27,7 +27,7 @@ export class Views {
   }
 
   /** Parts are added in order of terminal, so that views come out the same whoever makes them. */
-  add(part: Part): void {
+  add(part: PartialAggregate): void {
     for (const cube of this.#figures.values()) mergeFigures(cube, part.figures);
     mergeArticles(this.#articles, part.articles);
   }

@@ -5,7 +5,7 @@ import type { MerchantId } from '../../shared/ids.ts';
 import { formatInstant, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
 import { type Auth, merchantOf } from './auth.ts';
-import { isMetric, METRIC_NAMES, type MetricName, wantedBy } from './figures/metric-catalog.ts';
+import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './figures/metric-catalog.ts';
 import { type FiguresStores, figures } from './figures/read-figures.ts';
 import { type Series, SeriesBuilder, type SeriesRequest, statusAt } from './figures/series.ts';
 import { type Compare, comparedRange, type Period, PeriodQuery, parsePeriod } from './query/period.ts';
@@ -104,7 +104,7 @@ function viewFor({ by, filters }: SeriesRequest): string | null {
 
 async function answerTo(deps: MetricsDeps, merchant: MerchantId, asked: SeriesRequest, now: number): Promise<Answer> {
   const builder = new SeriesBuilder(asked);
-  for await (const cube of figures(deps, merchant, asked.range, now, viewFor(asked), wantedBy(asked.metrics)))
+  for await (const cube of figures(deps, merchant, asked.range, now, viewFor(asked), requiredSketches(asked.metrics)))
     builder.add(cube);
   return {
     meta: { ...metaOf(merchant, asked, deps.logic, now), interval: asked.interval },

@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { slotOf } from '../../shared/time.ts';
-import { compare } from '../aggregation/exact-sum.ts';
-import { type ItemMeasures, mergeItemMeasures, noItemMeasures } from '../aggregation/measures.ts';
+import { compareExact } from '../aggregation/exact-sum.ts';
+import { emptyItemMeasures, type ItemMeasures, mergeItemMeasures } from '../aggregation/measures.ts';
 import { merchantOf } from './auth.ts';
 import { minorUnits, pieces } from './figures/metric-catalog.ts';
 import { articles } from './figures/read-figures.ts';
@@ -39,7 +39,7 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
           if (slot < first || slot >= end) continue;
           const skus = currencies.get(currency) ?? new Map<string, ItemMeasures>();
           currencies.set(currency, skus);
-          const sum = skus.get(sku!) ?? noItemMeasures();
+          const sum = skus.get(sku!) ?? emptyItemMeasures();
           skus.set(sku!, sum);
           mergeItemMeasures(sum, measures);
         }
@@ -50,7 +50,7 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
       .map(([currency, skus]) => ({
         key: { currency },
         items: [...skus]
-          .sort(([a, x], [b, y]) => compare(y[by], x[by]) || (a < b ? -1 : 1))
+          .sort(([a, x], [b, y]) => compareExact(y[by], x[by]) || (a < b ? -1 : 1))
           .slice(0, limit)
           .map(([sku, { quantity, amount }]) => ({ sku, quantity: pieces(quantity), amount: minorUnits(amount) })),
       }));

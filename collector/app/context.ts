@@ -44,7 +44,7 @@ export interface Stores {
   readonly control: Control;
 }
 
-export interface Parts extends StartOptions {
+export interface CollectorContext extends StartOptions {
   readonly stores: Stores;
   readonly logic: Logic;
   readonly metrics: CollectorMetrics;

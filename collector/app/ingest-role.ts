@@ -6,7 +6,7 @@ import { Broker } from '../broker/broker.ts';
 import type { StoreConfig } from '../config/collector-config.ts';
 import type { GroupLimits } from '../ingest/group-commit.ts';
 import { Ingest } from '../ingest/ingest.ts';
-import type { Parts } from './context.ts';
+import type { CollectorContext } from './context.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -61,7 +61,7 @@ export class IngestRole {
   }
 
   /** @param storeGen null while the store is not there: nobody is let in */
-  static async start(parts: Parts, storeGen: () => string | null): Promise<IngestRole> {
+  static async start(parts: CollectorContext, storeGen: () => string | null): Promise<IngestRole> {
     const { config, stores, metrics, now, clock, random, tls, log } = parts;
     const ingest = new Ingest({
       ...stores,

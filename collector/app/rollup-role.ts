@@ -1,17 +1,17 @@
 /** The role `rollup`: works off due marks when the configured schedule says so, and once at the start. */
 import cron, { type ScheduledTask } from 'node-cron';
 import { RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
-import type { Parts } from './context.ts';
+import type { CollectorContext } from './context.ts';
 
 /** Salts worked on at the same time; more than one gains nothing where there is one writer. */
 const CONCURRENCY = { sqlite: 1, hbase: 4 } as const;
 
 export class RollupRole {
-  readonly #parts: Parts;
+  readonly #parts: CollectorContext;
   readonly #runner: RollupRunner;
   #task: ScheduledTask | null = null;
 
-  constructor(parts: Parts) {
+  constructor(parts: CollectorContext) {
     this.#parts = parts;
     this.#runner = createRunner({
       ...parts,
@@ -46,7 +46,7 @@ export class RollupRole {
   }
 }
 
-export interface RunnerParts extends Pick<Parts, 'stores' | 'logic' | 'now' | 'config'> {
+export interface RunnerParts extends Pick<CollectorContext, 'stores' | 'logic' | 'now' | 'config'> {
   readonly onFailure: RunnerOptions['onFailure'];
 }
 

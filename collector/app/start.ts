@@ -14,10 +14,10 @@ import { LOGIC_VERSION } from '../aggregation/logic-version.ts';
 import { Auth } from '../api/auth.ts';
 import { LiveHours } from '../api/figures/live-hours.ts';
 import { createServer } from '../api/server.ts';
-import { OpeningTables } from '../store/deferred-tables.ts';
-import { settle } from '../store/initialize-store.ts';
+import { DeferredTables } from '../store/deferred-tables.ts';
+import { initializeStore } from '../store/initialize-store.ts';
 import { StoreUnavailable } from '../store/tables.ts';
-import { type Parts, type StartOptions, storesOn } from './context.ts';
+import { type CollectorContext, type StartOptions, storesOn } from './context.ts';
 import { Health } from './health.ts';
 import { IngestRole } from './ingest-role.ts';
 import { listening } from './listen.ts';
@@ -44,10 +44,10 @@ const LIVE_MAX_ROWS = 100_000;
 /** Resolves when it listens. Rejects with ListenError when an address is not free. */
 export async function startCollector(options: StartOptions): Promise<Collector> {
   const { config, roles, log } = options;
-  const tables = new OpeningTables();
+  const tables = new DeferredTables();
   const stores = storesOn(tables);
   const logic = { version: LOGIC_VERSION, dimensions: config.dimensions };
-  const parts: Parts = { ...options, stores, logic, metrics: createMetrics(config.region) };
+  const parts: CollectorContext = { ...options, stores, logic, metrics: createMetrics(config.region) };
   const health = new Health({
     probe: () => stores.control.probe(hostname(), options.now()),
     clock: options.clock,
@@ -100,12 +100,12 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
 }
 
 /** Opens and settles the store, however long it takes. @returns its generation; null when stopped before */
-async function bringUp(options: StartOptions, tables: OpeningTables, stopping: AbortSignal): Promise<string | null> {
+async function bringUp(options: StartOptions, tables: DeferredTables, stopping: AbortSignal): Promise<string | null> {
   const { config, openTables, log, random } = options;
   for (let attempt = 0; !stopping.aborted; attempt++) {
     try {
       if (!tables.isOpen) await tables.opened(await openTables(config.store));
-      return (await settle(tables, config.dimensions, randomUUID())).storeGen;
+      return (await initializeStore(tables, config.dimensions, randomUUID())).storeGen;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       log.warn({ err: error }, 'the store is not there: trying again');
@@ -116,7 +116,7 @@ async function bringUp(options: StartOptions, tables: OpeningTables, stopping: A
   return null;
 }
 
-async function startHttp(parts: Parts, health: Health): Promise<FastifyInstance> {
+async function startHttp(parts: CollectorContext, health: Health): Promise<FastifyInstance> {
   const { config, roles, stores, logic, metrics, log, now, clock, version } = parts;
   const live = new LiveHours({ log: stores.log, logic, clock, freshForMs: LIVE_FRESH_MS, maxRows: LIVE_MAX_ROWS });
   const http = await createServer({

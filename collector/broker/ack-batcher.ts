@@ -4,7 +4,7 @@ import type { Ack } from '../../shared/wire/messages.ts';
 /** Sends one envelope. `done` is called when it was handed out, or could not be. */
 export type SendEnvelope = (acks: Ack[], done: () => void) => void;
 
-export class AckOutbox {
+export class AckBatcher {
   readonly #send: SendEnvelope;
   #acks: Ack[] = [];
   #releases: (() => void)[] = [];

@@ -8,14 +8,14 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { Aedes, type Client } from 'aedes';
-import { Reception, type ReceptionOptions } from './client-hooks.ts';
-import { endReason } from './disconnect-reason.ts';
+import { ClientHooks, type ClientHooksOptions } from './client-hooks.ts';
+import { disconnectReason } from './disconnect-reason.ts';
 import { FramingGate, type GateLimits } from './transport/framing-gate.ts';
 import { Listener, type ListenerOptions } from './transport/listener.ts';
 
 type ListenAt = Omit<ListenerOptions, 'framing' | 'onConnection' | 'onRefused'>;
 
-export interface BrokerOptions extends ReceptionOptions {
+export interface BrokerOptions extends ClientHooksOptions {
   readonly listen: ListenAt;
   /** A second port, for MQTT in WebSockets; null: none. */
   readonly websocket: ListenAt | null;
@@ -30,15 +30,15 @@ const CUT_AFTER_MS = 1_000;
 export class Broker {
   readonly #options: BrokerOptions;
   readonly #listeners: readonly Listener[];
-  readonly #reception: Reception;
+  readonly #reception: ClientHooks;
   readonly #gates = new Set<FramingGate>();
   readonly #aedes: Aedes;
   #sweeper: NodeJS.Timeout | null = null;
 
   private constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#reception = new Reception(options);
-    this.#aedes = new Aedes(this.#reception.hooks());
+    this.#reception = new ClientHooks(options);
+    this.#aedes = new Aedes(this.#reception.aedesHooks());
     const listener = (at: ListenAt, framing: ListenerOptions['framing']): Listener =>
       new Listener({
         ...at,
@@ -124,7 +124,7 @@ export class Broker {
   #watch(): void {
     const { metrics, log } = this.#options;
     const ended = (client: Client, error: Error): void => {
-      const reason = endReason(error);
+      const reason = disconnectReason(error);
       if (reason !== null) metrics.ended(reason);
       log.debug({ client: client.id, reason, err: error }, 'connection ended');
     };

@@ -4,17 +4,17 @@ import { streamId } from '../../shared/ids.ts';
 import { type Ack, encodeAcks } from '../../shared/wire/messages.ts';
 import { type Admission, admit } from './access/authentication.ts';
 import {
+  authorizeConnect,
+  authorizePublish,
+  authorizeSubscribe,
   CONNACK,
   type ConnackCode,
   type ConnectVerdict,
-  judgeConnect,
-  judgePublish,
-  maySubscribe,
   topicsOf,
 } from './access/authorization.ts';
 import type { BrokerMetrics } from './access/metrics.ts';
 import type { Credentials } from './access/token-verifier.ts';
-import { AckOutbox } from './ack-batcher.ts';
+import { AckBatcher } from './ack-batcher.ts';
 import { ForbiddenPublish } from './disconnect-reason.ts';
 import type { Inbox } from './port.ts';
 import { type Session, Sessions } from './sessions.ts';
@@ -26,7 +26,7 @@ export interface BrokerLog {
   debug(fields: object, message: string): void;
 }
 
-export interface ReceptionOptions {
+export interface ClientHooksOptions {
   readonly credentials: Credentials;
   readonly inbox: Inbox;
   /** Milliseconds since 1970. */
@@ -48,13 +48,13 @@ const MAX_RECHECKS = 8;
 
 type Hooks = Pick<AedesOptions, 'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>;
 
-export class Reception {
+export class ClientHooks {
   readonly sessions: Sessions;
-  readonly #options: ReceptionOptions;
+  readonly #options: ClientHooksOptions;
   /** Filled between CONNECT and the question for its token: aedes shows the packet to the one hook only, the token to the other. */
   readonly #connects = new WeakMap<Client, ConnectVerdict>();
 
-  constructor(options: ReceptionOptions) {
+  constructor(options: ClientHooksOptions) {
     this.#options = options;
     const { credentials, clock, recheckMs, metrics } = options;
     this.sessions = new Sessions({
@@ -66,10 +66,10 @@ export class Reception {
     });
   }
 
-  hooks(): Required<Hooks> {
+  aedesHooks(): Required<Hooks> {
     return {
       preConnect: (client, packet, callback) => {
-        this.#connects.set(client, judgeConnect(packet, (client.conn as FramingGate).certified));
+        this.#connects.set(client, authorizeConnect(packet, (client.conn as FramingGate).certified));
         packet.keepalive = Math.min(packet.keepalive || MAX_KEEPALIVE_S, MAX_KEEPALIVE_S);
         callback(null, true);
       },
@@ -86,14 +86,15 @@ export class Reception {
         // Wills and aedes' own messages come without a session.
         const session = this.sessions.of(client);
         if (session === undefined) return callback(new Error('nobody may publish this'));
-        const verdict = judgePublish(session.topics, packet);
+        const verdict = authorizePublish(session.topics, packet);
         if (!verdict.ok) return callback(new ForbiddenPublish(verdict.reason));
-        this.#receive(session, verdict.channel, packet.payload as Buffer);
+        this.#onPublish(session, verdict.channel, packet.payload as Buffer);
         callback(null);
       },
       authorizeSubscribe: (client, subscription, callback) => {
         const session = this.sessions.of(client);
-        if (session !== undefined && maySubscribe(session.topics, subscription)) return callback(null, subscription);
+        if (session !== undefined && authorizeSubscribe(session.topics, subscription))
+          return callback(null, subscription);
         this.#options.metrics.subscriptionRefused();
         // Makes it 0x80, failure [MQTT-3.9.3-2].
         callback(null, null);
@@ -116,11 +117,11 @@ export class Reception {
       return code;
     }
     metrics.connected('accepted');
-    this.#enter(client, admission);
+    this.#admit(client, admission);
     return null;
   }
 
-  #enter(client: Client, { claim, hash, asOf }: Admission & { kind: 'admitted' }): void {
+  #admit(client: Client, { claim, hash, asOf }: Admission & { kind: 'admitted' }): void {
     const { merchant, terminal, epoch } = claim;
     // aedes knows clients by this id alone, and ends the one that had it before: another merchant's must never be the same.
     client.id = `${merchant}/${streamId(terminal, epoch)}`;
@@ -131,13 +132,13 @@ export class Reception {
       topics,
       client,
       gate: client.conn as FramingGate,
-      outbox: new AckOutbox((acks, done) => this.#send(client, topics.ack, acks, done)),
+      outbox: new AckBatcher((acks, done) => this.#send(client, topics.ack, acks, done)),
       tokenHash: hash,
       verifiedAt: asOf,
     });
   }
 
-  #receive(session: Session, channel: 'batch' | 'status', payload: Buffer): void {
+  #onPublish(session: Session, channel: 'batch' | 'status', payload: Buffer): void {
     const { inbox, metrics } = this.#options;
     const release = session.gate.claim();
     metrics.received(channel, payload.length);

@@ -17,7 +17,7 @@ export class ForbiddenPublish extends Error {
 }
 
 /** Null for what the network did, and for what was counted when it happened: a refused CONNECT, silence beyond the keep-alive. */
-export function endReason(error: Error): EndReason | null {
+export function disconnectReason(error: Error): EndReason | null {
   if (error instanceof GateError) return error.fault;
   if (error instanceof ForbiddenPublish) return `publish-${error.reason}`;
   const known = 'code' in error || 'errorCode' in error || error.message === 'keep alive timeout';

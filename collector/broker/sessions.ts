@@ -11,7 +11,7 @@ import type { Client } from 'aedes';
 import type { Topics } from './access/authorization.ts';
 import type { EndReason } from './access/metrics.ts';
 import type { Verdict } from './access/token-verifier.ts';
-import type { AckOutbox } from './ack-batcher.ts';
+import type { AckBatcher } from './ack-batcher.ts';
 import type { Sender } from './port.ts';
 import type { FramingGate } from './transport/framing-gate.ts';
 
@@ -22,7 +22,7 @@ export interface Session {
   readonly topics: Topics;
   readonly client: Client;
   readonly gate: FramingGate;
-  readonly outbox: AckOutbox;
+  readonly outbox: AckBatcher;
   /** SHA-256 of its token, hex; null: a client certificate let it in. */
   readonly tokenHash: string | null;
   /** When the registration was read that accepts it, monotonic milliseconds. */

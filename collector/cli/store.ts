@@ -1,7 +1,7 @@
 /** `check-config`, `init` and `rollup`: what is done once, by hand or by a deployment. */
 import { randomUUID } from 'node:crypto';
 import { createRunner } from '../app/rollup-role.ts';
-import { settle } from '../store/initialize-store.ts';
+import { initializeStore } from '../store/initialize-store.ts';
 import { type Command, CommandFailed, withStore } from './command.ts';
 
 export const checkConfig: Command = {
@@ -23,7 +23,7 @@ export const initStore: Command = {
   examples: ['init --config config/collector.yaml'],
   async run(context) {
     const { storeGen, logic } = await withStore(context, (_stores, tables) =>
-      settle(tables, context.config.dimensions, randomUUID()),
+      initializeStore(tables, context.config.dimensions, randomUUID()),
     );
     return {
       json: { store: context.config.store.kind, storeGen, logic },
@@ -40,7 +40,7 @@ export const rollupOnce: Command = {
   examples: ['rollup --json --config config/collector.yaml'],
   async run(context) {
     const report = await withStore(context, async (stores, tables) => {
-      const { logic } = await settle(tables, context.config.dimensions, randomUUID());
+      const { logic } = await initializeStore(tables, context.config.dimensions, randomUUID());
       const failures: string[] = [];
       const onFailure: Parameters<typeof createRunner>[0]['onFailure'] = ({ merchant, level, time }, error) =>
         failures.push(`${merchant} ${level} ${time}: ${error.message}`);

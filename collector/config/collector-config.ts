@@ -1,7 +1,7 @@
 /** The collector's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
 import { validate as isCron } from 'node-cron';
 import type { ConfigFault } from '../../shared/config/config-validator.ts';
-import { frozen } from '../../shared/config/deep-freeze.ts';
+import { deepFreeze } from '../../shared/config/deep-freeze.ts';
 import type { ParsedConfig } from '../../shared/config/parse-config.ts';
 import type { LogLevel } from '../../shared/config/schema-types.ts';
 import { CONFIG_FORMS, type ConfigInput, type StoreKind } from './config-schema.ts';
@@ -103,5 +103,5 @@ export function parseConfig(input: unknown): ParsedConfig<CollectorConfig> {
     dimensions: [...(given.dimensions ?? DEFAULTS.dimensions)].sort(),
     log: { ...DEFAULTS.log, ...given.log },
   };
-  return { ok: true, config: frozen(config) };
+  return { ok: true, config: deepFreeze(config) };
 }

@@ -1,38 +1,40 @@
 /** What the collector's configuration file may hold, key by key, with the words that tell how to put each right. */
 import Type, { type Static, type TSchema } from 'typebox';
-import { ConfigForm } from '../../shared/config/config-validator.ts';
-import { closed, file, host, log, port, told, whole } from '../../shared/config/schema-types.ts';
+import { ConfigValidator } from '../../shared/config/config-validator.ts';
+import { file, host, integer, log, port, strictObject, withHint } from '../../shared/config/schema-types.ts';
 import { DIMENSION_KEY_PATTERN } from '../../shared/event/schema.ts';
 
 const MAX_DIMENSIONS = 16;
 
 const STORES = {
-  sqlite: Type.Object({ kind: Type.Literal('sqlite'), path: file("the store's database file") }, closed),
+  sqlite: Type.Object({ kind: Type.Literal('sqlite'), path: file("the store's database file") }, strictObject),
   hbase: Type.Object(
     {
       kind: Type.Literal('hbase'),
       host: Type.Optional(host),
       port: Type.Optional(port),
-      connections: Type.Optional(whole(1, 256)),
+      connections: Type.Optional(integer(1, 256)),
       namespace: Type.Optional(
-        told(Type.String({ pattern: '^[a-zA-Z0-9_]{1,64}$' }), 'give letters, digits and "_", at most 64'),
+        withHint(Type.String({ pattern: '^[a-zA-Z0-9_]{1,64}$' }), 'give letters, digits and "_", at most 64'),
       ),
     },
-    closed,
+    strictObject,
   ),
 } as const;
 
 const configSchema = <T extends TSchema>(store: T) =>
   Type.Object(
     {
-      region: Type.Optional(told(Type.String({ minLength: 1, maxLength: 64 }), 'give a name of at most 64 characters')),
+      region: Type.Optional(
+        withHint(Type.String({ minLength: 1, maxLength: 64 }), 'give a name of at most 64 characters'),
+      ),
       store,
       mqtt: Type.Optional(
         Type.Object(
           {
             host: Type.Optional(host),
             port: Type.Optional(port),
-            maxConnections: Type.Optional(whole(1, 1_000_000)),
+            maxConnections: Type.Optional(integer(1, 1_000_000)),
             tls: Type.Optional(
               Type.Object(
                 {
@@ -40,41 +42,41 @@ const configSchema = <T extends TSchema>(store: T) =>
                   cert: file("the broker's certificate, with its chain (PEM)"),
                   ca: Type.Optional(file('the authorities of client certificates (PEM)')),
                 },
-                closed,
+                strictObject,
               ),
             ),
-            websocket: Type.Optional(Type.Object({ host: Type.Optional(host), port }, closed)),
+            websocket: Type.Optional(Type.Object({ host: Type.Optional(host), port }, strictObject)),
             external: Type.Optional(Type.Unknown()),
           },
-          closed,
+          strictObject,
         ),
       ),
-      http: Type.Optional(Type.Object({ host: Type.Optional(host), port: Type.Optional(port) }, closed)),
+      http: Type.Optional(Type.Object({ host: Type.Optional(host), port: Type.Optional(port) }, strictObject)),
       rollup: Type.Optional(
         Type.Object(
           {
-            cron: Type.Optional(told(Type.String(), 'give a cron expression, such as "* * * * *"')),
-            graceSeconds: Type.Optional(whole(0, 86_400)),
+            cron: Type.Optional(withHint(Type.String(), 'give a cron expression, such as "* * * * *"')),
+            graceSeconds: Type.Optional(integer(0, 86_400)),
           },
-          closed,
+          strictObject,
         ),
       ),
       dimensions: Type.Optional(
-        told(
+        withHint(
           Type.Array(Type.String({ pattern: DIMENSION_KEY_PATTERN }), { maxItems: MAX_DIMENSIONS, uniqueItems: true }),
           `give a list of at most ${MAX_DIMENSIONS} different keys of dims: lower-case letters, digits and "_", such as [method, cashier]`,
         ),
       ),
       log: Type.Optional(log),
     },
-    closed,
+    strictObject,
   );
 
 const SCHEMAS = { sqlite: configSchema(STORES.sqlite), hbase: configSchema(STORES.hbase) } as const;
 export type StoreKind = keyof typeof SCHEMAS;
 export type ConfigInput = Static<(typeof SCHEMAS)[StoreKind]>;
 
-export const CONFIG_FORMS: Readonly<Record<StoreKind, ConfigForm<TSchema>>> = {
-  sqlite: new ConfigForm(SCHEMAS.sqlite),
-  hbase: new ConfigForm(SCHEMAS.hbase),
+export const CONFIG_FORMS: Readonly<Record<StoreKind, ConfigValidator<TSchema>>> = {
+  sqlite: new ConfigValidator(SCHEMAS.sqlite),
+  hbase: new ConfigValidator(SCHEMAS.hbase),
 };

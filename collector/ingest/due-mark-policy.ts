@@ -49,7 +49,7 @@ interface Made {
 }
 
 /** The marks that this process made durable. Forgetting any of them is always safe: it costs one more mark. */
-export class MadeMarks {
+export class DurableMarkCache {
   readonly #maxRemembered: number;
   readonly #made = new Map<string, Made>();
 
@@ -63,7 +63,7 @@ export class MadeMarks {
   }
 
   /** To be called once the mark is durable, with the moment that its minute was worked out from. */
-  made(subject: MarkSubject, minute: number, { now, clock }: Moment): void {
+  record(subject: MarkSubject, minute: number, { now, clock }: Moment): void {
     const name = nameOf(subject);
     const until = minute * MINUTE_MS - SKIP_MARGIN_MS;
     const clockUntil = clock + until - now;

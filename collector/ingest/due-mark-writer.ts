@@ -1,10 +1,10 @@
 /** Makes marks for the hours of batches whose rows are durable, unless a mark of this process covers them (`due-mark-policy.ts` says when). */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { NewMark } from '../store/due-marks.ts';
-import { MadeMarks, type MarkSubject, type Moment, minuteDue } from './due-mark-policy.ts';
+import { DurableMarkCache, type MarkSubject, type Moment, minuteDue } from './due-mark-policy.ts';
 import type { IngestMetrics } from './metrics.ts';
 
-export interface MarkerOptions {
+export interface DueMarkWriterOptions {
   readonly marks: { add(marks: readonly NewMark[]): Promise<void> };
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -23,17 +23,17 @@ interface Mark {
   readonly terminals: Set<TerminalId>;
 }
 
-export class Marker {
-  readonly #options: MarkerOptions;
-  readonly #made: MadeMarks;
+export class DueMarkWriter {
+  readonly #options: DueMarkWriterOptions;
+  readonly #made: DurableMarkCache;
 
-  constructor(options: MarkerOptions) {
+  constructor(options: DueMarkWriterOptions) {
     this.#options = options;
-    this.#made = new MadeMarks(options.maxRemembered);
+    this.#made = new DurableMarkCache(options.maxRemembered);
   }
 
   /** To be called after the put of the batches' rows returned. Resolves once every one of them has a durable mark. */
-  async mark(subjects: readonly MarkSubject[]): Promise<void> {
+  async ensureMarks(subjects: readonly MarkSubject[]): Promise<void> {
     const moment = { now: this.#options.now(), clock: this.#options.clock() };
     const uncovered = subjects.filter((subject) => !this.#made.covers(subject, moment));
     const marks = this.#marksFor(uncovered, moment.now);
@@ -67,7 +67,7 @@ export class Marker {
       })),
     );
     for (const { merchant, hour, minute, terminals } of marks) {
-      for (const terminal of terminals) this.#made.made({ merchant, hour, terminal }, minute, moment);
+      for (const terminal of terminals) this.#made.record({ merchant, hour, terminal }, minute, moment);
     }
   }
 }

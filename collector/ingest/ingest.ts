@@ -20,10 +20,10 @@ import type { ReceivedBatch } from '../store/event-log.ts';
 import type { Presence } from '../store/terminals.ts';
 import { creditFor, retryAfterMs } from './backpressure.ts';
 import { type BatchName, nameOnly, readBatch, type Sender } from './decode-batch.ts';
-import { Marker } from './due-mark-writer.ts';
+import { DueMarkWriter } from './due-mark-writer.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
 import type { IngestMetrics } from './metrics.ts';
-import { Presences } from './status-writer.ts';
+import { StatusWriter } from './status-writer.ts';
 
 export interface IngestStores {
   readonly log: { append(batches: readonly ReceivedBatch[]): Promise<void> };
@@ -56,16 +56,16 @@ interface Batch extends ReceivedBatch {
 
 export class Ingest {
   readonly #options: IngestOptions;
-  readonly #marker: Marker;
+  readonly #marker: DueMarkWriter;
   readonly #groups: GroupCommit<Batch>;
-  readonly #presences: Presences;
+  readonly #presences: StatusWriter;
   #failures = 0;
 
   constructor(options: IngestOptions) {
     this.#options = options;
-    this.#marker = new Marker({ ...options, maxRemembered: MAX_MARKS_REMEMBERED });
+    this.#marker = new DueMarkWriter({ ...options, maxRemembered: MAX_MARKS_REMEMBERED });
     this.#groups = new GroupCommit((batches) => this.#commit(batches), options.groups, options.clock);
-    this.#presences = new Presences({
+    this.#presences = new StatusWriter({
       write: (presences) => options.terminals.seen(presences),
       maxWaiting: MAX_PRESENCES,
       maxRows: PRESENCES_AT_ONCE,
@@ -99,7 +99,7 @@ export class Ingest {
       clockOffsetMs,
     };
     for (const { epoch, lastSeq, pending } of epochs) {
-      this.#presences.add({ ...said, epoch: epoch as Presence['epoch'], lastSeq, pending });
+      this.#presences.enqueue({ ...said, epoch: epoch as Presence['epoch'], lastSeq, pending });
     }
   }
 
@@ -144,7 +144,7 @@ export class Ingest {
     const start = clock();
     try {
       await log.append(batches);
-      await this.#marker.mark(
+      await this.#marker.ensureMarks(
         batches.map(({ merchant, terminal, header }) => ({ merchant, terminal, hour: header.hour })),
       );
     } catch (error) {

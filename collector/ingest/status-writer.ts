@@ -7,20 +7,20 @@
 import type { Presence } from '../store/terminals.ts';
 import type { IngestMetrics } from './metrics.ts';
 
-export interface PresencesOptions {
+export interface StatusWriterOptions {
   readonly write: (presences: readonly Presence[]) => Promise<void>;
   readonly maxWaiting: number;
   readonly maxRows: number;
   readonly metrics: Pick<IngestMetrics, 'statuses'>;
 }
 
-export class Presences {
-  readonly #options: PresencesOptions;
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
   /** By epoch, the longest waiting first. */
   readonly #waiting = new Map<string, Presence>();
   #writing: Promise<void> | null = null;
 
-  constructor(options: PresencesOptions) {
+  constructor(options: StatusWriterOptions) {
     this.#options = options;
   }
 
@@ -28,7 +28,7 @@ export class Presences {
     return this.#waiting.size;
   }
 
-  add(presence: Presence): void {
+  enqueue(presence: Presence): void {
     const name = nameOf(presence);
     if (!this.#waiting.has(name) && this.#waiting.size >= this.#options.maxWaiting) {
       this.#options.metrics.statuses('dropped', 1);
@@ -59,7 +59,7 @@ export class Presences {
       metrics.statuses('kept', rows.length);
       return true;
     } catch {
-      for (const row of rows) if (!this.#waiting.has(nameOf(row))) this.add(row);
+      for (const row of rows) if (!this.#waiting.has(nameOf(row))) this.enqueue(row);
       return false;
     }
   }

@@ -14,17 +14,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
 import { SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
-import { decodePart, encodePart } from '../aggregation/codec.ts';
-import { PartFold } from '../aggregation/fold.ts';
+import { decodePartial, encodePartial } from '../aggregation/codec.ts';
+import { PartialFold } from '../aggregation/fold.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
-import { mergePart, mergeTally, noPart, noTally } from '../aggregation/partial.ts';
+import { emptyPartial, emptyTally, mergePartial, mergeTally } from '../aggregation/partial.ts';
 import { readRow } from '../aggregation/raw-row.ts';
 import { digestText } from '../aggregation/row-set-digest.ts';
 import { Views } from '../aggregation/views.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 import { type Cells, type Rollup, type RollupKey, type Rollups, readAfterEnd } from '../store/rollups.ts';
 
-export interface RunStores {
+export interface RecomputeStores {
   readonly log: EventLog;
   readonly rollups: Rollups;
 }
@@ -37,7 +37,7 @@ export interface Due {
   readonly terminals: ReadonlySet<TerminalId>;
 }
 
-export interface RunOutcome {
+export interface RecomputeOutcome {
   /** When it began to read, milliseconds since 1970: what was stored by then is in. */
   readonly readAt: number;
   /** Compare-and-sets lost on the way. */
@@ -55,7 +55,12 @@ const MAX_ATTEMPTS = 20;
 const slotsOf = { hour: SLOTS_PER_HOUR, day: SLOTS_PER_DAY } as const;
 
 /** @throws Error when the row could not be published; its marks must stay */
-export async function run(due: Due, logic: Logic, stores: RunStores, now: () => number): Promise<RunOutcome> {
+export async function recompute(
+  due: Due,
+  logic: Logic,
+  stores: RecomputeStores,
+  now: () => number,
+): Promise<RecomputeOutcome> {
   const key: RollupKey = { merchant: due.merchant, level: due.level, logic: logic.version, time: due.time };
   for (let lost = 0; lost < MAX_ATTEMPTS; lost++) {
     const readAt = now();
@@ -75,12 +80,12 @@ export async function run(due: Due, logic: Logic, stores: RunStores, now: () => 
 
 // Of a giant merchant's thousands of parts, all but a few are bytes at any time, and other work gets its turn between two of them.
 
-async function foldHour(due: Due, terminals: Terminals, logic: Logic, { log }: RunStores): Promise<Parts> {
+async function foldHour(due: Due, terminals: Terminals, logic: Logic, { log }: RecomputeStores): Promise<Parts> {
   const base = due.time * SLOTS_PER_HOUR;
   const parts = new Map<TerminalId, Uint8Array>();
-  const folds = new Map<TerminalId, PartFold>();
+  const folds = new Map<TerminalId, PartialFold>();
   const settle = (terminal: TerminalId): Promise<void> => {
-    parts.set(terminal, encodePart(folds.get(terminal)!.part(), base));
+    parts.set(terminal, encodePartial(folds.get(terminal)!.partial(), base));
     folds.delete(terminal);
     return nextTurn();
   };
@@ -92,7 +97,7 @@ async function foldHour(due: Due, terminals: Terminals, logic: Logic, { log }: R
       if (last !== null) await settle(last);
       last = terminal;
     }
-    const fold = folds.get(terminal) ?? new PartFold(logic);
+    const fold = folds.get(terminal) ?? new PartialFold(logic);
     folds.set(terminal, fold);
     fold.add(readRow(row));
   }
@@ -105,7 +110,7 @@ async function* rawRows({ merchant, time }: Due, terminals: Terminals, log: Even
   else for (const terminal of terminals) yield* log.scanTerminal(merchant, time, terminal);
 }
 
-async function mergeDay(due: Due, terminals: Terminals, logic: Logic, { rollups }: RunStores): Promise<Parts> {
+async function mergeDay(due: Due, terminals: Terminals, logic: Logic, { rollups }: RecomputeStores): Promise<Parts> {
   const hours = new Map<TerminalId, { base: number; bytes: Uint8Array }[]>();
   const cells: Cells = { kind: 'parts', ...(terminals !== null && { terminals: [...terminals] }) };
   const from = due.time * 24;
@@ -118,16 +123,21 @@ async function mergeDay(due: Due, terminals: Terminals, logic: Logic, { rollups 
   }
   const parts = new Map<TerminalId, Uint8Array>();
   for (const [terminal, of] of hours) {
-    const part = noPart(logic);
-    for (const { base, bytes } of of) mergePart(part, decodePart(bytes, base));
-    parts.set(terminal, encodePart(part, due.time * SLOTS_PER_DAY));
+    const part = emptyPartial(logic);
+    for (const { base, bytes } of of) mergePartial(part, decodePartial(bytes, base));
+    parts.set(terminal, encodePartial(part, due.time * SLOTS_PER_DAY));
     await nextTurn();
   }
   return parts;
 }
 
 /** Hours of a day whose marks come later, or came to nothing: the day's row would hide them. @returns whether there were any */
-async function rollUpMissingHours(day: Due, logic: Logic, stores: RunStores, now: () => number): Promise<boolean> {
+async function rollUpMissingHours(
+  day: Due,
+  logic: Logic,
+  stores: RecomputeStores,
+  now: () => number,
+): Promise<boolean> {
   const { merchant } = day;
   const missing: number[] = [];
   let next = day.time * 24;
@@ -138,7 +148,8 @@ async function rollUpMissingHours(day: Due, logic: Logic, stores: RunStores, now
     next = hour.time + 1;
   }
   for await (const time of stores.log.hours(merchant, next, end)) missing.push(time);
-  for (const time of missing) await run({ merchant, level: 'hour', time, terminals: new Set() }, logic, stores, now);
+  for (const time of missing)
+    await recompute({ merchant, level: 'hour', time, terminals: new Set() }, logic, stores, now);
   return missing.length > 0;
 }
 
@@ -147,10 +158,10 @@ async function rowOf(due: Due, current: Rollup | null, fresh: Parts, logic: Logi
   const base = due.time * slotsOf[due.level];
   const all = new Map([...(current?.parts ?? []), ...fresh]);
   const views = new Views(logic);
-  const tally = noTally();
+  const tally = emptyTally();
   let overflow = 0;
   for (const terminal of [...all.keys()].sort()) {
-    const part = decodePart(all.get(terminal)!, base);
+    const part = decodePartial(all.get(terminal)!, base);
     views.add(part);
     mergeTally(tally, part.tally);
     overflow += part.figures.overflow + part.articles.overflow;

@@ -13,7 +13,7 @@ import { type DueMark, type DueMarks, dueMinute, type NewMark } from '../store/d
 import type { EventLog } from '../store/event-log.ts';
 import type { Rollups } from '../store/rollups.ts';
 import { StoreUnavailable } from '../store/tables.ts';
-import { type Due, type RunOutcome, run } from './recompute.ts';
+import { type Due, type RecomputeOutcome, recompute } from './recompute.ts';
 
 export interface RunnerOptions {
   readonly marks: DueMarks;
@@ -126,10 +126,10 @@ export class RollupRunner {
     report.marks += settled.length;
   }
 
-  async #run(job: Job, report: PassReport): Promise<RunOutcome | null> {
+  async #run(job: Job, report: PassReport): Promise<RecomputeOutcome | null> {
     const { logic, now, onFailure } = this.#options;
     try {
-      const outcome = await run(job, logic, this.#options, now);
+      const outcome = await recompute(job, logic, this.#options, now);
       report.racesLost += outcome.lost;
       if (job.level === 'hour') report.hours++;
       else report.days++;

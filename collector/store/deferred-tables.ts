@@ -4,7 +4,7 @@
  */
 import { type Put, type Row, type Scan, StoreUnavailable, type TableName, type Tables } from './tables.ts';
 
-export class OpeningTables implements Tables {
+export class DeferredTables implements Tables {
   #tables: Tables | null = null;
   #closed = false;
 

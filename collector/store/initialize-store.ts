@@ -4,7 +4,7 @@ import { LOGIC_VERSION, type Logic } from '../aggregation/logic-version.ts';
 import { Control } from './control.ts';
 import type { Tables } from './tables.ts';
 
-export interface Settlement {
+export interface StoreIdentity {
   readonly storeGen: string;
   readonly logic: Logic;
 }
@@ -15,11 +15,11 @@ export interface Settlement {
  * @param newGeneration becomes the store's generation if it has none
  * @throws ConfigError when the store was settled with other dimensions; StoreUnavailable
  */
-export async function settle(
+export async function initializeStore(
   tables: Tables,
   dimensions: readonly string[],
   newGeneration: string,
-): Promise<Settlement> {
+): Promise<StoreIdentity> {
   await tables.init();
   const control = new Control(tables);
   const logic = await control.logic({ version: LOGIC_VERSION, dimensions });

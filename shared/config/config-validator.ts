@@ -2,7 +2,7 @@
 import type { Static, TObject, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import { type SchemaError, schemaErrors } from '../schema-errors.ts';
-import { shouldOf } from './schema-types.ts';
+import { hintOf } from './schema-types.ts';
 
 export interface ConfigFault {
   /** JSON pointer (RFC 6901) into the document. */
@@ -13,7 +13,7 @@ export interface ConfigFault {
 
 const MAX_ERRORS = 100;
 
-export class ConfigForm<S extends TSchema> {
+export class ConfigValidator<S extends TSchema> {
   readonly #schema: S;
   readonly #checker: Validator;
 
@@ -33,7 +33,7 @@ export class ConfigForm<S extends TSchema> {
 
   #faultsOf({ instancePath: pointer, keyword, params, message }: SchemaError): ConfigFault[] {
     const fault = (at: string, wrong: string): ConfigFault => {
-      const should = shouldOf(this.#at(at));
+      const should = hintOf(this.#at(at));
       return { pointer: at, detail: should === undefined ? wrong : `${wrong}: ${should}` };
     };
     switch (keyword) {

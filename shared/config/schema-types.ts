@@ -5,30 +5,30 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** An object takes the keys that it names, and no others. */
-export const closed = { additionalProperties: false };
+export const strictObject = { additionalProperties: false };
 
 /** @param should what to do, in words that follow a colon */
-export const told = <T extends TSchema>(schema: T, should: string): T => Object.assign(schema, { should });
+export const withHint = <T extends TSchema>(schema: T, should: string): T => Object.assign(schema, { should });
 
-export const shouldOf = (schema: TSchema | undefined): string | undefined =>
+export const hintOf = (schema: TSchema | undefined): string | undefined =>
   (schema as { should?: string } | undefined)?.should;
 
 /** @param what the file is, with its article */
-export const file = (what: string) => told(Type.String({ minLength: 1 }), `give the path of ${what}`);
+export const file = (what: string) => withHint(Type.String({ minLength: 1 }), `give the path of ${what}`);
 
 /** To listen on, or to connect to. */
-export const host = told(Type.String({ minLength: 1 }), 'give a name or an address, such as 127.0.0.1');
+export const host = withHint(Type.String({ minLength: 1 }), 'give a name or an address, such as 127.0.0.1');
 
 /** To listen on. */
-export const port = told(
+export const port = withHint(
   Type.Integer({ minimum: 0, maximum: 65_535 }),
   'give a port from 1 to 65535, or 0 for a free one',
 );
 
-export const whole = (min: number, max: number) =>
-  told(Type.Integer({ minimum: min, maximum: max }), `give a whole number from ${min} to ${max}`);
+export const integer = (min: number, max: number) =>
+  withHint(Type.Integer({ minimum: min, maximum: max }), `give a whole number from ${min} to ${max}`);
 
 export const log = Type.Object(
-  { level: Type.Optional(told(Type.Enum([...LOG_LEVELS]), `give one of ${LOG_LEVELS.join(', ')}`)) },
-  closed,
+  { level: Type.Optional(withHint(Type.Enum([...LOG_LEVELS]), `give one of ${LOG_LEVELS.join(', ')}`)) },
+  strictObject,
 );

@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import { PartFold } from '../../collector/aggregation/fold.ts';
+import { PartialFold } from '../../collector/aggregation/fold.ts';
 import { readRow } from '../../collector/aggregation/raw-row.ts';
 import { Ingest } from '../../collector/ingest/ingest.ts';
 import { type DueMark, DueMarks } from '../../collector/store/due-marks.ts';
@@ -61,9 +61,9 @@ function region(tables: SwitchableTables): Region {
     send: (to, ...batches) =>
       Promise.all(batches.map(({ bytes }) => to.onBatch({ merchant, terminal: TERMINAL, epoch: epoch(EPOCH) }, bytes))),
     async folded() {
-      const fold = new PartFold({ version: 1, dimensions: [] });
+      const fold = new PartialFold({ version: 1, dimensions: [] });
       for await (const row of log.scanTerminal(merchant, HOUR, TERMINAL)) fold.add(readRow(row));
-      const { figures, tally } = fold.part();
+      const { figures, tally } = fold.partial();
       let amount = 0;
       for (const { slots } of figures.groups())
         for (const measures of slots.values()) amount += Number(measures.amount);

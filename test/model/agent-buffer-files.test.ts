@@ -318,7 +318,7 @@ class Life {
   }
 
   #expire(copy: Copy): void {
-    while (copy.buffer.expire()) {}
+    while (copy.buffer.expireStep()) {}
     const newest = newestId(copy);
     for (const [key, seen] of copy.fates) {
       const { fate, row } = seen;
@@ -382,7 +382,7 @@ class Life {
     try {
       copy.open();
       await sell();
-      const healing = copy.buffer.bringOver(async () => true).catch(() => {});
+      const healing = copy.buffer.recover(async () => true).catch(() => {});
       for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
       // Closed, the header is the database's, not the log's.
       if (isHarmed) copy.close();

@@ -11,8 +11,8 @@ import t from 'tap';
 import { account } from '../../agent/buffer/integrity/seq-accounting.ts';
 import type { BufferOptions } from '../../agent/buffer/options.ts';
 import type { SqliteBuffer } from '../../agent/buffer/sqlite-buffer.ts';
-import { readFacts } from '../../agent/buffer/support/buffer-stats.ts';
-import { openForReading } from '../../agent/buffer/support/open-read-only.ts';
+import { readStats } from '../../agent/buffer/support/buffer-stats.ts';
+import { openReadOnly } from '../../agent/buffer/support/open-read-only.ts';
 import { openForRequeue, requeue } from '../../agent/buffer/support/requeue.ts';
 import type { Accepted } from '../../agent/port/intake.ts';
 import type { Epoch } from '../../shared/ids.ts';
@@ -181,8 +181,8 @@ t.test('the buffer agrees with its model', async (t) => {
         const count = (...states: Known['state'][]) => events.filter(({ state }) => states.includes(state)).length;
         assert.equal(facts.acked, count('acked'));
         assert.ok(facts.losses.events >= count('quarantined', 'lost'));
-        const reader = openForReading(scratch.path);
-        assert.deepEqual(readFacts(reader, scratch.path), facts);
+        const reader = openReadOnly(scratch.path);
+        assert.deepEqual(readStats(reader, scratch.path), facts);
         const accounts = account(reader);
         assert.ok(accounts.sound, JSON.stringify(accounts));
         const sum = (what: 'pending' | 'acked' | 'quarantined' | 'gone' | 'lost') =>
@@ -234,7 +234,7 @@ t.test('the buffer agrees with its model', async (t) => {
               refused: [],
             });
             support.close();
-            buffer.notice();
+            buffer.reloadIfChanged();
             for (const known of given) turn(known, 'pending');
             break;
           }
@@ -271,7 +271,7 @@ t.test('the buffer agrees with its model', async (t) => {
             break;
           case 'wait':
             scratch.clock += act.hours * HOUR_MS;
-            while (buffer.expire()) {}
+            while (buffer.expireStep()) {}
             for (const known of events) {
               const expired = known.since <= scratch.clock - ACKED_KEPT_HOURS * HOUR_MS && known !== events.at(-1);
               if (known.state === 'acked' && expired) turn(known, 'gone');

@@ -113,7 +113,7 @@ t.test('what is offered bears true times, once and for all', async (t) => {
           }
           case 'set':
             machine.wallError = act.wallError;
-            shop.clock.look();
+            shop.clock.detectStep();
             break;
           case 'pass':
             machine.advance(act.ms);

@@ -7,7 +7,7 @@ import { rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { account } from '../../agent/buffer/integrity/seq-accounting.ts';
-import { openForReading } from '../../agent/buffer/support/open-read-only.ts';
+import { openReadOnly } from '../../agent/buffer/support/open-read-only.ts';
 import { parsed, sale } from '../support/agent/events.ts';
 import { scratchBuffer } from '../support/agent/temp-buffer.ts';
 
@@ -74,7 +74,7 @@ for (const whenFull of ['reject', 'drop-oldest'] as const) {
       t.ok(buffer.facts().pending > 0, 'it opens on a full disk');
       free();
       t.match(await post(100), { kind: 'accepted' }, 'and comes back by itself');
-      const reader = openForReading(scratch.path);
+      const reader = openReadOnly(scratch.path);
       t.equal(account(reader).sound, true);
       reader.close();
       buffer.close();
@@ -104,7 +104,7 @@ for (const whenFull of ['reject', 'drop-oldest'] as const) {
       buffer = scratch.open(options);
       t.equal(buffer.facts().pending, 500);
     }
-    const reader = openForReading(scratch.path);
+    const reader = openReadOnly(scratch.path);
     t.equal(account(reader).sound, true);
     reader.close();
     buffer.close();

@@ -1,7 +1,7 @@
 /** How much a transaction takes where room is short: halved until there is room for it; it grows again slowly, as there may be more by then. */
 const GROWTH = 1.25;
 
-export class PortionSize {
+export class AdaptiveLimit {
   readonly #most: number;
   /** For which there was room last. */
   #size: number;
@@ -17,12 +17,12 @@ export class PortionSize {
   }
 
   /** There was room for so much. */
-  fitted(size: number = this.#size): void {
+  grow(size: number = this.#size): void {
     this.#size = Math.min(this.#most, Math.ceil(size * GROWTH));
   }
 
   /** There was none. */
-  lackedRoom(size: number = this.#size): void {
+  halve(size: number = this.#size): void {
     this.#size = Math.ceil(size / 2);
   }
 

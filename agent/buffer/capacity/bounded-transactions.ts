@@ -5,36 +5,36 @@
  */
 
 import { FullError, isFull } from '../disk/buffer-error.ts';
-import type { Draft, Transact } from '../transaction/changeset.ts';
+import type { ChangeSet, RunBounded } from '../transaction/changeset.ts';
 import type { GroupCommit } from '../transaction/group-commit.ts';
-import type { Departures } from '../transaction/state-transitions.ts';
-import { PortionSize } from './adaptive-limit.ts';
-import type { Budget } from './disk-budget.ts';
+import type { StateTransitions } from '../transaction/state-transitions.ts';
+import { AdaptiveLimit } from './adaptive-limit.ts';
+import type { DiskBudget } from './disk-budget.ts';
 
 /** Rows that a transaction changes at most where room is short. */
 const MOST_ROWS = 200;
 
-export interface PortionsParts {
+export interface BoundedTransactionParts {
   readonly commits: Pick<GroupCommit, 'submit'>;
-  readonly budget: Pick<Budget, 'rowBytes' | 'canWrite' | 'leavesSpace' | 'relieve' | 'describe'>;
-  readonly departures: Pick<Departures, 'evictAcked'>;
+  readonly budget: Pick<DiskBudget, 'rowBytes' | 'walHasRoom' | 'leavesSpace' | 'releaseReserve' | 'describe'>;
+  readonly transitions: Pick<StateTransitions, 'evictAcked'>;
   /** Of the transaction that runs. */
-  readonly draft: () => Draft;
+  readonly changes: () => ChangeSet;
   /** Rows of events in the buffer. */
   readonly held: () => number;
 }
 
-export class Portions {
-  readonly #with: PortionsParts;
-  readonly #rows = new PortionSize(MOST_ROWS);
+export class BoundedTransactions {
+  readonly #with: BoundedTransactionParts;
+  readonly #rows = new AdaptiveLimit(MOST_ROWS);
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: PortionsParts) {
+  constructor(parts: BoundedTransactionParts) {
     this.#with = parts;
   }
 
   /** Rows that a transaction may change where room is short. */
-  get rows(): number {
+  get limit(): number {
     return this.#rows.now;
   }
 
@@ -44,7 +44,7 @@ export class Portions {
    * @param rows that it changes, about
    * @throws FullError when there is no room
    */
-  async whole<T>(rows: number, work: (draft: Draft) => T): Promise<T> {
+  async runOnce<T>(rows: number, work: (changes: ChangeSet) => T): Promise<T> {
     const done = await this.#submit(rows, work, false);
     this.#rows.reset();
     return done;
@@ -54,48 +54,48 @@ export class Portions {
    * Runs work in a transaction for which room is made where there is none: from the ballast, and from what is kept for support only; with
    * fewer rows each time, until they fit. One at a time: those that shared a transaction would have to share its room.
    */
-  readonly transact: Transact = (work) => {
+  readonly runAdaptive: RunBounded = (work) => {
     const done = this.#turn.then(() => this.#inPortions(work));
     this.#turn = done.catch(() => {});
     return done;
   };
 
-  async #inPortions<T>(work: (draft: Draft, rows: number) => T): Promise<T> {
+  async #inPortions<T>(work: (changes: ChangeSet, rows: number) => T): Promise<T> {
     for (;;) {
       const rows = this.#rows.now;
       try {
-        const done = await this.#insist(rows, (draft) => work(draft, rows));
-        this.#rows.fitted(rows);
+        const done = await this.#insist(rows, (changes) => work(changes, rows));
+        this.#rows.grow(rows);
         return done;
       } catch (error) {
         if (!isFull(error) || rows === 1) throw error;
-        this.#rows.lackedRoom(rows);
+        this.#rows.halve(rows);
       }
     }
   }
 
-  async #insist<T>(rows: number, work: (draft: Draft) => T): Promise<T> {
+  async #insist<T>(rows: number, work: (changes: ChangeSet) => T): Promise<T> {
     try {
       return await this.#submit(rows, work, false);
     } catch (error) {
       if (!isFull(error)) throw error;
-      this.#with.budget.relieve();
+      this.#with.budget.releaseReserve();
       return this.#submit(rows, work, true);
     }
   }
 
-  async #submit<T>(rows: number, work: (draft: Draft) => T, evict: boolean): Promise<T> {
-    const { commits, budget, departures, held } = this.#with;
+  async #submit<T>(rows: number, work: (changes: ChangeSet) => T, evict: boolean): Promise<T> {
+    const { commits, budget, transitions, held } = this.#with;
     const bytes = rows * budget.rowBytes(held());
     const outcome = await commits.submit(bytes, () => {
-      const draft = this.#with.draft();
-      const inAll = draft.bytes + bytes;
-      const fits = budget.canWrite(inAll) && (rows === 1 || budget.leavesSpace(inAll));
+      const changes = this.#with.changes();
+      const inAll = changes.bytes + bytes;
+      const fits = budget.walHasRoom(inAll) && (rows === 1 || budget.leavesSpace(inAll));
       // Given back, not thrown: whoever shares the transaction has nothing to do with it.
       if (!fits) return new FullError(budget.describe());
-      draft.bytes += bytes;
-      if (evict) draft.evicted += departures.evictAcked(rows, draft);
-      return work(draft);
+      changes.bytes += bytes;
+      if (evict) changes.evicted += transitions.evictAcked(rows, changes);
+      return work(changes);
     });
     if (outcome instanceof FullError) throw outcome;
     return outcome;

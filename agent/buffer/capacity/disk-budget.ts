@@ -10,9 +10,9 @@ import assert from 'node:assert/strict';
 import { statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
-import { BALLAST_BYTES, ballastBytes, giveUpBallast, keepBallast } from '../disk/ballast-file.ts';
-import { pruneKept } from '../disk/set-aside-files.ts';
-import { LogFile, logBytes } from '../disk/wal-file.ts';
+import { BALLAST_BYTES, ballastBytes, ensureBallast, releaseBallast } from '../disk/ballast-file.ts';
+import { pruneRecovered } from '../disk/set-aside-files.ts';
+import { WalFile, walBytes } from '../disk/wal-file.ts';
 
 /** Log frames have headers, and a commit rewrites pages that it touches in part. */
 const LOG_FACTOR = 1.25;
@@ -74,7 +74,7 @@ export function usageOf(db: Database, path: string): Usage {
   const page = db.pragma('page_size', { simple: true }) as number;
   const pages = db.pragma('page_count', { simple: true }) as number;
   const free = db.pragma('freelist_count', { simple: true }) as number;
-  return { used: (pages - free) * page, file: pages * page, wal: logBytes(path) };
+  return { used: (pages - free) * page, file: pages * page, wal: walBytes(path) };
 }
 
 /** What a transaction has stored and evicted so far. */
@@ -95,14 +95,14 @@ const logGrowth = (bytes: number, evicted: number): number =>
 /** What storing so many bytes takes of the file at most: pages are not filled whole, and indexes grow by some. */
 const fileGrowth = (bytes: number): number => (bytes === 0 ? 0 : bytes * FILE_FACTOR + FILE_FIXED_BYTES);
 
-export class Budget {
+export class DiskBudget {
   readonly #path: string;
   readonly #limits: BudgetLimits;
   /** Bytes that the file system has left. */
   readonly #diskFree: () => number;
   readonly #pageCount: Statement<[], number>;
   readonly #freePages: Statement<[], number>;
-  readonly #log: LogFile;
+  readonly #log: WalFile;
   /** Of the database when it was last looked at, with what the log holds of it. */
   #pages = 0;
   /** Of its file then. */
@@ -126,7 +126,7 @@ export class Budget {
     this.#diskFree = diskFree;
     this.#pageCount = db.prepare<[], number>('PRAGMA page_count').pluck();
     this.#freePages = db.prepare<[], number>('PRAGMA freelist_count').pluck();
-    this.#log = new LogFile(db, path);
+    this.#log = new WalFile(db, path);
     assert.equal(db.pragma('page_size', { simple: true }), PAGE_BYTES);
     this.#shrink(db);
     // The last guard, should the estimates here ever be wrong: SQLite itself refuses to grow the file beyond. Under a budget that was lowered
@@ -141,7 +141,7 @@ export class Budget {
    *
    * @throws on a fault of the disk
    */
-  look(bytes: number): void {
+  refresh(bytes: number): void {
     this.#see();
     if (this.#fitsLog(bytes, NOTHING) && this.#hasSpace(bytes)) return;
     if (performance.now() >= this.#heldUntil) {
@@ -150,11 +150,11 @@ export class Budget {
       if (!this.#logHeld && !this.#fitsLog(bytes, NOTHING)) this.#beginAnew(true);
     }
     // What is kept of damaged files costs no sale.
-    if (!this.#hasSpace(bytes) && pruneKept(this.#path, 0)) this.#see();
+    if (!this.#hasSpace(bytes) && pruneRecovered(this.#path, 0)) this.#see();
   }
 
   /** Whether the log can take so much, also where the budget was lowered under a file that is larger: that has to drain. */
-  canWrite(bytes: number): boolean {
+  walHasRoom(bytes: number): boolean {
     const log = this.#log.sizeAfter(logGrowth(bytes, 0));
     const can = this.#fitsLog(bytes, NOTHING) || log <= logReserve(this.#limits.maxBytes);
     if (!can) this.#lacking = 'log';
@@ -211,15 +211,15 @@ export class Budget {
   }
 
   /** The disk is full in spite of what it said: for a while only what is there already is used. */
-  sawFull(): void {
+  markDiskFull(): void {
     this.#fullUntil = performance.now() + FULL_MS;
     this.#fullAt = this.#diskFree();
   }
 
   /** Gives up the ballast and what is kept of damaged files, and lets the log begin anew. @throws on a fault of the disk */
-  relieve(): void {
-    pruneKept(this.#path, 0);
-    giveUpBallast(this.#path);
+  releaseReserve(): void {
+    pruneRecovered(this.#path, 0);
+    releaseBallast(this.#path);
     this.#beginAnew(false);
   }
 
@@ -229,16 +229,16 @@ export class Budget {
    *
    * @throws on a fault of the disk
    */
-  secure(): void {
+  checkpointIfLow(): void {
     this.#see();
-    if (this.#pages > this.#onDisk && this.#free - this.#limits.minFreeBytes < LOW_BYTES) this.#log.copy();
+    if (this.#pages > this.#onDisk && this.#free - this.#limits.minFreeBytes < LOW_BYTES) this.#log.checkpoint();
   }
 
   /** Has the ballast there, and room in the log, as far as the disk has space for them. @throws on a fault of the disk */
-  keepBallast(): void {
+  ensureReserve(): void {
     this.#see();
     const hasRoomFor = (lacking: number): boolean => lacking > 0 && this.#free - lacking >= this.#limits.minFreeBytes;
-    if (hasRoomFor(BALLAST_BYTES - this.#ballast)) keepBallast(this.#path);
+    if (hasRoomFor(BALLAST_BYTES - this.#ballast)) ensureBallast(this.#path);
     this.#free = this.#diskFree();
     if (hasRoomFor(LOG_KEPT_BYTES - this.#log.size)) this.#log.reserve(LOG_KEPT_BYTES);
     this.#see();
@@ -264,12 +264,12 @@ export class Budget {
     this.#onDisk = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
     this.#free = this.#diskFree();
     this.#ballast = ballastBytes(this.#path);
-    this.#log.look();
+    this.#log.refresh();
   }
 
   #beginAnew(shrink: boolean): void {
-    let outcome = this.#log.beginAnew(shrink);
-    if (outcome === 'full' && giveUpBallast(this.#path)) outcome = this.#log.beginAnew(shrink);
+    let outcome = this.#log.restart(shrink);
+    if (outcome === 'full' && releaseBallast(this.#path)) outcome = this.#log.restart(shrink);
     this.#logHeld = outcome === 'held';
     this.#heldUntil = this.#logHeld ? performance.now() + HELD_MS : 0;
     this.#see();

@@ -6,8 +6,8 @@
  * the same transaction stores.
  */
 
-import type { Draft } from '../transaction/changeset.ts';
-import type { Departures } from '../transaction/state-transitions.ts';
+import type { ChangeSet } from '../transaction/changeset.ts';
+import type { StateTransitions } from '../transaction/state-transitions.ts';
 
 export type WhenFull = 'reject' | 'drop-oldest';
 
@@ -15,28 +15,28 @@ const AT_ONCE = 500;
 
 export class Eviction {
   readonly #whenFull: WhenFull;
-  readonly #departures: Departures;
+  readonly #transitions: StateTransitions;
 
-  constructor(whenFull: WhenFull, departures: Departures) {
+  constructor(whenFull: WhenFull, transitions: StateTransitions) {
     this.#whenFull = whenFull;
-    this.#departures = departures;
+    this.#transitions = transitions;
   }
 
   /** Deletes about so many rows, within a transaction. @returns how many; 0 when nothing is left that may go */
-  some(wanted: number, draft: Draft): number {
+  some(wanted: number, changes: ChangeSet): number {
     const rows = Math.min(wanted, AT_ONCE);
     const count =
-      this.#departures.evictAcked(rows, draft) || (this.#whenFull === 'reject' ? 0 : this.#drop(rows, draft));
-    draft.evicted += count;
+      this.#transitions.evictAcked(rows, changes) || (this.#whenFull === 'reject' ? 0 : this.#drop(rows, changes));
+    changes.evicted += count;
     return count;
   }
 
-  #drop(rows: number, draft: Draft): number {
-    const range = { first: 1, last: draft.before };
+  #drop(rows: number, changes: ChangeSet): number {
+    const range = { first: 1, last: changes.lastIdBefore };
     return (
-      this.#departures.dropQuarantined(range, rows, draft) ||
-      this.#departures.dropPending(range, rows, draft) ||
-      this.#departures.dropRefs(range, rows, draft)
+      this.#transitions.evictQuarantined(range, rows, changes) ||
+      this.#transitions.evictPending(range, rows, changes) ||
+      this.#transitions.evictRefs(range, rows, changes)
     );
   }
 }

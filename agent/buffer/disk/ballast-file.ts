@@ -13,7 +13,7 @@ const pathOf = (path: string): string => `${path}.reserve`;
 export const ballastBytes = (path: string): number => statSync(pathOf(path), { throwIfNoEntry: false })?.size ?? 0;
 
 /** @returns whether there was any */
-export function giveUpBallast(path: string): boolean {
+export function releaseBallast(path: string): boolean {
   try {
     unlinkSync(pathOf(path));
     return true;
@@ -23,7 +23,7 @@ export function giveUpBallast(path: string): boolean {
 }
 
 /** Writes it unless it is there. A disk that is too full for it is as good a reason as any other to do without. @returns whether it is there */
-export function keepBallast(path: string): boolean {
+export function ensureBallast(path: string): boolean {
   if (ballastBytes(path) >= BALLAST_BYTES) return true;
   try {
     const file = openSync(pathOf(path), 'w', 0o600);
@@ -37,7 +37,7 @@ export function keepBallast(path: string): boolean {
     }
     return true;
   } catch {
-    giveUpBallast(path);
+    releaseBallast(path);
     return false;
   }
 }

@@ -38,7 +38,7 @@ const isOneOf = (codes: readonly string[], code: string): boolean =>
   codes.some((known) => code === `SQLITE_${known}` || code.startsWith(`SQLITE_${known}_`));
 
 /** Null: the fault says nothing of the file. */
-export function fileFault(error: unknown): FileFault | null {
+export function classifyError(error: unknown): FileFault | null {
   if (error instanceof BufferRefusal) return null;
   if (error instanceof FileMovedError) return 'disk';
   if (error instanceof DamagedFileError) return 'damaged';

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
  *
  * @throws on a fault of the disk
  */
-export function makeFolder(path: string): void {
+export function createDirectory(path: string): void {
   const missing: string[] = [];
   for (let at = path; statSync(at, { throwIfNoEntry: false }) === undefined && dirname(at) !== at; at = dirname(at)) {
     missing.unshift(at);

@@ -8,7 +8,7 @@ function kindOf(found: Stats): string {
 }
 
 /** In words; null when a file lies there, or nothing that this user may see. */
-export function noPlainFile(path: string): string | null {
+export function describeIrregularFile(path: string): string | null {
   let found: Stats | undefined;
   try {
     found = statSync(path, { throwIfNoEntry: false });

@@ -9,17 +9,17 @@ import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** Why it is aside: not what was written, or written by an older version. */
-export type AsideKind = 'damaged' | 'migrating';
+export type SetAsideKind = 'damaged' | 'migrating';
 
 const NAME = /^\.(damaged|migrating)-[0-9TZ]+(-\d+)?$/;
-export const kindOf = (name: string): AsideKind => (/\.migrating-[^.]*$/.test(name) ? 'migrating' : 'damaged');
+export const kindOf = (name: string): SetAsideKind => (/\.migrating-[^.]*$/.test(name) ? 'migrating' : 'damaged');
 
-export const asidePath = (path: string, name: string): string => join(dirname(path), name);
+export const setAsidePath = (path: string, name: string): string => join(dirname(path), name);
 
 const stamp = (now: number): string => new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
 
 /** Names of what is aside, by the files there are; the oldest first. */
-export function namesBeside(path: string): string[] {
+export function setAsideNames(path: string): string[] {
   const own = basename(path);
   const names = readdirSync(dirname(path))
     .filter((name) => name.startsWith(own))
@@ -33,7 +33,7 @@ export function namesBeside(path: string): string[] {
  *
  * @param now milliseconds since 1970
  */
-export function asideName(path: string, kind: AsideKind, now: number): string {
+export function newSetAsideName(path: string, kind: SetAsideKind, now: number): string {
   const first = `${basename(path)}.${kind}-${stamp(now)}`;
   let name = first;
   for (let next = 2; isTaken(path, name); next++) name = `${first}-${next}`;
@@ -47,11 +47,11 @@ export function asideName(path: string, kind: AsideKind, now: number): string {
  * @param now milliseconds since 1970
  * @returns the name
  */
-export function setAside(path: string, kind: AsideKind, now: number): string {
-  const name = asideName(path, kind, now);
+export function setAside(path: string, kind: SetAsideKind, now: number): string {
+  const name = newSetAsideName(path, kind, now);
   // The database first: a log alone is taken for what it is, a database without its log would look sound.
   for (const suffix of ['', '-wal']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, asidePath(path, name) + suffix);
+    if (existsSync(path + suffix)) renameSync(path + suffix, setAsidePath(path, name) + suffix);
   }
   rmSync(`${path}-shm`, { force: true });
   return name;
@@ -59,26 +59,26 @@ export function setAside(path: string, kind: AsideKind, now: number): string {
 
 const isTaken = (path: string, name: string): boolean =>
   ['damaged', 'migrating', 'salvaged'].some((kind) => {
-    const other = asidePath(path, name.replace(/\.(damaged|migrating)-/, `.${kind}-`));
+    const other = setAsidePath(path, name.replace(/\.(damaged|migrating)-/, `.${kind}-`));
     return existsSync(other) || existsSync(`${other}-wal`);
   });
 
 /** A log whose database was set aside, when the agent was killed before it could follow, follows it now. */
-export function reuniteLog(path: string): void {
+export function reuniteWal(path: string): void {
   if (existsSync(path) || !existsSync(`${path}-wal`)) return;
-  const last = namesBeside(path).at(-1);
-  if (last !== undefined && !existsSync(`${asidePath(path, last)}-wal`)) {
-    renameSync(`${path}-wal`, `${asidePath(path, last)}-wal`);
+  const last = setAsideNames(path).at(-1);
+  if (last !== undefined && !existsSync(`${setAsidePath(path, last)}-wal`)) {
+    renameSync(`${path}-wal`, `${setAsidePath(path, last)}-wal`);
   }
 }
 
 /** Files of something aside that is done: gone, or kept under the name of what is over. */
-export function putAway(path: string, name: string): void {
+export function finishSetAside(path: string, name: string): void {
   for (const suffix of ['', '-wal']) {
-    const from = asidePath(path, name) + suffix;
+    const from = setAsidePath(path, name) + suffix;
     if (!existsSync(from)) continue;
     if (kindOf(name) === 'migrating') rmSync(from);
-    else renameSync(from, asidePath(path, name.replace('.damaged-', '.salvaged-')) + suffix);
+    else renameSync(from, setAsidePath(path, name.replace('.damaged-', '.salvaged-')) + suffix);
   }
 }
 
@@ -88,13 +88,14 @@ export function putAway(path: string, name: string): void {
  * @param most how many are kept
  * @returns whether any went
  */
-export function pruneKept(path: string, most: number): boolean {
+export function pruneRecovered(path: string, most: number): boolean {
   const start = `${basename(path)}.salvaged-`;
   const names = readdirSync(dirname(path))
     .filter((name) => name.startsWith(start))
     .map((name) => name.replace(/-wal$/, ''));
   const kept = [...new Set(names)].sort();
   const gone = kept.slice(0, Math.max(0, kept.length - most));
-  for (const name of gone) for (const suffix of ['', '-wal']) rmSync(asidePath(path, name) + suffix, { force: true });
+  for (const name of gone)
+    for (const suffix of ['', '-wal']) rmSync(setAsidePath(path, name) + suffix, { force: true });
   return gone.length > 0;
 }

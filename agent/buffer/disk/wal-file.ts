@@ -17,9 +17,9 @@ interface Checkpoint {
   checkpointed: number;
 }
 
-export const logBytes = (path: string): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+export const walBytes = (path: string): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 
-export class LogFile {
+export class WalFile {
   readonly #db: Database;
   readonly #path: string;
   readonly #look: Statement<[], Checkpoint>;
@@ -50,10 +50,10 @@ export class LogFile {
   }
 
   /** Outside of a transaction. @throws DamagedFileError when it was cut; else on a fault of the disk */
-  look(): void {
+  refresh(): void {
     // In this order: another process may write meanwhile, and its frames are in the file before they are counted.
     const { log, checkpointed } = this.#look.get()!;
-    this.#size = logBytes(this.#path);
+    this.#size = walBytes(this.#path);
     // SQLite would go on behind the end: what lies before is lost already, and what is accepted from here on would be too.
     if (log > checkpointed && this.#size < HEADER_BYTES + log * FRAME_BYTES)
       throw new DamagedFileError(`${this.#path}-wal was cut`);
@@ -66,7 +66,7 @@ export class LogFile {
    * So what a full disk refuses is refused now, and not in the midst of a transaction.
    */
   reserve(bytes: number): void {
-    const lacking = bytes - logBytes(this.#path);
+    const lacking = bytes - walBytes(this.#path);
     if (lacking <= 0) return;
     try {
       // Nobody writes to it meanwhile, support's `requeue` neither.
@@ -82,8 +82,8 @@ export class LogFile {
   }
 
   /** See `copyLog`. */
-  copy(): void {
-    copyLog(this.#db);
+  checkpoint(): void {
+    checkpointPassive(this.#db);
   }
 
   /**
@@ -93,22 +93,22 @@ export class LogFile {
    * @returns `held` while somebody reads what it holds, `full` when the disk has no room for what it holds
    * @throws on a fault of the disk
    */
-  beginAnew(shrink: boolean): 'anew' | 'held' | 'full' {
+  restart(shrink: boolean): 'anew' | 'held' | 'full' {
     try {
       const { busy, log } = (shrink ? this.#truncate : this.#restart).get()!;
       this.#over = busy === 0 ? log : -1;
-      this.look();
+      this.refresh();
       return busy === 0 ? 'anew' : 'held';
     } catch (error) {
       if (!isFull(error)) throw error;
-      this.look();
+      this.refresh();
       return 'full';
     }
   }
 }
 
 /** Copies what nobody holds up into the database, as far as the disk has room. @throws on a fault of the disk */
-export function copyLog(db: Database): void {
+export function checkpointPassive(db: Database): void {
   try {
     db.pragma('wal_checkpoint(PASSIVE)');
   } catch (error) {

@@ -24,19 +24,19 @@ export interface HighWaterMark {
   readonly newestHour: number;
   /** From this seq on nobody has said yet whether the clock was right by which events were stamped: none was shipped. 0: there are none. */
   readonly unconfirmedFrom: number;
-  readonly shipping: Shipping;
+  readonly shipping: ShippingState;
 }
 
 /**
  * What was shipped of an epoch that was opened while an older file was still being brought over: `held`, nothing; `ahead`, it may have been
  * shipped before what is found later. `free`: it was opened otherwise, or that is over.
  */
-export type Shipping = 'free' | 'held' | 'ahead';
+export type ShippingState = 'free' | 'held' | 'ahead';
 
 export const SLOT_BYTES = 64;
 const MAGIC = 0x7473;
 const VERSION = 1;
-const SHIPPING: readonly Shipping[] = ['free', 'held', 'ahead'];
+const SHIPPING: readonly ShippingState[] = ['free', 'held', 'ahead'];
 const CRC_AT = SLOT_BYTES - 4;
 
 /** @param serial ascends with each write to the file */

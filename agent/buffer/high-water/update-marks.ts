@@ -4,13 +4,13 @@ import type { Epoch } from '../../../shared/ids.ts';
 import type { OpenedEpoch } from '../tables/epochs.ts';
 import type { PendingSet } from '../tables/pending-set.ts';
 import type { HighWaterFile } from './high-water-file.ts';
-import type { HighWaterMark, Shipping } from './high-water-mark.ts';
+import type { HighWaterMark, ShippingState } from './high-water-mark.ts';
 
 /** Where many loss records wait, who is the first is looked up so often at most. */
 const LOOK_EVERY_MS = 1_000;
 
 /** What the buffer is like after a commit. */
-export interface Standing {
+export interface BufferSnapshot {
   /** In the order of their ids, with their highest seqs; the last one is open. */
   readonly epochs: readonly OpenedEpoch[];
   readonly pending: PendingSet;
@@ -25,7 +25,7 @@ export interface Standing {
   /** Epochs that are being brought over: their marks stay as they are. */
   readonly carried: { has(epoch: Epoch): boolean };
   /** Of what was opened since: whether anything is shipped before that is done. */
-  readonly shipping: Shipping;
+  readonly shipping: ShippingState;
 }
 
 /**
@@ -54,7 +54,7 @@ export class HighWaterMarks {
   }
 
   /** @throws on a fault of the disk */
-  follow(standing: Standing): void {
+  update(standing: BufferSnapshot): void {
     const { epochs, pending, unsentLosses, lossesChanged, newestHour, unconfirmedFrom, carried, shipping } = standing;
     this.#isStale ||= lossesChanged;
     const isFresh = this.#look(unsentLosses);

@@ -10,7 +10,7 @@ interface Ref {
 }
 
 /** Reads through the table and its index; yields after each short read. @throws what SQLite throws at a damaged page */
-export function* refsInSlices(db: Database): Generator<void, void> {
+export function* checkDedupIndex(db: Database): Generator<void, void> {
   const rows = db.prepare<[number, number], { id: number }>(
     'SELECT id FROM refs NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?',
   );
@@ -26,9 +26,9 @@ export function* refsInSlices(db: Database): Generator<void, void> {
 }
 
 /** @returns what is wrong, in words */
-export function refsProblems(db: Database): string[] {
+export function dedupIndexProblems(db: Database): string[] {
   try {
-    for (const _ of refsInSlices(db));
+    for (const _ of checkDedupIndex(db));
     return [];
   } catch (error) {
     return [`refs, by which repeats are known, cannot be read: ${(error as Error).message}`];

@@ -27,7 +27,7 @@ function problemsOf(stream: StreamId, account: EpochAccount): string[] {
 }
 
 /** @param lacks what the side file knows of and the file does not */
-export function inWords(
+export function describeAccounts(
   { epochs, strays, losses, damagedLosses }: Accounts,
   lacks: readonly SeqRange[],
   terminal: TerminalId,

@@ -6,7 +6,7 @@
  * @param readable whether the next row from an id on can be read
  * @returns the first id beyond the stretch; null when nothing beyond can be read
  */
-export function endOfStretch(start: number, step: 1 | -1, readable: (id: number) => boolean): number | null {
+export function nextReadableRow(start: number, step: 1 | -1, readable: (id: number) => boolean): number | null {
   const limit = step === 1 ? Number.MAX_SAFE_INTEGER : 0;
   const far = (stride: number): number => start + step * Math.min(stride, Math.abs(limit - start));
   let bad = 0;

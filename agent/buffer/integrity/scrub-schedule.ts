@@ -4,7 +4,7 @@ const FIRST_MS = 10_000;
 const BETWEEN_SLICES_MS = 50;
 const EVERY_MS = 24 * 60 * 60 * 1000;
 
-export interface Checking {
+export interface ScrubSchedule {
   /** Looks at a slice. @returns whether the pass goes on */
   readonly check: () => boolean;
   /** Told of faults; the next day it tries again. */
@@ -14,7 +14,7 @@ export interface Checking {
 }
 
 /** @returns ends it */
-export function startChecking({ check, failed, after }: Checking): () => void {
+export function startScrubbing({ check, failed, after }: ScrubSchedule): () => void {
   const slice = (): void => {
     let more = false;
     try {

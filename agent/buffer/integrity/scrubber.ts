@@ -11,10 +11,10 @@ import { type Epoch, epoch } from '../../../shared/ids.ts';
 import { DamagedFileError } from '../disk/classify-error.ts';
 import type { EpochIndex } from '../tables/epochs.ts';
 import { RowChecksum, STATE, type State } from '../tables/event-row.ts';
-import type { Unreadable } from '../tables/event-table.ts';
+import type { UnreadableRow } from '../tables/event-table.ts';
 import type { PendingSet } from '../tables/pending-set.ts';
-import { refsInSlices } from './dedup-index-check.ts';
-import { type Accounts, accountInSlices } from './seq-accounting.ts';
+import { checkDedupIndex } from './dedup-index-check.ts';
+import { type Accounts, accountBySlices } from './seq-accounting.ts';
 
 const ROWS_AT_ONCE = 100;
 
@@ -28,7 +28,7 @@ interface Row {
   body: Buffer;
 }
 
-export interface CheckParts {
+export interface ScrubberParts {
   readonly db: Database;
   readonly path: string;
   readonly epochs: () => EpochIndex;
@@ -37,22 +37,22 @@ export interface CheckParts {
   readonly isBehind: () => boolean;
 }
 
-export interface CheckedSlice {
+export interface ScrubStep {
   /** Rows that are to be given up. */
-  readonly unreadable: readonly Unreadable[];
+  readonly unreadable: readonly UnreadableRow[];
   /** Whether the pass goes on. */
   readonly more: boolean;
 }
 
-export class FileCheck {
-  readonly #with: CheckParts;
+export class Scrubber {
+  readonly #with: ScrubberParts;
   readonly #checksum = new RowChecksum();
   readonly #rows: Statement<[number, number], Row>;
   #after = 0;
   #accounts: Generator<number, Accounts> | null = null;
   #refs: Generator<void, void> | null = null;
 
-  constructor(parts: CheckParts) {
+  constructor(parts: ScrubberParts) {
     this.#with = parts;
     this.#rows = parts.db.prepare(
       'SELECT id, epoch, seq, hour, state, sum, body FROM events NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?',
@@ -60,7 +60,7 @@ export class FileCheck {
   }
 
   /** @throws DamagedFileError, or what SQLite throws at a damaged page */
-  slice(): CheckedSlice {
+  step(): ScrubStep {
     if (this.#accounts !== null) return this.#account(this.#accounts);
     if (this.#refs !== null) return this.#read(this.#refs);
     const after = this.#after;
@@ -74,7 +74,7 @@ export class FileCheck {
       throw new DamagedFileError(`${this.#with.path}: its indexes do not know the rows that are there`);
     }
     this.#after = upTo;
-    if (isEnd) this.#accounts = accountInSlices(this.#with.db);
+    if (isEnd) this.#accounts = accountBySlices(this.#with.db);
     const unreadable = rows.flatMap((row) => {
       const detail = row.state === STATE.quarantined ? null : this.#fault(row);
       return detail === null ? [] : [{ id: row.id, detail }];
@@ -93,7 +93,7 @@ export class FileCheck {
     return sum === this.#checksum.of(of, seq, hour, crc32c(body), state) ? null : 'its checksum does not match';
   }
 
-  #account(accounts: Generator<number, Accounts>): CheckedSlice {
+  #account(accounts: Generator<number, Accounts>): ScrubStep {
     const { done, value } = accounts.next();
     if (!done) return { unreadable: [], more: true };
     this.#after = 0;
@@ -106,11 +106,11 @@ export class FileCheck {
     if (unaccounted + value.strays + value.damagedLosses.length > 0) {
       throw new DamagedFileError(`${this.#with.path}: not every event is accounted for`);
     }
-    this.#refs = refsInSlices(this.#with.db);
+    this.#refs = checkDedupIndex(this.#with.db);
     return { unreadable: [], more: true };
   }
 
-  #read(refs: Generator<void, void>): CheckedSlice {
+  #read(refs: Generator<void, void>): ScrubStep {
     const more = refs.next().done !== true;
     if (!more) this.#refs = null;
     return { unreadable: [], more };

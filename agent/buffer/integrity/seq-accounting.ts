@@ -8,11 +8,11 @@ import type { Database, Statement } from 'better-sqlite3';
 import { crc32c } from '../../../shared/crc32c.ts';
 import type { Epoch } from '../../../shared/ids.ts';
 import { countOf, difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
-import { reading } from '../disk/read-transaction.ts';
+import { readTransaction } from '../disk/read-transaction.ts';
 import { listEpochs, type OpenedEpoch } from '../tables/epochs.ts';
 import { RowChecksum, STATE, type State } from '../tables/event-row.ts';
 import { isSound, type LossRow } from '../tables/loss-record.ts';
-import { endOfStretch } from './next-readable-row.ts';
+import { nextReadableRow } from './next-readable-row.ts';
 
 const ROWS_AT_ONCE = 500;
 const BYTES_AT_ONCE = 4 * 1024 * 1024;
@@ -99,7 +99,7 @@ class Accountant {
 
   /** The slice of an epoch's seqs that begins at `from`. */
   slice(epoch: OpenedEpoch, from: number): Slice {
-    return reading(this.#db, () => this.#slice(epoch, from));
+    return readTransaction(this.#db, () => this.#slice(epoch, from));
   }
 
   #slice({ epoch, base, lastSeq }: OpenedEpoch, from: number): Slice {
@@ -128,7 +128,7 @@ class Accountant {
       }
     } catch {
       // A page is damaged: what it hides is, as far as anybody can tell, still there.
-      const next = endOfStretch(base + reached, 1, (id) => this.#readable(id));
+      const next = nextReadableRow(base + reached, 1, (id) => this.#readable(id));
       to = Math.min(lastSeq, next === null ? lastSeq : next - 1 - base);
       bad.push([reached, to]);
     }
@@ -209,7 +209,7 @@ function countStrays(db: Database, epochs: readonly OpenedEpoch[]): number {
  * @param db may be read-only
  * @throws where not even the table of epochs can be read
  */
-export function* accountInSlices(db: Database): Generator<number, Accounts> {
+export function* accountBySlices(db: Database): Generator<number, Accounts> {
   const list = db.transaction(() => listEpochs(db))();
   const all = list.reduce((sum, { lastSeq }) => sum + lastSeq, 0);
   const accountant = new Accountant(db);
@@ -259,7 +259,7 @@ export function* accountInSlices(db: Database): Generator<number, Accounts> {
  * @param progress told how much lies behind, 0 to 1
  */
 export function account(db: Database, progress: (share: number) => void = () => {}): Accounts {
-  const slices = accountInSlices(db);
+  const slices = accountBySlices(db);
   for (;;) {
     const { done, value } = slices.next();
     if (done) return value;

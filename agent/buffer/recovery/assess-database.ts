@@ -1,16 +1,16 @@
 /** Whether what a database says of itself can be believed, before anything is written to it. */
 import type { Database } from 'better-sqlite3';
 import { BufferRefusal } from '../disk/buffer-error.ts';
-import type { AsideKind } from '../disk/set-aside-files.ts';
+import type { SetAsideKind } from '../disk/set-aside-files.ts';
 import { type HighWaterMark, isSettled } from '../high-water/high-water-mark.ts';
 import { checkVersion, isOwnerSound, type Owner, readOwner, SCHEMA_VERSION, schemaVersion } from '../tables/schema.ts';
-import { lacking } from './missing-seqs.ts';
+import { missingSeqs } from './missing-seqs.ts';
 
 export type Assessment =
   | { readonly kind: 'sound' }
   /** Nothing in it yet. */
   | { readonly kind: 'empty' }
-  | { readonly kind: AsideKind; readonly why: string };
+  | { readonly kind: SetAsideKind; readonly why: string };
 
 /** Versions are counted up by one. */
 const MAX_VERSION = 1_000;
@@ -48,5 +48,5 @@ export function assess(db: Database, given: string, owner: Owner, marks: readonl
     const verdict = db.pragma('quick_check(1)', { simple: true });
     return verdict === 'ok' ? { kind: 'migrating', why: `schema ${version}` } : damaged(String(verdict));
   }
-  return lacking(db, marks).length === 0 ? { kind: 'sound' } : damaged('it lacks what was accepted last');
+  return missingSeqs(db, marks).length === 0 ? { kind: 'sound' } : damaged('it lacks what was accepted last');
 }

@@ -10,7 +10,7 @@ import { MAX_SEQ } from '../sqlite-format/carved-row.ts';
 
 const STRETCH = MAX_SEQ + 1;
 
-export class Places {
+export class IdAllocation {
   readonly #bases = new Map<Epoch, number>();
   /** Stretches in which there is an epoch already. */
   readonly #taken = new Set<number>();

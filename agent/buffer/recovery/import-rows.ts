@@ -13,22 +13,22 @@ import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import {
-  type EventFinding,
-  type Finding,
+  type CarvedEvent,
+  type CarvedLoss,
+  type CarvedRef,
+  type CarvedRow,
   isOutdated,
-  type LossFinding,
   MAX_SEQ,
-  type RefFinding,
 } from '../sqlite-format/carved-row.ts';
 import { contentHash, isDeduplicable } from '../tables/content-hash.ts';
 import { FRESH_BASE } from '../tables/epochs.ts';
 import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../tables/event-row.ts';
-import { Gone } from '../tables/expired-ranges.ts';
-import type { Losses } from '../tables/loss-ledger.ts';
+import { ExpiredRanges } from '../tables/expired-ranges.ts';
+import type { LossLedger } from '../tables/loss-ledger.ts';
 import { type LossRecord, lossSum } from '../tables/loss-record.ts';
-import type { Clocks } from '../timestamps/clock-segments.ts';
-import type { Places } from './id-allocation.ts';
-import { Ledger } from './loss-lookup.ts';
+import type { ClockSegments } from '../timestamps/clock-segments.ts';
+import type { IdAllocation } from './id-allocation.ts';
+import { LossLookup } from './loss-lookup.ts';
 
 interface KnownRef {
   readonly id: number;
@@ -37,12 +37,12 @@ interface KnownRef {
   readonly at: number;
 }
 
-export interface ImportParts {
+export interface RowImportParts {
   readonly db: Database;
   readonly terminal: TerminalId;
-  readonly places: Places;
-  readonly losses: Losses;
-  readonly clocks: Pick<Clocks, 'broughtOver'>;
+  readonly places: IdAllocation;
+  readonly losses: LossLedger;
+  readonly clocks: Pick<ClockSegments, 'addUnconfirmed'>;
   /** By epoch: the side file as it was. */
   readonly marks: ReadonlyMap<Epoch, HighWaterMark>;
   /** Milliseconds since 1970. */
@@ -67,11 +67,11 @@ const STANDING = { fresh: 0, held: 1, shipped: 2, ahead: 3 } as const;
 /** The first characters of a reason that no sum guards. */
 const MAX_REASON = 1_024;
 
-export class Import {
-  readonly #with: ImportParts;
+export class RowImport {
+  readonly #with: RowImportParts;
   readonly #checksum = new RowChecksum();
   readonly #isThere: Statement<[number], number>;
-  readonly #gone: Gone;
+  readonly #gone: ExpiredRanges;
   readonly #insert: Statement<[number, Epoch, number, number, State, number, string | null, number, Uint8Array]>;
   readonly #quarantine: Statement<[State, number, string, number, number]>;
   readonly #sameRef: Statement<[string, string, Buffer], KnownRef>;
@@ -79,7 +79,7 @@ export class Import {
   readonly #forgetRef: Statement<[number]>;
   readonly #row: Statement<[number], { hour: number; state: State; sum: number }>;
   readonly #lossesOf: Statement<[Epoch, string, number, number], number>;
-  readonly #ledger: Ledger;
+  readonly #ledger: LossLookup;
   readonly #insertLoss: Statement<[Epoch, number, number, number, string, number, string | null, number, number]>;
   /** Set when the disk has no room for what is only kept for support. */
   withoutAcked = false;
@@ -88,11 +88,11 @@ export class Import {
   /** Whether an epoch got its place since this was last set to false. */
   placed = false;
 
-  constructor(parts: ImportParts) {
+  constructor(parts: RowImportParts) {
     const { db } = parts;
     this.#with = parts;
     this.#isThere = db.prepare<[number], number>('SELECT 1 FROM events WHERE id = ?').pluck();
-    this.#gone = new Gone(db);
+    this.#gone = new ExpiredRanges(db);
     this.#insert = db.prepare(
       'INSERT INTO events (id, epoch, seq, hour, state, at, reason, sum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
@@ -108,20 +108,20 @@ export class Import {
         'SELECT count(*) FROM losses WHERE epoch = ? AND reason = ? AND first_seq <= ? AND first_seq + count > ?',
       )
       .pluck();
-    this.#ledger = new Ledger(db);
+    this.#ledger = new LossLookup(db);
     this.#insertLoss = db.prepare(
       'INSERT INTO losses (epoch, first_seq, count, hour, reason, at, detail, acked, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
   }
 
   /** Within a transaction. */
-  take(findings: readonly Finding[]): void {
+  take(findings: readonly CarvedRow[]): void {
     // Between transactions events may have been given up.
     this.#ledger.changed();
     for (const finding of findings) this.#take(finding);
   }
 
-  #take(finding: Finding): void {
+  #take(finding: CarvedRow): void {
     switch (finding.kind) {
       case 'event':
         this.#event(finding);
@@ -135,7 +135,7 @@ export class Import {
     }
   }
 
-  #event(found: EventFinding): void {
+  #event(found: CarvedEvent): void {
     const { epoch, seq, hour, at: foundAt, reason, body } = found;
     const { marks, now } = this.#with;
     const settledThrough = marks.get(epoch)?.settledThrough ?? 0;
@@ -147,7 +147,7 @@ export class Import {
     if (this.#gone.has(epoch, seq)) return;
     if (found.state === STATE.pending) {
       // The collector was told so: it stays lost, requeued before or not, and its repeat is welcome.
-      if (seq <= settledThrough && this.#ledger.isGivenUp(epoch, seq)) return;
+      if (seq <= settledThrough && this.#ledger.isLost(epoch, seq)) return;
       // A version from before it was known for one.
       if (this.#ledger.isDuplicate(epoch, seq)) return;
     }
@@ -171,13 +171,13 @@ export class Import {
     for (const other of this.#sameRef.all(event.type, event.ref, content)) {
       if (other.id === id || Math.abs(Math.min(other.at, now()) - passed) >= DAY_MS) continue;
       // Of what was given up the repeat was stored: it is that one that counts.
-      if (state === STATE.pending && (this.#isRepeat(epoch, other) || this.#ledger.isGivenUp(epoch, seq))) {
+      if (state === STATE.pending && (this.#isRepeat(epoch, other) || this.#ledger.isLost(epoch, seq))) {
         insert(STATE.quarantined, this.#asDuplicate({ epoch, seq, hour }, other));
         return;
       }
       if (
         this.#isFirst(epoch, other.epoch) ||
-        (state !== STATE.quarantined && this.#ledger.isGivenUp(other.epoch, other.seq))
+        (state !== STATE.quarantined && this.#ledger.isLost(other.epoch, other.seq))
       )
         this.#giveUp(other, { epoch, seq });
     }
@@ -206,7 +206,7 @@ export class Import {
     return `duplicate: ${detail}`;
   }
 
-  #loss({ loss }: LossFinding): void {
+  #loss({ loss }: CarvedLoss): void {
     const { epoch, first_seq, count, hour, reason, at, detail, acked } = loss;
     const last = first_seq + count - 1;
     if (this.#lossesOf.get(epoch, reason, first_seq, last)! > 0) return;
@@ -217,14 +217,14 @@ export class Import {
   }
 
   /** Of an event whose row is no longer kept: a ref of one that is lost must not hide its repeat. */
-  #ref({ epoch, seq, type, ref, content, at }: RefFinding): void {
+  #ref({ epoch, seq, type, ref, content, at }: CarvedRef): void {
     const { marks, places, now } = this.#with;
     const mark = marks.get(epoch);
     if (mark === undefined || seq > mark.settledThrough || at <= now() - DAY_MS || at > now()) return;
-    if (this.#ledger.isGivenUp(epoch, seq)) return;
+    if (this.#ledger.isLost(epoch, seq)) return;
     const base = places.baseOf(epoch) ?? this.#place(epoch, seq);
     for (const other of this.#sameRef.all(type, ref, content)) {
-      if (this.#isFirst(epoch, other.epoch) || this.#ledger.isGivenUp(other.epoch, other.seq))
+      if (this.#isFirst(epoch, other.epoch) || this.#ledger.isLost(other.epoch, other.seq))
         this.#giveUp(other, { epoch, seq });
     }
     this.#remember.run(base + seq, type, ref, content, epoch, seq, at);
@@ -235,7 +235,7 @@ export class Import {
     const { base, isNew } = places.make(epoch, seq, now());
     this.placed ||= isNew;
     const from = marks.get(epoch)?.unconfirmedFrom ?? 0;
-    if (isNew && this.#isUnconfirmed(epoch, from)) clocks.broughtOver({ first: base + from, last: base + MAX_SEQ });
+    if (isNew && this.#isUnconfirmed(epoch, from)) clocks.addUnconfirmed({ first: base + from, last: base + MAX_SEQ });
     return base;
   }
 

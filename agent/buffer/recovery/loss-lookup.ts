@@ -10,7 +10,7 @@ interface Row {
   readonly last: number;
 }
 
-export class Ledger {
+export class LossLookup {
   readonly #givenUp: Records;
   readonly #duplicates: Records;
 
@@ -29,7 +29,7 @@ export class Ledger {
   }
 
   /** Whether it is lost for good, so that its repeat is another event. */
-  isGivenUp(epoch: Epoch, seq: number): boolean {
+  isLost(epoch: Epoch, seq: number): boolean {
     return this.#givenUp.has(epoch, seq);
   }
 

@@ -1,11 +1,11 @@
 /** What the side file knows was accepted and the database does not: its log was lost, or it is an older copy of itself. */
 import type { Database } from 'better-sqlite3';
 import type { SeqRange } from '../../port/outbox.ts';
-import { namesBeside } from '../disk/set-aside-files.ts';
+import { setAsideNames } from '../disk/set-aside-files.ts';
 import { type HighWaterMark, isSettled } from '../high-water/high-water-mark.ts';
 import { listEpochs } from '../tables/epochs.ts';
 import { SCHEMA_VERSION, schemaVersion } from '../tables/schema.ts';
-import { listAside } from './progress.ts';
+import { listSetAside } from './progress.ts';
 
 /**
  * Marks of epochs that the database has to know: not those of a file that is still being brought over, or about to be.
@@ -13,10 +13,14 @@ import { listAside } from './progress.ts';
  * @param path of the buffer
  * @param marks the side file, read before anything is asked of the database: beside a running agent that only grows
  */
-export function uncarried(db: Database, path: string, marks: readonly HighWaterMark[]): readonly HighWaterMark[] {
+export function marksOfCurrentFile(
+  db: Database,
+  path: string,
+  marks: readonly HighWaterMark[],
+): readonly HighWaterMark[] {
   if (schemaVersion(db) !== SCHEMA_VERSION) return marks;
-  const known = listAside(db);
-  if (namesBeside(path).some((name) => !known.some((aside) => aside.name === name))) return [];
+  const known = listSetAside(db);
+  if (setAsideNames(path).some((name) => !known.some((aside) => aside.name === name))) return [];
   const carried = new Set(known.flatMap(({ progress }) => progress.marks.map(({ epoch }) => epoch)));
   return marks.filter(({ epoch }) => !carried.has(epoch));
 }
@@ -27,7 +31,7 @@ export function uncarried(db: Database, path: string, marks: readonly HighWaterM
  *
  * @param marks see `uncarried`
  */
-export function lacking(db: Database, marks: readonly HighWaterMark[]): SeqRange[] {
+export function missingSeqs(db: Database, marks: readonly HighWaterMark[]): SeqRange[] {
   const lastSeqs = new Map(listEpochs(db).map(({ epoch, lastSeq }) => [epoch, lastSeq]));
   return marks.flatMap((mark) => {
     const { epoch, lastSeq } = mark;

@@ -3,10 +3,10 @@
  * the table says: the database that held the table may be the next one to be damaged.
  */
 import type { Database } from 'better-sqlite3';
-import { namesBeside } from '../disk/set-aside-files.ts';
+import { setAsideNames } from '../disk/set-aside-files.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 
-export interface Progress {
+export interface RecoveryProgress {
   /** `ledger`, `pages`, then `strays`: index of the next page. `imported`: its rows are here. `done`: every seq is accounted for. */
   readonly phase: 'ledger' | 'pages' | 'strays' | 'imported' | 'done';
   readonly index: number;
@@ -18,20 +18,20 @@ export interface Progress {
   readonly marks: readonly HighWaterMark[];
 }
 
-export interface Aside {
+export interface SetAsideFile {
   readonly ordinal: number;
   readonly name: string;
   readonly why: string;
-  readonly progress: Progress;
+  readonly progress: RecoveryProgress;
 }
 
-export function listAside(db: Database): Aside[] {
+export function listSetAside(db: Database): SetAsideFile[] {
   return db
     .prepare<[], { ordinal: number; name: string; why: string; position: string }>(
       'SELECT ordinal, name, why, position FROM aside ORDER BY ordinal DESC',
     )
     .all()
-    .map(({ position, ...aside }) => ({ ...aside, progress: JSON.parse(position) as Progress }));
+    .map(({ position, ...aside }) => ({ ...aside, progress: JSON.parse(position) as RecoveryProgress }));
 }
 
 /**
@@ -42,24 +42,24 @@ export function listAside(db: Database): Aside[] {
  * @param marks the side file as it is
  * @returns all of it, the newest first: what is newer is to be believed
  */
-export function recordAside(
+export function recordSetAside(
   db: Database,
   path: string,
   added: { readonly name: string; readonly why: string } | null,
   distrust: string | null,
   marks: readonly HighWaterMark[],
-): Aside[] {
-  const known = new Set(listAside(db).map(({ name }) => name));
+): SetAsideFile[] {
+  const known = new Set(listSetAside(db).map(({ name }) => name));
   const insert = db.prepare('INSERT OR IGNORE INTO aside (name, why, position) VALUES (?, ?, ?)');
-  const begin: Progress = { phase: 'ledger', index: 0, isAhead: false, damaged: false, marks };
-  const names = namesBeside(path);
+  const begin: RecoveryProgress = { phase: 'ledger', index: 0, isAhead: false, damaged: false, marks };
+  const names = setAsideNames(path);
   if (added !== null && !names.includes(added.name)) names.push(added.name);
   for (const name of names.filter((name) => !known.has(name))) {
     insert.run(name, name === added?.name ? added.why : (distrust ?? 'set aside before'), JSON.stringify(begin));
   }
-  return listAside(db);
+  return listSetAside(db);
 }
 
-export function saveProgress(db: Database, { ordinal }: Aside, progress: Progress): void {
+export function saveProgress(db: Database, { ordinal }: SetAsideFile, progress: RecoveryProgress): void {
   db.prepare('UPDATE aside SET position = ? WHERE ordinal = ?').run(JSON.stringify(progress), ordinal);
 }

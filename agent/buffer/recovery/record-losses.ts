@@ -9,18 +9,18 @@ import { HOUR_MS } from '../../../shared/time.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import { FRESH_BASE } from '../tables/epochs.ts';
 import { STATE, type State } from '../tables/event-row.ts';
-import type { Gone } from '../tables/expired-ranges.ts';
-import type { Losses } from '../tables/loss-ledger.ts';
+import type { ExpiredRanges } from '../tables/expired-ranges.ts';
+import type { LossLedger } from '../tables/loss-ledger.ts';
 import { type LossReason, REPEATABLE } from '../tables/loss-record.ts';
-import type { Places } from './id-allocation.ts';
+import type { IdAllocation } from './id-allocation.ts';
 
 const ROWS_AT_ONCE = 2_000;
 
-export interface AccountParts {
+export interface RecordLossesParts {
   readonly db: Database;
-  readonly places: Places;
-  readonly losses: Losses;
-  readonly gone: Gone;
+  readonly places: IdAllocation;
+  readonly losses: LossLedger;
+  readonly gone: ExpiredRanges;
   /** By epoch: the side file as it was. */
   readonly marks: ReadonlyMap<Epoch, HighWaterMark>;
   /** The file was whole and of a schema that kept no account of what expired: what is not there has expired. */
@@ -39,7 +39,7 @@ interface Row {
 }
 
 /** Yields between slices, each of which is to run within a transaction. */
-export function* settleAccounts(parts: AccountParts): Generator<() => void> {
+export function* recordLosses(parts: RecordLossesParts): Generator<() => void> {
   const { db, marks, places, now } = parts;
   const placed = db
     .prepare<[number], { epoch: Epoch; last_seq: number }>(
@@ -63,14 +63,14 @@ export function* settleAccounts(parts: AccountParts): Generator<() => void> {
 }
 
 class Slices {
-  readonly #with: AccountParts;
+  readonly #with: RecordLossesParts;
   readonly #rows: Statement<[number, number, number, number], Row>;
   readonly #hourBefore: Statement<[number, number], number>;
   readonly #lost: Statement<[Epoch, number, number], { first: number; last: number; reason: LossReason }>;
   readonly #forgetRefs: Statement<[number, number]>;
   readonly #goneIn: Statement<[Epoch, number, number], { first: number; last: number }>;
 
-  constructor(parts: AccountParts) {
+  constructor(parts: RecordLossesParts) {
     const { db } = parts;
     this.#with = parts;
     this.#rows = db.prepare(

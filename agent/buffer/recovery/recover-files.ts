@@ -9,21 +9,21 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { Epoch, TerminalId } from '../../../shared/ids.ts';
-import { PortionSize } from '../capacity/adaptive-limit.ts';
-import { asidePath, kindOf, pruneKept, putAway } from '../disk/set-aside-files.ts';
-import { copyLog } from '../disk/wal-file.ts';
+import { AdaptiveLimit } from '../capacity/adaptive-limit.ts';
+import { finishSetAside, kindOf, pruneRecovered, setAsidePath } from '../disk/set-aside-files.ts';
+import { checkpointPassive } from '../disk/wal-file.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from '../sqlite-format/byte-source.ts';
-import type { Finding } from '../sqlite-format/carved-row.ts';
+import type { CarvedRow } from '../sqlite-format/carved-row.ts';
 import { Carver } from '../sqlite-format/carver.ts';
 import { Pages } from '../sqlite-format/pages.ts';
-import { Gone } from '../tables/expired-ranges.ts';
-import type { Losses } from '../tables/loss-ledger.ts';
-import type { Clocks } from '../timestamps/clock-segments.ts';
-import { Places } from './id-allocation.ts';
-import { Import } from './import-rows.ts';
-import { type Aside, listAside, type Progress, saveProgress } from './progress.ts';
-import { settleAccounts } from './record-losses.ts';
+import { ExpiredRanges } from '../tables/expired-ranges.ts';
+import type { LossLedger } from '../tables/loss-ledger.ts';
+import type { ClockSegments } from '../timestamps/clock-segments.ts';
+import { IdAllocation } from './id-allocation.ts';
+import { RowImport } from './import-rows.ts';
+import { listSetAside, type RecoveryProgress, type SetAsideFile, saveProgress } from './progress.ts';
+import { recordLosses } from './record-losses.ts';
 
 /** How long a slice may read, and how much it may take: with its commit, that holds up who sends an event. */
 const SLICE_MS = 8;
@@ -32,16 +32,16 @@ const SLICE_FINDINGS = 500;
 const KEPT = 2;
 
 /** Phases that go through all pages. */
-const READING: readonly Progress['phase'][] = ['ledger', 'pages', 'strays'];
-const isReading = ({ phase }: Progress): boolean => READING.includes(phase);
+const READING: readonly RecoveryProgress['phase'][] = ['ledger', 'pages', 'strays'];
+const isReading = ({ phase }: RecoveryProgress): boolean => READING.includes(phase);
 
-export interface SalvageParts {
+export interface FileRecoveryParts {
   readonly db: Database;
   /** Of the buffer. */
   readonly path: string;
   readonly terminal: TerminalId;
-  readonly losses: Losses;
-  readonly clocks: Pick<Clocks, 'broughtOver'>;
+  readonly losses: LossLedger;
+  readonly clocks: Pick<ClockSegments, 'addUnconfirmed'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Monotonic milliseconds. */
@@ -49,32 +49,32 @@ export interface SalvageParts {
 }
 
 /** Runs work in a transaction of the buffer. */
-export type Within = (work: () => void) => Promise<void>;
+export type RunTransaction = (work: () => void) => Promise<void>;
 
 interface OpenAside {
-  readonly aside: Aside;
+  readonly aside: SetAsideFile;
   readonly pages: Pages;
   readonly carver: Carver;
   close(): void;
 }
 
-export class Salvage {
-  readonly #with: SalvageParts;
-  readonly #left: Aside[];
+export class FileRecovery {
+  readonly #with: FileRecoveryParts;
+  readonly #left: SetAsideFile[];
   readonly #marks: ReadonlyMap<Epoch, HighWaterMark>;
-  readonly #places: Places;
-  readonly #import: Import;
+  readonly #places: IdAllocation;
+  readonly #import: RowImport;
   #open: OpenAside | null = null;
   #share = 0;
-  readonly #findings = new PortionSize(SLICE_FINDINGS);
+  readonly #findings = new AdaptiveLimit(SLICE_FINDINGS);
 
-  constructor(parts: SalvageParts) {
+  constructor(parts: FileRecoveryParts) {
     const { db, now, losses, clocks, terminal } = parts;
     this.#with = parts;
-    this.#left = listAside(db);
+    this.#left = listSetAside(db);
     this.#marks = merged(this.#left.flatMap(({ progress }) => progress.marks));
-    this.#places = new Places(db, [...this.#marks.values()]);
-    this.#import = new Import({ db, terminal, places: this.#places, losses, clocks, marks: this.#marks, now });
+    this.#places = new IdAllocation(db, [...this.#marks.values()]);
+    this.#import = new RowImport({ db, terminal, places: this.#places, losses, clocks, marks: this.#marks, now });
     this.#import.isShipping = this.#left.some(({ progress }) => progress.isAhead);
   }
 
@@ -100,7 +100,7 @@ export class Salvage {
   }
 
   /** From now on that may be shipped. Rejects where there is no room to remember it; then it may not. */
-  async shipAhead(within: Within): Promise<void> {
+  async shipAhead(within: RunTransaction): Promise<void> {
     const next = this.#left.map((aside) => ({ ...aside, progress: { ...aside.progress, isAhead: true } }));
     await within(() => {
       for (const aside of next) saveProgress(this.#with.db, aside, aside.progress);
@@ -112,11 +112,11 @@ export class Salvage {
   /** From now on only what is not settled is taken, and less of it at once: there is no room for more. */
   spareRoom(): void {
     this.#import.withoutAcked = true;
-    this.#findings.lackedRoom();
+    this.#findings.halve();
   }
 
   /** How it stands, for people; null when there is nothing to do. */
-  words(): string | null {
+  describe(): string | null {
     const [first] = this.#left;
     if (first === undefined) return null;
     const { name, why, progress } = first;
@@ -125,8 +125,8 @@ export class Salvage {
   }
 
   /** A slice. @returns whether there is more. Rejects on a fault of the disk; then nothing of the slice was taken */
-  async goOn(transact: Within): Promise<boolean> {
-    const within: Within = async (work) => {
+  async step(transact: RunTransaction): Promise<boolean> {
+    const within: RunTransaction = async (work) => {
       try {
         await transact(work);
         this.#places.committed();
@@ -149,13 +149,13 @@ export class Salvage {
     this.#open = null;
   }
 
-  async #takePages(at: number, within: Within): Promise<void> {
+  async #takePages(at: number, within: RunTransaction): Promise<void> {
     const { elapsed, db } = this.#with;
     const aside = this.#left[at]!;
     const { pages, carver } = this.#opened(aside);
     const { phase } = aside.progress;
     const until = elapsed() + SLICE_MS;
-    const findings: Finding[] = [];
+    const findings: CarvedRow[] = [];
     let { index, damaged } = aside.progress;
     while (index < pages.count && findings.length < this.#findings.now && elapsed() < until) {
       const place = pages.at(index++);
@@ -175,7 +175,7 @@ export class Salvage {
       done: 'done',
     } as const;
     const isThrough = index >= pages.count;
-    const progress: Progress = {
+    const progress: RecoveryProgress = {
       ...aside.progress,
       damaged,
       phase: isThrough ? next[phase] : phase,
@@ -185,21 +185,21 @@ export class Salvage {
       this.#import.take(findings);
       saveProgress(db, aside, progress);
     });
-    this.#findings.fitted();
+    this.#findings.grow();
     this.#left[at] = { ...aside, progress };
     this.#share = (READING.indexOf(phase) + index / Math.max(1, pages.count)) / READING.length;
     if (progress.phase === 'imported') this.close();
   }
 
-  async #finish(within: Within): Promise<void> {
+  async #finish(within: RunTransaction): Promise<void> {
     const { db, path, losses, now } = this.#with;
     if (this.#left.some(({ progress }) => progress.phase !== 'done')) {
       const [first] = this.#left;
-      const accounts = settleAccounts({
+      const accounts = recordLosses({
         db,
         places: this.#places,
         losses,
-        gone: new Gone(db),
+        gone: new ExpiredRanges(db),
         marks: this.#marks,
         gapsExpired: this.#left.every(({ name, progress }) => kindOf(name) === 'migrating' && !progress.damaged),
         detail: `not to be read in ${first!.name} (${first!.why})`,
@@ -213,19 +213,19 @@ export class Salvage {
     // What is put away is read no more: as far as nobody reads the log and the disk has room, a lost one takes nothing with it that was brought
     // over. Right after a commit no transaction is open.
     await within(() => {});
-    copyLog(db);
-    for (const { name } of this.#left) putAway(path, name);
-    pruneKept(path, KEPT);
+    checkpointPassive(db);
+    for (const { name } of this.#left) finishSetAside(path, name);
+    pruneRecovered(path, KEPT);
     await within(() => {
       for (const { ordinal } of this.#left) db.prepare('DELETE FROM aside WHERE ordinal = ?').run(ordinal);
     });
     this.#left.length = 0;
   }
 
-  #opened(aside: Aside): OpenAside {
+  #opened(aside: SetAsideFile): OpenAside {
     if (this.#open?.aside.ordinal === aside.ordinal) return this.#open;
     this.close();
-    const file = asidePath(this.#with.path, aside.name);
+    const file = setAsidePath(this.#with.path, aside.name);
     const sources: (OpenByteSource | null)[] = [openByteSource(file), openByteSource(`${file}-wal`)];
     const pages = new Pages(sources[0] ?? NO_BYTES, sources[1] ?? NO_BYTES);
     this.#open = {

@@ -8,32 +8,32 @@
  * in the end, so after some pauses what is here already is shipped.
  */
 
-import type { Portions } from '../capacity/bounded-transactions.ts';
-import type { Budget } from '../capacity/disk-budget.ts';
+import type { BoundedTransactions } from '../capacity/bounded-transactions.ts';
+import type { DiskBudget } from '../capacity/disk-budget.ts';
 import { isFull } from '../disk/buffer-error.ts';
-import type { Departures } from '../transaction/state-transitions.ts';
-import type { Salvage, Within } from './recover-files.ts';
+import type { StateTransitions } from '../transaction/state-transitions.ts';
+import type { FileRecovery, RunTransaction } from './recover-files.ts';
 
 /** While there is no room: how long it waits, and how often before something is shipped all the same. */
 const PAUSE_MS = 5_000;
 const PAUSES = 6;
 
-export interface BringingOverParts {
-  readonly salvage: Pick<Salvage, 'isOver' | 'isShipping' | 'shipAhead' | 'goOn' | 'spareRoom' | 'words'>;
-  readonly within: Within;
-  readonly portions: Pick<Portions, 'transact'>;
-  readonly departures: Pick<Departures, 'evictAcked'>;
-  readonly budget: Pick<Budget, 'relieve'>;
+export interface RecoveryParts {
+  readonly salvage: Pick<FileRecovery, 'isOver' | 'isShipping' | 'shipAhead' | 'step' | 'spareRoom' | 'describe'>;
+  readonly within: RunTransaction;
+  readonly bounded: Pick<BoundedTransactions, 'runAdaptive'>;
+  readonly transitions: Pick<StateTransitions, 'evictAcked'>;
+  readonly budget: Pick<DiskBudget, 'releaseReserve'>;
   /** Has memory know what was brought over so far. */
   readonly load: () => Promise<void>;
 }
 
-export class BringingOver {
-  readonly #with: BringingOverParts;
+export class Recovery {
+  readonly #with: RecoveryParts;
   readonly #mayShip = Promise.withResolvers<void>();
   #isWhole: boolean;
 
-  constructor(parts: BringingOverParts) {
+  constructor(parts: RecoveryParts) {
     this.#with = parts;
     this.#isWhole = parts.salvage.isOver;
     if (this.#isWhole || parts.salvage.isShipping) this.#mayShip.resolve();
@@ -50,8 +50,8 @@ export class BringingOver {
   }
 
   /** How it stands, for people; null when it is done. */
-  words(): string | null {
-    return this.#isWhole ? null : (this.#with.salvage.words() ?? 'brought over: counting');
+  describe(): string | null {
+    return this.#isWhole ? null : (this.#with.salvage.describe() ?? 'brought over: counting');
   }
 
   /**
@@ -67,7 +67,7 @@ export class BringingOver {
       } catch (error) {
         if (!isFull(error)) throw error;
         salvage.spareRoom();
-        budget.relieve();
+        budget.releaseReserve();
         if (await this.#evictAcked()) continue;
         if (++pauses >= PAUSES && !salvage.isShipping) await this.#shipAhead();
         if (!(await pause(PAUSE_MS))) return;
@@ -78,7 +78,7 @@ export class BringingOver {
 
   async #goOn(): Promise<void> {
     const { salvage, within, load } = this.#with;
-    if (!salvage.isOver) await salvage.goOn(within);
+    if (!salvage.isOver) await salvage.step(within);
     if (!salvage.isShipping && !salvage.isOver) return;
     await load();
     this.#isWhole = salvage.isOver;
@@ -86,9 +86,9 @@ export class BringingOver {
 
   /** What the collector has is kept for support only. @returns whether any of it went */
   async #evictAcked(): Promise<boolean> {
-    const { portions, departures } = this.#with;
+    const { bounded, transitions } = this.#with;
     try {
-      return (await portions.transact((draft, rows) => departures.evictAcked(rows, draft))) > 0;
+      return (await bounded.runAdaptive((changes, rows) => transitions.evictAcked(rows, changes))) > 0;
     } catch (error) {
       if (!isFull(error)) throw error;
       return false;

@@ -6,7 +6,7 @@ import { RowChecksum, STATE, type State } from '../tables/event-row.ts';
 import { isSound, type LossRecord } from '../tables/loss-record.ts';
 import type { Value } from './record.ts';
 
-export interface EventFinding {
+export interface CarvedEvent {
   readonly kind: 'event';
   readonly epoch: Epoch;
   readonly seq: number;
@@ -19,13 +19,13 @@ export interface EventFinding {
   readonly body: Buffer;
 }
 
-export interface LossFinding {
+export interface CarvedLoss {
   readonly kind: 'loss';
   readonly loss: LossRecord;
 }
 
 /** No sum guards it, but its content is the hash of an event: a damaged one is found by nobody. */
-export interface RefFinding {
+export interface CarvedRef {
   readonly kind: 'ref';
   readonly epoch: Epoch;
   readonly seq: number;
@@ -41,10 +41,10 @@ export interface RefFinding {
  *
  * @param settledThrough of the mark of its epoch
  */
-export const isOutdated = ({ state, seq, reason }: EventFinding, settledThrough: number): boolean =>
+export const isOutdated = ({ state, seq, reason }: CarvedEvent, settledThrough: number): boolean =>
   state === STATE.pending && reason === null && seq <= settledThrough;
 
-export type Finding = EventFinding | LossFinding | RefFinding;
+export type CarvedRow = CarvedEvent | CarvedLoss | CarvedRef;
 
 const EVENT_COLUMNS = 9;
 const LOSS_COLUMNS = 10;
@@ -63,7 +63,7 @@ const isText = (value: Value | undefined): value is string => typeof value === '
 const isTextOrNull = (value: Value | undefined): value is string | null => value === null || typeof value === 'string';
 
 /** `foreign`: a row of another table. `damaged`: it has the shape of a guarded row, but is not what was written. */
-export type Reading = Finding | 'foreign' | 'damaged';
+export type Reading = CarvedRow | 'foreign' | 'damaged';
 
 export class RowReader {
   readonly #checksum = new RowChecksum();

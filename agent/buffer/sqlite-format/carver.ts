@@ -1,12 +1,12 @@
 /** Carves the rows of the guarded tables out of pages. */
 import type { Buffer } from 'node:buffer';
 import { type Cell, leafCells, MAX_COLUMNS, strayCells } from './btree-leaf.ts';
-import { type Finding, RowReader } from './carved-row.ts';
-import type { Pages, Place } from './pages.ts';
+import { type CarvedRow, RowReader } from './carved-row.ts';
+import type { PagePosition, Pages } from './pages.ts';
 import { readHeader, readValues, type Value } from './record.ts';
 
 export interface Carved {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly CarvedRow[];
   /** Whether a row in it is not what was written. */
   readonly damaged: boolean;
 }
@@ -20,10 +20,10 @@ export class Carver {
   }
 
   /** What the page says it holds. */
-  page(place: Place): Carved {
+  page(place: PagePosition): Carved {
     const page = this.#pages.bytes(place);
     const cells = leafCells(page, this.#pages.isFirst(place, page));
-    const findings: Finding[] = [];
+    const findings: CarvedRow[] = [];
     let damaged = false;
     for (const cell of cells) {
       const reading = this.#read(page, cell);
@@ -34,9 +34,9 @@ export class Carver {
   }
 
   /** Whatever lies in a page that is what was written, also where the page does not say so. */
-  strays(place: Place): Finding[] {
+  strays(place: PagePosition): CarvedRow[] {
     const page = this.#pages.bytes(place);
-    const findings: Finding[] = [];
+    const findings: CarvedRow[] = [];
     for (const cell of strayCells(page)) {
       const reading = this.#read(page, cell);
       if (reading !== 'damaged' && reading !== 'foreign') findings.push(reading);
@@ -44,7 +44,7 @@ export class Carver {
     return findings;
   }
 
-  #read(page: Buffer, cell: Cell): Finding | 'foreign' | 'damaged' {
+  #read(page: Buffer, cell: Cell): CarvedRow | 'foreign' | 'damaged' {
     for (const payload of this.#pages.payloads(page, cell)) {
       const values = valuesOf(payload);
       const reading = values === null ? 'damaged' : this.#rows.read(values);

@@ -2,12 +2,12 @@
 import { Buffer } from 'node:buffer';
 import { type Cell, PAGE_BYTES } from './btree-leaf.ts';
 import type { ByteSource } from './byte-source.ts';
-import { type LogFrames, readLogFrames } from './wal-frames.ts';
+import { readWalFrames, type WalFrames } from './wal-frames.ts';
 
 const OVERFLOW_BYTES = PAGE_BYTES - 4;
 
 /** A page of the log's committed frames, of the database, or of what else the log holds. */
-export interface Place {
+export interface PagePosition {
   readonly source: 'log' | 'database' | 'old-log';
   /** Of its bytes in the file. */
   readonly offset: number;
@@ -16,13 +16,13 @@ export interface Place {
 export class Pages {
   readonly #database: ByteSource;
   readonly #log: ByteSource;
-  readonly #frames: LogFrames;
+  readonly #frames: WalFrames;
   readonly #inDatabase: number;
 
   constructor(database: ByteSource, log: ByteSource) {
     this.#database = database;
     this.#log = log;
-    this.#frames = readLogFrames(log);
+    this.#frames = readWalFrames(log);
     this.#inDatabase = Math.ceil(database.size / PAGE_BYTES);
   }
 
@@ -31,7 +31,7 @@ export class Pages {
   }
 
   /** @param index from 0 to `count`: the newest version of a page comes before its older ones */
-  at(index: number): Place {
+  at(index: number): PagePosition {
     const { pages, committed } = this.#frames;
     if (index < committed) return { source: 'log', offset: pages[index]! };
     const inDatabase = index - committed;
@@ -39,12 +39,12 @@ export class Pages {
     return { source: 'old-log', offset: pages[index - this.#inDatabase]! };
   }
 
-  bytes({ source, offset }: Place): Buffer {
+  bytes({ source, offset }: PagePosition): Buffer {
     return (source === 'database' ? this.#database : this.#log).read(offset, PAGE_BYTES);
   }
 
   /** The first page of the database starts with the file's header; so do its versions in the log. */
-  isFirst({ source, offset }: Place, page: Buffer): boolean {
+  isFirst({ source, offset }: PagePosition, page: Buffer): boolean {
     return source === 'database' ? offset === 0 : page.toString('latin1', 0, 15) === 'SQLite format 3';
   }
 

@@ -31,7 +31,7 @@ interface Frame {
   readonly sums: Sums;
 }
 
-export interface LogFrames {
+export interface WalFrames {
   /** Offsets of pages, the newest first: the committed ones of this round, then doubtful ones, then what is left of earlier rounds. */
   readonly pages: readonly number[];
   /** How many of them are committed. */
@@ -42,7 +42,7 @@ export interface LogFrames {
 }
 
 /** Never throws: a page whose frame lost its header is still a page. */
-export function readLogFrames(log: ByteSource): LogFrames {
+export function readWalFrames(log: ByteSource): WalFrames {
   const header = log.read(0, LOG_HEADER_BYTES);
   const frames = framesOf(log);
   const salts = saltsOf(header, frames);

@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { type Epoch, streamId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
-import type { BufferFacts } from '../../port/buffer-reader.ts';
+import type { BufferStats } from '../../port/buffer-reader.ts';
 import { usageOf } from '../capacity/disk-budget.ts';
 import { listEpochs, type OpenedEpoch, pendingOf } from '../tables/epochs.ts';
 import { countLosses, type LossCounts } from '../tables/loss-ledger.ts';
@@ -79,13 +79,13 @@ function salvageOf(db: Database): string | null {
 }
 
 /** What the file says, given what is known of it already. */
-export function describe(
+export function buildStats(
   db: Database,
   path: string,
   pending: PendingSet,
   epochs: readonly OpenedEpoch[],
   counts: Counts,
-): BufferFacts {
+): BufferStats {
   const owner = readOwner(db);
   const { used, file, wal } = usageOf(db, path);
   const quarantine = db
@@ -120,5 +120,5 @@ export function describe(
 }
 
 /** @throws on a fault of the disk, and on a file whose tables can't be read */
-export const readFacts = (db: Database, path: string): BufferFacts =>
-  db.transaction(() => describe(db, path, loadPending(db), listEpochs(db), countRows(db)))();
+export const readStats = (db: Database, path: string): BufferStats =>
+  db.transaction(() => buildStats(db, path, loadPending(db), listEpochs(db), countRows(db)))();

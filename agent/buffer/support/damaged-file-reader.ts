@@ -18,11 +18,11 @@ import type {
 import { BufferError } from '../disk/buffer-error.ts';
 import { readMarks } from '../high-water/high-water-file.ts';
 import { NO_BYTES, type OpenByteSource, openByteSource } from '../sqlite-format/byte-source.ts';
-import { type EventFinding, type Finding, isOutdated, type LossFinding } from '../sqlite-format/carved-row.ts';
+import { type CarvedEvent, type CarvedLoss, type CarvedRow, isOutdated } from '../sqlite-format/carved-row.ts';
 import { Carver } from '../sqlite-format/carver.ts';
 import { Pages } from '../sqlite-format/pages.ts';
 import { decodeBody, STATE } from '../tables/event-row.ts';
-import { eventPasses, headPasses } from './event-filter.ts';
+import { eventMatches, rowMatches } from './event-filter.ts';
 
 const PAGE_EVENTS = 500;
 const STATES = Object.keys(STATE) as EventState[];
@@ -40,7 +40,7 @@ interface Spot {
   readonly isStray: boolean;
 }
 
-export class CarvedFile implements BufferReader {
+export class DamagedFileReader implements BufferReader {
   readonly #sources: readonly (OpenByteSource | null)[];
   readonly #pages: Pages;
   readonly #carver: Carver;
@@ -50,7 +50,7 @@ export class CarvedFile implements BufferReader {
   /** By epoch, the one with the oldest row first, then by seq. */
   readonly #found: readonly Found[];
   readonly #losses: readonly StoredLoss[];
-  #last: Spot & { readonly events: readonly EventFinding[] } = { page: -1, isStray: false, events: [] };
+  #last: Spot & { readonly events: readonly CarvedEvent[] } = { page: -1, isStray: false, events: [] };
 
   /**
    * @param terminal of the streams' names, which the file itself can't tell
@@ -69,7 +69,7 @@ export class CarvedFile implements BufferReader {
     this.#losses = losses;
   }
 
-  facts(): never {
+  stats(): never {
     throw new BufferError(this.fault);
   }
 
@@ -80,9 +80,9 @@ export class CarvedFile implements BufferReader {
     const events: StoredEvent[] = [];
     for (let at = from; at < until; at++) {
       const finding = this.#read(this.#found[order === 'oldest' ? at : all - 1 - at]!);
-      if (!headPasses(finding, filter)) continue;
+      if (!rowMatches(finding, filter)) continue;
       const stored = this.#stored(finding);
-      if (stored.event === null || eventPasses(stored.event, filter)) events.push(stored);
+      if (stored.event === null || eventMatches(stored.event, filter)) events.push(stored);
     }
     const next = until < all ? until : null;
     return { events, damage: next === null ? [this.fault] : [], next, progress: all === 0 ? 1 : until / all };
@@ -142,12 +142,12 @@ export class CarvedFile implements BufferReader {
     }
   }
 
-  #findings({ page, isStray }: Spot): readonly Finding[] {
+  #findings({ page, isStray }: Spot): readonly CarvedRow[] {
     const place = this.#pages.at(page);
     return isStray ? this.#carver.strays(place) : this.#carver.page(place).findings;
   }
 
-  #note(losses: Map<string, StoredLoss>, { loss }: LossFinding): void {
+  #note(losses: Map<string, StoredLoss>, { loss }: CarvedLoss): void {
     const key = `${loss.epoch} ${loss.first_seq} ${loss.reason}`;
     if (losses.has(key)) return;
     losses.set(key, {
@@ -164,7 +164,7 @@ export class CarvedFile implements BufferReader {
     });
   }
 
-  #read({ epoch, seq, at }: Found): EventFinding {
+  #read({ epoch, seq, at }: Found): CarvedEvent {
     if (this.#last.page !== at.page || this.#last.isStray !== at.isStray)
       this.#last = { ...at, events: this.#findings(at).filter((finding) => finding.kind === 'event') };
     const finding = this.#last.events.find((event) => event.epoch === epoch && event.seq === seq);
@@ -172,7 +172,7 @@ export class CarvedFile implements BufferReader {
     return isOutdated(finding, this.#settledThrough.get(epoch) ?? 0) ? { ...finding, state: STATE.acked } : finding;
   }
 
-  #stored({ epoch, seq, state, at, reason, body }: EventFinding): StoredEvent {
+  #stored({ epoch, seq, state, at, reason, body }: CarvedEvent): StoredEvent {
     return {
       id: seq,
       stream: streamId(this.#terminal, epoch),

@@ -15,14 +15,14 @@ export interface RowHead {
   readonly state: number;
 }
 
-export const headPasses = ({ epoch, seq, hour, state }: RowHead, filter: EventFilter): boolean =>
+export const rowMatches = ({ epoch, seq, hour, state }: RowHead, filter: EventFilter): boolean =>
   (filter.states === null || filter.states.some((name) => STATE[name] === state)) &&
   (filter.stream === null || parseStreamId(filter.stream).epoch === epoch) &&
   (filter.seqs === null || (seq >= filter.seqs.first && seq <= filter.seqs.last)) &&
   (filter.from === null || hour >= hourOf(filter.from)) &&
   (filter.to === null || hour <= hourOf(filter.to));
 
-export const eventPasses = ({ type, ref, ts }: TillEvent, filter: EventFilter): boolean =>
+export const eventMatches = ({ type, ref, ts }: TillEvent, filter: EventFilter): boolean =>
   (filter.type === null || filter.type === type) &&
   (filter.ref === null || filter.ref === ref) &&
   (filter.from === null || ts >= filter.from) &&

@@ -14,7 +14,7 @@ const BUSY_MS = 250;
  *
  * @throws BufferError when there is no buffer, or a newer one than this program knows; EmptyFileError when nothing is in it
  */
-export function openForReading(path: string): Database {
+export function openReadOnly(path: string): Database {
   if (!existsSync(path))
     throw new BufferError(`${path}: there is no buffer: has the agent run with this configuration yet?`);
   assertHoldsSomething(resolve(path), path);

@@ -5,12 +5,12 @@ import { basename, join, resolve } from 'node:path';
 import { type TerminalId, terminalId } from '../../../shared/ids.ts';
 import type { BufferReader } from '../../port/buffer-reader.ts';
 import { BufferError } from '../disk/buffer-error.ts';
-import { EmptyFileError } from '../disk/empty-database.ts';
-import { noPlainFile, sizeOf } from '../disk/regular-file.ts';
+import { EmptyDatabaseError } from '../disk/empty-database.ts';
+import { describeIrregularFile, sizeOf } from '../disk/regular-file.ts';
 import { highWaterPath, readMarks } from '../high-water/high-water-file.ts';
-import { CarvedFile } from './damaged-file-reader.ts';
-import { openForReading } from './open-read-only.ts';
-import { BufferFile } from './sqlite-reader.ts';
+import { DamagedFileReader } from './damaged-file-reader.ts';
+import { openReadOnly } from './open-read-only.ts';
+import { SqliteReader } from './sqlite-reader.ts';
 
 /** What the streams of a file are called that does not tell whose it is. */
 const UNKNOWN = terminalId('unknown');
@@ -28,7 +28,7 @@ const needsCopy = (error: unknown): boolean => {
   return code === 'SQLITE_CANTOPEN' || (typeof code === 'string' && code.startsWith('SQLITE_READONLY'));
 };
 
-function openedCopy(path: string, notice: (message: string) => void): BufferFile {
+function openedCopy(path: string, notice: (message: string) => void): SqliteReader {
   const names = [path, `${path}-wal`, highWaterPath(path)].filter((name) => existsSync(name));
   const bytes = names.reduce((sum, name) => sum + statSync(name).size, 0);
   const { bavail, bsize } = statfsSync(tmpdir());
@@ -47,7 +47,7 @@ function openedCopy(path: string, notice: (message: string) => void): BufferFile
   try {
     for (const name of names) copyFileSync(name, join(folder, basename(name)));
     const copy = join(folder, basename(path));
-    return new BufferFile(openForReading(copy), copy, remove);
+    return new SqliteReader(openReadOnly(copy), copy, remove);
   } catch (error) {
     remove();
     throw error;
@@ -71,7 +71,7 @@ function outlook(path: string, given: string): string {
 
 /** Why SQLite can't tell what is in it, in words, and in its own; null when it is for another reason that it can't be opened. */
 function faultOf(error: unknown, path: string, given: string): { readonly what: string; readonly why: string } | null {
-  if (error instanceof EmptyFileError) return { what: error.message, why: '' };
+  if (error instanceof EmptyDatabaseError) return { what: error.message, why: '' };
   if (isDamaged(error))
     return { what: `${given} is damaged`, why: `: ${(((error as Error).cause ?? error) as Error).message}` };
   const isLogAlone = !existsSync(path) && sizeOf(`${path}-wal`) > 0;
@@ -91,10 +91,10 @@ function assertReadable(path: string, given: string): void {
 }
 
 /** @throws where SQLite can't open it, or not even its tables can be read */
-export function openBufferFile(path: string): BufferFile {
-  const db = openForReading(path);
+export function openSqliteReader(path: string): SqliteReader {
+  const db = openReadOnly(path);
   try {
-    return new BufferFile(db, path);
+    return new SqliteReader(db, path);
   } catch (error) {
     db.close();
     throw error;
@@ -106,23 +106,23 @@ export function openBufferFile(path: string): BufferFile {
  * @param notice told when a copy, or what lies in the pages of a damaged file, is looked at
  * @throws BufferError when there is no buffer, a newer one than this program knows, or one that can't be read
  */
-export function openForSupport(
+export function openReader(
   given: string,
   terminal: TerminalId | null,
   notice: (message: string) => void,
 ): BufferReader {
   const path = resolve(given);
   assertReadable(path, given);
-  const odd = noPlainFile(path);
+  const odd = describeIrregularFile(path);
   if (odd !== null) throw new BufferError(`${given}: ${odd}`);
   try {
-    return openBufferFile(path);
+    return openSqliteReader(path);
   } catch (error) {
     if (existsSync(path) && needsCopy(error)) return openedCopy(path, notice);
     const fault = faultOf(error, path, given);
     if (fault !== null) {
       notice(`${fault.what}: looking at what lies in its pages; ${outlook(path, given)}`);
-      return new CarvedFile(path, terminal ?? UNKNOWN, fault.what + fault.why);
+      return new DamagedFileReader(path, terminal ?? UNKNOWN, fault.what + fault.why);
     }
     if (error instanceof BufferError) throw error;
     throw new BufferError(`${given}: cannot be read: ${(error as Error).message}`, { cause: error });

@@ -5,27 +5,27 @@ import { epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../../shared/time.ts';
 import type {
   BufferAccount,
-  BufferFacts,
   BufferReader,
+  BufferStats,
   EventFilter,
   EventPage,
   EventState,
   StoredEvent,
   StoredLoss,
 } from '../../port/buffer-reader.ts';
-import { reading } from '../disk/read-transaction.ts';
+import { readTransaction } from '../disk/read-transaction.ts';
 import { readMarks } from '../high-water/high-water-file.ts';
-import { refsProblems } from '../integrity/dedup-index-check.ts';
-import { inWords } from '../integrity/describe-accounts.ts';
-import { endOfStretch } from '../integrity/next-readable-row.ts';
-import { accountInSlices } from '../integrity/seq-accounting.ts';
-import { lacking, uncarried } from '../recovery/missing-seqs.ts';
+import { dedupIndexProblems } from '../integrity/dedup-index-check.ts';
+import { describeAccounts } from '../integrity/describe-accounts.ts';
+import { nextReadableRow } from '../integrity/next-readable-row.ts';
+import { accountBySlices } from '../integrity/seq-accounting.ts';
+import { marksOfCurrentFile, missingSeqs } from '../recovery/missing-seqs.ts';
 import { listEpochs, type OpenedEpoch } from '../tables/epochs.ts';
 import { decodeBody, RowChecksum, STATE, type State } from '../tables/event-row.ts';
 import { isSound, type LossRow } from '../tables/loss-record.ts';
 import { readOwner } from '../tables/schema.ts';
-import { readFacts } from './buffer-stats.ts';
-import { eventPasses, headPasses } from './event-filter.ts';
+import { readStats } from './buffer-stats.ts';
+import { eventMatches, rowMatches } from './event-filter.ts';
 
 /** Rows that a page looks at, and bytes of events after which it ends. */
 const PAGE_ROWS = 500;
@@ -48,7 +48,7 @@ type Order = 'oldest' | 'newest';
 const COLUMNS = 'id, epoch, seq, hour, state, at, reason, sum, length(body) AS bytes';
 const STATES = Object.keys(STATE) as EventState[];
 
-export class BufferFile implements BufferReader {
+export class SqliteReader implements BufferReader {
   readonly fault = null;
   readonly #db: Database;
   readonly #path: string;
@@ -78,13 +78,13 @@ export class BufferFile implements BufferReader {
     this.#body = db.prepare<[number], Buffer>('SELECT body FROM events WHERE id = ?').pluck();
   }
 
-  facts(): BufferFacts {
-    return readFacts(this.#db, this.#path);
+  stats(): BufferStats {
+    return readStats(this.#db, this.#path);
   }
 
   events(filter: EventFilter, position: number | null, order: Order): EventPage {
     const start = position ?? (order === 'oldest' ? 0 : Number.MAX_SAFE_INTEGER);
-    return reading(this.#db, () => this.#page(filter, start, order));
+    return readTransaction(this.#db, () => this.#page(filter, start, order));
   }
 
   losses(after: number, limit: number): StoredLoss[] {
@@ -105,14 +105,14 @@ export class BufferFile implements BufferReader {
     const latest = this.#db.prepare<[number], Head>(
       `SELECT ${COLUMNS} FROM events WHERE state = 2 ORDER BY at DESC, id DESC LIMIT ?`,
     );
-    return reading(this.#db, () => latest.all(limit).map((head) => this.#stored(head)));
+    return readTransaction(this.#db, () => latest.all(limit).map((head) => this.#stored(head)));
   }
 
   *account(): Generator<number, BufferAccount> {
     const marks = readMarks(this.#path);
-    const lost = lacking(this.#db, uncarried(this.#db, this.#path, marks));
-    const account = inWords(yield* accountInSlices(this.#db), lost, this.#terminal);
-    return { ...account, problems: [...account.problems, ...refsProblems(this.#db)] };
+    const lost = missingSeqs(this.#db, marksOfCurrentFile(this.#db, this.#path, marks));
+    const account = describeAccounts(yield* accountBySlices(this.#db), lost, this.#terminal);
+    return { ...account, problems: [...account.problems, ...dedupIndexProblems(this.#db)] };
   }
 
   close(): void {
@@ -126,9 +126,9 @@ export class BufferFile implements BufferReader {
     const events: StoredEvent[] = [];
     let bytes = 0;
     for (const head of heads) {
-      if (!headPasses(head, filter)) continue;
+      if (!rowMatches(head, filter)) continue;
       const stored = this.#stored(head);
-      if (stored.event === null || eventPasses(stored.event, filter)) events.push(stored);
+      if (stored.event === null || eventMatches(stored.event, filter)) events.push(stored);
       bytes += head.bytes;
       if (bytes > PAGE_BYTES && head !== heads.at(-1)) {
         const from = head.id + step;
@@ -170,7 +170,7 @@ export class BufferFile implements BufferReader {
           return false;
         }
       };
-      const next = endOfStretch(at, step, readable);
+      const next = nextReadableRow(at, step, readable);
       const [first, last] = step === 1 ? [at, next === null ? null : next - 1] : [next === null ? null : next + 1, at];
       return { heads, damage: [`${this.#stretch(first, last)} cannot be read: ${fault}`], next };
     }

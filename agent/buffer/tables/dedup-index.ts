@@ -19,7 +19,7 @@ interface RefTime {
   readonly at: number;
 }
 
-export class Refs {
+export class DedupIndex {
   readonly #age: (id: number, at: number) => number;
   readonly #isKnown: Statement<[string, string], 0 | 1>;
   readonly #any: Statement<[string, string], RefTime>;
@@ -58,7 +58,7 @@ export class Refs {
     return same !== undefined && this.#isKept(same) ? { epoch: same.epoch, seq: same.seq } : 'conflict';
   }
 
-  remember(id: number, type: string, ref: string, content: Buffer, epoch: Epoch, seq: number, at: number): void {
+  insert(id: number, type: string, ref: string, content: Buffer, epoch: Epoch, seq: number, at: number): void {
     this.#insert.run(id, type, ref, content, epoch, seq, at);
   }
 
@@ -78,7 +78,7 @@ export class Refs {
   }
 
   /** Forgets at most `limit`, the oldest first, of events up to this id. @returns how many */
-  drop(upTo: number, limit: number): number {
+  evict(upTo: number, limit: number): number {
     return this.#drop.run(upTo, limit).changes;
   }
 }

@@ -8,7 +8,7 @@ import { decodeBody, RowChecksum, STATE, type State, stateMask } from './event-r
 import type { IdRange, PendingSet } from './pending-set.ts';
 
 /** An event that is about to be stored. */
-export interface IntakeRow {
+export interface NewEvent {
   /** In the request. */
   readonly index: number;
   /** Hours since 1970. */
@@ -29,7 +29,7 @@ interface Row {
   body: Buffer;
 }
 
-export interface Unreadable {
+export interface UnreadableRow {
   readonly id: number;
   readonly detail: string;
 }
@@ -50,7 +50,7 @@ function hourRuns(rows: Iterable<{ readonly id: number; readonly hour: number }>
   return runs;
 }
 
-export class EventRows {
+export class EventTable {
   readonly #checksum = new RowChecksum();
   readonly #insert: Statement<[number, Epoch, number, number, number, number, Uint8Array]>;
   readonly #read: Statement<[number, number], Row>;
@@ -114,7 +114,7 @@ export class EventRows {
   }
 
   /** @param at milliseconds since 1970 */
-  insert(id: number, epoch: Epoch, seq: number, row: IntakeRow, at: number): void {
+  insert(id: number, epoch: Epoch, seq: number, row: NewEvent, at: number): void {
     this.#insert.run(
       id,
       epoch,
@@ -195,7 +195,7 @@ export class EventRows {
     set: PendingSet,
     after: number,
     baseOf: (epoch: Epoch) => number | undefined,
-    unreadable: (row: Unreadable) => void,
+    unreadable: (row: UnreadableRow) => void,
   ): Generator<PendingEvent, void, undefined> {
     for (let at = set.indexFrom(after + 1); at < set.ranges.length; at++) {
       const { first, last } = set.ranges[at]!;

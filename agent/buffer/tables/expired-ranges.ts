@@ -8,7 +8,7 @@ interface Range {
   last_seq: number;
 }
 
-export class Gone {
+export class ExpiredRanges {
   readonly #before: Statement<[Epoch, number], Range>;
   readonly #delete: Statement<[Epoch, number]>;
   readonly #insert: Statement<[Epoch, number, number]>;

@@ -25,7 +25,7 @@ export interface LossCounts {
 }
 
 /** What is known of a run of consecutive seqs that is given up. */
-export interface GivenUp extends SeqRange {
+export interface LostRange extends SeqRange {
   /** Hours since 1970. */
   readonly hour: number;
   readonly reason: LossReason;
@@ -44,7 +44,7 @@ export function countLosses(db: Database): LossCounts {
   return { events: row.events ?? 0, records: row.records, unsent };
 }
 
-export class Losses {
+export class LossLedger {
   readonly #insert: Statement<[Epoch, number, number, number, string, number, string | null, number, number]>;
   readonly #newest: Statement<[], LossRow>;
   readonly #grow: Statement<[number, number, number]>;
@@ -77,7 +77,7 @@ export class Losses {
    *
    * @returns what it adds to the counts
    */
-  write({ epoch, firstSeq, lastSeq, hour, reason, detail }: GivenUp, at: number): LossCounts {
+  write({ epoch, firstSeq, lastSeq, hour, reason, detail }: LostRange, at: number): LossCounts {
     const added: LossCounts = { events: lastSeq - firstSeq + 1, records: 0, unsent: 0 };
     let first = firstSeq;
     const newest = this.#newest.get();
@@ -103,7 +103,7 @@ export class Losses {
   }
 
   /** Those that the collector has not acknowledged, the oldest first. */
-  unsent(limit: number): PendingLoss[] {
+  unacknowledged(limit: number): PendingLoss[] {
     const found: PendingLoss[] = [];
     for (let after = 0; found.length < limit; ) {
       const rows = this.#unsent.all(after, limit - found.length);
@@ -119,7 +119,7 @@ export class Losses {
   }
 
   /** The collector has this record. @returns how many fewer are unsent: 0 or 1 */
-  acked(id: number, at: number): number {
+  acknowledge(id: number, at: number): number {
     const row = this.#one.get(id);
     if (row === undefined || row.acked !== 0 || !isSound(row)) return 0;
     this.#mark.run(at, lossSum({ ...row, acked: at }), id);
@@ -131,7 +131,7 @@ export class Losses {
    *
    * @returns how many it looked at, the last one's id, and how many more are unsent
    */
-  offerAgain(after: number, limit: number): { looked: number; last: number; unsent: number } {
+  reoffer(after: number, limit: number): { looked: number; last: number; unsent: number } {
     const rows = this.#sent.all(after, limit);
     let unsent = 0;
     for (const row of rows) {

@@ -12,7 +12,7 @@ export interface Stamped {
   readonly at: number;
 }
 
-export interface Steps {
+export interface ClockJumps {
   /** Ids of what was stamped first after the clock was set. */
   readonly ids: readonly number[];
   /** The latest time since the clock was set; null when nothing was stamped. */
@@ -20,7 +20,7 @@ export interface Steps {
 }
 
 /** @param latest of what was stamped right before; null when another clock may have been there */
-export function stepsIn(stamps: readonly Stamped[], latest: number | null): Steps {
+export function detectClockJumps(stamps: readonly Stamped[], latest: number | null): ClockJumps {
   const ids: number[] = [];
   for (const { id, at } of stamps) {
     const isStep = latest !== null && (at < latest - BACK_MS || at > latest + AHEAD_MS);

@@ -11,12 +11,12 @@
  *   apart by the steps in their times, and judged like clocks of an earlier boot.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import type { ClockSegment, StampingClock, TrueTime } from '../../port/event-clock.ts';
+import type { ClockSegment, CollectorTimeReading, EventClock } from '../../port/event-clock.ts';
 import type { IdRange } from '../tables/pending-set.ts';
-import type { Draft, Transact } from '../transaction/changeset.ts';
-import { type Stamped, stepsIn } from './clock-jumps.ts';
-import { Correction } from './correct-events.ts';
-import { verdicts } from './judge-segments.ts';
+import type { ChangeSet, RunBounded } from '../transaction/changeset.ts';
+import { detectClockJumps, type Stamped } from './clock-jumps.ts';
+import { EventCorrection } from './correct-events.ts';
+import { judgeSegments } from './judge-segments.ts';
 
 interface Row {
   readonly first_id: number;
@@ -41,9 +41,9 @@ interface Place {
   readonly latest: number | null;
 }
 
-export class Clocks {
-  readonly #clock: StampingClock;
-  readonly #correction: Correction;
+export class ClockSegments {
+  readonly #clock: EventClock;
+  readonly #correction: EventCorrection;
   readonly #list: Statement<[], Row>;
   readonly #insert: Statement<[number, string, number, number | null, number | null]>;
   readonly #settle: Statement<[number, number, number]>;
@@ -58,9 +58,9 @@ export class Clocks {
   #recorded: ClockSegment | null = null;
 
   /** The clock learns what the file knows. */
-  constructor(db: Database, clock: StampingClock) {
+  constructor(db: Database, clock: EventClock) {
     this.#clock = clock;
-    this.#correction = new Correction(db);
+    this.#correction = new EventCorrection(db);
     this.#list = db.prepare('SELECT first_id, boot, origin, truth, settled_to FROM clocks ORDER BY first_id');
     this.#insert = db.prepare(
       'INSERT OR REPLACE INTO clocks (first_id, boot, origin, truth, settled_to) VALUES (?, ?, ?, ?, ?)',
@@ -96,7 +96,7 @@ export class Clocks {
   }
 
   /** Within the transaction that makes room for them: events of these ids were stamped by a clock that nobody has confirmed. */
-  broughtOver({ first, last }: IdRange): void {
+  addUnconfirmed({ first, last }: IdRange): void {
     const { boot, origin } = UNKNOWN;
     this.#insert.run(first, boot, origin, null, null);
     // What lies behind was stamped by another.
@@ -112,7 +112,7 @@ export class Clocks {
   }
 
   /** Least id of which nobody knows yet whether its time is right; null when there is none. */
-  get unsettledFrom(): number | null {
+  get unconfirmedFrom(): number | null {
     for (const { first_id, settled_to } of this.#rows) {
       if (settled_to !== RIGHT) return settled_to === null ? first_id : settled_to + 1;
     }
@@ -143,14 +143,18 @@ export class Clocks {
    * @param truth null: nothing was found out
    * @param stamped resolves when what was stamped so far is stored
    */
-  async compared(truth: TrueTime | null, transact: Transact, stamped: () => Promise<unknown>): Promise<void> {
+  async judge(
+    truth: CollectorTimeReading | null,
+    transact: RunBounded,
+    stamped: () => Promise<unknown>,
+  ): Promise<void> {
     await stamped();
     for (let place: Place | null = { from: 0, latest: null }; place !== null; ) {
       const at: Place = place;
-      place = await transact((draft) => this.#tellApart(at, draft));
+      place = await transact((changes) => this.#tellApart(at, changes));
     }
-    await transact((draft) => this.#judge(truth, draft));
-    while (await transact((draft, rows) => this.#correctSlice(rows, draft)));
+    await transact((changes) => this.#judge(truth, changes));
+    while (await transact((changes, rows) => this.#correctSlice(rows, changes)));
     if (this.#rows.length > 0) await transact(() => this.#forgetRight());
   }
 
@@ -160,20 +164,20 @@ export class Clocks {
   }
 
   /** What a salvage brought over, where its clock was set. @returns where to go on; null when that is all */
-  #tellApart({ from, latest }: Place, draft: Draft): Place | null {
+  #tellApart({ from, latest }: Place, changes: ChangeSet): Place | null {
     // As they are now: a salvage may have brought some over.
     this.#read = null;
-    const row = this.#rows.find((row) => isUnknown(row) && this.#lastOf(row, draft) >= from);
+    const row = this.#rows.find((row) => isUnknown(row) && this.#lastOf(row, changes) >= from);
     if (row === undefined || this.#rows.length > MOST_ROWS) return null;
-    const last = this.#lastOf(row, draft);
+    const last = this.#lastOf(row, changes);
     const stamps = this.#stamps.all(Math.max(from, row.first_id), last, STAMPS_AT_ONCE);
-    const steps = stepsIn(stamps, from > row.first_id ? latest : null);
+    const steps = detectClockJumps(stamps, from > row.first_id ? latest : null);
     for (const id of steps.ids.slice(0, MOST_ROWS)) this.#insert.run(id, UNKNOWN.boot, UNKNOWN.origin, null, null);
     const isThrough = stamps.length < STAMPS_AT_ONCE;
     return { from: (isThrough ? last : stamps.at(-1)!.id) + 1, latest: steps.latest };
   }
 
-  #judge(truth: TrueTime | null, draft: Draft): void {
+  #judge(truth: CollectorTimeReading | null, changes: ChangeSet): void {
     // What an earlier segment stamps from here on has not been judged.
     this.#recorded = null;
     this.#read = null;
@@ -181,11 +185,11 @@ export class Clocks {
     const found =
       truth === null
         ? open.map(() => ({ kind: 'right' }) as const)
-        : verdicts(
+        : judgeSegments(
             open.map((row) => ({
               boot: row.boot,
               origin: row.origin,
-              latestAt: this.#latestAt.get(row.first_id, this.#lastOf(row, draft)) ?? null,
+              latestAt: this.#latestAt.get(row.first_id, this.#lastOf(row, changes)) ?? null,
             })),
             truth,
             this.#trueNow(truth),
@@ -201,13 +205,13 @@ export class Clocks {
   }
 
   /** @returns whether there is more */
-  #correctSlice(rows: number, draft: Draft): boolean {
+  #correctSlice(rows: number, changes: ChangeSet): boolean {
     const row = this.#rows.find(({ settled_to }) => settled_to !== null && settled_to !== RIGHT);
     if (row === undefined) return false;
-    const last = this.#lastOf(row, draft);
+    const last = this.#lastOf(row, changes);
     const shift = row.truth! - row.origin;
     const range = { first: row.settled_to! + 1, last };
-    const upTo = this.#correction.correctSome(range, shift, rows, draft);
+    const upTo = this.#correction.correctSome(range, shift, rows, changes);
     this.#settle.run(row.truth!, upTo >= last ? RIGHT : upTo, row.first_id);
     this.#read = null;
     return true;
@@ -219,29 +223,29 @@ export class Clocks {
     this.#read = null;
   }
 
-  #lastOf({ first_id }: Row, draft: Draft): number {
+  #lastOf({ first_id }: Row, changes: ChangeSet): number {
     const next = this.#rows.find((row) => row.first_id > first_id);
-    return next === undefined ? draft.lastId : next.first_id - 1;
+    return next === undefined ? changes.lastId : next.first_id - 1;
   }
 
   /** A salvage may have been waited for since it was heard. */
-  #trueNow({ origin }: TrueTime): number {
+  #trueNow({ origin }: CollectorTimeReading): number {
     const { at, segment } = this.#clock.stamp();
     return at - segment.origin + origin;
   }
 
-  #last(): TrueTime | null {
+  #last(): CollectorTimeReading | null {
     try {
       const { boot, origin, at, toleranceMs } = JSON.parse(this.#readLast.get() ?? '{}') as Record<string, unknown>;
       const told = [origin, at, toleranceMs].every(Number.isSafeInteger) && typeof boot === 'string';
-      return told ? ({ boot, origin, at, toleranceMs } as TrueTime) : null;
+      return told ? ({ boot, origin, at, toleranceMs } as CollectorTimeReading) : null;
     } catch {
       // A damaged file: it is heard anew.
       return null;
     }
   }
 
-  #remember(truth: TrueTime): void {
+  #remember(truth: CollectorTimeReading): void {
     this.#writeLast.run(JSON.stringify(truth));
   }
 }

@@ -6,7 +6,7 @@ import { epoch as epochOf } from '../../../shared/ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../../../shared/time.ts';
 import { decodeBody, encodeBody, RowChecksum, STATE } from '../tables/event-row.ts';
 import type { IdRange } from '../tables/pending-set.ts';
-import type { Draft } from '../transaction/changeset.ts';
+import type { ChangeSet } from '../transaction/changeset.ts';
 
 /** A slice, between which events are accepted: bytes of their bodies. */
 const BYTES_AT_ONCE = 128 * 1024;
@@ -29,7 +29,7 @@ function corrected(event: TillEvent, shift: number): TillEvent {
   return { ...event, flags, ts: Math.min(MAX_TS - 1, Math.max(MIN_TS, event.ts + shift)) };
 }
 
-export class Correction {
+export class EventCorrection {
   readonly #checksum = new RowChecksum();
   readonly #read: Statement<[number, number, number], Row>;
   readonly #write: Statement<[number, number, number, Uint8Array, number]>;
@@ -50,7 +50,7 @@ export class Correction {
    * @param most rows that it corrects
    * @returns the id up to which the range is corrected
    */
-  correctSome({ first, last }: IdRange, shift: number, most: number, draft: Draft): number {
+  correctSome({ first, last }: IdRange, shift: number, most: number, changes: ChangeSet): number {
     const hours = new Map<number, number>();
     const count = (hour: number, by: number): unknown => hours.set(hour, (hours.get(hour) ?? 0) + by);
     let upTo = first - 1;
@@ -67,7 +67,7 @@ export class Correction {
       rows += read.length;
       upTo = read.length < limit ? last : read.at(-1)!.id;
     }
-    draft.move(hours);
+    changes.moveHours(hours);
     this.#refs.run(shift, first, upTo);
     return upTo;
   }

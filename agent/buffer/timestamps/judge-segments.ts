@@ -1,5 +1,5 @@
 /** Which segments of events were stamped by a wrong clock, and what the right one was. Pure. */
-import type { TrueTime } from '../../port/event-clock.ts';
+import type { CollectorTimeReading } from '../../port/event-clock.ts';
 
 /** A run of events that one clock stamped, not compared with the collector's yet. */
 export interface Stamped {
@@ -23,7 +23,12 @@ const RIGHT: Verdict = { kind: 'right' };
  * @param now by the collector's clock
  * @param offset true time less the machine's wall clock, milliseconds
  */
-export function verdicts(segments: readonly Stamped[], truth: TrueTime, now: number, offset: number): Verdict[] {
+export function judgeSegments(
+  segments: readonly Stamped[],
+  truth: CollectorTimeReading,
+  now: number,
+  offset: number,
+): Verdict[] {
   const { boot, origin: trueOrigin, toleranceMs } = truth;
   const passed = (at: number): boolean => at <= now + toleranceMs;
   // A boot's name that came twice does not make two boots one.

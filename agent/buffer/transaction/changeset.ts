@@ -4,7 +4,7 @@ import type { IdRange, PendingSet } from '../tables/pending-set.ts';
 
 type Hours = ReadonlyMap<number, number>;
 
-export class Draft {
+export class ChangeSet {
   /** What the group has written so far, about: bytes. */
   bytes = 0;
   /** Rows that it deleted to make room. */
@@ -33,35 +33,35 @@ export class Draft {
   newestHour: number | null = null;
 
   /** The next id goes to an event of this hour. */
-  accept(hour: number): number {
+  append(hour: number): number {
     this.newestHour = Math.max(hour, this.newestHour ?? 0);
     this.#accepted.set(hour, (this.#accepted.get(hour) ?? 0) + 1);
     return ++this.lastId;
   }
 
   /** @param hours how many events of the range left pending, by hour */
-  remove(range: IdRange, hours: Hours): void {
+  removePending(range: IdRange, hours: Hours): void {
     this.#moves.push({ kind: 'remove', range, hours });
   }
 
   /** @param hours how many events of the range became pending again, by hour */
-  add(range: IdRange, hours: Hours): void {
+  addPending(range: IdRange, hours: Hours): void {
     this.#moves.push({ kind: 'add', range, hours });
   }
 
   /** @param hours how many more pending events an hour has, or fewer */
-  move(hours: Hours): void {
+  moveHours(hours: Hours): void {
     if (hours.size > 0) this.#moves.push({ kind: 'move', hours });
   }
 
-  gaveUp({ events, records, unsent }: LossCounts): void {
+  addLosses({ events, records, unsent }: LossCounts): void {
     this.losses.events += events;
     this.losses.records += records;
     this.losses.unsent += unsent;
   }
 
   /** Ids up to this one were there before. */
-  get before(): number {
+  get lastIdBefore(): number {
     return this.#firstId - 1;
   }
 
@@ -86,4 +86,4 @@ export class Draft {
  * Runs work in a transaction of the buffer. It may change so many rows, which bounds what it writes to the log; on a full disk it runs again
  * with fewer.
  */
-export type Transact = <T>(work: (draft: Draft, rows: number) => T) => Promise<T>;
+export type RunBounded = <T>(work: (changes: ChangeSet, rows: number) => T) => Promise<T>;

@@ -1,5 +1,5 @@
 /** Work in pieces: it yields where the event loop may have a turn, and returns its result. */
-export type Steps<T> = Generator<void, T, void>;
+export type Cooperative<T> = Generator<void, T, void>;
 
 /** How long a piece may hold the event loop. */
 const PIECE_MS = 10;
@@ -9,7 +9,7 @@ const PIECE_MS = 10;
  *
  * @returns the result, or null when there is more to do
  */
-export function piece<T>(steps: Steps<T>): { readonly result: T } | null {
+export function runSlice<T>(steps: Cooperative<T>): { readonly result: T } | null {
   const until = performance.now() + PIECE_MS;
   for (;;) {
     const { done, value } = steps.next();
@@ -19,7 +19,7 @@ export function piece<T>(steps: Steps<T>): { readonly result: T } | null {
 }
 
 /** To the end, at once. */
-export function drained<T>(steps: Steps<T>): T {
+export function runToEnd<T>(steps: Cooperative<T>): T {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
@@ -27,9 +27,9 @@ export function drained<T>(steps: Steps<T>): T {
 }
 
 /** To the end, with turns of the event loop in between; at once when one piece will do. */
-export async function inTurns<T>(steps: Steps<T>): Promise<T> {
+export async function runCooperatively<T>(steps: Cooperative<T>): Promise<T> {
   for (;;) {
-    const done = piece(steps);
+    const done = runSlice(steps);
     if (done !== null) return done.result;
     await new Promise<void>((resume) => {
       setImmediate(resume);

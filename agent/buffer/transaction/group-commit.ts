@@ -10,7 +10,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Database, Statement } from 'better-sqlite3';
-import { drained, piece, type Steps } from './cooperative.ts';
+import { type Cooperative, runSlice, runToEnd } from './cooperative.ts';
 
 /** Bytes of work after which the rest waits for the next transaction: bounds the write-ahead log. */
 const MAX_GROUP_BYTES = 16 * 1024 * 1024;
@@ -28,7 +28,7 @@ export interface TransactionObserver {
 interface Work {
   readonly bytes: number;
   /** Runs within the transaction; returns how to answer once it is durable. */
-  readonly run: () => (() => void) | Steps<() => void>;
+  readonly run: () => (() => void) | Cooperative<() => void>;
   readonly reject: (error: unknown) => void;
 }
 
@@ -46,7 +46,7 @@ export class GroupCommit {
   /** Ends the wait of the scheduled group. */
   #cancel = (): void => {};
   /** The open transaction between its pieces. */
-  #open: Steps<void> | null = null;
+  #open: Cooperative<void> | null = null;
 
   /** @param delayMs how long what is submitted waits for more to share its commit; 0: to the end of the tick */
   constructor(db: Database, observer: TransactionObserver, delayMs = 0) {
@@ -77,7 +77,7 @@ export class GroupCommit {
   }
 
   /** As `submit`, for work that may take long. */
-  submitInPieces<T>(bytes: number, work: () => Steps<T>): Promise<T> {
+  submitCooperative<T>(bytes: number, work: () => Cooperative<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = function* () {
         const answer = yield* work();
@@ -101,7 +101,7 @@ export class GroupCommit {
     };
     this.#finishOpen();
     const state = this.#state;
-    drained(this.#transaction([{ bytes, run, reject: (error) => outcome.push({ error }) }]));
+    runToEnd(this.#transaction([{ bytes, run, reject: (error) => outcome.push({ error }) }]));
     this.#state = state;
     const [only] = outcome;
     if ('error' in only!) throw only.error;
@@ -111,7 +111,7 @@ export class GroupCommit {
   /** Commits what was submitted so far, at once. */
   flush(): void {
     this.#finishOpen();
-    while (this.#waiting.length > 0) drained(this.#transaction(this.#take()));
+    while (this.#waiting.length > 0) runToEnd(this.#transaction(this.#take()));
   }
 
   #add(work: Work): void {
@@ -142,7 +142,7 @@ export class GroupCommit {
   #goOn(): void {
     const open = this.#open;
     if (open === null) return;
-    if (piece(open) === null) {
+    if (runSlice(open) === null) {
       setImmediate(() => {
         // Else it was ended by `now` or `flush`.
         if (this.#open === open) this.#goOn();
@@ -161,7 +161,7 @@ export class GroupCommit {
   #finishOpen(): void {
     const open = this.#open;
     if (open === null) return;
-    drained(open);
+    runToEnd(open);
     this.#next();
   }
 
@@ -177,7 +177,7 @@ export class GroupCommit {
     return this.#waiting.splice(0, count);
   }
 
-  *#transaction(group: readonly Work[]): Steps<void> {
+  *#transaction(group: readonly Work[]): Cooperative<void> {
     assert(this.#state !== 'committing', 'one transaction at a time');
     this.#state = 'committing';
     const answers: (() => void)[] = [];

@@ -7,7 +7,7 @@ import { MAX_EVENT_BYTES } from '../../../shared/event/schema.ts';
 import { epoch } from '../../../shared/ids.ts';
 import { hourOf } from '../../../shared/time.ts';
 import { encodeEvents, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../../shared/wire/batch.ts';
-import { MAX_DEPTH, scan } from './json-scanner.ts';
+import { MAX_DEPTH, scanJson } from './json-scanner.ts';
 import { locateSyntaxFault } from './json-syntax-error.ts';
 import { parseJson } from './lossless-json.ts';
 
@@ -80,7 +80,7 @@ function* linesOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
     if (bytes[at]! <= BLANK) continue;
     const newline = bytes.indexOf(NEWLINE, at);
     const end = newline < 0 ? bytes.length : newline;
-    for (const found of scan(bytes.subarray(start, end))) if (found.kind === 'too-deep') return tooDeep(index);
+    for (const found of scanJson(bytes.subarray(start, end))) if (found.kind === 'too-deep') return tooDeep(index);
     yield { index, start, end };
     at = end - 1;
   }
@@ -88,7 +88,7 @@ function* linesOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
 }
 
 function* elementsOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
-  for (const found of scan(bytes)) {
+  for (const found of scanJson(bytes)) {
     if (found.kind === 'too-deep') return tooDeep(found.index);
     if (found.kind === 'broken') return notJson(bytes, 0, null);
     yield found;

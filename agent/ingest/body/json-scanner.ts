@@ -37,7 +37,7 @@ const isAllBlank = (bytes: Uint8Array, start: number, end: number): boolean => {
   return true;
 };
 
-export function* scan(bytes: Uint8Array): Generator<Scanned, void, void> {
+export function* scanJson(bytes: Uint8Array): Generator<Scanned, void, void> {
   const { length } = bytes;
   let begin = 0;
   while (begin < length && isBlank(bytes[begin]!)) begin++;

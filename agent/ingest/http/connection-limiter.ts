@@ -10,7 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** Each set in the order in which its connections came into it. */
-export class Connections {
+export class ConnectionLimiter {
   readonly #limit: number;
   readonly #new = new Set<Socket>();
   readonly #keptAlive = new Set<Socket>();

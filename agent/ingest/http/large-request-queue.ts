@@ -2,7 +2,7 @@
 
 const LARGE_BYTES = 256 * 1024;
 
-export class LargeRequests {
+export class LargeRequestQueue {
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param bytes of the request's body; a small one waits for nobody */

@@ -7,7 +7,7 @@ const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
  * @param host that the server was told to listen on
  * @returns why the request is refused; null when it is not
  */
-export function refusal(headers: IncomingHttpHeaders, host: string): string | null {
+export function rejectForeignOrigin(headers: IncomingHttpHeaders, host: string): string | null {
   if (headers.origin !== undefined) return 'Requests of web pages (with an Origin) are not answered.';
   const configured = (host.includes(':') ? `[${host}]` : host).toLowerCase();
   // HTTP/1.0 knows no Host (1.1 without one is refused before), and no browser speaks it: only a program of this machine can.

@@ -3,21 +3,21 @@ import { STATUS_CODES } from 'node:http';
 import { redact } from '../../../shared/event/card-data/card-data.ts';
 import type { FieldError } from '../../../shared/event/parse.ts';
 
-export interface Answer {
+export interface HttpResponse {
   readonly status: number;
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-export const json = (status: number, value: unknown): Answer => ({
+export const json = (status: number, value: unknown): HttpResponse => ({
   status,
   contentType: 'application/json',
   headers: {},
   body: JSON.stringify(value),
 });
 
-export const text = (status: number, contentType: string, body: string): Answer => ({
+export const text = (status: number, contentType: string, body: string): HttpResponse => ({
   status,
   contentType,
   headers: {},
@@ -33,7 +33,7 @@ export const problem = (
   status: number,
   detail: string,
   { errors, headers = {} }: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>> } = {},
-): Answer => ({
+): HttpResponse => ({
   status,
   contentType: 'application/problem+json',
   headers,

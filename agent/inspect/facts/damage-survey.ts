@@ -2,7 +2,7 @@
 import type { BufferReader, EventState } from '../../port/buffer-reader.ts';
 import { ANY_EVENT, allLosses, eventPages } from './paging.ts';
 
-export interface Examination {
+export interface DamageSurvey {
   /** Readable ones. */
   readonly events: Readonly<Record<EventState, number>>;
   /** Rows that are not what was written. */
@@ -13,11 +13,11 @@ export interface Examination {
   readonly damage: readonly string[];
 }
 
-export const readableWords = ({ events, unreadable, losses }: Examination): string =>
+export const describeSurvey = ({ events, unreadable, losses }: DamageSurvey): string =>
   `What can be read: ${events.pending} events waiting, ${events.acked} acknowledged, ${events.quarantined} quarantined, ` +
   `${losses} loss records; ${unreadable} rows are not what was written.`;
 
-export async function examine(reader: BufferReader, progress: (share: number) => void): Promise<Examination> {
+export async function surveyDamage(reader: BufferReader, progress: (share: number) => void): Promise<DamageSurvey> {
   const events = { pending: 0, acked: 0, quarantined: 0 };
   const damage: string[] = [];
   let unreadable = 0;

@@ -2,7 +2,7 @@
 import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
 import { MINUTE_MS } from '../../../shared/time.ts';
 
-export interface TillJson {
+export interface EventJson {
   readonly type: string;
   readonly ts: string;
   readonly amount?: number;
@@ -23,7 +23,7 @@ export function localTime(ts: number, offset: number): string {
 }
 
 /** A `ts` that the till left to the agent is given: posted again, the event stays the same. */
-export function tillJson(event: TillEvent): TillJson {
+export function eventJson(event: TillEvent): EventJson {
   const { type, ts, offset, amount, currency, ref, dims, items, attrs } = event;
   const pairs: [string, string][] = [];
   for (let at = 0; at < dims.length; at += 2) pairs.push([dims[at]!, dims[at + 1]!]);

@@ -2,8 +2,8 @@
 import { redact } from '../../../shared/event/card-data/card-data.ts';
 import type { StoredEvent } from '../../port/buffer-reader.ts';
 import { iso } from '../terminal/format.ts';
-import { flagNames, type TillJson, tillJson } from './event-json.ts';
-import { withoutCardData } from './mask-event.ts';
+import { type EventJson, eventJson, flagNames } from './event-json.ts';
+import { maskForDisplay } from './mask-event.ts';
 
 export const HIDDEN = '[hidden]';
 /** Dimensions that name a person. */
@@ -21,11 +21,11 @@ export interface EventView {
   readonly store: string | null;
   readonly flags: readonly string[];
   /** Null when the row is not what was written; then `fault` says what is wrong with it. */
-  readonly event: TillJson | null;
+  readonly event: EventJson | null;
   readonly fault: string | null;
 }
 
-function redacted({ dims, attrs, ...rest }: TillJson): TillJson {
+function redacted({ dims, attrs, ...rest }: EventJson): EventJson {
   return {
     ...rest,
     ...(dims === undefined
@@ -42,8 +42,8 @@ function redacted({ dims, attrs, ...rest }: TillJson): TillJson {
 /** @param showValues shows what is hidden otherwise; card data never */
 export function eventView(stored: StoredEvent, showValues: boolean): EventView {
   const { stream, seq, state, at, reason, fault } = stored;
-  const event = stored.event === null ? null : withoutCardData(stored.event);
-  const json = event === null ? null : tillJson(event);
+  const event = stored.event === null ? null : maskForDisplay(stored.event);
+  const json = event === null ? null : eventJson(event);
   return {
     stream,
     seq,

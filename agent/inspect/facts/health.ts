@@ -1,6 +1,6 @@
 /** How things stand with an agent, in a few big words: the same on the page, in the status and on the command line. */
 
-export interface AgentState {
+export interface AgentHealth {
   readonly level: 'good' | 'warn' | 'bad';
   /** A few words. */
   readonly title: string;
@@ -8,7 +8,7 @@ export interface AgentState {
   readonly words: readonly string[];
 }
 
-export interface StateFacts {
+export interface HealthFacts {
   /** Why there is no buffer to write to, in words; null when there is. */
   readonly unavailable: string | null;
   /** Why new events are refused, in words; null when they are not. */
@@ -23,7 +23,7 @@ export interface StateFacts {
 
 const sentence = (words: string): string => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 
-export function stateOf({ unavailable, full, pending, shipping, quarantined, salvage }: StateFacts): AgentState {
+export function healthOf({ unavailable, full, pending, shipping, quarantined, salvage }: HealthFacts): AgentHealth {
   const waits = pending === 1 ? '1 event waits' : `${pending.toLocaleString('en')} events wait`;
   const beside = [
     ...(salvage === null ? [] : [sentence(salvage)]),

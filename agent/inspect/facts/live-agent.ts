@@ -1,6 +1,6 @@
 /** What a running agent says of itself: why it is not shipping is known to it alone. */
 import { get } from 'node:http';
-import type { AgentState } from './health.ts';
+import type { AgentHealth } from './health.ts';
 
 const PATIENCE_MS = 1_500;
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -13,7 +13,7 @@ export interface LiveStatus {
   /** Null while no buffer is open. */
   readonly stream: string | null;
   readonly startedAt: string;
-  readonly state: AgentState;
+  readonly state: AgentHealth;
   readonly shipping: { readonly state: string; readonly connected: boolean; readonly words: string };
   readonly buffer: { readonly hoursUntilFull?: number | null };
 }

@@ -5,7 +5,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 const LINES = 400;
 const MAX_BYTES = 256 * 1024;
 
-export interface LogLines {
+export interface LogTail {
   /** Null: nothing is known of a log. */
   readonly source: string | null;
   readonly lines: readonly string[];
@@ -35,7 +35,7 @@ function tail(path: string): string {
  * @param path null: the journal of the unit is asked, where there is one
  * @throws Error when the file cannot be read
  */
-export function lastLogLines(path: string | null, unit: string): LogLines {
+export function logTail(path: string | null, unit: string): LogTail {
   if (path !== null) return { source: path, lines: lastOf(tail(path)) };
   const { status, stdout } = spawnSync(
     'journalctl',

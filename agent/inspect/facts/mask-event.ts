@@ -2,4 +2,4 @@
 import { maskEvent } from '../../../shared/event/card-data/mask-event.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 
-export const withoutCardData = (event: TillEvent): TillEvent => maskEvent(event)?.event ?? event;
+export const maskForDisplay = (event: TillEvent): TillEvent => maskEvent(event)?.event ?? event;

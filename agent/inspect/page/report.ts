@@ -1,6 +1,6 @@
 /** What the page shows, and `GET /v1/inspect` answers: redacted, and bounded. */
 import type { EventView } from '../facts/event-view.ts';
-import type { AgentState } from '../facts/health.ts';
+import type { AgentHealth } from '../facts/health.ts';
 import type { LossView } from '../losses.ts';
 
 export interface HistoryPoint {
@@ -32,7 +32,7 @@ export interface InspectReport {
   readonly terminal: string;
   readonly version: string;
   readonly startedAt: string;
-  readonly state: AgentState;
+  readonly state: AgentHealth;
   /** Whether the collector takes batches. */
   readonly connected: boolean;
   /** Null while there is none. */

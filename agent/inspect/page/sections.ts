@@ -2,8 +2,8 @@
 import { type EventView, HIDDEN } from '../facts/event-view.ts';
 import { seqs } from '../losses.ts';
 import { count, hourAgo, instant, number, size } from '../terminal/format.ts';
-import { money } from '../terminal/format-money.ts';
-import { notFilling, untilFullWords } from '../terminal/format-time-to-full.ts';
+import { formatMoney } from '../terminal/format-money.ts';
+import { formatTimeToFull, notFilling } from '../terminal/format-time-to-full.ts';
 import { chart } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 import type { InspectReport } from './report.ts';
@@ -62,7 +62,7 @@ function tiles({ buffer, at, connected }: InspectReport): readonly Tile[] {
     },
     {
       name: 'Full in',
-      value: hoursUntilFull === null ? '—' : untilFullWords(hoursUntilFull),
+      value: hoursUntilFull === null ? '—' : formatTimeToFull(hoursUntilFull),
       note: hoursUntilFull === null ? notFilling(connected) : hoursUntilFull > 0 ? "at today's rate" : 'no room left',
       ...(hoursUntilFull !== null && hoursUntilFull < 24 ? { level: hoursUntilFull < 4 ? 'bad' : 'warn' } : {}),
     },
@@ -132,7 +132,7 @@ function eventTable(caption: string, events: readonly EventView[]): Markup {
     events.map((view) => [
       view.event === null ? '' : time(new Date(view.event.ts).toISOString()),
       view.event?.type ?? '',
-      `${money(view.event?.amount, view.event?.currency)} ${view.event?.currency ?? ''}`.trim(),
+      `${formatMoney(view.event?.amount, view.event?.currency)} ${view.event?.currency ?? ''}`.trim(),
       view.event?.ref ?? '',
       html`<span class="chip ${view.state}">${STATE_WORDS[view.state]}</span>`,
       String(view.seq),

@@ -1,16 +1,16 @@
 /** Where a command writes: its result to standard output, all else to standard error. */
 import type { Writable } from 'node:stream';
 import { redact } from '../../../shared/event/card-data/card-data.ts';
-import { type Paint, paintFor } from './colors.ts';
+import { type Colors, colorsFor } from './colors.ts';
 
-export interface Screen {
+export interface CliOutput {
   /** The result. Resolves once there is room for more. */
-  print(text: string): Promise<void>;
+  result(text: string): Promise<void>;
   /** A line beside the result, without card data: a fault's words may hold any. */
-  note(line: string): void;
+  message(line: string): void;
   /** A progress bar, where somebody looks at a terminal. @param share 0 to 1 */
   progress(label: string, share: number): void;
-  readonly paint: Paint;
+  readonly paint: Colors;
   /** Whether there is anything of a result yet. */
   readonly printed: boolean;
 }
@@ -20,12 +20,12 @@ export type Terminal = Writable & { readonly isTTY?: boolean };
 const BAR_WIDTH = 30;
 const REDRAW_MS = 100;
 
-export function screenOn(
+export function cliOutputOn(
   output: Terminal,
   errors: Terminal,
   environment: Readonly<Record<string, string | undefined>>,
   now: () => number,
-): Screen {
+): CliOutput {
   const terminal = errors.isTTY === true;
   let drawn = Number.NEGATIVE_INFINITY;
   const clear = (): void => {
@@ -37,8 +37,8 @@ export function screenOn(
     get printed() {
       return printed;
     },
-    paint: paintFor(output.isTTY === true, environment),
-    print(text) {
+    paint: colorsFor(output.isTTY === true, environment),
+    result(text) {
       printed = true;
       if (output.isTTY === true) clear();
       return new Promise((resolve) => {
@@ -46,7 +46,7 @@ export function screenOn(
         else output.once('drain', resolve);
       });
     },
-    note(line) {
+    message(line) {
       clear();
       errors.write(`${redact(line)}\n`);
     },

@@ -1,6 +1,6 @@
 /** Colours on a terminal; plain text elsewhere, and where `NO_COLOR` asks for it (no-color.org). */
 
-export interface Paint {
+export interface Colors {
   readonly good: (text: string) => string;
   readonly warn: (text: string) => string;
   readonly bad: (text: string) => string;
@@ -14,8 +14,8 @@ const sgr =
   (text: string): string =>
     text === '' ? '' : `\x1b[${on}m${text}\x1b[${off}m`;
 
-export const PLAIN: Paint = { good: plain, warn: plain, bad: plain, strong: plain, faint: plain };
-const COLOURED: Paint = {
+export const PLAIN: Colors = { good: plain, warn: plain, bad: plain, strong: plain, faint: plain };
+const COLOURED: Colors = {
   good: sgr(32, 39),
   warn: sgr(33, 39),
   bad: sgr(31, 39),
@@ -23,5 +23,5 @@ const COLOURED: Paint = {
   faint: sgr(2, 22),
 };
 
-export const paintFor = (terminal: boolean, environment: Readonly<Record<string, string | undefined>>): Paint =>
+export const colorsFor = (terminal: boolean, environment: Readonly<Record<string, string | undefined>>): Colors =>
   terminal && !environment.NO_COLOR && environment.TERM !== 'dumb' ? COLOURED : PLAIN;

@@ -1,5 +1,5 @@
 /** Minor units as the currency writes them, without its name: `1,299.00`. */
-export function money(amount: number | undefined, currency: string | undefined): string {
+export function formatMoney(amount: number | undefined, currency: string | undefined): string {
   if (amount === undefined || currency === undefined) return '';
   const style = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'code' });
   const decimals = style.resolvedOptions().maximumFractionDigits ?? 0;

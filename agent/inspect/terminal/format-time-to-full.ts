@@ -2,7 +2,7 @@
 import { HOUR_MS } from '../../../shared/time.ts';
 import { span } from './format.ts';
 
-export const untilFullWords = (hours: number): string =>
+export const formatTimeToFull = (hours: number): string =>
   hours <= 0 ? 'now' : hours > 24 * 366 ? 'over a year' : span(hours * HOUR_MS);
 
 /** Where no hours are known: while nothing is shipped, some minutes tell the rate. */

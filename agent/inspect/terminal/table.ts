@@ -1,6 +1,6 @@
 /** Tables for a terminal: columns as wide as they need be, numbers to the right. */
 import { stripVTControlCharacters } from 'node:util';
-import type { Paint } from './colors.ts';
+import type { Colors } from './colors.ts';
 
 export interface Column {
   readonly title: string;
@@ -20,7 +20,7 @@ function padded(text: string, to: number, align: Column['align']): string {
 }
 
 /** @param rows of cells, which may be painted; printable otherwise */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[], paint: Paint): string {
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[], paint: Colors): string {
   const widths = columns.map(({ title }, at) => Math.max(width(title), ...rows.map((row) => width(row[at] ?? ''))));
   const line = (cells: readonly string[]): string =>
     `${columns
@@ -34,7 +34,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 }
 
 /** Facts with their names before them. */
-export function list(facts: readonly (readonly [name: string, value: string])[], paint: Paint): string {
+export function list(facts: readonly (readonly [name: string, value: string])[], paint: Colors): string {
   const names = Math.max(0, ...facts.map(([name]) => width(name)));
   return facts.map(([name, value]) => `${paint.faint(padded(name, names, 'left'))}  ${value}\n`).join('');
 }

@@ -9,12 +9,12 @@ import { parseStreamId } from '../../../shared/ids.ts';
 import { type Dictionary, NEWEST } from '../../../shared/wire/dictionaries/released.ts';
 import type { Ack } from '../../../shared/wire/messages.ts';
 import type { SeqRange, Settlement } from '../../port/outbox.ts';
-import { patientDelay } from '../connection/backoff.ts';
-import type { CollectorView, ShipCounters } from '../status/collector-state.ts';
-import type { Held, Patience } from './hold-off.ts';
+import { jitteredDelay } from '../connection/backoff.ts';
+import type { CollectorState, ShipCounters } from '../status/collector-state.ts';
+import type { Held, HoldOff } from './hold-off.ts';
 import type { Cargo, InFlight } from './in-flight-window.ts';
 import type { Lanes } from './lanes.ts';
-import type { LossFeed } from './loss-lane.ts';
+import type { LossLane } from './loss-lane.ts';
 
 const BUSY_MS = 5_000;
 /** A collector may ask for patience, not for ever. */
@@ -23,13 +23,13 @@ const UNSUPPORTED_MS = 5 * 60_000;
 const DAMAGED_MS = 1_000;
 const MAX_DAMAGED_MS = 30_000;
 
-export interface OutcomesDependencies {
-  readonly losses: LossFeed;
+export interface AckHandlerDependencies {
+  readonly losses: LossLane;
   readonly lanes: Lanes;
-  readonly patience: Patience;
+  readonly patience: HoldOff;
   /** From 0 to less than 1. */
   readonly random: () => number;
-  readonly view: CollectorView;
+  readonly view: CollectorState;
   readonly counters: ShipCounters;
 }
 
@@ -39,12 +39,12 @@ const seqsOf = ({ stream, first, last }: InFlight): SeqRange => ({
   lastSeq: last,
 });
 
-export class Outcomes {
-  readonly #with: OutcomesDependencies;
+export class AckHandler {
+  readonly #with: AckHandlerDependencies;
   #dictionary: Dictionary | null = NEWEST;
   #damagedInARow = 0;
 
-  constructor(dependencies: OutcomesDependencies) {
+  constructor(dependencies: AckHandlerDependencies) {
     this.#with = dependencies;
   }
 
@@ -54,7 +54,7 @@ export class Outcomes {
   }
 
   /** @returns what becomes of what the batch held; null when it goes again, or is kept */
-  of(batch: InFlight, ack: Ack): Settlement | null {
+  apply(batch: InFlight, ack: Ack): Settlement | null {
     const { counters, view } = this.#with;
     const { cargo } = batch;
     // It may repeat what the batch held, and is written with what is quarantined, and shown.
@@ -98,13 +98,13 @@ export class Outcomes {
 
   /** For so long, and up to half as long again. */
   #hold(what: Held, ms: number): void {
-    this.#with.patience.hold(what, patientDelay(ms, this.#with.random));
+    this.#with.patience.set(what, jitteredDelay(ms, this.#with.random));
   }
 
   #again(cargo: Cargo): void {
     const { losses, lanes } = this.#with;
-    if (cargo.lane === 'losses') losses.again(cargo.loss);
-    else lanes[cargo.lane].again(cargo.sent);
+    if (cargo.lane === 'losses') losses.resend(cargo.loss);
+    else lanes[cargo.lane].resend(cargo.sent);
   }
 
   #refused(batch: InFlight, reason: string | undefined): Settlement | null {
@@ -119,8 +119,8 @@ export class Outcomes {
       return { kind: 'quarantined', ...seqsOf(batch), reason: reason ?? 'the collector refused it' };
     const { firstId, lastId } = cargo.sent;
     const middle = firstId + Math.floor((lastId - firstId) / 2);
-    lanes[cargo.lane].again({ firstId, lastId: middle });
-    lanes[cargo.lane].again({ firstId: middle + 1, lastId });
+    lanes[cargo.lane].resend({ firstId, lastId: middle });
+    lanes[cargo.lane].resend({ firstId: middle + 1, lastId });
     return null;
   }
 }

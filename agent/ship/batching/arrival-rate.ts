@@ -4,7 +4,7 @@
 const MEMORY_MS = 3_000;
 
 /** An exponentially weighted moving average of arrivals a millisecond. A commit is one arrival, whatever it holds: it could be one batch. */
-export class Arrivals {
+export class ArrivalRate {
   #weight = 0;
   #at = 0;
 

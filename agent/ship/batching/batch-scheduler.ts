@@ -12,18 +12,18 @@ import { type EncodedBatch, encodeLoss, MAX_WIRE_BYTES } from '../../../shared/w
 import type { AckEnvelope } from '../../../shared/wire/messages.ts';
 import type { Outbox, Settlement } from '../../port/outbox.ts';
 import type { Timers } from '../../port/timers.ts';
-import { patientDelay } from '../connection/backoff.ts';
-import type { CollectorView, ShipCounters } from '../status/collector-state.ts';
-import type { TrueTime } from '../status/collector-time.ts';
-import { Outcomes } from './ack-handler.ts';
-import type { Arrivals } from './arrival-rate.ts';
-import { Fitter } from './batch-sizer.ts';
-import { Patience } from './hold-off.ts';
-import { type Cargo, type Lane, Window } from './in-flight-window.ts';
-import { Turns } from './lane-rotation.ts';
+import { jitteredDelay } from '../connection/backoff.ts';
+import type { CollectorState, ShipCounters } from '../status/collector-state.ts';
+import type { CollectorClock } from '../status/collector-time.ts';
+import { AckHandler } from './ack-handler.ts';
+import type { ArrivalRate } from './arrival-rate.ts';
+import { BatchSizer } from './batch-sizer.ts';
+import { HoldOff } from './hold-off.ts';
+import { type Cargo, InFlightWindow, type LaneName } from './in-flight-window.ts';
+import { LaneRotation } from './lane-rotation.ts';
 import { Lanes } from './lanes.ts';
 import { Linger } from './linger.ts';
-import { LossFeed } from './loss-lane.ts';
+import { LossLane } from './loss-lane.ts';
 
 /** A quarter of the window's bytes, so that four batches fill it; a single event may be larger. */
 const TARGET_WIRE_BYTES = 64 * 1024;
@@ -35,7 +35,7 @@ const WORTH_SENDING = 1_000;
 const BACKLOG_AFTER_MS = 2_000;
 const NO_CREDIT_MS = 5_000;
 
-export interface ShipmentHooks {
+export interface BatchSchedulerHooks {
   send(payload: Uint8Array): void;
   /** See `BatchHeader.clearThrough`. */
   clearThrough(): number;
@@ -45,43 +45,43 @@ export interface ShipmentHooks {
   ready(): void;
 }
 
-export interface ShipmentDependencies {
+export interface BatchSchedulerDependencies {
   readonly terminal: TerminalId;
   readonly outbox: Outbox;
-  readonly arrivals: Arrivals;
+  readonly arrivals: ArrivalRate;
   readonly lingerMs: number;
   /** From 0 to less than 1. */
   readonly random: () => number;
   readonly timers: Timers;
-  readonly trueTime: TrueTime;
-  readonly view: CollectorView;
+  readonly trueTime: CollectorClock;
+  readonly view: CollectorState;
   readonly counters: ShipCounters;
   /** Called after each batch of the backlog that was built. */
   readonly backlogSent: () => void;
 }
 
-export class Shipment {
-  readonly #with: ShipmentDependencies;
-  readonly #hooks: ShipmentHooks;
-  readonly #losses: LossFeed;
+export class BatchScheduler {
+  readonly #with: BatchSchedulerDependencies;
+  readonly #hooks: BatchSchedulerHooks;
+  readonly #losses: LossLane;
   readonly #lanes: Lanes;
-  readonly #turns = new Turns();
+  readonly #turns = new LaneRotation();
   readonly #linger: Linger;
-  readonly #patience: Patience;
-  readonly #window = new Window();
-  readonly #outcomes: Outcomes;
+  readonly #patience: HoldOff;
+  readonly #window = new InFlightWindow();
+  readonly #outcomes: AckHandler;
   /** One a lane: a single sale packs unlike a thousand. */
-  readonly #fitters = { live: new Fitter(), backlog: new Fitter() };
+  readonly #fitters = { live: new BatchSizer(), backlog: new BatchSizer() };
 
-  constructor(dependencies: ShipmentDependencies, hooks: ShipmentHooks) {
+  constructor(dependencies: BatchSchedulerDependencies, hooks: BatchSchedulerHooks) {
     const { outbox, arrivals, lingerMs, timers } = dependencies;
     this.#with = dependencies;
     this.#hooks = hooks;
-    this.#losses = new LossFeed(outbox);
+    this.#losses = new LossLane(outbox);
     this.#lanes = new Lanes(outbox);
     this.#linger = new Linger(arrivals, lingerMs, timers, hooks.ready);
-    this.#patience = new Patience(timers, hooks.ready);
-    this.#outcomes = new Outcomes({
+    this.#patience = new HoldOff(timers, hooks.ready);
+    this.#outcomes = new AckHandler({
       ...dependencies,
       losses: this.#losses,
       lanes: this.#lanes,
@@ -106,12 +106,12 @@ export class Shipment {
 
   /** The collector has answered, and the buffer is ready: what is pending waits to be sent. @throws on a fault of the disk */
   begin(): void {
-    this.startOver();
-    if (this.#lanes.backlog.waiting > 0) this.#patience.hold('backlog', this.#with.random() * BACKLOG_AFTER_MS);
+    this.rescan();
+    if (this.#lanes.backlog.waiting > 0) this.#patience.set('backlog', this.#with.random() * BACKLOG_AFTER_MS);
   }
 
   /** Looks at all that is pending anew, while it is idle: something turned pending again behind what was sent. */
-  startOver(): void {
+  rescan(): void {
     const { trueTime, timers } = this.#with;
     const now = timers.now();
     this.#lanes.begin(hourOf(trueTime.now(now) ?? 0));
@@ -125,7 +125,7 @@ export class Shipment {
   pump(): void {
     for (;;) {
       const { room } = this.#window;
-      if (room < LEAST_ROOM_BYTES || this.#patience.holds('everything')) return;
+      if (room < LEAST_ROOM_BYTES || this.#patience.isActive('everything')) return;
       const lane = this.#turns.order.find((lane) => this.#may(lane) && this.#sendFrom(lane, room));
       if (lane === undefined) return;
       this.#turns.sent(lane);
@@ -133,11 +133,11 @@ export class Shipment {
   }
 
   /** @returns what the acks settle */
-  answered({ acks, credit, serverTime }: AckEnvelope): Settlement[] {
+  onAcks({ acks, credit, serverTime }: AckEnvelope): Settlement[] {
     this.#window.credit = credit;
     // Not longer than it is held back already: what is not sent can't be answered, so whatever else says 0 is no news.
-    if (credit === 0 && !this.#patience.holds('everything'))
-      this.#patience.hold('everything', patientDelay(NO_CREDIT_MS, this.#with.random));
+    if (credit === 0 && !this.#patience.isActive('everything'))
+      this.#patience.set('everything', jitteredDelay(NO_CREDIT_MS, this.#with.random));
     const { counters, trueTime, timers } = this.#with;
     return acks.flatMap((ack) => {
       const batch = this.#window.acked(ack);
@@ -146,7 +146,7 @@ export class Shipment {
         return [];
       }
       trueTime.heard(serverTime, batch.sentAt, timers.now());
-      return this.#outcomes.of(batch, ack) ?? [];
+      return this.#outcomes.apply(batch, ack) ?? [];
     });
   }
 
@@ -155,15 +155,15 @@ export class Shipment {
     this.#patience.clear();
   }
 
-  #may(lane: Lane): boolean {
+  #may(lane: LaneName): boolean {
     if (lane === 'live') return true;
     const { slots, size } = this.#window;
     const leavesOne = slots === 1 || size - this.#window.of('live') < slots - 1;
-    return leavesOne && !(lane === 'backlog' && this.#patience.holds('backlog'));
+    return leavesOne && !(lane === 'backlog' && this.#patience.isActive('backlog'));
   }
 
   /** @returns whether something was sent, or set aside */
-  #sendFrom(lane: Lane, room: number): boolean {
+  #sendFrom(lane: LaneName, room: number): boolean {
     switch (lane) {
       case 'losses':
         return this.#sendLoss(room);
@@ -193,7 +193,7 @@ export class Shipment {
     const clearThrough = this.#hooks.clearThrough();
     const encoded = encodeLoss({ epoch, firstSeq, hour, clearThrough }, count, loss.loss);
     if (encoded.bytes.length > room) return false;
-    this.#losses.take();
+    this.#losses.markSent();
     this.#send(encoded, { lane: 'losses', loss });
     return true;
   }
@@ -201,21 +201,21 @@ export class Shipment {
   #sendEvents(lane: 'live' | 'backlog', room: number): boolean {
     const feed = this.#lanes[lane];
     const fitter = this.#fitters[lane];
-    const run = feed.next();
+    const run = feed.nextRun();
     if (run === null) return false;
     const clear = this.#hooks.clearThrough();
     const fitted =
       fitter.fit(run, Math.min(TARGET_WIRE_BYTES, room), clear, this.#outcomes.dictionary) ??
       fitter.fit(run, Math.min(MAX_WIRE_BYTES, room), clear, this.#outcomes.dictionary, 1);
     if (fitted !== null) {
-      feed.take(fitted.sent);
+      feed.markSent(fitted.sent);
       this.#send(fitted.encoded, { lane, sent: fitted.sent });
       return true;
     }
     if (this.#window.size > 0) return false;
     // Ingest refuses such events; only a buffer that another version filled can hold one.
     const { id, epoch, seq } = run.first;
-    feed.take({ firstId: id, lastId: id });
+    feed.markSent({ firstId: id, lastId: id });
     this.#hooks.misfit({ kind: 'quarantined', epoch, firstSeq: seq, lastSeq: seq, reason: 'fits into no batch' });
     return true;
   }

@@ -2,7 +2,7 @@
 import { type EncodedBatch, encodeColumns, MAX_UNPACKED_BYTES } from '../../../shared/wire/batch.ts';
 import { Columns } from '../../../shared/wire/column-encoder.ts';
 import { type Dictionary, NEWEST } from '../../../shared/wire/dictionaries/released.ts';
-import type { Run, Sent } from './lane.ts';
+import type { IdSpan, Run } from './lane.ts';
 
 /** Of the room, so that a batch that packs a little worse than the last one needs no second try. */
 const AIM = 0.95;
@@ -13,11 +13,11 @@ const MOST_BYTES = 512 * 1024;
 
 export interface Fitted {
   readonly encoded: EncodedBatch;
-  readonly sent: Sent;
+  readonly sent: IdSpan;
 }
 
 /** Cuts batches to size by what the ones before took, so that few are encoded twice. */
-export class Fitter {
+export class BatchSizer {
   /** Bytes on the wire for each byte in the buffer. */
   #ratio = 1;
   /** Bytes on the wire that an event of the last batch took; 0 before the first. */

@@ -1,31 +1,31 @@
 /** What is held back, and until when. */
 
 import type { Timers } from '../../port/timers.ts';
-import { Alarms } from '../connection/named-timers.ts';
+import { NamedTimers } from '../connection/named-timers.ts';
 
 export type Held = 'everything' | 'backlog';
 
-export class Patience {
+export class HoldOff {
   readonly #timers: Timers;
   readonly #over: () => void;
-  readonly #alarms: Alarms<Held>;
+  readonly #alarms: NamedTimers<Held>;
   readonly #until = new Map<Held, number>();
 
   /** @param over called when something is held back no longer */
   constructor(timers: Timers, over: () => void) {
     this.#timers = timers;
     this.#over = over;
-    this.#alarms = new Alarms(timers);
+    this.#alarms = new NamedTimers(timers);
   }
 
-  holds(what: Held): boolean {
+  isActive(what: Held): boolean {
     return this.#alarms.has(what);
   }
 
   /** For so long from now on; what is held back for longer stays so. */
-  hold(what: Held, ms: number): void {
+  set(what: Held, ms: number): void {
     const now = this.#timers.now();
-    const until = Math.max(now + ms, this.holds(what) ? this.#until.get(what)! : 0);
+    const until = Math.max(now + ms, this.isActive(what) ? this.#until.get(what)! : 0);
     this.#until.set(what, until);
     this.#alarms.set(what, until - now, this.#over);
   }

@@ -7,15 +7,15 @@ import assert from 'node:assert/strict';
 import type { StreamId } from '../../../shared/ids.ts';
 import type { Ack } from '../../../shared/wire/messages.ts';
 import type { PendingLoss } from '../../port/outbox.ts';
-import type { Sent } from './lane.ts';
+import type { IdSpan } from './lane.ts';
 
 const MAX_BATCHES = 4;
 const MAX_BYTES = 256 * 1024;
 
 export type Cargo =
-  | { readonly lane: 'live' | 'backlog'; readonly sent: Sent }
+  | { readonly lane: 'live' | 'backlog'; readonly sent: IdSpan }
   | { readonly lane: 'losses'; readonly loss: PendingLoss };
-export type Lane = Cargo['lane'];
+export type LaneName = Cargo['lane'];
 
 export interface InFlight {
   readonly cargo: Cargo;
@@ -35,7 +35,7 @@ export interface InFlight {
 const keyOf = ({ stream, first, last, sum }: Pick<InFlight, 'stream' | 'first' | 'last' | 'sum'> | Ack): string =>
   `${stream}/${first}-${last}/${sum}`;
 
-export class Window {
+export class InFlightWindow {
   readonly #batches = new Map<string, InFlight>();
   #bytes = 0;
   /** 0 to 1. Even without credit one batch may go: it is how the agent hears that there is credit again. */
@@ -58,7 +58,7 @@ export class Window {
   }
 
   /** Batches of a lane on their way. */
-  of(lane: Lane): number {
+  of(lane: LaneName): number {
     let count = 0;
     for (const { cargo } of this.#batches.values()) if (cargo.lane === lane) count++;
     return count;

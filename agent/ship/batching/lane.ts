@@ -7,13 +7,13 @@
 import type { Outbox, PendingEvent } from '../../port/outbox.ts';
 
 /** A closed range of ids. */
-export interface Sent {
+export interface IdSpan {
   readonly firstId: number;
   readonly lastId: number;
 }
 
 /** Ids above `after`, up to `upTo`. */
-export interface Stretch {
+export interface IdWindow {
   readonly after: number;
   readonly upTo: number;
 }
@@ -36,7 +36,7 @@ class PendingRun implements Run {
   }
 
   /** The first one in a stretch; null when nothing of it is pending. @throws on a fault of the disk */
-  static in(outbox: Outbox, { after, upTo }: Stretch): Run | null {
+  static in(outbox: Outbox, { after, upTo }: IdWindow): Run | null {
     for (const first of outbox.pending(after)) return first.id > upTo ? null : new PendingRun(outbox, first, upTo);
     return null;
   }
@@ -54,18 +54,18 @@ class PendingRun implements Run {
   }
 }
 
-export class Feed {
+export class Lane {
   readonly #outbox: Outbox;
   /** `after` moves on as they are sent. */
-  readonly #stretches: Stretch[] = [];
-  readonly #again: Sent[] = [];
+  readonly #stretches: IdWindow[] = [];
+  readonly #again: IdSpan[] = [];
 
   constructor(outbox: Outbox) {
     this.#outbox = outbox;
   }
 
   /** Comes before the stretches that are there. */
-  add(stretch: Stretch): void {
+  add(stretch: IdWindow): void {
     this.#stretches.unshift(stretch);
   }
 
@@ -84,7 +84,7 @@ export class Feed {
   }
 
   /** The next run; null when nothing waits. @throws on a fault of the disk */
-  next(): Run | null {
+  nextRun(): Run | null {
     for (let range = this.#again[0]; range !== undefined; range = this.#again[0]) {
       const run = PendingRun.in(this.#outbox, { after: range.firstId - 1, upTo: range.lastId });
       if (run !== null) return run;
@@ -101,7 +101,7 @@ export class Feed {
   }
 
   /** The first events of what `next` gave are on their way. */
-  take({ lastId }: Sent): void {
+  markSent({ lastId }: IdSpan): void {
     const range = this.#again[0];
     if (range === undefined) this.#stretches[0] = { after: lastId, upTo: this.#stretches[0]!.upTo };
     else if (lastId < range.lastId) this.#again[0] = { firstId: lastId + 1, lastId: range.lastId };
@@ -109,13 +109,13 @@ export class Feed {
   }
 
   /** Sends a range again, as a batch of its own at most. */
-  again(range: Sent): void {
+  resend(range: IdSpan): void {
     this.#again.push(range);
   }
 
   /** Gives up what waits of its first stretch, up to an id; goes on behind it. @returns what it gave up */
-  yieldUpTo(id: number): Stretch {
-    const [{ after, upTo }, ...rest] = this.#stretches as [Stretch, ...Stretch[]];
+  handOver(id: number): IdWindow {
+    const [{ after, upTo }, ...rest] = this.#stretches as [IdWindow, ...IdWindow[]];
     this.#stretches.splice(0, Number.POSITIVE_INFINITY, { after: id, upTo }, ...rest);
     return { after, upTo: id };
   }

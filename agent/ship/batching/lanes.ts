@@ -5,20 +5,20 @@
  * A live lane that has too much to be quick leaves it to the backlog, ahead of what is there: the latest is right first, in any case.
  */
 import type { Outbox } from '../../port/outbox.ts';
-import { Feed } from './lane.ts';
+import { Lane } from './lane.ts';
 
 /** About half a second of draining. */
 const MAX_LIVE = 10_000;
 
 export class Lanes {
-  readonly live: Feed;
-  readonly backlog: Feed;
+  readonly live: Lane;
+  readonly backlog: Lane;
   readonly #outbox: Outbox;
 
   constructor(outbox: Outbox) {
     this.#outbox = outbox;
-    this.live = new Feed(outbox);
-    this.backlog = new Feed(outbox);
+    this.live = new Lane(outbox);
+    this.backlog = new Lane(outbox);
   }
 
   /** Whether nothing waits in either. */
@@ -39,7 +39,7 @@ export class Lanes {
   liveWaiting(): number {
     const { waiting } = this.live;
     if (waiting <= MAX_LIVE) return waiting;
-    this.backlog.add(this.live.yieldUpTo(this.#outbox.lastId()));
+    this.backlog.add(this.live.handOver(this.#outbox.lastId()));
     return this.live.waiting;
   }
 }

@@ -1,24 +1,24 @@
 /** How long what is new gathers before it leaves: company makes a batch cheaper, and costs freshness. */
 
 import type { Timers } from '../../port/timers.ts';
-import { Alarms } from '../connection/named-timers.ts';
-import type { Arrivals } from './arrival-rate.ts';
+import { NamedTimers } from '../connection/named-timers.ts';
+import type { ArrivalRate } from './arrival-rate.ts';
 
 export class Linger {
-  readonly #arrivals: Arrivals;
+  readonly #arrivals: ArrivalRate;
   readonly #maxMs: number;
   readonly #timers: Timers;
-  readonly #alarms: Alarms<'ripe'>;
+  readonly #alarms: NamedTimers<'ripe'>;
   readonly #over: () => void;
   /** When the first of what waits was seen, monotonic milliseconds. */
   #since: number | null = null;
 
   /** @param over called when what waits has waited long enough */
-  constructor(arrivals: Arrivals, maxMs: number, timers: Timers, over: () => void) {
+  constructor(arrivals: ArrivalRate, maxMs: number, timers: Timers, over: () => void) {
     this.#arrivals = arrivals;
     this.#maxMs = maxMs;
     this.#timers = timers;
-    this.#alarms = new Alarms(timers);
+    this.#alarms = new NamedTimers(timers);
     this.#over = over;
   }
 

@@ -10,7 +10,7 @@ const READ_RECORDS = 64;
 /** A collector that refuses so many is not asked to take more in this session. */
 const MAX_REFUSED = 256;
 
-export class LossFeed {
+export class LossLane {
   readonly #outbox: Pick<Outbox, 'losses'>;
   #waiting: PendingLoss[] = [];
   #out = new Set<number>();
@@ -34,11 +34,11 @@ export class LossFeed {
   }
 
   /** What `next` gave is on its way. */
-  take(): void {
+  markSent(): void {
     this.#out.add(this.#waiting.shift()!.id);
   }
 
-  again(loss: PendingLoss): void {
+  resend(loss: PendingLoss): void {
     this.#out.delete(loss.id);
     this.#waiting.unshift(loss);
   }

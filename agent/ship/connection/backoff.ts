@@ -12,4 +12,4 @@ export const reconnectDelay = (failures: number, maxMs: number, random: () => nu
   random() * Math.min(maxMs, FIRST_RETRY_MS * 2 ** Math.min(failures, 30));
 
 /** As long as asked for and up to half as long again. */
-export const patientDelay = (askedMs: number, random: () => number): number => askedMs * (1 + random() / 2);
+export const jitteredDelay = (askedMs: number, random: () => number): number => askedMs * (1 + random() / 2);

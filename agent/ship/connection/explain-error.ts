@@ -58,7 +58,7 @@ function told({ code, message = '' }: Told): string | undefined {
     : `a web server answers there (HTTP ${upgrade[1]}), not the collector: is the path right?`;
 }
 
-export function inWords(error: unknown, { host, port }: Address): string {
+export function explainError(error: unknown, { host, port }: Address): string {
   const words = told(error as Told) ?? (error as Told).message ?? String(error);
   return `${words} (${host} port ${port})`;
 }

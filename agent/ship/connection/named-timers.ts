@@ -1,7 +1,7 @@
 import type { Timers } from '../../port/timers.ts';
 
 /** Timers by name, one of each at most. */
-export class Alarms<Name extends string> {
+export class NamedTimers<Name extends string> {
   readonly #timers: Timers;
   readonly #cancels = new Map<Name, () => void>();
 

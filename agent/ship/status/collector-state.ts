@@ -1,6 +1,6 @@
 /** What the agent knows of its collector, beyond one session, and what became of what it sent. */
 
-export interface CollectorView {
+export interface CollectorState {
   /** Changes when the collector's store was restored from a backup. */
   storeGen: string | null;
   credit: number;
@@ -29,7 +29,7 @@ export interface ShipCounters {
   unmatched: number;
 }
 
-export const unknownCollector = (): CollectorView => ({
+export const unknownCollector = (): CollectorState => ({
   storeGen: null,
   credit: 1,
   holding: null,

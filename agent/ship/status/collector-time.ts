@@ -6,15 +6,15 @@ const STRAY = 500e-6;
 /** The collector tells whole milliseconds. */
 const RESOLUTION_MS = 1;
 
-export interface Measure {
+export interface ClockEstimate {
   /** Collector's clock at the instant at which the monotonic clock showed 0, milliseconds since 1970. */
   readonly trueTimeOrigin: number;
   /** Half the way there and back, and what the measure has aged since, milliseconds. */
   readonly uncertaintyMs: number;
 }
 
-export class TrueTime {
-  #best: (Measure & { readonly at: number }) | null = null;
+export class CollectorClock {
+  #best: (ClockEstimate & { readonly at: number }) | null = null;
 
   /**
    * The collector's clock showed `serverTime` at some instant between `sentAt` and `receivedAt` (monotonic milliseconds). Kept when it is
@@ -32,7 +32,7 @@ export class TrueTime {
   }
 
   /** The best that is known; null before the first answer. @param at monotonic milliseconds */
-  measure(at: number): Measure | null {
+  measure(at: number): ClockEstimate | null {
     if (this.#best === null) return null;
     const { trueTimeOrigin, uncertaintyMs, at: since } = this.#best;
     return { trueTimeOrigin, uncertaintyMs: uncertaintyMs + Math.max(0, at - since) * STRAY };

@@ -5,9 +5,9 @@
 import { type AckEnvelope, encodeStatus } from '../../../shared/wire/messages.ts';
 import type { Outbox } from '../../port/outbox.ts';
 import type { Timers } from '../../port/timers.ts';
-import { Alarms } from '../connection/named-timers.ts';
+import { NamedTimers } from '../connection/named-timers.ts';
 import { clearThrough } from './clearance.ts';
-import type { TrueTime } from './collector-time.ts';
+import type { CollectorClock } from './collector-time.ts';
 import { statusMessage } from './status-message.ts';
 
 const EVERY_MS = 15 * 60_000;
@@ -16,7 +16,7 @@ const SOON_MS = 10_000;
 /** Loss records looked at for the epochs that they are of. */
 const MAX_LOSSES = 256;
 
-export interface StatusTellerDependencies {
+export interface StatusReporterDependencies {
   readonly outbox: Outbox;
   readonly version: string;
   /** Arrival of the oldest request that is not committed, milliseconds since 1970; null when there is none. */
@@ -28,28 +28,28 @@ export interface StatusTellerDependencies {
   /** From 0 to less than 1. */
   readonly random: () => number;
   readonly timers: Timers;
-  readonly trueTime: TrueTime;
+  readonly trueTime: CollectorClock;
 }
 
-export interface StatusTellerHooks {
+export interface StatusReporterHooks {
   publish(payload: Uint8Array): void;
   /** The buffer could not be read when it was time to tell. */
   failed(error: unknown): void;
 }
 
-export class StatusTeller {
-  readonly #with: StatusTellerDependencies;
-  readonly #hooks: StatusTellerHooks;
-  readonly #alarms: Alarms<'regular' | 'backlog' | 'losses'>;
+export class StatusReporter {
+  readonly #with: StatusReporterDependencies;
+  readonly #hooks: StatusReporterHooks;
+  readonly #alarms: NamedTimers<'regular' | 'backlog' | 'losses'>;
   /** What the last status said. */
   #told = { pending: false, clear: false };
   /** When the oldest status was sent that may not be answered yet, monotonic milliseconds. */
   #askedAt: number | null = null;
 
-  constructor(dependencies: StatusTellerDependencies, hooks: StatusTellerHooks) {
+  constructor(dependencies: StatusReporterDependencies, hooks: StatusReporterHooks) {
     this.#with = dependencies;
     this.#hooks = hooks;
-    this.#alarms = new Alarms(dependencies.timers);
+    this.#alarms = new NamedTimers(dependencies.timers);
   }
 
   /** See `BatchHeader.clearThrough`. */
@@ -64,7 +64,7 @@ export class StatusTeller {
   }
 
   /** @param signingOff see `StatusFacts` @throws on a fault of the disk */
-  tell(signingOff = false): void {
+  send(signingOff = false): void {
     const { outbox, version, random, timers, trueTime, wallClock } = this.#with;
     const holdings = outbox.holdings();
     const clear = this.clearThrough();
@@ -89,7 +89,7 @@ export class StatusTeller {
    * An answer that names no batch is one to a status: to the oldest that may be unanswered, at the earliest. An answer that came together
    * with a batch's makes that too early, and the measure too vague to be used, once.
    */
-  answered({ acks, serverTime }: AckEnvelope): void {
+  onAcks({ acks, serverTime }: AckEnvelope): void {
     if (acks.length > 0 || this.#askedAt === null) return;
     const { trueTime, timers } = this.#with;
     trueTime.heard(serverTime, this.#askedAt, timers.now());
@@ -105,7 +105,7 @@ export class StatusTeller {
       this.#alarms.set('backlog', SOON_MS, () => this.#timed());
     const drained = this.#told.pending && !pending;
     const canSay = !this.#told.clear && this.clearThrough() > 0;
-    if (drained || canSay) this.tell();
+    if (drained || canSay) this.send();
   }
 
   lossesAdded(): void {
@@ -114,7 +114,7 @@ export class StatusTeller {
 
   #timed(): void {
     try {
-      this.tell();
+      this.send();
     } catch (error) {
       this.#hooks.failed(error);
     }

@@ -8,15 +8,15 @@
  */
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { PartFold } from '../../aggregation/fold.ts';
+import { PartialFold } from '../../aggregation/fold.ts';
 import type { Logic } from '../../aggregation/logic-version.ts';
-import type { Part } from '../../aggregation/partial.ts';
+import type { PartialAggregate } from '../../aggregation/partial.ts';
 import { readRow } from '../../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../../store/event-log.ts';
 
 export interface LivePart {
   readonly terminal: TerminalId;
-  readonly part: Part;
+  readonly part: PartialAggregate;
 }
 
 interface Lane {
@@ -28,7 +28,7 @@ interface Lane {
 }
 
 interface Folded {
-  readonly fold: PartFold;
+  readonly fold: PartialFold;
   readonly losses: Lane;
   readonly events: Lane;
 }
@@ -114,7 +114,7 @@ export class LiveHours {
   #fold(terminals: Map<TerminalId, Folded>, row: RawRow): void {
     const { terminal, kind } = row.key;
     const folded = terminals.get(terminal) ?? {
-      fold: new PartFold(this.#options.logic),
+      fold: new PartialFold(this.#options.logic),
       losses: { rows: 0, lastKey: new Uint8Array(), seen: 0 },
       events: { rows: 0, lastKey: new Uint8Array(), seen: 0 },
     };

@@ -1,9 +1,9 @@
 /** What each metric is, worked out from the measures of a bucket. */
 
-import type { Wanted } from '../../aggregation/codec.ts';
-import { Uniques } from '../../aggregation/distinct-sketch.ts';
-import { add, divideRounded, type Exact, negate } from '../../aggregation/exact-sum.ts';
-import { type Measures, noMeasures } from '../../aggregation/measures.ts';
+import type { SketchSelection } from '../../aggregation/codec.ts';
+import { DistinctSketch } from '../../aggregation/distinct-sketch.ts';
+import { addExact, divideRounded, type ExactInt, negateExact } from '../../aggregation/exact-sum.ts';
+import { emptyMeasures, type Measures } from '../../aggregation/measures.ts';
 
 /** A bucket's measures, apart by what the type of event means. */
 export interface Bucket {
@@ -13,20 +13,20 @@ export interface Bucket {
   readonly refunds: Measures;
 }
 
-export const noBucket = (): Bucket => ({ events: 0, sales: noMeasures(), refunds: noMeasures() });
+export const emptyBucket = (): Bucket => ({ events: 0, sales: emptyMeasures(), refunds: emptyMeasures() });
 
 /** A number, or null where there is none. Beyond the safe integers a JSON number in full. */
 export type Value = number | { readonly rawJSON: string } | null;
 
 const rawJson = (JSON as unknown as { rawJSON(text: string): { readonly rawJSON: string } }).rawJSON;
 
-const exact = (value: Exact): Value => (typeof value === 'bigint' ? rawJson(value.toString()) : value);
+const exact = (value: ExactInt): Value => (typeof value === 'bigint' ? rawJson(value.toString()) : value);
 
 /** Decimals of so many digits are told apart by a double. */
 const DOUBLE_DIGITS = 15;
 
 /** Thousandths as a decimal. */
-export function pieces(thousandths: Exact): Value {
+export function pieces(thousandths: ExactInt): Value {
   if (typeof thousandths === 'number' && Math.abs(thousandths) < 10 ** DOUBLE_DIGITS) return thousandths / 1000;
   const wide = BigInt(thousandths);
   const size = wide < 0n ? -wide : wide;
@@ -34,12 +34,12 @@ export function pieces(thousandths: Exact): Value {
 }
 
 /** Thousandths of a minor unit in whole minor units, rounded half away from zero. */
-export const minorUnits = (thousandths: Exact): Value => exact(divideRounded(thousandths, 1000));
+export const minorUnits = (thousandths: ExactInt): Value => exact(divideRounded(thousandths, 1000));
 
 function uniqueCustomers({ sales, refunds }: Bucket): number {
   if (sales.customers === null || refunds.customers === null)
     return (sales.customers ?? refunds.customers)?.count() ?? 0;
-  const both = new Uniques();
+  const both = new DistinctSketch();
   both.merge(sales.customers);
   both.merge(refunds.customers);
   return both.count();
@@ -57,7 +57,7 @@ export const METRICS = {
   'sales.amount': { money: true, of: (b) => exact(b.sales.amount) },
   'refunds.count': { money: false, of: (b) => b.refunds.count },
   'refunds.amount': { money: true, of: (b) => exact(b.refunds.amount) },
-  'net.amount': { money: true, of: (b) => exact(add(b.sales.amount, negate(b.refunds.amount))) },
+  'net.amount': { money: true, of: (b) => exact(addExact(b.sales.amount, negateExact(b.refunds.amount))) },
   'ticket.avg': {
     money: true,
     of: ({ sales }) => (sales.tickets === null ? null : exact(divideRounded(sales.amount, sales.tickets.total))),
@@ -66,7 +66,7 @@ export const METRICS = {
   'ticket.max': { money: true, of: ({ sales }) => sales.tickets?.max ?? null },
   'ticket.p50': { money: true, of: ({ sales }) => sales.tickets?.percentile(50) ?? null },
   'ticket.p95': { money: true, of: ({ sales }) => sales.tickets?.percentile(95) ?? null },
-  'items.quantity': { money: false, of: (b) => pieces(add(b.sales.quantity, negate(b.refunds.quantity))) },
+  'items.quantity': { money: false, of: (b) => pieces(addExact(b.sales.quantity, negateExact(b.refunds.quantity))) },
   'customers.unique': { money: false, of: uniqueCustomers },
 } as const satisfies Record<string, Metric>;
 
@@ -74,7 +74,7 @@ export type MetricName = keyof typeof METRICS;
 export const METRIC_NAMES = Object.keys(METRICS) as MetricName[];
 export const isMetric = (name: string): name is MetricName => Object.hasOwn(METRICS, name);
 
-export const wantedBy = (metrics: readonly MetricName[]): Wanted => ({
+export const requiredSketches = (metrics: readonly MetricName[]): SketchSelection => ({
   tickets: metrics.some((name) => name.startsWith('ticket.')),
   customers: metrics.includes('customers.unique'),
 });

@@ -8,7 +8,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../../shared/time.ts';
-import { decodeArticles, decodePartFigures, decodeView, type Wanted } from '../../aggregation/codec.ts';
+import { decodeArticles, decodePartialFigures, decodeView, type SketchSelection } from '../../aggregation/codec.ts';
 import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
@@ -44,7 +44,7 @@ export const figures = (
   range: Range,
   now: number,
   view: string | null,
-  wanted: Wanted,
+  wanted: SketchSelection,
 ): AsyncIterable<TerminalFigures> => {
   const ofParts = (parts: readonly LivePart[]): TerminalFigures[] =>
     parts.map(({ part, terminal }) => ({ terminal, figures: part.figures }));
@@ -57,7 +57,8 @@ export const figures = (
       ? {
           cells: { kind: 'parts' },
           ofRollup: function* ({ parts }, base) {
-            for (const [terminal, bytes] of parts) yield { terminal, figures: decodePartFigures(bytes, base, wanted) };
+            for (const [terminal, bytes] of parts)
+              yield { terminal, figures: decodePartialFigures(bytes, base, wanted) };
           },
           ofParts,
         }

@@ -11,7 +11,7 @@ import {
 } from '../../../shared/time.ts';
 import { mergeMeasures } from '../../aggregation/measures.ts';
 import { badParameter } from '../query/problem.ts';
-import { type Bucket, METRICS, type MetricName, noBucket, type Value } from './metric-catalog.ts';
+import { type Bucket, emptyBucket, METRICS, type MetricName, type Value } from './metric-catalog.ts';
 import type { TerminalFigures } from './read-figures.ts';
 
 const MAX_BUCKETS = 10_000;
@@ -77,7 +77,7 @@ export class SeriesBuilder {
         const index = this.#bucketOf[slot - this.#firstSlot];
         if (index === undefined) continue;
         into ??= this.#of(this.#keyNames.map((name) => value(group.key, name)));
-        const bucket = into.get(index) ?? noBucket();
+        const bucket = into.get(index) ?? emptyBucket();
         into.set(index, bucket);
         bucket.events += measures.count;
         const [type] = group.key;
@@ -98,7 +98,7 @@ export class SeriesBuilder {
         points: this.#buckets.map(({ t, to }, index) => ({
           t,
           status: statusAt(to, now),
-          ...this.#values(filled.get(index) ?? noBucket()),
+          ...this.#values(filled.get(index) ?? emptyBucket()),
         })),
       };
     });

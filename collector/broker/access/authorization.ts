@@ -29,7 +29,7 @@ export type ConnectVerdict =
  *
  * @param certified user name that the client certificate vouches for; null when there is none
  */
-export function judgeConnect(packet: ConnectPacket, certified: string | null): ConnectVerdict {
+export function authorizeConnect(packet: ConnectPacket, certified: string | null): ConnectVerdict {
   const refuse = (code: ConnackCode, reason: string): ConnectVerdict => ({ ok: false, code, reason });
   const { username, password, clientId } = packet;
   if (username === undefined) return refuse(CONNACK.notAuthorized, 'no user name');
@@ -71,7 +71,7 @@ export type PublishVerdict =
   | { readonly ok: false; readonly reason: 'retain' | 'qos2' | 'topic' };
 
 /** Exact comparison also keeps out wildcards and `$` topics, which aedes leaves to whoever sets `authorizePublish`. */
-export function judgePublish(topics: Topics, packet: PublishPacket): PublishVerdict {
+export function authorizePublish(topics: Topics, packet: PublishPacket): PublishVerdict {
   if (packet.retain) return { ok: false, reason: 'retain' };
   if (packet.qos === 2) return { ok: false, reason: 'qos2' };
   if (packet.topic === topics.batch) return { ok: true, channel: 'batch' };
@@ -79,5 +79,5 @@ export function judgePublish(topics: Topics, packet: PublishPacket): PublishVerd
   return { ok: false, reason: 'topic' };
 }
 
-export const maySubscribe = (topics: Topics, { topic, qos }: Subscription): boolean =>
+export const authorizeSubscribe = (topics: Topics, { topic, qos }: Subscription): boolean =>
   qos < 2 && (topic === topics.ack || topic === topics.ctl);

@@ -1,5 +1,5 @@
 /** Cuts a list into runs that are neither too long nor too heavy for one call; one item alone may be heavier. */
-export function* groups<T>(
+export function* chunks<T>(
   items: readonly T[],
   bytesOf: (item: T) => number,
   most: { readonly bytes: number; readonly items: number },

@@ -1,7 +1,7 @@
 /** The store's port on HBase, through its Thrift2 gateway. What a call sends is bounded, what it reads comes in pages. */
 import type { Columns, Put, Row, Tables } from '../tables.ts';
 import { checkAndPutRow } from './check-and-put.ts';
-import { groups } from './chunks.ts';
+import { chunks } from './chunks.ts';
 import { toColumns, toPut, toRow } from './row-mapping.ts';
 import { scanRows } from './scan.ts';
 import { createSchema } from './schema.ts';
@@ -73,7 +73,7 @@ export function openHBaseTables(options: HBaseTablesOptions): Tables {
       const name = nameOf(table);
       // A put of no cells changes nothing, and HBase would refuse it.
       const effective = puts.filter(({ cells }) => cells.size > 0);
-      for (const group of groups(effective, bytesOfPut, MAX_CALL)) {
+      for (const group of chunks(effective, bytesOfPut, MAX_CALL)) {
         await gateway.call(putMultiple, { table: Buffer.from(name), tputs: group.map(toPut) }, name);
       }
     },
@@ -81,7 +81,7 @@ export function openHBaseTables(options: HBaseTablesOptions): Tables {
     async get(table, rows, columns?: Columns) {
       const tcolumns = columns && toColumns(columns);
       const read: (Row | null)[] = [];
-      for (const group of groups(rows, () => 0, { bytes: 0, items: MAX_GET })) {
+      for (const group of chunks(rows, () => 0, { bytes: 0, items: MAX_GET })) {
         read.push(...(await readRows(nameOf(table), group, tcolumns)));
       }
       return read;
@@ -98,7 +98,7 @@ export function openHBaseTables(options: HBaseTablesOptions): Tables {
 
     async delete(table, rows) {
       const name = nameOf(table);
-      for (const group of groups(rows, (row) => row.length, MAX_CALL)) {
+      for (const group of chunks(rows, (row) => row.length, MAX_CALL)) {
         const tdeletes = group.map((row) => ({ row }));
         await gateway.call(deleteMultiple, { table: Buffer.from(name), tdeletes }, name);
       }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { StoreUnavailable } from '../tables.ts';
 import { SCHEMA_VERSION } from './schema.ts';
-import { guarded } from './wrap-error.ts';
+import { wrapStoreErrors } from './wrap-error.ts';
 
 /** `PRAGMA synchronous` 2 = FULL: the log is synced before a commit returns. better-sqlite3's default in WAL mode is NORMAL. */
 const FULL = 2;
@@ -17,13 +17,13 @@ const LOG_SIZE_LIMIT = 64 * 1024 * 1024;
  * `busyTimeoutMs` is how long a write waits for another process's.
  */
 export async function openConnection(path: string, busyTimeoutMs: number): Promise<Database.Database> {
-  const database = guarded('open', path, () => {
+  const database = wrapStoreErrors('open', path, () => {
     mkdirSync(dirname(resolve(path)), { recursive: true });
     return new Database(path, { timeout: busyTimeoutMs });
   });
   try {
     await switchToWal(database, path, busyTimeoutMs);
-    guarded('open', path, () => configure(database, path));
+    wrapStoreErrors('open', path, () => configure(database, path));
     return database;
   } catch (error) {
     database.close();
@@ -49,7 +49,7 @@ async function switchToWal(database: Database.Database, path: string, busyTimeou
   const giveUpAt = performance.now() + busyTimeoutMs;
   for (;;) {
     try {
-      return guarded('open', path, () => void database.pragma('journal_mode = WAL'));
+      return wrapStoreErrors('open', path, () => void database.pragma('journal_mode = WAL'));
     } catch (error) {
       const busy =
         error instanceof StoreUnavailable && (error.cause as { code: string }).code.startsWith('SQLITE_BUSY');

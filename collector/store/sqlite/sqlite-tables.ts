@@ -9,7 +9,7 @@ import { StoreUnavailable } from '../tables.ts';
 import { Cells } from './cells.ts';
 import { openConnection, watchFile } from './connection.ts';
 import { createTables } from './schema.ts';
-import { guarded } from './wrap-error.ts';
+import { wrapStoreErrors } from './wrap-error.ts';
 
 /** A page of a scan ends with the row that reaches either bound, so that other work gets its turn. */
 const PAGE_ROWS = 500;
@@ -152,7 +152,7 @@ class SqliteTables implements Tables {
 
   #run<T>(operation: string, work: () => T): T {
     if (!this.#database.open) throw new StoreUnavailable(`${operation} on ${this.#path}: the store was closed`);
-    return guarded(operation, this.#path, work);
+    return wrapStoreErrors(operation, this.#path, work);
   }
 }
 

@@ -19,7 +19,7 @@ const HINTS: readonly (readonly [string, string])[] = [
  * Runs one operation and turns SQLite's and the file system's errors into `StoreUnavailable`, naming operation, path and
  * hint. Anything else is a fault of the caller's and passes unchanged.
  */
-export function guarded<T>(operation: string, path: string, work: () => T): T {
+export function wrapStoreErrors<T>(operation: string, path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { freeBytes } from '../../../agent/buffer/capacity/disk-budget.ts';
 import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
-import { BelievedClock } from '../../../agent/clock/disciplined-clock.ts';
+import { DisciplinedClock } from '../../../agent/clock/disciplined-clock.ts';
 import { machineClocks } from '../../../agent/clock/machine-clocks.ts';
 import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../../shared/time.ts';
@@ -24,7 +24,7 @@ const buffer = new SqliteBuffer({
   keepAckedHours: 24,
   whenFull: 'reject',
   commitDelayMs: 0,
-  clock: new BelievedClock(machineClocks()),
+  clock: new DisciplinedClock(machineClocks()),
   randomBytes: (bytes) => randomBytes(bytes),
   damaged: (detail) => process.stderr.write(`${detail}\n`),
   diskFree: () => freeBytes(file),

@@ -1,7 +1,7 @@
 /** Bytes on the wire and nanoseconds in the pure code, for batches of several sizes. */
 import { hash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { PartFold } from '../../../collector/aggregation/fold.ts';
+import { PartialFold } from '../../../collector/aggregation/fold.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { eventsKey } from '../../../shared/keys.ts';
 import { hourOf } from '../../../shared/time.ts';
@@ -90,9 +90,9 @@ export function pureCode(workloads: readonly Workload[]): Section {
         eventsKey({ ...header, merchant: 'm' as MerchantId, terminal: 't' as TerminalId }),
       );
       // A part of its own for each pass: a seq is counted once.
-      let part = new PartFold(logic);
+      let part = new PartialFold(logic);
       const decodeAndFold = (index: number): void => {
-        if (index === 0) part = new PartFold(logic);
+        if (index === 0) part = new PartialFold(logic);
         const { bytes, header } = encoded[index]!;
         const batch = decodeBatch(bytes);
         if (!batch.ok || batch.kind !== 'events') throw new Error('a batch just encoded is refused');

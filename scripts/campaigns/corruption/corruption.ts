@@ -13,8 +13,8 @@ import Sqlite from 'better-sqlite3';
 import { account } from '../../../agent/buffer/integrity/seq-accounting.ts';
 import { openBuffer } from '../../../agent/buffer/open-buffer.ts';
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
-import { Keeper } from '../../../agent/buffer/supervisor.ts';
-import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';
+import { BufferSupervisor } from '../../../agent/buffer/supervisor.ts';
+import { openReadOnly } from '../../../agent/buffer/support/open-read-only.ts';
 import { encodeBody } from '../../../agent/buffer/tables/event-row.ts';
 import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { seeded } from '../../simulate/random.ts';
@@ -95,7 +95,7 @@ async function lived(file: string, shop: Shop, random: () => number): Promise<Fi
       else if (act < 0.93) checkpoint(file);
       else {
         shop.now += Math.floor(random() * 40) * 3_600_000;
-        while (buffer.expire()) {}
+        while (buffer.expireStep()) {}
       }
     }
     const crash = opening === 0 && random() < 0.8 ? readFiles(file) : null;
@@ -162,20 +162,20 @@ async function healedAndJudged(
   } finally {
     await keeper.stop();
   }
-  const db = openForReading(file);
+  const db = openReadOnly(file);
   const { sound, epochs } = account(db);
   db.close();
   if (!sound) faults.push(`the accounts are not sound: ${JSON.stringify(epochs)}`);
 }
 
 /** The buffer once all is salvaged, looked through and read: each of that may find more that has to be salvaged. */
-async function settled(keeper: Keeper<SqliteBuffer>, shop: Shop): Promise<SqliteBuffer> {
+async function settled(keeper: BufferSupervisor<SqliteBuffer>, shop: Shop): Promise<SqliteBuffer> {
   for (;;) {
     await until(() => keeper.buffer !== null && keeper.buffer.facts().salvage === null);
     const buffer = keeper.buffer!;
     try {
       await buffer.greeted({ storeGen: 'g', trueTimeOrigin: shop.now, uncertaintyMs: 1 });
-      while (buffer.check()) {}
+      while (buffer.scrubStep()) {}
       shop.offered(buffer);
       buffer.losses(10_000);
     } catch {
@@ -186,9 +186,9 @@ async function settled(keeper: Keeper<SqliteBuffer>, shop: Shop): Promise<Sqlite
   }
 }
 
-function keeperOf(file: string, shop: Shop, random: () => number): Keeper<SqliteBuffer> {
+function keeperOf(file: string, shop: Shop, random: () => number): BufferSupervisor<SqliteBuffer> {
   const clock = steadyClock(() => shop.now);
-  return new Keeper<SqliteBuffer>({
+  return new BufferSupervisor<SqliteBuffer>({
     open: (distrust) =>
       openBuffer({
         path: file,
@@ -205,11 +205,11 @@ function keeperOf(file: string, shop: Shop, random: () => number): Keeper<Sqlite
         damaged: () => {},
         distrust,
       }),
-    opened: (buffer) => {
-      void buffer.bringOver(async () => true).catch(() => {});
+    onOpened: (buffer) => {
+      void buffer.recover(async () => true).catch(() => {});
       return async () => {};
     },
-    probe: () => null,
+    probeDisk: () => null,
     timers: {
       now: () => performance.now(),
       after(ms, run) {

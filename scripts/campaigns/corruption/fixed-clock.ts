@@ -1,8 +1,8 @@
 /** A clock that the collector has confirmed, which the campaign moves. */
-import type { StampingClock } from '../../../agent/port/event-clock.ts';
+import type { EventClock } from '../../../agent/port/event-clock.ts';
 
 /** @param now milliseconds since 1970 */
-export function steadyClock(now: () => number): StampingClock {
+export function steadyClock(now: () => number): EventClock {
   const startedAt = now();
   const segment = { boot: 'campaign', origin: 0, right: true };
   return {

@@ -5,7 +5,7 @@
 
 import { groupedNumbersIn, mayHoldGroupedNumber } from './digit-groups.ts';
 import { cardNumbersIn, mayHoldCardNumber, type Span } from './digits.ts';
-import { harmlessIn, isPhoneNumber } from './exclusions.ts';
+import { excludedSpans, isPhoneNumber } from './exclusions.ts';
 import { MIN_CARD_DIGITS } from './issuer-ranges.ts';
 import { plainOf, withNotesAsSigns } from './normalize.ts';
 import { tracksIn } from './tracks.ts';
@@ -72,7 +72,7 @@ function hiddenIn(text: string): number[] {
 function hiddenInPlain(plain: string): Set<number> {
   const hidden = new Set<number>();
   const numbers = cardNumbersIn(plain).concat(groupedNumbersIn(plain));
-  const harmless = numbers.length > 0 ? harmlessIn(plain) : [];
+  const harmless = numbers.length > 0 ? excludedSpans(plain) : [];
   for (const number of numbers) {
     if (isPhoneNumber(plain, number) || harmless.some((span) => covers(span, number))) continue;
     // Of numbers that overlap only the end of the last is shown.

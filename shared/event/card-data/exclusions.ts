@@ -23,7 +23,7 @@ const IBAN_START = /(?<![A-Za-z0-9])([A-Z]{2})[0-9]{2}(?= ?[A-Z0-9]{4})/g;
 const PHONE = /^(?:[0-9]{1,13}|62[0-9]{12})$/;
 
 /** @param plain as `plainOf` gives it */
-export const harmlessIn = (plain: string): Span[] => [...uuidsIn(plain), ...ibansIn(plain)];
+export const excludedSpans = (plain: string): Span[] => [...uuidsIn(plain), ...ibansIn(plain)];
 
 /** @param span of a number that looks like a card's */
 export const isPhoneNumber = (plain: string, { start, end }: Span): boolean =>

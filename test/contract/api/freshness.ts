@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { run } from '../../../collector/rollup/recompute.ts';
+import { recompute } from '../../../collector/rollup/recompute.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../shared/time.ts';
 import { HOUR, LOGIC } from '../../support/collector/till-events.ts';
@@ -100,7 +100,7 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
       await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
       region.now = (HOUR + 2) * HOUR_MS;
       await region.pass();
-      await run(
+      await recompute(
         { merchant: region.merchant, level: 'day', time: DAY, terminals: new Set() },
         LOGIC,
         region,
@@ -120,7 +120,7 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
       const api = await Api.open(region);
       region.now = HOUR * HOUR_MS + 30 * MINUTE_MS;
       await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
-      await run(
+      await recompute(
         { merchant: region.merchant, level, time: level === 'hour' ? HOUR : DAY, terminals: new Set() },
         LOGIC,
         region,

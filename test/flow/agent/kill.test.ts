@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import t from 'tap';
-import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';
+import { openReadOnly } from '../../../agent/buffer/support/open-read-only.ts';
 import { decodeBody } from '../../../agent/buffer/tables/event-row.ts';
 import { type AgentProcess, startAgentProcess, writeConfig } from '../../support/agent/agent-process.ts';
 
@@ -62,7 +62,7 @@ t.test('kill -9 under load loses no acknowledged event and stores none twice', a
   agent.child.kill('SIGKILL');
   await agent.ended;
 
-  const db = openForReading(join(directory, 'buffer.db'));
+  const db = openReadOnly(join(directory, 'buffer.db'));
   const rows = db.prepare('SELECT epoch, seq, body FROM events').all() as {
     epoch: string;
     seq: number;

@@ -1,8 +1,8 @@
 /** What the files of a buffer say of each event, as support reads them. */
 import assert from 'node:assert/strict';
 import type { Database } from 'better-sqlite3';
-import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';
-import { BufferFile } from '../../../agent/buffer/support/sqlite-reader.ts';
+import { openReadOnly } from '../../../agent/buffer/support/open-read-only.ts';
+import { SqliteReader } from '../../../agent/buffer/support/sqlite-reader.ts';
 import type { EventState } from '../../../agent/port/buffer-reader.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import type { Epoch } from '../../../shared/ids.ts';
@@ -31,9 +31,9 @@ const ANY = { states: null, stream: null, seqs: null, type: null, ref: null, fro
 
 /** @throws AssertionError where the files are not sound */
 export function observed(path: string): Observed {
-  const db = openForReading(path);
+  const db = openReadOnly(path);
   const isGone = goneOf(db);
-  const file = new BufferFile(db, path);
+  const file = new SqliteReader(db, path);
   try {
     assertSound(file);
     const rows = new Map<Key, { state: EventState; row: NonNullable<Seen['row']> }>();
@@ -49,7 +49,7 @@ export function observed(path: string): Observed {
     }
     const records = recordsOf(file);
     const all = new Map<Key, Seen>();
-    const { terminal, epochs } = file.facts();
+    const { terminal, epochs } = file.stats();
     for (const { epoch, lastSeq } of epochs) {
       for (let seq = 1; seq <= lastSeq; seq++) {
         const key = `${terminal}.${epoch}/${seq}`;
@@ -76,7 +76,7 @@ function goneOf(db: Database): (epoch: Epoch, seq: number) => boolean {
   return (of, seq) => ranges.some(({ epoch, first, last }) => epoch === of && first <= seq && seq <= last);
 }
 
-function assertSound(file: BufferFile): void {
+function assertSound(file: SqliteReader): void {
   const steps = file.account();
   for (;;) {
     const { done, value } = steps.next();
@@ -86,7 +86,7 @@ function assertSound(file: BufferFile): void {
   }
 }
 
-function recordsOf(file: BufferFile): Map<Key, { reasons: string[]; told: boolean }> {
+function recordsOf(file: SqliteReader): Map<Key, { reasons: string[]; told: boolean }> {
   const records = new Map<Key, { reasons: string[]; told: boolean }>();
   for (const { stream, firstSeq, count, reason, acked } of file.losses(0, 1e6)) {
     for (let seq = firstSeq; seq < firstSeq + count; seq++) {

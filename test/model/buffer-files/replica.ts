@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ballastBytes } from '../../../agent/buffer/disk/ballast-file.ts';
-import { fileFault } from '../../../agent/buffer/disk/classify-error.ts';
+import { classifyError } from '../../../agent/buffer/disk/classify-error.ts';
 import { openBuffer } from '../../../agent/buffer/open-buffer.ts';
 import type { BufferOptions } from '../../../agent/buffer/options.ts';
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
-import { readFacts } from '../../../agent/buffer/support/buffer-stats.ts';
-import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';
+import { readStats } from '../../../agent/buffer/support/buffer-stats.ts';
+import { openReadOnly } from '../../../agent/buffer/support/open-read-only.ts';
 import { openForRequeue, requeue } from '../../../agent/buffer/support/requeue.ts';
 import { type Files, readFiles, writeFiles } from '../../../scripts/campaigns/corruption/buffer-files.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
@@ -155,7 +155,7 @@ export class Copy {
         await this.#bringOver();
         for (let said = -1; said < this.#scratch.damage.length; ) {
           said = this.#scratch.damage.length;
-          while (this.buffer.check()) {}
+          while (this.buffer.scrubStep()) {}
           [...this.buffer.pending(0)];
           this.buffer.losses(1e6);
           // What was found unreadable is given up in a commit before this one.
@@ -177,7 +177,7 @@ export class Copy {
   /** Where there is no room, a collector makes some, once it is offered anything. */
   async #bringOver(): Promise<void> {
     let pauses = 0;
-    const bringingOver = this.buffer.bringOver(async () => {
+    const bringingOver = this.buffer.recover(async () => {
       assert.ok(++pauses <= MOST_PAUSES, 'it gets no further');
       if (pauses <= PAUSES_BEFORE_SHIPPING) return true;
       const offered = [...this.buffer.pending(0)];
@@ -197,7 +197,7 @@ export class Copy {
 
   /** Closes what is damaged. @returns why it is to be distrusted. @throws what says nothing of damage */
   distrust(error: unknown): string {
-    if (!this.wasHarmed || fileFault(error) !== 'damaged') throw error;
+    if (!this.wasHarmed || classifyError(error) !== 'damaged') throw error;
     this.#buffer?.close(true);
     this.#buffer = null;
     return (error as Error).message;
@@ -259,9 +259,9 @@ export class Copy {
       [...this.buffer.pending(0)].map(({ epoch, seq, hour, event }) => [`till-1.${epoch}/${seq}`, hour, event]),
       pending.map(([key, { row }]) => [key, hourOf(row!.event!.ts), row!.event]),
     );
-    const reader = openForReading(this.path);
+    const reader = openReadOnly(this.path);
     try {
-      assert.deepEqual(readFacts(reader, this.path), this.buffer.facts());
+      assert.deepEqual(readStats(reader, this.path), this.buffer.facts());
     } finally {
       reader.close();
     }

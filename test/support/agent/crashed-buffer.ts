@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Accounts, account } from '../../../agent/buffer/integrity/seq-accounting.ts';
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
-import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';
+import { openReadOnly } from '../../../agent/buffer/support/open-read-only.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { NOW, parsed, sale } from './events.ts';
 import { type Scratch, scratchBuffer } from './temp-buffer.ts';
@@ -22,7 +22,7 @@ export function crashed(from: Scratch, directory: string, name: string): Scratch
 }
 
 /** Brings over all that is aside. */
-export const healed = (buffer: SqliteBuffer): Promise<void> => buffer.bringOver(async () => true);
+export const healed = (buffer: SqliteBuffer): Promise<void> => buffer.recover(async () => true);
 
 export interface Offered {
   readonly stream: string;
@@ -63,7 +63,7 @@ export async function shipAll(buffer: SqliteBuffer): Promise<Map<string, string>
 
 /** What the file says became of each seq. */
 export function accounts({ path }: Scratch): Accounts {
-  const db = openForReading(path);
+  const db = openReadOnly(path);
   try {
     return account(db);
   } finally {

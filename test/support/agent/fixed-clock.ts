@@ -1,8 +1,8 @@
 /** A clock that the collector has confirmed, for tests of what does not depend on wrong ones. */
-import type { StampingClock } from '../../../agent/port/event-clock.ts';
+import type { EventClock } from '../../../agent/port/event-clock.ts';
 
 /** @param now milliseconds since 1970 */
-export function rightClock(now: () => number): StampingClock {
+export function rightClock(now: () => number): EventClock {
   const startedAt = now();
   const segment = { boot: 'boot-1', origin: 0, right: true };
   return {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
-import { readFacts } from '../../../agent/buffer/support/buffer-stats.ts';
-import { openForReading } from '../../../agent/buffer/support/open-read-only.ts';
-import { BelievedClock } from '../../../agent/clock/disciplined-clock.ts';
+import { readStats } from '../../../agent/buffer/support/buffer-stats.ts';
+import { openReadOnly } from '../../../agent/buffer/support/open-read-only.ts';
+import { DisciplinedClock } from '../../../agent/clock/disciplined-clock.ts';
 import type { Accepted } from '../../../agent/port/intake.ts';
 import { hourOf } from '../../../shared/time.ts';
 import { parsed, sale } from './events.ts';
@@ -22,7 +22,7 @@ export interface Offered {
 export class Shop {
   readonly machine: FakeMachine;
   readonly #scratch: Scratch;
-  clock!: BelievedClock;
+  clock!: DisciplinedClock;
   buffer!: SqliteBuffer;
 
   constructor(directory: string, machine = new FakeMachine()) {
@@ -36,7 +36,7 @@ export class Shop {
 
   /** A process starts. */
   start(): this {
-    this.clock = new BelievedClock(this.machine);
+    this.clock = new DisciplinedClock(this.machine);
     this.buffer = this.#scratch.open({ clock: this.clock });
     return this;
   }
@@ -63,7 +63,7 @@ export class Shop {
     closeSync(file);
     between();
     this.start();
-    await this.buffer.bringOver(async () => true);
+    await this.buffer.recover(async () => true);
   }
 
   /** Sales with these refs, each the same again. */
@@ -86,15 +86,15 @@ export class Shop {
 
   /** Memory and file agree, and nothing is damaged. */
   check(): void {
-    const reader = openForReading(this.path);
-    assert.deepEqual(readFacts(reader, this.path), this.buffer.facts());
+    const reader = openReadOnly(this.path);
+    assert.deepEqual(readStats(reader, this.path), this.buffer.facts());
     reader.close();
     assert.deepEqual(this.#scratch.damage, []);
   }
 
   /** Rows that the segments of the clock take. */
   segments(): number {
-    const reader = openForReading(this.path);
+    const reader = openReadOnly(this.path);
     const count = reader.prepare<[], number>('SELECT count(*) FROM clocks').pluck().get()!;
     reader.close();
     return count;

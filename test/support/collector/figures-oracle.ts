@@ -1,5 +1,5 @@
 /** What a part should say, worked out from its events in the most naive way; and a part's figures in the same plain form. */
-import type { Part } from '../../../collector/aggregation/partial.ts';
+import type { PartialAggregate } from '../../../collector/aggregation/partial.ts';
 import { dimension, type TillEvent } from '../../../shared/event/event.ts';
 import { SLOT_MS } from '../../../shared/time.ts';
 import { LOGIC } from './till-events.ts';
@@ -54,7 +54,7 @@ export function expectedFigures(
   );
 }
 
-export function figuresOf({ figures }: Pick<Part, 'figures'>): Plain {
+export function figuresOf({ figures }: Pick<PartialAggregate, 'figures'>): Plain {
   const plain: Record<string, Record<string, unknown>> = {};
   for (const { key, slots } of figures.groups()) {
     for (const [slot, { count, amount, quantity, tickets, customers }] of slots) {
@@ -93,7 +93,7 @@ export function expectedArticles(events: readonly TillEvent[]): Plain {
   );
 }
 
-export function articlesOf({ articles }: Pick<Part, 'articles'>): Plain {
+export function articlesOf({ articles }: Pick<PartialAggregate, 'articles'>): Plain {
   const plain: Record<string, Record<string, unknown>> = {};
   for (const { key, slots } of articles.groups()) {
     for (const [slot, { quantity, amount }] of slots) {

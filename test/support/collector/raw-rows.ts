@@ -1,6 +1,6 @@
 /** Raw rows as the store gives them: real wire batches under real keys. */
-import { PartFold } from '../../../collector/aggregation/fold.ts';
-import type { Part } from '../../../collector/aggregation/partial.ts';
+import { PartialFold } from '../../../collector/aggregation/fold.ts';
+import type { PartialAggregate } from '../../../collector/aggregation/partial.ts';
 import { readRow, type StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { type Epoch, epoch, type MerchantId, merchantId, type TerminalId, terminalId } from '../../../shared/ids.ts';
@@ -58,15 +58,15 @@ export const lossRow = (firstSeq: number, count: number, options: RowOptions = {
   );
 
 /** The fold of one terminal's rows of one hour; equal keys are one row, as in the store. */
-export function foldRows(rows: readonly StoredRow[]): Part {
+export function foldRows(rows: readonly StoredRow[]): PartialAggregate {
   const stored = new Map(rows.map((row) => [Buffer.from(row.rowKey).toString('hex'), row]));
-  const fold = new PartFold(LOGIC);
+  const fold = new PartialFold(LOGIC);
   for (const name of [...stored.keys()].sort()) fold.add(readRow(stored.get(name)!));
-  return fold.part();
+  return fold.partial();
 }
 
 /** The part of events that came in one batch after the other. */
-export function foldOf(events: readonly TillEvent[]): Part {
+export function foldOf(events: readonly TillEvent[]): PartialAggregate {
   const rows: StoredRow[] = [];
   for (let at = 0; at < events.length; at += 1_000) rows.push(eventsRow(1 + at, events.slice(at, at + 1_000)));
   return foldRows(rows);

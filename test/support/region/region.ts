@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { ALL_MEASURES, decodeArticles, decodePart, decodeView } from '../../../collector/aggregation/codec.ts';
+import { ALL_MEASURES, decodeArticles, decodePartial, decodeView } from '../../../collector/aggregation/codec.ts';
 import type { StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import { digestOf, digestText, NO_DIGEST } from '../../../collector/aggregation/row-set-digest.ts';
 import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregation/views.ts';
@@ -159,7 +159,7 @@ export class Region {
     const all: TillEvent[] = [];
     for (const [terminal, bytes] of row.parts) {
       const expected = eventsOf(of.filter(({ key }) => key.terminal === terminal));
-      const part = decodePart(bytes, base);
+      const part = decodePartial(bytes, base);
       assert.deepEqual(figuresOf(part), expectedFigures(expected.events));
       assert.deepEqual(articlesOf(part), expectedArticles(expected.events));
       all.push(...expected.events);

@@ -11,13 +11,13 @@ const settlements: Settlement[] = [
 ];
 
 t.test('portions name each event once, in order, and few at a time', async (t) => {
-  const portions = [];
+  const bounded = [];
   for (let left: readonly Settlement[] = settlements; left.length > 0; ) {
     const { first, rest } = split(left, 2);
-    portions.push(first);
+    bounded.push(first);
     left = rest;
   }
-  t.same(portions, [
+  t.same(bounded, [
     [{ kind: 'stored', epoch: EPOCH, firstSeq: 1, lastSeq: 2 }],
     [{ kind: 'stored', epoch: EPOCH, firstSeq: 3, lastSeq: 4 }],
     [

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { readFacts } from '../../../../agent/buffer/support/buffer-stats.ts';
-import { openForReading } from '../../../../agent/buffer/support/open-read-only.ts';
+import { readStats } from '../../../../agent/buffer/support/buffer-stats.ts';
+import { openReadOnly } from '../../../../agent/buffer/support/open-read-only.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';
 import { FLAG } from '../../../../shared/event/event.ts';
 import { merchantId } from '../../../../shared/ids.ts';
@@ -376,7 +376,7 @@ t.test('opening', async (t) => {
     db.pragma('user_version = 3');
     db.close();
     t.throws(() => scratch.open(), { name: 'BufferError', message: /newer agent \(schema 3, this agent knows 2\)/ });
-    t.throws(() => openForReading(scratch.path), /newer agent/);
+    t.throws(() => openReadOnly(scratch.path), /newer agent/);
   });
 
   t.test("another terminal's buffer is refused", async (t) => {
@@ -438,7 +438,7 @@ t.test('commits are FULL: the fsync comes before the answer', async (t) => {
   const buffer = scratch.open();
   await buffer.accept(sales(0, 1));
   // Seen from outside: what was answered is in the log file already.
-  const reader = openForReading(scratch.path);
+  const reader = openReadOnly(scratch.path);
   t.equal(reader.prepare('SELECT count(*) FROM events').pluck().get(), 1);
   reader.close();
   buffer.close();
@@ -461,8 +461,8 @@ t.test('looking', async (t) => {
       { kind: 'stored', epoch, firstSeq: 3, lastSeq: 5 },
       { kind: 'quarantined', epoch, firstSeq: 8, lastSeq: 8, reason: 'x' },
     ]);
-    const db = openForReading(scratch.path);
-    t.same(readFacts(db, scratch.path), buffer.facts());
+    const db = openReadOnly(scratch.path);
+    t.same(readStats(db, scratch.path), buffer.facts());
     db.close();
     buffer.close();
   });
@@ -472,15 +472,15 @@ t.test('looking', async (t) => {
     const buffer = scratch.open();
     await buffer.accept(sales(0, 10));
     buffer.close();
-    const db = openForReading(scratch.path);
-    readFacts(db, scratch.path);
+    const db = openReadOnly(scratch.path);
+    readStats(db, scratch.path);
     t.throws(() => db.exec('DELETE FROM events'), /readonly|query_only|attempt to write/);
     db.close();
   });
 
   t.test('at nothing is a clear error', async (t) => {
     const dir = t.testdir();
-    t.throws(() => openForReading(`${dir}/none.db`), { name: 'BufferError', message: /there is no buffer/ });
+    t.throws(() => openReadOnly(`${dir}/none.db`), { name: 'BufferError', message: /there is no buffer/ });
     t.same(readdirSync(dir), []);
   });
 });
@@ -493,13 +493,13 @@ t.test('expiry', async (t) => {
     const { open: epoch } = buffer.holdings();
     await buffer.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 4 }]);
     scratch.clock += 2 * HOUR_MS - 1;
-    t.equal(buffer.expire(), false);
+    t.equal(buffer.expireStep(), false);
     t.equal(buffer.facts().acked, 4);
     scratch.clock += 1;
-    buffer.expire();
+    buffer.expireStep();
     t.match(buffer.facts(), { acked: 1, refs: 4 });
     scratch.clock += 22 * HOUR_MS;
-    buffer.expire();
+    buffer.expireStep();
     t.match(buffer.facts(), { acked: 1, refs: 0 });
     buffer.close();
     const again = scratch.open();
@@ -517,7 +517,7 @@ t.test('expiry', async (t) => {
       { kind: 'stored', epoch, firstSeq: 2, lastSeq: 2 },
     ]);
     scratch.clock += 1000 * HOUR_MS;
-    buffer.expire();
+    buffer.expireStep();
     t.match(buffer.facts(), { pending: 2, quarantined: 1, acked: 0 });
     buffer.close();
   });
@@ -528,10 +528,10 @@ t.test('expiry', async (t) => {
     await buffer.accept(sales(0, 1200));
     const { open: epoch } = buffer.holdings();
     await buffer.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 1200 }]);
-    t.equal(buffer.expire(), true);
+    t.equal(buffer.expireStep(), true);
     t.equal(buffer.facts().acked, 700);
-    t.equal(buffer.expire(), true);
-    t.equal(buffer.expire(), false);
+    t.equal(buffer.expireStep(), true);
+    t.equal(buffer.expireStep(), false);
     t.equal(buffer.facts().acked, 1);
     buffer.close();
   });

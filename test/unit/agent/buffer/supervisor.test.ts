@@ -1,13 +1,13 @@
 import t from 'tap';
 import { BufferRefusal } from '../../../../agent/buffer/disk/buffer-error.ts';
 import { FileMovedError } from '../../../../agent/buffer/disk/classify-error.ts';
-import { Keeper, type Kept } from '../../../../agent/buffer/supervisor.ts';
+import { BufferSupervisor, type SupervisedBuffer } from '../../../../agent/buffer/supervisor.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';
 
 const ACCEPTED = { kind: 'accepted' } as Accepted;
 const sqliteFault = (code: string): Error => Object.assign(new Error(code), { code });
 
-class Buffer implements Kept {
+class Buffer implements SupervisedBuffer {
   fault: Error | null = null;
   closed = false;
   async accept(): Promise<Accepted> {
@@ -31,7 +31,7 @@ function kept(openings: readonly (Error | null)[] = [], probe: () => string | nu
   const ended: Buffer[] = [];
   let time = 0;
   let timer: { at: number; run: () => void } | null = null;
-  const keeper = new Keeper<Buffer>({
+  const keeper = new BufferSupervisor<Buffer>({
     open(distrust) {
       distrusts.push(distrust);
       const fault = left.shift() ?? null;
@@ -40,7 +40,7 @@ function kept(openings: readonly (Error | null)[] = [], probe: () => string | nu
       buffers.push(buffer);
       return buffer;
     },
-    opened: () => {
+    onOpened: () => {
       const mine = buffers.at(-1)!;
       return async () => {
         ended.push(mine);
@@ -56,7 +56,7 @@ function kept(openings: readonly (Error | null)[] = [], probe: () => string | nu
       },
     },
     random: () => 1,
-    probe,
+    probeDisk: probe,
     log: { info: () => {}, error: () => {} },
   });
   /** Lets the time come that the keeper waits for. @returns how long that took */

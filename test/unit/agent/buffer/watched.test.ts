@@ -2,7 +2,7 @@ import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { openBuffer } from '../../../../agent/buffer/open-buffer.ts';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
-import { Keeper } from '../../../../agent/buffer/supervisor.ts';
+import { BufferSupervisor } from '../../../../agent/buffer/supervisor.ts';
 import { watched } from '../../../../agent/buffer/watched.ts';
 import { NOW, parsed, sale } from '../../../support/agent/events.ts';
 import { scratchBuffer } from '../../../support/agent/temp-buffer.ts';
@@ -63,13 +63,13 @@ t.test('a page that cannot be read, met while shipping, has the file set aside',
   db.close();
   const page = leaves[Math.floor(leaves.length / 2)]!;
   let shipped: SqliteBuffer | null = null;
-  const keeper = new Keeper<SqliteBuffer>({
+  const keeper = new BufferSupervisor<SqliteBuffer>({
     open: (distrust) => openBuffer({ ...scratch.options, distrust }),
-    opened(buffer) {
+    onOpened(buffer) {
       shipped = buffer;
       return async () => {};
     },
-    probe: () => null,
+    probeDisk: () => null,
     timers: { now: () => 0, after: () => () => {} },
     random: () => 1,
     log: { info() {}, error() {} },

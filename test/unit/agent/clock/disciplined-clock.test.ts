@@ -1,7 +1,7 @@
 import t from 'tap';
-import { BelievedClock, EARLIEST } from '../../../../agent/clock/disciplined-clock.ts';
+import { DisciplinedClock, EARLIEST } from '../../../../agent/clock/disciplined-clock.ts';
 import { machineClocks } from '../../../../agent/clock/machine-clocks.ts';
-import { startWatch } from '../../../../agent/clock/step-watch.ts';
+import { startStepWatch } from '../../../../agent/clock/step-watch.ts';
 import { DAY_MS, HOUR_MS, MAX_TS } from '../../../../shared/time.ts';
 import { NOW } from '../../../support/agent/events.ts';
 import { FakeMachine } from '../../../support/agent/fake-machine.ts';
@@ -14,7 +14,7 @@ t.test('the believed clock', async (t) => {
   t.test('goes by the wall clock, as long as that may be right', async (t) => {
     const machine = new FakeMachine();
     machine.wallError = 300 * SECOND;
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     t.equal(clock.now(), NOW + 300 * SECOND);
     machine.advance(90_500);
     t.equal(clock.now(), NOW + 390_500);
@@ -23,7 +23,7 @@ t.test('the believed clock', async (t) => {
 
   t.test('begins another segment when the wall clock is set, and tells', async (t) => {
     const machine = new FakeMachine();
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     const { segment } = clock.stamp();
     let steps = 0;
     const end = clock.onStep(() => steps++);
@@ -46,7 +46,7 @@ t.test('the believed clock', async (t) => {
   t.test('does not follow a wall clock that shows a time long past, or one that no event can have', async (t) => {
     for (const wall of [0, Date.UTC(2000, 0, 1), Date.UTC(2016, 10, 22), MAX_TS + 1]) {
       const machine = new FakeMachine();
-      const clock = new BelievedClock(machine);
+      const clock = new DisciplinedClock(machine);
       machine.set(wall);
       machine.advance(5_000);
       t.equal(clock.now(), NOW + 5_000, 'it goes on');
@@ -60,7 +60,7 @@ t.test('the believed clock', async (t) => {
   t.test('begins with the latest time that is known to have passed, on a machine without a battery', async (t) => {
     const machine = new FakeMachine();
     machine.set(0);
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     t.equal(clock.now(), EARLIEST);
     clock.recall(null, [NOW - DAY_MS, NOW - HOUR_MS]);
     t.equal(clock.now(), NOW - HOUR_MS);
@@ -76,7 +76,7 @@ t.test('the believed clock', async (t) => {
   t.test('takes a wall clock behind what the collector once told for wrong', async (t) => {
     const machine = new FakeMachine();
     machine.wallError = -HOUR_MS;
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     t.equal(clock.stamp().suspect, false);
     clock.recall({ boot: 'boot-0', origin: 0, at: NOW - 1_000, toleranceMs: 10_000 }, []);
     t.equal(clock.now(), NOW - 1_000);
@@ -85,7 +85,7 @@ t.test('the believed clock', async (t) => {
 
   t.test('goes on through a suspend', async (t) => {
     const machine = new FakeMachine();
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     const { segment } = clock.stamp();
     machine.suspend(8 * HOUR_MS);
     t.equal(Math.abs(clock.now() - machine.trueTime) <= 10, true);
@@ -100,7 +100,7 @@ t.test('the believed clock', async (t) => {
   t.test('takes a suspend for a step where nothing tells of it', async (t) => {
     const machine = new FakeMachine();
     machine.tellsUptime = false;
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     const { segment } = clock.stamp();
     machine.suspend(8 * HOUR_MS);
     t.equal(clock.now(), machine.trueTime);
@@ -113,7 +113,7 @@ t.test('once it has heard the collector', async (t) => {
     for (const error of [YEARS_MS, -YEARS_MS, 60 * SECOND, -11 * SECOND]) {
       const machine = new FakeMachine();
       machine.wallError = error;
-      const clock = new BelievedClock(machine);
+      const clock = new DisciplinedClock(machine);
       t.equal(clock.offset, null);
       const truth = clock.compare(machine.measure());
       t.match(truth, { boot: 'boot-1', at: NOW, toleranceMs: 10_000 });
@@ -126,7 +126,7 @@ t.test('once it has heard the collector', async (t) => {
   t.test('it keeps a wall clock that agrees', async (t) => {
     const machine = new FakeMachine();
     machine.wallError = 9 * SECOND;
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     clock.compare(machine.measure());
     t.equal(clock.now(), NOW + 9 * SECOND);
     t.match(clock.stamp(), { suspect: false, segment: { right: true } });
@@ -136,14 +136,14 @@ t.test('once it has heard the collector', async (t) => {
   t.test('clocks agree that differ by less than the answer was under way', async (t) => {
     const machine = new FakeMachine();
     machine.wallError = 25 * SECOND;
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     t.match(clock.compare(machine.measure(30 * SECOND)), { toleranceMs: 30 * SECOND });
     t.equal(clock.now(), NOW + 25 * SECOND);
   });
 
   t.test('it follows a wall clock no more that contradicts it, and asks again', async (t) => {
     const machine = new FakeMachine();
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     clock.compare(machine.measure());
     let steps = 0;
     clock.onStep(() => steps++);
@@ -162,7 +162,7 @@ t.test('once it has heard the collector', async (t) => {
 
   t.test('it does not believe a collector that is before all agents', async (t) => {
     const machine = new FakeMachine();
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     machine.trueTime = Date.UTC(2011, 10, 22);
     machine.set(NOW);
     t.equal(clock.compare(machine.measure()), null);
@@ -173,7 +173,7 @@ t.test('once it has heard the collector', async (t) => {
 
   t.test('it is set right in the midst of a session, should it stray', async (t) => {
     const machine = new FakeMachine();
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     clock.compare(machine.measure());
     const { segment } = clock.stamp();
     machine.trueTime += 5 * SECOND;
@@ -190,7 +190,7 @@ t.test('once it has heard the collector', async (t) => {
   t.test('a measure does not confirm what no greeting has', async (t) => {
     const machine = new FakeMachine();
     machine.wallError = YEARS_MS;
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     clock.hear(machine.measure());
     t.match(clock.stamp().segment, { right: false });
   });
@@ -198,23 +198,23 @@ t.test('once it has heard the collector', async (t) => {
   t.test('the next process of the same boot knows, through suspends too', async (t) => {
     const machine = new FakeMachine();
     machine.wallError = YEARS_MS;
-    const truth = new BelievedClock(machine).compare(machine.measure());
+    const truth = new DisciplinedClock(machine).compare(machine.measure());
     machine.advance(HOUR_MS);
     machine.suspend(HOUR_MS);
     machine.restart();
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     clock.recall(truth, []);
     t.ok(Math.abs(clock.now() - machine.trueTime) <= 10);
     t.match(clock.stamp(), { suspect: true, segment: { right: false } }, 'though it is to be confirmed');
     machine.reboot(HOUR_MS);
-    const other = new BelievedClock(machine);
+    const other = new DisciplinedClock(machine);
     other.recall(truth, []);
     t.equal(other.now(), machine.wall(), 'that of another boot does not');
   });
 
   t.test('what the last boot heard is not what this one has', async (t) => {
     const machine = new FakeMachine();
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     clock.compare(machine.measure());
     clock.recall({ boot: 'boot-1', origin: 7, at: NOW - DAY_MS, toleranceMs: 1 }, [NOW + DAY_MS]);
     t.equal(clock.now(), NOW, 'a buffer opened anew tells nothing newer');
@@ -224,7 +224,7 @@ t.test('once it has heard the collector', async (t) => {
 t.test('the time for what is kept for a while', async (t) => {
   t.test('is the believed time', async (t) => {
     const machine = new FakeMachine();
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     clock.recall(null, [NOW - 3 * DAY_MS]);
     machine.advance(HOUR_MS);
     t.equal(clock.retention(), NOW + HOUR_MS);
@@ -234,11 +234,11 @@ t.test('the time for what is kept for a while', async (t) => {
   t.test('passes as before while nobody confirms a jump', async (t) => {
     for (const jump of [YEARS_MS, 2 * DAY_MS, -YEARS_MS]) {
       const machine = new FakeMachine();
-      const clock = new BelievedClock(machine);
+      const clock = new DisciplinedClock(machine);
       clock.recall(null, [NOW - DAY_MS, NOW - HOUR_MS]);
       machine.wallError = jump;
       machine.advance(HOUR_MS);
-      clock.look();
+      clock.detectStep();
       t.equal(clock.retention(), NOW + HOUR_MS);
       machine.wallError = 0;
       clock.compare(machine.measure());
@@ -248,7 +248,7 @@ t.test('the time for what is kept for a while', async (t) => {
 
   t.test('a machine that claims to have been off for years is believed when the collector says so', async (t) => {
     const machine = new FakeMachine();
-    const clock = new BelievedClock(machine);
+    const clock = new DisciplinedClock(machine);
     const told = NOW - 300 * DAY_MS;
     const seen = [told + 20 * DAY_MS, told + 40 * DAY_MS, told + YEARS_MS, told + 50 * DAY_MS];
     clock.recall({ boot: 'boot-0', origin: 0, at: told, toleranceMs: 10_000 }, seen);
@@ -262,7 +262,7 @@ t.test('the time for what is kept for a while', async (t) => {
 t.test("a container's own uptime is not taken for suspends", async (t) => {
   const machine = new FakeMachine();
   machine.uptime = () => machine.monotonic() - 50_000;
-  const clock = new BelievedClock(machine);
+  const clock = new DisciplinedClock(machine);
   machine.advance(5_000);
   t.equal(clock.now(), NOW + 5_000);
   t.match(clock.compare(machine.measure()), { at: NOW + 5_000 });
@@ -270,9 +270,9 @@ t.test("a container's own uptime is not taken for suspends", async (t) => {
 
 t.test('the watch looks each second', async (t) => {
   const machine = new FakeMachine();
-  const clock = new BelievedClock(machine);
+  const clock = new DisciplinedClock(machine);
   const timers = new FakeTimers();
-  const end = startWatch(clock, timers.after.bind(timers));
+  const end = startStepWatch(clock, timers.after.bind(timers));
   let steps = 0;
   clock.onStep(() => steps++);
   machine.wallError = HOUR_MS;
@@ -295,6 +295,6 @@ t.test('this machine', async (t) => {
   t.ok(Math.abs(machine.monotonic() - machine.processStart - performance.now()) < 1_000);
   t.match(machine.boot, /^[0-9a-f-]{36}/);
   t.equal(machineClocks().boot === machine.boot, process.platform === 'linux');
-  const clock = new BelievedClock(machine);
+  const clock = new DisciplinedClock(machine);
   t.ok(Math.abs(clock.now() - Date.now()) < 1_000);
 });

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { UncommittedRequests } from '../../../../agent/ingest/in-flight-requests.ts';
+import { InFlightRequests } from '../../../../agent/ingest/in-flight-requests.ts';
 
 t.test('the oldest arrival counts until its request is answered', async (t) => {
-  const requests = new UncommittedRequests();
+  const requests = new InFlightRequests();
   t.equal(requests.oldest(), null);
   const first = requests.arrived(5);
   const second = requests.arrived(3);

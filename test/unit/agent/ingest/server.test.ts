@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { inTurns } from '../../../../agent/buffer/transaction/cooperative.ts';
+import { runCooperatively } from '../../../../agent/buffer/transaction/cooperative.ts';
 import { BodyReader, MAX_BODY_BYTES } from '../../../../agent/ingest/http/body-reader.ts';
-import { LargeRequests } from '../../../../agent/ingest/http/large-request-queue.ts';
-import { UncommittedRequests } from '../../../../agent/ingest/in-flight-requests.ts';
+import { LargeRequestQueue } from '../../../../agent/ingest/http/large-request-queue.ts';
+import { InFlightRequests } from '../../../../agent/ingest/in-flight-requests.ts';
 import { type IngestCounters, zeroIngestCounters } from '../../../../agent/ingest/post-events.ts';
 import { type IngestServer, type IngestServerOptions, startIngestServer } from '../../../../agent/ingest/server.ts';
 import type { Accepted, Intake } from '../../../../agent/port/intake.ts';
@@ -15,7 +15,7 @@ interface Fixture {
   readonly server: IngestServer;
   readonly url: string;
   readonly counters: IngestCounters;
-  readonly uncommitted: UncommittedRequests;
+  readonly uncommitted: InFlightRequests;
   readonly faults: unknown[];
   readonly notices: string[];
   post(body: unknown, headers?: Record<string, string>): Promise<Response>;
@@ -24,7 +24,7 @@ interface Fixture {
 async function fixture(t: Test, options: Partial<IngestServerOptions> = {}): Promise<Fixture> {
   const buffer = scratchBuffer(t.testdir()).open();
   const counters = zeroIngestCounters();
-  const uncommitted = new UncommittedRequests();
+  const uncommitted = new InFlightRequests();
   const faults: unknown[] = [];
   const notices: string[] = [];
   const server = await startIngestServer({
@@ -32,8 +32,8 @@ async function fixture(t: Test, options: Partial<IngestServerOptions> = {}): Pro
     port: 0,
     intake: buffer,
     bodies: new BodyReader(),
-    large: new LargeRequests(),
-    inTurns,
+    large: new LargeRequestQueue(),
+    inTurns: runCooperatively,
     uncommitted,
     now: () => NOW,
     store: null,
@@ -202,7 +202,7 @@ t.test('POST /v1/events', async (t) => {
       intake,
       now: () => time,
       inTurns: async (work) => {
-        const result = await inTurns(work);
+        const result = await runCooperatively(work);
         time += 3_600_000;
         return result;
       },

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { type RequeueOutcome, showRequeue } from '../../../../agent/inspect/requeue.ts';
-import { screenOn } from '../../../../agent/inspect/terminal/cli-output.ts';
+import { cliOutputOn } from '../../../../agent/inspect/terminal/cli-output.ts';
 
 async function shown(outcome: Partial<RequeueOutcome>) {
   const [output, errors] = [new PassThrough(), new PassThrough()];
@@ -9,7 +9,7 @@ async function shown(outcome: Partial<RequeueOutcome>) {
   const isDone = await showRequeue(
     whole,
     false,
-    screenOn(output, errors, {}, () => 0),
+    cliOutputOn(output, errors, {}, () => 0),
   );
   return { isDone, output: String(output.read() ?? ''), errors: String(errors.read() ?? '') };
 }

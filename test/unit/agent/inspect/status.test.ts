@@ -1,13 +1,13 @@
 import t from 'tap';
 import { bufferStatus, statusTable } from '../../../../agent/inspect/status.ts';
 import { PLAIN } from '../../../../agent/inspect/terminal/colors.ts';
-import type { BufferFacts } from '../../../../agent/port/buffer-reader.ts';
+import type { BufferStats } from '../../../../agent/port/buffer-reader.ts';
 import { epoch, streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { MERCHANT, NOW, TERMINAL } from '../../../support/agent/events.ts';
 
 const EPOCH = epoch('0123456789abcdef');
-const facts: BufferFacts = {
+const facts: BufferStats = {
   schema: 2,
   merchant: MERCHANT,
   terminal: TERMINAL,

@@ -3,8 +3,8 @@ import { BufferError } from '../../../../agent/buffer/disk/buffer-error.ts';
 import { parseConfig } from '../../../../agent/config/agent-config.ts';
 import { zeroIngestCounters } from '../../../../agent/ingest/post-events.ts';
 import { type AgentFacts, agentSamples, agentStatus } from '../../../../agent/monitoring/agent-status.ts';
-import { History } from '../../../../agent/monitoring/sample-history.ts';
-import type { BufferFacts } from '../../../../agent/port/buffer-reader.ts';
+import { SampleHistory } from '../../../../agent/monitoring/sample-history.ts';
+import type { BufferStats } from '../../../../agent/port/buffer-reader.ts';
 import { unknownCollector, zeroCounters } from '../../../../agent/ship/status/collector-state.ts';
 import { MINUTE_MS } from '../../../../shared/time.ts';
 import { MERCHANT, NOW, TERMINAL } from '../../../support/agent/events.ts';
@@ -19,7 +19,7 @@ const parsed = parseConfig({
 });
 if (!parsed.ok) throw new Error(JSON.stringify(parsed));
 
-const held: BufferFacts = {
+const held: BufferStats = {
   schema: 2,
   merchant: MERCHANT,
   terminal: TERMINAL,
@@ -38,7 +38,7 @@ const held: BufferFacts = {
   walBytes: 0,
 };
 
-const history = new History();
+const history = new SampleHistory();
 history.add({ at: NOW, elapsed: 0, accepted: 0, pending: 0, bytes: 0 });
 
 const facts: AgentFacts = {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { IntakeWatch } from '../../../../agent/monitoring/refusal-tracker.ts';
+import { RefusalTracker } from '../../../../agent/monitoring/refusal-tracker.ts';
 import type { Accepted } from '../../../../agent/port/intake.ts';
 import { epoch, streamId } from '../../../../shared/ids.ts';
 import { TERMINAL } from '../../../support/agent/events.ts';
@@ -15,11 +15,11 @@ const stored = (accepted: number): Accepted => ({
 
 t.test('a buffer is full from a refusal on, until it takes a new event; a duplicate proves nothing', async (t) => {
   const answers: Accepted[] = [stored(1), { kind: 'full', detail: 'no space' }, stored(0), stored(2)];
-  const watch = new IntakeWatch({ accept: async () => answers.shift()! });
+  const watch = new RefusalTracker({ accept: async () => answers.shift()! });
   const states: (string | null)[] = [];
   while (answers.length > 0) {
     await watch.accept([]);
-    states.push(watch.full);
+    states.push(watch.reason);
   }
   t.strictSame(states, [null, 'no space', 'no space', null]);
 });

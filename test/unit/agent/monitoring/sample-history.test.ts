@@ -1,8 +1,8 @@
 import t from 'tap';
-import { historyPoints } from '../../../../agent/monitoring/chart-points.ts';
-import { History, type HistorySample } from '../../../../agent/monitoring/sample-history.ts';
+import { chartPoints } from '../../../../agent/monitoring/chart-points.ts';
+import { type HistorySample, SampleHistory } from '../../../../agent/monitoring/sample-history.ts';
 import { hoursUntilFull } from '../../../../agent/monitoring/time-to-full.ts';
-import type { BufferFacts } from '../../../../agent/port/buffer-reader.ts';
+import type { BufferStats } from '../../../../agent/port/buffer-reader.ts';
 import { DAY_MS, MINUTE_MS } from '../../../../shared/time.ts';
 import { NOW } from '../../../support/agent/events.ts';
 
@@ -19,8 +19,8 @@ function historyOf(
   minutes: number,
   accepted: (minute: number) => number,
   pending: (minute: number) => number,
-): History {
-  const history = new History();
+): SampleHistory {
+  const history = new SampleHistory();
   for (let minute = 0; minute < minutes; minute++) history.add(sample(minute, accepted(minute), pending(minute)));
   return history;
 }
@@ -38,7 +38,7 @@ t.test('a day is kept, the oldest minute goes first', async (t) => {
 });
 
 t.test('the sample before a time is the newest that is old enough, else the oldest', async (t) => {
-  t.equal(new History().before(0), null);
+  t.equal(new SampleHistory().before(0), null);
   const history = historyOf(
     1_500,
     (minute) => minute,
@@ -58,7 +58,7 @@ const held = {
   usedBytes: MIB,
   fileBytes: MIB,
   walBytes: 0,
-} satisfies Partial<BufferFacts>;
+} satisfies Partial<BufferStats>;
 const room = { maxBytes: 11 * MIB, diskBytes: 100 * MIB };
 
 t.test('while nothing is shipped, all that is accepted fills the buffer; acked events make room first', async (t) => {
@@ -99,7 +99,7 @@ t.test('while something is shipped, only what waits longer and longer fills it',
 });
 
 t.test('nothing is said before the rate is known, nor without sales', async (t) => {
-  t.equal(hoursUntilFull(new History(), sample(0, 0, 0), held, room, false), null);
+  t.equal(hoursUntilFull(new SampleHistory(), sample(0, 0, 0), held, room, false), null);
   const young = historyOf(
     4,
     (minute) => minute,
@@ -125,13 +125,13 @@ t.test('a full buffer is full now', async (t) => {
 });
 
 t.test('a chart has a point a minute, or ten of them in one', async (t) => {
-  t.same(historyPoints([], null), []);
+  t.same(chartPoints([], null), []);
   const fresh = historyOf(
     3,
     (minute) => minute * 2,
     (minute) => minute,
   ).samples();
-  t.strictSame(historyPoints(fresh, sample(3, 7, 1)), [
+  t.strictSame(chartPoints(fresh, sample(3, 7, 1)), [
     { minutesAgo: 3, pending: 0, taken: 2 },
     { minutesAgo: 2, pending: 1, taken: 2 },
     { minutesAgo: 1, pending: 2, taken: 3 },
@@ -142,7 +142,7 @@ t.test('a chart has a point a minute, or ten of them in one', async (t) => {
     (minute) => minute,
     (minute) => minute % 10,
   ).samples();
-  const points = historyPoints(day, sample(1_440, 1_440, 0));
+  const points = chartPoints(day, sample(1_440, 1_440, 0));
   t.equal(points.length, 145);
   t.strictSame(points[0], { minutesAgo: 24 * 60, pending: 9, taken: 10 });
   t.equal(

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Heap, HeapWatch } from '../../../../agent/runtime/gc-pacer.ts';
+import { GcPacer, type Heap } from '../../../../agent/runtime/gc-pacer.ts';
 
 /** Holds what lives, and the garbage since it was last collected. */
 function heapOf(lives: number) {
@@ -11,30 +11,30 @@ function heapOf(lives: number) {
       heap.collections++;
     },
   };
-  return { heap, watch: new HeapWatch(port) };
+  return { heap, watch: new GcPacer(port) };
 }
 
 t.test('garbage is collected once the heap has grown by a quarter, and not before', async (t) => {
   const { heap, watch } = heapOf(8_000);
-  watch.look();
+  watch.maybeCollect();
   heap.garbage = 2_000;
-  watch.look();
+  watch.maybeCollect();
   t.equal(heap.collections, 0);
   heap.garbage = 2_001;
-  watch.look();
+  watch.maybeCollect();
   t.equal(heap.collections, 1);
 });
 
 t.test('what lives on is no reason to collect again and again', async (t) => {
   const { heap, watch } = heapOf(8_000);
-  watch.look();
+  watch.maybeCollect();
   heap.lives = 16_000;
-  for (let look = 0; look < 10; look++) watch.look();
+  for (let look = 0; look < 10; look++) watch.maybeCollect();
   t.equal(heap.collections, 1);
   // Nor is it a measure once it is gone.
   heap.lives = 8_000;
-  watch.look();
+  watch.maybeCollect();
   heap.garbage = 2_001;
-  watch.look();
+  watch.maybeCollect();
   t.equal(heap.collections, 2);
 });

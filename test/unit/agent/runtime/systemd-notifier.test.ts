@@ -1,20 +1,20 @@
 import t, { type Test } from 'tap';
 import {
-  type ServiceManagerOptions,
-  serviceManager,
+  type Progress,
+  type SystemdNotifierOptions,
+  startSystemdNotifier,
   systemdNotify,
-  type Work,
 } from '../../../../agent/runtime/systemd-notifier.ts';
 import { FakeTimers, until } from '../../../support/agent/fake-timers.ts';
 
 const WATCHED = { NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '180000000', WATCHDOG_PID: '42' };
 
-function scene(given: Partial<ServiceManagerOptions> = {}) {
+function scene(given: Partial<SystemdNotifierOptions> = {}) {
   const timers = new FakeTimers();
   const told: string[][] = [];
   const warned: string[] = [];
-  const agent = { work: { begun: null, mark: 0 } as Work, words: 'connected, nothing pending' };
-  const service = serviceManager({
+  const agent = { work: { begun: null, mark: 0 } as Progress, words: 'connected, nothing pending' };
+  const service = startSystemdNotifier({
     environment: WATCHED,
     pid: 42,
     tell: async (assignments) => void told.push([...assignments]),

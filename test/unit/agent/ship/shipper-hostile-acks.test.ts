@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import type { Settlement } from '../../../../agent/port/outbox.ts';
-import { Arrivals } from '../../../../agent/ship/batching/arrival-rate.ts';
-import { Conversation } from '../../../../agent/ship/collector-protocol.ts';
+import { ArrivalRate } from '../../../../agent/ship/batching/arrival-rate.ts';
+import { CollectorProtocol } from '../../../../agent/ship/collector-protocol.ts';
 import { unknownCollector, zeroCounters } from '../../../../agent/ship/status/collector-state.ts';
-import { TrueTime } from '../../../../agent/ship/status/collector-time.ts';
+import { CollectorClock } from '../../../../agent/ship/status/collector-time.ts';
 import { streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { decodeBatch } from '../../../../shared/wire/batch.ts';
@@ -72,7 +72,7 @@ class Talk {
   readonly acknowledged = new Set<string>();
   readonly settled: Settlement[] = [];
   readonly timers: FakeTimers;
-  readonly conversation: Conversation;
+  readonly conversation: CollectorProtocol;
   cut: Error | null = null;
 
   constructor(buffer: SqliteBuffer, timers: FakeTimers, random: () => number) {
@@ -96,12 +96,12 @@ class Talk {
       Object.assign(outbox, {
         [name]: (...given: unknown[]) => (buffer[name] as (...given: unknown[]) => unknown)(...given),
       });
-    this.conversation = new Conversation(
+    this.conversation = new CollectorProtocol(
       {
         outbox,
         terminal: TERMINAL,
         version: '1',
-        arrivals: new Arrivals(),
+        arrivals: new ArrivalRate(),
         lingerMs: 50,
         oldestRequest: () => null,
         now: () => NOW,
@@ -110,7 +110,7 @@ class Talk {
         backlogSent: () => {},
         random,
         timers,
-        trueTime: new TrueTime(),
+        trueTime: new CollectorClock(),
         view: unknownCollector(),
         counters: zeroCounters(),
       },
@@ -142,11 +142,11 @@ class Talk {
     if (envelope === null) return;
     for (const ack of envelope.acks)
       if (ack.result === 'stored' || ack.result === 'invalid') this.acknowledged.add(key(ack));
-    this.conversation.answered(envelope);
+    this.conversation.onAcks(envelope);
   }
 
   greet(): void {
-    this.conversation.greet();
+    this.conversation.sendGreeting();
     this.hear(envelope());
   }
 }
@@ -181,7 +181,7 @@ t.test('hostile and random acks', async (t) => {
           const random = () => chances.next().value as number;
           const timers = new FakeTimers();
           let talk = new Talk(buffer, timers, random);
-          buffer.onPending(() => talk.conversation.wake());
+          buffer.onPending(() => talk.conversation.pump());
           buffer.onLoss(() => talk.conversation.lossesAdded());
           talk.greet();
           for (const step of steps) {

@@ -1,11 +1,11 @@
 /** A region's agents lose their collector together, and come back with a backlog each. */
 import { mkdirSync } from 'node:fs';
 import t from 'tap';
-import { Arrivals } from '../../../../agent/ship/batching/arrival-rate.ts';
-import { Conversation } from '../../../../agent/ship/collector-protocol.ts';
+import { ArrivalRate } from '../../../../agent/ship/batching/arrival-rate.ts';
+import { CollectorProtocol } from '../../../../agent/ship/collector-protocol.ts';
 import { reconnectDelay } from '../../../../agent/ship/connection/backoff.ts';
 import { unknownCollector, zeroCounters } from '../../../../agent/ship/status/collector-state.ts';
-import { TrueTime } from '../../../../agent/ship/status/collector-time.ts';
+import { CollectorClock } from '../../../../agent/ship/status/collector-time.ts';
 import { streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { decodeBatch } from '../../../../shared/wire/batch.ts';
@@ -99,7 +99,7 @@ t.test(
     let sent = 0;
     const region = new Region(
       (to, acks, credit) =>
-        agents[to]!.conversation.answered({ acks, credit, serverTime: NOW + timers.now(), storeGen: 'gen-1' }),
+        agents[to]!.conversation.onAcks({ acks, credit, serverTime: NOW + timers.now(), storeGen: 'gen-1' }),
       random,
     );
     const agents = await Promise.all(
@@ -113,12 +113,12 @@ t.test(
           ),
         );
         let began = false;
-        const conversation = new Conversation(
+        const conversation = new CollectorProtocol(
           {
             outbox: buffer,
             terminal: TERMINAL,
             version: '1',
-            arrivals: new Arrivals(),
+            arrivals: new ArrivalRate(),
             lingerMs: 50,
             oldestRequest: () => null,
             now: () => NOW,
@@ -127,7 +127,7 @@ t.test(
             backlogSent: () => {},
             random,
             timers,
-            trueTime: new TrueTime(),
+            trueTime: new CollectorClock(),
             view: unknownCollector(),
             counters: zeroCounters(),
           },
@@ -146,8 +146,8 @@ t.test(
       }),
     );
     for (const { conversation } of agents) {
-      conversation.greet();
-      conversation.answered({ acks: [], credit: 1, serverTime: NOW, storeGen: 'gen-1' });
+      conversation.sendGreeting();
+      conversation.onAcks({ acks: [], credit: 1, serverTime: NOW, storeGen: 'gen-1' });
     }
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     for (let at = 0; at < 3_000 && agents.some(({ buffer }) => buffer.pendingCount(0, buffer.lastId()) > 0); at++) {

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { EXACT_LIMIT, Tickets } from '../../../../collector/aggregation/amount-sketch.ts';
+import { AmountSketch, EXACT_LIMIT } from '../../../../collector/aggregation/amount-sketch.ts';
 import { nearestRank } from '../../../support/collector/figures-oracle.ts';
 import { holds } from '../../../support/shared/property.ts';
 
-const of = (amounts: Iterable<number>): Tickets => {
-  const tickets = new Tickets();
+const of = (amounts: Iterable<number>): AmountSketch => {
+  const tickets = new AmountSketch();
   for (const amount of amounts) tickets.add(amount);
   return tickets;
 };
-const merged = (...parts: readonly Tickets[]): Tickets => {
-  const into = new Tickets();
+const merged = (...parts: readonly AmountSketch[]): AmountSketch => {
+  const into = new AmountSketch();
   for (const part of parts) into.merge(part);
   return into;
 };
@@ -31,7 +31,7 @@ holds(
 );
 
 t.test('the rank does not slip for any number of tickets', (t) => {
-  const tickets = new Tickets();
+  const tickets = new AmountSketch();
   const amounts: number[] = [];
   const wrong: number[] = [];
   for (let n = 1; n <= EXACT_LIMIT; n++) {
@@ -111,7 +111,7 @@ holds(
   'the wire form reads back',
   fc.property(fc.oneof(few, many), (amounts) => {
     const wire = of(amounts).toWire();
-    const back = Tickets.fromWire(wire);
+    const back = AmountSketch.fromWire(wire);
     return JSON.stringify(back.toWire()) === JSON.stringify(wire) && back.total === amounts.length;
   }),
   { numRuns: 60 },

@@ -5,16 +5,21 @@ import t from 'tap';
 import {
   ALL_MEASURES,
   decodeArticles,
-  decodePart,
-  decodePartFigures,
+  decodePartial,
+  decodePartialFigures,
   decodeView,
   encodeArticles,
-  encodePart,
+  encodePartial,
   encodeView,
 } from '../../../../collector/aggregation/codec.ts';
-import { MAX_PART_GROUPS, MAX_VIEW_GROUPS } from '../../../../collector/aggregation/logic-version.ts';
-import { noMeasures } from '../../../../collector/aggregation/measures.ts';
-import { articlesCube, figuresCube, noPart, type Part } from '../../../../collector/aggregation/partial.ts';
+import { MAX_PARTIAL_GROUPS, MAX_VIEW_GROUPS } from '../../../../collector/aggregation/logic-version.ts';
+import { emptyMeasures } from '../../../../collector/aggregation/measures.ts';
+import {
+  articlesCube,
+  emptyPartial,
+  figuresCube,
+  type PartialAggregate,
+} from '../../../../collector/aggregation/partial.ts';
 import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
@@ -24,18 +29,18 @@ import { holds } from '../../../support/shared/property.ts';
 
 const BASE = HOUR * 4;
 const events = fc.array(arbitraryEvent(HOUR), { maxLength: 30 });
-const plain = (part: Part): unknown => [figuresOf(part), articlesOf(part), part.tally];
+const plain = (part: PartialAggregate): unknown => [figuresOf(part), articlesOf(part), part.tally];
 
 holds(
   t,
   'a part reads back as it was, and its bytes do not depend on how often that happens',
   fc.property(events, (events) => {
     const part = foldOf(events);
-    const bytes = encodePart(part, BASE);
-    const back = decodePart(bytes, BASE);
+    const bytes = encodePartial(part, BASE);
+    const back = decodePartial(bytes, BASE);
     assert.deepEqual(plain(back), plain(part));
-    assert.deepEqual(figuresOf({ figures: decodePartFigures(bytes, BASE, ALL_MEASURES) }), figuresOf(part));
-    return Buffer.compare(encodePart(back, BASE), bytes) === 0;
+    assert.deepEqual(figuresOf({ figures: decodePartialFigures(bytes, BASE, ALL_MEASURES) }), figuresOf(part));
+    return Buffer.compare(encodePartial(back, BASE), bytes) === 0;
   }),
   { numRuns: 60 },
 );
@@ -62,19 +67,19 @@ holds(
 t.test('views count what goes beyond their own bounds, and not what went beyond those of a part', (t) => {
   const views = new Views(LOGIC);
   for (let till = 0; till < 5; till++) {
-    const events = Array.from({ length: MAX_PART_GROUPS + 1 }, (_, i) =>
+    const events = Array.from({ length: MAX_PARTIAL_GROUPS + 1 }, (_, i) =>
       tillEvent({ dims: { method: `${till}/${i}` } }),
     );
     views.add(foldOf(events));
   }
-  t.equal(views.overflow, 5 * MAX_PART_GROUPS + 1 - MAX_VIEW_GROUPS);
+  t.equal(views.overflow, 5 * MAX_PARTIAL_GROUPS + 1 - MAX_VIEW_GROUPS);
   t.end();
 });
 
 t.test('slots are kept relative to the row: a day holds its 96', (t) => {
   const day = Math.floor(HOUR / 24) * 96;
   const cube = figuresCube(['type', 'currency'], 10);
-  for (const slot of [day, day + 95]) cube.at(['sale', null], slot, noMeasures).count = slot;
+  for (const slot of [day, day + 95]) cube.at(['sale', null], slot, emptyMeasures).count = slot;
   const [group] = [...decodeView(encodeView(cube, day), day, ALL_MEASURES).groups()];
   t.same(
     [...group!.slots].map(([slot, { count }]) => [slot, count]),
@@ -87,11 +92,14 @@ t.test('slots are kept relative to the row: a day holds its 96', (t) => {
 });
 
 t.test('sums beyond the safe integers keep every digit', (t) => {
-  const part = noPart(LOGIC);
+  const part = emptyPartial(LOGIC);
   const wide = 2n ** 70n + 1n;
-  Object.assign(part.figures.at(['sale', 'GBP', null, null, null], BASE, noMeasures), { amount: wide, quantity: wide });
+  Object.assign(part.figures.at(['sale', 'GBP', null, null, null], BASE, emptyMeasures), {
+    amount: wide,
+    quantity: wide,
+  });
   part.articles.at(['GBP', 'A'], BASE, () => ({ quantity: -wide, amount: wide }));
-  const back = decodePart(encodePart(part, BASE), BASE);
+  const back = decodePartial(encodePartial(part, BASE), BASE);
   t.same(plain(back), plain(part));
   t.end();
 });
@@ -99,34 +107,34 @@ t.test('sums beyond the safe integers keep every digit', (t) => {
 t.test('customers and tickets beyond their exact limits read back', (t) => {
   const many = Array.from({ length: 1_500 }, (_, i) => tillEvent({ amount: i * i, dims: { customer: `u${i}` } }));
   const part = foldOf(many);
-  t.same(plain(decodePart(encodePart(part, BASE), BASE)), plain(part));
+  t.same(plain(decodePartial(encodePartial(part, BASE), BASE)), plain(part));
   t.end();
 });
 
 t.test('a part at its bound on groups reads back with its (other), and without counting more overflow', (t) => {
-  const many = Array.from({ length: MAX_PART_GROUPS + 50 }, (_, i) => tillEvent({ dims: { method: `m${i}` } }));
+  const many = Array.from({ length: MAX_PARTIAL_GROUPS + 50 }, (_, i) => tillEvent({ dims: { method: `m${i}` } }));
   const part = foldOf(many);
-  const back = decodePart(encodePart(part, BASE), BASE);
+  const back = decodePartial(encodePartial(part, BASE), BASE);
   t.equal(back.figures.overflow, 50);
   t.same(plain(back), plain(part));
   t.end();
 });
 
 t.test('tickets and customers are left out where nobody asks for them', (t) => {
-  const bytes = encodePart(foldOf([tillEvent({ dims: { customer: 'u1' } })]), BASE);
-  const [group] = [...decodePartFigures(bytes, BASE, { tickets: false, customers: false }).groups()];
+  const bytes = encodePartial(foldOf([tillEvent({ dims: { customer: 'u1' } })]), BASE);
+  const [group] = [...decodePartialFigures(bytes, BASE, { tickets: false, customers: false }).groups()];
   t.match([...group!.slots.values()], [{ count: 1, amount: 100, tickets: null, customers: null }]);
   t.end();
 });
 
 t.test('an empty part and empty articles read back', (t) => {
-  t.same(plain(decodePart(encodePart(noPart(LOGIC), BASE), BASE)), plain(noPart(LOGIC)));
+  t.same(plain(decodePartial(encodePartial(emptyPartial(LOGIC), BASE), BASE)), plain(emptyPartial(LOGIC)));
   t.equal(decodeArticles(encodeArticles(articlesCube(), BASE), BASE).size, 0);
   t.end();
 });
 
 t.test('a cell of a later format is refused by name', (t) => {
-  t.throws(() => decodePart(zstdCompressSync(pack([2, {}])), BASE), {
+  t.throws(() => decodePartial(zstdCompressSync(pack([2, {}])), BASE), {
     message: /format 2; this program reads format 1/,
   });
   t.end();

@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { customerHash, EXACT_LIMIT, Uniques } from '../../../../collector/aggregation/distinct-sketch.ts';
+import { customerHash, DistinctSketch, EXACT_LIMIT } from '../../../../collector/aggregation/distinct-sketch.ts';
 import { holds } from '../../../support/shared/property.ts';
 
-const of = (hashes: Iterable<number>): Uniques => {
-  const uniques = new Uniques();
+const of = (hashes: Iterable<number>): DistinctSketch => {
+  const uniques = new DistinctSketch();
   for (const hash of hashes) uniques.add(hash);
   return uniques;
 };
-const merged = (...parts: readonly Uniques[]): Uniques => {
-  const into = new Uniques();
+const merged = (...parts: readonly DistinctSketch[]): DistinctSketch => {
+  const into = new DistinctSketch();
   for (const part of parts) into.merge(part);
   return into;
 };
-const same = (a: Uniques, b: Uniques): boolean => {
+const same = (a: DistinctSketch, b: DistinctSketch): boolean => {
   const [x, y] = [a.toWire(), b.toWire()];
   return x instanceof Uint8Array === y instanceof Uint8Array && Buffer.compare(bytes(x), bytes(y)) === 0;
 };
@@ -55,7 +55,7 @@ t.test('beyond, the count is within 2 % up to a million, over several sets of na
   const sizes = [1_001, 1_500, 2_000, 5_000, 10_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000];
   const off: string[] = [];
   for (const seed of ['a', 'b', 'c']) {
-    const uniques = new Uniques();
+    const uniques = new DistinctSketch();
     let added = 0;
     for (const size of seed === 'a' ? sizes : sizes.filter((size) => size <= 300_000)) {
       for (; added < size; added++) uniques.add(customerHash(`${seed}${added}`));
@@ -83,7 +83,7 @@ holds(
 
 t.test('what merges is left as it was', (t) => {
   const one = of(HASHES.subarray(0, 1_500));
-  const before = Uniques.fromWire(one.toWire());
+  const before = DistinctSketch.fromWire(one.toWire());
   merged(one, of(HASHES)).merge(one);
   t.ok(same(one, before));
   t.end();
@@ -94,7 +94,7 @@ holds(
   'the wire form reads back and goes on by itself',
   fc.property(stretch, stretch, (a, b) => {
     const one = of(a);
-    const back = Uniques.fromWire(one.toWire());
+    const back = DistinctSketch.fromWire(one.toWire());
     const alike = same(one, back);
     back.merge(of(b));
     return alike && same(one, of(a)) && same(back, of([...a, ...b]));

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import t from 'tap';
 import {
-  add,
-  compare,
+  addExact,
+  compareExact,
   divideRounded,
-  type Exact,
-  multiply,
-  negate,
+  type ExactInt,
+  multiplyExact,
+  negateExact,
 } from '../../../../collector/aggregation/exact-sum.ts';
 import { holds } from '../../../support/shared/property.ts';
 
@@ -20,25 +20,25 @@ const wide = fc.oneof(
 );
 const safe = fc.oneof(fc.maxSafeInteger(), fc.integer({ min: -20, max: 20 }), fc.integer({ min: 0, max: 1e12 }));
 
-const exact = (value: bigint): Exact =>
+const exact = (value: bigint): ExactInt =>
   value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 
 holds(
   t,
   'a sum is that of the integers, and a number exactly when it is safe',
-  fc.property(wide, wide, (a, b) => Object.is(add(exact(a), exact(b)), exact(a + b))),
+  fc.property(wide, wide, (a, b) => Object.is(addExact(exact(a), exact(b)), exact(a + b))),
 );
 
 holds(
   t,
   'a product is that of the integers',
-  fc.property(safe, safe, (a, b) => BigInt(multiply(a, b)) === BigInt(a) * BigInt(b)),
+  fc.property(safe, safe, (a, b) => BigInt(multiplyExact(a, b)) === BigInt(a) * BigInt(b)),
 );
 
 holds(
   t,
   'the negative of a number is that of the integer, and zero has one form',
-  fc.property(wide, (a) => Object.is(negate(exact(a)), exact(-a))),
+  fc.property(wide, (a) => Object.is(negateExact(exact(a)), exact(-a))),
 );
 
 const quotient = (a: bigint, b: bigint): bigint => {
@@ -64,5 +64,5 @@ t.test('a half is rounded away from zero on both sides', (t) => {
 holds(
   t,
   'numbers and bigints are in one order',
-  fc.property(wide, wide, (a, b) => compare(exact(a), exact(b)) === Number(a > b) - Number(a < b)),
+  fc.property(wide, wide, (a, b) => compareExact(exact(a), exact(b)) === Number(a > b) - Number(a < b)),
 );

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { type FoldRow, PartFold } from '../../../../collector/aggregation/fold.ts';
-import type { Part } from '../../../../collector/aggregation/partial.ts';
+import { type FoldRow, PartialFold } from '../../../../collector/aggregation/fold.ts';
+import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
 import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { epoch } from '../../../../shared/ids.ts';
@@ -15,7 +15,7 @@ import { holds } from '../../../support/shared/property.ts';
 const EPOCHS = ['00000000000000aa', 'ff00000000000001'].map(epoch);
 
 /** What a part says, in plain values. */
-const plain = (part: Part) => ({ figures: figuresOf(part), articles: articlesOf(part), tally: part.tally });
+const plain = (part: PartialAggregate) => ({ figures: figuresOf(part), articles: articlesOf(part), tally: part.tally });
 
 /** The same, worked out seq by seq from the rows' own contents. */
 function expected(sent: readonly StoredRow[]) {
@@ -69,17 +69,17 @@ holds(
   'a fold goes on where it stood: rows added one by one give, each time, what all of them give',
   fc.property(arbitraryRows, (rows) => {
     const inOrder = eventsOf(rows).rows;
-    const fold = new PartFold(LOGIC);
+    const fold = new PartialFold(LOGIC);
     inOrder.forEach((row, i) => {
       fold.add(readRow(row));
-      assert.deepEqual(plain(fold.part()), plain(foldRows(inOrder.slice(0, i + 1))));
+      assert.deepEqual(plain(fold.partial()), plain(foldRows(inOrder.slice(0, i + 1))));
     });
   }),
   { numRuns: 40 },
 );
 
 const sales = (amounts: readonly number[]): TillEvent[] => amounts.map((amount) => tillEvent({ amount }));
-const amountOf = (part: Part): unknown => Object.values(figuresOf(part)).map(({ amount }) => amount);
+const amountOf = (part: PartialAggregate): unknown => Object.values(figuresOf(part)).map(({ amount }) => amount);
 
 t.test('two collectors hold versions of the same seqs, cut differently', (t) => {
   const events = sales([1, 2, 4, 8, 16, 32]);
@@ -147,7 +147,7 @@ t.test('the earliest arrival and the digest speak of all rows, those that brough
 });
 
 t.test('rows of a stream that step back are a fault, not figures', (t) => {
-  const fold = new PartFold(LOGIC);
+  const fold = new PartialFold(LOGIC);
   const row = (firstSeq: number): FoldRow => readRow(eventsRow(firstSeq, sales([1])));
   fold.add(row(5));
   t.throws(() => fold.add(row(4)), { message: /rows out of order: seq 4 after 5/ });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { MadeMarks, minuteDue, SKIP_MARGIN_MS } from '../../../../collector/ingest/due-mark-policy.ts';
+import { DurableMarkCache, minuteDue, SKIP_MARGIN_MS } from '../../../../collector/ingest/due-mark-policy.ts';
 import { merchantId, terminalId } from '../../../../shared/ids.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
 
@@ -40,8 +40,8 @@ const subject = { merchant: merchantId('acme'), hour: HOUR, terminal: terminalId
 const at = (now: number) => ({ now, clock: now - START });
 
 t.test('a mark covers its terminal until ten seconds before its minute, and not after', async (t) => {
-  const made = new MadeMarks(10);
-  made.made(subject, endPlusGrace, at(START));
+  const made = new DurableMarkCache(10);
+  made.record(subject, endPlusGrace, at(START));
   const last = endPlusGrace * MINUTE_MS - SKIP_MARGIN_MS;
   t.equal(SKIP_MARGIN_MS, 10_000);
   t.ok(made.covers(subject, at(last)));
@@ -49,25 +49,25 @@ t.test('a mark covers its terminal until ten seconds before its minute, and not 
 });
 
 t.test('a wall clock that was set back does not make a mark cover that a run may have listed', async (t) => {
-  const made = new MadeMarks(10);
-  made.made(subject, endPlusGrace, at(START));
+  const made = new DurableMarkCache(10);
+  made.record(subject, endPlusGrace, at(START));
   const { clock } = at(endPlusGrace * MINUTE_MS);
   const setBack = { now: START, clock };
   t.notOk(made.covers(subject, setBack));
-  made.made(subject, endPlusGrace, setBack);
+  made.record(subject, endPlusGrace, setBack);
   t.ok(made.covers(subject, setBack), 'one made since does');
 });
 
 t.test('a wall clock that was set forward ends the cover at once', async (t) => {
-  const made = new MadeMarks(10);
-  made.made(subject, endPlusGrace, at(START));
+  const made = new DurableMarkCache(10);
+  made.record(subject, endPlusGrace, at(START));
   t.notOk(made.covers(subject, { now: endPlusGrace * MINUTE_MS, clock: 1 }));
 });
 
 t.test('without a mark of this process nothing is covered; nor is another hour, terminal or merchant', async (t) => {
-  const made = new MadeMarks(10);
+  const made = new DurableMarkCache(10);
   t.notOk(made.covers(subject, at(START)));
-  made.made(subject, endPlusGrace, at(START));
+  made.record(subject, endPlusGrace, at(START));
   t.notOk(made.covers({ ...subject, hour: HOUR + 1 }, at(START)));
   t.notOk(made.covers({ ...subject, terminal: terminalId('till-2') }, at(START)));
   t.notOk(made.covers({ ...subject, merchant: merchantId('other') }, at(START)));
@@ -78,15 +78,15 @@ t.test('of two marks the later one counts, whichever was made first', async (t) 
     [endPlusGrace, endPlusGrace - 30],
     [endPlusGrace - 30, endPlusGrace],
   ]) {
-    const made = new MadeMarks(10);
-    for (const minute of minutes) made.made(subject, minute, at(START));
+    const made = new DurableMarkCache(10);
+    for (const minute of minutes) made.record(subject, minute, at(START));
     t.ok(made.covers(subject, at((endPlusGrace - 1) * MINUTE_MS)));
   }
 });
 
 t.test('what is remembered is bounded; forgetting costs a mark', async (t) => {
-  const made = new MadeMarks(2);
-  for (let hour = HOUR; hour < HOUR + 3; hour++) made.made({ ...subject, hour }, endPlusGrace + 1_000, at(START));
+  const made = new DurableMarkCache(2);
+  for (let hour = HOUR; hour < HOUR + 3; hour++) made.record({ ...subject, hour }, endPlusGrace + 1_000, at(START));
   t.notOk(made.covers(subject, at(START)));
   t.ok(made.covers({ ...subject, hour: HOUR + 2 }, at(START)));
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Presences, type PresencesOptions } from '../../../../collector/ingest/status-writer.ts';
+import { StatusWriter, type StatusWriterOptions } from '../../../../collector/ingest/status-writer.ts';
 import type { Presence } from '../../../../collector/store/terminals.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
 
@@ -17,10 +17,10 @@ const presence = (terminal: string, lastSeq = 0): Presence => ({
   },
 });
 
-function standing(options: Partial<PresencesOptions> = {}) {
+function standing(options: Partial<StatusWriterOptions> = {}) {
   const writes: (readonly Presence[])[] = [];
   const counts = new Map<string, number>();
-  const presences = new Presences({
+  const presences = new StatusWriter({
     write: async (rows) => void writes.push(rows),
     maxWaiting: 3,
     maxRows: 2,
@@ -36,14 +36,14 @@ function standing(options: Partial<PresencesOptions> = {}) {
 
 t.test('of a terminal that says something twice, the last one is written', async (t) => {
   const { presences, written } = standing();
-  for (const seq of [1, 2, 3]) presences.add(presence('till-1', seq));
+  for (const seq of [1, 2, 3]) presences.enqueue(presence('till-1', seq));
   await presences.flush();
   t.same(written(), [['till-1 3']]);
 });
 
 t.test('writes are bounded, one after the other, until nothing waits', async (t) => {
   const { presences, written, counts } = standing();
-  for (const name of ['a', 'b', 'c']) presences.add(presence(name));
+  for (const name of ['a', 'b', 'c']) presences.enqueue(presence(name));
   await Promise.all([presences.flush(), presences.flush()]);
   t.same(written(), [['a 0', 'b 0'], ['c 0']]);
   t.equal(counts.get('kept'), 3);
@@ -51,8 +51,8 @@ t.test('writes are bounded, one after the other, until nothing waits', async (t)
 
 t.test('what finds no room is dropped; what is waiting is still brought up to date', async (t) => {
   const { presences, written, counts } = standing();
-  for (const name of ['a', 'b', 'c', 'd']) presences.add(presence(name));
-  presences.add(presence('a', 7));
+  for (const name of ['a', 'b', 'c', 'd']) presences.enqueue(presence(name));
+  presences.enqueue(presence('a', 7));
   t.equal(counts.get('dropped'), 1);
   await presences.flush();
   t.same(written(), [['a 7', 'b 0'], ['c 0']]);
@@ -64,14 +64,14 @@ t.test('what fails waits again, unless something newer came meanwhile', async (t
   const { presences } = standing({
     write: async (rows) => {
       if (away) {
-        presences.add(presence('a', 9));
+        presences.enqueue(presence('a', 9));
         throw new Error('store away');
       }
       kept.push(...rows.map(({ terminal, lastSeq }) => `${terminal} ${lastSeq}`));
     },
   });
-  presences.add(presence('a', 1));
-  presences.add(presence('b', 1));
+  presences.enqueue(presence('a', 1));
+  presences.enqueue(presence('b', 1));
   await presences.flush();
   t.equal(presences.waiting, 2);
   away = false;

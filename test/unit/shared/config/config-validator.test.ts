@@ -1,20 +1,20 @@
 import t from 'tap';
 import Type from 'typebox';
-import { ConfigForm } from '../../../../shared/config/config-validator.ts';
-import { closed, file, log, port, told, whole } from '../../../../shared/config/schema-types.ts';
+import { ConfigValidator } from '../../../../shared/config/config-validator.ts';
+import { file, integer, log, port, strictObject, withHint } from '../../../../shared/config/schema-types.ts';
 
-const names = told(Type.Array(Type.String({ pattern: '^[a-z]+$' }), { minItems: 1 }), 'give a list such as [a, b]');
-const form = new ConfigForm(
+const names = withHint(Type.Array(Type.String({ pattern: '^[a-z]+$' }), { minItems: 1 }), 'give a list such as [a, b]');
+const form = new ConfigValidator(
   Type.Object(
     {
       path: file('the database'),
       names: Type.Optional(names),
-      count: Type.Optional(whole(0, 9)),
-      kind: Type.Optional(told(Type.Union([Type.Literal('a'), Type.Literal('b')]), 'give a or b')),
-      inner: Type.Optional(Type.Object({ port, untold: Type.Boolean() }, closed)),
+      count: Type.Optional(integer(0, 9)),
+      kind: Type.Optional(withHint(Type.Union([Type.Literal('a'), Type.Literal('b')]), 'give a or b')),
+      inner: Type.Optional(Type.Object({ port, untold: Type.Boolean() }, strictObject)),
       log: Type.Optional(log),
     },
-    closed,
+    strictObject,
   ),
 );
 const faults = (input: unknown) => form.faults(input).map(({ pointer, detail }) => `${pointer} ${detail}`);

@@ -1,27 +1,27 @@
 import t from 'tap';
-import { PortionSize } from '../../../../../agent/buffer/capacity/adaptive-limit.ts';
+import { AdaptiveLimit } from '../../../../../agent/buffer/capacity/adaptive-limit.ts';
 
 t.test('a portion is halved until it fits, and grows again by a quarter', async (t) => {
-  const size = new PortionSize(200);
+  const size = new AdaptiveLimit(200);
   const lacking = Array.from({ length: 9 }, () => {
-    size.lackedRoom();
+    size.halve();
     return size.now;
   });
   t.same(lacking, [100, 50, 25, 13, 7, 4, 2, 1, 1]);
   const fitting = Array.from({ length: 6 }, () => {
-    size.fitted();
+    size.grow();
     return size.now;
   });
   t.same(fitting, [2, 3, 4, 5, 7, 9]);
   size.reset();
-  size.fitted();
+  size.grow();
   t.equal(size.now, 200, 'never beyond the most');
 });
 
 t.test('what was tried counts, whatever others found out meanwhile', async (t) => {
-  const size = new PortionSize(200);
-  size.lackedRoom(40);
+  const size = new AdaptiveLimit(200);
+  size.halve(40);
   t.equal(size.now, 20);
-  size.fitted(80);
+  size.grow(80);
   t.equal(size.now, 100);
 });

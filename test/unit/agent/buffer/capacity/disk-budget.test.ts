@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import t from 'tap';
-import { BALLAST_BYTES, ballastBytes, giveUpBallast } from '../../../../../agent/buffer/disk/ballast-file.ts';
+import { BALLAST_BYTES, ballastBytes, releaseBallast } from '../../../../../agent/buffer/disk/ballast-file.ts';
 import { account } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
-import { readFacts } from '../../../../../agent/buffer/support/buffer-stats.ts';
-import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
+import { readStats } from '../../../../../agent/buffer/support/buffer-stats.ts';
+import { openReadOnly } from '../../../../../agent/buffer/support/open-read-only.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
 import { parsed, sale } from '../../../../support/agent/events.ts';
 import { scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
@@ -129,7 +129,7 @@ t.test(
     const scratch = scratchBuffer(t.testdir());
     const buffer = scratch.open({ maxBytes: MAX_BYTES });
     await buffer.accept(request(0, 200));
-    const reader = openForReading(scratch.path);
+    const reader = openReadOnly(scratch.path);
     reader.exec('BEGIN');
     reader.prepare('SELECT count(*) FROM events').get();
     const { taken, largest, detail } = await fill(buffer, scratch.path, 200);
@@ -179,9 +179,9 @@ t.test('drop-oldest', async (t) => {
     t.match(buffer.losses(10), [{ epoch, firstSeq: 1, count: losses.events, loss: { reason: 'evicted' } }]);
     t.equal([...buffer.pending(0)][0]!.seq, losses.events + 1);
     t.match(await buffer.accept(request(0, 1)), { accepted: 1 }, 'a repeat of what was given up is welcome');
-    const reader = openForReading(scratch.path);
+    const reader = openReadOnly(scratch.path);
     t.equal(account(reader).sound, true);
-    t.same(readFacts(reader, scratch.path), buffer.facts());
+    t.same(readStats(reader, scratch.path), buffer.facts());
     reader.close();
     buffer.close();
   });
@@ -198,7 +198,7 @@ t.test('drop-oldest', async (t) => {
     t.match(buffer.facts(), { acked: 0, losses: { events: 1_000 } });
     for (; buffer.facts().losses.events === 1_000; from += 200) await buffer.accept(request(from, 200));
     t.equal(buffer.facts().quarantined, 0);
-    const reader = openForReading(scratch.path);
+    const reader = openReadOnly(scratch.path);
     t.equal(account(reader).sound, true);
     reader.close();
     buffer.close();
@@ -244,12 +244,12 @@ t.test('the ballast counts, is given up when the disk is full, and comes back wi
   let free = 1024 ** 3;
   const buffer = scratch.open({ minFreeBytes: 1024 * 1024, diskFree: () => free });
   t.equal(ballastBytes(scratch.path), BALLAST_BYTES);
-  giveUpBallast(scratch.path);
+  releaseBallast(scratch.path);
   free = 1024 * 1024;
-  buffer.expire();
+  buffer.expireStep();
   t.equal(ballastBytes(scratch.path), 0);
   free = 2 * 1024 * 1024;
-  buffer.expire();
+  buffer.expireStep();
   t.equal(ballastBytes(scratch.path), BALLAST_BYTES);
   buffer.close();
 });
@@ -266,13 +266,13 @@ t.test('a file that is larger than a lowered budget drains, and shrinks at the n
   for (let seq = 1; seq <= taken; seq += 1_000)
     await tight.settle([{ kind: 'stored', epoch, firstSeq: seq, lastSeq: Math.min(taken, seq + 999) }]);
   scratch.clock += 48 * HOUR_MS;
-  while (tight.expire()) {}
+  while (tight.expireStep()) {}
   t.match(tight.facts(), { pending: 0, refs: 0 });
   tight.close();
   const small = scratch.open({ maxBytes: MAX_BYTES });
   t.ok(size(scratch.path) < MAX_BYTES / 4, `${size(scratch.path)} bytes`);
   t.match(await small.accept(request(taken, 200)), { kind: 'accepted', accepted: 200 });
-  const reader = openForReading(scratch.path);
+  const reader = openReadOnly(scratch.path);
   t.equal(account(reader).sound, true);
   reader.close();
   small.close();

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { HighWaterFile, highWaterPath } from '../../../../../agent/buffer/high-water/high-water-file.ts';
-import type { HighWaterMark, Shipping } from '../../../../../agent/buffer/high-water/high-water-mark.ts';
+import type { HighWaterMark, ShippingState } from '../../../../../agent/buffer/high-water/high-water-mark.ts';
 import { HighWaterMarks } from '../../../../../agent/buffer/high-water/update-marks.ts';
 import { PendingSet } from '../../../../../agent/buffer/tables/pending-set.ts';
 import { epoch as epochOf } from '../../../../../shared/ids.ts';
@@ -33,8 +33,12 @@ function marked(path: string) {
     done: (seq: number) => pending.remove({ first: seq, last: seq }, hour),
     lose: (seq: number) => db.prepare('INSERT INTO losses VALUES (?, ?, 0)').run(EPOCH, seq),
     tell: (seq: number) => db.prepare('UPDATE losses SET acked = 1 WHERE first_seq = ?').run(seq),
-    settledThrough(lossesChanged = true, shipping: Shipping = 'free', unconfirmedFrom: number | null = null): number {
-      marks.follow({
+    settledThrough(
+      lossesChanged = true,
+      shipping: ShippingState = 'free',
+      unconfirmedFrom: number | null = null,
+    ): number {
+      marks.update({
         epochs: [{ epoch: EPOCH, base: 0, lastSeq: 10, openedAt: 0 }],
         pending,
         unsentLosses: db.prepare<[], number>('SELECT count(*) FROM losses WHERE acked = 0').pluck().get()!,
@@ -95,7 +99,7 @@ t.test(
 
 t.test('that nothing was shipped is taken back before anything is; and is never said again', async (t) => {
   const marks = marked(`${t.testdir()}/buffer.db`);
-  const said = (shipping: Shipping) => {
+  const said = (shipping: ShippingState) => {
     marks.settledThrough(false, shipping);
     return [marks.shipping(), marks.syncs()];
   };
@@ -166,7 +170,7 @@ t.test('what is over is not written again with each sale', async (t) => {
   const epochs = [1, 2, 3].map((number) => ({ ...markOf(number), base: number * 100 }));
   const put: string[] = [];
   const follow = () =>
-    marks.follow({
+    marks.update({
       ...{ epochs, pending, unsentLosses: 0, lossesChanged: false, newestHour: null, unconfirmedFrom: null },
       ...{ carried: new Set(), shipping: 'free' },
     });

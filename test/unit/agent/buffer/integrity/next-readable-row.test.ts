@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { endOfStretch } from '../../../../../agent/buffer/integrity/next-readable-row.ts';
+import { nextReadableRow } from '../../../../../agent/buffer/integrity/next-readable-row.ts';
 
 t.test('the first id beyond a stretch is found, in either direction', async (t) => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2 ** 48 }), fc.integer({ min: 1, max: 10_000 }), (first, length) => {
       const inside = (id: number): boolean => id >= first && id < first + length;
       t.equal(
-        endOfStretch(first, 1, (id) => !inside(id)),
+        nextReadableRow(first, 1, (id) => !inside(id)),
         first + length,
       );
       t.equal(
-        endOfStretch(first + length - 1, -1, (id) => !inside(id)),
+        nextReadableRow(first + length - 1, -1, (id) => !inside(id)),
         first - 1,
       );
     }),
@@ -21,11 +21,11 @@ t.test('the first id beyond a stretch is found, in either direction', async (t) 
 
 t.test('a stretch without an end has none', async (t) => {
   t.equal(
-    endOfStretch(100, 1, () => false),
+    nextReadableRow(100, 1, () => false),
     null,
   );
   t.equal(
-    endOfStretch(100, -1, () => false),
+    nextReadableRow(100, -1, () => false),
     null,
   );
 });

@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { account, accountInSlices } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
-import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
+import { account, accountBySlices } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
+import { openReadOnly } from '../../../../../agent/buffer/support/open-read-only.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
 import { parsed, sale } from '../../../../support/agent/events.ts';
 import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
@@ -9,7 +9,7 @@ import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buff
 const sales = (from: number, count: number) => Array.from({ length: count }, (_, at) => parsed(sale(`R-${from + at}`)));
 
 const accountsOf = ({ path }: Scratch) => {
-  const db = openForReading(path);
+  const db = openReadOnly(path);
   try {
     return account(db);
   } finally {
@@ -24,7 +24,7 @@ async function someOfEach(scratch: Scratch) {
   await buffer.accept(sales(0, 10));
   await buffer.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 3 }]);
   scratch.clock += 2 * HOUR_MS;
-  buffer.expire();
+  buffer.expireStep();
   await buffer.settle([
     { kind: 'stored', epoch, firstSeq: 4, lastSeq: 4 },
     { kind: 'quarantined', epoch, firstSeq: 5, lastSeq: 6, reason: 'odd' },
@@ -105,8 +105,8 @@ t.test('the file is read in slices, beside an agent that changes it', async (t) 
   const buffer = scratch.open({ keepAckedHours: 0 });
   const { open: epoch } = buffer.holdings();
   for (let from = 0; from < 3_000; from += 1_000) await buffer.accept(sales(from, 1_000));
-  const db = openForReading(scratch.path);
-  const slices = accountInSlices(db);
+  const db = openReadOnly(scratch.path);
+  const slices = accountBySlices(db);
   const shares: number[] = [];
   for (let next = slices.next(); ; next = slices.next()) {
     if (next.done) {
@@ -117,7 +117,7 @@ t.test('the file is read in slices, beside an agent that changes it', async (t) 
     if (shares.length === 1) await buffer.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 1_400 }]);
     if (shares.length === 2)
       await buffer.settle([{ kind: 'quarantined', epoch, firstSeq: 1_601, lastSeq: 2_000, reason: 'odd' }]);
-    while (buffer.expire()) {}
+    while (buffer.expireStep()) {}
   }
   t.ok(shares.length >= 5, `${shares.length} slices`);
   t.equal(shares.at(-1), 1);

@@ -1,12 +1,12 @@
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { HighWaterMark } from '../../../../../agent/buffer/high-water/high-water-mark.ts';
-import { Places } from '../../../../../agent/buffer/recovery/id-allocation.ts';
-import { Import } from '../../../../../agent/buffer/recovery/import-rows.ts';
-import type { EventFinding, LossFinding, RefFinding } from '../../../../../agent/buffer/sqlite-format/carved-row.ts';
+import { IdAllocation } from '../../../../../agent/buffer/recovery/id-allocation.ts';
+import { RowImport } from '../../../../../agent/buffer/recovery/import-rows.ts';
+import type { CarvedEvent, CarvedLoss, CarvedRef } from '../../../../../agent/buffer/sqlite-format/carved-row.ts';
 import { contentHash } from '../../../../../agent/buffer/tables/content-hash.ts';
 import { encodeBody, STATE, type State } from '../../../../../agent/buffer/tables/event-row.ts';
-import { Losses } from '../../../../../agent/buffer/tables/loss-ledger.ts';
+import { LossLedger } from '../../../../../agent/buffer/tables/loss-ledger.ts';
 import { prepareSchema } from '../../../../../agent/buffer/tables/schema.ts';
 import { type Epoch, epoch as epochOf } from '../../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
@@ -18,7 +18,7 @@ const HOUR = Math.floor(NOW / HOUR_MS);
 const EVENT = parsed(sale('R-1'));
 const BODY = Buffer.from(encodeBody(EVENT));
 
-const found = (seq: number, state: State): EventFinding => ({
+const found = (seq: number, state: State): CarvedEvent => ({
   ...{ kind: 'event', epoch: EPOCH, seq, hour: HOUR, state, at: NOW, reason: null, body: BODY },
 });
 
@@ -34,10 +34,10 @@ for (const [order, seqs] of [
     t.test(`what was given up, and is found ${order} its repeat, which ${name}, is a duplicate`, async (t) => {
       const db = new Sqlite(':memory:');
       prepareSchema(db, 'buffer.db', { merchant: MERCHANT, terminal: TERMINAL });
-      const losses = new Losses(db, t.fail);
-      const clocks = { broughtOver: () => t.fail('nothing is known of a clock') };
-      const places = new Places(db, []);
-      const into = new Import({
+      const losses = new LossLedger(db, t.fail);
+      const clocks = { addUnconfirmed: () => t.fail('nothing is known of a clock') };
+      const places = new IdAllocation(db, []);
+      const into = new RowImport({
         ...{ db, terminal: TERMINAL, places, losses, clocks },
         marks: new Map(),
         now: () => NOW,
@@ -58,7 +58,7 @@ for (const [order, seqs] of [
         { seq: 1, state: STATE.quarantined },
         { seq: 9, state },
       ]);
-      t.match(losses.unsent(10), [{ loss: { reason: 'evicted' } }, { loss: { reason: 'duplicate' } }]);
+      t.match(losses.unacknowledged(10), [{ loss: { reason: 'evicted' } }, { loss: { reason: 'duplicate' } }]);
       db.close();
     });
   }
@@ -77,22 +77,22 @@ function importing(t: Test, settledThrough: number) {
     [EPOCH, { ...mark, epoch: EPOCH, settledThrough }],
     [OTHER, { ...mark, epoch: OTHER, settledThrough: 9 }],
   ]);
-  const places = new Places(db, [...marks.values()]);
-  const clocks = { broughtOver: () => t.fail('nothing is known of a clock') };
-  const into = new Import({
-    ...{ db, terminal: TERMINAL, places, losses: new Losses(db, t.fail), clocks, marks },
+  const places = new IdAllocation(db, [...marks.values()]);
+  const clocks = { addUnconfirmed: () => t.fail('nothing is known of a clock') };
+  const into = new RowImport({
+    ...{ db, terminal: TERMINAL, places, losses: new LossLedger(db, t.fail), clocks, marks },
     now: () => NOW,
   });
   const states = db.prepare('SELECT epoch, seq, state FROM events ORDER BY id');
   return { into, states: () => states.all(), refs: db.prepare<[], number>('SELECT seq FROM refs').pluck() };
 }
 
-const givenUp = (reason: string, acked: number): LossFinding => ({
+const givenUp = (reason: string, acked: number): CarvedLoss => ({
   kind: 'loss',
   loss: { epoch: EPOCH, first_seq: 1, count: 1, hour: HOUR, reason, at: NOW, detail: null, acked },
 });
 
-const refOf = (epoch: Epoch, seq: number): RefFinding => {
+const refOf = (epoch: Epoch, seq: number): CarvedRef => {
   const { type, ref } = EVENT;
   return { kind: 'ref', epoch, seq, type, ref: ref!, content: contentHash(EVENT), at: NOW };
 };

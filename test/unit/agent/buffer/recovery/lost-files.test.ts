@@ -15,9 +15,9 @@ import t from 'tap';
 import { account } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
 import { openBuffer } from '../../../../../agent/buffer/open-buffer.ts';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
-import { Keeper } from '../../../../../agent/buffer/supervisor.ts';
-import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
-import { BufferFile } from '../../../../../agent/buffer/support/sqlite-reader.ts';
+import { BufferSupervisor } from '../../../../../agent/buffer/supervisor.ts';
+import { openReadOnly } from '../../../../../agent/buffer/support/open-read-only.ts';
+import { SqliteReader } from '../../../../../agent/buffer/support/sqlite-reader.ts';
 import type { BufferAccount } from '../../../../../agent/port/buffer-reader.ts';
 import type { Accepted } from '../../../../../agent/port/intake.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
@@ -26,14 +26,14 @@ import { parsed, sale } from '../../../../support/agent/events.ts';
 import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buffer.ts';
 
 /** Keeps the buffer open, and tries again at once. */
-function keeperOf(scratch: Scratch): Keeper<SqliteBuffer> {
-  const keeper = new Keeper<SqliteBuffer>({
+function keeperOf(scratch: Scratch): BufferSupervisor<SqliteBuffer> {
+  const keeper = new BufferSupervisor<SqliteBuffer>({
     open: (distrust) => openBuffer({ ...scratch.options, distrust }),
-    opened: (buffer) => {
-      void buffer.bringOver(async () => true).catch(() => {});
+    onOpened: (buffer) => {
+      void buffer.recover(async () => true).catch(() => {});
       return async () => {};
     },
-    probe: () => null,
+    probeDisk: () => null,
     timers: {
       now: () => performance.now(),
       after(_, run) {
@@ -48,7 +48,7 @@ function keeperOf(scratch: Scratch): Keeper<SqliteBuffer> {
   return keeper;
 }
 
-function inspected(reader: BufferFile): BufferAccount {
+function inspected(reader: SqliteReader): BufferAccount {
   for (const steps = reader.account(); ; ) {
     const { done, value } = steps.next();
     if (done) return value;
@@ -57,7 +57,7 @@ function inspected(reader: BufferFile): BufferAccount {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-async function accepted(keeper: Keeper<SqliteBuffer>, ref: string): Promise<Accepted> {
+async function accepted(keeper: BufferSupervisor<SqliteBuffer>, ref: string): Promise<Accepted> {
   for (;;) {
     const answer = await keeper.accept([parsed(sale(ref))]);
     if (answer.kind !== 'unavailable') return answer;
@@ -65,7 +65,7 @@ async function accepted(keeper: Keeper<SqliteBuffer>, ref: string): Promise<Acce
   }
 }
 
-async function healed(keeper: Keeper<SqliteBuffer>): Promise<SqliteBuffer> {
+async function healed(keeper: BufferSupervisor<SqliteBuffer>): Promise<SqliteBuffer> {
   while (keeper.buffer === null || keeper.buffer.facts().salvage !== null) await turn();
   return keeper.buffer;
 }
@@ -130,10 +130,10 @@ t.test('an older copy of which the collector has all that came since is set asid
   buffer.close();
   for (const part of ['', '-wal']) renameSync(`${scratch.path}.copy${part}`, `${scratch.path}${part}`);
   buffer = scratch.open();
-  await buffer.bringOver(async () => true);
+  await buffer.recover(async () => true);
   t.same(refs(buffer), [], 'it is not sent again');
   t.same(lost(buffer), [], 'and what came since is not given up');
-  const reader = new BufferFile(openForReading(scratch.path), scratch.path);
+  const reader = new SqliteReader(openReadOnly(scratch.path), scratch.path);
   t.same(inspected(reader).problems, []);
   reader.close();
   buffer.close();
@@ -152,7 +152,7 @@ t.test(
     buffer = scratch.open();
     await buffer.accept([parsed(sale('R-3'))]);
     scratch.clock += 25 * HOUR_MS;
-    while (buffer.expire()) {}
+    while (buffer.expireStep()) {}
     buffer.close();
     writeFileSync(`${scratch.path}.seq`, side);
     for (const knows of [true, false]) {
@@ -162,7 +162,7 @@ t.test(
         buffer.facts().epochs.some(({ epoch }) => epoch === open),
         knows,
       );
-      const reader = new BufferFile(openForReading(scratch.path), scratch.path);
+      const reader = new SqliteReader(openReadOnly(scratch.path), scratch.path);
       t.match(inspected(reader), { problems: [], unaccounted: 0 });
       reader.close();
       t.same(lost(buffer), []);
@@ -216,13 +216,13 @@ t.test('a damaged page of refs is found by the look through the file: opening re
   scratch.spoil(hit * 4096, 4096);
   const again = scratch.open();
   const look = (): void => {
-    while (again.check()) {}
+    while (again.scrubStep()) {}
   };
   t.throws(look, { code: 'SQLITE_CORRUPT' });
   again.close(true);
   const salvaged = scratch.open();
-  await salvaged.bringOver(async () => true);
-  while (salvaged.check()) {}
+  await salvaged.recover(async () => true);
+  while (salvaged.scrubStep()) {}
   t.match(salvaged.facts(), { pending: 1_000, refs: 1_000, losses: { events: 0 } });
   salvaged.close();
 });
@@ -240,7 +240,7 @@ t.test('damage that is met while events are read is salvaged beside the work', a
   for (let more = true; more; ) {
     const buffer = await healed(keeper);
     try {
-      while (buffer.check()) {}
+      while (buffer.scrubStep()) {}
       more = keeper.buffer !== buffer;
     } catch {
       passes++;
@@ -270,7 +270,7 @@ t.test(
     t.ok(missing > 0);
     t.equal(found.length + missing, 51);
     await keeper.stop();
-    const reader = openForReading(scratch.path);
+    const reader = openReadOnly(scratch.path);
     t.equal(account(reader).sound, true);
     reader.close();
   },

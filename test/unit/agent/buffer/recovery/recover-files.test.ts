@@ -531,9 +531,9 @@ for (const [what, expires] of [
       shipped.push(...(await shipAll(buffer)).values());
       if (!expires) return;
       scratch.clock += 25 * HOUR_MS;
-      while (buffer.expire()) {}
+      while (buffer.expireStep()) {}
     };
-    await buffer.bringOver(async () => {
+    await buffer.recover(async () => {
       await new Promise((resolve) => setImmediate(resolve));
       if (isGreeted) await ship();
       return ++pauses < 50;
@@ -562,7 +562,7 @@ t.test('where the budget was lowered below what is brought over, it is shipped p
   void buffer.greeted(greeting).then(() => {
     isGreeted = true;
   });
-  await buffer.bringOver(async () => {
+  await buffer.recover(async () => {
     await new Promise((resolve) => setImmediate(resolve));
     if (isGreeted) shipped.push(...(await shipAll(buffer)).values());
     return ++pauses < 200;

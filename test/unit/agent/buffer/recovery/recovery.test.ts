@@ -1,7 +1,7 @@
 import t from 'tap';
 import { FullError } from '../../../../../agent/buffer/disk/buffer-error.ts';
-import { BringingOver } from '../../../../../agent/buffer/recovery/recovery.ts';
-import { Draft } from '../../../../../agent/buffer/transaction/changeset.ts';
+import { Recovery } from '../../../../../agent/buffer/recovery/recovery.ts';
+import { ChangeSet } from '../../../../../agent/buffer/transaction/changeset.ts';
 
 interface Given {
   readonly slices: number;
@@ -23,20 +23,20 @@ function salvaging({ slices, room, acked = 0, ahead = false }: Given) {
       if (state.notes === 0) throw new FullError('no room');
       this.isShipping = true;
     },
-    async goOn() {
+    async step() {
       if (state.room === 0) throw new FullError('no room');
       state.room--;
       state.slices--;
       return state.slices > 0;
     },
     spareRoom: () => did.push('spare'),
-    words: () => (state.slices === 0 ? null : `${state.slices} left`),
+    describe: () => (state.slices === 0 ? null : `${state.slices} left`),
   };
-  const bringing = new BringingOver({
+  const bringing = new Recovery({
     salvage,
     within: async (work) => work(),
-    portions: { transact: async (work) => work(new Draft(0), 1) },
-    departures: {
+    bounded: { runAdaptive: async (work) => work(new ChangeSet(0), 1) },
+    transitions: {
       evictAcked(rows) {
         const count = Math.min(rows, state.acked);
         state.acked -= count;
@@ -44,7 +44,7 @@ function salvaging({ slices, room, acked = 0, ahead = false }: Given) {
         return count;
       },
     },
-    budget: { relieve: () => did.push('relieve') },
+    budget: { releaseReserve: () => did.push('relieve') },
     load: async () => {
       did.push('load');
     },
@@ -63,7 +63,7 @@ const never = async (): Promise<boolean> => {
 t.test('nothing to bring over', async (t) => {
   const { bringing, did, mayShip } = salvaging({ slices: 0, room: 0 });
   t.equal(bringing.isWhole, true);
-  t.equal(bringing.words(), null);
+  t.equal(bringing.describe(), null);
   await bringing.run(never);
   t.same(did, []);
   t.equal(mayShip(), true);
@@ -71,10 +71,10 @@ t.test('nothing to bring over', async (t) => {
 
 t.test('it is whole once memory knows it, and nothing is shipped before', async (t) => {
   const { bringing, did, state, mayShip } = salvaging({ slices: 3, room: 3 });
-  t.equal(bringing.words(), '3 left');
+  t.equal(bringing.describe(), '3 left');
   const running = bringing.run(never);
   state.slices = 0;
-  t.equal(bringing.words(), 'brought over: counting');
+  t.equal(bringing.describe(), 'brought over: counting');
   t.equal(mayShip(), false);
   state.slices = 2;
   await running;
@@ -148,7 +148,7 @@ t.test('a buffer that is about to be closed waits no longer', async (t) => {
 
 t.test('another fault is told', async (t) => {
   const { bringing, salvage } = salvaging({ slices: 1, room: 1 });
-  salvage.goOn = async () => {
+  salvage.step = async () => {
     throw new Error('the disk is gone');
   };
   await t.rejects(bringing.run(never), { message: 'the disk is gone' });

@@ -50,7 +50,7 @@ for (const [what, isDamaged] of [
     void buffer.greeted(greeting).then(() => {
       isGreeted = true;
     });
-    await buffer.bringOver(async () => {
+    await buffer.recover(async () => {
       await new Promise((resolve) => setImmediate(resolve));
       if (isGreeted) await ship();
       return !isGreeted;

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { account } from '../../../../../agent/buffer/integrity/seq-accounting.ts';
-import { openForReading } from '../../../../../agent/buffer/support/open-read-only.ts';
+import { openReadOnly } from '../../../../../agent/buffer/support/open-read-only.ts';
 import { contentHash } from '../../../../../agent/buffer/tables/content-hash.ts';
 import { encodeBody, RowChecksum, type State } from '../../../../../agent/buffer/tables/event-row.ts';
 import { SCHEMA_VERSION } from '../../../../../agent/buffer/tables/schema.ts';
@@ -83,7 +83,7 @@ function schema1({ path }: Scratch): void {
 }
 
 const accounts = ({ path }: Scratch) => {
-  const db = openForReading(path);
+  const db = openReadOnly(path);
   try {
     return account(db);
   } finally {

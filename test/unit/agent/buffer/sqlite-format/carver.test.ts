@@ -5,7 +5,7 @@ import Sqlite, { type Database } from 'better-sqlite3';
 import fc from 'fast-check';
 import t from 'tap';
 import type { ByteSource } from '../../../../../agent/buffer/sqlite-format/byte-source.ts';
-import type { EventFinding, Finding } from '../../../../../agent/buffer/sqlite-format/carved-row.ts';
+import type { CarvedEvent, CarvedRow } from '../../../../../agent/buffer/sqlite-format/carved-row.ts';
 import { Carver } from '../../../../../agent/buffer/sqlite-format/carver.ts';
 import { Pages } from '../../../../../agent/buffer/sqlite-format/pages.ts';
 import { RowChecksum, type State } from '../../../../../agent/buffer/tables/event-row.ts';
@@ -31,7 +31,7 @@ const sourceOf = (bytes: Buffer): ByteSource => ({
 });
 
 /** Everything that is found, in the order in which it is to be believed. */
-function carved(database: Buffer, log: Buffer, strays: boolean): Finding[] {
+function carved(database: Buffer, log: Buffer, strays: boolean): CarvedRow[] {
   const pages = new Pages(sourceOf(database), sourceOf(log));
   const carver = new Carver(pages);
   const places = Array.from({ length: pages.count }, (_, index) => pages.at(index));
@@ -39,8 +39,8 @@ function carved(database: Buffer, log: Buffer, strays: boolean): Finding[] {
   return strays ? [...found, ...places.flatMap((place) => carver.strays(place))] : found;
 }
 
-const eventsOf = (findings: readonly Finding[]): EventFinding[] => {
-  const first = new Map<number, EventFinding>();
+const eventsOf = (findings: readonly CarvedRow[]): CarvedEvent[] => {
+  const first = new Map<number, CarvedEvent>();
   for (const finding of findings)
     if (finding.kind === 'event' && !first.has(finding.seq)) first.set(finding.seq, finding);
   return [...first.values()].sort((a, b) => a.seq - b.seq);

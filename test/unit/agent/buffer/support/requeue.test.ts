@@ -44,7 +44,7 @@ t.test('a duplicate that a salvage gave up stays: it would count twice', async (
   buffer = scratch.open();
   const { open: epoch } = buffer.holdings();
   await buffer.accept(sales(0, 2));
-  await buffer.bringOver(async () => true);
+  await buffer.recover(async () => true);
   const db = openForRequeue(scratch.path);
   const fault = `it is the same as till-1.${first} seq 1, and would count twice`;
   t.same(requeue(db, null, NOW), { requeued: 0, duplicates: 1, refused: [] });
@@ -54,7 +54,7 @@ t.test('a duplicate that a salvage gave up stays: it would count twice', async (
     refused: [{ epoch, seq: 1, fault }],
   });
   db.close();
-  buffer.notice();
+  buffer.reloadIfChanged();
   t.same(
     [...buffer.pending(0)].map(({ event }) => event.ref),
     ['R-0', 'R-1'],
@@ -67,12 +67,12 @@ t.test('a running agent notices, and ships', async (t) => {
   const { buffer, epoch } = await withQuarantine(scratch);
   let woken = 0;
   buffer.onPending(() => woken++);
-  buffer.notice();
+  buffer.reloadIfChanged();
   t.equal(woken, 0);
   const db = openForRequeue(scratch.path);
   requeue(db, { epoch, firstSeq: 2, lastSeq: 3 }, NOW);
   t.equal(buffer.facts().pending, 2, 'it did not look yet');
-  buffer.notice();
+  buffer.reloadIfChanged();
   t.equal(woken, 1);
   t.match(buffer.facts(), { pending: 4, quarantined: 1 });
   requeue(db, null, NOW);
@@ -91,9 +91,9 @@ t.test(
     const db = openForRequeue(scratch.path);
     requeue(db, null, NOW);
     db.close();
-    for (let look = 0; look < 3; look++) t.equal(buffer.check(), true, 'it goes on');
-    buffer.notice();
-    for (let looks = 0; buffer.check(); looks++) if (looks === 10) throw new Error('the look has no end');
+    for (let look = 0; look < 3; look++) t.equal(buffer.scrubStep(), true, 'it goes on');
+    buffer.reloadIfChanged();
+    for (let looks = 0; buffer.scrubStep(); looks++) if (looks === 10) throw new Error('the look has no end');
     t.match(buffer.facts(), { pending: 5, quarantined: 0 });
     buffer.close();
     t.same(scratch.damage, []);

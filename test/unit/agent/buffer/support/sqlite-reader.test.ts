@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import { openForSupport } from '../../../../../agent/buffer/support/open-reader.ts';
+import { openReader } from '../../../../../agent/buffer/support/open-reader.ts';
 import { openForRequeue } from '../../../../../agent/buffer/support/requeue.ts';
 import { ANY_EVENT } from '../../../../../agent/inspect/facts/paging.ts';
 import type { BufferReader, EventFilter, StoredEvent } from '../../../../../agent/port/buffer-reader.ts';
@@ -49,7 +49,7 @@ async function filled(t: Test) {
   await second.accept(Array.from({ length: 500 }, (_, at) => parsed(sale(`new-${at}`))));
   const { stream } = second;
   second.close();
-  const reader = openForSupport(scratch.path, TERMINAL, () => {});
+  const reader = openReader(scratch.path, TERMINAL, () => {});
   t.teardown(() => reader.close());
   return { path: scratch.path, stream, reader };
 }
@@ -115,19 +115,19 @@ t.test('of a file without its first page the events are carved out of the others
   writeSync(file, Buffer.alloc(4096), 0, 4096, 0);
   closeSync(file);
   const told: string[] = [];
-  const carved = openForSupport(path, TERMINAL, (message) => told.push(message));
+  const carved = openReader(path, TERMINAL, (message) => told.push(message));
   t.teardown(() => carved.close());
   t.match(told, [/is damaged: looking at what lies in its pages/]);
   const { events, damage } = all(carved);
   t.strictSame(events.map(refOf), expected);
   t.match(damage, [/is damaged: /]);
   t.equal(all(carved, { stream, seqs: { first: 1, last: 2 } }).events.length, 2);
-  t.throws(() => carved.facts(), /is damaged/);
+  t.throws(() => carved.stats(), /is damaged/);
   t.throws(() => [...carved.account()], /what can be read of it: 1200 events/);
 });
 
 t.test('without a file it is said so', async (t) => {
-  t.throws(() => openForSupport(`${t.testdir()}/none.db`, null, () => {}), {
+  t.throws(() => openReader(`${t.testdir()}/none.db`, null, () => {}), {
     name: 'BufferError',
     message: /there is no buffer/,
   });
@@ -139,7 +139,7 @@ t.test('of a file cut in half as many events are told as a salvage brings over, 
   for (let at = 0; at < 70; at++) await buffer.accept([parsed(sale(`R-${at}`))]);
   buffer.close();
   truncateSync(scratch.path, Math.floor(statSync(scratch.path).size / 2));
-  const reader = openForSupport(scratch.path, TERMINAL, () => {});
+  const reader = openReader(scratch.path, TERMINAL, () => {});
   const { events } = all(reader);
   reader.close();
   const seqs = events.map(({ seq }) => seq);
@@ -149,7 +149,7 @@ t.test('of a file cut in half as many events are told as a salvage brings over, 
     [...new Set(seqs)].sort((a, b) => a - b),
   );
   const salvaged = scratch.open();
-  await salvaged.bringOver(async () => true);
+  await salvaged.recover(async () => true);
   t.equal(salvaged.facts().pending, events.length);
   salvaged.close();
 });
@@ -162,7 +162,7 @@ t.test('of a file cut in half no event waits that the side file knows to be sett
   await buffer.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 30 }]);
   buffer.close();
   truncateSync(scratch.path, Math.floor(statSync(scratch.path).size / 2));
-  const reader = openForSupport(scratch.path, TERMINAL, () => {});
+  const reader = openReader(scratch.path, TERMINAL, () => {});
   const waiting = all(reader, { states: ['pending'] }).events;
   t.ok(all(reader, { seqs: { first: 1, last: 30 } }).events.length > 0, 'some are there');
   t.ok(waiting.length > 0 && waiting.every(({ seq }) => seq > 30), waiting.map(({ seq }) => seq).join());
@@ -186,10 +186,10 @@ t.test('a file without a byte is called empty; what its log holds is told, and s
   truncateSync(path, 0);
   const log = readFileSync(`${path}-wal`);
   const told: string[] = [];
-  const reader = openForSupport(path, TERMINAL, (message) => told.push(message));
+  const reader = openReader(path, TERMINAL, (message) => told.push(message));
   t.match(told, [/is empty \(0 bytes\): .*sets it aside when it starts.*buffer\.db\.seq beside it knows of 70 events/]);
   t.equal(all(reader).events.length, 70);
-  t.throws(() => reader.facts(), /is empty/);
+  t.throws(() => reader.stats(), /is empty/);
   reader.close();
   t.throws(() => openForRequeue(path), { name: 'BufferError', message: /is empty \(0 bytes\)/ });
   t.strictSame(readFileSync(`${path}-wal`), log, 'SQLite would have removed it');
@@ -199,7 +199,7 @@ t.test('a file without a byte, of which nothing is known, is no reason to wait f
   const path = `${t.testdir()}/buffer.db`;
   writeFileSync(path, '');
   const told: string[] = [];
-  openForSupport(path, TERMINAL, (message) => told.push(message)).close();
+  openReader(path, TERMINAL, (message) => told.push(message)).close();
   t.match(told, [/is empty \(0 bytes\): .*begins anew in it$/]);
 });
 
@@ -207,19 +207,19 @@ t.test('a file whose log was zeroed is called empty, a database of another progr
   const { path } = await killed(t);
   writeFileSync(`${path}-wal`, Buffer.alloc(statSync(`${path}-wal`).size));
   const told: string[] = [];
-  const reader = openForSupport(path, TERMINAL, (message) => told.push(message));
+  const reader = openReader(path, TERMINAL, (message) => told.push(message));
   t.match(told, [/is empty \(no tables, and its log cannot be read\)/]);
   reader.close();
   t.throws(() => openForRequeue(path), { name: 'BufferError', message: /is empty/ });
   const other = `${t.testdirName}/other.db`;
   new Sqlite(other).exec('CREATE TABLE x (y)').close();
-  t.throws(() => openForSupport(other, TERMINAL, () => {}), { name: 'BufferError', message: /not an agent's buffer/ });
+  t.throws(() => openReader(other, TERMINAL, () => {}), { name: 'BufferError', message: /not an agent's buffer/ });
 });
 
 t.test('of a file that is gone what its log holds is told', async (t) => {
   const { path } = await killed(t);
   rmSync(path);
-  const reader = openForSupport(path, TERMINAL, () => {});
+  const reader = openReader(path, TERMINAL, () => {});
   t.equal(all(reader).events.length, 70);
   t.match(reader.fault, /is missing, but its log is there/);
   reader.close();
@@ -233,7 +233,7 @@ t.test('what is no file at all is told at once', async (t) => {
     [pipe, /is a pipe, not a file/],
     [t.testdirName, /is a folder, not a file/],
   ] as const) {
-    t.throws(() => openForSupport(path, TERMINAL, () => {}), { name: 'BufferError', message: words });
+    t.throws(() => openReader(path, TERMINAL, () => {}), { name: 'BufferError', message: words });
     t.throws(() => openForRequeue(path), { name: 'BufferError', message: words });
     t.throws(() => scratch.open({ path }), { name: 'BufferError', message: words });
   }
@@ -241,7 +241,7 @@ t.test('what is no file at all is told at once', async (t) => {
 
 t.test('what the side file knows and the file lacks is no sound account', async (t) => {
   const account = (path: string) => {
-    const reader = openForSupport(path, TERMINAL, () => {});
+    const reader = openReader(path, TERMINAL, () => {});
     const slices = reader.account();
     let result = slices.next();
     while (!result.done) result = slices.next();
@@ -266,7 +266,7 @@ t.test('what the side file knows and the file lacks is no sound account', async 
   t.ok(problems[0]!.startsWith(`${stream} seq 1-2: given out`));
   // A start says so too, and writes it into the ledger: then each seq is accounted for.
   const third = scratch.open();
-  await third.bringOver(async () => true);
+  await third.recover(async () => true);
   third.close();
   t.match(account(scratch.path), { pending: 1, lost: 2, unaccounted: 0, problems: [] });
 });

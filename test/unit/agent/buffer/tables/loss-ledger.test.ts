@@ -125,7 +125,7 @@ t.test('a restored store', async (t) => {
     await buffer.accept(sales(0, 2_500));
     await buffer.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 10 }]);
     scratch.clock += HOUR_MS;
-    buffer.expire();
+    buffer.expireStep();
     await buffer.settle([
       { kind: 'stored', epoch, firstSeq: 11, lastSeq: 2_400 },
       { kind: 'quarantined', epoch, firstSeq: 2_401, lastSeq: 2_402, reason: 'odd' },
@@ -215,7 +215,7 @@ t.test('an epoch is forgotten with its ledger, 30 days after the collector had t
   const second = scratch.open({ keepAckedHours: 0 });
   await second.accept(sales(5, 1));
   await second.settle([{ kind: 'stored', epoch, firstSeq: 1, lastSeq: 3 }]);
-  second.expire();
+  second.expireStep();
   second.close();
   const epochs = (): number => {
     const buffer = scratch.open({ keepAckedHours: 0 });

@@ -131,7 +131,7 @@ t.test('what was offered once stays as it is, whatever the clock does', async (t
   await at.buffer.settle([{ kind: 'stored', epoch: first!.epoch, firstSeq: 1, lastSeq: 2 }]);
   for (const wall of [0, NOW - YEARS_MS, NOW, NOW + YEARS_MS]) {
     at.machine.set(wall);
-    at.clock.look();
+    at.clock.detectStep();
     await at.greet();
     t.same(at.offered(), shipped.slice(2));
     at.restart();
@@ -177,7 +177,7 @@ t.test('a clock that jumps while a greeting is on confirms nothing by it', async
   const at = shop(t);
   const greeted = at.greet();
   at.machine.wallError = HOUR_MS;
-  at.clock.look();
+  at.clock.detectStep();
   await Promise.all([at.sell(['a']), greeted]);
   t.same(brief(at), [['a', 0, FLAGGED]]);
   await at.sell(['b']);
@@ -190,7 +190,7 @@ t.test('a greeting that waits judges by the time that it is then', async (t) => 
   const at = shop(t);
   const greeted = at.greet();
   at.machine.wallError = 60 * SECOND;
-  at.clock.look();
+  at.clock.detectStep();
   at.machine.suspend(HOUR_MS);
   const sold = at.sell(['a']);
   await Promise.all([greeted, sold]);
@@ -432,13 +432,13 @@ t.test('a repeat is known for 24 hours of true time', async (t) => {
       await at.sell(['a']);
       at.machine.set(wall);
       t.equal(await outcome(at), 'known');
-      t.equal(at.buffer.expire(), false);
+      t.equal(at.buffer.expireStep(), false);
       t.equal(await outcome(at), 'known');
       at.restart();
-      at.buffer.expire();
+      at.buffer.expireStep();
       t.equal(await outcome(at), 'known');
       await at.greet();
-      at.buffer.expire();
+      at.buffer.expireStep();
       t.equal(await outcome(at), 'known');
       at.machine.advance(DAY_MS - SECOND);
       t.equal(await outcome(at), 'known');
@@ -488,20 +488,20 @@ t.test('acked events are kept as long as was said, whatever the clock does', asy
   await at.buffer.settle([{ kind: 'stored', epoch: first!.epoch, firstSeq: 1, lastSeq: 1 }]);
   for (const wall of [NOW + YEARS_MS, NOW - YEARS_MS]) {
     at.machine.set(wall);
-    at.clock.look();
-    at.buffer.expire();
+    at.clock.detectStep();
+    at.buffer.expireStep();
     t.equal(at.buffer.facts().acked, 1);
     at.restart();
-    at.buffer.expire();
+    at.buffer.expireStep();
     t.equal(at.buffer.facts().acked, 1);
     at.reboot(HOUR_MS, wall);
-    at.buffer.expire();
+    at.buffer.expireStep();
     t.equal(at.buffer.facts().acked, 1);
   }
   at.machine.wallError = 0;
   await at.greet();
   at.machine.advance(22 * HOUR_MS);
-  at.buffer.expire();
+  at.buffer.expireStep();
   t.equal(at.buffer.facts().acked, 0);
 });
 

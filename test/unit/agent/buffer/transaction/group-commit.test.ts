@@ -101,11 +101,11 @@ t.test('work in pieces gives the event loop its turns, and is all or nothing', a
     if (seen.at(-1) !== 'committed') setImmediate(turn);
   };
   setImmediate(turn);
-  const [large, small] = await Promise.all([commits.submitInPieces(1, () => pieces(1, 8)), insert(100)]);
+  const [large, small] = await Promise.all([commits.submitCooperative(1, () => pieces(1, 8)), insert(100)]);
   t.same([large, small], [8, 1]);
   t.ok(turns > 1, `${turns} turns`);
   t.same(seen, ['begin 2', 'committed']);
-  const failing = commits.submitInPieces(1, () => pieces(95, 8));
+  const failing = commits.submitCooperative(1, () => pieces(95, 8));
   await t.rejects(failing, /UNIQUE/);
   t.equal(values().length, 9);
   t.equal(commits.busy, false);
@@ -113,7 +113,7 @@ t.test('work in pieces gives the event loop its turns, and is all or nothing', a
 
 t.test('what is done at once ends the open transaction first', async (t) => {
   const { db, commits, insert, seen } = fixture();
-  const slow = commits.submitInPieces(1, function* () {
+  const slow = commits.submitCooperative(1, function* () {
     for (let value = 1; value <= 4; value++) {
       db.prepare('INSERT INTO x VALUES (?)').run(value);
       for (const end = performance.now() + 11; performance.now() < end; );

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { drained } from '../../../../../agent/buffer/transaction/cooperative.ts';
+import { runToEnd } from '../../../../../agent/buffer/transaction/cooperative.ts';
 import {
   type BodyContext,
   type Format,
@@ -15,7 +15,7 @@ import { NOW, sale } from '../../../../support/agent/events.ts';
 
 const context: BodyContext = { now: NOW, store: storeId('main'), cardData: 'mask' };
 const parse = (body: unknown, format: Format = 'json') =>
-  drained(
+  runToEnd(
     parseEventsBody(
       Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
       format,
@@ -138,7 +138,7 @@ t.test('an event that does not fit into a batch of its own is too large, one tha
 t.test('card data', async (t) => {
   const CARD = '4111111111111111';
   const refusing = (body: unknown, format: Format = 'json') =>
-    drained(
+    runToEnd(
       parseEventsBody(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), format, {
         ...context,
         cardData: 'refuse',

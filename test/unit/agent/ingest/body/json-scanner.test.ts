@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import t from 'tap';
-import { MAX_DEPTH, scan } from '../../../../../agent/ingest/body/json-scanner.ts';
+import { MAX_DEPTH, scanJson } from '../../../../../agent/ingest/body/json-scanner.ts';
 
 /** Elements as their texts; another end as it is. */
 const scanned = (text: string) =>
-  [...scan(Buffer.from(text))].map((found) =>
+  [...scanJson(Buffer.from(text))].map((found) =>
     found.kind === 'element' ? [found.index, Buffer.from(text).toString('utf8', found.start, found.end)] : found,
   );
 
@@ -48,5 +48,5 @@ t.test('depth is bounded, and the element named', async (t) => {
 });
 
 t.test('any bytes are scanned without a throw', async (t) => {
-  t.doesNotThrow(() => fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void [...scan(bytes)])));
+  t.doesNotThrow(() => fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void [...scanJson(bytes)])));
 });

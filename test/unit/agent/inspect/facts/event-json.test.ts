@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { localTime, tillJson } from '../../../../../agent/inspect/facts/event-json.ts';
+import { eventJson, localTime } from '../../../../../agent/inspect/facts/event-json.ts';
 import { FLAG } from '../../../../../shared/event/event.ts';
 import { parseEvent } from '../../../../../shared/event/parse.ts';
 import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
@@ -13,7 +13,7 @@ t.test('an event is told as its till wrote it', async (t) => {
     items: [{ sku: 'A1', qty: 1.125, price: 500 }],
     attrs: { any: ['json', null] },
   });
-  t.strictSame(tillJson(parsed(posted)), posted);
+  t.strictSame(eventJson(parsed(posted)), posted);
 });
 
 t.test('a time has the offset that the till wrote', async (t) => {
@@ -27,7 +27,7 @@ const tillEvent = arbitraryEvent.map((event) => ({ ...event, ref: event.ref === 
 t.test('posted again, an event is the same', async (t) => {
   fc.assert(
     fc.property(tillEvent, (event) => {
-      const again = parseEvent(JSON.parse(JSON.stringify(tillJson(event))), { now: NOW, store: event.store });
+      const again = parseEvent(JSON.parse(JSON.stringify(eventJson(event))), { now: NOW, store: event.store });
       if (!again.ok) throw new Error(JSON.stringify(again.errors));
       const flags = event.flags & ~(FLAG.tsDefaulted | FLAG.clockSuspect | FLAG.masked);
       t.strictSame({ ...again.event, store: event.store }, { ...event, flags });

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { type StateFacts, stateOf } from '../../../../../agent/inspect/facts/health.ts';
+import { type HealthFacts, healthOf } from '../../../../../agent/inspect/facts/health.ts';
 
-const FINE: StateFacts = {
+const FINE: HealthFacts = {
   unavailable: null,
   full: null,
   pending: 0,
@@ -12,7 +12,7 @@ const FINE: StateFacts = {
 const OFFLINE = { connected: false, held: false, words: 'not connected: no route; tries again by itself' };
 
 t.test('how things stand in a few words', async (t) => {
-  const cases: [string, Partial<StateFacts>, ReturnType<typeof stateOf>['level'], string, RegExp][] = [
+  const cases: [string, Partial<HealthFacts>, ReturnType<typeof healthOf>['level'], string, RegExp][] = [
     ['nothing waits', {}, 'good', 'All shipped', /Nothing waits/],
     ['something is on its way', { pending: 3 }, 'good', 'Shipping', /3 events wait for the collector\./],
     ['no network', { pending: 1, shipping: OFFLINE }, 'warn', 'Not shipping', /Not connected: no route.*1 event waits/],
@@ -36,7 +36,7 @@ t.test('how things stand in a few words', async (t) => {
     ['a salvage', { salvage: 'bringing over x' }, 'warn', 'All shipped', /Bringing over x\./],
   ];
   for (const [name, facts, level, title, words] of cases) {
-    const state = stateOf({ ...FINE, ...facts });
+    const state = healthOf({ ...FINE, ...facts });
     t.match(state, { level, title }, name);
     t.match(state.words.join(' '), words, name);
   }

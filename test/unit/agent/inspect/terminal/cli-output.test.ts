@@ -1,14 +1,14 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
-import { screenOn } from '../../../../../agent/inspect/terminal/cli-output.ts';
-import { PLAIN, paintFor } from '../../../../../agent/inspect/terminal/colors.ts';
+import { cliOutputOn } from '../../../../../agent/inspect/terminal/cli-output.ts';
+import { colorsFor, PLAIN } from '../../../../../agent/inspect/terminal/colors.ts';
 import { list, printable, table } from '../../../../../agent/inspect/terminal/table.ts';
 
 function scene(terminal: boolean, environment: Record<string, string> = {}) {
   const output = Object.assign(new PassThrough(), { isTTY: terminal });
   const errors = Object.assign(new PassThrough(), { isTTY: terminal });
   const clock = { now: 0 };
-  const screen = screenOn(output, errors, environment, () => clock.now);
+  const screen = cliOutputOn(output, errors, environment, () => clock.now);
   // From Node 26 on a read gives one piece at a time.
   const text = (stream: PassThrough): string => {
     let all = '';
@@ -21,9 +21,9 @@ function scene(terminal: boolean, environment: Record<string, string> = {}) {
 t.test('the result goes to standard output, all else to standard error', async (t) => {
   const { screen, output, errors } = scene(false);
   t.equal(screen.printed, false);
-  screen.note('beside');
+  screen.message('beside');
   t.equal(screen.printed, false, 'a note is no result');
-  await screen.print('result\n');
+  await screen.result('result\n');
   t.equal(screen.printed, true);
   t.equal(output(), 'result\n');
   t.equal(errors(), 'beside\n');
@@ -42,20 +42,20 @@ t.test('a progress bar is drawn on a terminal alone, not too often, and cleared'
   clock.now = 100;
   screen.progress('verifying', 0.7);
   t.match(errors(), '70 %');
-  screen.note('done');
+  screen.message('done');
   t.equal(errors(), '\r\x1b[Kdone\n');
 });
 
 t.test('colours are for a terminal, unless NO_COLOR is set', async (t) => {
-  t.equal(paintFor(true, {}).bad('x'), '\x1b[31mx\x1b[39m');
-  t.equal(paintFor(true, { NO_COLOR: '1' }).bad('x'), 'x');
-  t.equal(paintFor(true, { NO_COLOR: '' }).bad('x'), '\x1b[31mx\x1b[39m', 'an empty one does not count');
-  t.equal(paintFor(true, { TERM: 'dumb' }).bad('x'), 'x');
-  t.equal(paintFor(false, {}).bad('x'), 'x');
+  t.equal(colorsFor(true, {}).bad('x'), '\x1b[31mx\x1b[39m');
+  t.equal(colorsFor(true, { NO_COLOR: '1' }).bad('x'), 'x');
+  t.equal(colorsFor(true, { NO_COLOR: '' }).bad('x'), '\x1b[31mx\x1b[39m', 'an empty one does not count');
+  t.equal(colorsFor(true, { TERM: 'dumb' }).bad('x'), 'x');
+  t.equal(colorsFor(false, {}).bad('x'), 'x');
 });
 
 t.test('columns are aligned, also where cells are painted', async (t) => {
-  const paint = paintFor(true, {});
+  const paint = colorsFor(true, {});
   t.equal(
     table(
       [{ title: 'NAME' }, { title: 'N', align: 'right' }, { title: 'REST' }],

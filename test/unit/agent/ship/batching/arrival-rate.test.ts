@@ -1,9 +1,9 @@
 import t from 'tap';
-import { Arrivals } from '../../../../../agent/ship/batching/arrival-rate.ts';
+import { ArrivalRate } from '../../../../../agent/ship/batching/arrival-rate.ts';
 
 /** Arrivals at an even rate for so long. */
-function busy(aSecond: number, seconds: number): { arrivals: Arrivals; now: number } {
-  const arrivals = new Arrivals();
+function busy(aSecond: number, seconds: number): { arrivals: ArrivalRate; now: number } {
+  const arrivals = new ArrivalRate();
   let now = 0;
   for (let at = 0; at < aSecond * seconds; at++) {
     now = (at * 1_000) / aSecond;
@@ -13,7 +13,7 @@ function busy(aSecond: number, seconds: number): { arrivals: Arrivals; now: numb
 }
 
 t.test('an idle till’s sale waits for nobody', async (t) => {
-  const arrivals = new Arrivals();
+  const arrivals = new ArrivalRate();
   arrivals.note(0);
   t.equal(arrivals.lingerMs(50, 0), 0);
   for (const aSecond of [1, 10]) {

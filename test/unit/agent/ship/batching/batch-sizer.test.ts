@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { encodeBody } from '../../../../../agent/buffer/tables/event-row.ts';
 import type { PendingEvent } from '../../../../../agent/port/outbox.ts';
-import { type Fitted, Fitter } from '../../../../../agent/ship/batching/batch-sizer.ts';
+import { BatchSizer, type Fitted } from '../../../../../agent/ship/batching/batch-sizer.ts';
 import type { Run } from '../../../../../agent/ship/batching/lane.ts';
 import type { TillEvent } from '../../../../../shared/event/event.ts';
 import { epoch } from '../../../../../shared/ids.ts';
@@ -31,7 +31,7 @@ t.test('a batch holds the first events, as many as fit', async (t) => {
         fc.integer({ min: 5_000, max: 65_536 }),
         (sizes, maxBytes) => {
           const events = attributed(sizes);
-          const fitted = new Fitter().fit(run(events), maxBytes, 7);
+          const fitted = new BatchSizer().fit(run(events), maxBytes, 7);
           if (fitted === null) throw new Error('nothing fits');
           if (fitted.encoded.bytes.length > maxBytes) throw new Error('too large');
           const decoded = decodeBatch(fitted.encoded.bytes);
@@ -51,11 +51,11 @@ t.test('a batch holds the first events, as many as fit', async (t) => {
 });
 
 t.test('nothing is given when not even the first event fits', async (t) => {
-  t.equal(new Fitter().fit(run(attributed([3_000, 1])), 1_000, 0), null);
+  t.equal(new BatchSizer().fit(run(attributed([3_000, 1])), 1_000, 0), null);
 });
 
 t.test('it learns how well events pack', async (t) => {
-  const fitter = new Fitter();
+  const fitter = new BatchSizer();
   const events = run(Array.from({ length: 3_000 }, (_, at) => parsed(sale(`R-${at}`))));
   const first = fitter.fit(events, 16_384, 0)!;
   const second = fitter.fit(events, 16_384, 0)!;
@@ -66,7 +66,7 @@ t.test('it learns how well events pack', async (t) => {
 
 t.test('a batch holds no more events than it may', async (t) => {
   const events = run(Array.from({ length: 3_000 }, (_, at) => parsed(sale(`R-${at}`))));
-  const fitter = new Fitter();
+  const fitter = new BatchSizer();
   fitter.fit(events, 65_536, 0);
   t.equal(count(fitter.fit(events, 131_072, 0)!), 1_000);
   t.equal(count(fitter.fit(events, 131_072, 0, null, 1)!), 1);
@@ -76,7 +76,7 @@ t.test('a batch holds no more bytes of the buffer than can be settled at once, h
   const events = run(
     Array.from({ length: 600 }, (_, at) => parsed(sale(`R-${at}`, { attrs: { note: 'x'.repeat(2_000) } }))),
   );
-  const fitter = new Fitter();
+  const fitter = new BatchSizer();
   fitter.fit(events, 65_536, 0);
   const each = encodeBody(events.first.event).length;
   const most = count(fitter.fit(events, 131_072, 0)!);

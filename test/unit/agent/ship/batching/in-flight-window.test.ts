@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type InFlight, Window } from '../../../../../agent/ship/batching/in-flight-window.ts';
+import { type InFlight, InFlightWindow } from '../../../../../agent/ship/batching/in-flight-window.ts';
 import { epoch, streamId } from '../../../../../shared/ids.ts';
 import { TERMINAL } from '../../../../support/agent/events.ts';
 
@@ -17,7 +17,7 @@ const batch = (first: number, bytes = 1_000, lane: 'live' | 'backlog' = 'live'):
 const ack = ({ stream, first, last, sum }: InFlight) => ({ stream, first, last, sum, result: 'stored' as const });
 
 t.test('four batches may be on their way', async (t) => {
-  const window = new Window();
+  const window = new InFlightWindow();
   for (const first of [1, 11, 21]) window.sent(batch(first));
   t.ok(window.room > 0);
   window.sent(batch(31));
@@ -28,7 +28,7 @@ t.test('four batches may be on their way', async (t) => {
 });
 
 t.test('256 KiB may be on their way', async (t) => {
-  const window = new Window();
+  const window = new InFlightWindow();
   t.equal(window.room, 256 * 1024);
   window.sent(batch(1, 200 * 1024));
   t.equal(window.room, 56 * 1024);
@@ -37,7 +37,7 @@ t.test('256 KiB may be on their way', async (t) => {
 });
 
 t.test('credit scales both, and without it one batch may go', async (t) => {
-  const window = new Window();
+  const window = new InFlightWindow();
   window.credit = 0.5;
   t.equal(window.slots, 2);
   window.sent(batch(1, 10 * 1024));
@@ -53,7 +53,7 @@ t.test('credit scales both, and without it one batch may go', async (t) => {
 });
 
 t.test('it knows how many batches of a lane are on their way', async (t) => {
-  const window = new Window();
+  const window = new InFlightWindow();
   window.sent(batch(1));
   window.sent(batch(11, 1_000, 'backlog'));
   window.sent(batch(21, 1_000, 'backlog'));
@@ -61,7 +61,7 @@ t.test('it knows how many batches of a lane are on their way', async (t) => {
 });
 
 t.test('an ack takes out nothing but exactly what it names', async (t) => {
-  const window = new Window();
+  const window = new InFlightWindow();
   window.sent(batch(1));
   const right = ack(batch(1));
   for (const wrong of [
@@ -77,7 +77,7 @@ t.test('an ack takes out nothing but exactly what it names', async (t) => {
 });
 
 t.test('the same batch twice at once is a fault of ours', async (t) => {
-  const window = new Window();
+  const window = new InFlightWindow();
   window.sent(batch(1));
   t.throws(() => window.sent(batch(1)), /on its way already/);
 });

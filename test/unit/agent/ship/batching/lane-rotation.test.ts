@@ -1,10 +1,10 @@
 import t from 'tap';
-import type { Lane } from '../../../../../agent/ship/batching/in-flight-window.ts';
-import { Turns } from '../../../../../agent/ship/batching/lane-rotation.ts';
+import type { LaneName } from '../../../../../agent/ship/batching/in-flight-window.ts';
+import { LaneRotation } from '../../../../../agent/ship/batching/lane-rotation.ts';
 
 /** What is sent while all of these lanes have something to send. */
-function sequence(lanes: readonly Lane[], count: number): Lane[] {
-  const turns = new Turns();
+function sequence(lanes: readonly LaneName[], count: number): LaneName[] {
+  const turns = new LaneRotation();
   return Array.from({ length: count }, () => {
     const lane = turns.order.find((lane) => lanes.includes(lane))!;
     turns.sent(lane);
@@ -13,7 +13,7 @@ function sequence(lanes: readonly Lane[], count: number): Lane[] {
 }
 
 t.test('loss records go first, then what is new, then the backlog', async (t) => {
-  t.same(new Turns().order, ['losses', 'live', 'backlog']);
+  t.same(new LaneRotation().order, ['losses', 'live', 'backlog']);
 });
 
 t.test('no lane waits for ever behind another', async (t) => {

@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import type { SqliteBuffer } from '../../../../../agent/buffer/sqlite-buffer.ts';
-import type { Feed } from '../../../../../agent/ship/batching/lane.ts';
+import type { Lane } from '../../../../../agent/ship/batching/lane.ts';
 import { Lanes } from '../../../../../agent/ship/batching/lanes.ts';
 import { HOUR_MS, hourOf } from '../../../../../shared/time.ts';
 import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
@@ -11,11 +11,11 @@ const accept = (buffer: SqliteBuffer, count: number, ts: number, name = 'R') =>
   buffer.accept(Array.from({ length: count }, (_, at) => parsed(sale(`${name}-${at}`, { ts }))));
 
 /** The seqs that a lane sends, batch by batch. */
-function drained(feed: Feed): number[][] {
+function drained(feed: Lane): number[][] {
   const batches: number[][] = [];
-  for (let run = feed.next(); run !== null; run = feed.next()) {
+  for (let run = feed.nextRun(); run !== null; run = feed.nextRun()) {
     const events = [...run].slice(0, 1_000);
-    feed.take({ firstId: events[0]!.id, lastId: events.at(-1)!.id });
+    feed.markSent({ firstId: events[0]!.id, lastId: events.at(-1)!.id });
     batches.push([events[0]!.seq, events.at(-1)!.seq]);
   }
   return batches;
@@ -81,9 +81,9 @@ t.test('what is sent again comes first, cut to what is still pending', async (t)
   lanes.begin(hourOf(NOW));
   const { live } = lanes;
   const first = { firstId: 1, lastId: 8 };
-  t.equal(live.next()!.first.id, 1);
-  live.take(first);
-  live.again(first);
+  t.equal(live.nextRun()!.first.id, 1);
+  live.markSent(first);
+  live.resend(first);
   t.equal(live.waiting, 20);
   await buffer.settle([{ kind: 'stored', epoch: buffer.holdings().open, firstSeq: 1, lastSeq: 3 }]);
   t.same(drained(live), [
@@ -131,7 +131,7 @@ t.test('an event is read when it is asked for, none ahead, and anew for each loo
   });
   const lanes = new Lanes(counting);
   lanes.begin(hourOf(NOW));
-  const run = lanes.live.next()!;
+  const run = lanes.live.nextRun()!;
   t.equal(read, 1, 'whether there is one');
   for (let loop = 0; loop < 2; loop++) {
     read = 0;

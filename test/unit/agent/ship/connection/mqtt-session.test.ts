@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import { systemTimers } from '../../../../../agent/runtime/system-timers.ts';
 import type { Credentials } from '../../../../../agent/ship/connection/endpoint.ts';
-import { inWords } from '../../../../../agent/ship/connection/explain-error.ts';
+import { explainError } from '../../../../../agent/ship/connection/explain-error.ts';
 import { openSession, type SessionOptions } from '../../../../../agent/ship/connection/mqtt-session.ts';
 import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from '../../../../support/agent/certificates.ts';
 import { FakeTimers } from '../../../../support/agent/fake-timers.ts';
@@ -51,7 +51,7 @@ async function refusal(given: SessionOptions, signal = new AbortController().sig
     await (await openSession(given, signal)).end();
     return 'none';
   } catch (error) {
-    return inWords(error, given.address);
+    return explainError(error, given.address);
   }
 }
 
@@ -155,18 +155,18 @@ t.test('what speaks something else than MQTT is told in words', async (t) => {
 t.test('faults are told in words', async (t) => {
   const address = { protocol: 'mqtts', host: 'c.example', port: 8883, path: null } as const;
   t.equal(
-    inWords(Object.assign(new Error('x'), { code: 5 }), address),
+    explainError(Object.assign(new Error('x'), { code: 5 }), address),
     'the collector refuses the token (c.example port 8883)',
   );
   t.equal(
-    inWords(Object.assign(new Error('x'), { code: 3 }), address),
+    explainError(Object.assign(new Error('x'), { code: 3 }), address),
     'the collector is not ready: it cannot ask its store (c.example port 8883)',
   );
-  t.match(inWords(Object.assign(new Error('x'), { code: 'ENETUNREACH' }), address), /^no route/);
+  t.match(explainError(Object.assign(new Error('x'), { code: 'ENETUNREACH' }), address), /^no route/);
   t.match(
-    inWords(Object.assign(new Error('x'), { code: 'EAI_AGAIN' }), address),
+    explainError(Object.assign(new Error('x'), { code: 'EAI_AGAIN' }), address),
     /^the name of the collector cannot be looked up/,
   );
-  t.match(inWords(new Error('connack timeout'), address), /^no answer/);
-  t.match(inWords(new Error('something else'), address), /^something else/);
+  t.match(explainError(new Error('connack timeout'), address), /^no answer/);
+  t.match(explainError(new Error('something else'), address), /^something else/);
 });

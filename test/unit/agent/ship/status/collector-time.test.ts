@@ -1,11 +1,11 @@
 import t from 'tap';
-import { TrueTime } from '../../../../../agent/ship/status/collector-time.ts';
+import { CollectorClock } from '../../../../../agent/ship/status/collector-time.ts';
 import { NOW } from '../../../../support/agent/events.ts';
 
 t.test(
   'the collector’s clock showed what it told at half the way there and back, give or take that half',
   async (t) => {
-    const time = new TrueTime();
+    const time = new CollectorClock();
     t.equal(time.measure(0), null);
     t.equal(time.now(0), null);
     t.equal(time.offsetFrom(NOW, 0), null);
@@ -17,7 +17,7 @@ t.test(
 );
 
 t.test('a worse measure does not replace a better one, until that has aged', async (t) => {
-  const time = new TrueTime();
+  const time = new CollectorClock();
   time.heard(NOW, 0, 10);
   time.heard(NOW + 1_050, 1_000, 1_200);
   t.equal(time.measure(1_200)!.trueTimeOrigin, NOW - 5, 'kept');
@@ -30,14 +30,14 @@ t.test('a worse measure does not replace a better one, until that has aged', asy
 });
 
 t.test('one that cannot both be true replaces it: a suspend stopped the monotonic clock', async (t) => {
-  const time = new TrueTime();
+  const time = new CollectorClock();
   time.heard(NOW, 0, 10);
   time.heard(NOW + 3_600_000, 1_000, 1_300);
   t.equal(time.measure(1_300)!.trueTimeOrigin, NOW + 3_600_000 - 1_150);
 });
 
 t.test('what no clock shows is not believed', async (t) => {
-  const time = new TrueTime();
+  const time = new CollectorClock();
   for (const told of [0, -1, Number.NaN, Number.MAX_SAFE_INTEGER, Date.UTC(2100, 0, 1)]) time.heard(told, 0, 1);
   t.equal(time.measure(1), null);
 });

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { Exact } from '../../../../../collector/aggregation/exact-sum.ts';
+import type { ExactInt } from '../../../../../collector/aggregation/exact-sum.ts';
 import { minorUnits, pieces } from '../../../../../collector/api/figures/metric-catalog.ts';
 import { holds } from '../../../../support/shared/property.ts';
 
 const wide = fc.oneof(fc.bigInt({ min: -5_000n, max: 5_000n }), fc.bigInt({ min: -(2n ** 53n), max: 2n ** 80n }));
-const exact = (value: bigint): Exact => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
+const exact = (value: bigint): ExactInt => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
 
 /** A decimal's digits without the point, as if it had three places. */
 function thousandths(decimal: string): bigint {

@@ -2,9 +2,9 @@ import { Buffer } from 'node:buffer';
 import type { ConnectPacket, PublishPacket } from 'aedes';
 import t from 'tap';
 import {
-  judgeConnect,
-  judgePublish,
-  maySubscribe,
+  authorizeConnect,
+  authorizePublish,
+  authorizeSubscribe,
   topicsOf,
 } from '../../../../../collector/broker/access/authorization.ts';
 import { merchantId, terminalId } from '../../../../../shared/ids.ts';
@@ -17,20 +17,20 @@ const CONNECT: ConnectPacket = {
   clean: true,
 };
 const connecting = (more: Partial<ConnectPacket>, certified: string | null = null) =>
-  judgeConnect({ ...CONNECT, ...more }, certified);
+  authorizeConnect({ ...CONNECT, ...more }, certified);
 const without = (keys: readonly ('username' | 'password')[], certified: string | null = null) =>
-  judgeConnect(
+  authorizeConnect(
     Object.fromEntries(Object.entries(CONNECT).filter(([key]) => !keys.includes(key as 'username'))) as never,
     certified,
   );
 
 const topics = topicsOf(merchantId('acme'), terminalId('till-1'));
 const publishing = (topic: string, more: Partial<PublishPacket> = {}) =>
-  judgePublish(topics, { cmd: 'publish', topic, payload: '', qos: 1, dup: false, retain: false, ...more });
+  authorizePublish(topics, { cmd: 'publish', topic, payload: '', qos: 1, dup: false, retain: false, ...more });
 
 t.test('a till that says who it is may be asked for its token', async (t) => {
   const claim = { merchant: 'acme', terminal: 'till-1', epoch: '00000000000000aa', token: CONNECT.password };
-  t.strictSame(judgeConnect(CONNECT, null), { ok: true, claim });
+  t.strictSame(authorizeConnect(CONNECT, null), { ok: true, claim });
 });
 
 t.test('a till whose certificate vouches for its user name needs no token', async (t) => {
@@ -107,9 +107,9 @@ t.test('retained messages and QoS 2 are refused on its own topics, too', async (
 });
 
 t.test('a terminal subscribes to its acks and controls, and nothing else', async (t) => {
-  t.ok(maySubscribe(topics, { topic: topics.ack, qos: 1 }));
-  t.ok(maySubscribe(topics, { topic: topics.ctl, qos: 0 }));
-  t.notOk(maySubscribe(topics, { topic: topics.ack, qos: 2 }), 'not with QoS 2');
+  t.ok(authorizeSubscribe(topics, { topic: topics.ack, qos: 1 }));
+  t.ok(authorizeSubscribe(topics, { topic: topics.ctl, qos: 0 }));
+  t.notOk(authorizeSubscribe(topics, { topic: topics.ack, qos: 2 }), 'not with QoS 2');
   for (const topic of [
     topics.batch,
     '#',
@@ -119,5 +119,5 @@ t.test('a terminal subscribes to its acks and controls, and nothing else', async
     '$SYS/#',
     '$share/g/#',
   ])
-    t.notOk(maySubscribe(topics, { topic, qos: 1 }), topic);
+    t.notOk(authorizeSubscribe(topics, { topic, qos: 1 }), topic);
 });

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { groups } from '../../../../../collector/store/hbase/chunks.ts';
+import { chunks } from '../../../../../collector/store/hbase/chunks.ts';
 
 const sizes = fc.array(fc.nat(100), { maxLength: 60 });
 const most = fc.record({ bytes: fc.integer({ min: 1, max: 150 }), items: fc.integer({ min: 1, max: 9 }) });
 const cut = (items: readonly number[], bounds: { bytes: number; items: number }) => [
-  ...groups(items, (size) => size, bounds),
+  ...chunks(items, (size) => size, bounds),
 ];
 
 t.test('groups hold every item once, in order', async (t) => {
