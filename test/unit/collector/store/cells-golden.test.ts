@@ -1,0 +1,200 @@
+import { Buffer } from 'node:buffer';
+import t from 'tap';
+import { Control } from '../../../../collector/store/control.ts';
+import { DueMarks } from '../../../../collector/store/due-marks.ts';
+import { EventLog } from '../../../../collector/store/event-log.ts';
+import { Rollups } from '../../../../collector/store/rollups.ts';
+import type { Put, TableName, Tables } from '../../../../collector/store/tables.ts';
+import { Terminals } from '../../../../collector/store/terminals.ts';
+import { epoch, merchantId, storeId, terminalId } from '../../../../shared/ids.ts';
+import { encodeLoss } from '../../../../shared/wire/batch.ts';
+
+// These cells are in the stores of others. Of some the bytes are compared by a later write (checkAndPut), so even the
+// order of keys in a map must not change. docs/formats/store-keys.md describes them.
+
+const text = (value: string): string => (0xa0 + value.length).toString(16) + Buffer.from(value).toString('hex');
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const squeezed = (golden: string): string => golden.replaceAll(/\s/g, '');
+
+const MERCHANT = merchantId('acme');
+const TERMINAL = terminalId('till-1');
+const EPOCH = epoch('9f3c0000000000a1');
+const AT = 1_795_339_740_000;
+const AT_PACKED = 'cb427a202966360000';
+
+/** What a call writes: table, row, cells, and the cell that is checked before. */
+async function written(write: (tables: Tables) => Promise<unknown>) {
+  const seen: { table: TableName; row: string; cells: Record<string, string>; time?: number; check?: unknown }[] = [];
+  const add = (table: TableName, { row, cells, time }: Put, check?: unknown): void => {
+    const of = Object.fromEntries([...cells].map(([column, value]) => [column, hex(value)]));
+    seen.push({
+      table,
+      row: hex(row),
+      cells: of,
+      ...(time !== undefined && { time }),
+      ...(check !== undefined && { check }),
+    });
+  };
+  const tables: Pick<Tables, 'put' | 'checkAndPut' | 'get'> = {
+    async put(table, puts) {
+      for (const put of puts) add(table, put);
+    },
+    async checkAndPut(table, { column, expected }, put) {
+      add(table, put, [column, expected === null ? null : hex(expected)]);
+      return true;
+    },
+    async get() {
+      return [null];
+    },
+  };
+  await write(tables as Tables);
+  return seen;
+}
+
+t.test('events: the batch as it came, at the time of its arrival', async (t) => {
+  const loss = { reason: 'evicted', at: AT, detail: null };
+  const { bytes, header } = encodeLoss({ epoch: EPOCH, firstSeq: 7, hour: 498_705, clearThrough: 0 }, 1_000, loss);
+  const batch = { merchant: MERCHANT, terminal: TERMINAL, header, bytes, arrival: AT };
+  const [row] = await written((tables) => new EventLog(tables).append([batch]));
+  t.match(row, { table: 'events', cells: { 'b:batch': hex(bytes) }, time: AT });
+  t.strictSame(Object.keys(row!.cells), ['b:batch']);
+});
+
+t.test('due: the terminals concerned', async (t) => {
+  const mark = { minute: 498_705 * 60 + 62, merchant: MERCHANT, level: 'hour', time: 498_705 } as const;
+  const terminals = [TERMINAL, terminalId('till-2')];
+  const made = await written((tables) => new DueMarks(tables, () => '0102030405060708').add([{ ...mark, terminals }]));
+  t.strictSame(made, [
+    {
+      table: 'due',
+      row: 'c601c8943a61636d65000000079c110102030405060708',
+      cells: { 'b:terminals': `92${text('till-1')}${text('till-2')}` },
+    },
+  ]);
+});
+
+t.test('terminals: the registration of a terminal, and the last status of an epoch', async (t) => {
+  const registration = {
+    merchant: MERCHANT,
+    terminal: TERMINAL,
+    store: storeId('s1'),
+    state: 'active',
+    tokens: [{ hash: 'abcd', expiresAt: null }],
+    createdAt: AT,
+  } as const;
+  const registry = squeezed(`
+    86 ${text('merchant')} ${text('acme')} ${text('terminal')} ${text('till-1')} ${text('store')} ${text('s1')}
+    ${text('state')} ${text('active')}
+    ${text('tokens')} 91 82 ${text('hash')} ${text('abcd')} ${text('expiresAt')} c0
+    ${text('createdAt')} ${AT_PACKED}`);
+  const row = 'c661636d650074696c6c2d31000000000000000000';
+  t.strictSame(await written((tables) => new Terminals(tables).register(registration, null)), [
+    { table: 'terminals', row, cells: { 'm:registry': registry }, check: ['m:registry', null] },
+  ]);
+  t.strictSame(await written((tables) => new Terminals(tables).register(registration, registration)), [
+    { table: 'terminals', row, cells: { 'm:registry': registry }, check: ['m:registry', registry] },
+  ]);
+
+  const status = {
+    merchant: MERCHANT,
+    terminal: TERMINAL,
+    epoch: EPOCH,
+    lastSeen: AT,
+    lastSeq: 43,
+    pending: [[41, 43]] as const,
+    clearThrough: 0,
+    losses: 1,
+    bufferBytes: 65_536,
+    clockOffsetMs: -250,
+    version: '0.1.0',
+  };
+  const presence = squeezed(`
+    8b ${text('merchant')} ${text('acme')} ${text('terminal')} ${text('till-1')} ${text('epoch')} ${text(EPOCH)}
+    ${text('lastSeen')} ${AT_PACKED} ${text('lastSeq')} 2b ${text('pending')} 91 92 29 2b
+    ${text('clearThrough')} 00 ${text('losses')} 01 ${text('bufferBytes')} ce00010000
+    ${text('clockOffsetMs')} d1ff06 ${text('version')} ${text('0.1.0')}`);
+  t.strictSame(await written((tables) => new Terminals(tables).seen([status])), [
+    {
+      table: 'terminals',
+      row: 'c661636d650074696c6c2d31009f3c0000000000a1',
+      cells: { 'm:presence': presence },
+      time: AT,
+    },
+  ]);
+});
+
+t.test('control: API keys, the logic version, the generation of the store', async (t) => {
+  const key = { merchant: MERCHANT, hash: 'abcd', createdAt: AT, revokedAt: null };
+  const plain = (revokedAt: string): string =>
+    squeezed(`
+      84 ${text('merchant')} ${text('acme')} ${text('hash')} ${text('abcd')} ${text('createdAt')} ${AT_PACKED}
+      ${text('revokedAt')} ${revokedAt}`);
+  const row = '6b65790061626364';
+  t.strictSame(await written((tables) => new Control(tables).addApiKey(key)), [
+    { table: 'control', row, cells: { 'm:value': plain('c0') } },
+  ]);
+  t.strictSame(await written((tables) => new Control(tables).revokeApiKey(key, AT)), [
+    { table: 'control', row, cells: { 'm:value': plain(AT_PACKED) }, check: ['m:value', plain('c0')] },
+  ]);
+  t.strictSame(await written((tables) => new Control(tables).storeGen('gen-1')), [
+    {
+      table: 'control',
+      row: hex(Buffer.from('store\0generation')),
+      cells: { 'm:value': text('gen-1') },
+      check: ['m:value', null],
+    },
+  ]);
+  const logic = { version: 1, dimensions: ['method', 'cashier'] };
+  t.strictSame(await written((tables) => new Control(tables).logic(logic)), [
+    {
+      table: 'control',
+      row: '6c6f6769630031',
+      cells: {
+        'm:value': squeezed(`82 ${text('version')} 01 ${text('dimensions')} 92 ${text('method')} ${text('cashier')}`),
+      },
+      check: ['m:value', null],
+    },
+  ]);
+});
+
+t.test('rollups: revision, meta, a cell a terminal, a cell a view', async (t) => {
+  const meta = {
+    readAt: AT,
+    publishedAt: AT,
+    rows: 2,
+    digest: '0123456789abcdef',
+    earliestArrival: AT,
+    events: 3,
+    conflicts: 0,
+    lost: 1,
+    overflow: 0,
+    waitingFor: null,
+  };
+  const next = {
+    meta,
+    parts: new Map([[TERMINAL, Uint8Array.of(1)]]),
+    views: new Map([
+      ['total', Uint8Array.of(2)],
+      ['articles', Uint8Array.of(3)],
+    ]),
+  };
+  const key = { merchant: MERCHANT, level: 'hour', logic: 1, time: 498_705 } as const;
+  t.strictSame(await written((tables) => new Rollups(tables).publish(key, 6, next)), [
+    {
+      table: 'rollups',
+      row: 'c661636d650000000100079c11',
+      cells: {
+        'm:revision': '00000007',
+        'm:meta': squeezed(`
+          8a ${text('readAt')} ${AT_PACKED} ${text('publishedAt')} ${AT_PACKED} ${text('rows')} 02
+          ${text('digest')} ${text('0123456789abcdef')} ${text('earliestArrival')} ${AT_PACKED}
+          ${text('events')} 03 ${text('conflicts')} 00 ${text('lost')} 01 ${text('overflow')} 00
+          ${text('waitingFor')} c0`),
+        'p:till-1': '01',
+        'v:total': '02',
+        'v:articles': '03',
+      },
+      check: ['m:revision', '00000006'],
+    },
+  ]);
+});
