@@ -64,7 +64,7 @@ export class LiveHours {
   /** The parts of all terminals of an hour. To be read soon: a later call may add to them. */
   async parts(merchant: MerchantId, hour: number): Promise<LivePart[]> {
     const name = `${merchant}/${hour}`;
-    const entry = this.#entries.get(name) ?? {
+    const entry: Entry = this.#entries.get(name) ?? {
       terminals: new Map(),
       staleAt: Number.NEGATIVE_INFINITY,
       update: null,
@@ -78,7 +78,7 @@ export class LiveHours {
       await entry.update;
       this.#evict();
     }
-    return [...entry.terminals].map(([terminal, { fold }]) => ({ terminal, part: fold.part() }));
+    return [...entry.terminals].map(([terminal, { fold }]) => ({ terminal, part: fold.partial() }));
   }
 
   async #update(entry: Entry, merchant: MerchantId, hour: number): Promise<void> {
