@@ -14,18 +14,22 @@ import { flash } from './sections/flash-wear.ts';
 import { linger } from './sections/linger.ts';
 import { limits } from './sections/machine-baseline.ts';
 import { packagedAgent } from './sections/packaged-agent.ts';
+import { recovery } from './sections/recovery-time.ts';
 import { type AdapterUnderTest, storeAlone } from './sections/store-throughput.ts';
 import { visibility } from './sections/visibility-latency.ts';
 import { pureCode, wireBytes } from './sections/wire-size.ts';
 
 const HELP = `npm run bench -- [options]
 
-Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, lingering, a backlog that drains, the guard
-against card data, a till's flash memory, the packaged agent, and memory; prints tables and then JSON.
+Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, lingering, a backlog that drains,
+the recovery of damaged buffers, the guard against card data, a till's flash memory, the packaged agent, and memory; prints tables and
+then JSON.
 
-  --only LIST    some of: wire, code, store, way, visible, linger, backlog, cards, flash, package (comma-separated)
+  --only LIST    some of: wire, code, store, way, visible, linger, backlog, recovery, cards, flash, package
+                 (comma-separated)
   --file CSV.gz  real invoices (default: ../shared/data/online-retail-2010-12_to_2011-08.csv.gz)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
+  --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
   --quick        a tenth of the events: shows that it runs, not how fast
   --json         one JSON document on standard output, tables on standard error
 
@@ -35,7 +39,19 @@ Examples
   npm run hbase -- start && npm run bench -- --only store,way,visible --hbase 127.0.0.1:9090
 `;
 
-const SECTIONS = ['wire', 'code', 'store', 'way', 'visible', 'linger', 'backlog', 'cards', 'flash', 'package'];
+const SECTIONS = [
+  'wire',
+  'code',
+  'store',
+  'way',
+  'visible',
+  'linger',
+  'backlog',
+  'recovery',
+  'cards',
+  'flash',
+  'package',
+];
 const DEFAULT_FILE = path.resolve(import.meta.dirname, '../../../shared/data/online-retail-2010-12_to_2011-08.csv.gz');
 
 function options() {
@@ -44,6 +60,7 @@ function options() {
       only: { type: 'string', default: SECTIONS.join(',') },
       file: { type: 'string', default: DEFAULT_FILE },
       hbase: { type: 'string' },
+      full: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -58,7 +75,7 @@ function options() {
 }
 
 async function main(): Promise<void> {
-  const { only, file, hbase, quick, json, help } = options();
+  const { only, file, hbase, full, quick, json, help } = options();
   if (help) {
     process.stdout.write(HELP);
     return;
@@ -105,6 +122,7 @@ async function main(): Promise<void> {
     if (only.has('way')) add(...(await wholeWay(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
     if (only.has('linger')) add(await linger(quick ? 3 : 10));
     if (only.has('backlog')) add(await backlog({ count: 1_000_000 / scale, hours: 72 }));
+    if (only.has('recovery')) add(await recovery(folder, { full, scale }));
     const flashBytes = only.has('flash') ? await flash(scale) : null;
     if (flashBytes !== null) add(flashBytes);
     if (only.has('package'))

@@ -1,0 +1,94 @@
+/**
+ * Fills a buffer with small baskets, most of them acknowledged, damages one page of it, and dies as an agent does that is killed.
+ *
+ *     node scripts/bench/load/damaged-buffer.ts BUFFER BYTES EVENTS PENDING
+ *
+ * It stops at so many bytes in use, or so many events, whichever comes first; 0: no such limit. PENDING of them, the newest, are not
+ * acknowledged; -1: none is.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { freeBytes } from '../../../agent/buffer/capacity/disk-budget.ts';
+import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
+import { DisciplinedClock } from '../../../agent/clock/disciplined-clock.ts';
+import { machineClocks } from '../../../agent/clock/machine-clocks.ts';
+import { type Epoch, merchantId, parseStreamId, terminalId } from '../../../shared/ids.ts';
+import { HOUR_MS } from '../../../shared/time.ts';
+import { basket, parsed, random } from './workload.ts';
+
+const AT_ONCE = 2_000;
+const PAGE_BYTES = 4096;
+/** The file lives through so many openings, and its events lie in so many hours. */
+const OPENINGS = 4;
+const HOURS = 20;
+
+const [file, ...limits] = process.argv.slice(2) as [string, string, string, string];
+const [bytes, count, pending] = limits.map(Number) as [number, number, number];
+const open = (): SqliteBuffer =>
+  new SqliteBuffer({
+    path: file,
+    merchant: merchantId('bench'),
+    terminal: terminalId('till-1'),
+    maxBytes: 8 * 2 ** 30,
+    minFreeBytes: 0,
+    keepAckedHours: 24,
+    whenFull: 'reject',
+    commitDelayMs: 0,
+    clock: new DisciplinedClock(machineClocks()),
+    randomBytes: (some) => randomBytes(some),
+    damaged: (detail) => process.stderr.write(`${detail}\n`),
+    diskFree: () => freeBytes(file),
+  });
+const greet = (buffer: SqliteBuffer): Promise<void> =>
+  buffer.greeted({ storeGen: 'bench', trueTimeOrigin: performance.timeOrigin, uncertaintyMs: 1 });
+
+const next = random(7);
+const start = Date.now() - HOURS * HOUR_MS;
+const share = (of: SqliteBuffer, events: number): number =>
+  Math.max(bytes === 0 ? 0 : of.holdings().bytes / bytes, count === 0 ? 0 : events / count);
+
+/** What is not acknowledged yet, the newest last. */
+const waiting: { readonly epoch: Epoch; readonly seq: number }[] = [];
+
+/** All but the newest that are to stay pending. */
+async function acknowledge(of: SqliteBuffer): Promise<void> {
+  const some = waiting.splice(0, Math.max(0, waiting.length - pending));
+  const byEpoch = Map.groupBy(some, ({ epoch }) => epoch);
+  const ranges = [...byEpoch].map(([epoch, events]) => ({
+    kind: 'stored' as const,
+    epoch,
+    firstSeq: events[0]!.seq,
+    lastSeq: events.at(-1)!.seq,
+  }));
+  if (ranges.length > 0) await of.settle(ranges);
+}
+
+let accepted = 0;
+let buffer = open();
+await greet(buffer);
+for (let opening = 1, done = 0; done < 1; ) {
+  const events = Array.from({ length: count === 0 ? AT_ONCE : Math.min(AT_ONCE, count - accepted) }, (_, at) =>
+    basket(accepted + at, start + Math.floor(done * (HOURS - 1) * HOUR_MS), next),
+  );
+  const answer = await buffer.accept(parsed(events));
+  if (answer.kind !== 'accepted' || answer.firstSeq === null) throw new Error(`the buffer is ${answer.kind}`);
+  accepted += answer.accepted;
+  if (pending >= 0) {
+    const { epoch } = parseStreamId(answer.stream);
+    for (let at = 0; at < answer.accepted; at++) waiting.push({ epoch, seq: answer.firstSeq + at });
+    await acknowledge(buffer);
+  }
+  done = share(buffer, accepted);
+  if (done < 1 && done >= opening / OPENINGS) {
+    opening++;
+    buffer.close();
+    buffer = open();
+    await greet(buffer);
+  }
+}
+const fileBytes = statSync(file).size;
+const fd = openSync(file, 'r+');
+writeSync(fd, Buffer.alloc(PAGE_BYTES), 0, PAGE_BYTES, Math.floor(fileBytes / PAGE_BYTES / 2) * PAGE_BYTES);
+closeSync(fd);
+// Its log stays, which closing would remove.
+process.kill(process.pid, 'SIGKILL');
