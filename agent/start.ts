@@ -79,7 +79,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   };
   const shipping = new CurrentShipper();
   const keeper = new BufferSupervisor<SqliteBuffer>({
-    open: (distrust) => openBuffer({ ...options, distrust }),
+    open: (distrust, onFault) => openBuffer({ ...options, distrust, onFault }),
     onOpened: (buffer) => begin(buffer),
     probeDisk: () => probeDisk(config.buffer.path),
     timers: systemTimers,

@@ -18,6 +18,11 @@ export interface BufferOptions {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Told of rows that are not what was written. */
   readonly damaged: (detail: string) => void;
+  /**
+   * Called with each fault of the file, before the caller who met it sees it; also with one that nobody waits for.
+   * It may be called twice with the same fault, and may close the buffer.
+   */
+  readonly onFault?: (error: unknown) => void;
   /** Bytes that the buffer's file system has left. */
   readonly diskFree: () => number;
   /** Why what the file says is not to be believed: it is salvaged. Null or not given: nothing is known against it. */

@@ -18,6 +18,7 @@ import { Eviction } from './capacity/eviction.ts';
 import { Expiry } from './capacity/expiry.ts';
 import { isFull } from './disk/buffer-error.ts';
 import { classifyError } from './disk/classify-error.ts';
+import { FaultReporter } from './disk/fault-reporter.ts';
 import { ExternalWriteDetector } from './external-writes.ts';
 import { type BufferSnapshot, HighWaterMarks } from './high-water/update-marks.ts';
 import { Scrubber } from './integrity/scrubber.ts';
@@ -42,6 +43,7 @@ import { StateTransitions } from './transaction/state-transitions.ts';
 
 export class SqliteBuffer implements Intake, Outbox {
   readonly #file: WritableDatabase;
+  readonly #faults: FaultReporter;
   readonly #options: BufferOptions;
   readonly #state: BufferState;
   readonly #rows: EventTable;
@@ -77,6 +79,7 @@ export class SqliteBuffer implements Intake, Outbox {
     const { path, terminal, merchant, clock, randomBytes, damaged } = options;
     const now = (): number => clock.now();
     this.#options = options;
+    this.#faults = new FaultReporter(options.onFault ?? (() => {}));
     this.#file = openForWriting({
       path,
       owner: { merchant, terminal },
@@ -132,6 +135,7 @@ export class SqliteBuffer implements Intake, Outbox {
             this.#changes = null;
             this.#clocks.rolledBack();
           },
+          failed: (error) => this.#faults.report(error),
         },
         options.commitDelayMs,
       );
@@ -211,10 +215,19 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   settle(settlements: readonly Settlement[]): Promise<void> {
-    return this.#settle.run(settlements);
+    return this.#faults.wait(this.#settle.run(settlements));
   }
 
   *pending(after: number): Generator<PendingEvent, void, undefined> {
+    try {
+      yield* this.#readPending(after);
+    } catch (error) {
+      this.#faults.report(error);
+      throw error;
+    }
+  }
+
+  *#readPending(after: number): Generator<PendingEvent, void, undefined> {
     const unreadable: UnreadableRow[] = [];
     const { unconfirmedFrom: unsettledFrom } = this.#clocks;
     try {
@@ -241,12 +254,12 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   firstPendingFrom(hour: number): number | null {
-    return this.#rows.firstOfHours(this.#state.pending.hoursFrom(hour));
+    return this.#faults.run(() => this.#rows.firstOfHours(this.#state.pending.hoursFrom(hour)));
   }
 
   losses(limit: number): PendingLoss[] {
     // Between two pieces of a transaction its records can be seen, and may yet be rolled back.
-    return this.#commits.busy ? [] : this.#losses.unacknowledged(limit);
+    return this.#commits.busy ? [] : this.#faults.run(() => this.#losses.unacknowledged(limit));
   }
 
   onLoss(listener: () => void): void {
@@ -262,12 +275,12 @@ export class SqliteBuffer implements Intake, Outbox {
       await this.#storeGeneration.seen(greeting.storeGen, this.#bounded.runAdaptive);
     });
     this.#greeting = done.catch(() => {});
-    return done;
+    return this.#faults.wait(done);
   }
 
   oldestPending(): number | null {
     if (!this.#recovery.isWhole) return 0;
-    const { unconfirmedFrom: unsettledFrom } = this.#clocks;
+    const unsettledFrom = this.#faults.run(() => this.#clocks.unconfirmedFrom);
     if (unsettledFrom !== null && this.#state.pending.countBetween(unsettledFrom - 1, this.#state.lastId) > 0) return 0;
     const hour = this.#state.pending.oldestHour;
     return hour === null ? null : hour * HOUR_MS;
@@ -278,26 +291,28 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   holdings(): Holdings {
-    return this.#state.holdings();
+    return this.#faults.run(() => this.#state.holdings());
   }
 
   facts(): BufferStats {
-    return { ...this.#state.facts(), salvage: this.#recovery.describe() };
+    return this.#faults.run(() => ({ ...this.#state.facts(), salvage: this.#recovery.describe() }));
   }
 
   /** Brings over what was set aside: see `BringingOver.run`. */
   recover(pause: (ms: number) => Promise<boolean>): Promise<void> {
-    return this.#recovery.run(pause);
+    return this.#faults.wait(this.#recovery.run(pause));
   }
 
   /** Deletes a slice of what is kept no longer. @returns whether there may be more */
   expireStep(): boolean {
-    return this.#expiry.step();
+    return this.#faults.run(() => this.#expiry.step());
   }
 
   /** Loads memory anew when support has written to the file: `requeue` does. @throws on a fault of the disk */
   reloadIfChanged(): void {
-    if (!this.#commits.busy && this.#externalWrites.changed) this.#commits.now(0, () => {});
+    this.#faults.run(() => {
+      if (!this.#commits.busy && this.#externalWrites.changed) this.#commits.now(0, () => {});
+    });
   }
 
   /**
@@ -308,7 +323,7 @@ export class SqliteBuffer implements Intake, Outbox {
    */
   scrubStep(): boolean {
     if (this.#commits.busy || !this.#recovery.isWhole) return true;
-    const { unreadable, more } = this.#scrubber.step();
+    const { unreadable, more } = this.#faults.run(() => this.#scrubber.step());
     if (unreadable.length > 0) void this.#unreadable.quarantine(unreadable);
     return more;
   }

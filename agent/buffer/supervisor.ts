@@ -14,7 +14,6 @@ import type { TillEvent } from '../../shared/event/event.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
 import { BufferRefusal } from './disk/buffer-error.ts';
 import { classifyError, type FileFault } from './disk/classify-error.ts';
-import { watched } from './watched.ts';
 
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 30_000;
@@ -39,10 +38,11 @@ export interface SupervisedBuffer extends Intake {
 export interface SupervisorDependencies<B extends SupervisedBuffer> {
   /**
    * @param distrust why what the file says is not to be believed; null when nothing is known against it
+   * @param onFault to be called with each fault of the file, before the caller of the buffer sees it
    * @throws BufferRefusal, or on a fault of the disk
    */
-  readonly open: (distrust: string | null) => B;
-  /** Starts what lives as long as this opening. @param buffer tells the keeper of its faults @returns ends it */
+  readonly open: (distrust: string | null, onFault: (error: unknown) => void) => B;
+  /** Starts what lives as long as this opening. @returns ends it */
   readonly onOpened: (buffer: B) => () => Promise<void>;
   /** After a fault of the disk: what the system says of it, in words; null when it takes what is written now. */
   readonly probeDisk: () => string | null;
@@ -57,8 +57,7 @@ const message = (error: unknown): string => (error instanceof Error ? error.mess
 export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
   readonly #with: SupervisorDependencies<B>;
   #state: State = 'failed';
-  #opening: { readonly buffer: B; readonly watched: B; readonly end: () => Promise<void>; readonly at: number } | null =
-    null;
+  #opening: { readonly buffer: B; readonly end: () => Promise<void>; readonly at: number } | null = null;
   /** Why there is none, in words. */
   #trouble: { readonly words: string; readonly fault: FileFault | null } = { words: 'not opened yet', fault: null };
   #failures = 0;
@@ -72,7 +71,7 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
 
   /** The buffer that is open; null while none is. */
   get buffer(): B | null {
-    return this.#opening?.watched ?? null;
+    return this.#opening?.buffer ?? null;
   }
 
   /** Why no buffer is open, for people; null while one is. */
@@ -89,7 +88,7 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
     const opening = this.#opening;
     if (opening === null) return this.#unavailable();
     try {
-      return await opening.watched.accept(events);
+      return await opening.buffer.accept(events);
     } catch (error) {
       if (this.#opening !== opening) return this.#unavailable();
       throw error;
@@ -121,24 +120,23 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
   #open(distrust: string | null, starting = false): void {
     this.#become('opening');
     const { open, onOpened: opened, timers, log } = this.#with;
-    let buffer: B;
+    let buffer: B | null = null;
     try {
-      buffer = open(distrust);
+      buffer = open(distrust, (error) => this.#suspect(buffer, error));
     } catch (error) {
       this.#become('failed');
       if (starting && error instanceof BufferRefusal) throw error;
       this.#wait(error, distrust !== null);
       return;
     }
-    const told = watched(buffer, (error) => this.#suspect(buffer, error));
-    this.#opening = { buffer, watched: told, end: async () => {}, at: timers.now() };
+    this.#opening = { buffer, end: async () => {}, at: timers.now() };
     this.#become('open');
-    this.#opening = { ...this.#opening, end: opened(told) };
+    this.#opening = { ...this.#opening, end: opened(buffer) };
     if (this.#failures > 0) log.info('the buffer is open again');
   }
 
   /** Closes the buffer if the fault says that it is no longer good. */
-  #suspect(buffer: B, error: unknown): void {
+  #suspect(buffer: B | null, error: unknown): void {
     const opening = this.#opening;
     if (opening === null || opening.buffer !== buffer || this.#state !== 'open') return;
     const fault = classifyError(error);
@@ -150,7 +148,7 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
     this.#ending.add(ended);
     void ended.then(() => this.#ending.delete(ended));
     try {
-      buffer.close(fault === 'damaged');
+      opening.buffer.close(fault === 'damaged');
     } catch (reason) {
       this.#with.log.error(`the buffer could not be closed: ${message(reason)}`);
     }

@@ -23,6 +23,8 @@ export interface TransactionObserver {
   begun(): void;
   committed(): void;
   rolledBack(): void;
+  /** It is over, and its work was rejected. May close the database. */
+  failed(error: unknown): void;
 }
 
 interface Work {
@@ -181,6 +183,7 @@ export class GroupCommit {
     assert(this.#state !== 'committing', 'one transaction at a time');
     this.#state = 'committing';
     const answers: (() => void)[] = [];
+    let failure: { readonly error: unknown } | null = null;
     try {
       if (group.length === 0) return;
       this.#observer.prepare(group.reduce((sum, { bytes }) => sum + bytes, 0));
@@ -194,11 +197,15 @@ export class GroupCommit {
     } catch (error) {
       this.#rollBack();
       this.#observer.rolledBack();
-      for (const { reject } of group) reject(error);
-      return;
+      failure = { error };
     } finally {
       this.#state = 'idle';
       this.#open = null;
+    }
+    if (failure !== null) {
+      for (const { reject } of group) reject(failure.error);
+      this.#observer.failed(failure.error);
+      return;
     }
     this.#observer.committed();
     for (const answer of answers) answer();

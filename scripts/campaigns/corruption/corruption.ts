@@ -189,7 +189,7 @@ async function settled(keeper: BufferSupervisor<SqliteBuffer>, shop: Shop): Prom
 function keeperOf(file: string, shop: Shop, random: () => number): BufferSupervisor<SqliteBuffer> {
   const clock = steadyClock(() => shop.now);
   return new BufferSupervisor<SqliteBuffer>({
-    open: (distrust) =>
+    open: (distrust, onFault) =>
       openBuffer({
         path: file,
         merchant: merchantId('acme'),
@@ -204,6 +204,7 @@ function keeperOf(file: string, shop: Shop, random: () => number): BufferSupervi
         diskFree: () => 1024 ** 4,
         damaged: () => {},
         distrust,
+        onFault,
       }),
     onOpened: (buffer) => {
       void buffer.recover(async () => true).catch(() => {});

@@ -8,15 +8,20 @@ const ACCEPTED = { kind: 'accepted' } as Accepted;
 const sqliteFault = (code: string): Error => Object.assign(new Error(code), { code });
 
 class Buffer implements SupervisedBuffer {
+  readonly #onFault: (error: unknown) => void;
   fault: Error | null = null;
   closed = false;
+  constructor(onFault: (error: unknown) => void) {
+    this.#onFault = onFault;
+  }
   async accept(): Promise<Accepted> {
-    if (this.fault !== null) throw this.fault;
+    this.read();
     return ACCEPTED;
   }
   read(): number {
-    if (this.fault !== null) throw this.fault;
-    return 1;
+    if (this.fault === null) return 1;
+    this.#onFault(this.fault);
+    throw this.fault;
   }
   close(): void {
     this.closed = true;
@@ -32,11 +37,11 @@ function kept(openings: readonly (Error | null)[] = [], probe: () => string | nu
   let time = 0;
   let timer: { at: number; run: () => void } | null = null;
   const keeper = new BufferSupervisor<Buffer>({
-    open(distrust) {
+    open(distrust, onFault) {
       distrusts.push(distrust);
       const fault = left.shift() ?? null;
       if (fault !== null) throw fault;
-      const buffer = new Buffer();
+      const buffer = new Buffer(onFault);
       buffers.push(buffer);
       return buffer;
     },

@@ -28,7 +28,7 @@ import { type Scratch, scratchBuffer } from '../../../../support/agent/temp-buff
 /** Keeps the buffer open, and tries again at once. */
 function keeperOf(scratch: Scratch): BufferSupervisor<SqliteBuffer> {
   const keeper = new BufferSupervisor<SqliteBuffer>({
-    open: (distrust) => openBuffer({ ...scratch.options, distrust }),
+    open: (distrust, onFault) => openBuffer({ ...scratch.options, distrust, onFault }),
     onOpened: (buffer) => {
       void buffer.recover(async () => true).catch(() => {});
       return async () => {};

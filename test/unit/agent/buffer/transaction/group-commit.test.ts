@@ -13,6 +13,7 @@ function fixture(delayMs = 0) {
       begun: () => {},
       committed: () => seen.push('committed'),
       rolledBack: () => seen.push('rolled back'),
+      failed: (error) => seen.push(`failed: ${(error as Error).message}`),
     },
     delayMs,
   );
@@ -44,7 +45,8 @@ t.test('one failure rejects the whole group and stores nothing of it; the next g
   );
   t.same(values(), []);
   t.equal(await insert(1), 1);
-  t.same(seen, ['begin 3', 'rolled back', 'begin 1', 'committed']);
+  const failed = 'failed: UNIQUE constraint failed: x.v';
+  t.same(seen, ['begin 3', 'rolled back', failed, 'begin 1', 'committed']);
 });
 
 t.test('a failing COMMIT stores nothing', async (t) => {
@@ -141,4 +143,34 @@ t.test('with a delay, what is submitted within it shares a commit; enough of it 
   const patient = fixture(3_600_000);
   await Promise.all([1, 2].map((value) => patient.insert(value, 9 * 1024 * 1024)));
   t.equal(patient.seen.length, 4, 'the rest waits for nobody either');
+});
+
+t.test('who is told of a fault may flush and close at once, also while work in pieces goes on', async (t) => {
+  const db = new Sqlite(':memory:');
+  const told: unknown[] = [];
+  const commits = new GroupCommit(db, {
+    prepare() {},
+    begun() {},
+    committed() {},
+    rolledBack() {},
+    failed(error) {
+      told.push(error);
+      if (!db.open) return;
+      commits.flush();
+      db.close();
+    },
+  });
+  const fault = new Error('disk I/O error');
+  const failing = commits.submitCooperative(1, function* () {
+    for (const end = performance.now() + 11; performance.now() < end; );
+    yield;
+    throw fault;
+  });
+  while (!commits.busy) await new Promise((resolve) => setImmediate(resolve));
+  const waiting = commits.submit(0, () => db.prepare('SELECT 7').pluck().get());
+  await t.rejects(failing, fault);
+  t.equal(await waiting, 7);
+  t.throws(() => commits.now(0, () => {}), /not open/);
+  t.same(told.slice(0, 1), [fault]);
+  t.equal(told.length, 2);
 });
