@@ -35,7 +35,7 @@ import { EventTable, type UnreadableRow } from './tables/event-table.ts';
 import { ExpiredRanges } from './tables/expired-ranges.ts';
 import { LossLedger } from './tables/loss-ledger.ts';
 import { ClockSegments } from './timestamps/clock-segments.ts';
-import { ChangeSet } from './transaction/changeset.ts';
+import type { ChangeSet } from './transaction/changeset.ts';
 import { runCooperatively, runSlice } from './transaction/cooperative.ts';
 import { GroupCommit } from './transaction/group-commit.ts';
 import { QuarantineUnreadable } from './transaction/quarantine-unreadable.ts';
@@ -68,7 +68,6 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #marks: HighWaterMarks;
   #isClosed = false;
   #securing: NodeJS.Immediate | null = null;
-  #changes: ChangeSet | null = null;
   /** Stamped, and neither stored nor refused yet. */
   readonly #accepting = new Set<Promise<Accepted>>();
   /** One greeting at a time. */
@@ -121,6 +120,7 @@ export class SqliteBuffer implements Intake, Outbox {
       });
       this.#commits = new GroupCommit(
         db,
+        state,
         {
           prepare: (bytes) => {
             this.#file.assertInPlace();
@@ -128,20 +128,15 @@ export class SqliteBuffer implements Intake, Outbox {
           },
           begun: () => {
             if (this.#externalWrites.changed) this.#load();
-            this.#changes = new ChangeSet(state.lastId);
           },
-          committed: () => this.#follow(),
-          rolledBack: () => {
-            this.#changes = null;
-            this.#clocks.rolledBack();
-          },
+          committed: (changes) => this.#follow(changes),
+          rolledBack: () => this.#clocks.rolledBack(),
           failed: (error) => this.#faults.report(error),
         },
         options.commitDelayMs,
       );
       const transactions = {
         ...{ commits: this.#commits, budget: this.#budget, transitions: this.#transitions },
-        changes: () => this.#changes!,
         held: () => state.rowCount,
       };
       this.#bounded = new BoundedTransactions(transactions);
@@ -169,7 +164,7 @@ export class SqliteBuffer implements Intake, Outbox {
       });
       this.#unreadable = new QuarantineUnreadable({
         ...{ transitions: this.#transitions, damaged },
-        within: (work) => this.#commits.submit(0, () => work(this.#changes!)),
+        within: (work) => this.#commits.submit(0, work),
       });
       this.#scrubber = new Scrubber({
         ...{ db, path, epochs: () => state.epochs, pending: () => state.pending },
@@ -200,7 +195,7 @@ export class SqliteBuffer implements Intake, Outbox {
     const steps = prepareAppend(events, this.#options.clock.stamp());
     // Most requests are ready at once, and then are handed over before this returns.
     const request = runSlice(steps)?.result ?? (await runCooperatively(steps));
-    const store = () => this.#commits.submitCooperative(request.bytes, () => this.#append.run(request, this.#changes!));
+    const store = () => this.#commits.submitCooperative(request.bytes, (changes) => this.#append.run(request, changes));
     const attempt = async (): Promise<Accepted | null> => {
       try {
         return await store();
@@ -377,9 +372,7 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#externalWrites.acknowledge();
   }
 
-  #follow(): void {
-    const changes = this.#changes!;
-    this.#changes = null;
+  #follow(changes: ChangeSet): void {
     const { records, unsent } = changes.losses;
     const lossesChanged = this.#state.isReloaded || records !== 0 || unsent !== 0;
     const more = this.#state.apply(changes);

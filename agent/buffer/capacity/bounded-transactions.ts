@@ -18,8 +18,6 @@ export interface BoundedTransactionParts {
   readonly commits: Pick<GroupCommit, 'submit'>;
   readonly budget: Pick<DiskBudget, 'rowBytes' | 'walHasRoom' | 'leavesSpace' | 'releaseReserve' | 'describe'>;
   readonly transitions: Pick<StateTransitions, 'evictAcked'>;
-  /** Of the transaction that runs. */
-  readonly changes: () => ChangeSet;
   /** Rows of events in the buffer. */
   readonly held: () => number;
 }
@@ -87,8 +85,7 @@ export class BoundedTransactions {
   async #submit<T>(rows: number, work: (changes: ChangeSet) => T, evict: boolean): Promise<T> {
     const { commits, budget, transitions, held } = this.#with;
     const bytes = rows * budget.rowBytes(held());
-    const outcome = await commits.submit(bytes, () => {
-      const changes = this.#with.changes();
+    const outcome = await commits.submit(bytes, (changes) => {
       const inAll = changes.bytes + bytes;
       const fits = budget.walHasRoom(inAll) && (rows === 1 || budget.leavesSpace(inAll));
       // Given back, not thrown: whoever shares the transaction has nothing to do with it.

@@ -2,7 +2,6 @@
 import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';
 import type { EventClock } from '../../port/event-clock.ts';
 import type { DedupIndex } from '../tables/dedup-index.ts';
-import type { ChangeSet } from '../transaction/changeset.ts';
 import type { GroupCommit } from '../transaction/group-commit.ts';
 import type { StateTransitions } from '../transaction/state-transitions.ts';
 import type { BoundedTransactions } from './bounded-transactions.ts';
@@ -20,8 +19,6 @@ export interface ExpiryParts {
   readonly refs: Pick<DedupIndex, 'expire'>;
   readonly clock: Pick<EventClock, 'retention'>;
   readonly keepAckedHours: number;
-  /** Of the transaction that runs. */
-  readonly changes: () => ChangeSet;
   /** Rows of events in the buffer. */
   readonly held: () => number;
 }
@@ -35,20 +32,20 @@ export class Expiry {
 
   /** @returns whether there may be more. @throws on a fault of the disk */
   step(): boolean {
-    const { commits, budget, bounded, transitions, refs, clock, keepAckedHours, changes, held } = this.#with;
+    const { commits, budget, bounded, transitions, refs, clock, keepAckedHours, held } = this.#with;
     const at = clock.retention();
     if (commits.busy) return true;
     budget.ensureReserve();
     const rowBytes = budget.rowBytes(held());
     const most = Math.min(ROWS_AT_ONCE, Math.floor(BYTES_AT_ONCE / rowBytes));
     const limit = budget.leavesSpace(most * rowBytes) ? most : Math.min(most, bounded.limit);
-    return commits.now(limit * rowBytes, () => {
+    return commits.now(limit * rowBytes, (changes) => {
       // Somebody reads for long: what expires can wait.
       if (!budget.walHasRoom(limit * rowBytes)) return false;
       const before = at - keepAckedHours * HOUR_MS;
-      const events = transitions.expire(before, at + DAY_MS, limit, changes());
+      const events = transitions.expire(before, at + DAY_MS, limit, changes);
       const forgotten = refs.expire(limit);
-      changes().refs -= forgotten;
+      changes.refs -= forgotten;
       return events === limit || forgotten === limit;
     });
   }

@@ -1,92 +1,96 @@
 /**
- * Concurrent writers share one transaction, and so one fsync.
+ * Runs concurrent writers in one transaction, so that they share one fsync.
  *
- * What is submitted in a tick, or within the delay that is set, runs in one transaction at its end, in order. Large work is done in pieces,
- * with turns of the event loop between them, in one open transaction: meanwhile nobody else may write on the connection, and who reads on it
- * sees what is not committed yet (`busy`).
+ * What is submitted in one tick, or within the configured delay, runs in one transaction at its end,
+ * in order. The work gets the transaction's change set as an argument. Large work is cooperative: the
+ * event loop gets turns between its slices while the transaction stays open. Meanwhile nobody else may
+ * write on the connection, and a reader on it sees uncommitted rows (`busy`).
  *
- * States: idle -> scheduled -> committing -> idle. Invariants: an answer leaves after COMMIT returned; when anything fails, nothing of the
- * group is stored and all of it is rejected; one transaction at a time.
+ * States: idle -> scheduled -> committing -> idle. Invariants: a promise resolves after COMMIT returned;
+ * when anything fails, nothing of the group is stored and all of it is rejected; one transaction at a time.
  */
 import assert from 'node:assert/strict';
 import type { Database, Statement } from 'better-sqlite3';
+import { ChangeSet } from './changeset.ts';
 import { type Cooperative, runSlice, runToEnd } from './cooperative.ts';
 
-/** Bytes of work after which the rest waits for the next transaction: bounds the write-ahead log. */
+/** Bytes of work after which the rest waits for the next transaction: bounds the WAL. */
 const MAX_GROUP_BYTES = 16 * 1024 * 1024;
 
-/** Told about each transaction, so that memory follows the rows. */
+/** Called around each transaction, so that what is kept in memory follows the rows. */
 export interface TransactionObserver {
-  /** Before it begins. @param bytes that the group would store */
+  /** Before BEGIN. @param bytes that the group would store */
   prepare(bytes: number): void;
-  /** It holds the lock: nobody else writes until its end. */
+  /** After BEGIN: nobody else writes until the end. */
   begun(): void;
-  committed(): void;
+  /** After COMMIT, before anybody is answered. */
+  committed(changes: ChangeSet): void;
   rolledBack(): void;
-  /** It is over, and its work was rejected. May close the database. */
+  /** The transaction is over, and its work was rejected. May close the database. */
   failed(error: unknown): void;
 }
 
-interface Work {
+interface Submission {
   readonly bytes: number;
-  /** Runs within the transaction; returns how to answer once it is durable. */
-  readonly run: () => (() => void) | Cooperative<() => void>;
+  /** Runs within the transaction. Its result resolves the promise after COMMIT. */
+  readonly work: (changes: ChangeSet) => unknown;
+  /** Whether `work` returns a generator that is to be run in slices. */
+  readonly isCooperative: boolean;
+  readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
+type Outcome =
+  | { readonly kind: 'committed'; readonly changes: ChangeSet; readonly results: readonly unknown[] }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
 export class GroupCommit {
   readonly #db: Database;
+  readonly #index: { readonly lastId: number };
   readonly #observer: TransactionObserver;
   readonly #delayMs: number;
   readonly #begin: Statement;
   readonly #end: Statement;
   #state: 'idle' | 'scheduled' | 'committing' = 'idle';
-  #waiting: Work[] = [];
+  #waiting: Submission[] = [];
   #waitingBytes = 0;
-  /** The first that had no room in the last transaction. */
-  #left: Work | null = null;
-  /** Ends the wait of the scheduled group. */
+  /** The first one that had no room in the last transaction. */
+  #left: Submission | null = null;
+  /** Cancels the scheduled transaction. */
   #cancel = (): void => {};
-  /** The open transaction between its pieces. */
+  /** The open transaction between its slices. */
   #open: Cooperative<void> | null = null;
 
-  /** @param delayMs how long what is submitted waits for more to share its commit; 0: to the end of the tick */
-  constructor(db: Database, observer: TransactionObserver, delayMs = 0) {
+  /**
+   * @param index knows the highest id given out so far; each change set continues from there
+   * @param delayMs how long a submission waits for more to share its commit; 0: to the end of the tick
+   */
+  constructor(db: Database, index: { readonly lastId: number }, observer: TransactionObserver, delayMs = 0) {
     this.#db = db;
+    this.#index = index;
     this.#observer = observer;
     this.#delayMs = delayMs;
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#end = db.prepare('COMMIT');
   }
 
-  /** Whether a transaction is open between two pieces of it. */
+  /** Whether a transaction is open between two of its slices. */
   get busy(): boolean {
     return this.#open !== null;
   }
 
   /**
+   * Runs work in the next shared transaction. Resolves to its result once that is durable.
+   *
    * @param bytes that it would store, about
-   * @param work runs within the shared transaction; what it returns is the answer once that is durable
    */
-  submit<T>(bytes: number, work: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const run = () => {
-        const answer = work();
-        return () => resolve(answer);
-      };
-      this.#add({ bytes, run, reject });
-    });
+  submit<T>(bytes: number, work: (changes: ChangeSet) => T): Promise<T> {
+    return this.#submit(bytes, work, false) as Promise<T>;
   }
 
   /** As `submit`, for work that may take long. */
-  submitCooperative<T>(bytes: number, work: () => Cooperative<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const run = function* () {
-        const answer = yield* work();
-        return () => resolve(answer);
-      };
-      this.#add({ bytes, run, reject });
-    });
+  submitCooperative<T>(bytes: number, work: (changes: ChangeSet) => Cooperative<T>): Promise<T> {
+    return this.#submit(bytes, work, true) as Promise<T>;
   }
 
   /**
@@ -95,32 +99,38 @@ export class GroupCommit {
    * @param bytes that it would write, about
    * @throws what it throws, and on a fault of the disk
    */
-  now<T>(bytes: number, work: () => T): T {
-    const outcome: ({ readonly value: T } | { readonly error: unknown })[] = [];
-    const run = () => {
-      const value = work();
-      return () => outcome.push({ value });
+  now<T>(bytes: number, work: (changes: ChangeSet) => T): T {
+    const settled: ({ readonly value: unknown } | { readonly error: unknown })[] = [];
+    const alone: Submission = {
+      bytes,
+      work,
+      isCooperative: false,
+      resolve: (value) => settled.push({ value }),
+      reject: (error) => settled.push({ error }),
     };
     this.#finishOpen();
     const state = this.#state;
-    runToEnd(this.#transaction([{ bytes, run, reject: (error) => outcome.push({ error }) }]));
+    runToEnd(this.#transaction([alone]));
     this.#state = state;
-    const [only] = outcome;
-    if ('error' in only!) throw only.error;
-    return only!.value;
+    const [outcome] = settled;
+    assert(outcome !== undefined);
+    if ('error' in outcome) throw outcome.error;
+    return outcome.value as T;
   }
 
-  /** Commits what was submitted so far, at once. */
+  /** Commits at once what was submitted so far. */
   flush(): void {
     this.#finishOpen();
     while (this.#waiting.length > 0) runToEnd(this.#transaction(this.#take()));
   }
 
-  #add(work: Work): void {
-    this.#waiting.push(work);
-    this.#waitingBytes += work.bytes;
-    if (this.#state === 'idle') this.#schedule(this.#delayMs);
-    else if (this.#state === 'scheduled' && this.#waitingBytes >= MAX_GROUP_BYTES) this.#schedule(0);
+  #submit(bytes: number, work: (changes: ChangeSet) => unknown, isCooperative: boolean): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ bytes, work, isCooperative, resolve, reject });
+      this.#waitingBytes += bytes;
+      if (this.#state === 'idle') this.#schedule(this.#delayMs);
+      else if (this.#state === 'scheduled' && this.#waitingBytes >= MAX_GROUP_BYTES) this.#schedule(0);
+    });
   }
 
   #schedule(delayMs: number): void {
@@ -140,7 +150,7 @@ export class GroupCommit {
     }
   }
 
-  /** The next piece of the open transaction. */
+  /** Runs the next slice of the open transaction. */
   #goOn(): void {
     const open = this.#open;
     if (open === null) return;
@@ -154,7 +164,7 @@ export class GroupCommit {
     this.#next();
   }
 
-  /** What the last transaction had no room for has waited. */
+  /** What the last transaction had no room for has waited already. */
   #next(): void {
     if (this.#state !== 'idle' || this.#waiting.length === 0) return;
     this.#schedule(this.#waiting[0] === this.#left ? 0 : this.#delayMs);
@@ -167,7 +177,7 @@ export class GroupCommit {
     this.#next();
   }
 
-  #take(): Work[] {
+  #take(): Submission[] {
     let bytes = 0;
     let count = 0;
     while (count < this.#waiting.length && (count === 0 || bytes + this.#waiting[count]!.bytes <= MAX_GROUP_BYTES)) {
@@ -179,43 +189,47 @@ export class GroupCommit {
     return this.#waiting.splice(0, count);
   }
 
-  *#transaction(group: readonly Work[]): Cooperative<void> {
+  *#transaction(group: readonly Submission[]): Cooperative<void> {
     assert(this.#state !== 'committing', 'one transaction at a time');
     this.#state = 'committing';
-    const answers: (() => void)[] = [];
-    let failure: { readonly error: unknown } | null = null;
+    const outcome = group.length === 0 ? null : yield* this.#commit(group);
+    this.#state = 'idle';
+    this.#open = null;
+    if (outcome === null) return;
+    if (outcome.kind === 'failed') {
+      for (const { reject } of group) reject(outcome.error);
+      this.#observer.failed(outcome.error);
+      return;
+    }
+    this.#observer.committed(outcome.changes);
+    for (let at = 0; at < group.length; at++) group[at]!.resolve(outcome.results[at]);
+  }
+
+  *#commit(group: readonly Submission[]): Cooperative<Outcome> {
     try {
-      if (group.length === 0) return;
       this.#observer.prepare(group.reduce((sum, { bytes }) => sum + bytes, 0));
       this.#begin.run();
       this.#observer.begun();
-      for (const { run } of group) {
-        const work = run();
-        answers.push(typeof work === 'function' ? work : yield* work);
+      const changes = new ChangeSet(this.#index.lastId);
+      const results: unknown[] = [];
+      for (const { work, isCooperative } of group) {
+        const result = work(changes);
+        results.push(isCooperative ? yield* result as Cooperative<unknown> : result);
       }
       this.#end.run();
+      return { kind: 'committed', changes, results };
     } catch (error) {
       this.#rollBack();
       this.#observer.rolledBack();
-      failure = { error };
-    } finally {
-      this.#state = 'idle';
-      this.#open = null;
+      return { kind: 'failed', error };
     }
-    if (failure !== null) {
-      for (const { reject } of group) reject(failure.error);
-      this.#observer.failed(failure.error);
-      return;
-    }
-    this.#observer.committed();
-    for (const answer of answers) answer();
   }
 
   #rollBack(): void {
     try {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
     } catch {
-      // The fault that brought us here is the one to tell; SQLite rolls back by itself on most of them.
+      // The first fault is the one to report; SQLite rolls back by itself on most of them.
     }
   }
 }

@@ -8,20 +8,19 @@ const ROW_BYTES = 100;
 /** A disk with so many bytes for a transaction, which whatever is submitted at once shares. */
 function diskOf(bytes: number) {
   const disk = { bytes, ballast: 0, acked: 0, thrown: 0, most: 0 };
-  const group: (() => void)[] = [];
-  let changes = new ChangeSet(0);
+  const group: ((changes: ChangeSet) => void)[] = [];
   const commit = (): void => {
-    changes = new ChangeSet(0);
-    for (const run of group.splice(0)) run();
+    const changes = new ChangeSet(0);
+    for (const run of group.splice(0)) run(changes);
     disk.most = Math.max(disk.most, changes.bytes);
   };
   const bounded = new BoundedTransactions({
     commits: {
-      submit<T>(_: number, work: () => T): Promise<T> {
+      submit<T>(_: number, work: (changes: ChangeSet) => T): Promise<T> {
         return new Promise((resolve, reject) => {
-          const run = (): void => {
+          const run = (changes: ChangeSet): void => {
             try {
-              resolve(work());
+              resolve(work(changes));
             } catch (error) {
               disk.thrown++;
               reject(error);
@@ -48,7 +47,6 @@ function diskOf(bytes: number) {
         return evicted;
       },
     },
-    changes: () => changes,
     held: () => 1,
   });
   return { disk, bounded };

@@ -1,5 +1,6 @@
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
+import type { ChangeSet } from '../../../../../agent/buffer/transaction/changeset.ts';
 import { GroupCommit } from '../../../../../agent/buffer/transaction/group-commit.ts';
 
 function fixture(delayMs = 0) {
@@ -8,6 +9,7 @@ function fixture(delayMs = 0) {
   const seen: string[] = [];
   const commits = new GroupCommit(
     db,
+    { lastId: 0 },
     {
       prepare: (bytes) => seen.push(`begin ${bytes}`),
       begun: () => {},
@@ -28,6 +30,44 @@ t.test('what is submitted in one tick shares one transaction', async (t) => {
   await insert(4);
   t.same(seen, ['begin 3', 'committed', 'begin 1', 'committed']);
   t.same(values(), [1, 2, 3, 4]);
+});
+
+t.test('each work of a group gets the change set of its transaction, which continues the numbering', async (t) => {
+  const db = new Sqlite(':memory:');
+  const index = { lastId: 7 };
+  const followed: ChangeSet[] = [];
+  const commits = new GroupCommit(db, index, {
+    prepare() {},
+    begun() {},
+    committed(changes) {
+      followed.push(changes);
+      index.lastId = changes.lastId;
+    },
+    rolledBack() {},
+    failed() {},
+  });
+  const append = (changes: ChangeSet): number => changes.append(1);
+  const appendSlowly = function* (changes: ChangeSet) {
+    yield;
+    return changes.append(1);
+  };
+  t.same(await Promise.all([commits.submit(0, append), commits.submitCooperative(0, appendSlowly)]), [8, 9]);
+  t.equal(commits.now(0, append), 10);
+  await t.rejects(
+    commits.submit(0, (changes) => {
+      append(changes);
+      throw new Error('rolled back');
+    }),
+  );
+  t.equal(await commits.submit(0, append), 11);
+  t.same(
+    followed.map(({ lastIdBefore, lastId }) => [lastIdBefore, lastId]),
+    [
+      [7, 9],
+      [9, 10],
+      [10, 11],
+    ],
+  );
 });
 
 t.test('an answer comes after the commit', async (t) => {
@@ -148,18 +188,22 @@ t.test('with a delay, what is submitted within it shares a commit; enough of it 
 t.test('who is told of a fault may flush and close at once, also while work in pieces goes on', async (t) => {
   const db = new Sqlite(':memory:');
   const told: unknown[] = [];
-  const commits = new GroupCommit(db, {
-    prepare() {},
-    begun() {},
-    committed() {},
-    rolledBack() {},
-    failed(error) {
-      told.push(error);
-      if (!db.open) return;
-      commits.flush();
-      db.close();
+  const commits = new GroupCommit(
+    db,
+    { lastId: 0 },
+    {
+      prepare() {},
+      begun() {},
+      committed() {},
+      rolledBack() {},
+      failed(error) {
+        told.push(error);
+        if (!db.open) return;
+        commits.flush();
+        db.close();
+      },
     },
-  });
+  );
   const fault = new Error('disk I/O error');
   const failing = commits.submitCooperative(1, function* () {
     for (const end = performance.now() + 11; performance.now() < end; );
@@ -173,4 +217,15 @@ t.test('who is told of a fault may flush and close at once, also while work in p
   t.throws(() => commits.now(0, () => {}), /not open/);
   t.same(told.slice(0, 1), [fault]);
   t.equal(told.length, 2);
+});
+
+t.test('a turn that finds nothing to commit, as it was flushed, leaves the next one alone', async (t) => {
+  const { insert, commits, values } = fixture(5);
+  const first = insert(1);
+  commits.flush();
+  await first;
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  t.equal(commits.busy, false);
+  await insert(2);
+  t.same(values(), [1, 2]);
 });
