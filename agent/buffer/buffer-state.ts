@@ -1,18 +1,24 @@
-/** What memory knows of the rows: the numbering, which events are pending, how many rows there are. It follows them, after each commit. */
+/**
+ * What memory knows of the rows: the numbering, which events are pending, how many rows there are.
+ * It follows them after each commit, and is loaded again when another process has written to the file.
+ */
 import { resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { BufferStats } from '../port/buffer-reader.ts';
 import type { Holdings } from '../port/outbox.ts';
 import { usageOf } from './capacity/disk-budget.ts';
+import { ExternalWriteDetector } from './external-writes.ts';
 import { buildStats, type Counts, countRows, loadPending } from './support/buffer-stats.ts';
 import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './tables/epochs.ts';
 import type { PendingSet } from './tables/pending-set.ts';
+import type { RowIndex } from './tables/row-index.ts';
 import type { ChangeSet } from './transaction/changeset.ts';
 
-export class BufferState {
+export class BufferState implements RowIndex {
   readonly #db: Database;
   readonly #path: string;
   readonly #damaged: (detail: string) => void;
+  readonly #externalWrites: ExternalWriteDetector;
   /** The epoch that this opening of the buffer writes. */
   readonly open: OpenedEpoch;
   #epochs: EpochIndex;
@@ -23,13 +29,14 @@ export class BufferState {
 
   /**
    * @param path of the buffer
-   * @param damaged told when rows and memory disagree
+   * @param damaged called when rows and memory disagree
    * @throws on a fault of the disk
    */
   constructor(db: Database, path: string, damaged: (detail: string) => void) {
     this.#db = db;
     this.#path = resolve(path);
     this.#damaged = damaged;
+    this.#externalWrites = new ExternalWriteDetector(db);
     this.#epochs = new EpochIndex(listEpochs(db));
     this.open = this.#epochs.list.at(-1)!;
     this.#lastId = this.open.base;
@@ -59,7 +66,7 @@ export class BufferState {
     return this.#pending.count + this.#counts.acked + this.#counts.quarantined;
   }
 
-  /** Whether rows were loaded anew since the last commit was followed. */
+  /** Whether rows were loaded again since the last commit was applied. */
   get isReloaded(): boolean {
     return this.#loaded;
   }
@@ -69,19 +76,24 @@ export class BufferState {
     return [...this.#epochs.list.slice(0, -1), { ...this.open, lastSeq: this.#lastId - this.open.base }];
   }
 
-  /** Loads anew what the rows say. @throws on a fault of the disk */
+  get isBehind(): boolean {
+    return this.#externalWrites.changed;
+  }
+
+  /** Loads pending events and counts again. @throws on a fault of the disk */
   reload(): void {
     this.#pending = loadPending(this.#db);
     this.#counts = countRows(this.#db);
     this.#loaded = true;
+    this.#externalWrites.acknowledge();
   }
 
-  /** Loads anew which epochs there are. @throws on a fault of the disk */
+  /** Loads the list of epochs again. @throws on a fault of the disk */
   reloadEpochs(): void {
     this.#epochs = new EpochIndex(listEpochs(this.#db));
   }
 
-  /** What a transaction changed, once it is durable. @returns whether there is more to ship */
+  /** Applies what a transaction changed, once it is durable. @returns whether there is more to ship */
   apply(changes: ChangeSet): boolean {
     this.#lastId = changes.lastId;
     this.#counts.acked += changes.acked;
@@ -92,7 +104,7 @@ export class BufferState {
     this.#counts.losses.events += events;
     this.#counts.losses.records += records;
     this.#counts.losses.unsent += unsent;
-    if (!changes.applyTo(this.#pending)) this.#countAnew();
+    if (!changes.applyTo(this.#pending)) this.#recount();
     const more = changes.addedAny || this.#loaded;
     this.#loaded = false;
     return more;
@@ -118,7 +130,7 @@ export class BufferState {
     return buildStats(this.#db, this.#path, this.#pending, this.listEpochs(), { ...this.#counts });
   }
 
-  #countAnew(): void {
+  #recount(): void {
     this.#damaged('the number of pending events does not add up: counting anew');
     try {
       this.#pending = loadPending(this.#db);

@@ -1,7 +1,7 @@
 /**
- * Notices that another connection has written to the file: support's `requeue` does, beside a running agent. Memory is then loaded anew.
+ * Detects that another connection has written to the file, as `requeue` does beside a running agent.
  *
- * `PRAGMA data_version` changes with each commit of another connection, and costs a look at shared memory.
+ * `PRAGMA data_version` changes with each commit of another connection; it costs one read of shared memory.
  */
 import type { Database, Statement } from 'better-sqlite3';
 
@@ -14,12 +14,12 @@ export class ExternalWriteDetector {
     this.#seen = this.#version.get()!;
   }
 
-  /** Whether another connection has written since `see`. @throws on a fault of the disk */
+  /** Whether another connection has written since the last `acknowledge`. @throws on a fault of the disk */
   get changed(): boolean {
     return this.#version.get()! !== this.#seen;
   }
 
-  /** What is loaded now is what they wrote. */
+  /** What they wrote is loaded. */
   acknowledge(): void {
     this.#seen = this.#version.get()!;
   }

@@ -1,59 +1,63 @@
-/** Takes up what the collector said of events and loss records: at once where there is room, else in portions. */
-
+/** Applies what the collector said of events and loss records: at once where there is room, else in portions. */
+import type { EventClock } from '../port/event-clock.ts';
 import type { Settlement } from '../port/outbox.ts';
+import type { BufferState } from './buffer-state.ts';
 import type { BoundedTransactions } from './capacity/bounded-transactions.ts';
 import { isFull } from './disk/buffer-error.ts';
-import type { EpochIndex } from './tables/epochs.ts';
 import type { LossLedger } from './tables/loss-ledger.ts';
 import type { ChangeSet } from './transaction/changeset.ts';
 import type { StateTransitions } from './transaction/state-transitions.ts';
 
-export interface SettleParts {
-  readonly bounded: Pick<BoundedTransactions, 'runOnce' | 'runAdaptive'>;
-  readonly transitions: Pick<StateTransitions, 'ack' | 'quarantine'>;
-  readonly losses: Pick<LossLedger, 'acknowledge'>;
-  readonly epochs: () => EpochIndex;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-}
-
 export class Settle {
-  readonly #with: SettleParts;
+  readonly #bounded: BoundedTransactions;
+  readonly #transitions: StateTransitions;
+  readonly #losses: LossLedger;
+  readonly #state: BufferState;
+  readonly #clock: EventClock;
 
-  constructor(parts: SettleParts) {
-    this.#with = parts;
+  constructor(
+    bounded: BoundedTransactions,
+    transitions: StateTransitions,
+    losses: LossLedger,
+    state: BufferState,
+    clock: EventClock,
+  ) {
+    this.#bounded = bounded;
+    this.#transitions = transitions;
+    this.#losses = losses;
+    this.#state = state;
+    this.#clock = clock;
   }
 
   /** See `Outbox.settle`. */
   async run(settlements: readonly Settlement[]): Promise<void> {
-    const { bounded } = this.#with;
     try {
-      return await bounded.runOnce(eventsOf(settlements), (changes) => this.#settle(settlements, changes));
+      return await this.#bounded.runOnce(eventsOf(settlements), (changes) => this.#apply(settlements, changes));
     } catch (error) {
       if (!isFull(error)) throw error;
     }
     for (let left = settlements; left.length > 0; ) {
       const portioned = left;
-      left = await bounded.runAdaptive((changes, rows) => {
+      left = await this.#bounded.runBounded((changes, rows) => {
         const { first, rest } = split(portioned, rows);
-        this.#settle(first, changes);
+        this.#apply(first, changes);
         return rest;
       });
     }
   }
 
-  #settle(settlements: readonly Settlement[], changes: ChangeSet): void {
-    const { transitions, losses, epochs, now } = this.#with;
+  #apply(settlements: readonly Settlement[], changes: ChangeSet): void {
+    const { epochs } = this.#state;
     for (const settlement of settlements) {
       switch (settlement.kind) {
         case 'stored':
-          transitions.ack(epochs().idsOf(settlement), changes);
+          this.#transitions.ack(epochs.idsOf(settlement), changes);
           break;
         case 'quarantined':
-          transitions.quarantine(epochs().idsOf(settlement), settlement.reason, changes);
+          this.#transitions.quarantine(epochs.idsOf(settlement), settlement.reason, changes);
           break;
         case 'loss-stored':
-          changes.losses.unsent -= losses.acknowledge(settlement.id, now());
+          changes.losses.unsent -= this.#losses.acknowledge(settlement.id, this.#clock.now());
           break;
       }
     }

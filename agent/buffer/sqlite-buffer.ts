@@ -19,7 +19,6 @@ import { Expiry } from './capacity/expiry.ts';
 import { isFull } from './disk/buffer-error.ts';
 import { classifyError } from './disk/classify-error.ts';
 import { FaultReporter } from './disk/fault-reporter.ts';
-import { ExternalWriteDetector } from './external-writes.ts';
 import { type BufferSnapshot, HighWaterMarks } from './high-water/update-marks.ts';
 import { Scrubber } from './integrity/scrubber.ts';
 import { asBufferError, openForWriting, type WritableDatabase } from './open-database.ts';
@@ -47,10 +46,8 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #options: BufferOptions;
   readonly #state: BufferState;
   readonly #rows: EventTable;
-  readonly #refs: DedupIndex;
   readonly #clocks: ClockSegments;
   readonly #losses: LossLedger;
-  readonly #transitions: StateTransitions;
   readonly #storeGeneration: StoreGeneration;
   readonly #budget: DiskBudget;
   readonly #commits: GroupCommit;
@@ -58,7 +55,6 @@ export class SqliteBuffer implements Intake, Outbox {
   readonly #append: Append;
   readonly #pendingListeners: (() => void)[] = [];
   readonly #lossListeners: (() => void)[] = [];
-  readonly #externalWrites: ExternalWriteDetector;
   readonly #fileRecovery: FileRecovery;
   readonly #recovery: Recovery;
   readonly #settle: Settle;
@@ -92,31 +88,22 @@ export class SqliteBuffer implements Intake, Outbox {
       openEpoch(db, randomBytes(8), now(), clock.retention(), this.#file.highWater.unsettled);
       const state = new BufferState(db, path, damaged);
       this.#state = state;
-      this.#externalWrites = new ExternalWriteDetector(db);
       this.#rows = new EventTable(db);
-      this.#refs = new DedupIndex(db, (id, at) => this.#clocks.age(id, at, id <= state.open.base));
+      const refs = new DedupIndex(db, (id, at) => this.#clocks.age(id, at, id <= state.open.base));
       this.#losses = new LossLedger(db, damaged);
-      this.#transitions = new StateTransitions({
-        rows: this.#rows,
-        gone: new ExpiredRanges(db),
-        losses: this.#losses,
-        refs: this.#refs,
-        epochs: () => state.epochs,
-        now,
-      });
-      this.#storeGeneration = new StoreGeneration(db, this.#transitions, this.#losses);
+      const tables = { rows: this.#rows, refs, losses: this.#losses, expired: new ExpiredRanges(db) };
+      const transitions = new StateTransitions(tables, state, clock);
+      this.#storeGeneration = new StoreGeneration(db, transitions, this.#losses);
       const minFreeBytes = options.minFreeBytes ?? defaultMinFreeBytes(path);
       this.#budget = new DiskBudget(db, resolve(path), { maxBytes: options.maxBytes, minFreeBytes }, options.diskFree);
       this.#append = new Append(db, {
         rows: this.#rows,
-        refs: this.#refs,
+        refs,
         clocks: this.#clocks,
         budget: this.#budget,
-        eviction: new Eviction(options.whenFull, this.#transitions),
-        held: () => state.rowCount,
+        eviction: new Eviction(options.whenFull, transitions),
+        state,
         terminal,
-        epoch: state.open.epoch,
-        base: state.open.base,
       });
       this.#commits = new GroupCommit(
         db,
@@ -127,7 +114,7 @@ export class SqliteBuffer implements Intake, Outbox {
             this.#budget.refresh(bytes);
           },
           begun: () => {
-            if (this.#externalWrites.changed) this.#load();
+            if (state.isBehind) state.reload();
           },
           committed: (changes) => this.#follow(changes),
           rolledBack: () => this.#clocks.rolledBack(),
@@ -135,41 +122,32 @@ export class SqliteBuffer implements Intake, Outbox {
         },
         options.commitDelayMs,
       );
-      const transactions = {
-        ...{ commits: this.#commits, budget: this.#budget, transitions: this.#transitions },
-        held: () => state.rowCount,
-      };
-      this.#bounded = new BoundedTransactions(transactions);
-      const { keepAckedHours } = options;
-      this.#expiry = new Expiry({ ...transactions, bounded: this.#bounded, refs: this.#refs, clock, keepAckedHours });
+      this.#bounded = new BoundedTransactions(this.#commits, this.#budget, transitions, state);
+      this.#expiry = new Expiry({
+        commits: this.#commits,
+        bounded: this.#bounded,
+        budget: this.#budget,
+        transitions,
+        refs,
+        index: state,
+        clock,
+        keepAckedHours: options.keepAckedHours,
+      });
       this.#budget.ensureReserve();
       const elapsed = (): number => performance.now();
       this.#fileRecovery = new FileRecovery({
-        ...{ db, path: resolve(path), terminal, losses: this.#losses, clocks: this.#clocks },
-        ...{ now, elapsed },
+        db,
+        path: resolve(path),
+        terminal,
+        losses: this.#losses,
+        clocks: this.#clocks,
+        now,
+        elapsed,
       });
-      this.#recovery = new Recovery({
-        ...{
-          salvage: this.#fileRecovery,
-          bounded: this.#bounded,
-          transitions: this.#transitions,
-          budget: this.#budget,
-        },
-        within: (work) => this.#commits.submit(0, work),
-        load: () => this.#loadAll(),
-      });
-      this.#settle = new Settle({
-        ...{ bounded: this.#bounded, transitions: this.#transitions, losses: this.#losses, now },
-        epochs: () => state.epochs,
-      });
-      this.#unreadable = new QuarantineUnreadable({
-        ...{ transitions: this.#transitions, damaged },
-        within: (work) => this.#commits.submit(0, work),
-      });
-      this.#scrubber = new Scrubber({
-        ...{ db, path, epochs: () => state.epochs, pending: () => state.pending },
-        isBehind: () => this.#externalWrites.changed,
-      });
+      this.#recovery = new Recovery(this.#fileRecovery, this.#bounded, transitions, this.#budget, state);
+      this.#settle = new Settle(this.#bounded, transitions, this.#losses, state, clock);
+      this.#unreadable = new QuarantineUnreadable(transitions, this.#bounded, damaged);
+      this.#scrubber = new Scrubber(db, path, state);
       this.#marks = new HighWaterMarks(db, this.#file.highWater, elapsed);
       this.#mark(null, true);
       this.#file.highWater.sync();
@@ -266,8 +244,8 @@ export class SqliteBuffer implements Intake, Outbox {
     const truth = this.#options.clock.compare(greeting);
     const done = this.#greeting.then(async () => {
       await this.#recovery.mayShip;
-      await this.#clocks.judge(truth, this.#bounded.runAdaptive, () => Promise.allSettled(this.#accepting));
-      await this.#storeGeneration.seen(greeting.storeGen, this.#bounded.runAdaptive);
+      await this.#clocks.judge(truth, this.#bounded, () => Promise.allSettled(this.#accepting));
+      await this.#storeGeneration.seen(greeting.storeGen, this.#bounded);
     });
     this.#greeting = done.catch(() => {});
     return this.#faults.wait(done);
@@ -306,7 +284,7 @@ export class SqliteBuffer implements Intake, Outbox {
   /** Loads memory anew when support has written to the file: `requeue` does. @throws on a fault of the disk */
   reloadIfChanged(): void {
     this.#faults.run(() => {
-      if (!this.#commits.busy && this.#externalWrites.changed) this.#commits.now(0, () => {});
+      if (!this.#commits.busy && this.#state.isBehind) this.#commits.now(0, () => {});
     });
   }
 
@@ -356,20 +334,6 @@ export class SqliteBuffer implements Intake, Outbox {
     } catch (error) {
       this.#options.damaged(`the high-water marks cannot be written: ${(error as Error).message}`);
     }
-  }
-
-  /** In a transaction of its own: what another had done before in the same one would be counted twice. */
-  async #loadAll(): Promise<void> {
-    this.#commits.now(0, () => {
-      this.#state.reloadEpochs();
-      this.#load();
-    });
-  }
-
-  /** Memory, as the rows are. */
-  #load(): void {
-    this.#state.reload();
-    this.#externalWrites.acknowledge();
   }
 
   #follow(changes: ChangeSet): void {

@@ -1,20 +1,22 @@
 /**
- * Which state of the collector's store the acknowledgements here are of. A store that was restored from a backup shows another generation, and
- * may lack what it had acknowledged: what is still kept is offered again, in slices between which events are accepted.
+ * Remembers which state of the collector's store the acks are of. A store that was restored from a backup
+ * has another generation and may lack what it acknowledged: acked events that are still kept become
+ * pending again, in slices between which events are accepted.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { LossLedger } from './tables/loss-ledger.ts';
-import type { ChangeSet, RunBounded } from './transaction/changeset.ts';
+import type { ChangeSet } from './transaction/changeset.ts';
 import type { StateTransitions } from './transaction/state-transitions.ts';
+import type { TransactionRunner } from './transaction/transaction-runner.ts';
 
 const KEY = 'store_gen';
-/** Of what was brought over from a file that does not tell: it is offered again, whatever the generation. */
+/** Of acks recovered from a file that does not say: they are offered again, whatever the generation. */
 const UNKNOWN = '';
 
 const get = (db: Database): Statement<[string], string> =>
   db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
 
-/** Of a database that may be damaged; null when it does not say. A damaged value is another than any that is to come. */
+/** Of a database that may be damaged; null when it does not say. A damaged value differs from any that comes later. */
 export function readGeneration(db: Database): string | null {
   try {
     return get(db).get(KEY) ?? null;
@@ -23,7 +25,7 @@ export function readGeneration(db: Database): string | null {
   }
 }
 
-/** For a fresh database that what was acknowledged is brought over into. @param generation that the acknowledgements are of; null: unknown */
+/** For a fresh database that a recovery fills. @param generation that the recovered acks are of; null: unknown */
 export function inheritGeneration(db: Database, generation: string | null): void {
   db.prepare('INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)').run(KEY, generation ?? UNKNOWN);
 }
@@ -43,18 +45,18 @@ export class StoreGeneration {
     );
   }
 
-  /** The new generation is kept once nothing more is to be offered again: a crash before that begins anew. */
-  async seen(generation: string, transact: RunBounded): Promise<void> {
+  /** Stores the new generation only when everything was offered again: after a crash it starts over. */
+  async seen(generation: string, transactions: TransactionRunner): Promise<void> {
     const kept = this.#get.get(KEY);
     if (kept === generation) return;
     if (kept !== undefined) {
       for (let after: number | null = 0; after !== null; ) {
         const from: number = after;
-        after = await transact((changes, rows) => this.#offerLosses(from, rows, changes));
+        after = await transactions.runBounded((changes, rows) => this.#offerLosses(from, rows, changes));
       }
-      while (await transact((changes, rows) => this.#transitions.reoffer(rows, changes) > 0)) {}
+      while (await transactions.runBounded((changes, rows) => this.#transitions.reoffer(rows, changes) > 0)) {}
     }
-    await transact(() => this.#set.run(KEY, generation));
+    await transactions.runBounded(() => this.#set.run(KEY, generation));
   }
 
   /** @returns the last one's id; null when there are no more */

@@ -272,9 +272,14 @@ export class Shipper {
     conversation.sendGreeting();
     const outdated = (reason: Error): void => session.abort(reason);
     const time = (): number => this.#trueTime.now(timers.now()) ?? wallClock();
-    const isTls = this.#address.protocol !== 'mqtt';
     const endWatch = watchCredentials({
-      ...{ used, isTls, read: credentials, timers, now: time, wallClock, outdated },
+      used,
+      isTls: this.#address.protocol !== 'mqtt',
+      read: credentials,
+      timers,
+      now: time,
+      wallClock,
+      outdated,
       collectorEnds: session.certificateEnds,
     });
     const reason = await session.closed;

@@ -1,34 +1,39 @@
 /**
- * Transactions that store no events, in portions that the disk has room for.
+ * Runs transactions that store no events, with as many rows as the disk has room for.
  *
- * Each takes room before it makes some: of the log, also where it only deletes. On a full disk that is what the log's own blocks have.
+ * Every transaction needs WAL space before it frees any, even a pure delete. On a full disk only the
+ * blocks that the WAL has already are available.
  */
-
 import { FullError, isFull } from '../disk/buffer-error.ts';
-import type { ChangeSet, RunBounded } from '../transaction/changeset.ts';
+import type { RowIndex } from '../tables/row-index.ts';
+import type { ChangeSet } from '../transaction/changeset.ts';
 import type { GroupCommit } from '../transaction/group-commit.ts';
 import type { StateTransitions } from '../transaction/state-transitions.ts';
+import type { TransactionRunner } from '../transaction/transaction-runner.ts';
 import { AdaptiveLimit } from './adaptive-limit.ts';
 import type { DiskBudget } from './disk-budget.ts';
 
 /** Rows that a transaction changes at most where room is short. */
 const MOST_ROWS = 200;
 
-export interface BoundedTransactionParts {
-  readonly commits: Pick<GroupCommit, 'submit'>;
-  readonly budget: Pick<DiskBudget, 'rowBytes' | 'walHasRoom' | 'leavesSpace' | 'releaseReserve' | 'describe'>;
-  readonly transitions: Pick<StateTransitions, 'evictAcked'>;
-  /** Rows of events in the buffer. */
-  readonly held: () => number;
-}
-
-export class BoundedTransactions {
-  readonly #with: BoundedTransactionParts;
+export class BoundedTransactions implements TransactionRunner {
+  readonly #commits: Pick<GroupCommit, 'submit' | 'now'>;
+  readonly #budget: Pick<DiskBudget, 'rowBytes' | 'walHasRoom' | 'leavesSpace' | 'releaseReserve' | 'describe'>;
+  readonly #transitions: Pick<StateTransitions, 'evictAcked'>;
+  readonly #index: Pick<RowIndex, 'rowCount'>;
   readonly #rows = new AdaptiveLimit(MOST_ROWS);
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: BoundedTransactionParts) {
-    this.#with = parts;
+  constructor(
+    commits: Pick<GroupCommit, 'submit' | 'now'>,
+    budget: Pick<DiskBudget, 'rowBytes' | 'walHasRoom' | 'leavesSpace' | 'releaseReserve' | 'describe'>,
+    transitions: Pick<StateTransitions, 'evictAcked'>,
+    index: Pick<RowIndex, 'rowCount'>,
+  ) {
+    this.#commits = commits;
+    this.#budget = budget;
+    this.#transitions = transitions;
+    this.#index = index;
   }
 
   /** Rows that a transaction may change where room is short. */
@@ -36,8 +41,16 @@ export class BoundedTransactions {
     return this.#rows.now;
   }
 
+  run<T>(work: (changes: ChangeSet) => T): Promise<T> {
+    return this.#commits.submit(0, work);
+  }
+
+  runAlone<T>(work: (changes: ChangeSet) => T): T {
+    return this.#commits.now(0, work);
+  }
+
   /**
-   * Runs work in one transaction, whatever it takes.
+   * Runs work in one transaction, however many rows it changes.
    *
    * @param rows that it changes, about
    * @throws FullError when there is no room
@@ -49,16 +62,16 @@ export class BoundedTransactions {
   }
 
   /**
-   * Runs work in a transaction for which room is made where there is none: from the ballast, and from what is kept for support only; with
-   * fewer rows each time, until they fit. One at a time: those that shared a transaction would have to share its room.
+   * Makes room where there is none: from the ballast, and from rows that are kept for support only.
+   * One at a time: transactions that were merged would have to share the room.
    */
-  readonly runAdaptive: RunBounded = (work) => {
-    const done = this.#turn.then(() => this.#inPortions(work));
+  runBounded<T>(work: (changes: ChangeSet, rows: number) => T): Promise<T> {
+    const done = this.#turn.then(() => this.#runUntilItFits(work));
     this.#turn = done.catch(() => {});
     return done;
-  };
+  }
 
-  async #inPortions<T>(work: (changes: ChangeSet, rows: number) => T): Promise<T> {
+  async #runUntilItFits<T>(work: (changes: ChangeSet, rows: number) => T): Promise<T> {
     for (;;) {
       const rows = this.#rows.now;
       try {
@@ -77,21 +90,21 @@ export class BoundedTransactions {
       return await this.#submit(rows, work, false);
     } catch (error) {
       if (!isFull(error)) throw error;
-      this.#with.budget.releaseReserve();
+      this.#budget.releaseReserve();
       return this.#submit(rows, work, true);
     }
   }
 
   async #submit<T>(rows: number, work: (changes: ChangeSet) => T, evict: boolean): Promise<T> {
-    const { commits, budget, transitions, held } = this.#with;
-    const bytes = rows * budget.rowBytes(held());
-    const outcome = await commits.submit(bytes, (changes) => {
-      const inAll = changes.bytes + bytes;
-      const fits = budget.walHasRoom(inAll) && (rows === 1 || budget.leavesSpace(inAll));
-      // Given back, not thrown: whoever shares the transaction has nothing to do with it.
+    const budget = this.#budget;
+    const bytes = rows * budget.rowBytes(this.#index.rowCount);
+    const outcome = await this.#commits.submit(bytes, (changes) => {
+      const total = changes.bytes + bytes;
+      const fits = budget.walHasRoom(total) && (rows === 1 || budget.leavesSpace(total));
+      // Returned, not thrown: others that share the transaction must not fail with it.
       if (!fits) return new FullError(budget.describe());
       changes.bytes += bytes;
-      if (evict) changes.evicted += transitions.evictAcked(rows, changes);
+      if (evict) changes.evicted += this.#transitions.evictAcked(rows, changes);
       return work(changes);
     });
     if (outcome instanceof FullError) throw outcome;

@@ -13,6 +13,8 @@ import type { Database, Statement } from 'better-sqlite3';
 import { BALLAST_BYTES, ballastBytes, ensureBallast, releaseBallast } from '../disk/ballast-file.ts';
 import { pruneRecovered } from '../disk/set-aside-files.ts';
 import { WalFile, walBytes } from '../disk/wal-file.ts';
+import type { ChangeSet } from '../transaction/changeset.ts';
+import type { Eviction } from './eviction.ts';
 
 /** Log frames have headers, and a commit rewrites pages that it touches in part. */
 const LOG_FACTOR = 1.25;
@@ -179,17 +181,17 @@ export class DiskBudget {
   /**
    * Within a transaction: whether `bytes` more can be stored, if need be after evicting.
    *
-   * @param spent grows with what is evicted
-   * @param evict deletes about so many rows. @returns how many
+   * @param changes of the transaction, which grow with what is evicted
+   * @param rows in the buffer
    */
-  makeRoom(bytes: number, spent: Spent, rows: number, evict: (rows: number) => number): boolean {
-    while (!this.#fits(bytes, spent)) {
-      this.#lacking = !this.#fitsLog(bytes, spent) ? 'log' : this.#fitsFile(bytes) ? 'disk' : 'room';
+  makeRoom(bytes: number, changes: ChangeSet, rows: number, eviction: Pick<Eviction, 'some'>): boolean {
+    while (!this.#fits(bytes, changes)) {
+      this.#lacking = !this.#fitsLog(bytes, changes) ? 'log' : this.#fitsFile(bytes) ? 'disk' : 'room';
       // Evicting makes room in the file of the database only.
-      if (this.#lacking === 'log' || !this.#fitsDisk(0, inAll(bytes, spent))) return false;
+      if (this.#lacking === 'log' || !this.#fitsDisk(0, inAll(bytes, changes))) return false;
       // About what is needed, not more: what is evicted takes room in the log.
       const lacking = fileGrowth(bytes) - this.#freePages.get()! * PAGE_BYTES;
-      if (evict(Math.max(1, Math.ceil(lacking / this.rowBytes(rows)))) === 0) return false;
+      if (eviction.some(Math.max(1, Math.ceil(lacking / this.rowBytes(rows))), changes) === 0) return false;
     }
     return true;
   }

@@ -1,11 +1,11 @@
 /**
- * What goes first when the buffer is full.
+ * Deletes rows when the buffer is full.
  *
- * Acked events, support's memory, in the order in which they were acked. Under `drop-oldest` then what is given up already (quarantined), then
- * what is pending, both by age, with a record of the ledger, and at last refs: a repeat of what was dropped is then a new event. Never what
- * the same transaction stores.
+ * First acked events, which are kept for support only, the longest acked first. Under `drop-oldest` then
+ * quarantined events, whose loss is recorded already, then pending ones, each by age and with a loss
+ * record, and at last dedup entries: a retry of such an event is then a new one. Never what the same
+ * transaction stores.
  */
-
 import type { ChangeSet } from '../transaction/changeset.ts';
 import type { StateTransitions } from '../transaction/state-transitions.ts';
 

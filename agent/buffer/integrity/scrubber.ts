@@ -9,10 +9,9 @@ import type { Database, Statement } from 'better-sqlite3';
 import { crc32c } from '../../../shared/crc32c.ts';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
 import { DamagedFileError } from '../disk/classify-error.ts';
-import type { EpochIndex } from '../tables/epochs.ts';
 import { RowChecksum, STATE, type State } from '../tables/event-row.ts';
 import type { UnreadableRow } from '../tables/event-table.ts';
-import type { PendingSet } from '../tables/pending-set.ts';
+import type { RowIndex } from '../tables/row-index.ts';
 import { checkDedupIndex } from './dedup-index-check.ts';
 import { type Accounts, accountBySlices } from './seq-accounting.ts';
 
@@ -28,15 +27,6 @@ interface Row {
   body: Buffer;
 }
 
-export interface ScrubberParts {
-  readonly db: Database;
-  readonly path: string;
-  readonly epochs: () => EpochIndex;
-  readonly pending: () => PendingSet;
-  /** Whether support has written to the file what memory does not know yet. */
-  readonly isBehind: () => boolean;
-}
-
 export interface ScrubStep {
   /** Rows that are to be given up. */
   readonly unreadable: readonly UnreadableRow[];
@@ -45,16 +35,21 @@ export interface ScrubStep {
 }
 
 export class Scrubber {
-  readonly #with: ScrubberParts;
+  readonly #db: Database;
+  readonly #path: string;
+  readonly #index: RowIndex;
   readonly #checksum = new RowChecksum();
   readonly #rows: Statement<[number, number], Row>;
   #after = 0;
   #accounts: Generator<number, Accounts> | null = null;
   #refs: Generator<void, void> | null = null;
 
-  constructor(parts: ScrubberParts) {
-    this.#with = parts;
-    this.#rows = parts.db.prepare(
+  /** @param path of the buffer, for messages */
+  constructor(db: Database, path: string, index: RowIndex) {
+    this.#db = db;
+    this.#path = path;
+    this.#index = index;
+    this.#rows = db.prepare(
       'SELECT id, epoch, seq, hour, state, sum, body FROM events NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?',
     );
   }
@@ -68,13 +63,13 @@ export class Scrubber {
     const isEnd = rows.length < ROWS_AT_ONCE;
     const upTo = isEnd ? Number.MAX_SAFE_INTEGER : rows.at(-1)!.id;
     const pending = rows.filter(({ state }) => state === STATE.pending).length;
-    if (pending !== this.#with.pending().countBetween(after, upTo)) {
+    if (pending !== this.#index.pending.countBetween(after, upTo)) {
       // Asked after the rows were read: whoever wrote them is seen. The slice is looked at again once memory knows.
-      if (this.#with.isBehind()) return { unreadable: [], more: true };
-      throw new DamagedFileError(`${this.#with.path}: its indexes do not know the rows that are there`);
+      if (this.#index.isBehind) return { unreadable: [], more: true };
+      throw new DamagedFileError(`${this.#path}: its indexes do not know the rows that are there`);
     }
     this.#after = upTo;
-    if (isEnd) this.#accounts = accountBySlices(this.#with.db);
+    if (isEnd) this.#accounts = accountBySlices(this.#db);
     const unreadable = rows.flatMap((row) => {
       const detail = row.state === STATE.quarantined ? null : this.#fault(row);
       return detail === null ? [] : [{ id: row.id, detail }];
@@ -89,7 +84,7 @@ export class Scrubber {
     } catch (error) {
       return (error as Error).message;
     }
-    if (this.#with.epochs().baseOf(of) !== id - seq) return 'it does not belong where it lies';
+    if (this.#index.epochs.baseOf(of) !== id - seq) return 'it does not belong where it lies';
     return sum === this.#checksum.of(of, seq, hour, crc32c(body), state) ? null : 'its checksum does not match';
   }
 
@@ -104,9 +99,9 @@ export class Scrubber {
       0,
     );
     if (unaccounted + value.strays + value.damagedLosses.length > 0) {
-      throw new DamagedFileError(`${this.#with.path}: not every event is accounted for`);
+      throw new DamagedFileError(`${this.#path}: not every event is accounted for`);
     }
-    this.#refs = checkDedupIndex(this.#with.db);
+    this.#refs = checkDedupIndex(this.#db);
     return { unreadable: [], more: true };
   }
 

@@ -20,6 +20,7 @@ import { Pages } from '../sqlite-format/pages.ts';
 import { ExpiredRanges } from '../tables/expired-ranges.ts';
 import type { LossLedger } from '../tables/loss-ledger.ts';
 import type { ClockSegments } from '../timestamps/clock-segments.ts';
+import type { TransactionRunner } from '../transaction/transaction-runner.ts';
 import { IdAllocation } from './id-allocation.ts';
 import { RowImport } from './import-rows.ts';
 import { listSetAside, type RecoveryProgress, type SetAsideFile, saveProgress } from './progress.ts';
@@ -48,8 +49,8 @@ export interface FileRecoveryParts {
   readonly elapsed: () => number;
 }
 
-/** Runs work in a transaction of the buffer. */
-export type RunTransaction = (work: () => void) => Promise<void>;
+/** Runs each slice in a transaction. */
+type Runner = Pick<TransactionRunner, 'run'>;
 
 interface OpenAside {
   readonly aside: SetAsideFile;
@@ -100,9 +101,9 @@ export class FileRecovery {
   }
 
   /** From now on that may be shipped. Rejects where there is no room to remember it; then it may not. */
-  async shipAhead(within: RunTransaction): Promise<void> {
+  async shipAhead(transactions: Runner): Promise<void> {
     const next = this.#left.map((aside) => ({ ...aside, progress: { ...aside.progress, isAhead: true } }));
-    await within(() => {
+    await transactions.run(() => {
       for (const aside of next) saveProgress(this.#with.db, aside, aside.progress);
     });
     this.#left.splice(0, next.length, ...next);
@@ -125,23 +126,24 @@ export class FileRecovery {
   }
 
   /** A slice. @returns whether there is more. Rejects on a fault of the disk; then nothing of the slice was taken */
-  async step(transact: RunTransaction): Promise<boolean> {
-    const within: RunTransaction = async (work) => {
-      try {
-        await transact(work);
-        this.#places.committed();
-      } catch (error) {
-        this.#places.rolledBack();
-        throw error;
-      }
-    };
+  async step(transactions: Runner): Promise<boolean> {
     const at = this.#left.findIndex(({ progress }) => isReading(progress));
     if (at >= 0) {
-      await this.#takePages(at, within);
+      await this.#takePages(at, transactions);
       return true;
     }
-    if (this.#left.length > 0) await this.#finish(within);
+    if (this.#left.length > 0) await this.#finish(transactions);
     return false;
+  }
+
+  async #run(transactions: Runner, work: () => void): Promise<void> {
+    try {
+      await transactions.run(work);
+      this.#places.committed();
+    } catch (error) {
+      this.#places.rolledBack();
+      throw error;
+    }
   }
 
   close(): void {
@@ -149,7 +151,7 @@ export class FileRecovery {
     this.#open = null;
   }
 
-  async #takePages(at: number, within: RunTransaction): Promise<void> {
+  async #takePages(at: number, transactions: Runner): Promise<void> {
     const { elapsed, db } = this.#with;
     const aside = this.#left[at]!;
     const { pages, carver } = this.#opened(aside);
@@ -181,7 +183,7 @@ export class FileRecovery {
       phase: isThrough ? next[phase] : phase,
       index: isThrough ? 0 : index,
     };
-    await within(() => {
+    await this.#run(transactions, () => {
       this.#import.take(findings);
       saveProgress(db, aside, progress);
     });
@@ -191,7 +193,7 @@ export class FileRecovery {
     if (progress.phase === 'imported') this.close();
   }
 
-  async #finish(within: RunTransaction): Promise<void> {
+  async #finish(transactions: Runner): Promise<void> {
     const { db, path, losses, now } = this.#with;
     if (this.#left.some(({ progress }) => progress.phase !== 'done')) {
       const [first] = this.#left;
@@ -205,18 +207,18 @@ export class FileRecovery {
         detail: `not to be read in ${first!.name} (${first!.why})`,
         now,
       });
-      for (const slice of accounts) await within(slice);
-      await within(() => {
+      for (const slice of accounts) await this.#run(transactions, slice);
+      await this.#run(transactions, () => {
         for (const aside of this.#left) saveProgress(db, aside, { ...aside.progress, phase: 'done' });
       });
     }
     // What is put away is read no more: as far as nobody reads the log and the disk has room, a lost one takes nothing with it that was brought
     // over. Right after a commit no transaction is open.
-    await within(() => {});
+    await this.#run(transactions, () => {});
     checkpointPassive(db);
     for (const { name } of this.#left) finishSetAside(path, name);
     pruneRecovered(path, KEPT);
-    await within(() => {
+    await this.#run(transactions, () => {
       for (const { ordinal } of this.#left) db.prepare('DELETE FROM aside WHERE ordinal = ?').run(ordinal);
     });
     this.#left.length = 0;

@@ -8,35 +8,47 @@
  * in the end, so after some pauses what is here already is shipped.
  */
 
-import type { BoundedTransactions } from '../capacity/bounded-transactions.ts';
 import type { DiskBudget } from '../capacity/disk-budget.ts';
 import { isFull } from '../disk/buffer-error.ts';
 import type { StateTransitions } from '../transaction/state-transitions.ts';
-import type { FileRecovery, RunTransaction } from './recover-files.ts';
+import type { TransactionRunner } from '../transaction/transaction-runner.ts';
+import type { FileRecovery } from './recover-files.ts';
 
 /** While there is no room: how long it waits, and how often before something is shipped all the same. */
 const PAUSE_MS = 5_000;
 const PAUSES = 6;
 
-export interface RecoveryParts {
-  readonly salvage: Pick<FileRecovery, 'isOver' | 'isShipping' | 'shipAhead' | 'step' | 'spareRoom' | 'describe'>;
-  readonly within: RunTransaction;
-  readonly bounded: Pick<BoundedTransactions, 'runAdaptive'>;
-  readonly transitions: Pick<StateTransitions, 'evictAcked'>;
-  readonly budget: Pick<DiskBudget, 'releaseReserve'>;
-  /** Has memory know what was brought over so far. */
-  readonly load: () => Promise<void>;
+type Files = Pick<FileRecovery, 'isOver' | 'isShipping' | 'shipAhead' | 'step' | 'spareRoom' | 'describe'>;
+
+/** What memory knows of the rows and epochs. */
+export interface Reloadable {
+  reload(): void;
+  reloadEpochs(): void;
 }
 
 export class Recovery {
-  readonly #with: RecoveryParts;
+  readonly #files: Files;
+  readonly #transactions: TransactionRunner;
+  readonly #transitions: Pick<StateTransitions, 'evictAcked'>;
+  readonly #budget: Pick<DiskBudget, 'releaseReserve'>;
+  readonly #state: Reloadable;
   readonly #mayShip = Promise.withResolvers<void>();
   #isWhole: boolean;
 
-  constructor(parts: RecoveryParts) {
-    this.#with = parts;
-    this.#isWhole = parts.salvage.isOver;
-    if (this.#isWhole || parts.salvage.isShipping) this.#mayShip.resolve();
+  constructor(
+    files: Files,
+    transactions: TransactionRunner,
+    transitions: Pick<StateTransitions, 'evictAcked'>,
+    budget: Pick<DiskBudget, 'releaseReserve'>,
+    state: Reloadable,
+  ) {
+    this.#files = files;
+    this.#transactions = transactions;
+    this.#transitions = transitions;
+    this.#budget = budget;
+    this.#state = state;
+    this.#isWhole = files.isOver;
+    if (this.#isWhole || files.isShipping) this.#mayShip.resolve();
   }
 
   /** Whether memory knows all that was set aside. */
@@ -51,7 +63,7 @@ export class Recovery {
 
   /** How it stands, for people; null when it is done. */
   describe(): string | null {
-    return this.#isWhole ? null : (this.#with.salvage.describe() ?? 'brought over: counting');
+    return this.#isWhole ? null : (this.#files.describe() ?? 'brought over: counting');
   }
 
   /**
@@ -60,16 +72,15 @@ export class Recovery {
    * @param pause waits so many milliseconds, for the disk to have room again; false when the buffer is about to be closed
    */
   async run(pause: (ms: number) => Promise<boolean>): Promise<void> {
-    const { salvage, budget } = this.#with;
     for (let pauses = 0; !this.#isWhole; ) {
       try {
         await this.#goOn();
       } catch (error) {
         if (!isFull(error)) throw error;
-        salvage.spareRoom();
-        budget.releaseReserve();
+        this.#files.spareRoom();
+        this.#budget.releaseReserve();
         if (await this.#evictAcked()) continue;
-        if (++pauses >= PAUSES && !salvage.isShipping) await this.#shipAhead();
+        if (++pauses >= PAUSES && !this.#files.isShipping) await this.#shipAhead();
         if (!(await pause(PAUSE_MS))) return;
       }
     }
@@ -77,18 +88,24 @@ export class Recovery {
   }
 
   async #goOn(): Promise<void> {
-    const { salvage, within, load } = this.#with;
-    if (!salvage.isOver) await salvage.step(within);
-    if (!salvage.isShipping && !salvage.isOver) return;
-    await load();
-    this.#isWhole = salvage.isOver;
+    if (!this.#files.isOver) await this.#files.step(this.#transactions);
+    if (!this.#files.isShipping && !this.#files.isOver) return;
+    this.#load();
+    this.#isWhole = this.#files.isOver;
+  }
+
+  /** In a transaction of its own: what shared one with it would be counted twice. */
+  #load(): void {
+    this.#transactions.runAlone(() => {
+      this.#state.reloadEpochs();
+      this.#state.reload();
+    });
   }
 
   /** What the collector has is kept for support only. @returns whether any of it went */
   async #evictAcked(): Promise<boolean> {
-    const { bounded, transitions } = this.#with;
     try {
-      return (await bounded.runAdaptive((changes, rows) => transitions.evictAcked(rows, changes))) > 0;
+      return (await this.#transactions.runBounded((changes, rows) => this.#transitions.evictAcked(rows, changes))) > 0;
     } catch (error) {
       if (!isFull(error)) throw error;
       return false;
@@ -96,15 +113,14 @@ export class Recovery {
   }
 
   async #shipAhead(): Promise<void> {
-    const { salvage, within, load } = this.#with;
     try {
-      await salvage.shipAhead(within);
+      await this.#files.shipAhead(this.#transactions);
     } catch (error) {
       if (!isFull(error)) throw error;
       return;
     }
     // What was brought over so far is all that there may be to ship.
-    await load();
+    this.#load();
     this.#mayShip.resolve();
   }
 }

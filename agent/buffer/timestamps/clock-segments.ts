@@ -13,7 +13,8 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { ClockSegment, CollectorTimeReading, EventClock } from '../../port/event-clock.ts';
 import type { IdRange } from '../tables/pending-set.ts';
-import type { ChangeSet, RunBounded } from '../transaction/changeset.ts';
+import type { ChangeSet } from '../transaction/changeset.ts';
+import type { TransactionRunner } from '../transaction/transaction-runner.ts';
 import { detectClockJumps, type Stamped } from './clock-jumps.ts';
 import { EventCorrection } from './correct-events.ts';
 import { judgeSegments } from './judge-segments.ts';
@@ -145,17 +146,17 @@ export class ClockSegments {
    */
   async judge(
     truth: CollectorTimeReading | null,
-    transact: RunBounded,
+    transactions: TransactionRunner,
     stamped: () => Promise<unknown>,
   ): Promise<void> {
     await stamped();
     for (let place: Place | null = { from: 0, latest: null }; place !== null; ) {
       const at: Place = place;
-      place = await transact((changes) => this.#tellApart(at, changes));
+      place = await transactions.runBounded((changes) => this.#tellApart(at, changes));
     }
-    await transact((changes) => this.#judge(truth, changes));
-    while (await transact((changes, rows) => this.#correctSlice(rows, changes)));
-    if (this.#rows.length > 0) await transact(() => this.#forgetRight());
+    await transactions.runBounded((changes) => this.#judge(truth, changes));
+    while (await transactions.runBounded((changes, rows) => this.#correctSlice(rows, changes)));
+    if (this.#rows.length > 0) await transactions.runBounded(() => this.#forgetRight());
   }
 
   get #rows(): readonly Row[] {

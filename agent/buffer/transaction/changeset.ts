@@ -81,9 +81,3 @@ export class ChangeSet {
     });
   }
 }
-
-/**
- * Runs work in a transaction of the buffer. It may change so many rows, which bounds what it writes to the log; on a full disk it runs again
- * with fewer.
- */
-export type RunBounded = <T>(work: (changes: ChangeSet, rows: number) => T) => Promise<T>;

@@ -1,121 +1,124 @@
 /**
- * How events leave: each way out writes, in the transaction that takes them away, what accounts for their seqs afterwards.
+ * The state transitions of events: acked, quarantined, expired, evicted, offered again. Each one that
+ * ends an event writes, in the same transaction, what accounts for its seq afterwards.
  *
- * Runs within a transaction; what changes is told to its draft.
+ * All methods run within a transaction and record in its change set what they did.
  */
-
+import type { EventClock } from '../../port/event-clock.ts';
 import type { DedupIndex } from '../tables/dedup-index.ts';
-import type { EpochIndex } from '../tables/epochs.ts';
 import { STATE } from '../tables/event-row.ts';
 import type { EventTable, HourRun } from '../tables/event-table.ts';
 import type { ExpiredRanges } from '../tables/expired-ranges.ts';
 import type { LossLedger } from '../tables/loss-ledger.ts';
 import type { LossReason } from '../tables/loss-record.ts';
 import type { IdRange } from '../tables/pending-set.ts';
+import type { RowIndex } from '../tables/row-index.ts';
 import type { ChangeSet } from './changeset.ts';
 
-export interface StateTransitionParts {
+/** The tables that the transitions write. */
+export interface TransitionTables {
   readonly rows: EventTable;
-  readonly gone: ExpiredRanges;
-  readonly losses: LossLedger;
   readonly refs: DedupIndex;
-  readonly epochs: () => EpochIndex;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly losses: LossLedger;
+  readonly expired: ExpiredRanges;
 }
 
 const all = Number.MAX_SAFE_INTEGER;
 
 export class StateTransitions {
-  readonly #with: StateTransitionParts;
+  readonly #rows: EventTable;
+  readonly #refs: DedupIndex;
+  readonly #losses: LossLedger;
+  readonly #expired: ExpiredRanges;
+  readonly #index: Pick<RowIndex, 'epochs'>;
+  readonly #clock: Pick<EventClock, 'now'>;
 
-  constructor(parts: StateTransitionParts) {
-    this.#with = parts;
+  constructor(tables: TransitionTables, index: Pick<RowIndex, 'epochs'>, clock: Pick<EventClock, 'now'>) {
+    this.#rows = tables.rows;
+    this.#refs = tables.refs;
+    this.#losses = tables.losses;
+    this.#expired = tables.expired;
+    this.#index = index;
+    this.#clock = clock;
   }
 
   /** The collector has them. */
   ack(range: IdRange, changes: ChangeSet): void {
-    const { rows, now } = this.#with;
-    const hours = rows.pendingHours(range);
-    rows.change(range, STATE.pending, STATE.acked, null, now());
+    const hours = this.#rows.pendingHours(range);
+    this.#rows.change(range, STATE.pending, STATE.acked, null, this.#clock.now());
     changes.removePending(range, hours);
     for (const count of hours.values()) changes.acked += count;
   }
 
-  /** They stay for support, but count as lost. */
+  /** The rows stay for support; the events count as lost. */
   quarantine(range: IdRange, reason: string, changes: ChangeSet): void {
-    const { rows, now } = this.#with;
-    for (const run of rows.runsIn(range, STATE.pending, all)) {
-      this.#giveUp(run, 'quarantined', reason, changes);
-      this.#setAside(run, run.hour, reason, changes, now());
+    for (const run of this.#rows.runsIn(range, STATE.pending, all)) {
+      this.#lose(run, 'quarantined', reason, changes);
+      this.#keepForSupport(run, run.hour, reason, changes, this.#clock.now());
     }
   }
 
-  /** A row is not what was written: not even whether it was acked can be told. */
+  /** A row is not what was written: its state cannot be trusted either. */
   quarantineUnreadable(id: number, detail: string, changes: ChangeSet): void {
-    const { rows, now } = this.#with;
     const range = { first: id, last: id };
-    const [pending] = rows.runsIn(range, STATE.pending, 1);
-    const [run] = pending === undefined ? rows.runsIn(range, STATE.acked, 1) : [pending];
+    const [pending] = this.#rows.runsIn(range, STATE.pending, 1);
+    const [run] = pending === undefined ? this.#rows.runsIn(range, STATE.acked, 1) : [pending];
     if (run === undefined) return;
     const reason = `unreadable: ${detail}`;
-    this.#giveUp({ ...run, hour: rows.hourNear(id) ?? run.hour }, 'unreadable', detail, changes);
-    if (pending !== undefined) this.#setAside(run, run.hour, reason, changes, now());
+    this.#lose({ ...run, hour: this.#rows.hourNear(id) ?? run.hour }, 'unreadable', detail, changes);
+    if (pending !== undefined) this.#keepForSupport(run, run.hour, reason, changes, this.#clock.now());
     else {
-      rows.change(run, STATE.acked, STATE.quarantined, reason, now());
+      this.#rows.change(run, STATE.acked, STATE.quarantined, reason, this.#clock.now());
       changes.acked--;
       changes.quarantined++;
     }
   }
 
-  /** Acked rows that were kept long enough, or were acked in a time that has not come. @returns how many went */
+  /** Deletes acked rows that were kept long enough, or whose ack lies in the future. @returns how many */
   expire(before: number, after: number, limit: number, changes: ChangeSet): number {
-    const { rows } = this.#with;
-    const old = this.#forget(rows.ackedUpTo(before, limit), changes);
-    return old + this.#forget(rows.ackedAfter(after, limit - old), changes);
+    const old = this.#delete(this.#rows.ackedUpTo(before, limit), changes);
+    return old + this.#delete(this.#rows.ackedAfter(after, limit - old), changes);
   }
 
-  /** Acked rows, the longest ago first. @returns how many went */
+  /** Deletes acked rows, the longest ago first. @returns how many */
   evictAcked(limit: number, changes: ChangeSet): number {
-    return this.#forget(this.#with.rows.ackedUpTo(all, limit), changes);
+    return this.#delete(this.#rows.ackedUpTo(all, limit), changes);
   }
 
-  /** The oldest quarantined rows, whose records are written. @returns how many went */
+  /** Deletes the oldest quarantined rows, whose loss records are written. @returns how many */
   evictQuarantined(range: IdRange, limit: number, changes: ChangeSet): number {
-    const { rows } = this.#with;
     let count = 0;
-    for (const run of rows.oldest(range, STATE.quarantined, limit)) count += rows.delete(run, STATE.quarantined);
+    for (const run of this.#rows.oldest(range, STATE.quarantined, limit))
+      count += this.#rows.delete(run, STATE.quarantined);
     changes.quarantined -= count;
     return count;
   }
 
-  /** The oldest pending rows, with their refs: a repeat is welcome. @returns how many went */
+  /** Deletes the oldest pending rows with their dedup entries, so that a retry is stored again. @returns how many */
   evictPending(range: IdRange, limit: number, changes: ChangeSet): number {
-    const { rows, refs } = this.#with;
     let count = 0;
-    for (const run of rows.oldest(range, STATE.pending, limit)) {
-      const length = rows.delete(run, STATE.pending);
-      this.#giveUp(run, 'evicted', null, changes);
+    for (const run of this.#rows.oldest(range, STATE.pending, limit)) {
+      const length = this.#rows.delete(run, STATE.pending);
+      this.#lose(run, 'evicted', null, changes);
       changes.removePending(run, new Map([[run.hour, length]]));
-      changes.refs -= refs.delete(run);
+      changes.refs -= this.#refs.delete(run);
       count += length;
     }
     return count;
   }
 
-  /** The oldest refs. @returns how many went */
+  /** Deletes the oldest dedup entries. @returns how many */
   evictRefs(range: IdRange, limit: number, changes: ChangeSet): number {
-    const count = this.#with.refs.evict(range.last, limit);
+    const count = this.#refs.evict(range.last, limit);
     changes.refs -= count;
     return count;
   }
 
-  /** Acked rows are offered again. @returns how many */
+  /** Makes acked rows pending again. @returns how many */
   reoffer(limit: number, changes: ChangeSet): number {
-    const { rows, now } = this.#with;
     let count = 0;
-    for (const run of rows.acked(limit)) {
-      rows.change(run, STATE.acked, STATE.pending, null, now());
+    for (const run of this.#rows.acked(limit)) {
+      this.#rows.change(run, STATE.acked, STATE.pending, null, this.#clock.now());
       const length = run.last - run.first + 1;
       changes.addPending(run, new Map([[run.hour, length]]));
       count += length;
@@ -124,27 +127,25 @@ export class StateTransitions {
     return count;
   }
 
-  #forget(runs: readonly HourRun[], changes: ChangeSet): number {
-    const { rows, gone, epochs } = this.#with;
+  #delete(runs: readonly HourRun[], changes: ChangeSet): number {
     let count = 0;
     for (const run of runs) {
-      count += rows.delete(run, STATE.acked);
-      for (const seqs of epochs().seqsOf(run)) gone.add(seqs);
+      count += this.#rows.delete(run, STATE.acked);
+      for (const seqs of this.#index.epochs.seqsOf(run)) this.#expired.add(seqs);
     }
     changes.acked -= count;
     return count;
   }
 
-  #setAside(range: IdRange, hour: number, reason: string, changes: ChangeSet, at: number): void {
+  #keepForSupport(range: IdRange, hour: number, reason: string, changes: ChangeSet, at: number): void {
     const count = range.last - range.first + 1;
-    this.#with.rows.change(range, STATE.pending, STATE.quarantined, reason, at);
+    this.#rows.change(range, STATE.pending, STATE.quarantined, reason, at);
     changes.removePending(range, new Map([[hour, count]]));
     changes.quarantined += count;
   }
 
-  #giveUp(run: HourRun, reason: LossReason, detail: string | null, changes: ChangeSet): void {
-    const { losses, epochs, now } = this.#with;
-    for (const seqs of epochs().seqsOf(run))
-      changes.addLosses(losses.write({ ...seqs, hour: run.hour, reason, detail }, now()));
+  #lose(run: HourRun, reason: LossReason, detail: string | null, changes: ChangeSet): void {
+    for (const seqs of this.#index.epochs.seqsOf(run))
+      changes.addLosses(this.#losses.write({ ...seqs, hour: run.hour, reason, detail }, this.#clock.now()));
   }
 }

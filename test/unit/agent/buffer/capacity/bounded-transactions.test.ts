@@ -14,45 +14,44 @@ function diskOf(bytes: number) {
     for (const run of group.splice(0)) run(changes);
     disk.most = Math.max(disk.most, changes.bytes);
   };
-  const bounded = new BoundedTransactions({
-    commits: {
-      submit<T>(_: number, work: (changes: ChangeSet) => T): Promise<T> {
-        return new Promise((resolve, reject) => {
-          const run = (changes: ChangeSet): void => {
-            try {
-              resolve(work(changes));
-            } catch (error) {
-              disk.thrown++;
-              reject(error);
-            }
-          };
-          if (group.push(run) === 1) setImmediate(commit);
-        });
-      },
+  const commits = {
+    submit<T>(_: number, work: (changes: ChangeSet) => T): Promise<T> {
+      return new Promise((resolve, reject) => {
+        const run = (changes: ChangeSet): void => {
+          try {
+            resolve(work(changes));
+          } catch (error) {
+            disk.thrown++;
+            reject(error);
+          }
+        };
+        if (group.push(run) === 1) setImmediate(commit);
+      });
     },
-    budget: {
-      rowBytes: () => ROW_BYTES,
-      walHasRoom: (wanted) => wanted <= disk.bytes,
-      leavesSpace: (wanted) => wanted <= disk.bytes,
-      releaseReserve() {
-        disk.bytes += disk.ballast;
-        disk.ballast = 0;
-      },
-      describe: () => 'the disk is full',
+    now: <T>(_: number, work: (changes: ChangeSet) => T): T => work(new ChangeSet(0)),
+  };
+  const budget = {
+    rowBytes: () => ROW_BYTES,
+    walHasRoom: (wanted: number) => wanted <= disk.bytes,
+    leavesSpace: (wanted: number) => wanted <= disk.bytes,
+    releaseReserve() {
+      disk.bytes += disk.ballast;
+      disk.ballast = 0;
     },
-    transitions: {
-      evictAcked(rows) {
-        const evicted = Math.min(rows, disk.acked);
-        disk.acked -= evicted;
-        return evicted;
-      },
+    describe: () => 'the disk is full',
+  };
+  const transitions = {
+    evictAcked(rows: number) {
+      const evicted = Math.min(rows, disk.acked);
+      disk.acked -= evicted;
+      return evicted;
     },
-    held: () => 1,
-  });
+  };
+  const bounded = new BoundedTransactions(commits, budget, transitions, { rowCount: 1 });
   return { disk, bounded };
 }
 
-const rowsOf = (bounded: BoundedTransactions): Promise<number> => bounded.runAdaptive((_, rows) => rows);
+const rowsOf = (bounded: BoundedTransactions): Promise<number> => bounded.runBounded((_, rows) => rows);
 
 t.test('a portion is halved until it fits, and grows again slowly', async (t) => {
   const { disk, bounded } = diskOf(30 * ROW_BYTES);
@@ -94,7 +93,7 @@ t.test('who shares the transaction has nothing to do with its want of room: noth
 t.test('another fault is no want of room', async (t) => {
   const { bounded } = diskOf(1e9);
   await t.rejects(
-    bounded.runAdaptive(() => {
+    bounded.runBounded(() => {
       throw new Error('disk I/O error');
     }),
     /disk I\/O error/,

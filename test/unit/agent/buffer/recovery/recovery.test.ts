@@ -2,6 +2,7 @@ import t from 'tap';
 import { FullError } from '../../../../../agent/buffer/disk/buffer-error.ts';
 import { Recovery } from '../../../../../agent/buffer/recovery/recovery.ts';
 import { ChangeSet } from '../../../../../agent/buffer/transaction/changeset.ts';
+import type { TransactionRunner } from '../../../../../agent/buffer/transaction/transaction-runner.ts';
 
 interface Given {
   readonly slices: number;
@@ -32,23 +33,26 @@ function salvaging({ slices, room, acked = 0, ahead = false }: Given) {
     spareRoom: () => did.push('spare'),
     describe: () => (state.slices === 0 ? null : `${state.slices} left`),
   };
-  const bringing = new Recovery({
+  const transactions: TransactionRunner = {
+    run: async (work) => work(new ChangeSet(0)),
+    runBounded: async (work) => work(new ChangeSet(0), 1),
+    runAlone: (work) => work(new ChangeSet(0)),
+  };
+  const transitions = {
+    evictAcked(rows: number) {
+      const count = Math.min(rows, state.acked);
+      state.acked -= count;
+      state.room += count;
+      return count;
+    },
+  };
+  const bringing = new Recovery(
     salvage,
-    within: async (work) => work(),
-    bounded: { runAdaptive: async (work) => work(new ChangeSet(0), 1) },
-    transitions: {
-      evictAcked(rows) {
-        const count = Math.min(rows, state.acked);
-        state.acked -= count;
-        state.room += count;
-        return count;
-      },
-    },
-    budget: { releaseReserve: () => did.push('relieve') },
-    load: async () => {
-      did.push('load');
-    },
-  });
+    transactions,
+    transitions,
+    { releaseReserve: () => did.push('relieve') },
+    { reloadEpochs() {}, reload: () => did.push('load') },
+  );
   let mayShip = false;
   void bringing.mayShip.then(() => {
     mayShip = true;
