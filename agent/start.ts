@@ -99,7 +99,6 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   const uncommitted = new InFlightRequests();
   const ingestCounters = zeroIngestCounters();
   const monitor = new SelfMonitor({
-    intake: keeper,
     log,
     now,
     timers: systemTimers,
@@ -177,7 +176,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     now: now(),
     history: monitor.history,
     latest: monitor.latest(),
-    full: monitor.intake.reason,
+    full: keeper.lastRefusal,
     diskBytes: usableDiskBytes(config.buffer.path, config.buffer.minFreeBytes),
   });
 
@@ -188,7 +187,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
       host: config.ingest.host,
       port: config.ingest.port,
       cardData: config.ingest.cardData,
-      intake: monitor.intake,
+      intake: keeper,
       bodies: new BodyReader(),
       large: new LargeRequestQueue(),
       inTurns: runCooperatively,

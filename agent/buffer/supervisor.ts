@@ -1,13 +1,14 @@
 /**
- * Keeps a buffer open for as long as the agent runs, whatever becomes of its disk.
+ * Supervises the buffer: keeps one open for as long as the agent runs, whatever happens to its disk.
  *
- *     opening --opened--> open --a fault says that the file is no good--> failed --its time has come--> opening
- *        \_______________________cannot be opened_______________________/
+ *     opening --opened--> open --a fault that makes the file unusable--> failed --after a wait--> opening
+ *        \________________________cannot be opened________________________/
  *     any --stop()--> stopped
  *
- * Invariants: at most one buffer is open; each opening has parts of its own, started once it is open and ended before it is closed by a
- * stop; a file that turned out damaged is opened with distrust, which salvages it. Refusals (another agent has the buffer, …) end `start`
- * with an error: waiting does not help. Later they are waited out like any other fault.
+ * Invariants: at most one buffer is open. Each opening has parts of its own, which start once it is open
+ * and end before a stop closes it. A damaged file is opened with distrust, which recovers it. A refusal
+ * (another agent has the buffer, ...) ends `start` with an error: waiting does not help. Later refusals
+ * are waited out like any other fault.
  */
 import assert from 'node:assert/strict';
 import type { TillEvent } from '../../shared/event/event.ts';
@@ -17,9 +18,9 @@ import { classifyError, type FileFault } from './disk/classify-error.ts';
 
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 30_000;
-/** A buffer that was open for so long was a good one: the next fault is waited out from the start. */
+/** After a buffer was open for so long, the waits start over. */
 const STEADY_MS = 60_000;
-/** A disk that gives no bytes of a file so many times will not give them later. */
+/** After so many failed reads of a file the disk is not expected to return its bytes later. */
 const PATIENCE = 4;
 
 type State = 'opening' | 'open' | 'failed' | 'stopped';
@@ -31,20 +32,20 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
 };
 
 export interface SupervisedBuffer extends Intake {
-  /** @param distrusted whether what the file says is not to be believed any more */
+  /** @param distrusted whether the content of the file is not to be trusted any more */
   close(distrusted?: boolean): void;
 }
 
 export interface SupervisorDependencies<B extends SupervisedBuffer> {
   /**
-   * @param distrust why what the file says is not to be believed; null when nothing is known against it
+   * @param distrust why the content of the file is not to be trusted; null when it is
    * @param onFault to be called with each fault of the file, before the caller of the buffer sees it
    * @throws BufferRefusal, or on a fault of the disk
    */
   readonly open: (distrust: string | null, onFault: (error: unknown) => void) => B;
   /** Starts what lives as long as this opening. @returns ends it */
   readonly onOpened: (buffer: B) => () => Promise<void>;
-  /** After a fault of the disk: what the system says of it, in words; null when it takes what is written now. */
+  /** After a fault of the disk: the system's message about it; null when a write succeeds now. */
   readonly probeDisk: () => string | null;
   readonly timers: { now(): number; after(ms: number, run: () => void): () => void };
   /** From 0 to 1. */
@@ -58,11 +59,12 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
   readonly #with: SupervisorDependencies<B>;
   #state: State = 'failed';
   #opening: { readonly buffer: B; readonly end: () => Promise<void>; readonly at: number } | null = null;
-  /** Why there is none, in words. */
+  /** Why none is open. */
   #trouble: { readonly words: string; readonly fault: FileFault | null } = { words: 'not opened yet', fault: null };
   #failures = 0;
+  #lastRefusal: string | null = null;
   #cancel = (): void => {};
-  /** Parts of openings that failed, on their way out. */
+  /** Parts of failed openings that have not ended yet. */
   readonly #ending = new Set<Promise<void>>();
 
   constructor(dependencies: SupervisorDependencies<B>) {
@@ -79,6 +81,11 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
     return this.#opening === null ? this.#trouble.words : null;
   }
 
+  /** Why the last new events were refused, for people; null when they were not. */
+  get lastRefusal(): string | null {
+    return this.#lastRefusal;
+  }
+
   /** @throws BufferRefusal */
   start(): void {
     this.#open(null, true);
@@ -86,13 +93,17 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
 
   async accept(events: readonly TillEvent[]): Promise<Accepted> {
     const opening = this.#opening;
-    if (opening === null) return this.#unavailable();
+    let accepted: Accepted;
     try {
-      return await opening.buffer.accept(events);
+      accepted = opening === null ? this.#unavailable() : await opening.buffer.accept(events);
     } catch (error) {
-      if (this.#opening !== opening) return this.#unavailable();
-      throw error;
+      if (this.#opening === opening) throw error;
+      accepted = this.#unavailable();
     }
+    if (accepted.kind === 'full') this.#lastRefusal = accepted.detail;
+    // A duplicate proves nothing: a full buffer recognises it too.
+    else if (accepted.kind === 'accepted' && accepted.accepted > 0) this.#lastRefusal = null;
+    return accepted;
   }
 
   /** Ends the parts, then closes. */
@@ -135,7 +146,7 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
     if (this.#failures > 0) log.info('the buffer is open again');
   }
 
-  /** Closes the buffer if the fault says that it is no longer good. */
+  /** Closes the buffer if the fault makes its file unusable. */
   #suspect(buffer: B | null, error: unknown): void {
     const opening = this.#opening;
     if (opening === null || opening.buffer !== buffer || this.#state !== 'open') return;
@@ -155,7 +166,7 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
     this.#wait(error, false);
   }
 
-  /** @param distrusted whether it was tried with distrust already */
+  /** @param distrusted whether it was opened with distrust already */
   #wait(error: unknown, distrusted: boolean): void {
     const { timers, random, probeDisk: probe, log } = this.#with;
     const fault = classifyError(error) ?? (error instanceof BufferRefusal ? null : 'damaged');
@@ -171,7 +182,7 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
   }
 }
 
-/** The disk gives no bytes of the file. */
+/** Whether the disk returns no bytes of the file. */
 function isUnreadable(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (String((at as NodeJS.ErrnoException).code).startsWith('SQLITE_IOERR')) return true;

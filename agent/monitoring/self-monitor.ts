@@ -1,21 +1,17 @@
-/** What a running agent remembers of itself for support: the last day, what became of the connection, whether the buffer takes events. */
-
-import type { Intake } from '../port/intake.ts';
+/** What a running agent remembers of itself for support: samples of the last day, and the connection's history. */
 import type { Timers } from '../port/timers.ts';
 import { ConnectionLog } from './connection-log.ts';
-import { RefusalTracker } from './refusal-tracker.ts';
 import { type HistorySample, SAMPLE_EVERY_MS, SampleHistory } from './sample-history.ts';
 
 export interface SelfMonitorOptions {
-  readonly intake: Intake;
-  /** Told of the connection too. */
+  /** Gets the connection's events too. */
   readonly log: { info(message: string): void; warn(message: string): void };
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly timers: Timers;
   /** Events accepted since the start. */
   readonly accepted: () => number;
-  /** Null while the buffer can't be asked. */
+  /** Null while the buffer cannot be read. */
   readonly held: () => { readonly pending: number; readonly bytes: number } | null;
 }
 
@@ -23,13 +19,11 @@ export class SelfMonitor {
   readonly #with: SelfMonitorOptions;
   readonly history = new SampleHistory();
   readonly connections: ConnectionLog;
-  readonly intake: RefusalTracker;
   #cancel = (): void => {};
 
   constructor(options: SelfMonitorOptions) {
     this.#with = options;
     this.connections = new ConnectionLog(options.log, options.now);
-    this.intake = new RefusalTracker(options.intake);
   }
 
   start(): void {
@@ -42,7 +36,7 @@ export class SelfMonitor {
     this.#cancel();
   }
 
-  /** As it is now; null while the buffer can't be asked. */
+  /** As it is now; null while the buffer cannot be read. */
   latest(): HistorySample | null {
     const { now, timers, accepted, held } = this.#with;
     const found = held();

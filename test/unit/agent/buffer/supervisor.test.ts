@@ -10,13 +10,14 @@ const sqliteFault = (code: string): Error => Object.assign(new Error(code), { co
 class Buffer implements SupervisedBuffer {
   readonly #onFault: (error: unknown) => void;
   fault: Error | null = null;
+  answer = ACCEPTED;
   closed = false;
   constructor(onFault: (error: unknown) => void) {
     this.#onFault = onFault;
   }
   async accept(): Promise<Accepted> {
     this.read();
-    return ACCEPTED;
+    return this.answer;
   }
   read(): number {
     if (this.fault === null) return 1;
@@ -110,6 +111,30 @@ t.test('a full disk says so', async (t) => {
   const { keeper } = kept([sqliteFault('SQLITE_FULL')]);
   keeper.start();
   t.same(await keeper.accept([]), { kind: 'full', detail: 'SQLITE_FULL' });
+  await keeper.stop();
+});
+
+t.test('the last refusal stays until a new event is stored; a duplicate proves nothing', async (t) => {
+  const { keeper, buffers, wait } = kept([sqliteFault('SQLITE_FULL')]);
+  keeper.start();
+  t.equal(keeper.lastRefusal, null);
+  await keeper.accept([]);
+  t.equal(keeper.lastRefusal, 'SQLITE_FULL', 'a buffer that has no room to be opened refuses too');
+  wait();
+  const answers: Accepted[] = [
+    { kind: 'accepted', accepted: 1 } as Accepted,
+    { kind: 'full', detail: 'no space' },
+    { kind: 'accepted', accepted: 0 } as Accepted,
+    { kind: 'unavailable', detail: 'no disk' },
+    { kind: 'accepted', accepted: 2 } as Accepted,
+  ];
+  const refusals: (string | null)[] = [];
+  for (const answer of answers) {
+    buffers[0]!.answer = answer;
+    t.equal(await keeper.accept([]), answer);
+    refusals.push(keeper.lastRefusal);
+  }
+  t.strictSame(refusals, [null, 'no space', 'no space', 'no space', null]);
   await keeper.stop();
 });
 
