@@ -10,7 +10,6 @@ import { openBuffer } from './buffer/open-buffer.ts';
 import type { BufferOptions } from './buffer/options.ts';
 import type { SqliteBuffer } from './buffer/sqlite-buffer.ts';
 import { BufferSupervisor } from './buffer/supervisor.ts';
-import { runCooperatively } from './buffer/transaction/cooperative.ts';
 import { DisciplinedClock } from './clock/disciplined-clock.ts';
 import { machineClocks } from './clock/machine-clocks.ts';
 import { startStepWatch } from './clock/step-watch.ts';
@@ -190,7 +189,6 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
       intake: keeper,
       bodies: new BodyReader(),
       large: new LargeRequestQueue(),
-      inTurns: runCooperatively,
       uncommitted,
       now,
       store,

@@ -1,5 +1,6 @@
 /** Appends the events of a request: knows retries again, makes room, and gives new events their seqs. */
 import type { Database, Statement } from 'better-sqlite3';
+import type { Cooperative } from '../../shared/cooperative.ts';
 import { streamId, type TerminalId } from '../../shared/ids.ts';
 import type { Accepted, Duplicate } from '../port/intake.ts';
 import type { BufferState } from './buffer-state.ts';
@@ -10,7 +11,6 @@ import type { DedupIndex } from './tables/dedup-index.ts';
 import type { EventTable } from './tables/event-table.ts';
 import type { ClockSegments } from './timestamps/clock-segments.ts';
 import type { ChangeSet } from './transaction/changeset.ts';
-import type { Cooperative } from './transaction/cooperative.ts';
 
 /** Rows between two yields. */
 const SLICE_ROWS = 100;

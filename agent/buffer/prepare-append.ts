@@ -1,5 +1,6 @@
 /** A request made ready outside the transaction: hashed, packed, and in the order in which its events get their seqs. */
 
+import type { Cooperative } from '../../shared/cooperative.ts';
 import { crc32c } from '../../shared/crc32c.ts';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import { hourOf } from '../../shared/time.ts';
@@ -7,7 +8,6 @@ import type { Stamp } from '../port/event-clock.ts';
 import { contentHash, isDeduplicable } from './tables/content-hash.ts';
 import { encodeBody } from './tables/event-row.ts';
 import type { NewEvent } from './tables/event-table.ts';
-import type { Cooperative } from './transaction/cooperative.ts';
 
 /** What a row takes beside its body: its other columns, its entries in indexes, its share of inner pages. */
 const ROW_BYTES = 128;

@@ -4,6 +4,7 @@
  * `BufferState` follows the rows, after each commit. Within a transaction the changes gather in a `ChangeSet`; a rollback drops it.
  */
 import { resolve } from 'node:path';
+import { runCooperatively, runSlice } from '../../shared/cooperative.ts';
 import type { TillEvent } from '../../shared/event/event.ts';
 import { type StreamId, streamId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
@@ -35,7 +36,6 @@ import { ExpiredRanges } from './tables/expired-ranges.ts';
 import { LossLedger } from './tables/loss-ledger.ts';
 import { ClockSegments } from './timestamps/clock-segments.ts';
 import type { ChangeSet } from './transaction/changeset.ts';
-import { runCooperatively, runSlice } from './transaction/cooperative.ts';
 import { GroupCommit } from './transaction/group-commit.ts';
 import { QuarantineUnreadable } from './transaction/quarantine-unreadable.ts';
 import { StateTransitions } from './transaction/state-transitions.ts';
@@ -171,7 +171,7 @@ export class SqliteBuffer implements Intake, Outbox {
 
   async #accept(events: readonly TillEvent[]): Promise<Accepted> {
     const steps = prepareAppend(events, this.#options.clock.stamp());
-    // Most requests are ready at once, and then are handed over before this returns.
+    // Most requests are ready at once, and then are submitted before this returns.
     const request = runSlice(steps)?.result ?? (await runCooperatively(steps));
     const store = () => this.#commits.submitCooperative(request.bytes, (changes) => this.#append.run(request, changes));
     const attempt = async (): Promise<Accepted | null> => {

@@ -1,6 +1,7 @@
 /** POST /v1/events: read, check, store, answer. */
 import type { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { runCooperatively } from '../../shared/cooperative.ts';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import type { StoreId } from '../../shared/ids.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
@@ -38,8 +39,6 @@ export interface PostEventsDependencies {
   readonly intake: Intake;
   readonly bodies: BodyReader;
   readonly large: LargeRequestQueue;
-  /** Does work to its end; the event loop has a turn where it takes long. */
-  readonly inTurns: <T>(work: Generator<void, T, void>) => Promise<T>;
   readonly uncommitted: InFlightRequests;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -105,8 +104,8 @@ const stampedAt = (events: readonly TillEvent[], at: number): readonly TillEvent
   events.map((event) => ((event.flags & FLAG.tsDefaulted) === 0 || event.ts === at ? event : { ...event, ts: at }));
 
 async function storeEvents(bytes: Buffer, format: Format, dependencies: PostEventsDependencies): Promise<HttpResponse> {
-  const { intake, inTurns, now, store, cardData, counters } = dependencies;
-  const parsed = await inTurns(parseEventsBody(bytes, format, { now: now(), store, cardData }));
+  const { intake, now, store, cardData, counters } = dependencies;
+  const parsed = await runCooperatively(parseEventsBody(bytes, format, { now: now(), store, cardData }));
   if (!parsed.ok) {
     counters.requestsRefused++;
     return problem(parsed.status, parsed.detail, { errors: parsed.errors });

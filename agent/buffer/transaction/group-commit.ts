@@ -11,8 +11,8 @@
  */
 import assert from 'node:assert/strict';
 import type { Database, Statement } from 'better-sqlite3';
+import { type Cooperative, runSlice, runToEnd } from '../../../shared/cooperative.ts';
 import { ChangeSet } from './changeset.ts';
-import { type Cooperative, runSlice, runToEnd } from './cooperative.ts';
 
 /** Bytes of work after which the rest waits for the next transaction: bounds the WAL. */
 const MAX_GROUP_BYTES = 16 * 1024 * 1024;

@@ -1,5 +1,6 @@
 /** A request's body becomes events, all of them, or a list of what is wrong with it. */
 import { type Buffer, isUtf8 } from 'node:buffer';
+import type { Cooperative } from '../../../shared/cooperative.ts';
 import { maskEvent } from '../../../shared/event/card-data/mask-event.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { type FieldError, type ParseContext, parseEvent } from '../../../shared/event/parse.ts';
@@ -117,11 +118,7 @@ export interface BodyContext extends ParseContext {
  * All or nothing: one event that is wrong refuses the request. Events are parsed one by one, so that what a body takes is bounded by the
  * events in it; the event loop may have a turn between two of them.
  */
-export function* parseEventsBody(
-  given: Buffer,
-  format: Format,
-  context: BodyContext,
-): Generator<void, EventsBody, void> {
+export function* parseEventsBody(given: Buffer, format: Format, context: BodyContext): Cooperative<EventsBody> {
   if (!isUtf8(given)) return refuse(400, 'The body is not UTF-8.');
   const bytes = BOM.every((byte, at) => given[at] === byte) ? given.subarray(BOM.length) : given;
   const events: TillEvent[] = [];

@@ -2,13 +2,13 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { runToEnd } from '../../../../../agent/buffer/transaction/cooperative.ts';
 import {
   type BodyContext,
   type Format,
   MAX_EVENTS,
   parseEventsBody,
 } from '../../../../../agent/ingest/body/events-body.ts';
+import { runToEnd } from '../../../../../shared/cooperative.ts';
 import { FLAG } from '../../../../../shared/event/event.ts';
 import { storeId } from '../../../../../shared/ids.ts';
 import { NOW, sale } from '../../../../support/agent/events.ts';
