@@ -1,11 +1,9 @@
-/** Starts an agent: wires the parts, in the order in which an event passes them, and ends them in that order. */
+/** Starts an agent: creates the parts, in the order in which an event passes them, and stops them in that order. */
 import { randomBytes } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
 import { freeBytes } from './buffer/capacity/disk-budget.ts';
 import { startHousekeeping } from './buffer/capacity/housekeeping.ts';
-import { BufferError } from './buffer/disk/buffer-error.ts';
 import { probeDisk } from './buffer/disk/write-probe.ts';
-import { startScrubbing } from './buffer/integrity/scrub-schedule.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
 import type { BufferOptions } from './buffer/options.ts';
 import type { SqliteBuffer } from './buffer/sqlite-buffer.ts';
@@ -20,13 +18,12 @@ import { LargeRequestQueue } from './ingest/http/large-request-queue.ts';
 import { InFlightRequests } from './ingest/in-flight-requests.ts';
 import { zeroIngestCounters } from './ingest/post-events.ts';
 import { type IngestServer, startIngestServer } from './ingest/server.ts';
-import { type AgentFacts, agentSamples, agentStatus } from './monitoring/agent-status.ts';
+import { BufferFacts } from './monitoring/buffer-facts.ts';
 import { SelfMonitor } from './monitoring/self-monitor.ts';
-import { supportPage } from './monitoring/support-page.ts';
-import { usableDiskBytes } from './monitoring/usable-disk.ts';
+import { StatusPages } from './monitoring/status-pages.ts';
+import { BufferSession } from './runtime/buffer-session.ts';
 import { CurrentShipper } from './runtime/current-shipper.ts';
 import { GcPacer, ownHeap } from './runtime/gc-pacer.ts';
-import { renderMetrics } from './runtime/render-metrics.ts';
 import { systemTimers } from './runtime/system-timers.ts';
 import type { Progress } from './runtime/systemd-notifier.ts';
 import { Shipper } from './ship/shipper.ts';
@@ -42,7 +39,7 @@ export interface RunningAgent {
   readonly port: number;
   /** Of the buffer that was opened first; null when it could not be opened yet. */
   readonly stream: string | null;
-  /** How it is, in a line. */
+  /** Its state, in a line. */
   words(): string;
   /** What it has begun and not done. */
   work(): Progress;
@@ -53,187 +50,175 @@ export interface RunningAgent {
 /**
  * Starts an agent in this process.
  *
- * @throws BufferError, ListenError when it can't start for a reason to tell
+ * @throws BufferError, ListenError when it cannot start for a reason to tell
  */
 export async function startAgent(config: AgentConfig, log: Log): Promise<RunningAgent> {
-  const { merchant, terminal, store } = config;
-  const clock = new DisciplinedClock(machineClocks());
-  const now = (): number => clock.now();
-  const startedAt = now();
-  const fault = (error: unknown): void => log.error(`${(error as Error).stack ?? error}`);
-
-  const options: BufferOptions = {
-    path: config.buffer.path,
-    merchant,
-    terminal,
-    maxBytes: config.buffer.maxBytes,
-    minFreeBytes: config.buffer.minFreeBytes,
-    keepAckedHours: config.buffer.keepAckedHours,
-    whenFull: config.buffer.whenFull,
-    commitDelayMs: config.buffer.commitDelayMs,
-    clock,
-    randomBytes: (count) => randomBytes(count),
-    diskFree: () => freeBytes(config.buffer.path),
-    damaged: (detail) => log.error(`buffer damaged: ${detail}`),
-  };
-  const shipping = new CurrentShipper();
-  const keeper = new BufferSupervisor<SqliteBuffer>({
-    open: (distrust, onFault) => openBuffer({ ...options, distrust, onFault }),
-    onOpened: (buffer) => begin(buffer),
-    probeDisk: () => probeDisk(config.buffer.path),
-    timers: systemTimers,
-    random: Math.random,
-    log,
-  });
-  const holding = (): AgentFacts['buffer'] => {
-    const { buffer, trouble } = keeper;
-    if (buffer === null) return new BufferError(trouble ?? 'the buffer is closed');
-    try {
-      return buffer.facts();
-    } catch (error) {
-      return error as Error;
-    }
-  };
-  const heap = new GcPacer(ownHeap());
-  const uncommitted = new InFlightRequests();
-  const ingestCounters = zeroIngestCounters();
-  const monitor = new SelfMonitor({
-    log,
-    now,
-    timers: systemTimers,
-    accepted: () => ingestCounters.eventsAccepted,
-    held: () => {
-      const held = holding();
-      return held instanceof Error ? null : { pending: held.pending, bytes: held.usedBytes + held.walBytes };
+  const agent = new Agent(config, log);
+  agent.supervisor.start();
+  let server: IngestServer;
+  try {
+    server = await agent.listen();
+  } catch (error) {
+    await agent.supervisor.stop();
+    throw error;
+  }
+  const endBackground = agent.startBackground();
+  const stream = agent.supervisor.buffer?.stream ?? null;
+  const named = stream === null ? '' : `, stream ${stream}`;
+  log.info(`${config.merchant}/${config.terminal} takes events on ${config.ingest.host} port ${server.port}${named}`);
+  return {
+    port: server.port,
+    stream,
+    words: () => agent.describe(),
+    work: () => agent.progress(),
+    async stop() {
+      await server.stop();
+      endBackground();
+      await agent.supervisor.stop();
     },
-  });
-  const shipperOf = (buffer: SqliteBuffer): Shipper =>
-    new Shipper({
+  };
+}
+
+class Agent {
+  readonly #config: AgentConfig;
+  readonly #log: Log;
+  readonly #clock = new DisciplinedClock(machineClocks());
+  readonly #heap = new GcPacer(ownHeap());
+  readonly #inFlight = new InFlightRequests();
+  readonly #counters = zeroIngestCounters();
+  readonly #shipping = new CurrentShipper();
+  readonly supervisor: BufferSupervisor<SqliteBuffer>;
+  readonly #buffer: BufferFacts;
+  readonly #monitor: SelfMonitor;
+  readonly #pages: StatusPages;
+  /** Milliseconds since 1970. */
+  readonly #now = (): number => this.#clock.now();
+  readonly #fault = (error: unknown): void => this.#log.error(`${(error as Error).stack ?? error}`);
+
+  constructor(config: AgentConfig, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    const options = this.#bufferOptions();
+    this.supervisor = new BufferSupervisor<SqliteBuffer>({
+      open: (distrust, onFault) => openBuffer({ ...options, distrust, onFault }),
+      onOpened: (buffer) => this.#startSession(buffer),
+      probeDisk: () => probeDisk(config.buffer.path),
+      timers: systemTimers,
+      random: Math.random,
+      log,
+    });
+    this.#buffer = new BufferFacts(this.supervisor);
+    this.#monitor = new SelfMonitor({
+      log,
+      now: this.#now,
+      timers: systemTimers,
+      accepted: () => this.#counters.eventsAccepted,
+      held: () => this.#buffer.held(),
+    });
+    this.#pages = new StatusPages({
+      config,
+      buffer: this.#buffer,
+      counters: this.#counters,
+      shipping: this.#shipping,
+      monitor: this.#monitor,
+      clock: this.#clock,
+    });
+  }
+
+  /** @throws ListenError */
+  listen(): Promise<IngestServer> {
+    const { ingest, store } = this.#config;
+    return startIngestServer({
+      host: ingest.host,
+      port: ingest.port,
+      cardData: ingest.cardData,
+      intake: this.supervisor,
+      bodies: new BodyReader(),
+      large: new LargeRequestQueue(),
+      uncommitted: this.#inFlight,
+      now: this.#now,
+      store,
+      fault: this.#fault,
+      counters: this.#counters,
+      pages: this.#pages,
+      notice: (message) => this.#log.info(message),
+    });
+  }
+
+  /** Starts what runs on timers, whichever buffer is open. @returns stops it */
+  startBackground(): () => void {
+    const endHousekeeping = startHousekeeping({
+      expire: () => this.supervisor.buffer?.expireStep() ?? false,
+      notice: () => this.supervisor.buffer?.reloadIfChanged(),
+      failed: this.#fault,
+      after: systemTimers.after,
+    });
+    this.#clock.onStep(() => this.#shipping.greetAgain());
+    const endStepWatch = startStepWatch(this.#clock, systemTimers.after);
+    this.#monitor.start();
+    return () => {
+      this.#monitor.stop();
+      endHousekeeping();
+      endStepWatch();
+    };
+  }
+
+  describe(): string {
+    const { title, words } = this.#pages.status().state;
+    return [`${title}.`, ...words].join(' ');
+  }
+
+  progress(): Progress {
+    const oldest = this.#inFlight.oldest();
+    return { begun: oldest === null ? null : 'a request waits for its commit', mark: oldest ?? 0 };
+  }
+
+  /** @returns stops it */
+  #startSession(buffer: SqliteBuffer): () => Promise<void> {
+    const session = new BufferSession(buffer, this.#shipping, systemTimers, this.#fault);
+    session.start(this.#newShipper(buffer));
+    return () => session.stop();
+  }
+
+  #bufferOptions(): BufferOptions {
+    const { merchant, terminal, buffer } = this.#config;
+    return {
+      path: buffer.path,
+      merchant,
+      terminal,
+      maxBytes: buffer.maxBytes,
+      minFreeBytes: buffer.minFreeBytes,
+      keepAckedHours: buffer.keepAckedHours,
+      whenFull: buffer.whenFull,
+      commitDelayMs: buffer.commitDelayMs,
+      clock: this.#clock,
+      randomBytes: (count) => randomBytes(count),
+      diskFree: () => freeBytes(buffer.path),
+      damaged: (detail) => this.#log.error(`buffer damaged: ${detail}`),
+    };
+  }
+
+  #newShipper(buffer: SqliteBuffer): Shipper {
+    const { merchant, terminal, collector, ship } = this.#config;
+    return new Shipper({
       outbox: buffer,
       merchant,
       terminal,
       stream: buffer.stream,
-      addresses: config.collector.addresses,
-      credentials: () => readCredentials(config.collector),
+      addresses: collector.addresses,
+      credentials: () => readCredentials(collector),
       version: packageJson.version,
-      lingerMs: config.ship.lingerMs,
-      reconnectMaxMs: config.ship.reconnectMaxMs,
-      oldestRequest: () => uncommitted.oldest(),
-      backlogSent: () => heap.maybeCollect(),
-      preparing: () => {
-        const held = holding();
-        return held instanceof Error ? null : held.salvage;
-      },
-      now,
+      lingerMs: ship.lingerMs,
+      reconnectMaxMs: ship.reconnectMaxMs,
+      oldestRequest: () => this.#inFlight.oldest(),
+      backlogSent: () => this.#heap.maybeCollect(),
+      preparing: () => this.#buffer.recovery(),
+      now: this.#now,
       wallClock: Date.now,
-      timeTold: (measure) => clock.hear(measure),
+      timeTold: (measure) => this.#clock.hear(measure),
       random: Math.random,
       timers: systemTimers,
-      log: monitor.connections,
+      log: this.#monitor.connections,
     });
-  /** What lives as long as an opening of the buffer. */
-  const begin = (buffer: SqliteBuffer): (() => Promise<void>) => {
-    let cancel = (): void => {};
-    let ended = false;
-    const pause = (ms: number): Promise<boolean> =>
-      new Promise((resolve) => {
-        const stop = systemTimers.after(ms, () => resolve(!ended));
-        cancel = () => {
-          stop();
-          resolve(false);
-        };
-      });
-    const bringOver = async (): Promise<void> => {
-      for (let waitMs = 1_000; !ended; waitMs = Math.min(2 * waitMs, 60_000)) {
-        try {
-          await buffer.recover(pause);
-          return;
-        } catch (error) {
-          if (!ended) fault(error);
-          await pause(waitMs);
-        }
-      }
-    };
-    void bringOver();
-    const endShipping = shipping.begin(shipperOf(buffer));
-    const endChecking = startScrubbing({ check: () => buffer.scrubStep(), failed: fault, after: systemTimers.after });
-    return async () => {
-      ended = true;
-      cancel();
-      endChecking();
-      await endShipping();
-    };
-  };
-  const facts = (): AgentFacts => ({
-    config,
-    version: packageJson.version,
-    stream: keeper.buffer?.stream ?? null,
-    startedAt,
-    buffer: holding(),
-    ingest: ingestCounters,
-    shipper: shipping.report(),
-    now: now(),
-    history: monitor.history,
-    latest: monitor.latest(),
-    full: keeper.lastRefusal,
-    diskBytes: usableDiskBytes(config.buffer.path, config.buffer.minFreeBytes),
-  });
-
-  keeper.start();
-  let server: IngestServer;
-  try {
-    server = await startIngestServer({
-      host: config.ingest.host,
-      port: config.ingest.port,
-      cardData: config.ingest.cardData,
-      intake: keeper,
-      bodies: new BodyReader(),
-      large: new LargeRequestQueue(),
-      uncommitted,
-      now,
-      store,
-      fault,
-      counters: ingestCounters,
-      status: () => agentStatus(facts()),
-      metrics: () => renderMetrics(agentSamples(facts(), process.memoryUsage.rss())),
-      notice: (message) => log.info(message),
-      ...supportPage(facts, monitor.connections, config.buffer.path),
-    });
-  } catch (error) {
-    await keeper.stop();
-    throw error;
   }
-  const endHousekeeping = startHousekeeping({
-    expire: () => keeper.buffer?.expireStep() ?? false,
-    notice: () => keeper.buffer?.reloadIfChanged(),
-    failed: fault,
-    after: systemTimers.after,
-  });
-  clock.onStep(() => shipping.greetAgain());
-  const endWatch = startStepWatch(clock, systemTimers.after);
-  monitor.start();
-  const stream = keeper.buffer?.stream ?? null;
-  log.info(
-    `${merchant}/${terminal} takes events on ${config.ingest.host} port ${server.port}${stream === null ? '' : `, stream ${stream}`}`,
-  );
-
-  return {
-    port: server.port,
-    stream,
-    words() {
-      const { title, words } = agentStatus(facts()).state;
-      return [`${title}.`, ...words].join(' ');
-    },
-    work() {
-      const oldest = uncommitted.oldest();
-      return { begun: oldest === null ? null : 'a request waits for its commit', mark: oldest ?? 0 };
-    },
-    async stop() {
-      await server.stop();
-      monitor.stop();
-      endHousekeeping();
-      endWatch();
-      await keeper.stop();
-    },
-  };
 }

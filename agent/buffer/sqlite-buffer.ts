@@ -1,7 +1,9 @@
 /**
- * The buffer on SQLite: what `agent/port/intake.ts` and `agent/port/outbox.ts` promise.
+ * The buffer on SQLite: implements `agent/port/intake.ts` and `agent/port/outbox.ts`.
  *
- * `BufferState` follows the rows, after each commit. Within a transaction the changes gather in a `ChangeSet`; a rollback drops it.
+ * The way of an event: accept -> GroupCommit -> Append -> EventTable -> COMMIT -> CommitFollower. Each
+ * transaction collects what it changes in a `ChangeSet`, which is applied to `BufferState` after COMMIT;
+ * a rollback drops it.
  */
 import { resolve } from 'node:path';
 import { runCooperatively, runSlice } from '../../shared/cooperative.ts';
@@ -9,6 +11,7 @@ import type { TillEvent } from '../../shared/event/event.ts';
 import { type StreamId, streamId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import type { BufferStats } from '../port/buffer-reader.ts';
+import type { EventClock } from '../port/event-clock.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
 import type { Greeting, Holdings, Outbox, PendingEvent, PendingLoss, Settlement } from '../port/outbox.ts';
 import { Append } from './append.ts';
@@ -17,10 +20,10 @@ import { BoundedTransactions } from './capacity/bounded-transactions.ts';
 import { checkpointPages, DiskBudget, defaultMinFreeBytes } from './capacity/disk-budget.ts';
 import { Eviction } from './capacity/eviction.ts';
 import { Expiry } from './capacity/expiry.ts';
+import { CommitFollower } from './commit-follower.ts';
 import { isFull } from './disk/buffer-error.ts';
 import { classifyError } from './disk/classify-error.ts';
 import { FaultReporter } from './disk/fault-reporter.ts';
-import { type BufferSnapshot, HighWaterMarks } from './high-water/update-marks.ts';
 import { Scrubber } from './integrity/scrubber.ts';
 import { asBufferError, openForWriting, type WritableDatabase } from './open-database.ts';
 import type { BufferOptions } from './options.ts';
@@ -41,150 +44,110 @@ import { QuarantineUnreadable } from './transaction/quarantine-unreadable.ts';
 import { StateTransitions } from './transaction/state-transitions.ts';
 
 export class SqliteBuffer implements Intake, Outbox {
-  readonly #file: WritableDatabase;
+  /** Of the epoch that this opening writes. */
+  readonly stream: StreamId;
+  readonly #clock: EventClock;
   readonly #faults: FaultReporter;
-  readonly #options: BufferOptions;
+  readonly #file: WritableDatabase;
+  readonly #clocks: ClockSegments;
   readonly #state: BufferState;
   readonly #rows: EventTable;
-  readonly #clocks: ClockSegments;
   readonly #losses: LossLedger;
   readonly #storeGeneration: StoreGeneration;
   readonly #budget: DiskBudget;
+  readonly #append: Append;
+  readonly #files: FileRecovery;
+  readonly #follower: CommitFollower;
   readonly #commits: GroupCommit;
   readonly #bounded: BoundedTransactions;
-  readonly #append: Append;
-  readonly #pendingListeners: (() => void)[] = [];
-  readonly #lossListeners: (() => void)[] = [];
-  readonly #fileRecovery: FileRecovery;
+  readonly #expiry: Expiry;
   readonly #recovery: Recovery;
   readonly #settle: Settle;
-  readonly #expiry: Expiry;
   readonly #unreadable: QuarantineUnreadable;
   readonly #scrubber: Scrubber;
-  readonly #marks: HighWaterMarks;
-  #isClosed = false;
-  #securing: NodeJS.Immediate | null = null;
-  /** Stamped, and neither stored nor refused yet. */
+  /** Requests that were stamped and are neither stored nor refused yet. */
   readonly #accepting = new Set<Promise<Accepted>>();
   /** One greeting at a time. */
   #greeting: Promise<void> = Promise.resolve();
 
-  /** @throws BufferError when the file can't be opened for a reason to tell; else on a fault of the disk */
+  /** @throws BufferError when the file cannot be opened for a reason to tell; else on a fault of the disk */
   constructor(options: BufferOptions) {
-    const { path, terminal, merchant, clock, randomBytes, damaged } = options;
-    const now = (): number => clock.now();
-    this.#options = options;
+    this.#clock = options.clock;
     this.#faults = new FaultReporter(options.onFault ?? (() => {}));
-    this.#file = openForWriting({
-      path,
-      owner: { merchant, terminal },
-      checkpointPages: checkpointPages(options.maxBytes),
-      distrust: options.distrust ?? null,
-      now,
-    });
-    const { db } = this.#file;
+    this.#file = openDatabase(options);
     try {
+      const { clock, damaged, terminal } = options;
+      const path = resolve(options.path);
+      const { db, highWater } = this.#file;
+      const elapsed = (): number => performance.now();
       this.#clocks = new ClockSegments(db, clock);
-      openEpoch(db, randomBytes(8), now(), clock.retention(), this.#file.highWater.unsettled);
+      openEpoch(db, options.randomBytes(8), clock.now(), clock.retention(), highWater.unsettled);
       const state = new BufferState(db, path, damaged);
+      const { epoch, base } = state.open;
       this.#state = state;
-      this.#rows = new EventTable(db);
-      const refs = new DedupIndex(db, (id, at) => this.#clocks.age(id, at, id <= state.open.base));
-      this.#losses = new LossLedger(db, damaged);
-      const tables = { rows: this.#rows, refs, losses: this.#losses, expired: new ExpiredRanges(db) };
-      const transitions = new StateTransitions(tables, state, clock);
-      this.#storeGeneration = new StoreGeneration(db, transitions, this.#losses);
-      const minFreeBytes = options.minFreeBytes ?? defaultMinFreeBytes(path);
-      this.#budget = new DiskBudget(db, resolve(path), { maxBytes: options.maxBytes, minFreeBytes }, options.diskFree);
-      this.#append = new Append(db, {
-        rows: this.#rows,
-        refs,
-        clocks: this.#clocks,
-        budget: this.#budget,
-        eviction: new Eviction(options.whenFull, transitions),
-        state,
-        terminal,
-      });
-      this.#commits = new GroupCommit(
-        db,
-        state,
-        {
-          prepare: (bytes) => {
-            this.#file.assertInPlace();
-            this.#budget.refresh(bytes);
-          },
-          begun: () => {
-            if (state.isBehind) state.reload();
-          },
-          committed: (changes) => this.#follow(changes),
-          rolledBack: () => this.#clocks.rolledBack(),
-          failed: (error) => this.#faults.report(error),
-        },
-        options.commitDelayMs,
-      );
-      this.#bounded = new BoundedTransactions(this.#commits, this.#budget, transitions, state);
+      this.stream = streamId(terminal, epoch);
+      const rows = new EventTable(db);
+      this.#rows = rows;
+      const refs = new DedupIndex(db, (id, at) => this.#clocks.age(id, at, id <= base));
+      const losses = new LossLedger(db, damaged);
+      this.#losses = losses;
+      const transitions = new StateTransitions({ rows, refs, losses, expired: new ExpiredRanges(db) }, state, clock);
+      this.#storeGeneration = new StoreGeneration(db, transitions, losses);
+      const budget = new DiskBudget(db, path, limitsOf(options), options.diskFree);
+      this.#budget = budget;
+      const clocks = this.#clocks;
+      const eviction = new Eviction(options.whenFull, transitions);
+      this.#append = new Append(db, { rows, refs, clocks, budget, eviction, state, terminal });
+      this.#budget.ensureReserve();
+      this.#files = new FileRecovery({ db, path, terminal, losses, clocks, now: () => clock.now(), elapsed });
+      const [file, files, faults] = [this.#file, this.#files, this.#faults];
+      this.#follower = new CommitFollower({ file, state, clocks, budget, files, faults, damaged, elapsed });
+      this.#commits = new GroupCommit(db, state, this.#follower, options.commitDelayMs);
+      this.#bounded = new BoundedTransactions(this.#commits, budget, transitions, state);
       this.#expiry = new Expiry({
         commits: this.#commits,
         bounded: this.#bounded,
-        budget: this.#budget,
+        budget,
         transitions,
         refs,
         index: state,
         clock,
         keepAckedHours: options.keepAckedHours,
       });
-      this.#budget.ensureReserve();
-      const elapsed = (): number => performance.now();
-      this.#fileRecovery = new FileRecovery({
-        db,
-        path: resolve(path),
-        terminal,
-        losses: this.#losses,
-        clocks: this.#clocks,
-        now,
-        elapsed,
-      });
-      this.#recovery = new Recovery(this.#fileRecovery, this.#bounded, transitions, this.#budget, state);
-      this.#settle = new Settle(this.#bounded, transitions, this.#losses, state, clock);
+      this.#recovery = new Recovery(files, this.#bounded, transitions, budget, state);
+      this.#settle = new Settle(this.#bounded, transitions, losses, state, clock);
       this.#unreadable = new QuarantineUnreadable(transitions, this.#bounded, damaged);
-      this.#scrubber = new Scrubber(db, path, state);
-      this.#marks = new HighWaterMarks(db, this.#file.highWater, elapsed);
-      this.#mark(null, true);
-      this.#file.highWater.sync();
+      this.#scrubber = new Scrubber(db, options.path, state);
+      this.#follower.start();
     } catch (error) {
       this.#file.close(classifyError(error) === 'damaged');
-      throw asBufferError(error, path);
+      throw asBufferError(error, options.path);
     }
   }
 
-  get stream(): StreamId {
-    return streamId(this.#options.terminal, this.#state.open.epoch);
-  }
-
   accept(events: readonly TillEvent[]): Promise<Accepted> {
-    const accepted = this.#accept(events);
-    const end = (): unknown => this.#accepting.delete(accepted);
+    const accepted = this.#store(events);
+    const forget = (): unknown => this.#accepting.delete(accepted);
     this.#accepting.add(accepted);
-    accepted.then(end, end);
+    accepted.then(forget, forget);
     return accepted;
   }
 
-  async #accept(events: readonly TillEvent[]): Promise<Accepted> {
-    const steps = prepareAppend(events, this.#options.clock.stamp());
+  async #store(events: readonly TillEvent[]): Promise<Accepted> {
+    const task = prepareAppend(events, this.#clock.stamp());
     // Most requests are ready at once, and then are submitted before this returns.
-    const request = runSlice(steps)?.result ?? (await runCooperatively(steps));
-    const store = () => this.#commits.submitCooperative(request.bytes, (changes) => this.#append.run(request, changes));
-    const attempt = async (): Promise<Accepted | null> => {
+    const request = runSlice(task)?.result ?? (await runCooperatively(task));
+    const work = (changes: ChangeSet) => this.#append.run(request, changes);
+    // The disk may have less space than it reported: the second attempt uses only what the files have already.
+    for (let attempt = 1; attempt <= 2; attempt++) {
       try {
-        return await store();
+        return await this.#commits.submitCooperative(request.bytes, work);
       } catch (error) {
         if (!isFull(error)) throw error;
         this.#budget.markDiskFull();
-        return null;
       }
-    };
-    // The disk may have less than it said: then what is there already may be enough.
-    return (await attempt()) ?? (await attempt()) ?? { kind: 'full', detail: this.#budget.describe() };
+    }
+    return { kind: 'full', detail: this.#budget.describe() };
   }
 
   settle(settlements: readonly Settlement[]): Promise<void> {
@@ -202,15 +165,11 @@ export class SqliteBuffer implements Intake, Outbox {
 
   *#readPending(after: number): Generator<PendingEvent, void, undefined> {
     const unreadable: UnreadableRow[] = [];
-    const { unconfirmedFrom: unsettledFrom } = this.#clocks;
+    const { unconfirmedFrom } = this.#clocks;
+    const baseOf = (epoch: PendingEvent['epoch']) => this.#state.epochs.baseOf(epoch);
     try {
-      for (const event of this.#rows.pending(
-        this.#state.pending,
-        after,
-        (epoch) => this.#state.epochs.baseOf(epoch),
-        (row) => unreadable.push(row),
-      )) {
-        if (unsettledFrom !== null && event.id >= unsettledFrom) return;
+      for (const event of this.#rows.pending(this.#state.pending, after, baseOf, (row) => unreadable.push(row))) {
+        if (unconfirmedFrom !== null && event.id >= unconfirmedFrom) return;
         yield event;
       }
     } finally {
@@ -231,17 +190,17 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   losses(limit: number): PendingLoss[] {
-    // Between two pieces of a transaction its records can be seen, and may yet be rolled back.
+    // Between two slices of a transaction its records can be read, and may yet be rolled back.
     return this.#commits.busy ? [] : this.#faults.run(() => this.#losses.unacknowledged(limit));
   }
 
   onLoss(listener: () => void): void {
-    this.#lossListeners.push(listener);
+    this.#follower.onLoss(listener);
   }
 
   greeted(greeting: Greeting): Promise<void> {
-    // What is stamped from here on is right. Now, as the measure ages: a suspend stops the clock that it is against.
-    const truth = this.#options.clock.compare(greeting);
+    // At once, as the measurement ages: a suspend stops the monotonic clock that it refers to.
+    const truth = this.#clock.compare(greeting);
     const done = this.#greeting.then(async () => {
       await this.#recovery.mayShip;
       await this.#clocks.judge(truth, this.#bounded, () => Promise.allSettled(this.#accepting));
@@ -253,14 +212,15 @@ export class SqliteBuffer implements Intake, Outbox {
 
   oldestPending(): number | null {
     if (!this.#recovery.isWhole) return 0;
-    const unsettledFrom = this.#faults.run(() => this.#clocks.unconfirmedFrom);
-    if (unsettledFrom !== null && this.#state.pending.countBetween(unsettledFrom - 1, this.#state.lastId) > 0) return 0;
-    const hour = this.#state.pending.oldestHour;
+    const { pending, lastId } = this.#state;
+    const unconfirmedFrom = this.#faults.run(() => this.#clocks.unconfirmedFrom);
+    if (unconfirmedFrom !== null && pending.countBetween(unconfirmedFrom - 1, lastId) > 0) return 0;
+    const hour = pending.oldestHour;
     return hour === null ? null : hour * HOUR_MS;
   }
 
   onPending(listener: () => void): void {
-    this.#pendingListeners.push(listener);
+    this.#follower.onPending(listener);
   }
 
   holdings(): Holdings {
@@ -271,17 +231,17 @@ export class SqliteBuffer implements Intake, Outbox {
     return this.#faults.run(() => ({ ...this.#state.facts(), salvage: this.#recovery.describe() }));
   }
 
-  /** Brings over what was set aside: see `BringingOver.run`. */
+  /** Recovers set-aside files: see `Recovery.run`. */
   recover(pause: (ms: number) => Promise<boolean>): Promise<void> {
     return this.#faults.wait(this.#recovery.run(pause));
   }
 
-  /** Deletes a slice of what is kept no longer. @returns whether there may be more */
+  /** Deletes a slice of what has expired. @returns whether there may be more */
   expireStep(): boolean {
     return this.#faults.run(() => this.#expiry.step());
   }
 
-  /** Loads memory anew when support has written to the file: `requeue` does. @throws on a fault of the disk */
+  /** Loads memory again when another process has written to the file, as `requeue` does. @throws on a fault of the disk */
   reloadIfChanged(): void {
     this.#faults.run(() => {
       if (!this.#commits.busy && this.#state.isBehind) this.#commits.now(0, () => {});
@@ -289,7 +249,7 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   /**
-   * A slice of a look through the file: what is not what was written is given up.
+   * Scrubs a slice of the file. Rows that are not what was written are quarantined.
    *
    * @returns whether the pass goes on
    * @throws DamagedFileError, or on a fault of the disk
@@ -301,10 +261,10 @@ export class SqliteBuffer implements Intake, Outbox {
     return more;
   }
 
-  /** Commits what was handed over, unless the file is distrusted, and closes it. */
+  /** Commits what was submitted, unless the file is distrusted, and closes it. */
   close(distrusted = false): void {
-    this.#isClosed = true;
-    this.#fileRecovery.close();
+    this.#follower.stop();
+    this.#files.close();
     if (!distrusted) {
       try {
         this.#commits.flush();
@@ -316,47 +276,19 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#file.close(true);
     this.#commits.flush();
   }
+}
 
-  #mark(newestHour: number | null, lossesChanged: boolean): void {
-    const { isOver, isShipping } = this.#fileRecovery;
-    const standing: BufferSnapshot = {
-      epochs: this.#state.listEpochs(),
-      pending: this.#state.pending,
-      unsentLosses: this.#state.counts.losses.unsent,
-      lossesChanged,
-      newestHour,
-      unconfirmedFrom: this.#clocks.unconfirmedFrom,
-      carried: this.#fileRecovery.marks,
-      shipping: isOver ? 'free' : isShipping ? 'ahead' : 'held',
-    };
-    try {
-      this.#marks.update(standing);
-    } catch (error) {
-      this.#options.damaged(`the high-water marks cannot be written: ${(error as Error).message}`);
-    }
-  }
+const limitsOf = ({ path, maxBytes, minFreeBytes }: BufferOptions) => ({
+  maxBytes,
+  minFreeBytes: minFreeBytes ?? defaultMinFreeBytes(path),
+});
 
-  #follow(changes: ChangeSet): void {
-    const { records, unsent } = changes.losses;
-    const lossesChanged = this.#state.isReloaded || records !== 0 || unsent !== 0;
-    const more = this.#state.apply(changes);
-    if (this.#fileRecovery.tookEpoch()) this.#state.reloadEpochs();
-    this.#mark(changes.newestHour, lossesChanged);
-    if (changes.lastId > changes.lastIdBefore) this.#secureSoon();
-    if (more) for (const listener of this.#pendingListeners) listener();
-    if (unsent > 0) for (const listener of this.#lossListeners) listener();
-  }
-
-  /** After the answers. */
-  #secureSoon(): void {
-    this.#securing ??= setImmediate(() => {
-      this.#securing = null;
-      if (this.#isClosed || this.#commits.busy) return;
-      try {
-        this.#budget.checkpointIfLow();
-      } catch (error) {
-        this.#options.damaged(`the log cannot be copied: ${(error as Error).message}`);
-      }
-    });
-  }
+function openDatabase({ path, merchant, terminal, maxBytes, distrust, clock }: BufferOptions): WritableDatabase {
+  return openForWriting({
+    path,
+    owner: { merchant, terminal },
+    checkpointPages: checkpointPages(maxBytes),
+    distrust: distrust ?? null,
+    now: () => clock.now(),
+  });
 }

@@ -5,14 +5,19 @@ import { rejectForeignOrigin } from './http/origin-check.ts';
 import { type HttpResponse, json, problem, text } from './http/response.ts';
 import { type PostEventsDependencies, postEvents } from './post-events.ts';
 
+/** What the agent says of itself. */
+export interface AgentPages {
+  status(): unknown;
+  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** For support: an HTML page, and what it shows as JSON. */
+  page(): Promise<{ readonly headers: Readonly<Record<string, string>>; readonly body: string }>;
+  inspect(): Promise<unknown>;
+}
+
 export interface RouterDependencies extends PostEventsDependencies {
   /** That the server was told to listen on. */
   readonly host: string;
-  readonly status: () => unknown;
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
-  /** For support: an HTML page, and what it shows as JSON. */
-  readonly page: () => Promise<{ readonly headers: Readonly<Record<string, string>>; readonly body: string }>;
-  readonly inspect: () => Promise<unknown>;
+  readonly pages: AgentPages;
 }
 
 const METHODS: Readonly<Record<string, readonly string[]>> = {
@@ -29,7 +34,7 @@ function refusedByHead(request: IncomingMessage, path: string, host: string): Ht
   const foreign = rejectForeignOrigin(request.headers, host);
   if (foreign !== null) return problem(403, foreign);
   const methods = METHODS[path];
-  // Without the path itself: it may hold a card number in an encoding that nobody looks through.
+  // Without the path itself: it may hold a card number in an encoding that is not scanned.
   if (methods === undefined)
     return problem(404, `There is no such path here; there are ${Object.keys(METHODS).join(', ')}.`);
   if (!methods.includes(request.method!))
@@ -59,17 +64,17 @@ export async function route(
     case '/v1/events':
       return postEvents(request, dependencies);
     case '/v1/status':
-      return json(200, dependencies.status());
+      return json(200, dependencies.pages.status());
     case '/metrics': {
-      const { contentType, body } = await dependencies.metrics();
+      const { contentType, body } = await dependencies.pages.metrics();
       return text(200, contentType, body);
     }
     case '/': {
-      const { headers, body } = await dependencies.page();
+      const { headers, body } = await dependencies.pages.page();
       return { ...text(200, 'text/html; charset=utf-8', body), headers };
     }
     case '/v1/inspect':
-      return json(200, await dependencies.inspect());
+      return json(200, await dependencies.pages.inspect());
     default:
       return text(200, 'text/plain; charset=utf-8', 'ok\n');
   }

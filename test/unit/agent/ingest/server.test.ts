@@ -5,6 +5,7 @@ import { BodyReader, MAX_BODY_BYTES } from '../../../../agent/ingest/http/body-r
 import { LargeRequestQueue } from '../../../../agent/ingest/http/large-request-queue.ts';
 import { InFlightRequests } from '../../../../agent/ingest/in-flight-requests.ts';
 import { type IngestCounters, zeroIngestCounters } from '../../../../agent/ingest/post-events.ts';
+import type { AgentPages } from '../../../../agent/ingest/router.ts';
 import { type IngestServer, type IngestServerOptions, startIngestServer } from '../../../../agent/ingest/server.ts';
 import type { Accepted, Intake } from '../../../../agent/port/intake.ts';
 import { NOW, sale } from '../../../support/agent/events.ts';
@@ -19,6 +20,13 @@ interface Fixture {
   readonly notices: string[];
   post(body: unknown, headers?: Record<string, string>): Promise<Response>;
 }
+
+const PAGES: AgentPages = {
+  status: () => ({ fine: true }),
+  metrics: async () => ({ contentType: 'text/plain', body: 'up 1\n' }),
+  page: async () => ({ headers: { 'content-security-policy': "default-src 'none'" }, body: '<!doctype html>' }),
+  inspect: async () => ({ state: 'fine' }),
+};
 
 async function fixture(t: Test, options: Partial<IngestServerOptions> = {}): Promise<Fixture> {
   const buffer = scratchBuffer(t.testdir()).open();
@@ -39,10 +47,7 @@ async function fixture(t: Test, options: Partial<IngestServerOptions> = {}): Pro
     counters,
     fault: (error) => faults.push(error),
     notice: (message) => notices.push(message),
-    status: () => ({ fine: true }),
-    metrics: async () => ({ contentType: 'text/plain', body: 'up 1\n' }),
-    page: async () => ({ headers: { 'content-security-policy': "default-src 'none'" }, body: '<!doctype html>' }),
-    inspect: async () => ({ state: 'fine' }),
+    pages: PAGES,
     ...options,
   });
   t.teardown(async () => {
