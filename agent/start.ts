@@ -1,8 +1,8 @@
 /** Starts an agent: creates the parts, in the order in which an event passes them, and stops them in that order. */
 import { randomBytes } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
-import { freeBytes } from './buffer/capacity/disk-budget.ts';
 import { startHousekeeping } from './buffer/capacity/housekeeping.ts';
+import { freeBytes } from './buffer/disk/disk-usage.ts';
 import { probeDisk } from './buffer/disk/write-probe.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
 import type { BufferOptions } from './buffer/options.ts';

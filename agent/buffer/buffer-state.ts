@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { BufferStats } from '../port/buffer-reader.ts';
 import type { Holdings } from '../port/outbox.ts';
-import { usageOf } from './capacity/disk-budget.ts';
+import { usageOf } from './disk/disk-usage.ts';
 import { ExternalWriteDetector } from './external-writes.ts';
 import { buildStats, type Counts, countRows, loadPending } from './support/buffer-stats.ts';
 import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './tables/epochs.ts';

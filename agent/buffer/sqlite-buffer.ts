@@ -17,12 +17,13 @@ import type { Greeting, Holdings, Outbox, PendingEvent, PendingLoss, Settlement 
 import { Append } from './append.ts';
 import { BufferState } from './buffer-state.ts';
 import { BoundedTransactions } from './capacity/bounded-transactions.ts';
-import { checkpointPages, DiskBudget, defaultMinFreeBytes } from './capacity/disk-budget.ts';
+import { checkpointPages, DiskBudget } from './capacity/disk-budget.ts';
 import { Eviction } from './capacity/eviction.ts';
 import { Expiry } from './capacity/expiry.ts';
 import { CommitFollower } from './commit-follower.ts';
 import { isFull } from './disk/buffer-error.ts';
 import { classifyError } from './disk/classify-error.ts';
+import { defaultMinFreeBytes } from './disk/disk-usage.ts';
 import { FaultReporter } from './disk/fault-reporter.ts';
 import { Scrubber } from './integrity/scrubber.ts';
 import { asBufferError, openForWriting, type WritableDatabase } from './open-database.ts';

@@ -1,5 +1,5 @@
 /** What the file system under a buffer may still be filled with. */
-import { defaultMinFreeBytes, freeBytes } from '../buffer/capacity/disk-budget.ts';
+import { defaultMinFreeBytes, freeBytes } from '../buffer/disk/disk-usage.ts';
 
 /**
  * @param minFreeBytes null: the default share

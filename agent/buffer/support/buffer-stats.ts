@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3';
 import { type Epoch, streamId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
 import type { BufferStats } from '../../port/buffer-reader.ts';
-import { usageOf } from '../capacity/disk-budget.ts';
+import { usageOf } from '../disk/disk-usage.ts';
 import { listEpochs, type OpenedEpoch, pendingOf } from '../tables/epochs.ts';
 import { countLosses, type LossCounts } from '../tables/loss-ledger.ts';
 import { PendingSet } from '../tables/pending-set.ts';

@@ -1,23 +1,30 @@
 /**
- * The server's open connections, bounded: a till gets in however many clients hang.
+ * Bounds the server's open connections, so that a till gets in however many clients hang.
  *
- * A connection is *waiting* (for a request's head: new, or kept alive after an answer), *receiving* (a request's body) or *answering* (the
- * request is read, its events may be in a commit). When there is no room for a new one, the one that is least likely to be missed goes: of
- * those that never sent a head the oldest, else of those kept alive the longest idle, else of those that receive the oldest. One that is
- * answering never goes: its till would not know whether its events are safe.
+ * A connection is *waiting* (for a request's head: new, or kept alive after an answer), *receiving* (a
+ * request's body) or *answering* (the request is read, its events may be in a commit). When there is no
+ * room for a new one, the least useful one is closed: of those that never sent a head the oldest, else of
+ * those kept alive the longest idle, else of those that receive the oldest. One that is answering is never
+ * closed: its till would not know whether its events are safe.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Each set in the order in which its connections came into it. */
+interface Connection {
+  /** The set that it is in. */
+  within: Set<Socket>;
+  /** Requests that have no answer yet. */
+  unanswered: number;
+}
+
+/** Each set is in the order in which its connections came into it. */
 export class ConnectionLimiter {
   readonly #limit: number;
   readonly #new = new Set<Socket>();
   readonly #keptAlive = new Set<Socket>();
   readonly #receiving = new Set<Socket>();
   readonly #answering = new Set<Socket>();
-  /** Requests of each connection that have no answer yet. */
-  readonly #unanswered = new WeakMap<Socket, number>();
+  readonly #connections = new WeakMap<Socket, Connection>();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -30,24 +37,24 @@ export class ConnectionLimiter {
       return;
     }
     this.#new.add(socket);
+    this.#connections.set(socket, { within: this.#new, unanswered: 0 });
     socket.once('close', () => this.#leave(socket));
   }
 
   /** A request's head was read. */
   requested(request: IncomingMessage, response: ServerResponse): void {
     const { socket, headers } = request;
-    const unanswered = (this.#unanswered.get(socket) ?? 0) + 1;
-    this.#unanswered.set(socket, unanswered);
+    const connection = this.#connections.get(socket)!;
+    connection.unanswered++;
     const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-    // A client that sends its next request ahead of an answer is answering still.
-    if (unanswered === 1) this.#move(socket, hasBody ? this.#receiving : this.#answering);
+    // A client that pipelines its next request is answering still.
+    if (connection.unanswered === 1) this.#move(socket, connection, hasBody ? this.#receiving : this.#answering);
     request.once('end', () => {
-      if (this.#receiving.has(socket)) this.#move(socket, this.#answering);
+      if (this.#receiving.has(socket)) this.#move(socket, connection, this.#answering);
     });
     response.once('finish', () => {
-      const left = this.#unanswered.get(socket)! - 1;
-      this.#unanswered.set(socket, left);
-      if (left === 0 && !socket.destroyed) this.#move(socket, this.#keptAlive);
+      connection.unanswered--;
+      if (connection.unanswered === 0 && !socket.destroyed) this.#move(socket, connection, this.#keptAlive);
     });
   }
 
@@ -66,12 +73,13 @@ export class ConnectionLimiter {
     return false;
   }
 
-  #move(socket: Socket, to: Set<Socket>): void {
-    this.#leave(socket);
+  #move(socket: Socket, connection: Connection, to: Set<Socket>): void {
+    connection.within.delete(socket);
+    connection.within = to;
     to.add(socket);
   }
 
   #leave(socket: Socket): void {
-    for (const set of [this.#new, this.#keptAlive, this.#receiving, this.#answering]) set.delete(socket);
+    this.#connections.get(socket)?.within.delete(socket);
   }
 }

@@ -4,7 +4,7 @@
  *     node scripts/bench/load/fill-buffer.ts BUFFER MERCHANT TERMINAL COUNT HOURS
  */
 import { randomBytes } from 'node:crypto';
-import { freeBytes } from '../../../agent/buffer/capacity/disk-budget.ts';
+import { freeBytes } from '../../../agent/buffer/disk/disk-usage.ts';
 import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import { DisciplinedClock } from '../../../agent/clock/disciplined-clock.ts';
 import { machineClocks } from '../../../agent/clock/machine-clocks.ts';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { freeBytes } from '../../../agent/buffer/capacity/disk-budget.ts';
+import { freeBytes } from '../../../agent/buffer/disk/disk-usage.ts';
 import type { BufferOptions } from '../../../agent/buffer/options.ts';
 import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import { MERCHANT, NOW, TERMINAL } from './events.ts';
