@@ -17,7 +17,7 @@ export interface IngestCounters {
   /** Not valid, too large, or not readable. */
   requestsRefused: number;
   requestsFull: number;
-  /** For want of a buffer that can be written to. */
+  /** No buffer could be written to. */
   requestsFailed: number;
   eventsAccepted: number;
   /** Events that held card data, which was masked; duplicates among them count too. */
@@ -42,16 +42,16 @@ export interface PostEventsDependencies {
   readonly uncommitted: InFlightRequests;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Of events that name none. */
+  /** Default of events that name none. */
   readonly store: StoreId | null;
   readonly cardData: CardDataPolicy;
-  /** Told of faults of the disk. */
+  /** Gets faults of the disk. */
   readonly fault: (error: unknown) => void;
   readonly counters: IngestCounters;
 }
 
 const RETRY_SOON = { 'retry-after': '1' };
-/** A disk that is full or ill is not better the next moment. */
+/** A full or failing disk does not recover at once. */
 const RETRY_LATER = { 'retry-after': '10' };
 
 const formatOf = (contentType: string | undefined): Format =>
@@ -99,7 +99,7 @@ function count(counters: IngestCounters, accepted: Accepted, { masked }: ParsedB
   }
 }
 
-/** The clock may have been set while the events were parsed: the buffer takes the time of all of them from one clock. */
+/** The clock may have been set while the events were parsed: events without a time get the current one. */
 const stampedAt = (events: readonly TillEvent[], at: number): readonly TillEvent[] =>
   events.map((event) => ((event.flags & FLAG.tsDefaulted) === 0 || event.ts === at ? event : { ...event, ts: at }));
 
