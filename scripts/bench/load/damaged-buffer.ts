@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
-import { freeBytes } from '../../../agent/buffer/capacity/disk-budget.ts';
+import { freeBytes } from '../../../agent/buffer/disk/disk-usage.ts';
 import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import { DisciplinedClock } from '../../../agent/clock/disciplined-clock.ts';
 import { machineClocks } from '../../../agent/clock/machine-clocks.ts';

@@ -8,7 +8,7 @@ import { statSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import { freeBytes } from '../../../agent/buffer/capacity/disk-budget.ts';
+import { freeBytes } from '../../../agent/buffer/disk/disk-usage.ts';
 import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import { DisciplinedClock } from '../../../agent/clock/disciplined-clock.ts';
 import { machineClocks } from '../../../agent/clock/machine-clocks.ts';
