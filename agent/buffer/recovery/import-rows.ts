@@ -8,7 +8,6 @@
 import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
 import { crc32c } from '../../../shared/crc32c.ts';
-import type { TillEvent } from '../../../shared/event/event.ts';
 import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
@@ -22,7 +21,8 @@ import {
 } from '../sqlite-format/carved-row.ts';
 import { contentHash, isDeduplicable } from '../tables/content-hash.ts';
 import { FRESH_BASE } from '../tables/epochs.ts';
-import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../tables/event-row.ts';
+import { changeEvent, eventExists, importEvent, stateOfEvent } from '../tables/event-repair.ts';
+import { RowChecksum, STATE, type State, stateMask, tryDecodeBody } from '../tables/event-row.ts';
 import { ExpiredRanges } from '../tables/expired-ranges.ts';
 import type { LossLedger } from '../tables/loss-ledger.ts';
 import { type LossRecord, lossSum } from '../tables/loss-record.ts';
@@ -49,15 +49,6 @@ export interface RowImportParts {
   readonly now: () => number;
 }
 
-/** Null: what was written is no event of ours. It is brought over as it is, and given up where it is to be shipped. */
-function decoded(body: Buffer): TillEvent | null {
-  try {
-    return decodeBody(body);
-  } catch {
-    return null;
-  }
-}
-
 /**
  * Of events of one content the one of the higher standing counts. `fresh`: accepted since, and not shipped unless something was ahead. `held`: of
  * an opening of which nothing was shipped. `shipped`: it may have been. `ahead`: it may have been, before what is found now.
@@ -70,14 +61,14 @@ const MAX_REASON = 1_024;
 export class RowImport {
   readonly #with: RowImportParts;
   readonly #checksum = new RowChecksum();
-  readonly #isThere: Statement<[number], number>;
+  readonly #isThere: ReturnType<typeof eventExists>;
   readonly #gone: ExpiredRanges;
-  readonly #insert: Statement<[number, Epoch, number, number, State, number, string | null, number, Uint8Array]>;
-  readonly #quarantine: Statement<[State, number, string, number, number]>;
+  readonly #insert: ReturnType<typeof importEvent>;
+  readonly #change: ReturnType<typeof changeEvent>;
   readonly #sameRef: Statement<[string, string, Buffer], KnownRef>;
   readonly #remember: Statement<[number, string, string, Buffer, Epoch, number, number]>;
   readonly #forgetRef: Statement<[number]>;
-  readonly #row: Statement<[number], { hour: number; state: State; sum: number }>;
+  readonly #row: ReturnType<typeof stateOfEvent>;
   readonly #lossesOf: Statement<[Epoch, string, number, number], number>;
   readonly #ledger: LossLookup;
   readonly #insertLoss: Statement<[Epoch, number, number, number, string, number, string | null, number, number]>;
@@ -91,18 +82,16 @@ export class RowImport {
   constructor(parts: RowImportParts) {
     const { db } = parts;
     this.#with = parts;
-    this.#isThere = db.prepare<[number], number>('SELECT 1 FROM events WHERE id = ?').pluck();
+    this.#isThere = eventExists(db);
     this.#gone = new ExpiredRanges(db);
-    this.#insert = db.prepare(
-      'INSERT INTO events (id, epoch, seq, hour, state, at, reason, sum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    );
-    this.#quarantine = db.prepare('UPDATE events SET state = ?, at = ?, reason = ?, sum = ? WHERE id = ?');
+    this.#insert = importEvent(db);
+    this.#change = changeEvent(db);
     this.#sameRef = db.prepare('SELECT id, epoch, seq, at FROM refs WHERE type = ? AND ref = ? AND content = ?');
     this.#remember = db.prepare(
       'INSERT OR IGNORE INTO refs (id, type, ref, content, epoch, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
     this.#forgetRef = db.prepare('DELETE FROM refs WHERE id = ?');
-    this.#row = db.prepare('SELECT hour, state, sum FROM events WHERE id = ?');
+    this.#row = stateOfEvent(db);
     this.#lossesOf = db
       .prepare<[Epoch, string, number, number], number>(
         'SELECT count(*) FROM losses WHERE epoch = ? AND reason = ? AND first_seq <= ? AND first_seq + count > ?',
@@ -162,8 +151,9 @@ export class RowImport {
       const sum = this.#checksum.of(epoch, seq, hour, crc32c(body), as);
       this.#insert.run(id, epoch, seq, hour, as, at, why?.slice(0, MAX_REASON) ?? null, sum, body);
     };
-    const event = decoded(body);
-    if (event === null || !isDeduplicable(event)) {
+    // A body that is no event of ours is imported as it is: it is recorded as lost where it would be shipped.
+    const event = tryDecodeBody(body);
+    if (typeof event === 'string' || !isDeduplicable(event)) {
       insert(state, reason);
       return;
     }
@@ -191,7 +181,7 @@ export class RowImport {
     if (row === undefined || row.state !== STATE.pending) return;
     const reason = this.#asDuplicate({ epoch, seq, hour: row.hour }, first);
     const sum = (row.sum ^ stateMask(STATE.pending, STATE.quarantined)) >>> 0;
-    this.#quarantine.run(STATE.quarantined, this.#with.now(), reason, sum, id);
+    this.#change.run(STATE.quarantined, this.#with.now(), reason, sum, id);
     this.#forgetRef.run(id);
   }
 

@@ -8,7 +8,8 @@ import { difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import { FRESH_BASE } from '../tables/epochs.ts';
-import { STATE, type State } from '../tables/event-row.ts';
+import { lastHourBetween, type SeqState, seqStates } from '../tables/event-queries.ts';
+import { STATE } from '../tables/event-row.ts';
 import type { ExpiredRanges } from '../tables/expired-ranges.ts';
 import type { LossLedger } from '../tables/loss-ledger.ts';
 import { type LossReason, REPEATABLE } from '../tables/loss-record.ts';
@@ -29,13 +30,6 @@ export interface RecordLossesParts {
   readonly detail: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-}
-
-interface Row {
-  seq: number;
-  hour: number;
-  state: State;
-  reason: string | null;
 }
 
 /** Yields between slices, each of which is to run within a transaction. */
@@ -64,8 +58,8 @@ export function* recordLosses(parts: RecordLossesParts): Generator<() => void> {
 
 class Slices {
   readonly #with: RecordLossesParts;
-  readonly #rows: Statement<[number, number, number, number], Row>;
-  readonly #hourBefore: Statement<[number, number], number>;
+  readonly #rows: ReturnType<typeof seqStates>;
+  readonly #hourBefore: ReturnType<typeof lastHourBetween>;
   readonly #lost: Statement<[Epoch, number, number], { first: number; last: number; reason: LossReason }>;
   readonly #forgetRefs: Statement<[number, number]>;
   readonly #goneIn: Statement<[Epoch, number, number], { first: number; last: number }>;
@@ -73,14 +67,8 @@ class Slices {
   constructor(parts: RecordLossesParts) {
     const { db } = parts;
     this.#with = parts;
-    this.#rows = db.prepare(
-      'SELECT id - ? AS seq, hour, state, reason FROM events NOT INDEXED WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?',
-    );
-    this.#hourBefore = db
-      .prepare<[number, number], number>(
-        'SELECT hour FROM events NOT INDEXED WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1',
-      )
-      .pluck();
+    this.#rows = seqStates(db);
+    this.#hourBefore = lastHourBetween(db);
     this.#lost = db.prepare(
       'SELECT first_seq AS first, first_seq + count - 1 AS last, reason FROM losses WHERE epoch = ? AND first_seq <= ? AND first_seq + count > ?',
     );
@@ -134,7 +122,7 @@ class Slices {
   }
 
   /** Of the row before, else of the one after, else what the side file knows. */
-  #hourNear(epoch: Epoch, base: number, seq: number, rows: readonly Row[]): number {
+  #hourNear(epoch: Epoch, base: number, seq: number, rows: readonly SeqState[]): number {
     const mark = this.#with.marks.get(epoch);
     return (
       this.#hourBefore.get(base + 1, base + seq - 1) ??

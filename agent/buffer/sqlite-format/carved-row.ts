@@ -1,8 +1,7 @@
 /** What the rows of a buffer's tables say, by their shape and sums. Rows of any schema up to this one are told apart by it. */
 import { Buffer } from 'node:buffer';
-import { crc32c } from '../../../shared/crc32c.ts';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
-import { RowChecksum, STATE, type State } from '../tables/event-row.ts';
+import { RowCheck, STATE, type State } from '../tables/event-row.ts';
 import { isSound, type LossRecord } from '../tables/loss-record.ts';
 import type { Value } from './record.ts';
 
@@ -66,7 +65,7 @@ const isTextOrNull = (value: Value | undefined): value is string | null => value
 export type Reading = CarvedRow | 'foreign' | 'damaged';
 
 export class RowReader {
-  readonly #checksum = new RowChecksum();
+  readonly #check = new RowCheck();
 
   read(values: readonly Value[]): Reading {
     switch (values.length) {
@@ -85,8 +84,8 @@ export class RowReader {
     if (key !== null || !isEpoch(of) || !isSeq(seq) || !isCount(hour) || hour > 0xffff_ffff || !isState(state)) {
       return 'damaged';
     }
-    if (!isCount(at) || !isTextOrNull(reason) || !Buffer.isBuffer(body)) return 'damaged';
-    if (this.#checksum.of(epoch(of), seq, hour, crc32c(body), state) !== sum) return 'damaged';
+    if (!isCount(at) || !isTextOrNull(reason) || !isCount(sum) || !Buffer.isBuffer(body)) return 'damaged';
+    if (this.#check.fault({ epoch: of, seq, hour, state, sum, body }) !== null) return 'damaged';
     return { kind: 'event', epoch: epoch(of), seq, hour, state, at, reason, body };
   }
 }

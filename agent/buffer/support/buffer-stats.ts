@@ -1,20 +1,14 @@
 /** What support sees of a buffer, read from its file alone. */
 import type { Database } from 'better-sqlite3';
-import { type Epoch, streamId } from '../../../shared/ids.ts';
+import { streamId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
 import type { BufferStats } from '../../port/buffer-reader.ts';
 import { usageOf } from '../disk/disk-usage.ts';
 import { listEpochs, type OpenedEpoch, pendingOf } from '../tables/epochs.ts';
+import { countAcked, countQuarantined, pendingHours, pendingIds, quarantineReasons } from '../tables/event-queries.ts';
 import { countLosses, type LossCounts } from '../tables/loss-ledger.ts';
 import { PendingSet } from '../tables/pending-set.ts';
 import { readOwner, schemaVersion } from '../tables/schema.ts';
-
-interface HourRow {
-  hour: number;
-  first: number;
-  last: number;
-  count: number;
-}
 
 const SHOWN_QUARANTINE = 20;
 
@@ -24,20 +18,15 @@ const SHOWN_QUARANTINE = 20;
  */
 export function loadPending(db: Database): PendingSet {
   const set = new PendingSet();
-  const hours = db
-    .prepare<[], HourRow>(
-      'SELECT hour, min(id) AS first, max(id) AS last, count(*) AS count FROM events WHERE state = 0 GROUP BY hour ORDER BY first',
-    )
-    .all();
+  const hours = pendingHours(db).all();
   if (
     hours.every(({ first, last, count }, at) => last - first + 1 === count && (at === 0 || hours[at - 1]!.last < first))
   ) {
     for (const { hour, first, last, count } of hours) set.add({ first, last }, new Map([[hour, count]]));
     return set;
   }
-  const ids = db.prepare<[], { id: number; hour: number }>('SELECT id, hour FROM events WHERE state = 0 ORDER BY id');
   let run: { first: number; last: number; hours: Map<number, number> } | null = null;
-  for (const { id, hour } of ids.iterate()) {
+  for (const { id, hour } of pendingIds(db).iterate()) {
     if (run === null || id !== run.last + 1) {
       if (run !== null) set.add(run, run.hours);
       run = { first: id, last: id, hours: new Map() };
@@ -59,11 +48,10 @@ export interface Counts {
 }
 
 export function countRows(db: Database): Counts {
-  const count = (where: string): number => db.prepare<[], number>(`SELECT count(*) FROM ${where}`).pluck().get()!;
   return {
-    acked: count('events WHERE state = 1'),
-    quarantined: count('events WHERE state = 2'),
-    refs: count('refs'),
+    acked: countAcked(db),
+    quarantined: countQuarantined(db),
+    refs: db.prepare<[], number>('SELECT count(*) FROM refs').pluck().get()!,
     refConflicts:
       db.prepare<[string], number>('SELECT value FROM counters WHERE name = ?').pluck().get('ref_conflicts') ?? 0,
     losses: countLosses(db),
@@ -88,11 +76,7 @@ export function buildStats(
 ): BufferStats {
   const owner = readOwner(db);
   const { used, file, wal } = usageOf(db, path);
-  const quarantine = db
-    .prepare<[number], { epoch: Epoch; seq: number; reason: string; at: number }>(
-      'SELECT epoch, seq, reason, at FROM events WHERE state = 2 ORDER BY at DESC, id DESC LIMIT ?',
-    )
-    .all(SHOWN_QUARANTINE);
+  const quarantine = quarantineReasons(db).all(SHOWN_QUARANTINE);
   return {
     schema: schemaVersion(db),
     ...owner,

@@ -7,28 +7,20 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { crc32c } from '../../../shared/crc32c.ts';
 import type { Epoch } from '../../../shared/ids.ts';
 import type { SeqRange } from '../../port/outbox.ts';
 import { BufferError } from '../disk/buffer-error.ts';
 import { assertHoldsSomething, notOurs } from '../disk/empty-database.ts';
 import { listEpochs } from '../tables/epochs.ts';
-import { decodeBody, RowChecksum, STATE, type State, stateMask } from '../tables/event-row.ts';
+import { statesBetween } from '../tables/event-queries.ts';
+import { quarantinedRows, requeueEvent } from '../tables/event-repair.ts';
+import { type EventRow, RowCheck, STATE, stateMask, tryDecodeBody } from '../tables/event-row.ts';
 import { isSound, type LossRow } from '../tables/loss-record.ts';
 import { checkVersion, SCHEMA_VERSION } from '../tables/schema.ts';
 
 /** Rows of one transaction: the agent's answers wait for it. */
 const AT_ONCE = 200;
 const BUSY_MS = 5_000;
-
-interface Row {
-  id: number;
-  epoch: Epoch;
-  seq: number;
-  hour: number;
-  sum: number;
-  body: Buffer;
-}
 
 export interface Requeued {
   readonly requeued: number;
@@ -69,17 +61,6 @@ export function openForRequeue(path: string): Database {
   }
 }
 
-/** What is wrong with a row; null when it is what was written. */
-function faultOf({ epoch, seq, hour, sum, body }: Row, checksum: RowChecksum): string | null {
-  try {
-    if (sum !== checksum.of(epoch, seq, hour, crc32c(body), STATE.quarantined)) return 'its checksum does not match';
-    decodeBody(body);
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
 /** What duplicates repeat, in words, by stream and seq: see `LossReason`. */
 function repeatedBy(db: Database): Map<string, string> {
   const records = db.prepare<[], LossRow>("SELECT * FROM losses WHERE reason = 'duplicate'").all().filter(isSound);
@@ -96,12 +77,8 @@ const NAMES = { [STATE.pending]: 'pending', [STATE.acked]: 'acked', [STATE.quara
 export function notQuarantined(db: Database, { epoch, firstSeq, lastSeq }: SeqRange): string {
   const known = listEpochs(db).find((opened) => opened.epoch === epoch);
   if (known === undefined) return 'this buffer knows no such stream';
-  const states = db
-    .prepare<[Epoch, number, number], State>(
-      'SELECT DISTINCT state FROM events NOT INDEXED WHERE epoch = ? AND id BETWEEN ? AND ? ORDER BY state',
-    )
-    .pluck()
-    .all(epoch, known.base + firstSeq, known.base + Math.min(lastSeq, known.lastSeq));
+  const last = known.base + Math.min(lastSeq, known.lastSeq);
+  const states = statesBetween(db).all(epoch, known.base + firstSeq, last);
   const what = firstSeq === lastSeq ? 'it is' : 'they are';
   if (states.length > 0) return `${what} ${states.map((state) => NAMES[state]).join(' and ')}, not quarantined`;
   return firstSeq > known.lastSeq ? `the stream ends at seq ${known.lastSeq}` : `${what} no longer kept`;
@@ -114,12 +91,13 @@ export function notQuarantined(db: Database, { epoch, firstSeq, lastSeq }: SeqRa
  * @throws on a fault of the disk, and when the agent keeps the file busy
  */
 export function requeue(db: Database, which: SeqRange | null, now: number, dryRun = false): Requeued {
-  const read = db.prepare<[{ after: number; limit: number; epoch: string | null; first: number; last: number }], Row>(
-    `SELECT id, epoch, seq, hour, sum, body FROM events NOT INDEXED
-     WHERE state = 2 AND id > @after AND (@epoch IS NULL OR epoch = @epoch) AND seq BETWEEN @first AND @last ORDER BY id LIMIT @limit`,
-  );
-  const change = db.prepare('UPDATE events SET state = 0, at = ?, sum = ? WHERE id = ?');
-  const checksum = new RowChecksum();
+  const read = quarantinedRows(db);
+  const change = requeueEvent(db);
+  const check = new RowCheck();
+  const faultOf = (row: EventRow): string | null => {
+    const event = check.fault(row) ?? tryDecodeBody(row.body);
+    return typeof event === 'string' ? event : null;
+  };
   const mask = stateMask(STATE.quarantined, STATE.pending);
   const repeated = repeatedBy(db);
   const { epoch, firstSeq, lastSeq } = which ?? { epoch: null, firstSeq: 0, lastSeq: Number.MAX_SAFE_INTEGER };
@@ -134,7 +112,7 @@ export function requeue(db: Database, which: SeqRange | null, now: number, dryRu
         duplicates++;
         continue;
       }
-      const fault = same === undefined ? faultOf(row, checksum) : `it is ${same}, and would count twice`;
+      const fault = same === undefined ? faultOf(row) : `it is ${same}, and would count twice`;
       if (fault !== null) refused.push({ epoch: row.epoch, seq: row.seq, fault });
       else {
         if (!dryRun) change.run(now, (row.sum ^ mask) >>> 0, row.id);

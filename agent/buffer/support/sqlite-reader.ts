@@ -1,7 +1,7 @@
 /** A buffer's file for support (`BufferReader`): read in pages, each a transaction of its own, so that no checkpoint waits long for it. */
-import type { Database, Statement } from 'better-sqlite3';
-import { crc32c } from '../../../shared/crc32c.ts';
-import { epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
+import type { Database } from 'better-sqlite3';
+import type { TillEvent } from '../../../shared/event/event.ts';
+import { streamId, type TerminalId } from '../../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../../shared/time.ts';
 import type {
   BufferAccount,
@@ -21,7 +21,8 @@ import { nextReadableRow } from '../integrity/next-readable-row.ts';
 import { accountBySlices } from '../integrity/seq-accounting.ts';
 import { marksOfCurrentFile, missingSeqs } from '../recovery/missing-seqs.ts';
 import { listEpochs, type OpenedEpoch } from '../tables/epochs.ts';
-import { decodeBody, RowChecksum, STATE, type State } from '../tables/event-row.ts';
+import { bodyOf, type EventHead, headsFrom, latestQuarantined } from '../tables/event-queries.ts';
+import { RowCheck, STATE, type State, tryDecodeBody } from '../tables/event-row.ts';
 import { isSound, type LossRow } from '../tables/loss-record.ts';
 import { readOwner } from '../tables/schema.ts';
 import { readStats } from './buffer-stats.ts';
@@ -31,21 +32,8 @@ import { eventMatches, rowMatches } from './event-filter.ts';
 const PAGE_ROWS = 500;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
-interface Head {
-  id: number;
-  epoch: string;
-  seq: number;
-  hour: number;
-  state: number;
-  at: number | null;
-  reason: string | null;
-  sum: number;
-  bytes: number;
-}
-
 type Order = 'oldest' | 'newest';
 
-const COLUMNS = 'id, epoch, seq, hour, state, at, reason, sum, length(body) AS bytes';
 const STATES = Object.keys(STATE) as EventState[];
 
 export class SqliteReader implements BufferReader {
@@ -55,9 +43,9 @@ export class SqliteReader implements BufferReader {
   readonly #release: () => void;
   readonly #terminal: TerminalId;
   readonly #epochs: readonly OpenedEpoch[];
-  readonly #heads: Readonly<Record<Order, Statement<[number, number], Head>>>;
-  readonly #body: Statement<[number], Buffer>;
-  readonly #checksum = new RowChecksum();
+  readonly #heads: ReturnType<typeof headsFrom>;
+  readonly #body: ReturnType<typeof bodyOf>;
+  readonly #check = new RowCheck();
 
   /**
    * @param db see `openForReading`; closed with this
@@ -70,12 +58,8 @@ export class SqliteReader implements BufferReader {
     this.#release = release;
     this.#terminal = readOwner(db).terminal;
     this.#epochs = knownEpochs(db);
-    // NOT INDEXED: by id, which the other indexes are not.
-    this.#heads = {
-      oldest: db.prepare(`SELECT ${COLUMNS} FROM events NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?`),
-      newest: db.prepare(`SELECT ${COLUMNS} FROM events NOT INDEXED WHERE id <= ? ORDER BY id DESC LIMIT ?`),
-    };
-    this.#body = db.prepare<[number], Buffer>('SELECT body FROM events WHERE id = ?').pluck();
+    this.#heads = headsFrom(db);
+    this.#body = bodyOf(db);
   }
 
   stats(): BufferStats {
@@ -102,9 +86,7 @@ export class SqliteReader implements BufferReader {
   }
 
   latestQuarantined(limit: number): StoredEvent[] {
-    const latest = this.#db.prepare<[number], Head>(
-      `SELECT ${COLUMNS} FROM events WHERE state = 2 ORDER BY at DESC, id DESC LIMIT ?`,
-    );
+    const latest = latestQuarantined(this.#db);
     return readTransaction(this.#db, () => latest.all(limit).map((head) => this.#stored(head)));
   }
 
@@ -138,7 +120,7 @@ export class SqliteReader implements BufferReader {
     return { events, damage, next, progress: next === null ? 1 : this.#progress(next, order) };
   }
 
-  #headsFrom(start: number, order: Order): { heads: Head[]; damage: string[]; next: number | null } {
+  #headsFrom(start: number, order: Order): { heads: EventHead[]; damage: string[]; next: number | null } {
     const step = order === 'oldest' ? 1 : -1;
     try {
       const heads = this.#heads[order].all(start, PAGE_ROWS);
@@ -149,9 +131,13 @@ export class SqliteReader implements BufferReader {
   }
 
   /** Row by row up to the damage, and then where reading can go on. */
-  #aroundDamage(start: number, order: Order, fault: string): { heads: Head[]; damage: string[]; next: number | null } {
+  #aroundDamage(
+    start: number,
+    order: Order,
+    fault: string,
+  ): { heads: EventHead[]; damage: string[]; next: number | null } {
     const step = order === 'oldest' ? 1 : -1;
-    const heads: Head[] = [];
+    const heads: EventHead[] = [];
     let at = start;
     try {
       while (heads.length < PAGE_ROWS) {
@@ -199,8 +185,8 @@ export class SqliteReader implements BufferReader {
     return order === 'oldest' ? share : 1 - share;
   }
 
-  #stored(head: Head): StoredEvent {
-    const { id, seq, hour, state, at, reason, sum } = head;
+  #stored(head: EventHead): StoredEvent {
+    const { id, seq, hour, state, at, reason } = head;
     const row = {
       id,
       stream: `${this.#terminal}.${head.epoch}` as StoredEvent['stream'],
@@ -209,15 +195,19 @@ export class SqliteReader implements BufferReader {
       at: at ?? 0,
       reason,
     };
+    const event = this.#event(head);
+    if (typeof event === 'string') return { ...row, event: null, fault: event };
+    if (hourOf(event.ts) !== hour) return { ...row, event: null, fault: 'it is not of the hour under which it lies' };
+    return { ...row, event, fault: null };
+  }
+
+  /** The event; a message when the row does not hold what was written, or cannot be read. */
+  #event(head: EventHead): TillEvent | string {
     try {
-      const body = this.#body.get(id)!;
-      if (sum !== this.#checksum.of(epoch(head.epoch), seq, hour, crc32c(body), state as State))
-        return { ...row, event: null, fault: 'its checksum does not match' };
-      const event = decodeBody(body);
-      if (hourOf(event.ts) !== hour) return { ...row, event: null, fault: 'it is not of the hour under which it lies' };
-      return { ...row, event, fault: null };
+      const body = this.#body.get(head.id)!;
+      return this.#check.fault({ ...head, state: head.state as State, body }) ?? tryDecodeBody(body);
     } catch (error) {
-      return { ...row, event: null, fault: (error as Error).message };
+      return (error as Error).message;
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Database } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
 import type { EpochHolding, SeqRange } from '../../port/outbox.ts';
+import { existsBetween, newestId } from './event-queries.ts';
 import type { IdRange } from './pending-set.ts';
 
 /**
@@ -28,9 +29,6 @@ interface EpochRow {
   opened_at: number;
   last_seq: number | null;
 }
-
-const newestId = (db: Database): number =>
-  db.prepare<[], number | null>('SELECT max(id) FROM events').pluck().get() ?? 0;
 
 /** By the ids of their rows, which is the order in which they were opened; the last one is the open one, or was. */
 export function listEpochs(db: Database): OpenedEpoch[] {
@@ -107,15 +105,15 @@ const SENT_LOSSES_KEPT_MS = 30 * DAY_MS;
  * @param unsettled stay: forgotten here, they would be missed by the next opening
  */
 function forgetSettled(db: Database, retention: number, unsettled: ReadonlySet<Epoch>): void {
+  const hasEvents = existsBetween(db);
   const settled = db
-    .prepare<[number], Epoch>(
-      `SELECT epoch FROM epochs
-       WHERE NOT EXISTS (SELECT 1 FROM events WHERE id BETWEEN epochs.base + 1 AND epochs.base + epochs.last_seq)
-         AND epoch NOT IN (SELECT epoch FROM losses WHERE acked = 0 OR acked > ?)`,
+    .prepare<[number], { epoch: Epoch; base: number; last_seq: number }>(
+      `SELECT epoch, base, last_seq FROM epochs
+       WHERE epoch NOT IN (SELECT epoch FROM losses WHERE acked = 0 OR acked > ?)`,
     )
-    .pluck()
     .all(retention - SENT_LOSSES_KEPT_MS)
-    .filter((epoch) => !unsettled.has(epoch));
+    .filter(({ epoch, base, last_seq }) => !unsettled.has(epoch) && hasEvents.get(base + 1, base + last_seq) === 0)
+    .map(({ epoch }) => epoch);
   for (const table of ['gone', 'losses', 'epochs']) {
     const forget = db.prepare<[Epoch]>(`DELETE FROM ${table} WHERE epoch = ?`);
     for (const epoch of settled) forget.run(epoch);

@@ -1,8 +1,11 @@
-/** How an event lies in a row of the buffer: its bytes, and the checksum that guards them (SQLite has none of its own). */
+/**
+ * The row format of `events`: the encoded body, the checksum that guards a row (SQLite has none of
+ * its own), and the one check of a stored row.
+ */
 import { Buffer } from 'node:buffer';
 import { crc32c } from '../../../shared/crc32c.ts';
 import type { Item, TillEvent } from '../../../shared/event/event.ts';
-import type { Epoch, StoreId } from '../../../shared/ids.ts';
+import { type Epoch, epoch, type StoreId } from '../../../shared/ids.ts';
 import { pack, unpack } from '../../../shared/wire/message-pack.ts';
 
 export const STATE = { pending: 0, acked: 1, quarantined: 2 } as const;
@@ -32,7 +35,10 @@ export function encodeBody(event: TillEvent): Uint8Array {
   return pack(body);
 }
 
-/** @param bytes of a row whose checksum matched */
+/**
+ * @param bytes of a row whose checksum matched
+ * @throws when they are not an encoded event
+ */
 export function decodeBody(bytes: Uint8Array): TillEvent {
   const [type, ts, offset, flags, amount, currency, ref, store, dims, flat, attrs] = unpack(bytes) as Body;
   const items: Item[] = [];
@@ -42,9 +48,21 @@ export function decodeBody(bytes: Uint8Array): TillEvent {
   return { type, ts, offset, flags, amount, currency, ref, store, dims, items, attrs };
 }
 
+/** As `decodeBody`; the reason, for a message, when the bytes are not an encoded event. */
+export function tryDecodeBody(bytes: Uint8Array): TillEvent | string {
+  try {
+    return decodeBody(bytes);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 const SUMMED_BYTES = 25;
 
-/** Sums the rows of one buffer: CRC-32C of epoch (8 bytes), seq u64, hour u32, the body's CRC-32C and the state u8, big-endian. */
+/**
+ * A row's checksum: CRC-32C of epoch (8 bytes), seq u64, hour u32, the body's CRC-32C and the state
+ * u8, big-endian. The scratch buffer is reused from row to row.
+ */
 export class RowChecksum {
   readonly #scratch = Buffer.alloc(SUMMED_BYTES);
   #epoch: Epoch | null = null;
@@ -64,9 +82,54 @@ export class RowChecksum {
   }
 }
 
+/** The columns of a row that its checksum guards. In a damaged file any field may hold anything. */
+export interface GuardedRow {
+  readonly epoch: string;
+  readonly seq: number;
+  /** Hours since 1970. */
+  readonly hour: number;
+  readonly state: State;
+  readonly sum: number;
+  readonly body: Buffer;
+}
+
+export interface EventRow extends GuardedRow {
+  readonly id: number;
+}
+
+/** The check of stored rows, one for all readers: checksum and place. `tryDecodeBody` follows it. */
+export class RowCheck {
+  readonly #checksum = new RowChecksum();
+  #checkedEpoch: string | null = null;
+
+  /** @returns what is wrong with the row, for a message; null when it holds what was written */
+  fault({ epoch: text, seq, hour, state, sum, body }: GuardedRow): string | null {
+    try {
+      if (text !== this.#checkedEpoch) this.#checkedEpoch = epoch(text);
+      const expected = this.#checksum.of(text as Epoch, seq, hour, crc32c(body), state);
+      return sum === expected ? null : 'its checksum does not match';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  /**
+   * As `fault`, and whether the row has the id that its seq says. The checksum comes first: unless it
+   * matches, neither field can be believed.
+   *
+   * @param base of the row's epoch, an event's id less its seq; undefined when that is not known
+   */
+  faultAt(row: EventRow, base: number | undefined): string | null {
+    const fault = this.fault(row);
+    if (fault !== null) return fault;
+    return row.id - row.seq === base ? null : 'it does not belong where it lies';
+  }
+}
+
 /**
- * What a change of state XORs into a row's checksum. A CRC is affine: of two inputs of one length that differ in the last byte alone the
- * checksums differ by a constant, so settling needs not read the rows.
+ * The value that a change of state XORs into a row's checksum. A CRC is affine: two inputs of one
+ * length that differ in the last byte alone have checksums that differ by a constant. So an ack
+ * does not need to read the rows.
  */
 export function stateMask(from: State, to: State): number {
   const bytes = new Uint8Array(SUMMED_BYTES);

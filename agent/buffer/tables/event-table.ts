@@ -1,10 +1,10 @@
 /** The statements on the table of events, each in one place. All but `pending` and `hourNear` run within the caller's transaction. */
 import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
-import { crc32c } from '../../../shared/crc32c.ts';
-import { type Epoch, epoch } from '../../../shared/ids.ts';
+import type { Epoch } from '../../../shared/ids.ts';
 import type { PendingEvent } from '../../port/outbox.ts';
-import { decodeBody, RowChecksum, STATE, type State, stateMask } from './event-row.ts';
+import { CHECKED_COLUMNS } from './event-queries.ts';
+import { type EventRow, RowCheck, RowChecksum, STATE, type State, stateMask, tryDecodeBody } from './event-row.ts';
 import type { IdRange, PendingSet } from './pending-set.ts';
 
 /** An event that is about to be stored. */
@@ -18,15 +18,6 @@ export interface NewEvent {
   readonly type: string;
   /** Null: a repeat can't be known. */
   readonly known: { readonly ref: string; readonly content: Buffer } | null;
-}
-
-interface Row {
-  id: number;
-  epoch: string;
-  seq: number;
-  hour: number;
-  sum: number;
-  body: Buffer;
 }
 
 export interface UnreadableRow {
@@ -52,8 +43,9 @@ function hourRuns(rows: Iterable<{ readonly id: number; readonly hour: number }>
 
 export class EventTable {
   readonly #checksum = new RowChecksum();
+  readonly #check = new RowCheck();
   readonly #insert: Statement<[number, Epoch, number, number, number, number, Uint8Array]>;
-  readonly #read: Statement<[number, number], Row>;
+  readonly #read: Statement<[number, number], EventRow>;
   readonly #hours: Statement<[number, number], { hour: number; count: number }>;
   readonly #idsIn: Statement<[number, number, State, number], { id: number; hour: number }>;
   readonly #oldest: Readonly<Record<0 | 2, Statement<[number, number, number], { id: number; hour: number }>>>;
@@ -81,7 +73,7 @@ export class EventTable {
     );
     // NOT INDEXED: by id. The partial indexes would be walked whole.
     this.#read = db.prepare(
-      'SELECT id, epoch, seq, hour, sum, body FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id',
+      `SELECT ${CHECKED_COLUMNS} FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id`,
     );
     this.#hours = db.prepare(
       'SELECT hour, count(*) AS count FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 GROUP BY hour',
@@ -207,15 +199,12 @@ export class EventTable {
     }
   }
 
-  #checked(row: Row, baseOf: (epoch: Epoch) => number | undefined): PendingEvent | string {
-    const { id, seq, hour, sum, body } = row;
-    try {
-      const of = epoch(row.epoch);
-      if (sum !== this.#checksum.of(of, seq, hour, crc32c(body), STATE.pending)) return 'its checksum does not match';
-      if (baseOf(of) !== id - seq) return 'it does not belong where it lies';
-      return { id, epoch: of, seq, hour, event: decodeBody(body), bytes: body.length };
-    } catch (error) {
-      return (error as Error).message;
-    }
+  #checked(row: EventRow, baseOf: (epoch: Epoch) => number | undefined): PendingEvent | string {
+    const epoch = row.epoch as Epoch;
+    const fault = this.#check.faultAt(row, baseOf(epoch));
+    if (fault !== null) return fault;
+    const event = tryDecodeBody(row.body);
+    if (typeof event === 'string') return event;
+    return { id: row.id, epoch, seq: row.seq, hour: row.hour, event, bytes: row.body.length };
   }
 }

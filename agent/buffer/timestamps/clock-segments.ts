@@ -12,10 +12,11 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { ClockSegment, CollectorTimeReading, EventClock } from '../../port/event-clock.ts';
+import { latestPendingAt, newestAt, pendingStamps } from '../tables/event-queries.ts';
 import type { IdRange } from '../tables/pending-set.ts';
 import type { ChangeSet } from '../transaction/changeset.ts';
 import type { TransactionRunner } from '../transaction/transaction-runner.ts';
-import { detectClockJumps, type Stamped } from './clock-jumps.ts';
+import { detectClockJumps } from './clock-jumps.ts';
 import { EventCorrection } from './correct-events.ts';
 import { judgeSegments } from './judge-segments.ts';
 
@@ -49,8 +50,8 @@ export class ClockSegments {
   readonly #insert: Statement<[number, string, number, number | null, number | null]>;
   readonly #settle: Statement<[number, number, number]>;
   readonly #forget: Statement<[number]>;
-  readonly #latestAt: Statement<[number, number], number>;
-  readonly #stamps: Statement<[number, number, number], Stamped>;
+  readonly #latestAt: ReturnType<typeof latestPendingAt>;
+  readonly #stamps: ReturnType<typeof pendingStamps>;
   readonly #readLast: Statement<[], string>;
   readonly #writeLast: Statement<[string]>;
   /** The rows, as the transaction that runs or the last one left them; null: to be read. */
@@ -68,19 +69,12 @@ export class ClockSegments {
     );
     this.#settle = db.prepare('UPDATE clocks SET truth = ?, settled_to = ? WHERE first_id = ?');
     this.#forget = db.prepare('DELETE FROM clocks WHERE first_id < ?');
-    this.#latestAt = db
-      .prepare<[number, number], number>(
-        'SELECT at FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id DESC LIMIT 1',
-      )
-      .pluck();
-    this.#stamps = db.prepare(
-      'SELECT id, at FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id LIMIT ?',
-    );
+    this.#latestAt = latestPendingAt(db);
+    this.#stamps = pendingStamps(db);
     this.#readLast = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'true_time'").pluck();
     this.#writeLast = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('true_time', ?)");
     const opened = db.prepare<[], number>('SELECT opened_at FROM epochs ORDER BY base, ordinal').pluck().all();
-    const accepted = db.prepare<[], number>('SELECT at FROM events ORDER BY id DESC LIMIT 1').pluck().all();
-    clock.recall(this.#last(), [...opened, ...accepted]);
+    clock.recall(this.#last(), [...opened, ...newestAt(db).all()]);
   }
 
   /** Within the transaction that stores it: which segment stamped the event with this id, the newest. */

@@ -2,9 +2,10 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { crc32c } from '../../../shared/crc32c.ts';
 import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
-import { epoch as epochOf } from '../../../shared/ids.ts';
+import type { Epoch } from '../../../shared/ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../../../shared/time.ts';
-import { decodeBody, encodeBody, RowChecksum, STATE } from '../tables/event-row.ts';
+import { pendingRows, rewriteEvent } from '../tables/event-repair.ts';
+import { type EventRow, encodeBody, RowCheck, RowChecksum, STATE, tryDecodeBody } from '../tables/event-row.ts';
 import type { IdRange } from '../tables/pending-set.ts';
 import type { ChangeSet } from '../transaction/changeset.ts';
 
@@ -12,15 +13,6 @@ import type { ChangeSet } from '../transaction/changeset.ts';
 const BYTES_AT_ONCE = 128 * 1024;
 /** Rows held in memory. */
 const READ_AT_ONCE = 20;
-
-interface Row {
-  readonly id: number;
-  readonly epoch: string;
-  readonly seq: number;
-  readonly hour: number;
-  readonly sum: number;
-  readonly body: Buffer;
-}
 
 /** Given times are kept. */
 function corrected(event: TillEvent, shift: number): TillEvent {
@@ -31,15 +23,14 @@ function corrected(event: TillEvent, shift: number): TillEvent {
 
 export class EventCorrection {
   readonly #checksum = new RowChecksum();
-  readonly #read: Statement<[number, number, number], Row>;
-  readonly #write: Statement<[number, number, number, Uint8Array, number]>;
+  readonly #check = new RowCheck();
+  readonly #read: ReturnType<typeof pendingRows>;
+  readonly #write: ReturnType<typeof rewriteEvent>;
   readonly #refs: Statement<[number, number, number]>;
 
   constructor(db: Database) {
-    this.#read = db.prepare(
-      'SELECT id, epoch, seq, hour, sum, body FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id LIMIT ?',
-    );
-    this.#write = db.prepare('UPDATE events SET hour = ?, at = at + ?, sum = ?, body = ? WHERE id = ?');
+    this.#read = pendingRows(db);
+    this.#write = rewriteEvent(db);
     this.#refs = db.prepare('UPDATE refs SET at = at + ? WHERE id BETWEEN ? AND ?');
   }
 
@@ -59,7 +50,7 @@ export class EventCorrection {
       const read = this.#read.all(upTo + 1, last, limit);
       for (const row of read) {
         bytes += row.body.length;
-        const hour = this.#corrected(row, shift);
+        const hour = this.#correct(row, shift);
         if (hour === row.hour) continue;
         count(row.hour, -1);
         count(hour, 1);
@@ -72,15 +63,16 @@ export class EventCorrection {
     return upTo;
   }
 
-  /** @returns its hour from here on */
-  #corrected({ id, epoch, seq, hour, sum, body }: Row, shift: number): number {
-    // What is not what was written is set aside by whoever reads it next.
-    if (sum !== this.#checksum.of(epochOf(epoch), seq, hour, crc32c(body), STATE.pending)) return hour;
-    const event = corrected(decodeBody(body), shift);
-    const moved = hourOf(event.ts);
-    const bytes = encodeBody(event);
-    const newSum = this.#checksum.of(epochOf(epoch), seq, moved, crc32c(bytes), STATE.pending);
-    this.#write.run(moved, shift, newSum, bytes, id);
-    return moved;
+  /** @returns the hour under which the event lies from now on */
+  #correct(row: EventRow, shift: number): number {
+    // The next reader of an unreadable row quarantines it.
+    const event = this.#check.fault(row) ?? tryDecodeBody(row.body);
+    if (typeof event === 'string') return row.hour;
+    const moved = corrected(event, shift);
+    const hour = hourOf(moved.ts);
+    const body = encodeBody(moved);
+    const sum = this.#checksum.of(row.epoch as Epoch, row.seq, hour, crc32c(body), STATE.pending);
+    this.#write.run(hour, shift, sum, body, row.id);
+    return hour;
   }
 }
