@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { importsOf, type Module, readModules } from './architecture/modules.ts';
-import { breaches } from './architecture/rules.ts';
+import { importsOf, type Module, readModules, readSources } from './architecture/modules.ts';
+import { breaches, EVENT_SQL_FILES, eventSqlBreaches, withEventSql } from './architecture/rules.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDERS = ['agent', 'collector', 'shared', 'scripts', 'test'];
@@ -19,6 +19,36 @@ t.test('the modules of this project keep the import rules', async (t) => {
     'imports seen',
   );
   t.same(breaches(modules, DEPENDENCIES), []);
+});
+
+t.test('SQL on events stands in its own files only', async (t) => {
+  const sources = readSources(ROOT, ['agent']);
+  t.same(withEventSql(sources).sort(), [...EVENT_SQL_FILES].sort());
+  t.same(eventSqlBreaches(sources), []);
+});
+
+t.test('SQL on events elsewhere is reported', async (t) => {
+  const statements = [
+    'SELECT id FROM events WHERE id = ?',
+    'INSERT INTO events (id) VALUES (?)',
+    'UPDATE events SET state = 1',
+    'DELETE FROM events',
+    'SELECT 1 FROM\n  events NOT INDEXED',
+    'SELECT 1 FROM epochs JOIN events USING (epoch)',
+  ];
+  for (const sql of statements) {
+    const root = t.testdir({
+      agent: {
+        buffer: {
+          tables: { 'event-table.ts': `export const a = \`${sql}\`;` },
+          support: { 'twin.ts': `export const b = \`${sql}\`;`, 'other.ts': "export const c = 'DELETE FROM losses';" },
+        },
+      },
+    });
+    t.same(eventSqlBreaches(readSources(root, ['agent'])), [
+      'agent/buffer/support/twin.ts holds SQL on events: it belongs into agent/buffer/tables/event-*.ts',
+    ]);
+  }
 });
 
 t.test('every way to import is seen', async (t) => {

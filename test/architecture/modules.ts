@@ -15,12 +15,24 @@ export interface Module {
 /** What a type import looks like in the source; it counts only where stripping the types left nothing. */
 const TYPE_IMPORT = /\b(?:import|export)\s+type\b[^;'"]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
 
+/** A source file's text, by its path below the root with forward slashes. */
+export interface Source {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Reads every TypeScript and .mjs file below the folders. */
+export function readSources(root: string, folders: readonly string[]): Source[] {
+  const files = folders.flatMap((folder) => globSync(`${folder}/**/*.{ts,mjs}`, { cwd: root }));
+  return files
+    .sort()
+    .map((file) => ({ path: file.replaceAll('\\', '/'), text: readFileSync(join(root, file), 'utf8') }));
+}
+
 /** Reads every TypeScript and .mjs module below the folders. */
 export function readModules(root: string, folders: readonly string[]): Module[] {
-  const files = folders.flatMap((folder) => globSync(`${folder}/**/*.{ts,mjs}`, { cwd: root }));
-  return files.sort().map((file) => {
-    const path = file.replaceAll('\\', '/');
-    const imports = importsOf(readFileSync(join(root, file), 'utf8'));
+  return readSources(root, folders).map(({ path, text }) => {
+    const imports = importsOf(text);
     return {
       path,
       modules: imports

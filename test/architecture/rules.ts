@@ -1,5 +1,5 @@
 /** The import rules of the project: which part may know which. */
-import type { Module } from './modules.ts';
+import type { Module, Source } from './modules.ts';
 
 const STAGES = [
   ...['agent/ingest', 'agent/buffer', 'agent/ship', 'agent/inspect'],
@@ -9,6 +9,22 @@ const ADAPTERS = ['collector/store/sqlite', 'collector/store/hbase'];
 const PRODUCTION = ['agent', 'collector', 'shared'];
 const SHARED_PACKAGES = ['msgpackr', 'typebox', 'node:zlib', 'node:buffer'];
 const VAGUE_NAMES = ['utils', 'util', 'lib', 'common', 'types', 'helpers', 'index'];
+
+/** The files of the agent that may hold SQL on the table `events`. */
+export const EVENT_SQL_FILES = ['event-table', 'event-queries', 'event-repair'].map(
+  (name) => `agent/buffer/tables/${name}.ts`,
+);
+const EVENT_SQL = /\b(?:FROM|INTO|UPDATE|JOIN)\s+events\b/;
+
+/** Files that hold SQL on the table `events`. */
+export const withEventSql = (sources: readonly Source[]): string[] =>
+  sources.filter(({ text }) => EVENT_SQL.test(text)).map(({ path }) => path);
+
+/** One sentence for each file outside `EVENT_SQL_FILES` that holds such SQL. */
+export const eventSqlBreaches = (sources: readonly Source[]): string[] =>
+  withEventSql(sources)
+    .filter((path) => !EVENT_SQL_FILES.includes(path))
+    .map((path) => `${path} holds SQL on events: it belongs into agent/buffer/tables/event-*.ts`);
 
 /** One sentence for each breach, sorted; empty when all rules hold. `dependencies`: what production code may import. */
 export function breaches(modules: readonly Module[], dependencies: readonly string[]): string[] {

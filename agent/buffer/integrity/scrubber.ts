@@ -1,113 +1,127 @@
 /**
- * Looks through the file in slices, between which events are accepted: rows that are not what was written are given up one by one, a file whose
- * parts contradict each other is damaged.
+ * One pass over the file, in slices between which events are accepted: rows, accounts, then the
+ * dedup index. Each row is read once. Unreadable rows are reported one by one; a file whose parts
+ * contradict each other is damaged as a whole.
  *
- * A pass goes through the rows (their checksums, where they lie, whether memory knows the same ones as pending), then through the accounts,
- * then through the refs.
+ * A slice with unreadable rows is read again at the end of the pass: by then the ledger records them.
  */
-import type { Database, Statement } from 'better-sqlite3';
-import { crc32c } from '../../../shared/crc32c.ts';
-import { type Epoch, epoch } from '../../../shared/ids.ts';
+import type { Database } from 'better-sqlite3';
 import { DamagedFileError } from '../disk/classify-error.ts';
-import { RowChecksum, STATE, type State } from '../tables/event-row.ts';
 import type { UnreadableRow } from '../tables/event-table.ts';
 import type { RowIndex } from '../tables/row-index.ts';
 import { checkDedupIndex } from './dedup-index-check.ts';
-import { type Accounts, accountBySlices } from './seq-accounting.ts';
+import { SeqAccounting } from './seq-accounting.ts';
 
-const ROWS_AT_ONCE = 100;
-
-interface Row {
-  id: number;
-  epoch: string;
-  seq: number;
-  hour: number;
-  state: State;
-  sum: number;
-  body: Buffer;
-}
+/** How often a slice is read again until its unreadable rows are quarantined; more than 1 s of `commitDelayMs`. */
+const RECHECKS = 40;
 
 export interface ScrubStep {
-  /** Rows that are to be given up. */
+  /** Rows that are to be quarantined. */
   readonly unreadable: readonly UnreadableRow[];
   /** Whether the pass goes on. */
   readonly more: boolean;
 }
 
+/** Above every id. */
+const END = Number.MAX_SAFE_INTEGER;
+
+const MORE: ScrubStep = { unreadable: [], more: true };
+
 export class Scrubber {
   readonly #db: Database;
   readonly #path: string;
-  readonly #index: RowIndex;
-  readonly #checksum = new RowChecksum();
-  readonly #rows: Statement<[number, number], Row>;
+  readonly #index: Pick<RowIndex, 'pending' | 'isBehind'>;
+  #accounting: SeqAccounting | null = null;
+  /** Highest id whose slice was read in this pass. */
   #after = 0;
-  #accounts: Generator<number, Accounts> | null = null;
+  #rechecks = 0;
   #refs: Generator<void, void> | null = null;
 
   /** @param path of the buffer, for messages */
-  constructor(db: Database, path: string, index: RowIndex) {
+  constructor(db: Database, path: string, index: Pick<RowIndex, 'pending' | 'isBehind'>) {
     this.#db = db;
     this.#path = path;
     this.#index = index;
-    this.#rows = db.prepare(
-      'SELECT id, epoch, seq, hour, state, sum, body FROM events NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?',
-    );
   }
 
-  /** @throws DamagedFileError, or what SQLite throws at a damaged page */
+  /**
+   * Reads a slice. After an error the next step begins a new pass.
+   *
+   * @throws DamagedFileError, or what SQLite throws at a damaged page
+   */
   step(): ScrubStep {
-    if (this.#accounts !== null) return this.#account(this.#accounts);
-    if (this.#refs !== null) return this.#read(this.#refs);
-    const after = this.#after;
-    const rows = this.#rows.all(after, ROWS_AT_ONCE);
-    const isEnd = rows.length < ROWS_AT_ONCE;
-    const upTo = isEnd ? Number.MAX_SAFE_INTEGER : rows.at(-1)!.id;
-    const pending = rows.filter(({ state }) => state === STATE.pending).length;
-    if (pending !== this.#index.pending.countBetween(after, upTo)) {
-      // Asked after the rows were read: whoever wrote them is seen. The slice is looked at again once memory knows.
-      if (this.#index.isBehind) return { unreadable: [], more: true };
-      throw new DamagedFileError(`${this.#path}: its indexes do not know the rows that are there`);
-    }
-    this.#after = upTo;
-    if (isEnd) this.#accounts = accountBySlices(this.#db);
-    const unreadable = rows.flatMap((row) => {
-      const detail = row.state === STATE.quarantined ? null : this.#fault(row);
-      return detail === null ? [] : [{ id: row.id, detail }];
-    });
-    return { unreadable, more: true };
-  }
-
-  #fault({ id, epoch: text, seq, hour, state, sum, body }: Row): string | null {
-    let of: Epoch;
     try {
-      of = epoch(text);
+      if (this.#refs !== null) return this.#checkRefs(this.#refs);
+      this.#accounting ??= new SeqAccounting(this.#db);
+      return this.#account(this.#accounting);
     } catch (error) {
-      return (error as Error).message;
+      this.#reset();
+      throw error;
     }
-    if (this.#index.epochs.baseOf(of) !== id - seq) return 'it does not belong where it lies';
-    return sum === this.#checksum.of(of, seq, hour, crc32c(body), state) ? null : 'its checksum does not match';
   }
 
-  #account(accounts: Generator<number, Accounts>): ScrubStep {
-    const { done, value } = accounts.next();
-    if (!done) return { unreadable: [], more: true };
-    this.#after = 0;
-    this.#accounts = null;
-    // Rows that are not what was written were given up on the way: one that is in no ledger does not even say its state.
-    const unaccounted = value.epochs.reduce(
+  #account(accounting: SeqAccounting): ScrubStep {
+    if (this.#after < END) return this.#readNext(accounting);
+    const slice = accounting.read();
+    if (slice === null) return this.#conclude(accounting);
+    if (slice.unreadable.length === 0 || ++this.#rechecks > RECHECKS) accounting.add(slice);
+    return MORE;
+  }
+
+  #readNext(accounting: SeqAccounting): ScrubStep {
+    accounting.extend();
+    const slice = accounting.isRead ? null : accounting.read();
+    if (slice !== null) {
+      if (slice.pageFault !== null) throw slice.pageFault;
+      if (!this.#matchesState(slice.pendingRows, slice.base + slice.to)) return MORE;
+      if (slice.unreadable.length === 0) accounting.add(slice);
+      else accounting.defer(slice);
+    }
+    // In the step that read the newest row: the buffer state may not hold more than the rows.
+    if (accounting.isRead) this.#matchesState(0, END);
+    return { unreadable: slice?.unreadable ?? [], more: true };
+  }
+
+  /**
+   * Compares the rows up to an id with the buffer state.
+   *
+   * @returns false when support wrote meanwhile: the slice is read again once the state knows it
+   */
+  #matchesState(pendingRows: number, upTo: number): boolean {
+    if (pendingRows === this.#index.pending.countBetween(this.#after, upTo)) {
+      this.#after = upTo;
+      return true;
+    }
+    // Asked after the rows were read, so that a write before that is seen.
+    if (this.#index.isBehind) return false;
+    throw new DamagedFileError(`${this.#path}: its indexes do not know the rows that are there`);
+  }
+
+  #conclude(accounting: SeqAccounting): ScrubStep {
+    const { epochs, strays, damagedLosses } = accounting.finish();
+    // `damaged`: rows that could not be quarantined, as their state is none.
+    const unaccounted = epochs.reduce(
       (sum, { unaccounted, unrecorded, damaged }) => sum + unaccounted + unrecorded + damaged,
       0,
     );
-    if (unaccounted + value.strays + value.damagedLosses.length > 0) {
+    if (unaccounted + strays + damagedLosses.length > 0) {
       throw new DamagedFileError(`${this.#path}: not every event is accounted for`);
     }
+    this.#reset();
     this.#refs = checkDedupIndex(this.#db);
-    return { unreadable: [], more: true };
+    return MORE;
   }
 
-  #read(refs: Generator<void, void>): ScrubStep {
+  #checkRefs(refs: Generator<void, void>): ScrubStep {
     const more = refs.next().done !== true;
     if (!more) this.#refs = null;
     return { unreadable: [], more };
+  }
+
+  #reset(): void {
+    this.#accounting = null;
+    this.#refs = null;
+    this.#after = 0;
+    this.#rechecks = 0;
   }
 }
