@@ -1,4 +1,7 @@
-/** Whether what repeats are known by can be read: the events are whole without it, but a repeat would count twice. */
+/**
+ * Checks that the dedup index (table `refs`) can be read. The events are whole without it, but a
+ * retry of one would be stored, and counted, a second time.
+ */
 import type { Database } from 'better-sqlite3';
 
 const AT_ONCE = 2_000;
@@ -9,23 +12,29 @@ interface Ref {
   ref: string;
 }
 
-/** Reads through the table and its index; yields after each short read. @throws what SQLite throws at a damaged page */
+/**
+ * Reads the table and its index, in short reads with a yield between them. A read that is not full
+ * is the last one, so the check ends also while events are accepted.
+ *
+ * @throws what SQLite throws at a damaged page
+ */
 export function* checkDedupIndex(db: Database): Generator<void, void> {
   const rows = db.prepare<[number, number], { id: number }>(
     'SELECT id FROM refs NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?',
   );
-  for (let page = rows.all(0, AT_ONCE); page.length > 0; page = rows.all(page.at(-1)!.id, AT_ONCE)) yield;
+  for (let page = rows.all(0, AT_ONCE); page.length === AT_ONCE; page = rows.all(page.at(-1)!.id, AT_ONCE)) yield;
+  yield;
   const entries = db.prepare<[string, string, number, number], Ref>(
     'SELECT id, type, ref FROM refs INDEXED BY refs_by_ref WHERE (type, ref, id) > (?, ?, ?) ORDER BY type, ref, id LIMIT ?',
   );
-  for (let page = entries.all('', '', 0, AT_ONCE); page.length > 0; ) {
+  for (let page = entries.all('', '', 0, AT_ONCE); page.length === AT_ONCE; ) {
     yield;
     const { type, ref, id } = page.at(-1)!;
     page = entries.all(type, ref, id, AT_ONCE);
   }
 }
 
-/** @returns what is wrong, in words */
+/** @returns what is wrong, for messages */
 export function dedupIndexProblems(db: Database): string[] {
   try {
     for (const _ of checkDedupIndex(db));

@@ -94,12 +94,18 @@ t.test('rows that the buffer state does not know make the file a damaged one', a
   t.throws(() => run(scrubberOf(fewer, true)), /no end/, 'a state that lags behind is waited for');
 });
 
-t.test('each row is read once, 500 at a time', async (t) => {
+t.test('each row is read once, 500 at a time, while events are accepted', async (t) => {
   const scratch = scratchBuffer(t.testdir());
   await written(scratch, '');
   const buffer = scratch.open();
   // 3 slices of the first epoch, the accounts, and 2 steps each through the table of refs and its index.
   t.ok((await pass(buffer)) <= 8);
+  let accepted = 0;
+  for (let more = true; more; accepted += 20) {
+    more = buffer.scrubStep();
+    await buffer.accept(sales(2_000 + accepted, 20));
+    if (accepted > 1_000) throw new Error('the pass has no end');
+  }
   t.same(scratch.damage, []);
   buffer.close();
 });
