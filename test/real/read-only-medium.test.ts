@@ -7,7 +7,7 @@ import t from 'tap';
 import { runAgent, startAgentProcess, writeConfig } from '../support/agent/agent-process.ts';
 import { testDir } from '../support/system/test-dir.ts';
 
-const copies = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('tillstream-look-'));
+const copies = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('tillstream-copy-'));
 
 function run(command: string, ...words: string[]): void {
   const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
@@ -36,7 +36,7 @@ t.test(
     const before = copies();
     const buffer = join(medium, 'buffer.db');
     const status = await runAgent('status', '--buffer', buffer, '--json');
-    t.match(status, { status: 0, stderr: /nothing can be written: looking at a copy/ });
+    t.match(status, { status: 0, stderr: /nothing can be written: reading a copy/ });
     t.match(JSON.parse(status.stdout), { pending: 2 });
     t.match(await runAgent('peek', '--buffer', buffer), { status: 0, stdout: /R-1/ });
     t.match(await runAgent('verify', '--buffer', buffer), { status: 0, stdout: /Sound/ });

@@ -1,7 +1,7 @@
-/** What a fault says of the buffer's file. */
+/** Classifies errors by what they say about the buffer's file. */
 import { BufferRefusal, isFull } from './buffer-error.ts';
 
-/** The files that are open are no longer those at their paths: what is written to them nobody finds again. */
+/** The open files are no longer those at their paths: writes to them would be lost. */
 export class FileMovedError extends Error {
   override readonly name = 'FileMovedError';
 }
@@ -12,12 +12,13 @@ export class DamagedFileError extends Error {
 }
 
 /**
- * `damaged`: what is in it is not what was written; it has to be salvaged. `disk`: nothing can be read or written at present, or the file is
- * no longer at its place. `full`: there is no room to open it.
+ * `damaged`: the file does not hold what was written and has to be recovered. `disk`: nothing can
+ * be read or written at present, or the file is no longer at its path. `full`: the disk has no
+ * room.
  */
 export type FileFault = 'damaged' | 'disk' | 'full';
 
-/** Result codes of SQLite (https://www.sqlite.org/rescode.html) that no sound file of ours gives. */
+/** Result codes (https://www.sqlite.org/rescode.html) that an undamaged file never gives. */
 const DAMAGED = ['CORRUPT', 'NOTADB', 'ERROR', 'MISMATCH', 'CONSTRAINT', 'FORMAT', 'RANGE', 'IOERR_SHORT_READ'];
 const DISK = ['IOERR', 'READONLY', 'CANTOPEN', 'PERM', 'AUTH', 'PROTOCOL', 'NOLFS', 'BUSY', 'LOCKED'];
 const SYSTEM_DISK = [
@@ -37,7 +38,7 @@ const SYSTEM_DISK = [
 const isOneOf = (codes: readonly string[], code: string): boolean =>
   codes.some((known) => code === `SQLITE_${known}` || code.startsWith(`SQLITE_${known}_`));
 
-/** Null: the fault says nothing of the file. */
+/** Null when the error says nothing about the file. */
 export function classifyError(error: unknown): FileFault | null {
   if (error instanceof BufferRefusal) return null;
   if (error instanceof FileMovedError) return 'disk';

@@ -1,9 +1,10 @@
-/** Creates a folder and those it lies in. */
+/** Creates a directory and its parents. */
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Not by `mkdir`'s own recursion, which never ends where a file system lies about its folders, as /proc does.
+ * Does not use `mkdir`'s own recursion: it never ends where a file system lies about its
+ * directories, as /proc does.
  *
  * @throws on a fault of the disk
  */
@@ -19,5 +20,5 @@ export function createDirectory(path: string): void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }
-  if (!statSync(path).isDirectory()) throw Object.assign(new Error(`${path} is no folder`), { code: 'ENOTDIR' });
+  if (!statSync(path).isDirectory()) throw Object.assign(new Error(`${path} is not a directory`), { code: 'ENOTDIR' });
 }

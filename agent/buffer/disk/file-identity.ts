@@ -1,4 +1,4 @@
-/** Whether the files that are open are still those at their paths: SQLite would go on writing to what nobody finds again. */
+/** Checks that the open files are still those at their paths: SQLite would not notice. */
 import { statSync } from 'node:fs';
 import { FileMovedError } from './classify-error.ts';
 
@@ -10,8 +10,8 @@ function identityOf(path: string): string | null {
 export class FileIdentity {
   readonly #path: string;
   readonly #database: string | null;
-  /** The log appears with the first write, and stays. */
-  #log: string | null = null;
+  /** The WAL appears with the first write, and stays. */
+  #wal: string | null = null;
 
   /** @param path of a database that was just opened */
   constructor(path: string) {
@@ -23,11 +23,11 @@ export class FileIdentity {
     return identityOf(this.#path) === this.#database;
   }
 
-  /** @throws FileMovedError when the database or its log was removed or replaced */
+  /** @throws FileMovedError when the database or its WAL was removed or replaced */
   assert(): void {
     if (!this.isDatabaseInPlace) throw new FileMovedError(`${this.#path} was removed or replaced`);
-    const log = identityOf(`${this.#path}-wal`);
-    this.#log ??= log;
-    if (log !== this.#log) throw new FileMovedError(`${this.#path}-wal was removed or replaced`);
+    const wal = identityOf(`${this.#path}-wal`);
+    this.#wal ??= wal;
+    if (wal !== this.#wal) throw new FileMovedError(`${this.#path}-wal was removed or replaced`);
   }
 }

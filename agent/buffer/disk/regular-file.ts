@@ -1,4 +1,7 @@
-/** What may lie where a file is meant: a pipe would be waited for without end, and what SQLite says of a folder tells nobody anything. */
+/**
+ * Detects paths that are not regular files, before they are opened: opening a pipe would block
+ * forever, and SQLite's message for a directory says nothing.
+ */
 import { type Stats, statSync } from 'node:fs';
 
 function kindOf(found: Stats): string {
@@ -7,7 +10,7 @@ function kindOf(found: Stats): string {
   return found.isSocket() ? 'a socket' : 'a device';
 }
 
-/** In words; null when a file lies there, or nothing that this user may see. */
+/** A description; null when the path is a regular file, or nothing that this user may see. */
 export function describeIrregularFile(path: string): string | null {
   let found: Stats | undefined;
   try {
@@ -18,5 +21,5 @@ export function describeIrregularFile(path: string): string | null {
   return found === undefined || found.isFile() ? null : `is ${kindOf(found)}, not a file`;
 }
 
-/** Bytes; 0 where there is no file. */
+/** In bytes; 0 when there is no file. */
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

@@ -1,14 +1,14 @@
 /**
  * Files that were set aside to be recovered, by their names.
  *
- * `<path>.damaged-<UTC>` and `<path>.migrating-<UTC>`, each with a `-wal`, are still to be recovered.
- * Once recovered, a damaged one is renamed to `<path>.salvaged-<UTC>` and one of an older schema is
- * removed.
+ * `<path>.damaged-<UTC>` and `<path>.migrating-<UTC>`, each with a `-wal`, are still to be
+ * recovered. Once recovered, a damaged one is renamed to `<path>.salvaged-<UTC>` and one of an
+ * older schema is removed.
  */
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** Why it is aside: not what was written, or written by an older version. */
+/** Why it was set aside: it is damaged, or an older version wrote it. */
 export type SetAsideKind = 'damaged' | 'migrating';
 
 const NAME = /^\.(damaged|migrating)-[0-9TZ]+(-\d+)?$/;
@@ -18,7 +18,7 @@ export const setAsidePath = (path: string, name: string): string => join(dirname
 
 const stamp = (now: number): string => new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
 
-/** Names of what is aside, by the files there are; the oldest first. */
+/** Names of the set-aside files that exist, the oldest first. */
 export function setAsideNames(path: string): string[] {
   const own = basename(path);
   const names = readdirSync(dirname(path))
@@ -29,7 +29,7 @@ export function setAsideNames(path: string): string[] {
 }
 
 /**
- * A name that is not taken yet.
+ * A name that is not in use yet.
  *
  * @param now milliseconds since 1970
  */
@@ -41,15 +41,15 @@ export function newSetAsideName(path: string, kind: SetAsideKind, now: number): 
 }
 
 /**
- * Renames a database and its log, whichever is there. A crash between the two leaves a log without its database, which the next opening
- * finds.
+ * Renames a database and its WAL, whichever exists. A crash between the two leaves a WAL without
+ * its database, which the next opening finds.
  *
  * @param now milliseconds since 1970
  * @returns the name
  */
 export function setAside(path: string, kind: SetAsideKind, now: number): string {
   const name = newSetAsideName(path, kind, now);
-  // The database first: a log alone is taken for what it is, a database without its log would look sound.
+  // The database first: a WAL alone is recognised, a database without its WAL would look undamaged.
   for (const suffix of ['', '-wal']) {
     if (existsSync(path + suffix)) renameSync(path + suffix, setAsidePath(path, name) + suffix);
   }
@@ -63,7 +63,7 @@ const isTaken = (path: string, name: string): boolean =>
     return existsSync(other) || existsSync(`${other}-wal`);
   });
 
-/** A log whose database was set aside, when the agent was killed before it could follow, follows it now. */
+/** Sets aside a WAL whose database was set aside before the agent was killed. */
 export function reuniteWal(path: string): void {
   if (existsSync(path) || !existsSync(`${path}-wal`)) return;
   const last = setAsideNames(path).at(-1);
@@ -72,7 +72,7 @@ export function reuniteWal(path: string): void {
   }
 }
 
-/** Files of something aside that is done: gone, or kept under the name of what is over. */
+/** After recovery: removes the files of an older schema, renames damaged ones to `.salvaged-`. */
 export function finishSetAside(path: string, name: string): void {
   for (const suffix of ['', '-wal']) {
     const from = setAsidePath(path, name) + suffix;
@@ -83,10 +83,10 @@ export function finishSetAside(path: string, name: string): void {
 }
 
 /**
- * Removes what is kept of damaged files, the oldest first.
+ * Removes recovered damaged files, the oldest first.
  *
  * @param most how many are kept
- * @returns whether any went
+ * @returns whether any were removed
  */
 export function pruneRecovered(path: string, most: number): boolean {
   const start = `${basename(path)}.salvaged-`;
@@ -94,8 +94,8 @@ export function pruneRecovered(path: string, most: number): boolean {
     .filter((name) => name.startsWith(start))
     .map((name) => name.replace(/-wal$/, ''));
   const kept = [...new Set(names)].sort();
-  const gone = kept.slice(0, Math.max(0, kept.length - most));
-  for (const name of gone)
+  const surplus = kept.slice(0, Math.max(0, kept.length - most));
+  for (const name of surplus)
     for (const suffix of ['', '-wal']) rmSync(setAsidePath(path, name) + suffix, { force: true });
-  return gone.length > 0;
+  return surplus.length > 0;
 }

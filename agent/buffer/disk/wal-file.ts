@@ -1,4 +1,4 @@
-/** The write-ahead log: how large it is, how much of it is in use, and how it is made to begin anew. */
+/** The WAL: its size, how much of it is in use, checkpoints, and space reserved in advance. */
 import { Buffer } from 'node:buffer';
 import { closeSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import type { Database, Statement } from 'better-sqlite3';
@@ -7,7 +7,7 @@ import { DamagedFileError } from './classify-error.ts';
 
 const HEADER_BYTES = 32;
 const FRAME_BYTES = 24 + 4096;
-/** At a time. */
+/** Written at a time. */
 const ZEROS_BYTES = 64 * 1024;
 
 interface Checkpoint {
@@ -22,54 +22,61 @@ export const walBytes = (path: string): number => statSync(`${path}-wal`, { thro
 export class WalFile {
   readonly #db: Database;
   readonly #path: string;
-  readonly #look: Statement<[], Checkpoint>;
+  readonly #noop: Statement<[], Checkpoint>;
   readonly #restart: Statement<[], Checkpoint>;
   readonly #truncate: Statement<[], Checkpoint>;
   #size = 0;
   #used = 0;
-  /** Frames that were there when it last could begin anew: SQLite counts them until the next write. */
-  #over = -1;
+  /** Frames at the last complete restart: SQLite counts them until the next write. */
+  #restarted = -1;
 
   /** @param path of the database */
   constructor(db: Database, path: string) {
     this.#db = db;
     this.#path = path;
-    this.#look = db.prepare('PRAGMA wal_checkpoint(NOOP)');
+    this.#noop = db.prepare('PRAGMA wal_checkpoint(NOOP)');
     this.#restart = db.prepare('PRAGMA wal_checkpoint(RESTART)');
     this.#truncate = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
-  /** Bytes, as last looked at. */
+  /** In bytes, at the last `refresh`. */
   get size(): number {
     return this.#size;
   }
 
-  /** Size after so many more bytes were written, as last looked at: it grows only where what is there is used up. */
+  /** Size after this many more bytes, as of the last `refresh`: it grows once it is used up. */
   sizeAfter(bytes: number): number {
     return Math.max(this.#size, this.#used + bytes);
   }
 
-  /** Outside of a transaction. @throws DamagedFileError when it was cut; else on a fault of the disk */
+  /**
+   * Runs outside of a transaction.
+   *
+   * @throws DamagedFileError when the WAL was truncated; else on a fault of the disk
+   */
   refresh(): void {
-    // In this order: another process may write meanwhile, and its frames are in the file before they are counted.
-    const { log, checkpointed } = this.#look.get()!;
+    // In this order: another process may write meanwhile, and its frames are in the file before
+    // they are counted.
+    const { log, checkpointed } = this.#noop.get()!;
     this.#size = walBytes(this.#path);
-    // SQLite would go on behind the end: what lies before is lost already, and what is accepted from here on would be too.
+    // SQLite would go on writing behind the end: frames before it are lost, and later ones would be
+    // too.
     if (log > checkpointed && this.#size < HEADER_BYTES + log * FRAME_BYTES)
-      throw new DamagedFileError(`${this.#path}-wal was cut`);
-    const anew = log === this.#over && checkpointed === log;
-    this.#used = this.#size === 0 || anew ? 0 : HEADER_BYTES + Math.max(0, log) * FRAME_BYTES;
+      throw new DamagedFileError(`${this.#path}-wal was truncated`);
+    const isRestarted = log === this.#restarted && checkpointed === log;
+    this.#used = this.#size === 0 || isRestarted ? 0 : HEADER_BYTES + Math.max(0, log) * FRAME_BYTES;
   }
 
   /**
-   * Has the file take so much of the disk in advance, by zeros behind what was written: for SQLite the log ends there, and it overwrites them.
-   * So what a full disk refuses is refused now, and not in the midst of a transaction.
+   * Reserves space on the disk in advance, by zeros behind the frames: for SQLite the WAL ends
+   * there, and it overwrites them. So a full disk fails now, and not in the middle of a
+   * transaction.
    */
   reserve(bytes: number): void {
     const lacking = bytes - walBytes(this.#path);
     if (lacking <= 0) return;
     try {
-      // Nobody writes to it meanwhile, support's `requeue` neither.
+      // Locks out other writers meanwhile, such as support's `requeue`.
       this.#db.exec('BEGIN IMMEDIATE');
     } catch {
       return;
@@ -81,22 +88,23 @@ export class WalFile {
     }
   }
 
-  /** See `copyLog`. */
+  /** See `checkpointPassive`. */
   checkpoint(): void {
     checkpointPassive(this.#db);
   }
 
   /**
-   * Copies the log into the database, so that it can be written from its beginning. Waits briefly for somebody who reads.
+   * Copies the WAL into the database, so that it can be written from its beginning. Waits briefly
+   * for readers.
    *
-   * @param shrink whether its space goes back to the file system
-   * @returns `held` while somebody reads what it holds, `full` when the disk has no room for what it holds
+   * @param shrink whether its space is returned to the file system
+   * @returns `held` while a reader needs its frames, `full` when the disk has no room for them
    * @throws on a fault of the disk
    */
   restart(shrink: boolean): 'anew' | 'held' | 'full' {
     try {
       const { busy, log } = (shrink ? this.#truncate : this.#restart).get()!;
-      this.#over = busy === 0 ? log : -1;
+      this.#restarted = busy === 0 ? log : -1;
       this.refresh();
       return busy === 0 ? 'anew' : 'held';
     } catch (error) {
@@ -107,7 +115,11 @@ export class WalFile {
   }
 }
 
-/** Copies what nobody holds up into the database, as far as the disk has room. @throws on a fault of the disk */
+/**
+ * Copies frames that no reader needs into the database, as far as the disk has room.
+ *
+ * @throws on a fault of the disk
+ */
 export function checkpointPassive(db: Database): void {
   try {
     db.pragma('wal_checkpoint(PASSIVE)');
@@ -116,7 +128,7 @@ export function checkpointPassive(db: Database): void {
   }
 }
 
-/** All of them or none. A disk without room for them is as good a reason as any other to do without. */
+/** Appends all of them or none. Any failure, such as a full disk, is tolerated. */
 function appendZeros(path: string, count: number): void {
   let file: number | null = null;
   try {
@@ -130,7 +142,7 @@ function appendZeros(path: string, count: number): void {
       ftruncateSync(file, size);
     }
   } catch {
-    // There is no log, or the disk takes nothing: whoever writes next is told.
+    // There is no WAL, or the disk fails: the next write reports it.
   } finally {
     if (file !== null) closeSync(file);
   }

@@ -1,8 +1,8 @@
-/** Why a disk takes nothing, in the system's words: SQLite has "disk I/O error" for whatever it meets. */
+/** Asks the system why a disk cannot be written: SQLite says "disk I/O error" for every reason. */
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { getSystemErrorMessage } from 'node:util';
 
-/** Writes a byte beside the buffer, to find out. @returns null when that went well */
+/** Writes a byte beside the buffer. @returns the system's message; null when it succeeded */
 export function probeDisk(path: string): string | null {
   const probe = `${path}.probe`;
   try {
@@ -26,6 +26,6 @@ function remove(probe: string): void {
   try {
     rmSync(probe, { force: true });
   } catch {
-    // The disk is as it is: that was what to find out.
+    // The disk's state was the question; a remaining file is overwritten by the next probe.
   }
 }

@@ -1,9 +1,11 @@
 /**
- * The side file `<path>.seq`: a high-water mark for each epoch that is open or has something unsettled, and for those that were settled last.
+ * The side file `<path>.seq`: a high-water mark for each epoch that is open or has unsettled seqs,
+ * and for those that were settled last.
  *
- * It is written without fsync right before the answers of a commit: the system keeps what was written when the agent is killed, and after a
- * power cut the database, which is synced, knows at least as much. Only what takes a mark's word back is synced. Its blocks are
- * there beforehand, so a full disk does not stop it.
+ * It is written without fsync right before the answers of a commit. When the agent is killed the
+ * system keeps what was written, and after a power cut the database, which is synced, knows at
+ * least as much. Only an update that weakens a mark is synced. The file's blocks are allocated in
+ * advance, so that a full disk does not stop it.
  */
 import { Buffer } from 'node:buffer';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
@@ -11,21 +13,21 @@ import type { Epoch } from '../../../shared/ids.ts';
 import { decodeMark, encodeMark, type HighWaterMark, isSettled, SLOT_BYTES } from './high-water-mark.ts';
 
 const PAIR_BYTES = 2 * SLOT_BYTES;
-/** Room that is made beforehand: 256 epochs. */
+/** Space that is allocated in advance: 256 epochs. */
 const ROOM_BYTES = 256 * PAIR_BYTES;
 
 export const highWaterPath = (path: string): string => `${path}.seq`;
 
-interface Kept {
+interface StoredMark {
   readonly mark: HighWaterMark;
   readonly serial: number;
-  /** Which of the two slots it lies in. */
+  /** Which of the pair's two slots holds it. */
   readonly slot: 0 | 1;
 }
 
-/** By pair; null where there is no whole slot. */
-function pairsOf(bytes: Buffer): (Kept | null)[] {
-  const pairs: (Kept | null)[] = [];
+/** The newer mark of each pair of slots; null when neither slot is intact. */
+function pairsOf(bytes: Buffer): (StoredMark | null)[] {
+  const pairs: (StoredMark | null)[] = [];
   for (let at = 0; at < bytes.length; at += PAIR_BYTES) {
     const slots = ([0, 1] as const).flatMap((slot) => {
       const found = decodeMark(bytes.subarray(at + slot * SLOT_BYTES, at + (slot + 1) * SLOT_BYTES));
@@ -44,9 +46,9 @@ function bytesOf(path: string): Buffer {
   }
 }
 
-/** The marks that can be read; none when there is no such file. @param path of the buffer */
+/** The marks that can be read; none when there is no side file. @param path of the buffer */
 export const readMarks = (path: string): HighWaterMark[] => {
-  const marks = new Map<Epoch, Kept>();
+  const marks = new Map<Epoch, StoredMark>();
   for (const kept of pairsOf(bytesOf(highWaterPath(path)))) {
     if (kept !== null && (marks.get(kept.mark.epoch)?.serial ?? -1) < kept.serial) marks.set(kept.mark.epoch, kept);
   }
@@ -64,12 +66,12 @@ const same = (a: HighWaterMark, b: HighWaterMark): boolean =>
 export class HighWaterFile {
   readonly #name: string;
   readonly #fd: number;
-  readonly #pairs: (Kept | null)[];
-  readonly #at = new Map<Epoch, number>();
+  readonly #pairs: (StoredMark | null)[];
+  readonly #pairOf = new Map<Epoch, number>();
   #serial = 0;
 
   /**
-   * Keeps the marks that are there; nothing else that the file may hold.
+   * Opens the file and keeps the marks in it; any other content is overwritten.
    *
    * @param path of the buffer
    * @throws on a fault of the disk
@@ -82,48 +84,48 @@ export class HighWaterFile {
     for (const [pair, kept] of this.#pairs.entries()) {
       if (kept === null) continue;
       this.#serial = Math.max(this.#serial, kept.serial);
-      const before = this.#at.get(kept.mark.epoch);
-      if (before === undefined || this.#pairs[before]!.serial < kept.serial) this.#at.set(kept.mark.epoch, pair);
+      const before = this.#pairOf.get(kept.mark.epoch);
+      if (before === undefined || this.#pairs[before]!.serial < kept.serial) this.#pairOf.set(kept.mark.epoch, pair);
     }
     this.#fd = openSync(name, bytes.length === 0 ? 'w' : 'r+', 0o600);
     try {
       if (bytes.length < ROOM_BYTES) writeWhole(this.#fd, Buffer.alloc(ROOM_BYTES - bytes.length), bytes.length);
     } catch {
-      // A full disk: marks go where there is room already, and the rest is tried when it is needed.
+      // A full disk: marks use the space that there is, and more is requested when it is needed.
     }
   }
 
   get marks(): HighWaterMark[] {
-    return [...this.#at.values()].map((pair) => this.#pairs[pair]!.mark);
+    return [...this.#pairOf.values()].map((pair) => this.#pairs[pair]!.mark);
   }
 
-  /** Epochs of which the collector may not know everything, as far as was written: marks lag behind the rows. */
+  /** Epochs with unsettled seqs, according to the marks, which may lag behind the rows. */
   get unsettled(): ReadonlySet<Epoch> {
     return new Set(this.marks.filter((mark) => !isSettled(mark)).map(({ epoch }) => epoch));
   }
 
   get(epoch: Epoch): HighWaterMark | null {
-    const pair = this.#at.get(epoch);
+    const pair = this.#pairOf.get(epoch);
     return pair === undefined ? null : this.#pairs[pair]!.mark;
   }
 
   /** Not durable before `sync`. @throws on a fault of the disk */
   put(mark: HighWaterMark): void {
-    const pair = this.#at.get(mark.epoch) ?? this.#free();
+    const pair = this.#pairOf.get(mark.epoch) ?? this.#free();
     const kept = this.#pairs[pair] ?? null;
     if (kept !== null && kept.mark.epoch === mark.epoch && same(kept.mark, mark)) return;
     const slot = kept?.slot === 0 ? 1 : 0;
     const serial = ++this.#serial;
     writeWhole(this.#fd, encodeMark(mark, serial), pair * PAIR_BYTES + slot * SLOT_BYTES);
     this.#pairs[pair] = { mark, serial, slot };
-    this.#at.set(mark.epoch, pair);
+    this.#pairOf.set(mark.epoch, pair);
   }
 
   sync(): void {
     fsyncSync(this.#fd);
   }
 
-  /** What was removed is written again. */
+  /** Writes the file again when it was removed. */
   close(): void {
     try {
       fsyncSync(this.#fd);
@@ -134,12 +136,15 @@ export class HighWaterFile {
   }
 
   #writeAnew(): void {
-    const kept = [...this.#at.values()].map((pair) => this.#pairs[pair]!).sort((a, b) => a.serial - b.serial);
+    const kept = [...this.#pairOf.values()].map((pair) => this.#pairs[pair]!).sort((a, b) => a.serial - b.serial);
     const slots = kept.map(({ mark }, pair) => Buffer.concat([encodeMark(mark, pair + 1), Buffer.alloc(SLOT_BYTES)]));
     writeFileSync(this.#name, Buffer.concat(slots), { mode: 0o600 });
   }
 
-  /** A pair that holds nothing; else, of what is settled, the one written the longest ago, as refs are known for a day; else a new one. */
+  /**
+   * An empty pair; else the settled one that was written the longest ago, as refs are known for a
+   * day; else a new one.
+   */
   #free(): number {
     const room = ROOM_BYTES / PAIR_BYTES;
     let oldest: number | null = null;
@@ -150,7 +155,7 @@ export class HighWaterFile {
     }
     if (oldest === null) return this.#pairs.length;
     const { epoch } = this.#pairs[oldest]!.mark;
-    if (this.#at.get(epoch) === oldest) this.#at.delete(epoch);
+    if (this.#pairOf.get(epoch) === oldest) this.#pairOf.delete(epoch);
     return oldest;
   }
 }

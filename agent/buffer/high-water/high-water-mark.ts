@@ -1,11 +1,13 @@
 /**
- * How far an epoch has come, in 64 bytes that lie outside the database: what a lost log or a destroyed database held is known by it.
+ * A high-water mark: the progress of an epoch in 64 bytes outside the database, so that losses can
+ * be counted when the WAL or the whole database is lost.
  *
- *     magic 2 "ts" · version 1 · shipping 1 · serial u64 · epoch 8 · last seq u64 · settled through u64 · opened at u64 · oldest hour u32 ·
- *     newest hour u32 · unconfirmed from u64 · CRC-32C of all that u32, big-endian
+ *     magic 2 "ts" · version 1 · shipping 1 · serial u64 · epoch 8 · last seq u64 ·
+ *     settled through u64 · opened at u64 · oldest hour u32 · newest hour u32 ·
+ *     unconfirmed from u64 · CRC-32C of all that u32, big-endian
  *
- * A mark has two such slots, written in turn: a write that is torn leaves the other. Of the slots that are whole, the one with the higher
- * serial counts.
+ * A mark has two such slots, written in turn: a torn write leaves the other one intact. Of the
+ * intact slots the one with the higher serial counts.
  */
 import { Buffer } from 'node:buffer';
 import { crc32c } from '../../../shared/crc32c.ts';
@@ -15,21 +17,22 @@ export interface HighWaterMark {
   readonly epoch: Epoch;
   /** Highest seq given out. */
   readonly lastSeq: number;
-  /** The collector knows of all seqs up to this one: it has the event, or the record of its loss. */
+  /** The collector knows all seqs up to this one: it has the event, or the record of its loss. */
   readonly settledThrough: number;
   /** Milliseconds since 1970. */
   readonly openedAt: number;
-  /** Hours since 1970 of the oldest event that was pending, and of the newest one accepted; 0: not known. */
+  /** Hours since 1970 of the oldest pending event and of the newest accepted one; 0: not known. */
   readonly oldestHour: number;
   readonly newestHour: number;
-  /** From this seq on nobody has said yet whether the clock was right by which events were stamped: none was shipped. 0: there are none. */
+  /** First seq with unconfirmed timestamps; from it on nothing was shipped. 0: there is none. */
   readonly unconfirmedFrom: number;
   readonly shipping: ShippingState;
 }
 
 /**
- * What was shipped of an epoch that was opened while an older file was still being brought over: `held`, nothing; `ahead`, it may have been
- * shipped before what is found later. `free`: it was opened otherwise, or that is over.
+ * What was shipped of an epoch that was opened while an older file was still being recovered.
+ * `held`: nothing. `ahead`: events may have been shipped before older ones were found. `free`:
+ * there was no recovery, or it is over.
  */
 export type ShippingState = 'free' | 'held' | 'ahead';
 
@@ -60,7 +63,7 @@ export function encodeMark(mark: HighWaterMark, serial: number): Buffer {
   return slot;
 }
 
-/** Null when it is none, or not whole. */
+/** Null when the slot holds no mark, or not an intact one. */
 export function decodeMark(slot: Buffer): { readonly mark: HighWaterMark; readonly serial: number } | null {
   if (slot.length < SLOT_BYTES || slot.readUInt16BE(0) !== MAGIC || slot[2] !== VERSION) return null;
   if (slot.readUInt32BE(CRC_AT) !== crc32c(slot, 0, CRC_AT)) return null;
@@ -78,5 +81,5 @@ export function decodeMark(slot: Buffer): { readonly mark: HighWaterMark; readon
   return { mark, serial: number(4) };
 }
 
-/** Whether there may be anything that the collector does not know of. */
+/** Whether the collector knows all seqs of the epoch. */
 export const isSettled = ({ lastSeq, settledThrough }: HighWaterMark): boolean => settledThrough >= lastSeq;

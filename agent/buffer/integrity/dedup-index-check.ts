@@ -34,12 +34,12 @@ export function* checkDedupIndex(db: Database): Generator<void, void> {
   }
 }
 
-/** @returns what is wrong, for messages */
+/** @returns problems, as messages */
 export function dedupIndexProblems(db: Database): string[] {
   try {
     for (const _ of checkDedupIndex(db));
     return [];
   } catch (error) {
-    return [`refs, by which repeats are known, cannot be read: ${(error as Error).message}`];
+    return [`the dedup index (refs) cannot be read: ${(error as Error).message}`];
   }
 }

@@ -1,4 +1,4 @@
-/** What the accounts of a buffer say, for support. */
+/** Describes the accounts of a buffer for support: totals, and each problem as a message. */
 import { type StreamId, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { countOf, type Ranges } from '../../../shared/seq-ranges.ts';
 import type { BufferAccount } from '../../port/buffer-reader.ts';
@@ -16,7 +16,7 @@ function seqs(stream: StreamId, count: number, first: Ranges): string {
 function problemsOf(stream: StreamId, account: EpochAccount): string[] {
   const { damaged, damagedSeqs, unaccounted, unaccountedSeqs, unrecorded } = account;
   const problems: string[] = [];
-  if (damaged > 0) problems.push(`${seqs(stream, damaged, damagedSeqs)}: not what was written, or cannot be read`);
+  if (damaged > 0) problems.push(`${seqs(stream, damaged, damagedSeqs)}: damaged, or cannot be read`);
   if (unaccounted > 0) {
     problems.push(
       `${seqs(stream, unaccounted, unaccountedSeqs)}: not accounted for: neither an event, nor acknowledged, nor in the ledger`,
@@ -26,10 +26,10 @@ function problemsOf(stream: StreamId, account: EpochAccount): string[] {
   return problems;
 }
 
-/** @param lacks what the side file knows of and the file does not */
+/** @param missing seqs that the side file knows and the database does not: see `missingSeqs` */
 export function describeAccounts(
   { epochs, strays, losses, damagedLosses }: Accounts,
-  lacks: readonly SeqRange[],
+  missing: readonly SeqRange[],
   terminal: TerminalId,
 ): BufferAccount {
   const sum = (what: Counted): number => epochs.reduce((all, account) => all + account[what], 0);
@@ -41,17 +41,15 @@ export function describeAccounts(
     lost: sum('lost'),
     losses,
     damaged: sum('damaged'),
-    unaccounted: sum('unaccounted') + lacks.reduce((all, { firstSeq, lastSeq }) => all + lastSeq - firstSeq + 1, 0),
+    unaccounted: sum('unaccounted') + missing.reduce((all, { firstSeq, lastSeq }) => all + lastSeq - firstSeq + 1, 0),
     problems: [
       ...epochs.flatMap((account) => problemsOf(streamId(terminal, account.epoch), account)),
-      ...lacks.map(
+      ...missing.map(
         ({ epoch, firstSeq, lastSeq }) =>
-          `${seqs(streamId(terminal, epoch), lastSeq - firstSeq + 1, [[firstSeq, lastSeq]])}: given out, as the side file (.seq) knows, and not in the file: its log was lost, or it is an older copy`,
+          `${seqs(streamId(terminal, epoch), lastSeq - firstSeq + 1, [[firstSeq, lastSeq]])}: recorded by the side file (.seq), but not in the database: its WAL was lost, or it is an older copy`,
       ),
       ...(strays === 0 ? [] : [`${strays} rows belong to no epoch of this buffer`]),
-      ...(damagedLosses.length === 0
-        ? []
-        : [`records of the ledger that are not what was written: ${damagedLosses.join(', ')}`]),
+      ...(damagedLosses.length === 0 ? [] : [`damaged records of the ledger: ${damagedLosses.join(', ')}`]),
     ],
   };
 }

@@ -1,10 +1,10 @@
-/** Finds the end of a stretch of rows that a damaged page hides: a tree by id fails for all ids of a leaf alike. */
+/** Finds the end of a run of rows that a damaged page hides: a b-tree fails by whole leaves. */
 
 /**
  * @param start the first id (in the direction of `step`) that cannot be read
  * @param step 1 upwards, -1 downwards
  * @param readable whether the next row from an id on can be read
- * @returns the first id beyond the stretch; null when nothing beyond can be read
+ * @returns the first id beyond the run; null when nothing beyond it can be read
  */
 export function nextReadableRow(start: number, step: 1 | -1, readable: (id: number) => boolean): number | null {
   const limit = step === 1 ? Number.MAX_SAFE_INTEGER : 0;

@@ -1,19 +1,19 @@
-/** Looks through the buffer's file soon after it was opened and once a day, in slices with pauses between them: nobody waits for it. */
+/** Schedules the scrub: soon after opening, then daily, in slices with pauses between them. */
 
 const FIRST_MS = 10_000;
 const BETWEEN_SLICES_MS = 50;
 const EVERY_MS = 24 * 60 * 60 * 1000;
 
 export interface ScrubSchedule {
-  /** Looks at a slice. @returns whether the pass goes on */
+  /** Scrubs a slice. @returns whether the pass goes on */
   readonly check: () => boolean;
-  /** Told of faults; the next day it tries again. */
+  /** Is called with each error; the next try is a day later. */
   readonly failed: (error: unknown) => void;
-  /** A timer. @returns cancels it */
+  /** Sets a timer. @returns a function that cancels it */
   readonly after: (ms: number, run: () => void) => () => void;
 }
 
-/** @returns ends it */
+/** @returns a function that ends it */
 export function startScrubbing({ check, failed, after }: ScrubSchedule): () => void {
   const slice = (): void => {
     let more = false;

@@ -3,7 +3,8 @@
  * dedup index. Each row is read once. Unreadable rows are reported one by one; a file whose parts
  * contradict each other is damaged as a whole.
  *
- * A slice with unreadable rows is read again at the end of the pass: by then the ledger records them.
+ * A slice with unreadable rows is read again at the end of the pass: by then the ledger records
+ * them.
  */
 import type { Database } from 'better-sqlite3';
 import { DamagedFileError } from '../disk/classify-error.ts';
@@ -12,7 +13,7 @@ import type { RowIndex } from '../tables/row-index.ts';
 import { checkDedupIndex } from './dedup-index-check.ts';
 import { SeqAccounting } from './seq-accounting.ts';
 
-/** How often a slice is read again until its unreadable rows are quarantined; more than 1 s of `commitDelayMs`. */
+/** Rereads of slices whose rows are not quarantined yet: 2 s, more than `commitDelayMs` can be. */
 const RECHECKS = 40;
 
 export interface ScrubStep {

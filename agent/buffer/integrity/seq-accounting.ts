@@ -25,7 +25,10 @@ export interface EpochAccount {
   gone: number;
   /** Lost: only a record of the ledger is left. */
   lost: number;
-  /** Rows that do not hold what was written or cannot be read, and that the ledger does not record; the first of them. */
+  /**
+   * Rows that do not hold what was written or cannot be read, and that the ledger does not record;
+   * the first of them.
+   */
   damaged: number;
   damagedSeqs: Ranges;
   /** Seqs of which the file knows nothing; the first of them. */
@@ -208,7 +211,7 @@ export function* accountBySlices(db: Database): Generator<number, Accounts> {
 /**
  * As `accountBySlices`, at once.
  *
- * @param progress told how much is behind, 0 to 1
+ * @param progress is called with the share that is behind, 0 to 1
  */
 export function account(db: Database, progress: (share: number) => void = () => {}): Accounts {
   const slices = accountBySlices(db);

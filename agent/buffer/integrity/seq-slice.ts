@@ -1,6 +1,6 @@
 /**
- * Reads one slice of an epoch's seqs: rows, expired ranges and losses in one short read transaction,
- * so the result holds for one instant, also beside a running agent.
+ * Reads one slice of an epoch's seqs: rows, expired ranges and losses in one short read
+ * transaction, so the result holds for one instant, also beside a running agent.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
@@ -24,7 +24,7 @@ export interface Slice {
   readonly counts: Readonly<Record<State, number>>;
   /** Rows whose state column says pending, readable or not. */
   readonly pendingRows: number;
-  /** Rows that do not hold what was written, by id. Quarantined ones are not named: they are lost already. */
+  /** Damaged rows, by id; without quarantined ones, which are lost already. */
   readonly unreadable: readonly UnreadableRow[];
   /** What SQLite threw at a page of rows; null when all rows could be read. */
   readonly pageFault: unknown;

@@ -1,4 +1,7 @@
-/** What the loss records say of single events, which are looked up for each row that is found: read at once, as there is no index of them. */
+/**
+ * Looks up single events in the loss records, once for each found row. The records are read at
+ * once, as they have no index by seq.
+ */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
 import { type Ranges, union } from '../../../shared/seq-ranges.ts';
@@ -11,29 +14,29 @@ interface Row {
 }
 
 export class LossLookup {
-  readonly #givenUp: Records;
+  readonly #lost: Records;
   readonly #duplicates: Records;
 
   constructor(db: Database) {
     const records = db.prepare<[string], Row>(
       'SELECT epoch, first_seq AS first, first_seq + count - 1 AS last FROM losses WHERE reason IN (SELECT value FROM json_each(?))',
     );
-    this.#givenUp = new Records(records, REPEATABLE);
+    this.#lost = new Records(records, REPEATABLE);
     this.#duplicates = new Records(records, ['duplicate']);
   }
 
-  /** Records came, or may have come. */
+  /** Call it when records were, or may have been, added. */
   changed(): void {
-    this.#givenUp.forget();
+    this.#lost.forget();
     this.#duplicates.forget();
   }
 
-  /** Whether it is lost for good, so that its repeat is another event. */
+  /** Whether the event itself is lost, so that a retry of it is another event. */
   isLost(epoch: Epoch, seq: number): boolean {
-    return this.#givenUp.has(epoch, seq);
+    return this.#lost.has(epoch, seq);
   }
 
-  /** Whether it was given up as the repeat of one that counts. */
+  /** Whether it is recorded as a duplicate of an event that counts. */
   isDuplicate(epoch: Epoch, seq: number): boolean {
     return this.#duplicates.has(epoch, seq);
   }

@@ -1,4 +1,4 @@
-/** What the side file knows was accepted and the database does not: its log was lost, or it is an older copy of itself. */
+/** Finds events that the side file records and the database, or an older copy of it, lacks. */
 import type { Database } from 'better-sqlite3';
 import type { SeqRange } from '../../port/outbox.ts';
 import { setAsideNames } from '../disk/set-aside-files.ts';
@@ -8,10 +8,11 @@ import { SCHEMA_VERSION, schemaVersion } from '../tables/schema.ts';
 import { listSetAside } from './progress.ts';
 
 /**
- * Marks of epochs that the database has to know: not those of a file that is still being brought over, or about to be.
+ * Marks of epochs that the database has to know: without those of a file that is, or will be,
+ * recovered.
  *
  * @param path of the buffer
- * @param marks the side file, read before anything is asked of the database: beside a running agent that only grows
+ * @param marks of the side file, read before the database, which may grow beside a running agent
  */
 export function marksOfCurrentFile(
   db: Database,
@@ -21,15 +22,16 @@ export function marksOfCurrentFile(
   if (schemaVersion(db) !== SCHEMA_VERSION) return marks;
   const known = listSetAside(db);
   if (setAsideNames(path).some((name) => !known.some((aside) => aside.name === name))) return [];
-  const carried = new Set(known.flatMap(({ progress }) => progress.marks.map(({ epoch }) => epoch)));
-  return marks.filter(({ epoch }) => !carried.has(epoch));
+  const recovering = new Set(known.flatMap(({ progress }) => progress.marks.map(({ epoch }) => epoch)));
+  return marks.filter(({ epoch }) => !recovering.has(epoch));
 }
 
 /**
- * Seqs that were given out, which the database knows nothing of. An epoch of which the collector knows everything may have been forgotten as
- * a whole; one that is there in part is an older version of itself, which must not take what was settled since for pending.
+ * Seqs that were given out and that the database does not know. An epoch that is settled as a whole
+ * may have been deleted. One that is there in part is an older version of itself: events that were
+ * settled since must not become pending again.
  *
- * @param marks see `uncarried`
+ * @param marks see `marksOfCurrentFile`
  */
 export function missingSeqs(db: Database, marks: readonly HighWaterMark[]): SeqRange[] {
   const lastSeqs = new Map(listEpochs(db).map(({ epoch, lastSeq }) => [epoch, lastSeq]));

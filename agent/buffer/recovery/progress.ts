@@ -1,20 +1,24 @@
 /**
- * How far the recovery of each set-aside file is: table `aside`. The files that exist count, whatever
- * the table says: the database that held the table may be the next one to be damaged.
+ * How far the recovery of each set-aside file is: table `aside`. The files that exist count,
+ * whatever the table says: the database that held the table may be the next one to be damaged.
  */
 import type { Database } from 'better-sqlite3';
 import { setAsideNames } from '../disk/set-aside-files.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 
 export interface RecoveryProgress {
-  /** `ledger`, `pages`, then `strays`: index of the next page. `imported`: its rows are here. `done`: every seq is accounted for. */
+  /**
+   * `ledger`, `pages` and `strays` read all pages; `imported`: all rows are imported; `done`: every
+   * seq is accounted for.
+   */
   readonly phase: 'ledger' | 'pages' | 'strays' | 'imported' | 'done';
+  /** Of the next page. */
   readonly index: number;
-  /** Whether something may have been shipped meanwhile. */
+  /** Whether newer events may have been shipped during recovery. */
   readonly isAhead: boolean;
-  /** Whether anything in it is not what was written. */
+  /** Whether damage was found in it. */
   readonly damaged: boolean;
-  /** The side file as it was. */
+  /** The side file's marks when it was set aside. */
   readonly marks: readonly HighWaterMark[];
 }
 
@@ -35,12 +39,12 @@ export function listSetAside(db: Database): SetAsideFile[] {
 }
 
 /**
- * Takes into the table what is aside and not in it.
+ * Adds the set-aside files to the table that it does not have yet.
  *
- * @param added what was set aside just now: also where no file was left of it
- * @param distrust why the rest was, if that is known
- * @param marks the side file as it is
- * @returns all of it, the newest first: what is newer is to be believed
+ * @param added what was set aside just now, even if no file is left of it
+ * @param distrust why the others were set aside, if that is known
+ * @param marks of the side file
+ * @returns all set-aside files, the newest first: newer ones take precedence
  */
 export function recordSetAside(
   db: Database,

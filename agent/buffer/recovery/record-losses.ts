@@ -1,6 +1,7 @@
 /**
- * Accounts for every seq of the epochs that were brought over, once all of them are: what is neither a row, nor gone, nor in the ledger, and
- * not known to be settled is lost. Doing it again changes nothing.
+ * Accounts for every seq of the recovered epochs, at the end of recovery: a seq that is neither a
+ * row, nor expired, nor in the ledger, and not known to be settled, is recorded as lost.
+ * Idempotent.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
@@ -22,17 +23,17 @@ export interface RecordLossesParts {
   readonly places: IdAllocation;
   readonly losses: LossLedger;
   readonly gone: ExpiredRanges;
-  /** By epoch: the side file as it was. */
+  /** By epoch: the side file's marks when the files were set aside. */
   readonly marks: ReadonlyMap<Epoch, HighWaterMark>;
-  /** The file was whole and of a schema that kept no account of what expired: what is not there has expired. */
+  /** Undamaged, of a schema that did not record expired rows: missing rows have expired. */
   readonly gapsExpired: boolean;
-  /** What is said of what was lost. */
+  /** The detail of the loss records. */
   readonly detail: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
-/** Yields between slices, each of which is to run within a transaction. */
+/** Yields slices of the work, each of which has to run in a transaction. */
 export function* recordLosses(parts: RecordLossesParts): Generator<() => void> {
   const { db, marks, places, now } = parts;
   const placed = db
@@ -50,7 +51,7 @@ export function* recordLosses(parts: RecordLossesParts): Generator<() => void> {
     for (let from = 1; from <= lastSeq; ) {
       yield () => {
         if (from === 1) places.make(epoch, lastSeq, now());
-        from = slices.settle(epoch, from, lastSeq) + 1;
+        from = slices.account(epoch, from, lastSeq) + 1;
       };
     }
   }
@@ -60,57 +61,57 @@ class Slices {
   readonly #with: RecordLossesParts;
   readonly #rows: ReturnType<typeof seqStates>;
   readonly #hourBefore: ReturnType<typeof lastHourBetween>;
-  readonly #lost: Statement<[Epoch, number, number], { first: number; last: number; reason: LossReason }>;
-  readonly #forgetRefs: Statement<[number, number]>;
-  readonly #goneIn: Statement<[Epoch, number, number], { first: number; last: number }>;
+  readonly #recorded: Statement<[Epoch, number, number], { first: number; last: number; reason: LossReason }>;
+  readonly #deleteRefs: Statement<[number, number]>;
+  readonly #expiredIn: Statement<[Epoch, number, number], { first: number; last: number }>;
 
   constructor(parts: RecordLossesParts) {
     const { db } = parts;
     this.#with = parts;
     this.#rows = seqStates(db);
     this.#hourBefore = lastHourBetween(db);
-    this.#lost = db.prepare(
+    this.#recorded = db.prepare(
       'SELECT first_seq AS first, first_seq + count - 1 AS last, reason FROM losses WHERE epoch = ? AND first_seq <= ? AND first_seq + count > ?',
     );
-    this.#forgetRefs = db.prepare('DELETE FROM refs WHERE id BETWEEN ? AND ?');
-    this.#goneIn = db.prepare(
+    this.#deleteRefs = db.prepare('DELETE FROM refs WHERE id BETWEEN ? AND ?');
+    this.#expiredIn = db.prepare(
       'SELECT first_seq AS first, last_seq AS last FROM gone WHERE epoch = ? AND first_seq <= ? AND last_seq >= ?',
     );
   }
 
-  /** @returns the last seq that it settled */
-  settle(epoch: Epoch, from: number, lastSeq: number): number {
+  /** @returns the last seq that is accounted for */
+  account(epoch: Epoch, from: number, lastSeq: number): number {
     const { marks, places, gone, gapsExpired } = this.#with;
     const base = places.baseOf(epoch)!;
     const rows = this.#rows.all(base, base + from, base + lastSeq, ROWS_AT_ONCE);
     const to = rows.length === ROWS_AT_ONCE ? rows.at(-1)!.seq : lastSeq;
     const pairs = (found: readonly { first: number; last: number }[]): Ranges =>
       union(found.map(({ first, last }) => [first, last] as const));
-    const records = this.#lost.all(epoch, to, from);
+    const records = this.#recorded.all(epoch, to, from);
     const lost = pairs(records);
     const present = union(rows.map(({ seq }) => [seq, seq] as const));
-    const expired = pairs(this.#goneIn.all(epoch, to, from));
+    const expired = pairs(this.#expiredIn.all(epoch, to, from));
     const missing = difference([[from, to]], union([...present, ...lost, ...expired]));
-    // A ref that is left in a page of what is lost was brought over where the record of that was found after it.
-    const isElsewhere = [[1, from - 1], [to + 1, Number.MAX_SAFE_INTEGER], ...present, ...expired] as const;
+    // The ref of a lost event was imported when it was found before the loss record.
+    const keptRefs = [[1, from - 1], [to + 1, Number.MAX_SAFE_INTEGER], ...present, ...expired] as const;
     const repeatable = pairs(records.filter(({ reason }) => REPEATABLE.includes(reason)));
-    for (const [first, last] of difference(repeatable, union(isElsewhere)))
-      this.#forgetRefs.run(base + first, base + last);
+    for (const [first, last] of difference(repeatable, union(keptRefs)))
+      this.#deleteRefs.run(base + first, base + last);
     const settledThrough = gapsExpired && !marks.has(epoch) ? lastSeq : (marks.get(epoch)?.settledThrough ?? 0);
     for (const [firstSeq, last] of difference(missing, [[settledThrough + 1, Number.MAX_SAFE_INTEGER]])) {
       gone.add({ epoch, firstSeq, lastSeq: last });
     }
     for (const [firstSeq, last] of difference(missing, [[1, settledThrough]])) {
-      this.#lose(epoch, firstSeq, last, this.#hourNear(epoch, base, firstSeq, rows), 'unreadable', this.#with.detail);
+      this.#record(epoch, firstSeq, last, this.#hourNear(epoch, base, firstSeq, rows), 'unreadable', this.#with.detail);
     }
     for (const { seq, hour, state, reason } of rows) {
       if (state !== STATE.quarantined || difference([[seq, seq]], lost).length === 0) continue;
-      this.#lose(epoch, seq, seq, hour, 'quarantined', reason);
+      this.#record(epoch, seq, seq, hour, 'quarantined', reason);
     }
     return to;
   }
 
-  #lose(
+  #record(
     epoch: Epoch,
     firstSeq: number,
     lastSeq: number,
@@ -121,7 +122,7 @@ class Slices {
     this.#with.losses.write({ epoch, firstSeq, lastSeq, hour, reason, detail }, this.#with.now());
   }
 
-  /** Of the row before, else of the one after, else what the side file knows. */
+  /** The hour of the row before, else of the one after, else that of the side file. */
   #hourNear(epoch: Epoch, base: number, seq: number, rows: readonly SeqState[]): number {
     const mark = this.#with.marks.get(epoch);
     return (

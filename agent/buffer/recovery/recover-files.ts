@@ -1,11 +1,13 @@
 /**
- * Brings what was set aside over into the fresh database, in slices between which events are accepted.
+ * Recovers set-aside files into the fresh database, in slices between which events are accepted.
  *
- *     for each file, the newest first:  ledger -> pages -> strays -> imported     then, once for all:  accounts -> done -> put away
+ *     for each file, the newest first:  ledger -> pages -> strays -> imported
+ *     then, once for all:               losses recorded -> done -> renamed or removed
  *
- * `ledger`: the loss records, as pages that were freed still hold events which were given up. `pages`: the rows that pages say they hold.
- * `strays`: rows that lie anywhere in pages, whatever those say of themselves, for what is not found otherwise. How far it is changes with
- * what was taken, in one transaction, so a salvage that is killed at any moment goes on from there.
+ * `ledger`: the loss records come first, as freed pages still hold events that are recorded as
+ * lost. `pages`: the rows that pages list. `strays`: rows anywhere in pages, for what is not found
+ * otherwise. The progress is saved in the transaction that imports the rows, so a recovery that is
+ * killed at any moment goes on from there.
  */
 import type { Database } from 'better-sqlite3';
 import type { Epoch, TerminalId } from '../../../shared/ids.ts';
@@ -26,19 +28,21 @@ import { RowImport } from './import-rows.ts';
 import { listSetAside, type RecoveryProgress, type SetAsideFile, saveProgress } from './progress.ts';
 import { recordLosses } from './record-losses.ts';
 
-/** How long a slice may read, and how much it may take: with its commit, that holds up who sends an event. */
+/** Bounds of a slice, in time and in rows: with its commit it delays whoever sends an event. */
 const SLICE_MS = 8;
 const SLICE_FINDINGS = 500;
-/** Damaged files that stay when they were brought over, for somebody to look at, while the disk has room for them. */
+/**
+ * Damaged files that are kept after recovery, for examination, while the disk has room for them.
+ */
 const KEPT = 2;
 
-/** Phases that go through all pages. */
+/** Phases that read all pages. */
 const READING: readonly RecoveryProgress['phase'][] = ['ledger', 'pages', 'strays'];
 const isReading = ({ phase }: RecoveryProgress): boolean => READING.includes(phase);
 
 export interface FileRecoveryParts {
   readonly db: Database;
-  /** Of the buffer. */
+  /** Of the buffer's database. */
   readonly path: string;
   readonly terminal: TerminalId;
   readonly losses: LossLedger;
@@ -52,7 +56,7 @@ export interface FileRecoveryParts {
 /** Runs each slice in a transaction. */
 type Runner = Pick<TransactionRunner, 'run'>;
 
-interface OpenAside {
+interface OpenFile {
   readonly aside: SetAsideFile;
   readonly pages: Pages;
   readonly carver: Carver;
@@ -65,7 +69,7 @@ export class FileRecovery {
   readonly #marks: ReadonlyMap<Epoch, HighWaterMark>;
   readonly #places: IdAllocation;
   readonly #import: RowImport;
-  #open: OpenAside | null = null;
+  #open: OpenFile | null = null;
   #share = 0;
   readonly #findings = new AdaptiveLimit(SLICE_FINDINGS);
 
@@ -79,7 +83,7 @@ export class FileRecovery {
     this.#import.isShipping = this.#left.some(({ progress }) => progress.isAhead);
   }
 
-  /** Marks of epochs that are not accounted for yet: the side file is to keep them. */
+  /** Marks of epochs that are not accounted for yet: the side file has to keep them. */
   get marks(): ReadonlyMap<Epoch, HighWaterMark> {
     return this.isOver ? new Map() : this.#marks;
   }
@@ -88,19 +92,19 @@ export class FileRecovery {
     return this.#left.length === 0;
   }
 
-  /** Whether an epoch got its place since this was asked last. */
+  /** Whether an epoch got its ids since the last call. */
   tookEpoch(): boolean {
     const { placed } = this.#import;
     this.#import.placed = false;
     return placed;
   }
 
-  /** Whether what was accepted since may be shipped before all is here. */
+  /** Whether newer events may be shipped before recovery is done. */
   get isShipping(): boolean {
     return this.#import.isShipping;
   }
 
-  /** From now on that may be shipped. Rejects where there is no room to remember it; then it may not. */
+  /** Allows that from now on. Rejects, and does not allow it, when it cannot be saved. */
   async shipAhead(transactions: Runner): Promise<void> {
     const next = this.#left.map((aside) => ({ ...aside, progress: { ...aside.progress, isAhead: true } }));
     await transactions.run(() => {
@@ -110,22 +114,28 @@ export class FileRecovery {
     this.#import.isShipping = true;
   }
 
-  /** From now on only what is not settled is taken, and less of it at once: there is no room for more. */
+  /**
+   * From now on imports only unsettled events, in smaller slices: the disk has no room for more.
+   */
   spareRoom(): void {
     this.#import.withoutAcked = true;
     this.#findings.halve();
   }
 
-  /** How it stands, for people; null when there is nothing to do. */
+  /** Describes the progress for support; null when there is nothing to do. */
   describe(): string | null {
     const [first] = this.#left;
     if (first === undefined) return null;
     const { name, why, progress } = first;
     const part = isReading(progress) ? `, ${Math.floor(this.#share * 100)} %` : '';
-    return `bringing over ${name} (${why})${part}`;
+    return `recovering ${name} (${why})${part}`;
   }
 
-  /** A slice. @returns whether there is more. Rejects on a fault of the disk; then nothing of the slice was taken */
+  /**
+   * Runs a slice.
+   *
+   * @returns whether there is more. Rejects on a fault of the disk; then nothing of it was imported
+   */
   async step(transactions: Runner): Promise<boolean> {
     const at = this.#left.findIndex(({ progress }) => isReading(progress));
     if (at >= 0) {
@@ -204,7 +214,7 @@ export class FileRecovery {
         gone: new ExpiredRanges(db),
         marks: this.#marks,
         gapsExpired: this.#left.every(({ name, progress }) => kindOf(name) === 'migrating' && !progress.damaged),
-        detail: `not to be read in ${first!.name} (${first!.why})`,
+        detail: `cannot be read in ${first!.name} (${first!.why})`,
         now,
       });
       for (const slice of accounts) await this.#run(transactions, slice);
@@ -212,8 +222,9 @@ export class FileRecovery {
         for (const aside of this.#left) saveProgress(db, aside, { ...aside.progress, phase: 'done' });
       });
     }
-    // What is put away is read no more: as far as nobody reads the log and the disk has room, a lost one takes nothing with it that was brought
-    // over. Right after a commit no transaction is open.
+    // The files are not read again, so the recovered rows have to be in the database, and not only
+    // in a WAL that may be lost: as far as no reader needs it and the disk has room. Right after a
+    // commit no transaction is open.
     await this.#run(transactions, () => {});
     checkpointPassive(db);
     for (const { name } of this.#left) finishSetAside(path, name);
@@ -224,7 +235,7 @@ export class FileRecovery {
     this.#left.length = 0;
   }
 
-  #opened(aside: SetAsideFile): OpenAside {
+  #opened(aside: SetAsideFile): OpenFile {
     if (this.#open?.aside.ordinal === aside.ordinal) return this.#open;
     this.close();
     const file = setAsidePath(this.#with.path, aside.name);
@@ -242,7 +253,11 @@ export class FileRecovery {
   }
 }
 
-/** Of each epoch the highest that is known, and what was last known of the rest. @param marks the newest first */
+/**
+ * Merges marks by epoch: the highest seqs, and the newest of the other fields.
+ *
+ * @param marks the newest first
+ */
 function merged(marks: readonly HighWaterMark[]): Map<Epoch, HighWaterMark> {
   const all = new Map<Epoch, HighWaterMark>();
   for (const mark of marks) {

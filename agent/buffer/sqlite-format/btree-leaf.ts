@@ -1,35 +1,35 @@
 /**
- * Pages of a table's rows: the b-tree leaf of https://www.sqlite.org/fileformat2.html#b_tree_pages, and records met anywhere in a page whose
- * own account of itself cannot be trusted.
+ * Finds the rows of a table page: by its cell pointers, as a b-tree leaf lists them
+ * (https://www.sqlite.org/fileformat2.html#b_tree_pages), or anywhere in a page that is damaged.
  */
 import type { Buffer } from 'node:buffer';
 import { readHeader, readVarint } from './record.ts';
 
-/** The only page size that buffers have, without reserved bytes. */
+/** The page size of all buffers, without reserved bytes. */
 export const PAGE_BYTES = 4096;
-/** The most columns that one of our tables has. */
+/** The largest number of columns of a buffer's table. */
 export const MAX_COLUMNS = 10;
 
 const TABLE_LEAF = 0x0d;
 const FILE_HEADER_BYTES = 100;
 const LEAF_HEADER_BYTES = 8;
-/** Larger than any event with its row: what claims to be longer is none. */
+/** Larger than any event's row: a cell that claims more is no row. */
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
-/** Above this a payload goes on in overflow pages, and what stays lies between the least and this. */
+/** The local part of a payload that goes on in overflow pages has MIN_LOCAL to MAX_LOCAL bytes. */
 const MAX_LOCAL = PAGE_BYTES - 35;
 const MIN_LOCAL = Math.floor(((PAGE_BYTES - 12) * 32) / 255) - 23;
 
-/** Where a payload lies. */
+/** The place of a payload. */
 export interface Cell {
-  /** Within the page. */
+  /** Offset within the page. */
   readonly start: number;
   readonly localBytes: number;
   readonly payloadBytes: number;
-  /** Number of the page where it goes on; 0 when all of it is here. */
+  /** Number of its first overflow page; 0 when there is none. */
   readonly overflow: number;
 }
 
-/** Null when so long a payload does not fit in where it is said to lie. */
+/** Null when a payload of this length does not fit at this place. */
 function cellAt(page: Buffer, start: number, payloadBytes: number): Cell | null {
   if (payloadBytes > MAX_PAYLOAD_BYTES) return null;
   if (payloadBytes <= MAX_LOCAL) {
@@ -42,7 +42,7 @@ function cellAt(page: Buffer, start: number, payloadBytes: number): Cell | null 
 }
 
 /**
- * The cells that a page of rows points to; none for a page of another kind.
+ * The cells that a table leaf points to; none for a page of another kind.
  *
  * @param first whether it is the file's first page, which starts with the file's header
  */
@@ -63,12 +63,12 @@ export function leafCells(page: Buffer, first: boolean): Cell[] {
   return cells;
 }
 
-/** A record of ours starts with the row's key, which is a NULL, and then an epoch, which is a text of 16 characters. */
+/** Serial types at the start of our records: the key, a NULL, and the epoch, 16 characters. */
 const KEY_AND_EPOCH = Uint8Array.of(0x00, 0x2d);
 
 /**
- * Whatever in a page looks like a row of events or of losses, wherever it lies: rows whose page lost its account of them. The caller has to
- * check their sums.
+ * Everything in a page that looks like a row of `events` or `losses`, wherever it lies: rows that
+ * the page no longer lists. The caller has to check their checksums.
  */
 export function strayCells(page: Buffer): Cell[] {
   const cells: Cell[] = [];

@@ -1,11 +1,13 @@
-/** A file to be read at any offset, whatever became of it: what cannot be read is zeros. */
+/** Random access to a file that may be damaged: bytes that cannot be read are zeros. */
 import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 export interface ByteSource {
   /** Bytes. */
   readonly size: number;
-  /** `length` bytes from `offset` on; zeros where there are none or the disk gives none. Never throws. */
+  /**
+   * `length` bytes from `offset` on; zeros beyond the end and where the disk fails. Never throws.
+   */
   read(offset: number, length: number): Buffer;
 }
 
@@ -15,7 +17,7 @@ export interface OpenByteSource extends ByteSource {
   close(): void;
 }
 
-/** What a disk with bad sectors refuses at once it may give in part. */
+/** After a failed read each sector is tried alone: a disk may have single bad sectors. */
 const SECTOR_BYTES = 4096;
 
 function readUpTo(fd: number, into: Buffer, offset: number): void {

@@ -1,4 +1,7 @@
-/** What the rows of a buffer's tables say, by their shape and sums. Rows of any schema up to this one are told apart by it. */
+/**
+ * Recognises carved rows of a buffer's tables by their shape and checksums, for every schema up to
+ * the current one.
+ */
 import { Buffer } from 'node:buffer';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
 import { RowCheck, STATE, type State } from '../tables/event-row.ts';
@@ -12,7 +15,7 @@ export interface CarvedEvent {
   /** Hours since 1970. */
   readonly hour: number;
   readonly state: State;
-  /** When it took that state. No sum guards it, nor the reason. */
+  /** When it took that state. No checksum guards this field, nor the reason. */
   readonly at: number;
   readonly reason: string | null;
   readonly body: Buffer;
@@ -23,7 +26,10 @@ export interface CarvedLoss {
   readonly loss: LossRecord;
 }
 
-/** No sum guards it, but its content is the hash of an event: a damaged one is found by nobody. */
+/**
+ * A dedup entry. No checksum guards it, but its content is the hash of an event: a damaged one
+ * matches no event.
+ */
 export interface CarvedRef {
   readonly kind: 'ref';
   readonly epoch: Epoch;
@@ -35,10 +41,10 @@ export interface CarvedRef {
 }
 
 /**
- * Whether a row is an older version of itself, which does not know what became of the event: the collector was told. What support requeued
- * since bears the reason of its quarantine.
+ * Whether a pending row is an older version of one that was settled since. An event that support
+ * requeued has the reason of its quarantine, and is not outdated.
  *
- * @param settledThrough of the mark of its epoch
+ * @param settledThrough of its epoch's high-water mark
  */
 export const isOutdated = ({ state, seq, reason }: CarvedEvent, settledThrough: number): boolean =>
   state === STATE.pending && reason === null && seq <= settledThrough;
@@ -50,7 +56,7 @@ const LOSS_COLUMNS = 10;
 const REF_COLUMNS = 7;
 const CONTENT_BYTES = 16;
 const EPOCH = /^[0-9a-f]{16}$/;
-/** Ids of a brought over file leave so many seqs to an epoch: see `id-allocation.ts`. */
+/** The ids of a recovered file leave this many seqs to an epoch: see `id-allocation.ts`. */
 export const MAX_SEQ = 2 ** 36 - 1;
 
 const isEpoch = (value: Value | undefined): value is string => typeof value === 'string' && EPOCH.test(value);
@@ -61,7 +67,7 @@ const isState = (value: Value | undefined): value is State =>
 const isText = (value: Value | undefined): value is string => typeof value === 'string';
 const isTextOrNull = (value: Value | undefined): value is string | null => value === null || typeof value === 'string';
 
-/** `foreign`: a row of another table. `damaged`: it has the shape of a guarded row, but is not what was written. */
+/** `foreign`: of another table. `damaged`: the shape of a guarded row, but a wrong checksum. */
 export type Reading = CarvedRow | 'foreign' | 'damaged';
 
 export class RowReader {

@@ -7,7 +7,7 @@ import { readHeader, readValues, type Value } from './record.ts';
 
 export interface Carved {
   readonly findings: readonly CarvedRow[];
-  /** Whether a row in it is not what was written. */
+  /** Whether the page lists a row that does not hold what was written. */
   readonly damaged: boolean;
 }
 
@@ -19,7 +19,7 @@ export class Carver {
     this.#pages = pages;
   }
 
-  /** What the page says it holds. */
+  /** The rows that the page lists. */
   page(place: PagePosition): Carved {
     const page = this.#pages.bytes(place);
     const cells = leafCells(page, this.#pages.isFirst(place, page));
@@ -33,7 +33,7 @@ export class Carver {
     return { findings, damaged };
   }
 
-  /** Whatever lies in a page that is what was written, also where the page does not say so. */
+  /** All undamaged rows anywhere in the page, also those that it does not list. */
   strays(place: PagePosition): CarvedRow[] {
     const page = this.#pages.bytes(place);
     const findings: CarvedRow[] = [];

@@ -1,4 +1,4 @@
-/** The pages of a database and its log, in the order in which their rows are to be believed, and the payloads that lie in them. */
+/** The pages of a database and its WAL, most trustworthy versions first, and their payloads. */
 import { Buffer } from 'node:buffer';
 import { type Cell, PAGE_BYTES } from './btree-leaf.ts';
 import type { ByteSource } from './byte-source.ts';
@@ -6,23 +6,23 @@ import { readWalFrames, type WalFrames } from './wal-frames.ts';
 
 const OVERFLOW_BYTES = PAGE_BYTES - 4;
 
-/** A page of the log's committed frames, of the database, or of what else the log holds. */
+/** A page of the WAL's committed frames, of the database, or of the WAL's other frames. */
 export interface PagePosition {
-  readonly source: 'log' | 'database' | 'old-log';
-  /** Of its bytes in the file. */
+  readonly source: 'wal' | 'database' | 'old-wal';
+  /** Of the page in the file. */
   readonly offset: number;
 }
 
 export class Pages {
   readonly #database: ByteSource;
-  readonly #log: ByteSource;
+  readonly #wal: ByteSource;
   readonly #frames: WalFrames;
   readonly #inDatabase: number;
 
-  constructor(database: ByteSource, log: ByteSource) {
+  constructor(database: ByteSource, wal: ByteSource) {
     this.#database = database;
-    this.#log = log;
-    this.#frames = readWalFrames(log);
+    this.#wal = wal;
+    this.#frames = readWalFrames(wal);
     this.#inDatabase = Math.ceil(database.size / PAGE_BYTES);
   }
 
@@ -33,24 +33,26 @@ export class Pages {
   /** @param index from 0 to `count`: the newest version of a page comes before its older ones */
   at(index: number): PagePosition {
     const { pages, committed } = this.#frames;
-    if (index < committed) return { source: 'log', offset: pages[index]! };
+    if (index < committed) return { source: 'wal', offset: pages[index]! };
     const inDatabase = index - committed;
     if (inDatabase < this.#inDatabase) return { source: 'database', offset: inDatabase * PAGE_BYTES };
-    return { source: 'old-log', offset: pages[index - this.#inDatabase]! };
+    return { source: 'old-wal', offset: pages[index - this.#inDatabase]! };
   }
 
   bytes({ source, offset }: PagePosition): Buffer {
-    return (source === 'database' ? this.#database : this.#log).read(offset, PAGE_BYTES);
+    return (source === 'database' ? this.#database : this.#wal).read(offset, PAGE_BYTES);
   }
 
-  /** The first page of the database starts with the file's header; so do its versions in the log. */
+  /**
+   * The first page of the database starts with the file's header; so do its versions in the WAL.
+   */
   isFirst({ source, offset }: PagePosition, page: Buffer): boolean {
     return source === 'database' ? offset === 0 : page.toString('latin1', 0, 15) === 'SQLite format 3';
   }
 
   /**
-   * What a cell holds, with what of it lies in overflow pages: in their newest version first, then, for rows of other pages, in
-   * others. The caller has to check whether it is what was written.
+   * Candidates for a cell's payload, completed from overflow pages: from their newest committed
+   * version first, then from older ones, for rows of older pages. The caller has to check them.
    */
   *payloads(page: Buffer, cell: Cell): Iterable<Buffer> {
     const local = page.subarray(cell.start, cell.start + cell.localBytes);
@@ -78,8 +80,8 @@ export class Pages {
   }
 
   #numbered(number: number, newest: ReadonlyMap<number, number>): Buffer | null {
-    const inLog = newest.get(number);
-    if (inLog !== undefined) return this.#log.read(inLog, PAGE_BYTES);
+    const inWal = newest.get(number);
+    if (inWal !== undefined) return this.#wal.read(inWal, PAGE_BYTES);
     if (number < 1 || number > this.#inDatabase) return null;
     return this.#database.read((number - 1) * PAGE_BYTES, PAGE_BYTES);
   }

@@ -1,16 +1,19 @@
-/** A row as SQLite writes it: the record format of https://www.sqlite.org/fileformat2.html#record_format. Nothing in it is trusted. */
+/**
+ * Decodes SQLite's record format (https://www.sqlite.org/fileformat2.html#record_format). The input
+ * may be damaged.
+ */
 import type { Buffer } from 'node:buffer';
 
-/** Null also stands for the INTEGER PRIMARY KEY, which is kept outside the record. */
+/** Null also stands for the INTEGER PRIMARY KEY, which SQLite keeps outside the record. */
 export type Value = number | string | Buffer | null;
 
 export interface Varint {
   readonly value: number;
-  /** Bytes that it takes. */
+  /** Its length in bytes. */
   readonly length: number;
 }
 
-/** Null where there is no varint, or one that a number cannot hold. */
+/** Null when there is no varint, or its value is above `Number.MAX_SAFE_INTEGER`. */
 export function readVarint(bytes: Buffer, at: number): Varint | null {
   let value = 0;
   for (let length = 1; length <= 9; length++) {
@@ -23,17 +26,17 @@ export function readVarint(bytes: Buffer, at: number): Varint | null {
   return null;
 }
 
-/** Bytes of integers, by serial type. */
+/** Lengths of integers in bytes, by serial type. */
 const INTEGER_BYTES = [0, 1, 2, 3, 4, 6, 8] as const;
 
-/** Bytes that a value of this serial type takes; null for the types that rows of ours never have. */
+/** Length in bytes of a value of this serial type; null for types that our rows never have. */
 function sizeOf(serial: number): number | null {
   if (serial <= 6) return INTEGER_BYTES[serial]!;
   if (serial === 8 || serial === 9) return 0;
   return serial >= 12 ? Math.floor((serial - 12) / 2) : null;
 }
 
-/** Serial types of a record, and what that means for its length. */
+/** The serial types of a record, and the lengths that follow from them. */
 export interface RecordHeader {
   readonly serials: readonly number[];
   readonly headerBytes: number;
@@ -41,7 +44,7 @@ export interface RecordHeader {
   readonly payloadBytes: number;
 }
 
-/** @param maxColumns more than that is no row of ours */
+/** @param maxColumns a record with more columns is not one of ours */
 export function readHeader(bytes: Buffer, at: number, maxColumns: number): RecordHeader | null {
   const size = readVarint(bytes, at);
   if (size === null || size.value < 2 || size.value > 1 + maxColumns * 9 || at + size.value > bytes.length) return null;
@@ -67,7 +70,7 @@ function readInteger(bytes: Buffer, at: number, length: number): number | null {
   return Number.isSafeInteger(number) ? number : null;
 }
 
-/** The values of a payload that is here whole; null when one of them is none of ours. */
+/** The values of a complete payload; null when a value is not one of ours. */
 export function readValues(payload: Buffer, { serials, headerBytes, payloadBytes }: RecordHeader): Value[] | null {
   if (payload.length < payloadBytes) return null;
   const values: Value[] = [];

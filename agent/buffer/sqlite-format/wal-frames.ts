@@ -1,30 +1,32 @@
 /**
- * The write-ahead log: a header of 32 bytes, then frames of a header and a page each
- * (https://www.sqlite.org/fileformat2.html#the_write_ahead_log). SQLite starts over from the first frame whenever all is in the database, under
- * other salts, so behind the frames of this round lie those of earlier ones. A frame's sums go on from those of the frame before it.
+ * Reads the frames of a WAL: a header of 32 bytes, then frames of a header and a page each
+ * (https://www.sqlite.org/fileformat2.html#the_write_ahead_log). Once all frames are in the
+ * database SQLite starts over from the first one, with new salts, so frames of earlier rounds lie
+ * behind those of the current one. A frame's checksums continue those of the frame before it.
  *
- * Frames of this round that follow a commit without going on from it are doubtful: damage looks like that, and so does what a transaction
- * left that was rolled back, whose rows are none.
+ * Frames of the current round that follow a commit without continuing its checksums are doubtful:
+ * damage looks like that, and so do the frames of a rolled-back transaction, whose rows do not
+ * count.
  */
 import type { Buffer } from 'node:buffer';
 import { PAGE_BYTES } from './btree-leaf.ts';
 import type { ByteSource } from './byte-source.ts';
 
-const LOG_HEADER_BYTES = 32;
+const WAL_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 const FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES;
-/** Sums take the words of the log as big-endian; otherwise, as on every usual machine, as little-endian. */
+/** With this magic checksums read big-endian words; otherwise (the usual case) little-endian. */
 const BIG_ENDIAN_MAGIC = 0x377f0683;
 
-/** Of frames that were never written: the log's file takes space in advance. */
+/** Salts of frames that were never written: the WAL reserves space in advance. */
 const NO_SALTS = '0'.repeat(16);
 
 type Sums = readonly [number, number];
 
 interface Frame {
-  /** Where its page lies. */
+  /** Offset of its page in the file. */
   readonly at: number;
-  /** Number of its page. */
+  /** The number of its page. */
   readonly page: number;
   readonly commit: boolean;
   readonly salts: string;
@@ -32,23 +34,26 @@ interface Frame {
 }
 
 export interface WalFrames {
-  /** Offsets of pages, the newest first: the committed ones of this round, then doubtful ones, then what is left of earlier rounds. */
+  /**
+   * Offsets of pages: the committed ones of this round, then doubtful ones, then those of earlier
+   * rounds; each newest first.
+   */
   readonly pages: readonly number[];
-  /** How many of them are committed. */
+  /** How many of `pages` are committed. */
   readonly committed: number;
-  /** Where the newest version of a page lies, by its number: among the committed ones, and among all of this round. */
+  /** Offset of a page's newest version, by its number: among committed, and among all frames. */
   readonly newestCommitted: ReadonlyMap<number, number>;
   readonly newest: ReadonlyMap<number, number>;
 }
 
-/** Never throws: a page whose frame lost its header is still a page. */
-export function readWalFrames(log: ByteSource): WalFrames {
-  const header = log.read(0, LOG_HEADER_BYTES);
-  const frames = framesOf(log);
+/** Never throws: a page is also found when the WAL's or its frame's header is damaged. */
+export function readWalFrames(wal: ByteSource): WalFrames {
+  const header = wal.read(0, WAL_HEADER_BYTES);
+  const frames = framesOf(wal);
   const salts = saltsOf(header, frames);
   const inRound = 1 + frames.findLastIndex((frame) => frame.salts === salts);
   const round = frames.slice(0, inRound);
-  const committed = committedOf(log, header, round);
+  const committed = committedOf(wal, header, round);
   const newestFirst = (some: readonly Frame[]): number[] => some.map(({ at }) => at).reverse();
   const newest = (some: readonly Frame[]) =>
     new Map(some.filter((frame) => frame.salts === salts).map(({ page, at }) => [page, at]));
@@ -64,10 +69,10 @@ export function readWalFrames(log: ByteSource): WalFrames {
   };
 }
 
-function framesOf(log: ByteSource): Frame[] {
+function framesOf(wal: ByteSource): Frame[] {
   const frames: Frame[] = [];
-  for (let at = LOG_HEADER_BYTES; at + FRAME_HEADER_BYTES < log.size; at += FRAME_BYTES) {
-    const header = log.read(at, FRAME_HEADER_BYTES);
+  for (let at = WAL_HEADER_BYTES; at + FRAME_HEADER_BYTES < wal.size; at += FRAME_BYTES) {
+    const header = wal.read(at, FRAME_HEADER_BYTES);
     frames.push({
       at: at + FRAME_HEADER_BYTES,
       page: header.readUInt32BE(0),
@@ -79,7 +84,10 @@ function framesOf(log: ByteSource): Frame[] {
   return frames;
 }
 
-/** Of this round: the header's, unless it is damaged, then those that most of the first frames have. */
+/**
+ * The salts of this round: the header's; if that is damaged, the most frequent ones of the first
+ * three frames.
+ */
 function saltsOf(header: Buffer, frames: readonly Frame[]): string {
   const ofHeader = header.toString('hex', 16, 24);
   const first = frames.slice(0, 3).flatMap(({ salts }) => (salts === NO_SALTS ? [] : [salts]));
@@ -95,41 +103,41 @@ function isSound(header: Buffer): boolean {
 }
 
 /**
- * Whether the log holds more than SQLite reads of it: that ends, without a word, at the first frame whose sums are wrong. Only what was
- * committed is meant; a crash leaves frames without a commit, which are rightly passed over.
+ * Whether the WAL holds committed frames that SQLite does not read: it stops silently at the first
+ * frame with wrong checksums. A crash leaves frames without a commit, which are rightly skipped.
  */
-export function holdsUnread(log: ByteSource): boolean {
-  const header = log.read(0, LOG_HEADER_BYTES);
-  const frames = framesOf(log);
+export function holdsUnread(wal: ByteSource): boolean {
+  const header = wal.read(0, WAL_HEADER_BYTES);
+  const frames = framesOf(wal);
   const salts = saltsOf(header, frames);
   const isOurs = (frame: Frame): boolean => frame.salts === salts;
   if (!isSound(header)) return frames.some((frame) => isOurs(frame) && frame.commit);
   const bigEndian = header.readUInt32BE(0) === BIG_ENDIAN_MAGIC;
   let before: Sums = [header.readUInt32BE(24), header.readUInt32BE(28)];
   for (const [index, frame] of frames.entries()) {
-    if (!isOurs(frame) || !goesOn(log, frame, bigEndian, before))
+    if (!isOurs(frame) || !continues(wal, frame, bigEndian, before))
       return frames.slice(index).some((later) => isOurs(later) && later.commit);
     before = frame.sums;
   }
   return false;
 }
 
-/** Whether a frame's sums go on from those before it. */
-function goesOn(log: ByteSource, { at, sums }: Frame, bigEndian: boolean, before: Sums): boolean {
-  const bytes = log.read(at - FRAME_HEADER_BYTES, FRAME_BYTES);
+/** Whether a frame's checksums continue those of the frame before it. */
+function continues(wal: ByteSource, { at, sums }: Frame, bigEndian: boolean, before: Sums): boolean {
+  const bytes = wal.read(at - FRAME_HEADER_BYTES, FRAME_BYTES);
   const [first, second] = summed(bytes, FRAME_PARTS, bigEndian, before);
   return first === sums[0] && second === sums[1];
 }
 
-/** How many frames of this round belong to transactions that were committed. */
-function committedOf(log: ByteSource, header: Buffer, round: readonly Frame[]): number {
+/** How many frames of this round belong to committed transactions. */
+function committedOf(wal: ByteSource, header: Buffer, round: readonly Frame[]): number {
   const bigEndian = header.readUInt32BE(0) === BIG_ENDIAN_MAGIC;
   let before: Sums = [header.readUInt32BE(24), header.readUInt32BE(28)];
   let afterCommit = true;
   let committed = 0;
   for (const [index, frame] of round.entries()) {
     const { commit, sums } = frame;
-    if (afterCommit && index > 0 && !goesOn(log, frame, bigEndian, before)) return committed;
+    if (afterCommit && index > 0 && !continues(wal, frame, bigEndian, before)) return committed;
     if (commit) committed = index + 1;
     afterCommit = commit;
     before = sums;
@@ -137,7 +145,7 @@ function committedOf(log: ByteSource, header: Buffer, round: readonly Frame[]): 
   return committed;
 }
 
-/** What a frame's sums are over: the first 8 bytes of its header, and its page. */
+/** The bytes that a frame's checksums cover: the first 8 of its header, and its page. */
 const FRAME_PARTS = [
   [0, 8],
   [FRAME_HEADER_BYTES, FRAME_BYTES],

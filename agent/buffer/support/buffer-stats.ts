@@ -1,4 +1,4 @@
-/** What support sees of a buffer, read from its file alone. */
+/** Statistics of a buffer for support, read from its file alone. */
 import type { Database } from 'better-sqlite3';
 import { streamId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
@@ -13,8 +13,8 @@ import { readOwner, schemaVersion } from '../tables/schema.ts';
 const SHOWN_QUARANTINE = 20;
 
 /**
- * Which events are pending. An hour's ids mostly are one run, which its ends and its number tell without looking at each; where requests
- * of several hours alternate, the ids are read one by one.
+ * Reads which events are pending. The ids of an hour are usually one run, known by its ends and its
+ * count. Where requests of several hours alternate, the ids are read one by one.
  */
 export function loadPending(db: Database): PendingSet {
   const set = new PendingSet();
@@ -38,7 +38,7 @@ export function loadPending(db: Database): PendingSet {
   return set;
 }
 
-/** How many rows there are beside the pending ones. */
+/** Counts of rows other than the pending ones. */
 export interface Counts {
   acked: number;
   quarantined: number;
@@ -58,15 +58,15 @@ export function countRows(db: Database): Counts {
   };
 }
 
-/** A file that is being brought over. */
-function salvageOf(db: Database): string | null {
+/** Describes the recovery of a set-aside file; null when there is none. */
+function describeRecovery(db: Database): string | null {
   const aside = db
     .prepare<[], { name: string; why: string }>('SELECT name, why FROM aside ORDER BY ordinal LIMIT 1')
     .get();
-  return aside === undefined ? null : `bringing over ${aside.name} (${aside.why})`;
+  return aside === undefined ? null : `recovering ${aside.name} (${aside.why})`;
 }
 
-/** What the file says, given what is known of it already. */
+/** Builds the statistics from what the caller knows already and the rest from the file. */
 export function buildStats(
   db: Database,
   path: string,
@@ -90,7 +90,7 @@ export function buildStats(
     oldestPending: pending.oldestHour === null ? null : pending.oldestHour * HOUR_MS,
     ...counts,
     losses: { ...counts.losses },
-    salvage: salvageOf(db),
+    salvage: describeRecovery(db),
     quarantine: quarantine.map(({ epoch, seq, reason, at }) => ({
       stream: streamId(owner.terminal, epoch),
       seq,
@@ -103,6 +103,6 @@ export function buildStats(
   };
 }
 
-/** @throws on a fault of the disk, and on a file whose tables can't be read */
+/** @throws on a fault of the disk, and when the tables cannot be read */
 export const readStats = (db: Database, path: string): BufferStats =>
   db.transaction(() => buildStats(db, path, loadPending(db), listEpochs(db), countRows(db)))();

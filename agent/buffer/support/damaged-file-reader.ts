@@ -1,9 +1,10 @@
 /**
- * A buffer's file that SQLite cannot open, for support: what lies in its pages, read as a salvage reads it. Nothing is changed.
+ * Reads, for support, a buffer's file that SQLite cannot open: carves its pages as recovery does,
+ * and changes nothing.
  *
- * First it is noted on which page each event lies (some bytes an event): as the pages say, then, for what is not found otherwise, wherever rows
- * lie in them. Events are read again from there when they are asked for. What the side file knows to be settled does not wait, whatever an
- * older version of a row says.
+ * A survey first notes the page of each event (some bytes per event): rows that pages list, then
+ * stray rows anywhere in pages. Events are read again from there on request. A seq that the side
+ * file knows to be settled is not pending, even if an older version of its row says so.
  */
 import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
@@ -36,7 +37,7 @@ interface Found {
 interface Spot {
   /** Index of the page. */
   readonly page: number;
-  /** Whether the page itself does not say that the row is there. */
+  /** Whether the page does not list the row in its cell pointers. */
   readonly isStray: boolean;
 }
 
@@ -47,19 +48,19 @@ export class DamagedFileReader implements BufferReader {
   readonly #terminal: TerminalId;
   readonly fault: string;
   readonly #settledThrough: ReadonlyMap<Epoch, number>;
-  /** By epoch, the one with the oldest row first, then by seq. */
+  /** By epoch, the one with the oldest row first; within it by seq. */
   readonly #found: readonly Found[];
   readonly #losses: readonly StoredLoss[];
   #last: Spot & { readonly events: readonly CarvedEvent[] } = { page: -1, isStray: false, events: [] };
 
   /**
-   * @param terminal of the streams' names, which the file itself can't tell
-   * @param fault why SQLite cannot open it
+   * @param terminal for the streams' names, which the file itself cannot tell
+   * @param fault why SQLite cannot open the file
    */
   constructor(path: string, terminal: TerminalId, fault: string) {
-    const [database, log] = [openByteSource(path), openByteSource(`${path}-wal`)];
-    this.#sources = [database, log];
-    this.#pages = new Pages(database ?? NO_BYTES, log ?? NO_BYTES);
+    const [database, wal] = [openByteSource(path), openByteSource(`${path}-wal`)];
+    this.#sources = [database, wal];
+    this.#pages = new Pages(database ?? NO_BYTES, wal ?? NO_BYTES);
     this.#carver = new Carver(this.#pages);
     this.#terminal = terminal;
     this.fault = fault;
@@ -104,7 +105,7 @@ export class DamagedFileReader implements BufferReader {
       .reverse();
   }
 
-  // biome-ignore lint/correctness/useYield: nothing can be accounted for
+  // biome-ignore lint/correctness/useYield: a damaged file has no accounts
   *account(): Generator<number, never> {
     throw new BufferError(`${this.fault}; what can be read of it: ${this.#found.length} events`);
   }
@@ -113,7 +114,7 @@ export class DamagedFileReader implements BufferReader {
     for (const source of this.#sources) source?.close();
   }
 
-  /** The first version met of each row is the newest. */
+  /** Of each row the first version met is the newest. */
   #survey(): { found: Found[]; losses: StoredLoss[] } {
     const epochs = new Map<Epoch, { readonly spots: Map<number, Spot>; oldest: number }>();
     const losses = new Map<string, StoredLoss>();

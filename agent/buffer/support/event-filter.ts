@@ -1,11 +1,11 @@
-/** Which rows of a buffer support has asked for. */
+/** Selects the rows of a buffer that support has asked for. */
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { parseStreamId } from '../../../shared/ids.ts';
 import { hourOf } from '../../../shared/time.ts';
 import type { EventFilter } from '../../port/buffer-reader.ts';
 import { STATE } from '../tables/event-row.ts';
 
-/** What is known of a row without its body. */
+/** The columns of a row that are filtered without its body. */
 export interface RowHead {
   readonly epoch: string;
   readonly seq: number;

@@ -6,13 +6,14 @@ import { BufferError } from '../disk/buffer-error.ts';
 import { assertHoldsSomething, notOurs } from '../disk/empty-database.ts';
 import { checkVersion } from '../tables/schema.ts';
 
-/** How long a read waits for a lock of the agent. */
+/** How long a read waits for a lock that the agent holds. */
 const BUSY_MS = 250;
 
 /**
- * For looking: beside a running agent or at what a dead one left.
+ * Opens it beside a running agent, or after a dead one.
  *
- * @throws BufferError when there is no buffer, or a newer one than this program knows; EmptyFileError when nothing is in it
+ * @throws BufferError when there is no buffer, or one of a newer schema; EmptyDatabaseError when it
+ * is empty
  */
 export function openReadOnly(path: string): Database {
   if (!existsSync(path))

@@ -1,4 +1,7 @@
-/** Opens a buffer's file for support, wherever it lies: on a till beside its agent, after a dead one, or on a read-only medium. */
+/**
+ * Opens a buffer's file for support: beside a running agent, after a dead one, on a read-only
+ * medium, or damaged.
+ */
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -12,7 +15,7 @@ import { DamagedFileReader } from './damaged-file-reader.ts';
 import { openReadOnly } from './open-read-only.ts';
 import { SqliteReader } from './sqlite-reader.ts';
 
-/** What the streams of a file are called that does not tell whose it is. */
+/** The terminal in stream names when the file does not tell its owner. */
 const UNKNOWN = terminalId('unknown');
 
 const codeOf = (error: unknown): unknown => (((error as Error).cause ?? error) as { code?: unknown }).code;
@@ -22,7 +25,7 @@ const isDamaged = (error: unknown): boolean => {
   return code === 'SQLITE_NOTADB' || (typeof code === 'string' && code.startsWith('SQLITE_CORRUPT'));
 };
 
-/** SQLite can't look into a file with a log unless it can make the log's index beside it. */
+/** SQLite cannot read a file with a WAL unless it can create the WAL's index beside it. */
 const needsCopy = (error: unknown): boolean => {
   const code = codeOf(error);
   return code === 'SQLITE_CANTOPEN' || (typeof code === 'string' && code.startsWith('SQLITE_READONLY'));
@@ -34,11 +37,11 @@ function openedCopy(path: string, notice: (message: string) => void): SqliteRead
   const { bavail, bsize } = statfsSync(tmpdir());
   if (bytes > bavail * bsize) {
     throw new BufferError(
-      `${path}: lies on a read-only medium, and ${tmpdir()} lacks the ${bytes} bytes for a copy: copy it elsewhere, and look at the copy`,
+      `${path}: lies on a read-only medium, and ${tmpdir()} lacks the ${bytes} bytes for a copy: copy it elsewhere, and read the copy`,
     );
   }
-  notice(`${path} lies where nothing can be written: looking at a copy of it`);
-  const folder = mkdtempSync(join(tmpdir(), 'tillstream-look-'));
+  notice(`${path} lies where nothing can be written: reading a copy of it`);
+  const folder = mkdtempSync(join(tmpdir(), 'tillstream-copy-'));
   const remove = (): void => {
     process.off('exit', remove);
     rmSync(folder, { recursive: true, force: true });
@@ -54,31 +57,34 @@ function openedCopy(path: string, notice: (message: string) => void): SqliteRead
   }
 }
 
-/** What becomes of a file that can't be opened, for who looks at it. */
+/** Describes what an agent will do with a file that cannot be opened. */
 function outlook(path: string, given: string): string {
   const unsettled = readMarks(path).reduce((sum, { lastSeq, settledThrough }) => sum + lastSeq - settledThrough, 0);
   const isNothing = unsettled === 0 && sizeOf(path) === 0 && sizeOf(`${path}-wal`) === 0;
   const agent = isNothing
-    ? 'an agent that finds its buffer so begins anew in it'
-    : 'an agent that finds its buffer so sets it aside when it starts, and brings over what can be read';
+    ? 'an agent that finds its buffer like this starts a new one'
+    : 'an agent that finds its buffer like this sets it aside when it starts, and recovers what can be read';
   if (!existsSync(highWaterPath(path))) return agent;
   const known =
     unsettled === 0
-      ? 'knows of no event that the collector lacks'
-      : `knows of ${unsettled} events that the collector may lack: what of them cannot be read goes into the ledger`;
+      ? 'knows of no event that the collector may lack'
+      : `knows of ${unsettled} events that the collector may lack: those that cannot be read are recorded as lost`;
   return `${agent}; ${highWaterPath(given)} beside it ${known}`;
 }
 
-/** Why SQLite can't tell what is in it, in words, and in its own; null when it is for another reason that it can't be opened. */
+/**
+ * Why SQLite cannot read the file: `what` describes it, `why` is SQLite's own message. Null when
+ * the error has another reason.
+ */
 function faultOf(error: unknown, path: string, given: string): { readonly what: string; readonly why: string } | null {
   if (error instanceof EmptyDatabaseError) return { what: error.message, why: '' };
   if (isDamaged(error))
     return { what: `${given} is damaged`, why: `: ${(((error as Error).cause ?? error) as Error).message}` };
-  const isLogAlone = !existsSync(path) && sizeOf(`${path}-wal`) > 0;
-  return isLogAlone ? { what: `${given} is missing, but its log is there`, why: '' } : null;
+  const isWalAlone = !existsSync(path) && sizeOf(`${path}-wal`) > 0;
+  return isWalAlone ? { what: `${given} is missing, but its WAL is there`, why: '' } : null;
 }
 
-/** A missing file is told by `openForReading`. */
+/** A missing file is reported by `openReadOnly`. */
 function assertReadable(path: string, given: string): void {
   try {
     accessSync(path, constants.R_OK);
@@ -90,7 +96,7 @@ function assertReadable(path: string, given: string): void {
   }
 }
 
-/** @throws where SQLite can't open it, or not even its tables can be read */
+/** @throws when SQLite cannot open it, or cannot read its tables */
 export function openSqliteReader(path: string): SqliteReader {
   const db = openReadOnly(path);
   try {
@@ -102,9 +108,9 @@ export function openSqliteReader(path: string): SqliteReader {
 }
 
 /**
- * @param terminal whose file it should be; null: not known
- * @param notice told when a copy, or what lies in the pages of a damaged file, is looked at
- * @throws BufferError when there is no buffer, a newer one than this program knows, or one that can't be read
+ * @param terminal the expected owner; null: not known
+ * @param notice is called with a message when a copy, or the pages of a damaged file, are read
+ * @throws BufferError when there is no buffer, one of a newer schema, or one that cannot be read
  */
 export function openReader(
   given: string,
@@ -121,7 +127,7 @@ export function openReader(
     if (existsSync(path) && needsCopy(error)) return openedCopy(path, notice);
     const fault = faultOf(error, path, given);
     if (fault !== null) {
-      notice(`${fault.what}: looking at what lies in its pages; ${outlook(path, given)}`);
+      notice(`${fault.what}: reading what is left in its pages; ${outlook(path, given)}`);
       return new DamagedFileReader(path, terminal ?? UNKNOWN, fault.what + fault.why);
     }
     if (error instanceof BufferError) throw error;

@@ -1,8 +1,10 @@
 /**
- * Quarantined events become pending again, at support's word: for what was refused by a collector that has learnt better.
+ * Makes quarantined events pending again, on support's order: for events that the collector refused
+ * and now accepts.
  *
- * Works beside a running agent, which notices (`Outsiders`). The loss record stays: stored beats pending beats lost. So does the reason, by
- * which a salvage tells a requeued event from an older version of its row.
+ * It works beside a running agent, which notices the write (`ExternalWriteDetector`). The loss
+ * record stays: stored beats pending beats lost. The reason stays too: by it recovery tells a
+ * requeued event from an older version of its row.
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -18,20 +20,20 @@ import { type EventRow, RowCheck, STATE, stateMask, tryDecodeBody } from '../tab
 import { isSound, type LossRow } from '../tables/loss-record.ts';
 import { checkVersion, SCHEMA_VERSION } from '../tables/schema.ts';
 
-/** Rows of one transaction: the agent's answers wait for it. */
+/** Rows per transaction: the agent's answers wait for it. */
 const AT_ONCE = 200;
 const BUSY_MS = 5_000;
 
 export interface Requeued {
   readonly requeued: number;
-  /** Quarantined as duplicates, which stay as they are where all are meant: they would count twice. */
+  /** Duplicates that were left out because all events were meant: they would be counted twice. */
   readonly duplicates: number;
-  /** Rows that are not what was written, which cannot be sent, and duplicates that are named, which would count twice. */
+  /** Damaged rows, which cannot be shipped, and named duplicates, which would be counted twice. */
   readonly refused: readonly { readonly epoch: Epoch; readonly seq: number; readonly fault: string }[];
 }
 
 /**
- * A connection for `requeue`, also to a buffer that an agent has open.
+ * Opens a connection for `requeue`, also to a buffer that an agent has open.
  *
  * @throws BufferError when there is no buffer, or one of another schema
  */
@@ -49,7 +51,7 @@ export function openForRequeue(path: string): Database {
     if (version !== SCHEMA_VERSION) {
       if (version === 0) throw notOurs(db, full, path);
       throw new BufferError(
-        `${path}: was written by an older agent (schema ${version}): start the new one first, it brings the file over`,
+        `${path}: was written by an older agent (schema ${version}): start the new one first, it migrates the file`,
       );
     }
     db.pragma('synchronous = FULL');
@@ -61,7 +63,7 @@ export function openForRequeue(path: string): Database {
   }
 }
 
-/** What duplicates repeat, in words, by stream and seq: see `LossReason`. */
+/** By epoch and seq of each duplicate, a message that names the event it repeats. */
 function repeatedBy(db: Database): Map<string, string> {
   const records = db.prepare<[], LossRow>("SELECT * FROM losses WHERE reason = 'duplicate'").all().filter(isSound);
   return new Map(
@@ -73,7 +75,7 @@ function repeatedBy(db: Database): Map<string, string> {
 
 const NAMES = { [STATE.pending]: 'pending', [STATE.acked]: 'acked', [STATE.quarantined]: 'quarantined' } as const;
 
-/** Why none of these events could be requeued, in words. */
+/** Explains why none of these events could be requeued. */
 export function notQuarantined(db: Database, { epoch, firstSeq, lastSeq }: SeqRange): string {
   const known = listEpochs(db).find((opened) => opened.epoch === epoch);
   if (known === undefined) return 'this buffer knows no such stream';
@@ -85,9 +87,9 @@ export function notQuarantined(db: Database, { epoch, firstSeq, lastSeq }: SeqRa
 }
 
 /**
- * @param which null: all that are quarantined, but for duplicates
+ * @param which null: all quarantined events except duplicates
  * @param now milliseconds since 1970
- * @param dryRun changes nothing, and says what it would do
+ * @param dryRun changes nothing, and reports what would be done
  * @throws on a fault of the disk, and when the agent keeps the file busy
  */
 export function requeue(db: Database, which: SeqRange | null, now: number, dryRun = false): Requeued {

@@ -1,4 +1,7 @@
-/** A buffer's file for support (`BufferReader`): read in pages, each a transaction of its own, so that no checkpoint waits long for it. */
+/**
+ * Reads a buffer's file for support (`BufferReader`): in pages, each a transaction of its own, so
+ * that no checkpoint waits long for it.
+ */
 import type { Database } from 'better-sqlite3';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { streamId, type TerminalId } from '../../../shared/ids.ts';
@@ -28,7 +31,7 @@ import { readOwner } from '../tables/schema.ts';
 import { readStats } from './buffer-stats.ts';
 import { eventMatches, rowMatches } from './event-filter.ts';
 
-/** Rows that a page looks at, and bytes of events after which it ends. */
+/** Rows that a page reads at most, and bytes of events after which it ends. */
 const PAGE_ROWS = 500;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
@@ -48,9 +51,9 @@ export class SqliteReader implements BufferReader {
   readonly #check = new RowCheck();
 
   /**
-   * @param db see `openForReading`; closed with this
-   * @param release called once it is closed
-   * @throws where not even the tables can be read
+   * @param db see `openReadOnly`; closed with this
+   * @param release is called once it is closed
+   * @throws when the tables cannot be read
    */
   constructor(db: Database, path: string, release: () => void = () => {}) {
     this.#db = db;
@@ -130,7 +133,7 @@ export class SqliteReader implements BufferReader {
     }
   }
 
-  /** Row by row up to the damage, and then where reading can go on. */
+  /** Reads row by row up to the damage, then finds where reading can go on. */
   #aroundDamage(
     start: number,
     order: Order,
@@ -158,15 +161,15 @@ export class SqliteReader implements BufferReader {
       };
       const next = nextReadableRow(at, step, readable);
       const [first, last] = step === 1 ? [at, next === null ? null : next - 1] : [next === null ? null : next + 1, at];
-      return { heads, damage: [`${this.#stretch(first, last)} cannot be read: ${fault}`], next };
+      return { heads, damage: [`${this.#describeRange(first, last)} cannot be read: ${fault}`], next };
     }
   }
 
-  #stretch(first: number | null, last: number | null): string {
+  #describeRange(first: number | null, last: number | null): string {
     const from = first === null ? 'from the beginning' : `from ${this.#place(first)}`;
     return last === null || last === Number.MAX_SAFE_INTEGER
-      ? `what lies ${from} on`
-      : `what lies ${from} to ${this.#place(last)}`;
+      ? `rows ${from} on`
+      : `rows ${from} to ${this.#place(last)}`;
   }
 
   #place(id: number): string {
@@ -201,7 +204,7 @@ export class SqliteReader implements BufferReader {
     return { ...row, event, fault: null };
   }
 
-  /** The event; a message when the row does not hold what was written, or cannot be read. */
+  /** The event; a message when the row is damaged or cannot be read. */
   #event(head: EventHead): TillEvent | string {
     try {
       const body = this.#body.get(head.id)!;
@@ -212,7 +215,7 @@ export class SqliteReader implements BufferReader {
   }
 }
 
-/** None where the table cannot be read: only places in the file are named less well then. */
+/** None when the table cannot be read: places in the file then have less telling names. */
 function knownEpochs(db: Database): OpenedEpoch[] {
   try {
     return listEpochs(db);

@@ -1,4 +1,7 @@
-/** De-duplication by the till's own id: a repeat of the same (type, ref) with the same content within 24 hours is known again. */
+/**
+ * De-duplication by the till's own id: a retry with the same (type, ref) and content is recognised
+ * for 24 hours.
+ */
 import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
@@ -13,9 +16,9 @@ export interface KnownRef {
 }
 
 interface RefTime {
-  /** Of the event. */
+  /** The event's id. */
   readonly id: number;
-  /** When it was accepted, by the clock of then. */
+  /** When it was accepted, by the clock of that time. */
   readonly at: number;
 }
 
@@ -26,31 +29,38 @@ export class DedupIndex {
   readonly #same: Statement<[string, string, Buffer], KnownRef & RefTime>;
   readonly #insert: Statement<[number, string, string, Buffer, Epoch, number, number]>;
   readonly #oldest: Statement<[number], RefTime>;
-  readonly #forget: Statement<[number]>;
+  readonly #expire: Statement<[number]>;
   readonly #delete: Statement<[number, number]>;
-  readonly #drop: Statement<[number, number]>;
+  readonly #evict: Statement<[number, number]>;
 
-  /** @param age how long ago an event was accepted, milliseconds, whatever the clocks did since */
+  /**
+   * @param age how long ago an event was accepted, milliseconds, independent of clock changes since
+   */
   constructor(db: Database, age: (id: number, at: number) => number) {
     this.#age = age;
-    // Nearly every ref is new, and a look from the front that finds nothing costs a fifth of one from the back.
+    // Nearly every ref is new. A search from the front that finds nothing costs a fifth of one from
+    // the back.
     this.#isKnown = db
       .prepare<[string, string], 0 | 1>('SELECT EXISTS (SELECT 1 FROM refs WHERE type = ? AND ref = ?)')
       .pluck();
-    // The newest tells: while one is kept, a repeat of it is not stored. Two statements: one that prefers the same content would have to sort.
+    // The newest one decides: while it is kept, a retry of it is not stored. There are two
+    // statements, as one that prefers the same content would have to sort.
     this.#any = db.prepare('SELECT id, at FROM refs WHERE type = ? AND ref = ? ORDER BY id DESC LIMIT 1');
     this.#same = db.prepare(
       'SELECT id, at, epoch, seq FROM refs WHERE type = ? AND ref = ? AND content = ? ORDER BY id DESC LIMIT 1',
     );
     this.#insert = db.prepare('INSERT INTO refs (id, type, ref, content, epoch, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?)');
-    // Ids ascend with time, so the oldest come first.
+    // Ids ascend with time, so the oldest refs come first.
     this.#oldest = db.prepare('SELECT id, at FROM refs ORDER BY id LIMIT ?');
-    this.#forget = db.prepare('DELETE FROM refs WHERE id <= ?');
+    this.#expire = db.prepare('DELETE FROM refs WHERE id <= ?');
     this.#delete = db.prepare('DELETE FROM refs WHERE id BETWEEN ? AND ?');
-    this.#drop = db.prepare('DELETE FROM refs WHERE id IN (SELECT id FROM refs WHERE id <= ? ORDER BY id LIMIT ?)');
+    this.#evict = db.prepare('DELETE FROM refs WHERE id IN (SELECT id FROM refs WHERE id <= ? ORDER BY id LIMIT ?)');
   }
 
-  /** The first event with this ref and content; `conflict` when the ref is known with other content only; null when it is not known. */
+  /**
+   * The newest event with this ref and content; `conflict` when the ref is known with other content
+   * only; null when it is not known.
+   */
   find(type: string, ref: string, content: Buffer): KnownRef | 'conflict' | null {
     if (this.#isKnown.get(type, ref) === 0) return null;
     if (!this.#isKept(this.#any.get(type, ref)!)) return null;
@@ -62,23 +72,23 @@ export class DedupIndex {
     this.#insert.run(id, type, ref, content, epoch, seq, at);
   }
 
-  /** Forgets at most `limit` that are too old. @returns how many */
+  /** Deletes at most `limit` refs that are too old. @returns how many */
   expire(limit: number): number {
     const old = this.#oldest.all(limit).findLast((ref) => !this.#isKept(ref));
-    return old === undefined ? 0 : this.#forget.run(old.id).changes;
+    return old === undefined ? 0 : this.#expire.run(old.id).changes;
   }
 
   #isKept({ id, at }: RefTime): boolean {
     return this.#age(id, at) < REF_KEPT_MS;
   }
 
-  /** Forgets the refs of a range of events. @returns how many */
+  /** Deletes the refs of a range of events. @returns how many */
   delete({ first, last }: IdRange): number {
     return this.#delete.run(first, last).changes;
   }
 
-  /** Forgets at most `limit`, the oldest first, of events up to this id. @returns how many */
+  /** Deletes at most `limit` refs, the oldest first, of events up to this id. @returns how many */
   evict(upTo: number, limit: number): number {
-    return this.#drop.run(upTo, limit).changes;
+    return this.#evict.run(upTo, limit).changes;
   }
 }

@@ -1,4 +1,7 @@
-/** Openings of the buffer: each draws an epoch, whose seqs start at 1 and whose rows have the ids from its base on. */
+/**
+ * Epochs: each opening of the buffer draws one at random. Its seqs start at 1, and the id of an
+ * event is its epoch's base plus its seq.
+ */
 import { Buffer } from 'node:buffer';
 import type { Database } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
@@ -8,8 +11,9 @@ import { existsBetween, newestId } from './event-queries.ts';
 import type { IdRange } from './pending-set.ts';
 
 /**
- * Base of the first epoch that is opened while a file is being brought over: ids below it are left to what that file holds, so that older
- * events keep lower ids. 2^52 leaves as many ids again above it.
+ * Base of the first epoch that is opened while a file is being recovered. Ids below it are left to
+ * the recovered events, so that older events have lower ids. 2^52 leaves as many ids again above
+ * it.
  */
 export const FRESH_BASE = 2 ** 52;
 
@@ -17,7 +21,7 @@ export interface OpenedEpoch {
   readonly epoch: Epoch;
   /** An event's id less its seq. */
   readonly base: number;
-  /** Highest seq given out; of the open epoch as it was when this was read. */
+  /** Highest seq given out. Of the open epoch: when this was read. */
   readonly lastSeq: number;
   /** Milliseconds since 1970. */
   readonly openedAt: number;
@@ -30,7 +34,7 @@ interface EpochRow {
   last_seq: number | null;
 }
 
-/** By the ids of their rows, which is the order in which they were opened; the last one is the open one, or was. */
+/** In the order of their ids, that is of opening; the last one is, or was, the open one. */
 export function listEpochs(db: Database): OpenedEpoch[] {
   const newest = newestId(db);
   return db
@@ -46,7 +50,7 @@ export function listEpochs(db: Database): OpenedEpoch[] {
     }));
 }
 
-/** Which seqs of which epoch ids stand for. */
+/** Translates between ids and the seqs of an epoch. */
 export class EpochIndex {
   readonly list: readonly OpenedEpoch[];
   readonly #bases: ReadonlyMap<Epoch, number>;
@@ -57,19 +61,19 @@ export class EpochIndex {
     this.#bases = new Map(list.map(({ epoch, base }) => [epoch, base]));
   }
 
-  /** An event's id less its seq; undefined when the epoch is not of this buffer. */
+  /** An event's id less its seq; undefined when this buffer does not know the epoch. */
   baseOf(epoch: Epoch): number | undefined {
     return this.#bases.get(epoch);
   }
 
-  /** @throws Error when the epoch is not of this buffer */
+  /** @throws Error when this buffer does not know the epoch */
   idsOf({ epoch, firstSeq, lastSeq }: SeqRange): IdRange {
     const base = this.#bases.get(epoch);
     if (base === undefined) throw new Error(`epoch ${epoch} is not of this buffer`);
     return { first: base + firstSeq, last: base + lastSeq };
   }
 
-  /** A range of ids that were given out, as the seqs of each epoch that it touches. */
+  /** A range of ids that were given out, as ranges of seqs of each epoch that it touches. */
   seqsOf({ first, last }: IdRange): SeqRange[] {
     const found: SeqRange[] = [];
     for (let from = first, at = this.#indexOf(first); from <= last && at < this.list.length; at++) {
@@ -82,7 +86,7 @@ export class EpochIndex {
     return found;
   }
 
-  /** The last epoch whose ids start at `id` or below: earlier ones with the same base are empty. */
+  /** The last epoch whose ids start at `id` or below. Earlier ones with the same base are empty. */
   #indexOf(id: number): number {
     let low = 0;
     let high = this.list.length;
@@ -100,11 +104,12 @@ export class EpochIndex {
 const SENT_LOSSES_KEPT_MS = 30 * DAY_MS;
 
 /**
- * Those of which nothing is left but what is gone and losses that the collector has had for long, with their accounts.
+ * Deletes epochs without rows whose losses were acknowledged more than 30 days ago, together with
+ * their expired ranges and ledger records.
  *
- * @param unsettled stay: forgotten here, they would be missed by the next opening
+ * @param unsettled epochs to keep: once deleted, the next opening would report them as missing
  */
-function forgetSettled(db: Database, retention: number, unsettled: ReadonlySet<Epoch>): void {
+function deleteSettled(db: Database, retention: number, unsettled: ReadonlySet<Epoch>): void {
   const hasEvents = existsBetween(db);
   const settled = db
     .prepare<[number], { epoch: Epoch; base: number; last_seq: number }>(
@@ -115,18 +120,18 @@ function forgetSettled(db: Database, retention: number, unsettled: ReadonlySet<E
     .filter(({ epoch, base, last_seq }) => !unsettled.has(epoch) && hasEvents.get(base + 1, base + last_seq) === 0)
     .map(({ epoch }) => epoch);
   for (const table of ['gone', 'losses', 'epochs']) {
-    const forget = db.prepare<[Epoch]>(`DELETE FROM ${table} WHERE epoch = ?`);
-    for (const epoch of settled) forget.run(epoch);
+    const remove = db.prepare<[Epoch]>(`DELETE FROM ${table} WHERE epoch = ?`);
+    for (const epoch of settled) remove.run(epoch);
   }
 }
 
 /**
- * Closes the epoch that the last opening left, forgets those of which no event is left, and opens a new one.
+ * Closes the epoch that the last opening left, deletes settled ones, and opens a new one.
  *
  * @param bits 64 random bits
  * @param now milliseconds since 1970
  * @param retention see `StampingClock.retention`
- * @param unsettled epochs whose high-water marks do not say yet that everything is settled
+ * @param unsettled epochs whose high-water marks do not yet say that all their seqs are settled
  */
 export function openEpoch(
   db: Database,
@@ -146,7 +151,7 @@ export function openEpoch(
       .pluck()
       .get(newest)!;
     db.prepare('UPDATE epochs SET last_seq = max(0, ? - base) WHERE last_seq IS NULL').run(newest);
-    forgetSettled(db, retention, unsettled);
+    deleteSettled(db, retention, unsettled);
     db.prepare('INSERT INTO epochs (epoch, base, opened_at) VALUES (?, ?, ?)').run(opened, base, now);
   }).immediate();
   return opened;

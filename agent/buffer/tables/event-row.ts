@@ -26,7 +26,10 @@ type Body = [
   attrs: string | null,
 ];
 
-/** MessagePack array of the event's fields, in the order of `Body`. Kept in files: a change needs a new schema version. */
+/**
+ * MessagePack array of the event's fields, in the order of `Body`. It is stored: a change needs a
+ * new schema version.
+ */
 export function encodeBody(event: TillEvent): Uint8Array {
   const items: (string | number)[] = [];
   for (const { sku, qty, price } of event.items) items.push(sku, qty, price);
@@ -97,12 +100,14 @@ export interface EventRow extends GuardedRow {
   readonly id: number;
 }
 
-/** The check of stored rows, one for all readers: checksum and place. `tryDecodeBody` follows it. */
+/**
+ * The check of stored rows, one for all readers: checksum and place. `tryDecodeBody` follows it.
+ */
 export class RowCheck {
   readonly #checksum = new RowChecksum();
   #checkedEpoch: string | null = null;
 
-  /** @returns what is wrong with the row, for a message; null when it holds what was written */
+  /** @returns the fault of the row, for a message; null when it holds what was written */
   fault({ epoch: text, seq, hour, state, sum, body }: GuardedRow): string | null {
     try {
       if (text !== this.#checkedEpoch) this.#checkedEpoch = epoch(text);
@@ -114,8 +119,8 @@ export class RowCheck {
   }
 
   /**
-   * As `fault`, and whether the row has the id that its seq says. The checksum comes first: unless it
-   * matches, neither field can be believed.
+   * As `fault`, and whether the row has the id that its seq says. The checksum comes first: unless
+   * it matches, neither field can be believed.
    *
    * @param base of the row's epoch, an event's id less its seq; undefined when that is not known
    */

@@ -1,4 +1,7 @@
-/** The statements on the table of events, each in one place. All but `pending` and `hourNear` run within the caller's transaction. */
+/**
+ * The writer's statements on `events`; all but `pending` and `hourNear` run in the caller's
+ * transaction. Other queries are in `event-queries.ts`, other writes in `event-repair.ts`.
+ */
 import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
@@ -9,14 +12,14 @@ import type { IdRange, PendingSet } from './pending-set.ts';
 
 /** An event that is about to be stored. */
 export interface NewEvent {
-  /** In the request. */
+  /** Its place in the request. */
   readonly index: number;
   /** Hours since 1970. */
   readonly hour: number;
   readonly body: Uint8Array;
   readonly bodyCrc: number;
   readonly type: string;
-  /** Null: a repeat can't be known. */
+  /** The dedup key; null when a retry cannot be recognised. */
   readonly known: { readonly ref: string; readonly content: Buffer } | null;
 }
 
@@ -71,7 +74,7 @@ export class EventTable {
     this.#insert = db.prepare(
       'INSERT INTO events (id, epoch, seq, hour, state, at, sum, body) VALUES (?, ?, ?, ?, 0, ?, ?, ?)',
     );
-    // NOT INDEXED: by id. The partial indexes would be walked whole.
+    // NOT INDEXED means "by id": the partial indexes would be walked whole.
     this.#read = db.prepare(
       `SELECT ${CHECKED_COLUMNS} FROM events NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id`,
     );
@@ -118,7 +121,7 @@ export class EventTable {
     );
   }
 
-  /** How many of a range are pending, by hour. */
+  /** How many events of a range are pending, by hour. */
   pendingHours({ first, last }: IdRange): Map<number, number> {
     return new Map(this.#hours.all(first, last).map(({ hour, count }) => [hour, count]));
   }
@@ -143,12 +146,15 @@ export class EventTable {
     return this.#delete.run(first, last, state).changes;
   }
 
-  /** At most `limit` events that were acked at this time or before, the longest ago first, in runs by id; never the newest row. */
+  /**
+   * At most `limit` events that were acked at this time or before, those acked first come first, in
+   * runs by id; never the newest row.
+   */
   ackedUpTo(at: number, limit: number): HourRun[] {
     return hourRuns(this.#ackedUpTo.all(at, limit).sort((a, b) => a.id - b.id));
   }
 
-  /** As `ackedUpTo`, of those acked later than this. */
+  /** As `ackedUpTo`, for events that were acked later than this. */
   ackedAfter(at: number, limit: number): HourRun[] {
     return hourRuns(this.#ackedAfter.all(at, limit).sort((a, b) => a.id - b.id));
   }
@@ -168,7 +174,7 @@ export class EventTable {
     return least;
   }
 
-  /** The hour of a row of which any field may be wrong: its own if it lies between its neighbours', else a neighbour's. */
+  /** The hour of an unreadable row: its own if it lies between its neighbours', else theirs. */
   hourNear(id: number): number | null {
     const before = this.#hourBefore.get(id);
     const after = this.#hourAfter.get(id);
@@ -179,9 +185,10 @@ export class EventTable {
   }
 
   /**
-   * Pending events as `Outbox.pending` gives them. Of a row that is not what was written the reason is told.
+   * Pending events as `Outbox.pending` gives them.
    *
-   * @param baseOf an event's id less its seq, of each epoch that the buffer knows
+   * @param baseOf an event's id less its seq; undefined for an epoch that the buffer does not know
+   * @param unreadable is called with each row that does not hold what was written
    */
   *pending(
     set: PendingSet,

@@ -1,4 +1,7 @@
-/** Seqs whose events the collector has and whose rows are no longer kept: closed ranges for each epoch; neighbours are merged. */
+/**
+ * Expired events (table `gone`): acked, and the row no longer kept. Closed ranges of seqs for each
+ * epoch; neighbours are merged.
+ */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
 import type { SeqRange } from '../../port/outbox.ts';
@@ -25,7 +28,7 @@ export class ExpiredRanges {
     return (this.#before.get(epoch, seq)?.last_seq ?? 0) >= seq;
   }
 
-  /** Within the transaction that deletes the rows. */
+  /** Runs in the transaction that deletes the rows. */
   add({ epoch, firstSeq, lastSeq }: SeqRange): void {
     let first = firstSeq;
     let last = lastSeq;

@@ -1,8 +1,9 @@
 /**
- * The ledger of losses: what this buffer gave up, record by record.
+ * The loss ledger: one record for each run of lost events. A record is written in the transaction
+ * that loses its events, is shipped, and then kept: `verify` accounts for their seqs by it.
  *
- * A record is written in the transaction that gives up its events, shipped, and kept: it is how `verify` accounts for their seqs. A record
- * that was never offered for shipping grows with what is given up next to it, so that a long outage makes few of them.
+ * A record that was never offered for shipping grows with losses next to it, so that a long outage
+ * makes few records.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
@@ -18,13 +19,13 @@ import {
 } from './loss-record.ts';
 
 export interface LossCounts {
-  /** Events given up, by all records. */
+  /** Lost events, over all records. */
   events: number;
   records: number;
   unsent: number;
 }
 
-/** What is known of a run of consecutive seqs that is given up. */
+/** A run of consecutive seqs that are lost for one reason. */
 export interface LostRange extends SeqRange {
   /** Hours since 1970. */
   readonly hour: number;
@@ -50,15 +51,15 @@ export class LossLedger {
   readonly #grow: Statement<[number, number, number]>;
   readonly #unsent: Statement<[number, number], LossRow>;
   readonly #one: Statement<[number], LossRow>;
-  readonly #mark: Statement<[number, number, number]>;
+  readonly #setAcked: Statement<[number, number, number]>;
   readonly #sent: Statement<[number, number], LossRow>;
   readonly #damaged: (detail: string) => void;
-  /** Records up to this id may be on their way: they grow no more. */
+  /** Records up to this id may be in flight: they no longer grow. */
   #offered = 0;
-  /** Damage that was told. */
-  readonly #told = new Set<number>();
+  /** Damaged records that were reported. */
+  readonly #reported = new Set<number>();
 
-  /** @param damaged told of records that are not what was written */
+  /** @param damaged is called once for each damaged record */
   constructor(db: Database, damaged: (detail: string) => void) {
     this.#damaged = damaged;
     this.#insert = db.prepare(
@@ -68,14 +69,14 @@ export class LossLedger {
     this.#grow = db.prepare('UPDATE losses SET count = ?, sum = ? WHERE id = ?');
     this.#unsent = db.prepare(`SELECT ${COLUMNS} FROM losses WHERE acked = 0 AND id > ? ORDER BY id LIMIT ?`);
     this.#one = db.prepare(`SELECT ${COLUMNS} FROM losses WHERE id = ?`);
-    this.#mark = db.prepare('UPDATE losses SET acked = ?, sum = ? WHERE id = ?');
+    this.#setAcked = db.prepare('UPDATE losses SET acked = ?, sum = ? WHERE id = ?');
     this.#sent = db.prepare(`SELECT ${COLUMNS} FROM losses WHERE acked <> 0 AND id > ? ORDER BY id LIMIT ?`);
   }
 
   /**
-   * Writes what is given up, within the transaction that gives it up.
+   * Records a loss, in the transaction that deletes or quarantines the events.
    *
-   * @returns what it adds to the counts
+   * @returns the increments of the counts
    */
   write({ epoch, firstSeq, lastSeq, hour, reason, detail }: LostRange, at: number): LossCounts {
     const added: LossCounts = { events: lastSeq - firstSeq + 1, records: 0, unsent: 0 };
@@ -102,7 +103,7 @@ export class LossLedger {
     return added;
   }
 
-  /** Those that the collector has not acknowledged, the oldest first. */
+  /** Records that the collector has not acknowledged, the oldest first. */
   unacknowledged(limit: number): PendingLoss[] {
     const found: PendingLoss[] = [];
     for (let after = 0; found.length < limit; ) {
@@ -111,32 +112,32 @@ export class LossLedger {
       for (const row of rows) {
         after = row.id;
         if (isSound(row)) found.push(asPending(row));
-        else this.#tell(row.id);
+        else this.#report(row.id);
       }
     }
     this.#offered = Math.max(this.#offered, found.at(-1)?.id ?? 0);
     return found;
   }
 
-  /** The collector has this record. @returns how many fewer are unsent: 0 or 1 */
+  /** The collector has this record. @returns by how many the unsent records decrease: 0 or 1 */
   acknowledge(id: number, at: number): number {
     const row = this.#one.get(id);
     if (row === undefined || row.acked !== 0 || !isSound(row)) return 0;
-    this.#mark.run(at, lossSum({ ...row, acked: at }), id);
+    this.#setAcked.run(at, lossSum({ ...row, acked: at }), id);
     return 1;
   }
 
   /**
    * Offers acknowledged records again: at most `limit` with an id above `after`.
    *
-   * @returns how many it looked at, the last one's id, and how many more are unsent
+   * @returns how many records it read (`looked`), the last one's id, and how many more are unsent
    */
   reoffer(after: number, limit: number): { looked: number; last: number; unsent: number } {
     const rows = this.#sent.all(after, limit);
     let unsent = 0;
     for (const row of rows) {
       if (!isSound(row)) continue;
-      this.#mark.run(0, lossSum({ ...row, acked: 0 }), row.id);
+      this.#setAcked.run(0, lossSum({ ...row, acked: 0 }), row.id);
       unsent++;
     }
     return { looked: rows.length, last: rows.at(-1)?.id ?? after, unsent };
@@ -154,9 +155,9 @@ export class LossLedger {
     );
   }
 
-  #tell(id: number): void {
-    if (this.#told.has(id)) return;
-    this.#told.add(id);
-    this.#damaged(`loss record ${id} is not what was written`);
+  #report(id: number): void {
+    if (this.#reported.has(id)) return;
+    this.#reported.add(id);
+    this.#damaged(`loss record ${id} is damaged`);
   }
 }

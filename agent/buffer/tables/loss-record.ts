@@ -1,16 +1,17 @@
-/** A record of the loss ledger as it lies in its row, and the checksum that guards it. */
+/** The row format of a loss record (table `losses`), and the checksum that guards it. */
 import { Buffer } from 'node:buffer';
 import { crc32c } from '../../../shared/crc32c.ts';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
 import type { PendingLoss } from '../../port/outbox.ts';
 
 /**
- * `evicted`: dropped to make room. `quarantined`: the collector refuses it, or it fits into no batch. `unreadable`: not what was written.
- * `duplicate`: turned out to be the repeat of an event that a salvage brought back; `detail` names that one.
+ * `evicted`: deleted to make room. `quarantined`: refused by the collector, or too large for a
+ * batch. `unreadable`: the row does not hold what was written. `duplicate`: a retry of an event
+ * that recovery found; `detail` names that event.
  */
 export type LossReason = 'evicted' | 'quarantined' | 'unreadable' | 'duplicate';
 
-/** Of which nothing is left to be sent: a repeat of such an event is welcome, and no ref may hide it. */
+/** Reasons after which the event is lost: a retry must be stored, so its dedup entry is deleted. */
 export const REPEATABLE: readonly LossReason[] = ['evicted', 'unreadable'];
 
 export interface LossRecord {
@@ -20,7 +21,7 @@ export interface LossRecord {
   /** Hours since 1970. */
   readonly hour: number;
   readonly reason: string;
-  /** When it was given up, milliseconds since 1970. */
+  /** When the events were lost, milliseconds since 1970. */
   readonly at: number;
   readonly detail: string | null;
   /** When the collector acknowledged it, milliseconds since 1970; 0 while it has not. */
@@ -29,16 +30,17 @@ export interface LossRecord {
 
 export type LossRow = LossRecord & { readonly id: number; readonly sum: number };
 
-/** The wire's header has 32 bits for it. */
+/** The wire format has 32 bits for the count. */
 export const MAX_LOSS_COUNT = 0xffff_ffff;
 
 const FIXED_BYTES = 48;
 
 /**
- * CRC-32C of epoch (8 bytes), first seq, count, hour, at and acked (8 bytes each, big-endian), then the reason, a zero byte and, unless it is
- * null, the detail in UTF-8.
+ * CRC-32C of epoch (8 bytes), first seq, count, hour, at and acked (8 bytes each, big-endian), one
+ * byte that is 0 for a detail of null and 1 otherwise, then in UTF-8 the reason, a zero byte and
+ * the detail.
  *
- * @throws TypeError, RangeError when a field can't be one: the record is not what was written
+ * @throws TypeError, RangeError when a field has an impossible value: the record is damaged
  */
 export function lossSum(record: LossRecord): number {
   const text = `${record.reason}\0${record.detail ?? ''}`;
@@ -51,7 +53,7 @@ export function lossSum(record: LossRecord): number {
   return crc32c(bytes);
 }
 
-/** Whether a row is what was written. */
+/** Whether a row holds what was written. */
 export function isSound(row: Omit<LossRow, 'id'>): boolean {
   try {
     return row.first_seq >= 1 && row.count >= 1 && row.count <= MAX_LOSS_COUNT && lossSum(row) === row.sum;
@@ -60,7 +62,7 @@ export function isSound(row: Omit<LossRow, 'id'>): boolean {
   }
 }
 
-/** As it is shipped. */
+/** The record as it is shipped. */
 export const asPending = ({ id, epoch, first_seq, count, hour, reason, at, detail }: LossRow): PendingLoss => ({
   id,
   epoch,

@@ -1,8 +1,9 @@
 /**
- * Which events are pending, in memory: closed ranges of ids, and how many a UTC hour. Small, since events are accepted and acked in runs.
+ * The pending events in memory: closed ranges of ids, and a count for each UTC hour. It is small,
+ * as events are accepted and acked in runs.
  *
- * Invariants: the ranges ascend, do not touch and are not empty; `count` is the sum of their lengths and of the hours' counts. It changes
- * only after the commit that changes the rows.
+ * Invariants: the ranges ascend, do not touch and are not empty; `count` is the sum of their
+ * lengths and of the hours' counts. The set changes only after the commit that changes the rows.
  */
 import assert from 'node:assert/strict';
 
@@ -15,7 +16,7 @@ export interface IdRange {
 export class PendingSet {
   readonly #ranges: IdRange[] = [];
   readonly #hours = new Map<number, number>();
-  /** Null: to be searched for. */
+  /** Null: not known, `oldestHour` searches for it. */
   #oldest: number | null = null;
   #count = 0;
 
@@ -27,7 +28,7 @@ export class PendingSet {
     return this.#ranges;
   }
 
-  /** The least UTC hour with a pending event; null when nothing is pending. */
+  /** The earliest UTC hour with a pending event; null when nothing is pending. */
   get oldestHour(): number | null {
     if (this.#count === 0) return null;
     if (this.#oldest === null) {
@@ -43,7 +44,7 @@ export class PendingSet {
     return [...this.#hours.keys()].filter((held) => held >= hour);
   }
 
-  /** How many are above `after` and not above `upTo`. */
+  /** How many ids are above `after` and not above `upTo`. */
   countBetween(after: number, upTo: number): number {
     let count = 0;
     for (let at = this.indexFrom(after + 1); at < this.#ranges.length; at++) {
@@ -67,7 +68,7 @@ export class PendingSet {
   }
 
   /**
-   * Adds ids of which none is here.
+   * Adds ids, none of which is in the set.
    *
    * @param hours how many of them lie in each hour
    */
@@ -90,8 +91,8 @@ export class PendingSet {
   /**
    * Moves events between hours.
    *
-   * @param changes how many more an hour has, or fewer; none in sum
-   * @returns false when that does not add up: see `remove`
+   * @param changes by how much each hour's count changes; the sum is 0
+   * @returns false when the counts do not add up: see `remove`
    */
   move(changes: ReadonlyMap<number, number>): boolean {
     this.#oldest = null;
@@ -105,10 +106,10 @@ export class PendingSet {
   }
 
   /**
-   * Takes out what is here of a range.
+   * Removes the ids of a range that are in the set.
    *
-   * @param hours how many of those taken out lie in each hour, as the rows say
-   * @returns false when that does not add up: the file is damaged, and this set must be loaded anew
+   * @param hours how many of the removed ones lie in each hour, according to the rows
+   * @returns false when the counts do not add up: the file is damaged, and the set must be reloaded
    */
   remove({ first, last }: IdRange, hours: ReadonlyMap<number, number>): boolean {
     const kept: IdRange[] = [];

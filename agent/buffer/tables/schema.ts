@@ -1,9 +1,10 @@
 /**
- * Layout of the buffer's file, and its version.
+ * The schema of the buffer's database, and its version.
  *
- * An event's row has id = its epoch's base + seq: ids ascend without gaps over all epochs, so a range of seqs is a range of ids. The newest
- * row is never deleted: it says where numbering stands. `refs` has a row for each event with a ref, under the event's id. `agent/port/outbox.ts` says how
- * each seq is accounted for.
+ * An event's id is its epoch's base plus its seq. Ids ascend without gaps over all epochs, so a
+ * range of seqs is a range of ids. The newest row is never deleted: the numbering goes on from it.
+ * `refs` has a row for each event with a ref, under the event's id. `agent/port/outbox.ts` says how
+ * each seq is accounted for. The comments in the SQL are stored in the file with it.
  */
 import { Buffer } from 'node:buffer';
 import type { Database } from 'better-sqlite3';
@@ -11,7 +12,7 @@ import { crc32c } from '../../../shared/crc32c.ts';
 import { isId, type MerchantId, type TerminalId } from '../../../shared/ids.ts';
 import { BufferRefusal } from '../disk/buffer-error.ts';
 
-/** Kept in `user_version`. */
+/** Stored in `user_version`. */
 export const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
@@ -84,7 +85,7 @@ export interface Owner {
 
 export const schemaVersion = (db: Database): number => db.pragma('user_version', { simple: true }) as number;
 
-/** @throws BufferRefusal when a newer program wrote the file, or another program altogether */
+/** @throws BufferRefusal when a newer version of the agent wrote the file */
 export function checkVersion(db: Database, path: string): number {
   const version = schemaVersion(db);
   if (version > SCHEMA_VERSION) {
@@ -100,13 +101,13 @@ export function readOwner(db: Database): Owner {
   return { merchant: value.get('merchant') as MerchantId, terminal: value.get('terminal') as TerminalId };
 }
 
-/** Of the owner, kept beside it: another terminal's file is told from a damaged one. */
+/** Checksum of the owner: tells a file of another terminal from a damaged one. */
 const ownerSum = ({ merchant, terminal }: Owner): string =>
   crc32c(Buffer.from(`${merchant}/${terminal}`))
     .toString(16)
     .padStart(8, '0');
 
-/** Whether the owner is the one that was written; buffers of schema 1 can't tell. */
+/** Whether the owner is the one that was written. Buffers of schema 1 have no checksum of it. */
 export function isOwnerSound(db: Database): boolean {
   const sum = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'owner_sum'").pluck().get();
   const owner = readOwner(db);
@@ -115,8 +116,9 @@ export function isOwnerSound(db: Database): boolean {
 }
 
 /**
- * Creates the layout in a new file, or checks that the file is ours: pending events of another terminal must not go out under this one's
- * name, or what was stored already would count twice.
+ * Creates the schema in a new file, or checks that the file belongs to this terminal. Pending
+ * events of another terminal must not be shipped under this one's name: events that are stored
+ * already would be counted twice.
  *
  * @throws BufferRefusal
  */

@@ -1,9 +1,9 @@
-/** Where a clock was set, for all that the times tell which it stamped one after the other. Pure. */
+/** Detects clock jumps from consecutive timestamps. Pure. */
 import { DAY_MS } from '../../../shared/time.ts';
 
-/** Clocks that differ by less agree; and requests that are committed out of turn were stamped within that. */
+/** Tolerated step back: clocks agree to within it, as do requests committed out of order. */
 const BACK_MS = 10_000;
-/** Hardly a shop is closed for longer. */
+/** Tolerated step ahead: hardly a shop is closed for longer. */
 const AHEAD_MS = 7 * DAY_MS;
 
 export interface Stamped {
@@ -13,19 +13,19 @@ export interface Stamped {
 }
 
 export interface ClockJumps {
-  /** Ids of what was stamped first after the clock was set. */
+  /** Ids of the first event after each jump. */
   readonly ids: readonly number[];
-  /** The latest time since the clock was set; null when nothing was stamped. */
+  /** The latest time since the last jump; null when there are no events. */
   readonly latest: number | null;
 }
 
-/** @param latest of what was stamped right before; null when another clock may have been there */
+/** @param latest time before these stamps; null when they may be the first ones of another clock */
 export function detectClockJumps(stamps: readonly Stamped[], latest: number | null): ClockJumps {
   const ids: number[] = [];
   for (const { id, at } of stamps) {
-    const isStep = latest !== null && (at < latest - BACK_MS || at > latest + AHEAD_MS);
-    if (isStep) ids.push(id);
-    latest = latest === null || isStep ? at : Math.max(latest, at);
+    const isJump = latest !== null && (at < latest - BACK_MS || at > latest + AHEAD_MS);
+    if (isJump) ids.push(id);
+    latest = latest === null || isJump ? at : Math.max(latest, at);
   }
   return { ids, latest };
 }

@@ -1,4 +1,7 @@
-/** Moves events to the hours in which they were sold: of a segment that a wrong clock stamped, before they are first offered for shipping. */
+/**
+ * Corrects events that a wrong clock stamped, and moves them to the hours in which they were sold,
+ * before they are first offered for shipping.
+ */
 import type { Database, Statement } from 'better-sqlite3';
 import { crc32c } from '../../../shared/crc32c.ts';
 import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
@@ -9,12 +12,12 @@ import { type EventRow, encodeBody, RowCheck, RowChecksum, STATE, tryDecodeBody 
 import type { IdRange } from '../tables/pending-set.ts';
 import type { ChangeSet } from '../transaction/changeset.ts';
 
-/** A slice, between which events are accepted: bytes of their bodies. */
+/** Bytes of bodies that a slice corrects; events are accepted between slices. */
 const BYTES_AT_ONCE = 128 * 1024;
 /** Rows held in memory. */
 const READ_AT_ONCE = 20;
 
-/** Given times are kept. */
+/** A time that the till gave is kept; a defaulted one is shifted. */
 function corrected(event: TillEvent, shift: number): TillEvent {
   const flags = event.flags | FLAG.clockSuspect;
   if ((event.flags & FLAG.tsDefaulted) === 0) return { ...event, flags };
@@ -35,10 +38,10 @@ export class EventCorrection {
   }
 
   /**
-   * Corrects the first pending events of a range. Runs within a transaction, of which the draft is.
+   * Corrects the first pending events of a range, in the transaction of the change set.
    *
-   * @param shift true time less the time that they were stamped with, milliseconds
-   * @param most rows that it corrects
+   * @param shift collector time less the stamped time, milliseconds
+   * @param most rows that are corrected
    * @returns the id up to which the range is corrected
    */
   correctSome({ first, last }: IdRange, shift: number, most: number, changes: ChangeSet): number {

@@ -1,24 +1,31 @@
-/** Which segments of events were stamped by a wrong clock, and what the right one was. Pure. */
+/** Judges which segments of events a wrong clock stamped, and by how much it was wrong. Pure. */
 import type { CollectorTimeReading } from '../../port/event-clock.ts';
 
-/** A run of events that one clock stamped, not compared with the collector's yet. */
+/**
+ * A run of events that one clock stamped, and that was not compared with the collector's clock yet.
+ */
 export interface Stamped {
   readonly boot: string;
   /** See `ClockSegment.origin`. */
   readonly origin: number;
-  /** When the latest of its events was accepted, by that clock; null when it has none. */
+  /** When its latest event was accepted, by that clock; null when it has none. */
   readonly latestAt: number | null;
 }
 
-/** The origin that would have been right. The stamped one where nothing tells: the events are flagged, and keep their times. */
+/**
+ * `truth`: the correct origin. When it cannot be determined it is the stamped one: the events are
+ * flagged, and keep their times.
+ */
 export type Verdict = { readonly kind: 'right' } | { readonly kind: 'wrong'; readonly truth: number };
 
 const RIGHT: Verdict = { kind: 'right' };
 
 /**
- * A segment of the collector's comparison's own boot is judged exactly: both clocks went on evenly through it. Of an earlier boot only the
- * impossible is known wrong: events that lie ahead of the collector's clock. What another segment of that boot went by is taken for right if
- * it is possible; else the clock is taken to have been wrong by as much as the machine's is now, where that makes its times possible.
+ * A segment of the boot in which the clocks were compared is judged exactly: both clocks ran evenly
+ * through it. A segment of an earlier boot is wrong only if it is impossible: events ahead of the
+ * collector's clock. Its origin is then that of another, possible segment of its boot; else the
+ * clock is assumed to have been wrong by as much as the machine's is now, if that makes its times
+ * possible.
  *
  * @param now by the collector's clock
  * @param offset true time less the machine's wall clock, milliseconds
@@ -31,7 +38,7 @@ export function judgeSegments(
 ): Verdict[] {
   const { boot, origin: trueOrigin, toleranceMs } = truth;
   const passed = (at: number): boolean => at <= now + toleranceMs;
-  // A boot's name that came twice does not make two boots one.
+  // Two boots may have the same name: times ahead of the collector's clock tell them apart.
   const isOwn = ({ boot: of, origin, latestAt }: Stamped): boolean =>
     of === boot && (latestAt === null || passed(latestAt - origin + trueOrigin));
   const isPossible = ({ latestAt }: Stamped): boolean => latestAt === null || passed(latestAt);

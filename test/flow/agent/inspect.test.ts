@@ -147,7 +147,7 @@ t.test(
     chmodSync(folder, 0o555);
     t.teardown(() => chmodSync(folder, 0o755));
     const status = await runAgent('status', '--buffer', join(folder, 'buffer.db'), '--json');
-    t.match(status, { status: 0, stderr: /looking at a copy/ });
+    t.match(status, { status: 0, stderr: /reading a copy/ });
     t.match(json(status), { pending: 1 });
     t.same(readdirSync(folder).sort(), ['buffer.db', 'buffer.db-wal']);
   },
@@ -171,7 +171,7 @@ t.test('a damaged page: what can be read is, and verify exits with 1 and names t
   t.equal(sound, false);
   t.ok(damaged > 0 && damaged < 100, `${damaged} damaged`);
   t.equal(pending + damaged, 1_500);
-  t.match(problems.join(), /till-1\.[0-9a-f]{16} seq \d+-\d+: not what was written, or cannot be read/);
+  t.match(problems.join(), /till-1\.[0-9a-f]{16} seq \d+-\d+: damaged, or cannot be read/);
   t.match(await runAgent('verify', '--config', config), { status: 1, stdout: /^■ Not sound/ });
 
   const exported = await runAgent('export', '--config', config);
@@ -193,7 +193,7 @@ t.test('a file that SQLite cannot open: what lies in its pages is told and writt
   rmSync(`${path}-shm`);
 
   const status = await runAgent('status', '--config', config, '--json');
-  t.match(status, { status: 1, stderr: /is damaged: looking at what lies in its pages/ });
+  t.match(status, { status: 1, stderr: /is damaged: reading what is left in its pages/ });
   t.match(json(status), { error: /file is not a database/, readable: { events: { pending: Number } } });
   const exported = await runAgent('export', '--config', config);
   t.equal(exported.status, 1);

@@ -33,7 +33,7 @@ async function greeting(t: Parameters<typeof fixture>[0], now?: () => number) {
   );
   const made = await fixture(
     t,
-    { outbox, stream: source.buffer.stream, preparing: () => 'bringing over a damaged file: 12 of 40 MB' },
+    { outbox, stream: source.buffer.stream, preparing: () => 'recovering a damaged file: 12 of 40 MB' },
     now === undefined ? {} : { now },
   );
   return { ...made, buffer: source.buffer, accept: source.accept, greetings, steps };
@@ -51,7 +51,7 @@ t.test('the buffer is told the collector’s generation and time, and nothing sh
   t.same(greetings, [{ storeGen: 'gen-1', trueTimeOrigin: NOW + 5_000 - 200, uncertaintyMs: 201 }]);
   t.match(shipper.report(), {
     state: 'preparing',
-    words: 'connected; before anything is shipped: bringing over a damaged file: 12 of 40 MB',
+    words: 'connected; before anything is shipped: recovering a damaged file: 12 of 40 MB',
   });
   timers.advance(1_800_000);
   t.equal(shipper.report().state, 'preparing', 'however long it takes');

@@ -261,7 +261,7 @@ t.test(
     const keeper = keeperOf(scratch);
     for (let sale = 1; sale <= 50; sale++) await accepted(keeper, `R-${sale}`);
     truncateSync(`${scratch.path}-wal`, 40_000);
-    t.match(await keeper.accept([parsed(sale('new'))]), { kind: 'unavailable', detail: /-wal was cut/ });
+    t.match(await keeper.accept([parsed(sale('new'))]), { kind: 'unavailable', detail: /-wal was truncated/ });
     t.match(await accepted(keeper, 'new'), { kind: 'accepted' });
     const buffer = await healed(keeper);
     const found = refs(buffer);

@@ -63,7 +63,7 @@ t.test('a destroyed header costs nothing: streams, seqs, hours and contents are 
   const greeted = buffer.greeted(greeting).then(() => {
     isGreeted = true;
   });
-  t.match(buffer.facts().salvage, /bringing over buffer\.db\.damaged-\S+ \(file is not a database\)/);
+  t.match(buffer.facts().salvage, /recovering buffer\.db\.damaged-\S+ \(file is not a database\)/);
   t.notOk(isGreeted, 'nothing is shipped');
   await healed(buffer);
   await greeted;

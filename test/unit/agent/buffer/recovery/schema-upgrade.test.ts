@@ -95,7 +95,7 @@ t.test('a buffer of schema 1 is brought over whole, and its file removed', async
   const scratch = scratchBuffer(t.testdir());
   schema1(scratch);
   const buffer = scratch.open();
-  t.match(buffer.facts(), { schema: SCHEMA_VERSION, salvage: /^bringing over buffer\.db\.migrating-\S+ \(schema 1\)/ });
+  t.match(buffer.facts(), { schema: SCHEMA_VERSION, salvage: /^recovering buffer\.db\.migrating-\S+ \(schema 1\)/ });
   await healed(buffer);
   t.same(
     [...offered(buffer).keys()],

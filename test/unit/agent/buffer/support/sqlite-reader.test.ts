@@ -100,7 +100,7 @@ t.test('around a damaged page the rest is read, from either end', async (t) => {
   closeSync(file);
   const { events, damage } = all(reader);
   t.ok(events.length > 1_100 && events.length < 1_200, `${events.length} of 1200`);
-  t.match(damage, [/^what lies from till-1\.[0-9a-f]{16} seq \d+ to till-1\.[0-9a-f]{16} seq \d+ cannot be read: /]);
+  t.match(damage, [/^rows from till-1\.[0-9a-f]{16} seq \d+ to till-1\.[0-9a-f]{16} seq \d+ cannot be read: /]);
   const back = all(reader, {}, 'newest');
   t.strictSame(back.events.map(refOf).reverse(), events.map(refOf));
   t.strictSame(back.damage, damage);
@@ -117,7 +117,7 @@ t.test('of a file without its first page the events are carved out of the others
   const told: string[] = [];
   const carved = openReader(path, TERMINAL, (message) => told.push(message));
   t.teardown(() => carved.close());
-  t.match(told, [/is damaged: looking at what lies in its pages/]);
+  t.match(told, [/is damaged: reading what is left in its pages/]);
   const { events, damage } = all(carved);
   t.strictSame(events.map(refOf), expected);
   t.match(damage, [/is damaged: /]);
@@ -200,7 +200,7 @@ t.test('a file without a byte, of which nothing is known, is no reason to wait f
   writeFileSync(path, '');
   const told: string[] = [];
   openReader(path, TERMINAL, (message) => told.push(message)).close();
-  t.match(told, [/is empty \(0 bytes\): .*begins anew in it$/]);
+  t.match(told, [/is empty \(0 bytes\): .*starts a new one$/]);
 });
 
 t.test('a file whose log was zeroed is called empty, a database of another program is not', async (t) => {
@@ -208,7 +208,7 @@ t.test('a file whose log was zeroed is called empty, a database of another progr
   writeFileSync(`${path}-wal`, Buffer.alloc(statSync(`${path}-wal`).size));
   const told: string[] = [];
   const reader = openReader(path, TERMINAL, (message) => told.push(message));
-  t.match(told, [/is empty \(no tables, and its log cannot be read\)/]);
+  t.match(told, [/is empty \(no tables, and its WAL cannot be read\)/]);
   reader.close();
   t.throws(() => openForRequeue(path), { name: 'BufferError', message: /is empty/ });
   const other = `${t.testdirName}/other.db`;
@@ -221,7 +221,7 @@ t.test('of a file that is gone what its log holds is told', async (t) => {
   rmSync(path);
   const reader = openReader(path, TERMINAL, () => {});
   t.equal(all(reader).events.length, 70);
-  t.match(reader.fault, /is missing, but its log is there/);
+  t.match(reader.fault, /is missing, but its WAL is there/);
   reader.close();
 });
 
@@ -263,7 +263,7 @@ t.test('what the side file knows and the file lacks is no sound account', async 
   const { pending, unaccounted, problems } = account(scratch.path);
   t.same({ pending, unaccounted }, { pending: 1, unaccounted: 2 });
   t.equal(problems.length, 1);
-  t.ok(problems[0]!.startsWith(`${stream} seq 1-2: given out`));
+  t.ok(problems[0]!.startsWith(`${stream} seq 1-2: recorded by the side file`));
   // A start says so too, and writes it into the ledger: then each seq is accounted for.
   const third = scratch.open();
   await third.recover(async () => true);

@@ -88,7 +88,7 @@ t.test('a record that is not what was written is not offered, and told once', as
   db.close();
   t.match(buffer.losses(1), [{ id: 2 }]);
   buffer.losses(1);
-  t.same(scratch.damage, ['loss record 1 is not what was written']);
+  t.same(scratch.damage, ['loss record 1 is damaged']);
   buffer.close();
 });
 

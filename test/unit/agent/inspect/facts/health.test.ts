@@ -33,7 +33,7 @@ t.test('how things stand in a few words', async (t) => {
       /The disk is gone\. The till is told/,
     ],
     ['refused events', { quarantined: 1 }, 'warn', 'All shipped', /1 quarantined: the collector refused it/],
-    ['a salvage', { salvage: 'bringing over x' }, 'warn', 'All shipped', /Bringing over x\./],
+    ['a salvage', { salvage: 'recovering x' }, 'warn', 'All shipped', /Recovering x\./],
   ];
   for (const [name, facts, level, title, words] of cases) {
     const state = healthOf({ ...FINE, ...facts });
