@@ -48,7 +48,7 @@ export class IdAllocation {
    *
    * @param now milliseconds since 1970: when the epoch was opened, if that is not known
    */
-  make(epoch: Epoch, lastSeq: number, now: number): { readonly base: number; readonly isNew: boolean } {
+  allocate(epoch: Epoch, lastSeq: number, now: number): { readonly base: number; readonly isNew: boolean } {
     const known = this.#bases.get(epoch);
     if (known !== undefined) {
       this.#raiseLastSeq.run(lastSeq, epoch);

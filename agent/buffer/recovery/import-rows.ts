@@ -42,7 +42,7 @@ interface KnownRef {
 export interface RowImportParts {
   readonly db: Database;
   readonly terminal: TerminalId;
-  readonly places: IdAllocation;
+  readonly ids: IdAllocation;
   readonly losses: LossLedger;
   readonly clocks: Pick<ClockSegments, 'addUnconfirmed'>;
   /** By epoch: the side file's marks when the files were set aside. */
@@ -75,7 +75,7 @@ export class RowImport {
    */
   isShipping = false;
   /** Whether an epoch got its ids since this was last set to false. */
-  placed = false;
+  tookEpoch = false;
 
   constructor(parts: RowImportParts) {
     const { db } = parts;
@@ -233,11 +233,11 @@ export class RowImport {
 
   /** Imports the ref of an event without a row, unless the event is lost: its retry is stored. */
   #ref({ epoch, seq, type, ref, content, at }: CarvedRef): void {
-    const { marks, places, now } = this.#with;
+    const { marks, ids, now } = this.#with;
     const mark = marks.get(epoch);
     if (mark === undefined || seq > mark.settledThrough || at <= now() - DAY_MS || at > now()) return;
     if (this.#ledger.isLost(epoch, seq)) return;
-    const base = places.baseOf(epoch) ?? this.#allocate(epoch, seq);
+    const base = ids.baseOf(epoch) ?? this.#allocate(epoch, seq);
     for (const other of this.#sameRef.all(type, ref, content)) {
       if (this.#supersedes(epoch, other.epoch) || this.#ledger.isLost(other.epoch, other.seq))
         this.#quarantineDuplicate(other, { epoch, seq });
@@ -247,9 +247,9 @@ export class RowImport {
 
   /** Gives the epoch its ids unless it has them. @returns its base */
   #allocate(epoch: Epoch, seq: number): number {
-    const { places, clocks, marks, now } = this.#with;
-    const { base, isNew } = places.make(epoch, seq, now());
-    this.placed ||= isNew;
+    const { ids, clocks, marks, now } = this.#with;
+    const { base, isNew } = ids.allocate(epoch, seq, now());
+    this.tookEpoch ||= isNew;
     const from = marks.get(epoch)?.unconfirmedFrom ?? 0;
     if (isNew && this.#isUnconfirmed(epoch, from)) clocks.addUnconfirmed({ first: base + from, last: base + MAX_SEQ });
     return base;
@@ -282,7 +282,7 @@ export class RowImport {
   }
 
   #precedence(epoch: Epoch): number {
-    const { marks, places } = this.#with;
-    return precedenceOf(marks.get(epoch), places.baseOf(epoch));
+    const { marks, ids } = this.#with;
+    return precedenceOf(marks.get(epoch), ids.baseOf(epoch));
   }
 }

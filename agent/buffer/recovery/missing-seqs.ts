@@ -1,4 +1,7 @@
-/** Finds events that the side file records and the database, or an older copy of it, lacks. */
+/**
+ * Finds events that the side file records and the database lacks: its WAL was lost, or it is an
+ * older copy of itself.
+ */
 import type { Database } from 'better-sqlite3';
 import type { SeqRange } from '../../port/outbox.ts';
 import { setAsideNames } from '../disk/set-aside-files.ts';

@@ -20,9 +20,9 @@ const ROWS_AT_ONCE = 2_000;
 
 export interface RecordLossesParts {
   readonly db: Database;
-  readonly places: IdAllocation;
+  readonly ids: IdAllocation;
   readonly losses: LossLedger;
-  readonly gone: ExpiredRanges;
+  readonly expired: ExpiredRanges;
   /** By epoch: the side file's marks when the files were set aside. */
   readonly marks: ReadonlyMap<Epoch, HighWaterMark>;
   /** Undamaged, of a schema that did not record expired rows: missing rows have expired. */
@@ -35,13 +35,13 @@ export interface RecordLossesParts {
 
 /** Yields slices of the work, each of which has to run in a transaction. */
 export function* recordLosses(parts: RecordLossesParts): Generator<() => void> {
-  const { db, marks, places, now } = parts;
-  const placed = db
+  const { db, marks, ids, now } = parts;
+  const recovered = db
     .prepare<[number], { epoch: Epoch; last_seq: number }>(
       'SELECT epoch, last_seq FROM epochs WHERE base < ? AND last_seq IS NOT NULL',
     )
     .all(FRESH_BASE);
-  const lastSeqs = new Map(placed.map(({ epoch, last_seq }) => [epoch, last_seq]));
+  const lastSeqs = new Map(recovered.map(({ epoch, last_seq }) => [epoch, last_seq]));
   for (const { epoch, lastSeq, settledThrough } of marks.values()) {
     if (lastSeqs.has(epoch) || settledThrough < lastSeq)
       lastSeqs.set(epoch, Math.max(lastSeq, lastSeqs.get(epoch) ?? 0));
@@ -50,7 +50,7 @@ export function* recordLosses(parts: RecordLossesParts): Generator<() => void> {
   for (const [epoch, lastSeq] of lastSeqs) {
     for (let from = 1; from <= lastSeq; ) {
       yield () => {
-        if (from === 1) places.make(epoch, lastSeq, now());
+        if (from === 1) ids.allocate(epoch, lastSeq, now());
         from = slices.account(epoch, from, lastSeq) + 1;
       };
     }
@@ -81,8 +81,8 @@ class Slices {
 
   /** @returns the last seq that is accounted for */
   account(epoch: Epoch, from: number, lastSeq: number): number {
-    const { marks, places, gone, gapsExpired } = this.#with;
-    const base = places.baseOf(epoch)!;
+    const { marks, ids, expired, gapsExpired } = this.#with;
+    const base = ids.baseOf(epoch)!;
     const rows = this.#rows.all(base, base + from, base + lastSeq, ROWS_AT_ONCE);
     const to = rows.length === ROWS_AT_ONCE ? rows.at(-1)!.seq : lastSeq;
     const pairs = (found: readonly { first: number; last: number }[]): Ranges =>
@@ -90,16 +90,16 @@ class Slices {
     const records = this.#recorded.all(epoch, to, from);
     const lost = pairs(records);
     const present = union(rows.map(({ seq }) => [seq, seq] as const));
-    const expired = pairs(this.#expiredIn.all(epoch, to, from));
-    const missing = difference([[from, to]], union([...present, ...lost, ...expired]));
+    const expiredSeqs = pairs(this.#expiredIn.all(epoch, to, from));
+    const missing = difference([[from, to]], union([...present, ...lost, ...expiredSeqs]));
     // The ref of a lost event was imported when it was found before the loss record.
-    const keptRefs = [[1, from - 1], [to + 1, Number.MAX_SAFE_INTEGER], ...present, ...expired] as const;
+    const keptRefs = [[1, from - 1], [to + 1, Number.MAX_SAFE_INTEGER], ...present, ...expiredSeqs] as const;
     const repeatable = pairs(records.filter(({ reason }) => REPEATABLE.includes(reason)));
     for (const [first, last] of difference(repeatable, union(keptRefs)))
       this.#deleteRefs.run(base + first, base + last);
     const settledThrough = gapsExpired && !marks.has(epoch) ? lastSeq : (marks.get(epoch)?.settledThrough ?? 0);
     for (const [firstSeq, last] of difference(missing, [[settledThrough + 1, Number.MAX_SAFE_INTEGER]])) {
-      gone.add({ epoch, firstSeq, lastSeq: last });
+      expired.add({ epoch, firstSeq, lastSeq: last });
     }
     for (const [firstSeq, last] of difference(missing, [[1, settledThrough]])) {
       this.#record(epoch, firstSeq, last, this.#hourNear(epoch, base, firstSeq, rows), 'unreadable', this.#with.detail);

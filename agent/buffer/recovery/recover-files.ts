@@ -67,7 +67,7 @@ export class FileRecovery {
   readonly #with: FileRecoveryParts;
   readonly #left: SetAsideFile[];
   readonly #marks: ReadonlyMap<Epoch, HighWaterMark>;
-  readonly #places: IdAllocation;
+  readonly #ids: IdAllocation;
   readonly #import: RowImport;
   #open: OpenFile | null = null;
   #share = 0;
@@ -78,8 +78,8 @@ export class FileRecovery {
     this.#with = parts;
     this.#left = listSetAside(db);
     this.#marks = merged(this.#left.flatMap(({ progress }) => progress.marks));
-    this.#places = new IdAllocation(db, [...this.#marks.values()]);
-    this.#import = new RowImport({ db, terminal, places: this.#places, losses, clocks, marks: this.#marks, now });
+    this.#ids = new IdAllocation(db, [...this.#marks.values()]);
+    this.#import = new RowImport({ db, terminal, ids: this.#ids, losses, clocks, marks: this.#marks, now });
     this.#import.isShipping = this.#left.some(({ progress }) => progress.isAhead);
   }
 
@@ -94,9 +94,9 @@ export class FileRecovery {
 
   /** Whether an epoch got its ids since the last call. */
   tookEpoch(): boolean {
-    const { placed } = this.#import;
-    this.#import.placed = false;
-    return placed;
+    const { tookEpoch } = this.#import;
+    this.#import.tookEpoch = false;
+    return tookEpoch;
   }
 
   /** Whether newer events may be shipped before recovery is done. */
@@ -149,9 +149,9 @@ export class FileRecovery {
   async #run(transactions: Runner, work: () => void): Promise<void> {
     try {
       await transactions.run(work);
-      this.#places.committed();
+      this.#ids.committed();
     } catch (error) {
-      this.#places.rolledBack();
+      this.#ids.rolledBack();
       throw error;
     }
   }
@@ -170,10 +170,10 @@ export class FileRecovery {
     const findings: CarvedRow[] = [];
     let { index, damaged } = aside.progress;
     while (index < pages.count && findings.length < this.#findings.now && elapsed() < until) {
-      const place = pages.at(index++);
-      if (phase === 'strays') findings.push(...carver.strays(place));
+      const position = pages.at(index++);
+      if (phase === 'strays') findings.push(...carver.strays(position));
       else {
-        const carved = carver.page(place);
+        const carved = carver.page(position);
         findings.push(...(phase === 'pages' ? carved.findings : carved.findings.filter(({ kind }) => kind === 'loss')));
         damaged ||= carved.damaged;
       }
@@ -209,9 +209,9 @@ export class FileRecovery {
       const [first] = this.#left;
       const accounts = recordLosses({
         db,
-        places: this.#places,
+        ids: this.#ids,
         losses,
-        gone: new ExpiredRanges(db),
+        expired: new ExpiredRanges(db),
         marks: this.#marks,
         gapsExpired: this.#left.every(({ name, progress }) => kindOf(name) === 'migrating' && !progress.damaged),
         detail: `cannot be read in ${first!.name} (${first!.why})`,

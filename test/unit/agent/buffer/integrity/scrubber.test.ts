@@ -45,6 +45,19 @@ t.test('unreadable rows are quarantined, each reported once, and the pass ends',
   buffer.close();
 });
 
+t.test('a quarantine that waits for its commit is waited for', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  await written(scratch, "UPDATE events SET body = X'93' WHERE seq = 2");
+  const buffer = scratch.open({ commitDelayMs: 20 });
+  for (let steps = 0; steps < 20; steps++) t.equal(buffer.scrubStep(), true);
+  t.equal(scratch.damage.length, 1);
+  await buffer.accept(sales(2_000, 1));
+  await pass(buffer);
+  t.match(buffer.facts(), { quarantined: 1, losses: { events: 1 } });
+  t.equal(scratch.damage.length, 1);
+  buffer.close();
+});
+
 t.test('a row in the wrong place is unreadable', async (t) => {
   const scratch = scratchBuffer(t.testdir());
   await written(scratch, 'UPDATE events SET id = id + 5 WHERE seq = 1200');

@@ -36,9 +36,9 @@ for (const [order, seqs] of [
       prepareSchema(db, 'buffer.db', { merchant: MERCHANT, terminal: TERMINAL });
       const losses = new LossLedger(db, t.fail);
       const clocks = { addUnconfirmed: () => t.fail('nothing is known of a clock') };
-      const places = new IdAllocation(db, []);
+      const ids = new IdAllocation(db, []);
       const into = new RowImport({
-        ...{ db, terminal: TERMINAL, places, losses, clocks },
+        ...{ db, terminal: TERMINAL, ids, losses, clocks },
         marks: new Map(),
         now: () => NOW,
       });
@@ -77,10 +77,10 @@ function importing(t: Test, settledThrough: number) {
     [EPOCH, { ...mark, epoch: EPOCH, settledThrough }],
     [OTHER, { ...mark, epoch: OTHER, settledThrough: 9 }],
   ]);
-  const places = new IdAllocation(db, [...marks.values()]);
+  const ids = new IdAllocation(db, [...marks.values()]);
   const clocks = { addUnconfirmed: () => t.fail('nothing is known of a clock') };
   const into = new RowImport({
-    ...{ db, terminal: TERMINAL, places, losses: new LossLedger(db, t.fail), clocks, marks },
+    ...{ db, terminal: TERMINAL, ids, losses: new LossLedger(db, t.fail), clocks, marks },
     now: () => NOW,
   });
   const states = db.prepare('SELECT epoch, seq, state FROM events ORDER BY id');

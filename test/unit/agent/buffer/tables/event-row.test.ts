@@ -1,7 +1,17 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeBody, encodeBody, RowChecksum, STATE, stateMask } from '../../../../../agent/buffer/tables/event-row.ts';
+import {
+  decodeBody,
+  type EventRow,
+  encodeBody,
+  RowCheck,
+  RowChecksum,
+  STATE,
+  stateMask,
+  tryDecodeBody,
+} from '../../../../../agent/buffer/tables/event-row.ts';
+import { crc32c } from '../../../../../shared/crc32c.ts';
 import { epoch } from '../../../../../shared/ids.ts';
 import { parsed, sale } from '../../../../support/agent/events.ts';
 
@@ -51,6 +61,36 @@ t.test('the checksum depends on each of its parts', async (t) => {
     checksum.of(EPOCH, 1, 2, 3, STATE.acked),
   ]);
   t.equal(sums.size, 7);
+});
+
+t.test('a row is checked for its checksum, then for its place', async (t) => {
+  const check = new RowCheck();
+  const body = Buffer.from(encodeBody(parsed(sale('R-1'))));
+  const sum = new RowChecksum().of(EPOCH, 7, 500, crc32c(body), STATE.acked);
+  const row: EventRow = { id: 107, epoch: EPOCH, seq: 7, hour: 500, state: STATE.acked, sum, body };
+  t.equal(check.fault(row), null);
+  t.equal(check.faultAt(row, 100), null);
+  for (const [name, changed] of Object.entries({
+    seq: { seq: 8, id: 108 },
+    hour: { hour: 501 },
+    state: { state: STATE.pending },
+    sum: { sum: sum ^ 1 },
+    body: { body: Buffer.from('x') },
+    epoch: { epoch: 'fedcba9876543210' },
+  }))
+    t.equal(check.faultAt({ ...row, ...changed }, 100), 'its checksum does not match', name);
+  t.equal(check.faultAt({ ...row, id: 108 }, 100), 'it does not belong where it lies');
+  t.equal(check.faultAt(row, undefined), 'it does not belong where it lies', 'an unknown epoch');
+  t.equal(check.faultAt({ ...row, seq: 8 }, 100), 'its checksum does not match', 'both');
+  t.match(check.fault({ ...row, epoch: 'x' }), /not an epoch/);
+  t.match(check.fault({ ...row, hour: -1 }), /out of range/);
+  t.equal(check.fault({ ...row, body: null as unknown as Buffer }) === null, false);
+  t.equal(check.fault(row), null, 'a fault leaves nothing behind');
+});
+
+t.test('bytes that are no event give a message', async (t) => {
+  t.match(tryDecodeBody(encodeBody(parsed(sale('R-1')))), { ref: 'R-1' });
+  t.type(tryDecodeBody(Buffer.of(0x93)), 'string');
 });
 
 t.test('golden bytes: a row of schema 1 is read for ever', async (t) => {
