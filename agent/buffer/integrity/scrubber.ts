@@ -65,6 +65,7 @@ export class Scrubber {
     if (this.#after < END) return this.#readNext(accounting);
     const slice = accounting.read();
     if (slice === null) return this.#conclude(accounting);
+    if (slice.pageFault !== null) throw slice.pageFault;
     if (slice.unreadable.length === 0 || ++this.#rechecks > RECHECKS) accounting.add(slice);
     return MORE;
   }

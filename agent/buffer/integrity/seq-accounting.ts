@@ -123,9 +123,12 @@ export class SeqAccounting {
 
   /** Includes the seqs that the open epoch gave out since the pass began. */
   extend(): void {
-    const open = this.#unread[this.#epochs.length - 1]!;
-    open.to = listEpochs(this.#db).at(-1)!.lastSeq;
-    open.account.lastSeq = open.to;
+    const open = this.#unread[this.#epochs.length - 1];
+    const now = listEpochs(this.#db).at(-1);
+    // A damaged file may have lost its epochs: then all rows are strays.
+    if (open === undefined || now?.epoch !== open.epoch.epoch) return;
+    open.to = now.lastSeq;
+    open.account.lastSeq = now.lastSeq;
   }
 
   /** The next slice; null when all are counted. */

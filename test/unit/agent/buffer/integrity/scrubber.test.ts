@@ -85,6 +85,18 @@ t.test('a row that vanished makes the file a damaged one', async (t) => {
   buffer.close();
 });
 
+t.test('a file that lost its epochs is a damaged one', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  await written(scratch, '');
+  const buffer = scratch.open();
+  const db = new Sqlite(scratch.path);
+  db.exec('DELETE FROM epochs');
+  db.close();
+  buffer.reloadIfChanged();
+  await t.rejects(pass(buffer), { name: 'DamagedFileError' });
+  buffer.close();
+});
+
 t.test('rows that the buffer state does not know make the file a damaged one', async (t) => {
   const scratch = scratchBuffer(t.testdir());
   await written(scratch, '');
