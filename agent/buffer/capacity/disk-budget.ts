@@ -235,7 +235,7 @@ export class DiskBudget {
   /** A budget below the size of the file would refuse everything for ever: once the file holds little, it is rewritten. */
   #shrink(db: Database): void {
     this.#measure();
-    const used = this.#pages - this.#freePagesNow;
+    const used = this.#pages - this.#freePages.get()! * PAGE_BYTES;
     const fits =
       used <= Math.min(SHRUNK_BYTES, this.#maxFile / 2) && this.#free - 2 * used >= this.#limits.minFreeBytes;
     if (this.#pages <= this.#maxFile || !fits) return;
@@ -244,8 +244,10 @@ export class DiskBudget {
   }
 
   #measure(): void {
-    this.#countPages();
-    this.#pages = this.#pagesNow;
+    this.#pages = this.#pageCount.get()! * PAGE_BYTES;
+    this.#pagesNow = this.#pages;
+    // Counted only where it matters: each count outside of a transaction locks the file.
+    this.#freePagesNow = 0;
     this.#onDisk = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
     this.#free = this.#diskFree();
     this.#wal.refresh();
@@ -288,7 +290,9 @@ export class DiskBudget {
   }
 
   #hasSpace(bytes: number): boolean {
-    return bytes === 0 || this.#fitsDisk(bytes, NOTHING);
+    if (bytes === 0 || this.#fitsDisk(bytes, NOTHING)) return true;
+    this.#countPages();
+    return this.#fitsDisk(bytes, NOTHING);
   }
 
   get #isFull(): boolean {

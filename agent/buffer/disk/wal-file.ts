@@ -22,7 +22,8 @@ export const walBytes = (path: string): number => statSync(`${path}-wal`, { thro
 export class WalFile {
   readonly #db: Database;
   readonly #path: string;
-  readonly #noop: Statement<[], Checkpoint>;
+  /** Row: `[busy, log, checkpointed]`. */
+  readonly #noop: Statement<[], readonly [number, number, number]>;
   readonly #restart: Statement<[], Checkpoint>;
   readonly #truncate: Statement<[], Checkpoint>;
   #size = 0;
@@ -34,7 +35,7 @@ export class WalFile {
   constructor(db: Database, path: string) {
     this.#db = db;
     this.#path = path;
-    this.#noop = db.prepare('PRAGMA wal_checkpoint(NOOP)');
+    this.#noop = db.prepare<[], readonly [number, number, number]>('PRAGMA wal_checkpoint(NOOP)').raw();
     this.#restart = db.prepare('PRAGMA wal_checkpoint(RESTART)');
     this.#truncate = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
   }
@@ -57,7 +58,7 @@ export class WalFile {
   refresh(): void {
     // In this order: another process may write meanwhile, and its frames are in the file before
     // they are counted.
-    const { log, checkpointed } = this.#noop.get()!;
+    const [, log, checkpointed] = this.#noop.get()!;
     this.#size = walBytes(this.#path);
     // SQLite would go on writing behind the end: frames before it are lost, and later ones would be
     // too.
