@@ -1,4 +1,4 @@
-/** The collector's command line, and the one place that knows the store's adapters. */
+/** The collector's command line, and the only place that knows the store's adapters. */
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../shared/config/parse-config.ts';
 import { type OpenTables, ROLES, type StartOptions } from './app/context.ts';
@@ -25,13 +25,16 @@ const COMMANDS: readonly Command[] = [
   checkConfig,
 ];
 
-/** Loads only the adapter that is asked for. */
+/** Loads only the configured adapter. */
 export const openTables: OpenTables = async (store) => {
   if (store.kind === 'sqlite') return (await import('./store/sqlite/sqlite-tables.ts')).openSqliteTables(store);
   return (await import('./store/hbase/hbase-tables.ts')).openHBaseTables(store);
 };
 
-/** Starts a collector within this process: for scripts and tests. Resolves when it listens; `ready` tells when the store is there. */
+/**
+ * Starts a collector within this process, for scripts and tests. Resolves when it listens; `ready`
+ * resolves when the store is available.
+ */
 export async function startCollector(config: CollectorConfig, options: Partial<StartOptions> = {}): Promise<Collector> {
   const [{ startCollector: start }, { default: pino }] = await Promise.all([import('./app/start.ts'), import('pino')]);
   return start({
@@ -53,7 +56,7 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** What a process prints on standard output: one document at the most, or a text. */
+/** Standard output of the process: at most one JSON document, or text. */
 class Output {
   readonly #json: boolean;
   #printed = false;
@@ -68,7 +71,7 @@ class Output {
     process.stdout.write(`${this.#json ? JSON.stringify(document) : text}\n`);
   }
 
-  /** @param detail what a person gets; the document has the message */
+  /** @param detail printed for people; the JSON document contains the message */
   fail(message: string, detail: string): void {
     process.stderr.write(`${detail}\n`);
     if (this.#json) this.print({ error: message }, '');

@@ -1,8 +1,10 @@
-/** CRC-32C (Castagnoli), as of RFC 3720 appendix B.4. node:zlib has only the other polynomial. */
+/**
+ * CRC-32C (Castagnoli), as in RFC 3720 appendix B.4. node:zlib offers only the other polynomial.
+ */
 
 const POLYNOMIAL = 0x82f63b78;
 
-/** Four tables for slicing by four bytes at a time. */
+/** Four tables for slicing by four bytes. */
 const TABLES: readonly Uint32Array[] = (() => {
   const tables = Array.from({ length: 4 }, () => new Uint32Array(256));
   for (let byte = 0; byte < 256; byte++) {

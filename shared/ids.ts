@@ -1,4 +1,7 @@
-/** Identities. Branded strings that only the parsers here make: a merchant is not just any string. */
+/**
+ * Identifiers as branded strings that only the parsers here create: a merchant is not just any
+ * string.
+ */
 
 declare const brand: unique symbol;
 type Brand<T, B extends string> = T & { readonly [brand]: B };
@@ -8,10 +11,13 @@ export type StoreId = Brand<string, 'store'>;
 export type TerminalId = Brand<string, 'terminal'>;
 /** One opening of an agent's buffer for writing: 64 random bits as 16 lower-case hex digits. */
 export type Epoch = Brand<string, 'epoch'>;
-/** `{terminal}.{epoch}`: the stream an event's seq counts in (within one merchant). */
+/** `{terminal}.{epoch}`: the stream in which an event's seq is counted (within one merchant). */
 export type StreamId = Brand<string, 'stream'>;
 
-/** Merchant, store and terminal ids; never holds 0x00, '/', '+' or '#', so it is safe in row keys and topics. */
+/**
+ * Merchant, store and terminal ids. Never contains 0x00, '/', '+' or '#', so an id is safe in row
+ * keys and topics.
+ */
 export const ID_PATTERN = '^[a-z0-9][a-z0-9_-]{0,63}$';
 const ID = new RegExp(ID_PATTERN);
 const EPOCH = /^[0-9a-f]{16}$/;

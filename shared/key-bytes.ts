@@ -1,8 +1,11 @@
-/** Reading and writing row keys, field by field: integers big-endian, ids ended by 0x00 (no id holds one). */
+/**
+ * Reads and writes row keys field by field: integers big-endian, ids terminated by 0x00 (no id
+ * contains one).
+ */
 import { Buffer } from 'node:buffer';
 import { isId } from './ids.ts';
 
-/** Two ids of 64 characters with their ends, and all the integers that any key has. */
+/** Two ids of 64 characters with their terminators, and all the integers of any key. */
 const MAX_KEY_BYTES = 2 * 65 + 64;
 
 export class KeyWriter {
@@ -82,7 +85,7 @@ export class KeyReader {
     const at = this.#take(8);
     return this.#bytes.toString('hex', at, at + 8) as Hex;
   }
-  /** One byte that stands for a name. */
+  /** One byte that encodes a name. */
   name<Name extends string>(codes: Readonly<Record<Name, number>>): Name {
     const code = this.u8();
     for (const name in codes) if (codes[name] === code) return name;

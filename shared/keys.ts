@@ -1,6 +1,7 @@
 /**
- * Row keys of the store: order-preserving bytes (`key-bytes.ts`). Their layout is a contract, never configuration: golden vectors in
- * `test/unit/shared/keys.test.ts` pin it. A parser takes exactly what its writer makes; anything else is a `RangeError`.
+ * Row keys of the store: order-preserving bytes (`key-bytes.ts`). Their layout is a contract, never
+ * configuration: golden vectors in `test/unit/shared/keys.test.ts` pin it. A parser accepts exactly
+ * what its writer produces; anything else is a `RangeError`.
  */
 import { Buffer } from 'node:buffer';
 import { crc32c } from './crc32c.ts';
@@ -14,12 +15,12 @@ export type Kind = keyof typeof KIND;
 export const LEVEL = { hour: 0, day: 1 } as const;
 export type Level = keyof typeof LEVEL;
 
-/** Spreads merchants over the key space: the low byte of the CRC-32C of the merchant's id. */
+/** Distributes merchants over the key space: the low byte of the CRC-32C of the merchant's id. */
 export const salt = (merchant: MerchantId): number => crc32c(Buffer.from(merchant, 'latin1')) & 0xff;
 
 const ofMerchant = (merchant: MerchantId): KeyWriter => new KeyWriter().u8(salt(merchant)).id(merchant);
 
-/** Checks that a key has the salt of its merchant. */
+/** Checks that a key has its merchant's salt. */
 const salted = (reader: KeyReader, given: number, merchant: MerchantId): MerchantId =>
   given === salt(merchant) ? merchant : reader.refuse('with another salt than its merchant');
 
@@ -35,7 +36,10 @@ export function prefixEnd(prefix: Uint8Array): Buffer {
   return end;
 }
 
-/** `events`: salt · merchant · 0 · hour u32 · kind u8 · terminal · 0 · epoch 8 · firstSeq u64 · count u32 · bodyCrc u32 */
+/**
+ * `events`: salt · merchant · 0 · hour u32 · kind u8 · terminal · 0 · epoch 8
+ * · firstSeq u64 · count u32 · bodyCrc u32
+ */
 export interface EventsKey {
   readonly merchant: MerchantId;
   readonly hour: number;
@@ -58,7 +62,7 @@ export const eventsKey = (k: EventsKey): Buffer =>
     .u32(k.bodyCrc)
     .done();
 
-/** Prefix of one hour's events, narrowed by a kind and then, within it, by a terminal when given. */
+/** Prefix of one hour's rows, optionally narrowed to a kind and, within it, to a terminal. */
 export function eventsPrefix(merchant: MerchantId, hour: number, kind?: Kind, terminal?: TerminalId): Buffer {
   const key = ofMerchant(merchant).u32(hour);
   if (kind !== undefined) key.u8(KIND[kind]);
@@ -88,7 +92,11 @@ export function parseEventsKey(bytes: Uint8Array): EventsKey {
 export const rollupKey = (merchant: MerchantId, level: Level, logic: number, time: number): Buffer =>
   ofMerchant(merchant).u8(LEVEL[level]).u16(logic).u32(time).done();
 
-/** Time of a rollup key: hours or days since 1970. @throws RangeError when the bytes are not a rollups key. */
+/**
+ * Parses a rollup key; its time counts hours or days since 1970.
+ *
+ * @throws RangeError when the bytes are not a rollups key
+ */
 export function parseRollupKey(bytes: Uint8Array): { merchant: MerchantId; level: Level; logic: number; time: number } {
   const r = new KeyReader(bytes);
   const key = { merchant: readMerchant(r), level: r.name(LEVEL), logic: r.u16(), time: r.u32() };
@@ -110,14 +118,14 @@ export interface DueKey {
   readonly merchant: MerchantId;
   readonly level: Level;
   readonly time: number;
-  /** 64 random bits, 16 hex digits: a mark's key is never used again. */
+  /** 64 random bits, 16 hex digits: a due mark's key is never reused. */
   readonly nonce: string;
 }
 
 export const dueKey = (k: DueKey): Buffer =>
   new KeyWriter().u8(salt(k.merchant)).u32(k.minute).id(k.merchant).u8(LEVEL[k.level]).u32(k.time).hex8(k.nonce).done();
 
-/** All marks of one salt up to and with a minute. */
+/** All due marks of one salt up to and including a minute. */
 export const dueRange = (saltByte: number, throughMinute: number): { start: Buffer; stop: Buffer } => ({
   start: new KeyWriter().u8(saltByte).done(),
   stop: new KeyWriter()

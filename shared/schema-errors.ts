@@ -1,13 +1,14 @@
-/** What a schema's checker has against an input, beyond the few errors that it gives by itself. */
+/** Collects the errors of a schema validator, beyond its default limit and without duplicates. */
 import type { Validator } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 
 export type SchemaError = ReturnType<Validator['Errors']>[number];
 
 /**
- * Each fault once: the checker reports an unknown key also at the object that holds it, and each branch of a union besides the union itself.
+ * Returns each fault once: the validator reports an unknown key also at the containing object, and
+ * each branch of a union in addition to the union itself.
  *
- * @param max how many errors the checker looks for, such doubles and all; it stops at 8 by itself
+ * @param max how many errors the validator collects, duplicates included; its default is 8
  */
 export function schemaErrors(checker: Validator, input: unknown, max: number): SchemaError[] {
   const { maxErrors } = Settings.Get();

@@ -3,10 +3,10 @@
 export type SeqInterval = readonly [first: number, last: number];
 export type Ranges = readonly SeqInterval[];
 
-/** How many seqs there are in the ranges. */
+/** Number of seqs in the ranges. */
 export const countOf = (ranges: Ranges): number => ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
 
-/** Sorts ranges, and makes one of those that overlap or touch. */
+/** Sorts ranges, and merges those that overlap or touch. */
 export function union(ranges: Ranges): Ranges {
   const sorted = [...ranges].sort(([a], [b]) => a - b);
   const result: [number, number][] = [];
@@ -18,7 +18,7 @@ export function union(ranges: Ranges): Ranges {
   return result;
 }
 
-/** What of `ranges` is not in `taken`. */
+/** The part of `ranges` that is not in `taken`. */
 export function difference(ranges: Ranges, taken: Ranges): Ranges {
   const result: [number, number][] = [];
   let at = 0;

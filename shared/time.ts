@@ -1,8 +1,9 @@
 /**
- * Instants are milliseconds since 1970 (UTC); hours, slots and days are counted from there too.
+ * Time arithmetic. Instants are milliseconds since 1970 (UTC); hours, slots and days are counted
+ * from there too.
  *
- * A slot is a quarter of an hour. Every offset of the world's time zones has been a multiple of a quarter hour since 1972, so
- * local hours and days are whole numbers of slots.
+ * A slot is a quarter of an hour. Every offset of the world's time zones has been a multiple of a
+ * quarter hour since 1972, so local hours and days are whole numbers of slots.
  */
 
 export const MINUTE_MS = 60_000;
@@ -22,21 +23,21 @@ export const hourOf = (ms: number): number => Math.floor(ms / HOUR_MS);
 export const minuteOf = (ms: number): number => Math.floor(ms / MINUTE_MS);
 /** Slots since 1970. */
 export const slotOf = (ms: number): number => Math.floor(ms / SLOT_MS);
-/** Days since 1970, of an hour counted since 1970. */
+/** Days since 1970 of an hour since 1970. */
 export const dayOfHour = (hour: number): number => Math.floor(hour / 24);
 
 export type Interval = '15m' | 'hour' | 'day' | 'week' | 'month' | 'total';
 export const INTERVALS: readonly Interval[] = ['15m', 'hour', 'day', 'week', 'month', 'total'];
 
-/** A half-open stretch of time, in milliseconds since 1970. */
+/** A half-open time range, in milliseconds since 1970. */
 export interface Range {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * Whether a text names a zone of the tz database, in any case of letters. Temporal takes more for a zone: bare offsets, which need not be
- * whole slots, and instants that carry one.
+ * Whether a text names a zone of the tz database, in upper or lower case. Temporal accepts more:
+ * bare offsets, which need not be whole slots, and instants that carry an offset.
  */
 export function isTimeZone(tz: string): boolean {
   try {
@@ -61,7 +62,8 @@ export const formatInstant = (ms: number, tz: string): string =>
 const ISO_DATE = /^\d{4}-\d\d-\d\d$/;
 
 /**
- * Start of the local day of an ISO date (YYYY-MM-DD), in milliseconds since 1970; a day that the zone leapt over starts with the next.
+ * Start of the local day of an ISO date (YYYY-MM-DD), in milliseconds since 1970. A day that the
+ * zone skipped starts with the next day.
  *
  * @throws RangeError on a date that does not exist
  */
@@ -78,8 +80,9 @@ export const widenToSlots = (range: Range): Range => ({
 });
 
 /**
- * The same stretch one calendar year earlier in the zone's local time. 29 February becomes the 28th, but an end at its midnight, which
- * means "with all of the 28th", becomes the midnight of 1 March.
+ * The same range one calendar year earlier in the zone's local time. 29 February becomes the 28th,
+ * but an end at its midnight, which means "including all of the 28th", becomes the midnight of 1
+ * March.
  */
 export function yearBefore(range: Range, tz: string): Range {
   const from = zoned(range.from, tz).subtract({ years: 1 });
@@ -90,16 +93,20 @@ export function yearBefore(range: Range, tz: string): Range {
   return { from: from.epochMilliseconds, to: Math.max(from.epochMilliseconds, to.epochMilliseconds) };
 }
 
-/** Where the clock is shifted after one instant and up to another, if it is and that is the start of a slot. */
+/**
+ * The clock change between two instants (the second included), if there is one at the start of a
+ * slot.
+ */
 function shiftBetween(after: Temporal.ZonedDateTime, upTo: Temporal.ZonedDateTime): Temporal.ZonedDateTime | null {
   if (after.offsetNanoseconds === upTo.offsetNanoseconds) return null;
   const shift = after.getTimeZoneTransition('next');
   return shift !== null && shift.epochMilliseconds % SLOT_MS === 0 ? shift : null;
 }
 
-// Local hours begin at minute 0 and where the clock is shifted, so that none holds two offsets, and an hour that comes twice is two.
-// They are found by exact time, not by wall clock: where the clock goes back, a wall time names two instants. Shifts off the slots
-// (a few zones had them at one minute past midnight, such as Newfoundland's until 2011) do not end an hour.
+// Local hours begin at minute 0 and at clock changes, so that no hour has two offsets, and a
+// repeated hour is two hours. They are found by exact time, not by wall clock: where the clock goes
+// back, a wall time names two instants. Changes off the slots (a few zones had them at one minute
+// past midnight, such as Newfoundland until 2011) do not end an hour.
 
 function startOfHour(at: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
   const start = at.subtract({ minutes: at.minute, seconds: at.second, milliseconds: at.millisecond });
@@ -144,9 +151,10 @@ function nextInterval(start: Temporal.ZonedDateTime, interval: Cut): Temporal.Zo
 }
 
 /**
- * Cuts a range of whole slots at the local boundaries of an interval. The first and last buckets are clipped to the range.
+ * Splits a range of whole slots at the local boundaries of an interval. The first and last buckets
+ * are clipped to the range.
  *
- * @param max how many buckets the caller takes: null when there are more
+ * @param max maximum number of buckets: null when there are more
  */
 export function buckets(range: Range, interval: Interval, tz: string, max: number): Range[] | null {
   if (range.to <= range.from) return [];
@@ -158,7 +166,7 @@ export function buckets(range: Range, interval: Interval, tz: string, max: numbe
     if (found.length >= max) return null;
     boundary = nextInterval(boundary, interval);
     const to = Math.min(boundary.epochMilliseconds, range.to);
-    // The first boundaries may lie before the range, where a day came twice.
+    // The first boundaries may lie before the range, where a day was repeated.
     if (to <= from) continue;
     found.push({ from, to });
     from = to;

@@ -1,7 +1,7 @@
 /** MQTT topics, version 1: `till/1/{merchant}/{terminal}/{channel}`. */
 import { isId, type MerchantId, type TerminalId } from './ids.ts';
 
-/** `batch` and `status` go up, `ack` and `ctl` come down. */
+/** `batch` and `status` go from till to collector, `ack` and `ctl` from collector to till. */
 export type Channel = 'batch' | 'status' | 'ack' | 'ctl';
 export const UP: readonly Channel[] = ['batch', 'status'];
 export const DOWN: readonly Channel[] = ['ack', 'ctl'];
@@ -17,7 +17,10 @@ export interface TillTopic {
   readonly channel: Channel;
 }
 
-/** Null for whatever is not exactly a topic of ours: wildcards, `$…`, other versions, odd ids. */
+/**
+ * Null for anything but exactly a topic of this version: wildcards, `$…`, other versions, invalid
+ * ids.
+ */
 export function parseTopic(text: string): TillTopic | null {
   const [root, version, merchant, terminal, channel, rest] = text.split('/', 6);
   if (root !== 'till' || version !== '1' || rest !== undefined) return null;

@@ -1,7 +1,8 @@
 /**
- * Amounts of sales: minimum, maximum and percentiles. Exact while there are at most `EXACT_LIMIT` different amounts; beyond, buckets
- * that grow by the power of gamma (DDSketch, Masson et al. 2019) give percentiles within 1 %: half of it is the buckets', the other half
- * is left for rounding to whole minor units, which is exact up to 100 and less than 0.5 % above.
+ * Sketch of sale amounts: minimum, maximum and percentiles. Exact up to `EXACT_LIMIT` different
+ * amounts. Beyond, buckets that grow by powers of gamma (DDSketch, Masson et al. 2019) give
+ * percentiles within 1 %: half of it is the buckets' error, the other half is left for rounding to
+ * whole minor units, which is exact up to 100 and less than 0.5 % above.
  */
 export const EXACT_LIMIT = 1_000;
 
@@ -50,7 +51,7 @@ export class AmountSketch {
   get total(): number {
     return this.#total;
   }
-  /** Of at least one ticket. */
+  /** Defined with at least one amount. */
   get min(): number {
     return this.#min;
   }
@@ -58,7 +59,11 @@ export class AmountSketch {
     return this.#max;
   }
 
-  /** Nearest rank: the smallest amount that at least `percent` of all tickets do not exceed. @param percent whole, 0 to 100 */
+  /**
+   * Nearest rank: the smallest amount that at least `percent` of all amounts do not exceed.
+   *
+   * @param percent whole number, 0 to 100
+   */
   percentile(percent: number): number {
     const rank = Math.max(1, Math.ceil((percent * this.#total) / 100));
     let seen = 0;

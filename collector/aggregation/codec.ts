@@ -1,7 +1,8 @@
 /**
- * Parts, views and article tables as bytes: columns in MessagePack, packed with zstd. Slots are written relative to `base`, the first
- * slot of the row's hour or day. Tickets, customers and a part's articles are packed apart, so that a reader who does not ask for them
- * does not pay for them.
+ * Encodes partial aggregates, views and article tables: columns in MessagePack, compressed with
+ * zstd. Slots are relative to `base`, the first slot of the row's hour or day. Tickets, customers
+ * and the articles of a partial aggregate are packed separately, so a reader that does not need
+ * them does not decode them.
  */
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
@@ -16,14 +17,14 @@ import { digestText, parseDigest } from './row-set-digest.ts';
 
 const FORMAT = 1;
 
-/** Which of the costly measures a reader wants. */
+/** Which of the expensive measures a reader wants. */
 export interface SketchSelection {
   readonly tickets: boolean;
   readonly customers: boolean;
 }
 export const ALL_MEASURES: SketchSelection = { tickets: true, customers: true };
 
-/** Beyond the safe integers as decimal text: MessagePack's integers end at 64 bits. */
+/** Decimal text outside the safe integers, because MessagePack's integers end at 64 bits. */
 const packExact = (value: ExactInt): number | string => (typeof value === 'bigint' ? value.toString() : value);
 const unpackExact = (value: number | string): ExactInt => (typeof value === 'string' ? BigInt(value) : value);
 
@@ -32,7 +33,7 @@ type PackedTickets = readonly [exact: boolean, min: number, max: number, counts:
 interface Packed {
   readonly keys: readonly string[];
   readonly groups: readonly GroupKey[];
-  /** Index into `groups`, an entry a group and slot; the columns below go along. */
+  /** Index into `groups`, one entry per group and slot; the columns below are parallel to it. */
   readonly group: readonly number[];
   readonly slot: readonly number[];
   readonly overflow: number;
@@ -167,7 +168,7 @@ export function decodePartial(bytes: Uint8Array, base: number): PartialAggregate
   };
 }
 
-/** A part's figures alone. */
+/** The figures of a partial aggregate, without its articles. */
 export function decodePartialFigures(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
   const [, figures] = unsqueeze(bytes) as [PackedTally, PackedFigures, Uint8Array];
   return unpackFigures(figures, base, MAX_PARTIAL_GROUPS, wanted);

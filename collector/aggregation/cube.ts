@@ -1,9 +1,9 @@
 /**
- * A sparse table of measures by group and slot. A group is named by its values of the cube's keys: `type`, `currency` and some
- * dimensions. Slots are counted since 1970.
+ * A sparse table of measures by group and slot. A group is identified by its values of the cube's
+ * keys: `type`, `currency` and some dimensions. Slots are counted since 1970.
  */
 
-/** Stands for the values beyond a cube's bound on groups. */
+/** Replaces the values beyond a cube's bound on groups. */
 export const OTHER = '(other)';
 
 export type GroupKey = readonly (string | null)[];
@@ -13,7 +13,7 @@ export interface Group<M> {
   readonly slots: Map<number, M>;
 }
 
-/** Unambiguous whatever the values hold. */
+/** Unambiguous for any values. */
 function nameOf(key: GroupKey): string {
   let name = '';
   for (const value of key) name += value === null ? '~' : `${value.length}:${value}`;
@@ -21,17 +21,18 @@ function nameOf(key: GroupKey): string {
 }
 
 export class Cube<M> {
-  /** Names of the key's places, such as `['type', 'currency', 'store']`. */
+  /** Names of the key's positions, such as `['type', 'currency', 'store']`. */
   readonly keys: readonly string[];
   readonly #groups = new Map<string, Group<M>>();
   readonly #maxGroups: number;
   readonly #rest: (key: GroupKey) => GroupKey;
-  /** How often something was counted under `OTHER` for want of room. */
+  /** How often a group was counted under `OTHER` because the bound was reached. */
   overflow = 0;
 
   /**
-   * @param maxGroups bound on the groups …
-   * @param rest … and the group that one beyond it counts under: itself, if it is such a group. There are few of those
+   * @param maxGroups bound on the number of groups
+   * @param rest the group that counts for a group beyond the bound: the group itself if it is such
+   *   a group already, of which there are few
    */
   constructor(keys: readonly string[], maxGroups: number, rest: (key: GroupKey) => GroupKey) {
     this.keys = keys;
@@ -39,7 +40,7 @@ export class Cube<M> {
     this.#rest = rest;
   }
 
-  /** Measures of a group in a slot, made by `none` when there are none yet. */
+  /** Measures of a group in a slot, created by `none` if there are none yet. */
   at(key: GroupKey, slot: number, none: () => M): M {
     const group = this.#group(key);
     let measures = group.slots.get(slot);
@@ -75,7 +76,7 @@ export class Cube<M> {
   }
 }
 
-/** Adds the measures of a cube to another that has the same keys or fewer of them. */
+/** Merges a cube into another one with the same keys or a subset of them. */
 export function mergeCube<M>(into: Cube<M>, from: Cube<M>, none: () => M, merge: (into: M, from: M) => void): void {
   const places = into.keys.map((key) => from.keys.indexOf(key));
   for (const group of from.groups()) {

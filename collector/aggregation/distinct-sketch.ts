@@ -1,9 +1,10 @@
 /**
- * Distinct customers: exact up to `EXACT_LIMIT`, a HyperLogLog beyond.
+ * Sketch of distinct customers: exact up to `EXACT_LIMIT`, a HyperLogLog beyond.
  *
- * A customer counts by the first 52 bits of the SHA-256 of the name (two of a thousand collide with a probability of 10^-10). Beyond the limit:
- * HyperLogLog (Flajolet et al. 2007) with 2^16 registers and Ertl's estimator ("New cardinality estimation algorithms for
- * HyperLogLog sketches", 2017, algorithm 6), standard error 1.04 / sqrt(2^16) = 0.41 %: 2 % is five times that.
+ * A customer is identified by the first 52 bits of the SHA-256 of the name (two of a thousand
+ * collide with a probability of 10^-10). Beyond the limit: HyperLogLog (Flajolet et al. 2007) with
+ * 2^16 registers and Ertl's estimator ("New cardinality estimation algorithms for HyperLogLog
+ * sketches", 2017, algorithm 6), standard error 1.04 / sqrt(2^16) = 0.41 %: 2 % is five times that.
  */
 import { hash } from 'node:crypto';
 
@@ -47,7 +48,7 @@ export class DistinctSketch {
     return this.#exact !== null ? this.#exact.size : Math.round(estimate(this.#registers!));
   }
 
-  /** Sorted hashes, or the registers: a form that does not depend on the order of arrival. */
+  /** Sorted hashes, or the registers: independent of the order of arrival. */
   toWire(): number[] | Uint8Array {
     return this.#exact !== null ? [...this.#exact].sort((a, b) => a - b) : this.#registers!;
   }
@@ -81,7 +82,7 @@ export class DistinctSketch {
   }
 }
 
-/** Ertl 2017, algorithm 6, with sigma and tau of his equations 12 and 22. */
+/** Ertl 2017, algorithm 6, with sigma and tau of its equations 12 and 22. */
 function estimate(registers: Uint8Array): number {
   const histogram = new Uint32Array(RANK_BITS + 2);
   for (const rank of registers) histogram[rank]!++;

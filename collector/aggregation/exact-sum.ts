@@ -1,6 +1,7 @@
 /**
- * Exact sums: a number while it is a safe integer, a bigint beyond. One event's amount is at most 10^12, so 9,000 of them may leave the
- * safe range; nearly none do, and numbers are several times faster.
+ * Exact sums: a number while it is a safe integer, otherwise a bigint. One event's amount is at
+ * most 10^12, so 9,000 of them may exceed the safe range; almost none do, and numbers are several
+ * times faster.
  */
 export type ExactInt = number | bigint;
 
@@ -12,7 +13,7 @@ export function addExact(a: ExactInt, b: ExactInt): ExactInt {
   return narrowed(BigInt(a) + BigInt(b));
 }
 
-/** Never the zero below zero. */
+/** Never negative zero. */
 export const negateExact = (a: ExactInt): ExactInt => (typeof a === 'bigint' ? -a : 0 - a);
 
 /** a × b for safe integers. */

@@ -1,10 +1,11 @@
 /**
- * The fold: a terminal's raw rows of one hour become its part. Pure, and the only way from events to figures: live, late, replayed and
- * reprocessed hours all come through here.
+ * The fold: turns a terminal's raw rows of one hour into its partial aggregate. Pure, and the only
+ * path from events to figures: live, late, replayed and reprocessed hours all use it.
  *
- * Rows of a stream come in key order (firstSeq, then count, then checksum). A batch has no gaps, so one counter a stream takes each seq
- * once, however batches were cut and however often they were sent. Where two rows claim a seq, the lower key wins; if their contents
- * differ, that is counted as a conflict.
+ * The rows of a stream come in key order (firstSeq, then count, then checksum). A batch has no
+ * gaps, so one counter per stream counts each seq once, however batches were cut and however often
+ * they were sent. Where two rows contain the same seq, the lower key wins; if their contents
+ * differ, a conflict is counted.
  */
 import { dimension, type TillEvent } from '../../shared/event/event.ts';
 import type { Epoch } from '../../shared/ids.ts';
@@ -26,18 +27,21 @@ export interface FoldRow {
   readonly firstSeq: number;
   /** How many seqs the row covers. */
   readonly count: number;
-  /** Null for a row of losses. */
+  /** Null for a loss record. */
   readonly events: readonly TillEvent[] | null;
 }
 
-/** Where a stream's fold stands. */
+/** The state of one stream's fold. */
 interface Stream {
-  /** The lowest seq not yet taken. */
+  /** The lowest seq not counted yet. */
   next: number;
-  /** Events of the seqs from `windowStart` to `next`, which a later row may still claim. Null: that seq's conflict is counted. */
+  /**
+   * Events of the seqs from `windowStart` to `next`, which a later row may contain again. Null: the
+   * conflict of that seq is already counted.
+   */
   windowStart: number;
   window: (TillEvent | null)[];
-  /** Closed ranges of seqs taken, ascending: what losses are net of. */
+  /** Closed ranges of the counted seqs, ascending; losses are net of them. */
   readonly taken: [number, number][];
   readonly lost: [number, number][];
 }
@@ -53,7 +57,12 @@ export class PartialFold {
     this.#part = emptyPartial(logic);
   }
 
-  /** Rows of one stream in key order; losses and events in any order to each other. @throws Error when a stream's rows step back */
+  /**
+   * Adds a row. The rows of one stream come in key order; losses and events in any order relative
+   * to each other.
+   *
+   * @throws Error when a row of a stream precedes an earlier one
+   */
   add(row: FoldRow): void {
     const { tally } = this.#part;
     tally.rows++;
@@ -103,7 +112,7 @@ export class PartialFold {
     stream.next = end;
   }
 
-  /** Each seq counts as one conflict, however many rows claim it. */
+  /** A seq counts as one conflict, however many rows contain it. */
   #compare(window: (TillEvent | null)[], at: number, again: TillEvent): void {
     const taken = window[at];
     if (taken === null || sameContent(taken!, again)) return;
@@ -154,13 +163,15 @@ export class PartialFold {
   }
 }
 
-/** Events are plain values made by one decoder, so their JSON has one form. */
+/** Events are plain values made by one decoder, so equal events have equal JSON. */
 const sameContent = (a: TillEvent, b: TillEvent): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-/** How many seqs lie in `ranges` (which may overlap) and in none of `taken` (ascending, disjoint). */
+/**
+ * How many seqs lie in `ranges` (which may overlap) but in none of `taken` (ascending, disjoint).
+ */
 function countOutside(ranges: readonly [number, number][], taken: readonly [number, number][]): number {
   let count = 0;
-  /** The lowest seq not yet looked at, and the first range taken that does not end below it. */
+  /** The lowest seq not checked yet, and the first range of `taken` that does not end below it. */
   let at = 0;
   let next = 0;
   for (const [first, last] of [...ranges].sort((a, b) => a[0] - b[0])) {

@@ -1,21 +1,25 @@
 /**
- * A logic version: the pure code of this folder with its configured dimensions, which turns events into figures. A change of either that
- * changes a figure is a new version; what a version once computed, it computes for ever.
+ * A logic version: the pure code of this folder plus the configured dimensions, which together turn
+ * events into figures. A change of either that changes a figure is a new version; the results of a
+ * version never change.
  */
 
 export interface Logic {
   readonly version: number;
-  /** Keys of `dims` that figures can be asked by, besides store, type and terminal. */
+  /** Keys of `dims` that queries can use besides store, type and terminal. */
   readonly dimensions: readonly string[];
 }
 
 export const LOGIC_VERSION = 1;
 
-/** Keys of a part's cube. */
+/** Keys of a partial aggregate's cube. */
 export const partialKeys = (logic: Logic): string[] => ['type', 'currency', 'store', ...logic.dimensions];
 
-/** Bounds on the groups of a part (one terminal, one hour or day) and of a view (all terminals); what goes beyond counts under `OTHER`. */
+/**
+ * Bounds on the groups of a partial aggregate (one terminal, one hour or day) and of a view (all
+ * terminals); groups beyond count under `OTHER`.
+ */
 export const MAX_PARTIAL_GROUPS = 5_000;
 export const MAX_VIEW_GROUPS = 20_000;
-/** Bound on the articles of a part or view. */
+/** Bound on the articles of a partial aggregate or view. */
 export const MAX_ARTICLES = 20_000;

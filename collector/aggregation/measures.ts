@@ -1,4 +1,4 @@
-/** What is counted of one group of events in one slot. */
+/** The measures of one group of events in one slot, and those of one article. */
 
 import { AmountSketch } from './amount-sketch.ts';
 import { DistinctSketch } from './distinct-sketch.ts';
@@ -8,7 +8,9 @@ export interface Measures {
   count: number;
   /** Minor units. */
   amount: ExactInt;
-  /** Thousandths of a piece, of all items; always positive: a refund's group is subtracted when asked for. */
+  /**
+   * Thousandths of a piece, over all items; always positive: queries subtract the group of refunds.
+   */
   quantity: ExactInt;
   /** Of sales with an amount. */
   tickets: AmountSketch | null;
@@ -32,7 +34,7 @@ export function mergeMeasures(into: Measures, from: Measures): void {
   }
 }
 
-/** What is counted of one article in one slot: sales less refunds. */
+/** Measures of one article in one slot: sales less refunds. */
 export interface ItemMeasures {
   /** Thousandths of a piece. */
   quantity: ExactInt;

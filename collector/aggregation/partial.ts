@@ -1,4 +1,7 @@
-/** A part: one terminal's figures for one hour (or, merged, one day), with what is needed to prove that they are complete. */
+/**
+ * A partial aggregate ("part" in keys and formats): one terminal's figures for one hour (or,
+ * merged, one day), with a tally that proves their completeness.
+ */
 import { Cube, type GroupKey, mergeCube, OTHER } from './cube.ts';
 import { type Logic, MAX_ARTICLES, MAX_PARTIAL_GROUPS, partialKeys } from './logic-version.ts';
 import {
@@ -14,7 +17,7 @@ import { addDigest, type Digest, NO_DIGEST } from './row-set-digest.ts';
 export interface Tally {
   /** Raw rows folded, of events and of losses. */
   rows: number;
-  /** Of the keys of those rows. */
+  /** Digest of the keys of those rows. */
   digest: Digest;
   /** Arrival of the oldest of those rows, milliseconds since 1970; null without rows. */
   earliestArrival: number | null;
@@ -22,7 +25,7 @@ export interface Tally {
   events: number;
   /** Seqs claimed by two rows with different content. */
   conflicts: number;
-  /** Seqs given up by the agent and not stored. */
+  /** Seqs that the agent lost and that are not stored. */
   lost: number;
 }
 
@@ -55,7 +58,9 @@ export interface PartialAggregate {
 
 const ARTICLE_KEYS: readonly string[] = ['currency', 'sku'];
 
-/** Sales, refunds and currencies stay apart also beyond the bound: they are never added. */
+/**
+ * Sales, refunds and currencies stay separate beyond the bound too, because they are never added.
+ */
 const otherFigures = ([type, currency = null, ...dimensions]: GroupKey): GroupKey => [
   type === 'sale' || type === 'refund' ? type : OTHER,
   currency,

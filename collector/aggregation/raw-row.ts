@@ -1,4 +1,4 @@
-/** A raw row of the event log, decoded for the fold. */
+/** Decodes a raw row of the event log for the fold. */
 import { Buffer } from 'node:buffer';
 import type { EventsKey } from '../../shared/keys.ts';
 import { decodeBatch, type Loss } from '../../shared/wire/batch.ts';
@@ -16,7 +16,10 @@ export interface StoredRow {
 const damaged = ({ rowKey }: StoredRow, why: string): Error =>
   new Error(`raw row ${Buffer.from(rowKey).toString('hex')} can't be read: ${why}`);
 
-/** @throws Error when the row is no record of a loss: it was when it was stored, so the store has damaged it */
+/**
+ * @throws Error when the row is not a loss record: it was one when it was stored, so the store has
+ *   damaged it
+ */
 export function readLossRow(row: StoredRow): Loss {
   const batch = decodeBatch(row.bytes);
   if (!batch.ok) throw damaged(row, batch.detail);
@@ -24,7 +27,10 @@ export function readLossRow(row: StoredRow): Loss {
   return batch.loss;
 }
 
-/** @throws Error when the batch can't be read: it could when it was stored, so the store has damaged it */
+/**
+ * @throws Error when the batch is unreadable: it was readable when it was stored, so the store has
+ *   damaged it
+ */
 export function readRow(row: StoredRow): FoldRow {
   const batch = decodeBatch(row.bytes);
   const { epoch, firstSeq, count } = row.key;

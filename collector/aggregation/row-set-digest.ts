@@ -1,6 +1,7 @@
 /**
- * Order-free digest of a set of row keys: the sum, modulo 2^64, of the first 64 bits of each key's SHA-256. The digest of a union of disjoint sets is the sum
- * of their digests, so an hour's is the sum of its terminals'.
+ * Order-independent digest of a set of row keys: the sum, modulo 2^64, of the first 64 bits of each
+ * key's SHA-256. The digest of a union of disjoint sets is the sum of their digests, so an hour's
+ * digest is the sum of its terminals'.
  */
 import { hash } from 'node:crypto';
 
@@ -14,5 +15,5 @@ export const addDigest = (a: Digest, b: Digest): Digest => BigInt.asUintN(64, a 
 
 export const digestText = (digest: Digest): string => digest.toString(16).padStart(16, '0');
 
-/** @throws SyntaxError unless hex digits */
+/** @throws SyntaxError unless the text consists of hex digits */
 export const parseDigest = (text: string): Digest => BigInt(`0x${text}`);

@@ -1,6 +1,7 @@
 /**
- * Views: the figures of all terminals of an hour or day merged, once in total and once a dimension, and their articles. They answer what asks
- * for at most one dimension; the rest is answered from parts.
+ * Views: the figures of all terminals of an hour or day, merged in total and per dimension, and
+ * their articles. They answer queries with at most one dimension; all other queries read the
+ * partial aggregates.
  */
 import { encodeArticles, encodeView } from './codec.ts';
 import type { Cube } from './cube.ts';
@@ -26,18 +27,28 @@ export class Views {
     this.#figures = new Map(viewNames(logic).map((name) => [name, figuresCube(viewKeys(name), MAX_VIEW_GROUPS)]));
   }
 
-  /** Parts are added in order of terminal, so that views come out the same whoever makes them. */
+  /**
+   * Adds a partial aggregate. They are added in order of terminal, so that equal inputs give equal
+   * views.
+   */
   add(part: PartialAggregate): void {
     for (const cube of this.#figures.values()) mergeFigures(cube, part.figures);
     mergeArticles(this.#articles, part.articles);
   }
 
-  /** How often a group counted under `(other)` here, besides those that did so in a part already. */
+  /**
+   * How often a group was counted under `(other)` here, in addition to those counted so in a
+   * partial aggregate already.
+   */
   get overflow(): number {
     return [...this.#figures.values()].reduce((sum, { overflow }) => sum + overflow, this.#articles.overflow);
   }
 
-  /** By name. @param base first slot of the row's hour or day, since 1970 */
+  /**
+   * The encoded views by name.
+   *
+   * @param base first slot of the row's hour or day, since 1970
+   */
   encode(base: number): Map<string, Uint8Array> {
     const views = new Map([...this.#figures].map(([name, cube]) => [name, encodeView(cube, base)]));
     return views.set(ARTICLES_VIEW, encodeArticles(this.#articles, base));

@@ -1,11 +1,11 @@
-/** Who asks: a merchant's API key, looked up by its hash. */
+/** Authentication of API requests: a merchant's API key, looked up by its hash. */
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isId, type MerchantId } from '../../shared/ids.ts';
 import type { ApiKey } from '../store/control.ts';
 import { Problem } from './query/problem.ts';
 
-/** A revoked key may still be served for so long. */
+/** A revoked key may be accepted for this much longer. */
 const REMEMBER_MS = 10_000;
 const MAX_REMEMBERED = 10_000;
 
@@ -15,7 +15,7 @@ declare module 'fastify' {
   }
 }
 
-/** Whose figures a request of a guarded route is about. */
+/** The merchant whose figures a request of a guarded route asks for. */
 export function merchantOf({ merchant }: FastifyRequest): MerchantId {
   if (merchant === null) throw new Error('the route is not guarded');
   return merchant;
@@ -36,7 +36,7 @@ export class Auth {
     this.#clock = clock;
   }
 
-  /** Lets none of the routes of `app` answer before it knows whose they are: see `merchantOf`. */
+  /** Makes every route of `app` authenticate the request before it answers; see `merchantOf`. */
   guard(app: FastifyInstance): void {
     app.decorateRequest('merchant', null);
     app.addHook('onRequest', async (request) => {
@@ -44,7 +44,11 @@ export class Auth {
     });
   }
 
-  /** The merchant of the path, if the request's key is his. @throws Problem 401, 403 */
+  /**
+   * The merchant named in the path, if the request's key belongs to that merchant.
+   *
+   * @throws Problem 401, 403
+   */
   async #merchant(request: FastifyRequest): Promise<MerchantId> {
     const [, token] = /^Bearer +([\w~+/.=-]+)$/i.exec(request.headers.authorization ?? '') ?? [];
     if (token === undefined) throw new Problem(401, 'send the API key as "Authorization: Bearer KEY"');
@@ -55,7 +59,7 @@ export class Auth {
     return key.merchant;
   }
 
-  /** Unknown keys are asked for each time: a new one works at once. */
+  /** Unknown keys are looked up each time, so a new key works at once. */
   async #key(hash: string): Promise<ApiKey | null> {
     const known = this.#known.get(hash);
     if (known !== undefined && known.until > this.#clock()) return known.key;

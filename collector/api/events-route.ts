@@ -1,4 +1,7 @@
-/** `GET /v1/merchants/{m}/events`: the raw events, each seq once, in order of hour, terminal, epoch and seq. */
+/**
+ * `GET /v1/merchants/{m}/events`: the raw events, each seq once, ordered by hour, terminal, epoch
+ * and seq.
+ */
 import { Buffer } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
@@ -14,7 +17,10 @@ import type { MetricsDeps } from './metrics-route.ts';
 import { PeriodQuery, parsePeriod } from './query/period.ts';
 import { badParameter } from './query/problem.ts';
 
-/** Raw events looked at for one answer: a rare `ref` comes page by page, not by one endless request. */
+/**
+ * Raw events read for one response: a search for a rare `ref` takes several pages instead of one
+ * endless request.
+ */
 const MAX_LOOKED_AT = 200_000;
 
 const QuerySchema = Type.Object(
@@ -30,7 +36,7 @@ const QuerySchema = Type.Object(
   { additionalProperties: false },
 );
 
-/** Where the next page goes on: at this seq of this stream in this hour. */
+/** Where the next page continues: at this seq of this stream in this hour. */
 interface Cursor {
   readonly hour: number;
   readonly terminal: TerminalId;
@@ -51,7 +57,7 @@ function decodeCursor(text: string, range: Range): Cursor {
       if (inRange && (seq as number) > 0) return { ...cursor, hour: hour as number, seq: seq as number };
     }
   } catch {
-    // Falls through to the one answer for every cursor that is not ours.
+    // Falls through to the common error for every cursor that this API did not issue.
   }
   throw badParameter('cursor', 'is not one that this API gave for this range');
 }
@@ -62,7 +68,7 @@ interface Found {
   readonly event: TillEvent;
 }
 
-/** The lowest key of a row that may hold the cursor's event. */
+/** The lowest key of a row that may contain the cursor's event. */
 const startAt = (merchant: MerchantId, { hour, terminal, epoch, seq }: Cursor): Uint8Array => {
   const firstSeq = Math.max(1, seq - MAX_EVENTS + 1);
   return eventsKey({ merchant, hour, kind: 'events', terminal, epoch, firstSeq, count: 0, bodyCrc: 0 });
@@ -70,7 +76,7 @@ const startAt = (merchant: MerchantId, { hour, terminal, epoch, seq }: Cursor): 
 
 const streamIn = ({ hour, terminal, epoch }: Omit<Cursor, 'seq'>): string => `${hour}/${terminal}/${epoch}`;
 
-/** Each seq once, as in the fold: the lower row key wins. */
+/** Yields each seq once. As in the fold, the lower row key wins. */
 async function* eventsFrom(log: EventLog, merchant: MerchantId, range: Range, cursor: Cursor | null) {
   const from = cursor?.hour ?? hourOf(range.from);
   const options = cursor === null ? {} : { start: startAt(merchant, cursor) };
@@ -90,7 +96,7 @@ async function* eventsFrom(log: EventLog, merchant: MerchantId, range: Range, cu
   }
 }
 
-/** As the till sent it, with where it is and when it came. */
+/** The event as the till sent it, with its stream, seq and arrival time. */
 function toJson({ row, seq, event }: Found): Record<string, unknown> {
   const { ts, offset, dims, items, attrs, amount, currency, ref } = event;
   const local = new Date(ts + offset * MINUTE_MS).toISOString().slice(0, -1);

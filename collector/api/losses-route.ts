@@ -1,4 +1,7 @@
-/** `GET /v1/merchants/{m}/losses`: what tills gave up and the collector does not hold, the newest hours first. */
+/**
+ * `GET /v1/merchants/{m}/losses`: events that tills lost and the collector does not hold, newest
+ * hours first.
+ */
 import { Buffer } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
@@ -10,9 +13,12 @@ import { type LossPlace, type LossStep, netLosses } from './losses/net-losses.ts
 import type { MetricsDeps } from './metrics-route.ts';
 import { badParameter } from './query/problem.ts';
 
-/** Looks into the raw log for one answer: years without a loss come page by page, not by one endless request. */
+/**
+ * Reads of the raw log for one response: years without a loss take several pages instead of one
+ * endless request.
+ */
 const MAX_LOOKS = 10_000;
-/** Steps come one after the other; the hours that one looks into are looked at side by side. */
+/** Steps run one after the other; the hours that one step reads are read in parallel. */
 const LOOKS_A_STEP = 4;
 const LAST_HOUR = hourOf(MAX_TS) - 1;
 
@@ -49,7 +55,7 @@ function decodeCursor(text: string, terminal: TerminalId | undefined): LossPlace
         return { hour: hour as number, record: { ...stream, firstSeq, seq } };
     }
   } catch {
-    // Falls through to the one answer for every cursor that is not ours.
+    // Falls through to the common error for every cursor that this API did not issue.
   }
   throw badParameter('cursor', 'is not one that this API gave for this terminal');
 }
@@ -77,7 +83,7 @@ function listed({ row: { key }, loss }: NonNullable<LossStep['record']>, [firstS
 }
 
 export function lossesRoute(app: FastifyInstance, deps: MetricsDeps): void {
-  const schema = { querystring: QuerySchema, summary: 'What tills gave up and the collector does not hold' };
+  const schema = { querystring: QuerySchema, summary: 'Events that tills lost and the collector does not hold' };
   app.get('/v1/merchants/:merchant/losses', { schema }, async (request, reply) => {
     const query = request.query as Static<typeof QuerySchema>;
     const merchant = merchantOf(request);
@@ -99,7 +105,7 @@ async function pageOf(
     for (const [firstSeq, lastSeq] of record === null ? [] : lost) {
       const last = losses.at(-1);
       if (last !== undefined && record === before && last.lastSeq + 1 === firstSeq) {
-        // A long record comes in several steps.
+        // A long record takes several steps.
         losses[losses.length - 1] = listed(record!, [last.firstSeq, lastSeq]);
         continue;
       }

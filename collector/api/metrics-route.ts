@@ -1,4 +1,4 @@
-/** `GET /v1/merchants/{m}/metrics`: time series of a merchant's figures. */
+/** `GET /v1/merchants/{m}/metrics`: a merchant's figures as time series. */
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { MerchantId } from '../../shared/ids.ts';
@@ -93,7 +93,10 @@ function parseRequest(query: Query, { range, tz }: Period, logic: Logic): Series
   };
 }
 
-/** The one view that holds all the dimensions asked for; null: only the parts do. */
+/**
+ * The view that contains all requested dimensions; null: only the partial aggregates of the
+ * terminals do.
+ */
 function viewFor({ by, filters }: SeriesRequest): string | null {
   const needed = new Set(
     [by, ...filters.map(({ dimension }) => dimension)].filter((name) => name !== null && name !== 'type'),
@@ -112,7 +115,7 @@ async function answerTo(deps: MetricsDeps, merchant: MerchantId, asked: SeriesRe
   };
 }
 
-/** What every answer about a stretch of time says of itself. */
+/** The metadata of every response about a time range. */
 export const metaOf = (
   merchant: MerchantId,
   { range, tz }: { range: Range; tz: string },

@@ -1,4 +1,4 @@
-/** Series as CSV (RFC 4180): a line a point. */
+/** Formats series as CSV (RFC 4180), one line per point. */
 import type { Series } from './figures/series.ts';
 
 const cell = (value: unknown): string => {

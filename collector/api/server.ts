@@ -1,4 +1,4 @@
-/** The collector's HTTP server: health for operations, figures for merchants. */
+/** The collector's HTTP server: health and metrics for operations, figures for merchants. */
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Registry } from 'prom-client';
@@ -12,7 +12,7 @@ import { topRoute } from './top-route.ts';
 
 export interface Readiness {
   readonly ready: boolean;
-  /** In words, for a person. */
+  /** Explains the state to a person. */
   readonly reason: string;
 }
 
@@ -45,7 +45,7 @@ function detailOf(params: Record<string, unknown>, message = 'is not valid'): st
   return Array.isArray(params.allowedValues) ? `must be one of ${params.allowedValues.join(', ')}` : message;
 }
 
-/** Not yet listening: the caller decides where. */
+/** Does not listen yet: the caller chooses the address. */
 export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
   const refuse = (error: FastifyError, reply: FastifyReply): FastifyReply => {
     const problem = problemOf(error);
@@ -56,17 +56,17 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
   };
   const app = Fastify({
     logger: false,
-    // Such as a path that is no URL: no route's error handler sees it.
+    // For example a path that is not a valid URL, which never reaches a route's error handler.
     frameworkErrors: (error, _request, reply) => void refuse(error, reply as FastifyReply),
     routerOptions: { ignoreTrailingSlash: true },
-    // A query parameter that is not known is a typing error, not something to drop in silence.
+    // An unknown query parameter is a typing error; it is reported, not silently dropped.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
-    // A stop waits for answers under way, not for idle connections.
+    // A stop waits for responses in progress, not for idle connections.
     forceCloseConnections: 'idle',
   });
   const seconds = new Histogram({
     name: 'tillstream_http_request_duration_seconds',
-    help: 'Time from request to answer.',
+    help: 'Time from request to response.',
     labelNames: ['route', 'status'],
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
     registers: [deps.registry],
@@ -86,7 +86,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
       security: [{ key: [] }],
     },
   });
-  // A plugin's routes are seen by swagger only when they are registered after it.
+  // Swagger sees only routes of plugins that are registered after it.
   await app.register(async (routes) => {
     const hidden = { schema: { hide: true } };
     routes.get('/openapi.json', hidden, () => app.swagger());

@@ -1,4 +1,7 @@
-/** `GET /v1/merchants/{m}/top`: the articles that sold most, sales less refunds. A ranking a currency: two currencies are never added. */
+/**
+ * `GET /v1/merchants/{m}/top`: the best-selling articles, sales less refunds. One ranking per
+ * currency: amounts of two currencies are never added.
+ */
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { slotOf } from '../../shared/time.ts';

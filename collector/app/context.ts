@@ -1,4 +1,4 @@
-/** What a collector is made of, and what its roles are given. */
+/** The collector's context: start options, stores, logic and metrics, as the roles receive them. */
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Logic } from '../aggregation/logic-version.ts';
@@ -15,27 +15,27 @@ import type { CollectorMetrics } from './prometheus-metrics.ts';
 export const ROLES = ['ingest', 'rollup', 'api'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Rejects with StoreUnavailable when the store can't be opened now. */
+/** Rejects with StoreUnavailable when the store cannot be opened now. */
 export type OpenTables = (store: StoreConfig) => Promise<Tables>;
 
 export interface StartOptions {
   readonly config: CollectorConfig;
   readonly roles: ReadonlySet<Role>;
-  /** Of the broker; null: plain TCP. */
+  /** The TLS files of the broker; null: plain TCP. */
   readonly tls: TlsFiles | null;
   readonly openTables: OpenTables;
   readonly log: Logger;
-  /** Of the software. */
+  /** Version of the software. */
   readonly version: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
-  /** From 0 up to 1. */
+  /** From 0 up to, but not including, 1. */
   readonly random: () => number;
 }
 
-/** What the store's rows mean. */
+/** The typed stores on top of the store's tables. */
 export interface Stores {
   readonly log: EventLog;
   readonly marks: DueMarks;

@@ -1,11 +1,13 @@
-/** Whether this process should be given work: a write reached the store lately, and it is not on its way out. */
+/**
+ * Readiness of this process: a write reached the store recently, and the process is not stopping.
+ */
 
 export interface HealthOptions {
-  /** A write of no meaning. */
+  /** Writes a value without meaning to the store. */
   readonly probe: () => Promise<void>;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
-  /** How long a write counts as lately. */
+  /** How old the last successful write may be. */
   readonly freshMs: number;
 }
 
@@ -30,7 +32,7 @@ export class Health {
     this.#draining = true;
   }
 
-  /** Never rejects. Joins a probe that is under way. */
+  /** Never rejects. Joins a running probe. */
   probe(): Promise<void> {
     this.#probing ??= this.#probe().finally(() => {
       this.#probing = null;

@@ -1,4 +1,4 @@
-/** The role `ingest`: the broker, and behind it what stores the tills' batches. */
+/** The role `ingest`: the broker, and behind it the code that stores the tills' batches. */
 
 import { MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
 import { Credentials } from '../broker/access/token-verifier.ts';
@@ -11,33 +11,36 @@ import type { CollectorContext } from './context.ts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** A batch with its topic (five levels, two of them ids of at most 64 characters) and packet id. */
+/** A batch plus its topic (five levels, two of them ids of at most 64 characters) and packet id. */
 const MAX_PUBLISH_BYTES = MAX_WIRE_BYTES + KIB;
 
 const GATE = {
   maxControlBytes: 4 * KIB,
   maxPublishBytes: MAX_PUBLISH_BYTES,
-  // An agent keeps to 4 batches and 256 KiB; its statuses come on top.
+  // An agent keeps to 4 batches and 256 KiB; its status messages come on top.
   maxUnreleased: 16,
   maxUnreleasedBytes: 512 * KIB,
   handshakeMs: 10_000,
-  // 128 KiB over a line of 2 KiB a second.
+  // 128 KiB over a line of 2 KiB/s.
   packetMs: 120_000,
 } as const;
 
-/** An upper bound of what a token may outlive its revocation: remembered, then looked at again; 60 s are promised. */
+/**
+ * How long a token may outlive its revocation at most: cache time plus recheck interval. 60 s are
+ * promised.
+ */
 const REMEMBER_MS = 15_000;
 const RECHECK_MS = 35_000;
 
 const CREDENTIALS = { rememberMs: REMEMBER_MS, maxRemembered: 50_000, deadlineMs: 4_000, maxLookups: 500 } as const;
 
 const GROUPS: Readonly<Record<StoreConfig['kind'], (store: StoreConfig) => GroupLimits>> = {
-  // One writer at a time anyway.
+  // SQLite has one writer at a time anyway.
   sqlite: () => groups(1),
   hbase: (store) => groups(store.kind === 'hbase' ? store.connections : 1),
 };
 
-/** A group is one call to HBase; no entry waits so long that its till's keep-alive runs out. */
+/** A group is one call to HBase. No entry waits so long that its till's keep-alive expires. */
 const groups = (maxGroups: number): GroupLimits => ({
   maxGroups,
   maxRows: 1_000,
@@ -60,7 +63,7 @@ export class IngestRole {
     this.#ticker = setInterval(() => void ingest.tick(), TICK_MS);
   }
 
-  /** @param storeGen null while the store is not there: nobody is let in */
+  /** @param storeGen null while the store is not open: no till is accepted */
   static async start(parts: CollectorContext, storeGen: () => string | null): Promise<IngestRole> {
     const { config, stores, metrics, now, clock, random, tls, log } = parts;
     const ingest = new Ingest({
@@ -72,7 +75,7 @@ export class IngestRole {
       groups: GROUPS[config.store.kind](config.store),
       metrics: metrics.ingest,
       onFailure: (error, batches) =>
-        log.warn({ err: error, batches }, 'batches were not stored; their tills send them again'),
+        log.warn({ err: error, batches }, 'batches were not stored; their tills resend them'),
     });
     const { mqtt } = config;
     const limits = { tls, maxConnections: mqtt.maxConnections, handshakeMs: GATE.handshakeMs };
@@ -96,7 +99,9 @@ export class IngestRole {
     return this.#broker.port;
   }
 
-  /** Answers what was taken, for a bounded time; what stays unanswered is sent again by its till. */
+  /**
+   * Answers the batches in progress, for a bounded time. A till resends whatever stays unanswered.
+   */
   async stop(): Promise<void> {
     await this.#broker.stop(DRAIN_MS);
     clearInterval(this.#ticker);

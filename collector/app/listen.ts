@@ -1,4 +1,4 @@
-/** An address that can't be listened on, in words for whoever configured it. */
+/** Explains to the operator why an address cannot be listened on. */
 
 type Listener = 'mqtt' | 'http';
 interface Address {
@@ -10,7 +10,11 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
-/** Runs what listens. @throws ListenError for the system's errors; others pass */
+/**
+ * Runs `listen`.
+ *
+ * @throws ListenError for errors of the operating system; other errors pass
+ */
 export async function listening<T>(listener: Listener, { host, port }: Address, listen: () => Promise<T>): Promise<T> {
   try {
     return await listen();
@@ -18,11 +22,11 @@ export async function listening<T>(listener: Listener, { host, port }: Address, 
     const { syscall, code, message } = error as NodeJS.ErrnoException;
     if (syscall === undefined) throw error;
     const where = `${listener}.host ${host}, ${listener}.port ${port}`;
-    throw new ListenError(`${told(code, port, message)} (${where})`, { cause: error });
+    throw new ListenError(`${explain(code, port, message)} (${where})`, { cause: error });
   }
 }
 
-function told(code: string | undefined, port: number, message: string): string {
+function explain(code: string | undefined, port: number, message: string): string {
   switch (code) {
     case 'EADDRINUSE':
       return `port ${port} is in use: end the process that has it, or configure another port`;

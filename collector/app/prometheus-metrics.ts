@@ -1,4 +1,4 @@
-/** The collector's counters in Prometheus' form, as the small objects that its stages ask for. */
+/** The collector's Prometheus metrics, behind the small interfaces that its stages define. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { BrokerMetrics } from '../broker/access/metrics.ts';
 import type { IngestMetrics } from '../ingest/metrics.ts';
@@ -35,11 +35,11 @@ type MakeGauge = (name: string, help: string) => Gauge;
 type MakeHistogram = (name: string, help: string, buckets: number[]) => Histogram;
 
 function brokerMetrics(counter: MakeCounter, gauge: MakeGauge): BrokerMetrics {
-  const connections = gauge('mqtt_connections', 'Connections open, with those not yet accepted.');
-  const connects = counter('mqtt_connects_total', 'CONNECTs judged, by outcome.', ['outcome']);
+  const connections = gauge('mqtt_connections', 'Open connections, including those not accepted yet.');
+  const connects = counter('mqtt_connects_total', 'CONNECT packets answered, by outcome.', ['outcome']);
   const ended = counter('mqtt_ended_total', 'Connections that the broker ended, by reason.', ['reason']);
-  const messages = counter('mqtt_messages_total', 'Messages of tills, by channel.', ['channel']);
-  const bytes = counter('mqtt_received_bytes_total', 'Payload bytes of tills, by channel.', ['channel']);
+  const messages = counter('mqtt_messages_total', 'Messages received from tills, by channel.', ['channel']);
+  const bytes = counter('mqtt_received_bytes_total', 'Payload bytes received from tills, by channel.', ['channel']);
   const subscriptions = counter(
     'mqtt_subscriptions_refused_total',
     'Subscriptions to topics that are not the till’s own.',
@@ -58,18 +58,18 @@ function brokerMetrics(counter: MakeCounter, gauge: MakeGauge): BrokerMetrics {
 
 function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHistogram): IngestMetrics {
   const batches = counter('ingest_batches_total', 'Batches answered, by result.', ['result']);
-  const events = counter('ingest_events_stored_total', 'Events in batches stored; those sent twice count twice.');
+  const events = counter('ingest_events_stored_total', 'Events in stored batches; a resent event counts again.');
   const bytes = counter('ingest_bytes_stored_total', 'Wire bytes of batches stored.');
   const groups = histogram('ingest_group_batches', 'Batches that shared a commit.', [1, 2, 5, 10, 50, 100, 500]);
   const seconds = histogram(
     'ingest_commit_seconds',
-    'Time of a commit: rows, then marks.',
+    'Duration of a commit: rows, then due marks.',
     [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
   );
   const failures = counter('ingest_commit_failures_total', 'Commits that failed; their batches were answered busy.');
-  const marks = counter('ingest_marks_total', 'Batches stored with a new due mark, or covered by one.', ['mark']);
+  const marks = counter('ingest_marks_total', 'Stored batches with a new due mark, or covered by one.', ['mark']);
   const held = gauge('ingest_held_bytes', 'Bytes of batches that wait for the store.');
-  const statuses = counter('ingest_statuses_total', 'Statuses of epochs, by what became of them.', ['outcome']);
+  const statuses = counter('ingest_statuses_total', 'Status records of epochs, by outcome.', ['outcome']);
   return {
     committed: (group) => {
       events.inc(group.events);
@@ -93,12 +93,12 @@ function rollupMetrics(
   histogram: MakeHistogram,
 ): Pick<CollectorMetrics, 'rolledUp' | 'rollupFailed'> {
   const published = counter('rollup_published_total', 'Hours and days published.', ['level']);
-  const marks = counter('rollup_marks_total', 'Due marks worked off.');
-  const races = counter('rollup_races_lost_total', 'Compare-and-sets lost to another runner, and done again.');
-  const failures = counter('rollup_failures_total', 'Runs and passes that failed; their marks stay.');
+  const marks = counter('rollup_marks_total', 'Due marks processed.');
+  const races = counter('rollup_races_lost_total', 'Compare-and-sets lost to another runner, and repeated.');
+  const failures = counter('rollup_failures_total', 'Runs and passes that failed; their due marks stay.');
   const seconds = histogram(
     'rollup_pass_seconds',
-    'Time of a pass over all due marks.',
+    'Duration of a pass over all due marks.',
     [0.01, 0.1, 1, 5, 20, 60, 300],
   );
   return {

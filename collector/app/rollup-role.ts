@@ -1,9 +1,9 @@
-/** The role `rollup`: works off due marks when the configured schedule says so, and once at the start. */
+/** The role `rollup`: processes due marks at the start and then on the configured schedule. */
 import cron, { type ScheduledTask } from 'node-cron';
 import { RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
 import type { CollectorContext } from './context.ts';
 
-/** Salts worked on at the same time; more than one gains nothing where there is one writer. */
+/** Salts processed in parallel; with a single writer, more than one gains nothing. */
 const CONCURRENCY = { sqlite: 1, hbase: 4 } as const;
 
 export class RollupRole {
@@ -16,7 +16,7 @@ export class RollupRole {
     this.#runner = createRunner({
       ...parts,
       onFailure: ({ merchant, level, time }, err) =>
-        parts.log.error({ merchant, level, time, err }, 'a run failed; its marks stay'),
+        parts.log.error({ merchant, level, time, err }, 'a run failed; its due marks stay'),
     });
   }
 
@@ -26,7 +26,7 @@ export class RollupRole {
     this.#task = cron.schedule(this.#parts.config.rollup.cron, () => this.#pass(), options);
   }
 
-  /** Resolves when the run under way is done. */
+  /** Resolves when the running pass has ended. */
   async stop(): Promise<void> {
     await this.#task?.destroy();
     await this.#runner.stop();
@@ -41,7 +41,7 @@ export class RollupRole {
       if (report.marks > 0 || report.failures > 0) log.info(report, 'rolled up');
     } catch (error) {
       metrics.rollupFailed();
-      log.warn({ err: error }, 'due marks could not be worked off; they stay for the next pass');
+      log.warn({ err: error }, 'due marks could not be processed; they stay for the next pass');
     }
   }
 }
@@ -60,5 +60,7 @@ export const createRunner = ({ stores, logic, now, config, onFailure }: RunnerPa
     onFailure,
   });
 
-/** node-cron's own words about passes that overlap go nowhere: a pass that is late is seen in its duration. */
+/**
+ * Discards node-cron's own messages about overlapping passes: a late pass shows in its duration.
+ */
 const silent = { info() {}, warn() {}, error() {}, debug() {} };

@@ -1,10 +1,11 @@
 /**
- * Wires a collector from its parts and runs it.
+ * Assembles a collector and runs it.
  *
- *     listening (HTTP, then MQTT) ── the store comes up ──▶ ready ── stop() ──▶ draining ──▶ stopped
+ *     listening (HTTP, MQTT) ── the store comes up ──▶ ready ── stop() ──▶ draining ──▶ stopped
  *
- * The store may be away at the start and at any time later: HTTP answers, tills are told to come again, and all goes on by itself when it
- * is back. A stop goes with the flow: no new messages, answers to those taken, the run under way, HTTP, the store.
+ * The store may be unavailable at the start and at any later time: HTTP answers, tills are asked to
+ * retry, and everything resumes when the store is back. A stop follows the flow of data: no new
+ * messages, answers to those in progress, the running rollup, HTTP, the store.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -28,9 +29,12 @@ export interface Collector {
   /** Null without the role `ingest`. */
   readonly mqttPort: number | null;
   readonly httpPort: number;
-  /** Resolves when the store has taken a first write. Rejects with ConfigError when the store is kept by other dimensions. */
+  /**
+   * Resolves when the store has accepted a first write. Rejects with ConfigError when the store was
+   * initialized with other dimensions.
+   */
   readonly ready: Promise<void>;
-  /** Resolves when all is closed; safe to call again. */
+  /** Resolves when everything is closed; safe to call again. */
   stop(): Promise<void>;
 }
 
@@ -72,7 +76,7 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
     await health.probe();
     if (stopping.signal.aborted) return;
     rollup?.start();
-    log.info({ storeGen }, 'the store is there');
+    log.info({ storeGen }, 'the store is open');
   })();
   ready.catch(() => undefined);
 
@@ -99,7 +103,11 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
   };
 }
 
-/** Opens and settles the store, however long it takes. @returns its generation; null when stopped before */
+/**
+ * Opens and initializes the store, however long that takes.
+ *
+ * @returns its generation; null when stopped before
+ */
 async function bringUp(options: StartOptions, tables: DeferredTables, stopping: AbortSignal): Promise<string | null> {
   const { config, openTables, log, random } = options;
   for (let attempt = 0; !stopping.aborted; attempt++) {
@@ -108,7 +116,7 @@ async function bringUp(options: StartOptions, tables: DeferredTables, stopping: 
       return (await initializeStore(tables, config.dimensions, randomUUID())).storeGen;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
-      log.warn({ err: error }, 'the store is not there: trying again');
+      log.warn({ err: error }, 'the store is unavailable: trying again');
       const pause = Math.min(250 * 2 ** Math.min(attempt, 10), REOPEN_MAX_MS) * (0.5 + random() / 2);
       await wait(pause, undefined, { signal: stopping }).catch(() => undefined);
     }
@@ -131,7 +139,7 @@ async function startHttp(parts: CollectorContext, health: Health): Promise<Fasti
   return http;
 }
 
-/** Answers under way have their time; a request that never ends has no more than that. */
+/** Gives responses in progress some time, then closes their connections. */
 async function closeHttp(http: FastifyInstance): Promise<void> {
   const cut = setTimeout(() => http.server.closeAllConnections(), HTTP_DRAIN_MS);
   await http.close();

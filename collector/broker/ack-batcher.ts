@@ -1,7 +1,10 @@
-/** Answers on their way to one till: those that complete together share an envelope. */
+/**
+ * Batches the acks to one till: those that complete in the same turn of the event loop share an
+ * envelope.
+ */
 import type { Ack } from '../../shared/wire/messages.ts';
 
-/** Sends one envelope. `done` is called when it was handed out, or could not be. */
+/** Sends one envelope. `done` is called when it was sent, or could not be. */
 export type SendEnvelope = (acks: Ack[], done: () => void) => void;
 
 export class AckBatcher {
@@ -13,7 +16,10 @@ export class AckBatcher {
     this.#send = send;
   }
 
-  /** @param ack null answers a status: an envelope, but no ack in it. @param release called when the answer was handed out */
+  /**
+   * @param ack null answers a status: an envelope without an ack
+   * @param release called when the answer was sent
+   */
   add(ack: Ack | null, release: () => void): void {
     if (this.#releases.length === 0) setImmediate(() => this.#flush());
     if (ack !== null) this.#acks.push(ack);

@@ -1,9 +1,10 @@
 /**
  * The embedded MQTT broker: aedes 1.2 behind a framing gate, open to registered tills only.
  *
- * The way of a batch: socket → gate (counts it) → aedes → reception (walls) → inbox, which answers once it is durable → an ack message to
- * the very client that sent it → the gate forgets it. MQTT's PUBACK leaves before all that and means nothing. Nothing is ever routed from
- * one client to another.
+ * The path of a batch: socket → gate (counts it) → aedes → client hooks (authorization) → inbox,
+ * which answers once it is durable → an ack message to the client that sent it → the gate releases
+ * it. MQTT's PUBACK is sent before all that and means nothing. Nothing is ever routed from one
+ * client to another.
  */
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
@@ -17,14 +18,14 @@ type ListenAt = Omit<ListenerOptions, 'framing' | 'onConnection' | 'onRefused'>;
 
 export interface BrokerOptions extends ClientHooksOptions {
   readonly listen: ListenAt;
-  /** A second port, for MQTT in WebSockets; null: none. */
+  /** A second port, for MQTT over WebSocket; null: none. */
   readonly websocket: ListenAt | null;
   readonly gate: GateLimits;
 }
 
 const SWEEP_EVERY_MS = 5_000;
 const DRAIN_LOOK_MS = 10;
-/** At a stop, for the last answers to leave. */
+/** At a stop: time for the last acks to be sent. */
 const CUT_AFTER_MS = 1_000;
 
 export class Broker {
@@ -52,7 +53,7 @@ export class Broker {
     ];
   }
 
-  /** Listens when it resolves. Rejects when the address is not free. */
+  /** Listens when it resolves. Rejects when an address is not free. */
   static async start(options: BrokerOptions): Promise<Broker> {
     const broker = new Broker(options);
     broker.#watch();
@@ -76,17 +77,23 @@ export class Broker {
     return this.#listeners[0]!.port;
   }
 
-  /** Of MQTT in WebSockets; null without. */
+  /** The port of MQTT over WebSocket; null without. */
   get websocketPort(): number | null {
     return this.#listeners[1]?.port ?? null;
   }
 
-  /** Ends the sessions whose token has ended since it was last looked at. Runs by itself every few seconds. */
+  /**
+   * Ends the sessions whose token was revoked or expired since the last check. Runs every few
+   * seconds.
+   */
   sweep(): Promise<void> {
     return this.#reception.sessions.sweep();
   }
 
-  /** Takes no new connection and no new message, then waits until what was taken is answered, at most `drainMs`, and closes. */
+  /**
+   * Accepts no new connection and no new message, then waits until the batches in flight are
+   * answered, at most `drainMs`, and closes.
+   */
   async stop(drainMs: number): Promise<void> {
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     const closed = Promise.all(this.#listeners.map((listener) => listener.close()));

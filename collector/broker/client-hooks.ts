@@ -1,4 +1,7 @@
-/** What aedes asks about its clients: who is let in, what they may publish and subscribe; and the way of their messages to the inbox and back. */
+/**
+ * The hooks of aedes: authenticate clients, authorize what they publish and subscribe, and pass
+ * their messages to the inbox and the acks back.
+ */
 import type { AedesOptions, AuthenticateError, Client } from 'aedes';
 import { streamId } from '../../shared/ids.ts';
 import { type Ack, encodeAcks } from '../../shared/wire/messages.ts';
@@ -33,17 +36,20 @@ export interface ClientHooksOptions {
   readonly now: () => number;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
-  /** The store's generation; nobody is let in before it is known (null). */
+  /** The store's generation; no till is accepted before it is known (null). */
   readonly storeGen: () => string | null;
-  /** How old what a session's token rests on may become before it is asked for again. */
+  /** Maximum age of the registration that a session was accepted by, before it is read again. */
   readonly recheckMs: number;
   readonly metrics: BrokerMetrics;
   readonly log: BrokerLog;
 }
 
-/** Silence that a connection may claim for itself: an agent speaks every 15 minutes at least. Seconds; MQTT grants half as much again. */
+/**
+ * Longest keep-alive of a connection: an agent sends at least every 15 minutes. Seconds; MQTT
+ * allows half as much again.
+ */
 const MAX_KEEPALIVE_S = 1_200;
-/** Registrations asked for at the same time by a sweep. */
+/** Registrations read in parallel by a sweep. */
 const MAX_RECHECKS = 8;
 
 type Hooks = Pick<AedesOptions, 'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>;
@@ -51,7 +57,10 @@ type Hooks = Pick<AedesOptions, 'preConnect' | 'authenticate' | 'authorizePublis
 export class ClientHooks {
   readonly sessions: Sessions;
   readonly #options: ClientHooksOptions;
-  /** Filled between CONNECT and the question for its token: aedes shows the packet to the one hook only, the token to the other. */
+  /**
+   * Filled between CONNECT and authentication: aedes passes the packet to one hook only, and the
+   * token to the other.
+   */
   readonly #connects = new WeakMap<Client, ConnectVerdict>();
 
   constructor(options: ClientHooksOptions) {
@@ -77,7 +86,7 @@ export class ClientHooks {
         this.#authenticate(client).then(
           (code) => (code === null ? callback(null, true) : callback(refusal(code), null)),
           (error: Error) => {
-            this.#options.log.error({ err: error }, 'a CONNECT could not be judged');
+            this.#options.log.error({ err: error }, 'a CONNECT could not be checked');
             callback(refusal(CONNACK.serverUnavailable), null);
           },
         );
@@ -85,7 +94,7 @@ export class ClientHooks {
       authorizePublish: (client, packet, callback) => {
         // Wills and aedes' own messages come without a session.
         const session = this.sessions.of(client);
-        if (session === undefined) return callback(new Error('nobody may publish this'));
+        if (session === undefined) return callback(new Error('no session: nothing may be published'));
         const verdict = authorizePublish(session.topics, packet);
         if (!verdict.ok) return callback(new ForbiddenPublish(verdict.reason));
         this.#onPublish(session, verdict.channel, packet.payload as Buffer);
@@ -96,17 +105,17 @@ export class ClientHooks {
         if (session !== undefined && authorizeSubscribe(session.topics, subscription))
           return callback(null, subscription);
         this.#options.metrics.subscriptionRefused();
-        // Makes it 0x80, failure [MQTT-3.9.3-2].
+        // Becomes 0x80, failure [MQTT-3.9.3-2].
         callback(null, null);
       },
     };
   }
 
-  /** @returns null when the till is let in, else what the CONNACK says */
+  /** @returns null when the till is accepted, else the CONNACK code */
   async #authenticate(client: Client): Promise<ConnackCode | null> {
     const { credentials, storeGen, metrics, log } = this.#options;
     const judged = this.#connects.get(client);
-    if (judged === undefined) throw new Error('aedes asks about a client that sent no CONNECT');
+    if (judged === undefined) throw new Error('aedes authenticates a client that sent no CONNECT');
     const admission = await admit(judged, credentials, storeGen() !== null);
     if (client.closed) return CONNACK.serverUnavailable;
     if (admission.kind === 'refused') {
@@ -123,7 +132,8 @@ export class ClientHooks {
 
   #admit(client: Client, { claim, hash, asOf }: Admission & { kind: 'admitted' }): void {
     const { merchant, terminal, epoch } = claim;
-    // aedes knows clients by this id alone, and ends the one that had it before: another merchant's must never be the same.
+    // aedes identifies clients by this id alone and disconnects an older client with the same id,
+    // so two merchants' ids must never be equal.
     client.id = `${merchant}/${streamId(terminal, epoch)}`;
     const topics = topicsOf(merchant, terminal);
     this.sessions.enter({
@@ -153,10 +163,13 @@ export class ClientHooks {
     }
   }
 
-  /** The inbox never rejects, unless by a fault of ours: that must cost its sender the connection, not everybody the process. */
+  /**
+   * The inbox rejects only because of a bug of this program: that must cost its sender the
+   * connection, not every till the process.
+   */
   #fault(session: Session, error: Error): void {
     const { merchant, terminal } = session.sender;
-    this.#options.log.error({ err: error, merchant, terminal }, 'a batch could not be judged');
+    this.#options.log.error({ err: error, merchant, terminal }, 'a batch could not be handled');
     this.sessions.end(session, 'fault');
   }
 

@@ -1,4 +1,4 @@
-/** Why connections end, told apart for whoever watches the counters. */
+/** Disconnect reasons: why connections end, as counted in the metrics. */
 
 import type { PublishVerdict } from './access/authorization.ts';
 import type { EndReason } from './access/metrics.ts';
@@ -6,7 +6,10 @@ import { GateError } from './transport/gate-error.ts';
 
 type ForbiddenReason = (PublishVerdict & { ok: false })['reason'];
 
-/** Given to aedes, which then closes the connection: MQTT 3.1.1 has no other answer to a PUBLISH [MQTT-3.3.5-2]. */
+/**
+ * Passed to aedes, which then closes the connection: MQTT 3.1.1 has no other answer to a forbidden
+ * PUBLISH [MQTT-3.3.5-2].
+ */
 export class ForbiddenPublish extends Error {
   override readonly name = 'ForbiddenPublish';
   readonly reason: ForbiddenReason;
@@ -16,7 +19,10 @@ export class ForbiddenPublish extends Error {
   }
 }
 
-/** Null for what the network did, and for what was counted when it happened: a refused CONNECT, silence beyond the keep-alive. */
+/**
+ * Null for network errors, and for events that were counted when they happened: a refused CONNECT,
+ * a keep-alive timeout.
+ */
 export function disconnectReason(error: Error): EndReason | null {
   if (error instanceof GateError) return error.fault;
   if (error instanceof ForbiddenPublish) return `publish-${error.reason}`;

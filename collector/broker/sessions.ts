@@ -1,11 +1,13 @@
 /**
- * The tills connected here. A session is entered once its token was accepted, and leaves when its connection closes.
+ * The sessions of the tills connected here. A session begins when its token is accepted and ends
+ * with its connection.
  *
  * Invariants:
- * - One session a client id: a newer connection ends the older one [MQTT-3.1.4-2]. Ids carry the merchant, so one merchant's can't meet
- *   another's.
- * - What a session rests on (its terminal's registration) was read less than `recheckMs` ago, or the next sweep asks again: a revoked or
- *   expired token loses its session, while a store that can't be asked takes nobody's away.
+ * - One session per client id: a newer connection ends the older one [MQTT-3.1.4-2]. Client ids
+ *   contain the merchant, so two merchants' ids never collide.
+ * - A session's evidence (its terminal's registration) was read less than `recheckMs` ago, or the
+ *   next sweep reads it again: a revoked or expired token loses its session, while an unavailable
+ *   store ends none.
  */
 import type { Client } from 'aedes';
 import type { Topics } from './access/authorization.ts';
@@ -23,9 +25,9 @@ export interface Session {
   readonly client: Client;
   readonly gate: FramingGate;
   readonly outbox: AckBatcher;
-  /** SHA-256 of its token, hex; null: a client certificate let it in. */
+  /** SHA-256 of its token, hex; null: authenticated by a client certificate. */
   readonly tokenHash: string | null;
-  /** When the registration was read that accepts it, monotonic milliseconds. */
+  /** When the registration that accepts it was read, monotonic milliseconds. */
   verifiedAt: number;
 }
 
@@ -34,7 +36,7 @@ export interface SessionsOptions {
   /** Monotonic milliseconds. */
   readonly clock: () => number;
   readonly recheckMs: number;
-  /** Sessions asked about at the same time. */
+  /** Sessions rechecked in parallel. */
   readonly maxRechecks: number;
   readonly onEnd: (session: Session, reason: EndReason) => void;
 }
@@ -77,7 +79,10 @@ export class Sessions {
     session.gate.destroy();
   }
 
-  /** Asks again about the sessions whose registration was read too long ago. Joins no other sweep: it returns at once beside one. */
+  /**
+   * Rechecks the sessions whose registration was read too long ago. Returns at once while another
+   * sweep is running.
+   */
   async sweep(): Promise<void> {
     if (this.#sweeping) return;
     this.#sweeping = true;

@@ -1,10 +1,10 @@
-/** What a command of the collector is, and what it is given. */
+/** The commands of the command line: their shape, their context and their errors. */
 import type { ParseArgsOptionsConfig } from 'node:util';
 import { type OpenTables, type Stores, storesOn } from '../app/context.ts';
 import type { CollectorConfig } from '../config/collector-config.ts';
 import type { Tables } from '../store/tables.ts';
 
-/** Options as given: texts and flags. */
+/** Options as given: strings and flags. */
 export type Given = Readonly<Record<string, string | boolean | undefined>>;
 
 export interface CommandContext {
@@ -15,7 +15,7 @@ export interface CommandContext {
   readonly now: () => number;
 }
 
-/** What a command prints: the document under `--json`, else the text. */
+/** What a command prints: the document under `--json`, otherwise the text. */
 export interface Printed {
   readonly json: unknown;
   readonly text: string;
@@ -26,11 +26,11 @@ export interface Usage {
   /** As typed, such as `terminals add`. */
   readonly name: string;
   readonly summary: string;
-  /** Beside --config, --json and --help. */
+  /** In addition to --config, --json and --help. */
   readonly options: ParseArgsOptionsConfig;
-  /** Lines for --help, one an option. */
+  /** Lines for --help, one per option. */
   readonly help: readonly string[];
-  /** Without the `node collector/main.ts` before them. */
+  /** Without the leading `node collector/main.ts`. */
   readonly examples: readonly string[];
 }
 
@@ -38,12 +38,12 @@ export interface Command extends Usage {
   readonly run: (context: CommandContext) => Promise<Printed>;
 }
 
-/** The command line is wrong: exit 2. */
+/** The command line is wrong: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** What was asked for can't be done: exit 1. The message says what to do. */
+/** The command could not be carried out: exit code 1. The message says what to do. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
@@ -55,7 +55,7 @@ export function required(given: Given, option: string): string {
   return value;
 }
 
-/** @throws UsageError when the parser takes the option's value for wrong */
+/** @throws UsageError when the parser rejects the option's value */
 export function parsed<T>(given: Given, option: string, parse: (text: string) => T): T {
   const text = required(given, option);
   try {
@@ -65,7 +65,7 @@ export function parsed<T>(given: Given, option: string, parse: (text: string) =>
   }
 }
 
-/** Runs something on the store, and closes it. */
+/** Opens the store, runs `work` on it, and closes it. */
 export async function withStore<T>(
   { config, openTables }: CommandContext,
   work: (stores: Stores, tables: Tables) => Promise<T>,

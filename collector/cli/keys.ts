@@ -1,11 +1,14 @@
-/** `keys add | list | revoke`: who may ask the API. A key is shown once; the store has only its hash. */
+/**
+ * `keys add | list | revoke`: who may query the API. A key is shown once; the store keeps only its
+ * hash.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { merchantId } from '../../shared/ids.ts';
 import type { ApiKey, Control } from '../store/control.ts';
 import { type Command, CommandFailed, parsed, required, UsageError, withStore } from './command.ts';
 
 const KEY_PREFIX = 'tsk_';
-/** Digits of a key's hash that name it; a part that fits several keys is refused. */
+/** Leading digits of a key's hash that identify it; a prefix of several keys is refused. */
 const ID_DIGITS = 12;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -13,7 +16,7 @@ const idOf = ({ hash }: ApiKey): string => hash.slice(0, ID_DIGITS);
 
 export const addKey: Command = {
   name: 'keys add',
-  summary: "makes an API key for a merchant's figures and prints it",
+  summary: "creates an API key for a merchant's figures and prints it",
   options: { merchant: { type: 'string' } },
   help: ['--merchant M       the merchant; needs no registration of its own'],
   examples: ['keys add --merchant acme --json --config config/collector.yaml'],
@@ -57,7 +60,7 @@ export const listKeys: Command = {
 
 export const revokeKey: Command = {
   name: 'keys revoke',
-  summary: 'ends an API key; it may be served for some seconds more',
+  summary: 'revokes an API key; it may be accepted for some seconds more',
   options: { id: { type: 'string' }, key: { type: 'string' } },
   help: ['--id ID            the id that `keys list` shows', '--key KEY          or the key itself'],
   examples: ['keys revoke --id 1f0c9a7be210 --config config/collector.yaml'],

@@ -1,4 +1,4 @@
-/** From the command line to a command and its options, and the words of --help. */
+/** Parses the command line into a command and its options, and formats --help. */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { ROLES } from '../app/context.ts';
 import { type Given, type Usage, UsageError } from './command.ts';
@@ -7,13 +7,13 @@ const PROGRAM = 'node collector/main.ts';
 
 export const RUN: Usage = {
   name: 'run',
-  summary: 'runs a collector until SIGTERM or SIGINT; a second one ends it at once',
+  summary: 'runs a collector until SIGTERM or SIGINT; a second signal ends it at once',
   options: { roles: { type: 'string' } },
-  help: [`--roles R,…        what it does of ${ROLES.join(', ')}; all of it if left out`],
+  help: [`--roles R,…        the roles to run, of ${ROLES.join(', ')}; all of them if left out`],
   examples: ['run --config config/collector.yaml', 'run --roles ingest --json --config config/collector.yaml'],
 };
 
-/** Named in the contracts; they come with a later version. */
+/** Named in the contracts, planned for a later version. */
 const NOT_YET = ['reprocess', 'logic', 'audit', 'export'];
 
 const COMMON: ParseArgsOptionsConfig = {
@@ -35,23 +35,23 @@ export type Called<U extends Usage> =
 /** @throws UsageError */
 export function parseCommandLine<U extends Usage>(args: readonly string[], usages: readonly U[]): Called<U> {
   const flag = args.findIndex((arg) => arg.startsWith('-'));
-  const words = flag === -1 ? args : args.slice(0, flag);
+  const path = flag === -1 ? args : args.slice(0, flag);
   const wantsHelp = args.includes('--help') || args.includes('-h');
-  if (words.length === 0 || words[0] === 'help') {
-    if (wantsHelp || words.length > 0) return { kind: 'help', text: overview(usages) };
-    throw new UsageError(`name a command: ${usages.map(({ name }) => name).join(', ')}; --help tells more`);
+  if (path.length === 0 || path[0] === 'help') {
+    if (wantsHelp || path.length > 0) return { kind: 'help', text: overview(usages) };
+    throw new UsageError(`name a command: ${usages.map(({ name }) => name).join(', ')}; see --help`);
   }
-  if (NOT_YET.includes(words[0]!)) return { kind: 'not-yet', name: words[0]! };
-  const name = words.join(' ');
+  if (NOT_YET.includes(path[0]!)) return { kind: 'not-yet', name: path[0]! };
+  const name = path.join(' ');
   const usage = usages.find((known) => known.name === name);
   if (usage === undefined) {
-    const group = usages.filter((known) => known.name.startsWith(`${words[0]} `));
+    const group = usages.filter((known) => known.name.startsWith(`${path[0]} `));
     if (wantsHelp && group.length > 0) return { kind: 'help', text: group.map(helpOf).join('\n') };
     const known = (group.length > 0 ? group : usages).map((one) => one.name).join(', ');
-    throw new UsageError(`there is no command "${name}"; there are ${known}`);
+    throw new UsageError(`there is no command "${name}"; the commands are ${known}`);
   }
   if (wantsHelp) return { kind: 'help', text: helpOf(usage) };
-  return { kind: 'command', usage, given: optionsOf(usage, args.slice(words.length)) };
+  return { kind: 'command', usage, given: optionsOf(usage, args.slice(path.length)) };
 }
 
 function optionsOf(usage: Usage, args: readonly string[]): Given {

@@ -1,4 +1,4 @@
-/** `run`: a collector in the foreground, until a signal ends it. */
+/** `run`: runs a collector in the foreground until a signal ends it. */
 import pino from 'pino';
 import { ROLES, type Role, type StartOptions } from '../app/context.ts';
 import type { Collector } from '../app/start.ts';
@@ -9,15 +9,18 @@ export interface RunContext {
   readonly config: CollectorConfig;
   readonly given: Given;
   readonly start: (config: CollectorConfig, options: Partial<StartOptions>) => Promise<Collector>;
-  /** Called once, when it listens. */
+  /** Called once, when the collector listens. */
   readonly onListening: (collector: Collector) => void;
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-/** What a shell calls ended by SIGINT. */
+/** Exit code by which shells report an end by SIGINT. */
 const INTERRUPTED = 130;
 
-/** Resolves when it has stopped after a first SIGTERM or SIGINT; a second one ends the process at once. */
+/**
+ * Resolves when the collector has stopped after a first SIGTERM or SIGINT; a second signal ends the
+ * process at once.
+ */
 export async function run({ config, given, start, onListening }: RunContext): Promise<void> {
   const roles = parseRoles(given.roles);
   const log = pino(

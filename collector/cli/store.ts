@@ -1,4 +1,4 @@
-/** `check-config`, `init` and `rollup`: what is done once, by hand or by a deployment. */
+/** `check-config`, `init` and `rollup`: one-time actions of an operator or a deployment. */
 import { randomUUID } from 'node:crypto';
 import { createRunner } from '../app/rollup-role.ts';
 import { initializeStore } from '../store/initialize-store.ts';
@@ -17,7 +17,7 @@ export const checkConfig: Command = {
 
 export const initStore: Command = {
   name: 'init',
-  summary: 'creates what the store lacks; safe to repeat',
+  summary: 'creates missing tables and records of the store; safe to repeat',
   options: {},
   help: [],
   examples: ['init --config config/collector.yaml'],
@@ -34,7 +34,7 @@ export const initStore: Command = {
 
 export const rollupOnce: Command = {
   name: 'rollup',
-  summary: 'works off what is due now, once',
+  summary: 'processes the hours and days that are due now, once',
   options: {},
   help: [],
   examples: ['rollup --json --config config/collector.yaml'],
@@ -47,10 +47,13 @@ export const rollupOnce: Command = {
       const done = await createRunner({ ...context, stores, logic, onFailure }).runDue();
       if (failures.length > 0)
         throw new CommandFailed(
-          `${failures.length} runs failed, their marks stay:\n${failures.slice(0, 20).join('\n')}`,
+          `${failures.length} runs failed; their due marks stay:\n${failures.slice(0, 20).join('\n')}`,
         );
       return done;
     });
-    return { json: report, text: `rolled up ${report.hours} hours and ${report.days} days from ${report.marks} marks` };
+    return {
+      json: report,
+      text: `rolled up ${report.hours} hours and ${report.days} days from ${report.marks} due marks`,
+    };
   },
 };

@@ -1,11 +1,14 @@
-/** `terminals add | list | revoke`: who may connect to the broker. A token is shown once; the store has only its hash. */
+/**
+ * `terminals add | list | revoke`: who may connect to the broker. A token is shown once; the store
+ * keeps only its hash.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { merchantId, storeId, terminalId } from '../../shared/ids.ts';
 import type { Registration, TokenRecord } from '../store/terminals.ts';
 import { type Command, type CommandContext, CommandFailed, parsed, UsageError, withStore } from './command.ts';
 
 const TOKEN_PREFIX = 'tst_';
-/** Long enough to bring the new token to the till. */
+/** Long enough to install the new token on the till. */
 const GRACE_HOURS = 24;
 const HOUR_MS = 3_600_000;
 
@@ -14,7 +17,7 @@ const terminalOptions = { ...merchantOption, terminal: { type: 'string' } } as c
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** The token used last goes on for the grace; older ones end now. */
+/** The newest token stays valid for the grace period; older ones expire now. */
 function outgoing({ state, tokens }: Registration, now: number, graceMs: number): TokenRecord[] {
   const [latest] = tokens;
   if (state === 'revoked' || latest === undefined || graceMs === 0) return [];
@@ -45,8 +48,8 @@ export const addTerminal: Command = {
     '--merchant M       the merchant; needs no registration of its own',
     '--terminal T       the terminal',
     '--store S          the store it stands in',
-    '--rotate           gives an existing terminal a new token; the one before stays valid for 24 hours',
-    '--grace-hours N    with --rotate: for N hours instead; 0 ends it at once',
+    '--rotate           gives an existing terminal a new token; the previous one stays valid for 24 hours',
+    '--grace-hours N    with --rotate: for N hours instead; 0 revokes it at once',
   ],
   examples: [
     'terminals add --merchant acme --terminal till-1 --store london --config config/collector.yaml',
@@ -115,7 +118,7 @@ export const listTerminals: Command = {
 
 export const revokeTerminal: Command = {
   name: 'terminals revoke',
-  summary: 'ends all tokens of a terminal; its live connection is dropped within a minute',
+  summary: 'revokes all tokens of a terminal; its open connection is closed within a minute',
   options: terminalOptions,
   help: ['--merchant M       the merchant', '--terminal T       the terminal'],
   examples: ['terminals revoke --merchant acme --terminal till-1 --config config/collector.yaml'],

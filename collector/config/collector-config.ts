@@ -1,4 +1,7 @@
-/** The collector's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
+/**
+ * The collector's configuration: turns `unknown` into a checked, frozen, typed object with all
+ * defaults, or into a list of faults.
+ */
 import { validate as isCron } from 'node-cron';
 import type { ConfigFault } from '../../shared/config/config-validator.ts';
 import { deepFreeze } from '../../shared/config/deep-freeze.ts';
@@ -6,7 +9,7 @@ import type { ParsedConfig } from '../../shared/config/parse-config.ts';
 import type { LogLevel } from '../../shared/config/schema-types.ts';
 import { CONFIG_FORMS, type ConfigInput, type StoreKind } from './config-schema.ts';
 
-/** Every default, once. */
+/** All defaults. */
 const DEFAULTS = {
   region: 'local',
   hbase: { host: '127.0.0.1', port: 9090, connections: 4, namespace: 'tillstream' },
@@ -17,7 +20,7 @@ const DEFAULTS = {
   log: { level: 'info' },
 } as const;
 
-/** Figures have these keys in any case. */
+/** Figures always have these keys. */
 const RESERVED_DIMENSIONS = ['type', 'currency', 'store', 'terminal'];
 
 export type StoreConfig =
@@ -39,17 +42,17 @@ export interface CollectorConfig {
     readonly maxConnections: number;
     /** Paths of PEM files; null: plain TCP. */
     readonly tls: { readonly key: string; readonly cert: string; readonly ca: string | null } | null;
-    /** MQTT in WebSockets, with the same TLS; null: none. */
+    /** MQTT over WebSocket, with the same TLS; null: none. */
     readonly websocket: { readonly host: string; readonly port: number } | null;
   };
   readonly http: { readonly host: string; readonly port: number };
   readonly rollup: { readonly cron: string; readonly graceSeconds: number };
-  /** In alphabetical order: theirs has no meaning. */
+  /** In alphabetical order, because their order has no meaning. */
   readonly dimensions: readonly string[];
   readonly log: { readonly level: LogLevel };
 }
 
-/** What the schema cannot say. */
+/** Checks that the schema cannot express. */
 function otherFaults({ mqtt, rollup, dimensions }: ConfigInput): ConfigFault[] {
   const faults: ConfigFault[] = [];
   if (mqtt?.external !== undefined) {
@@ -66,7 +69,7 @@ function otherFaults({ mqtt, rollup, dimensions }: ConfigInput): ConfigFault[] {
   return faults;
 }
 
-/** Which schema to check against, or why none fits. */
+/** The schema to check against, or why none matches. */
 function storeKind(input: unknown): StoreKind | ConfigFault {
   const should = 'give {kind: sqlite, path: FILE} or {kind: hbase, host: HOST, port: PORT}';
   if (typeof input !== 'object' || input === null || Array.isArray(input))
@@ -79,7 +82,7 @@ function storeKind(input: unknown): StoreKind | ConfigFault {
   return { pointer: '/store/kind', detail: kind === undefined ? `is missing: ${should}` : `is not known: ${should}` };
 }
 
-/** @param input the document as the YAML parser gives it */
+/** @param input the document as the YAML parser returns it */
 export function parseConfig(input: unknown): ParsedConfig<CollectorConfig> {
   const kind = storeKind(input);
   if (typeof kind === 'object') return { ok: false, faults: [kind] };

@@ -1,4 +1,4 @@
-/** What the collector's configuration file may hold, key by key, with the words that tell how to put each right. */
+/** The schema of the collector's configuration file, with a hint per key on how to correct it. */
 import Type, { type Static, type TSchema } from 'typebox';
 import { ConfigValidator } from '../../shared/config/config-validator.ts';
 import { file, host, integer, log, port, strictObject, withHint } from '../../shared/config/schema-types.ts';

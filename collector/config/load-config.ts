@@ -8,7 +8,7 @@ import { type CollectorConfig, parseConfig } from './collector-config.ts';
 export interface TlsFiles {
   readonly key: string;
   readonly cert: string;
-  /** Authorities of client certificates; null: none are asked for. */
+  /** Authorities of client certificates; null: none are requested. */
   readonly ca: string | null;
 }
 
@@ -19,7 +19,11 @@ export function loadConfig(path: string): CollectorConfig {
   return config;
 }
 
-/** The broker's key and certificate as they are now; null: plain TCP. @throws ConfigError */
+/**
+ * Reads the broker's current key and certificate; null: plain TCP.
+ *
+ * @throws ConfigError
+ */
 export function readTls({ mqtt: { tls } }: CollectorConfig): TlsFiles | null {
   if (tls === null) return null;
   const files = {
@@ -31,8 +35,8 @@ export function readTls({ mqtt: { tls } }: CollectorConfig): TlsFiles | null {
   try {
     createSecureContext(ca === null ? own : files);
   } catch (cause) {
-    const told = `mqtt.tls.key and mqtt.tls.cert (and mqtt.tls.ca) are not a key, its certificate and authorities in PEM: ${(cause as Error).message}`;
-    throw new ConfigError(`${tls.key}, ${tls.cert}: ${told}`, { cause });
+    const detail = `mqtt.tls.key and mqtt.tls.cert (and mqtt.tls.ca) are not a key, its certificate and authorities in PEM: ${(cause as Error).message}`;
+    throw new ConfigError(`${tls.key}, ${tls.cert}: ${detail}`, { cause });
   }
   return files;
 }

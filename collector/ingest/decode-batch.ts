@@ -1,27 +1,27 @@
-/** From the bytes of a message to a batch that may be stored, or the ack that refuses it. */
+/** Decodes a message into a batch that may be stored, or into the ack that refuses it. */
 import { type Epoch, type MerchantId, streamId, type TerminalId } from '../../shared/ids.ts';
 import { decodeBatch } from '../../shared/wire/batch.ts';
 import { type BatchHeader, readHeader } from '../../shared/wire/header.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
 
-/** Who sent it: as the broker's port has it. */
+/** The sender, as in the broker's port. */
 export interface Sender {
   readonly merchant: MerchantId;
   readonly terminal: TerminalId;
   readonly epoch: Epoch;
 }
 
-/** What an ack says of any batch: which one it is. */
+/** The fields by which an ack identifies a batch. */
 export type BatchName = Pick<Ack, 'stream' | 'first' | 'last' | 'sum'>;
 
-/** A batch without a header to be trusted goes by the sender's stream, and by zeros. */
+/** A batch without a trustworthy header is identified by the sender's stream and zeros. */
 export function nameOf(sender: Sender, header: BatchHeader | null): BatchName {
   if (header === null) return { stream: streamId(sender.terminal, sender.epoch), first: 0, last: 0, sum: 0 };
   const { epoch, firstSeq, count, bodyCrc } = header;
   return { stream: streamId(sender.terminal, epoch), first: firstSeq, last: firstSeq + count - 1, sum: bodyCrc };
 }
 
-/** Names a batch without reading its body. */
+/** Identifies a batch without decoding its body. */
 export function nameOnly(sender: Sender, bytes: Uint8Array): BatchName {
   const head = readHeader(bytes);
   return nameOf(sender, nameable(head.header));
@@ -31,7 +31,7 @@ export type ReadBatch =
   | { readonly ok: true; readonly header: BatchHeader; readonly name: BatchName; readonly events: number }
   | { readonly ok: false; readonly ack: Ack };
 
-/** Decodes a batch whole: what is stored can be read. */
+/** Decodes the whole batch, so that everything stored is readable. */
 export function readBatch(sender: Sender, bytes: Uint8Array): ReadBatch {
   const batch = decodeBatch(bytes);
   if (batch.ok) {
@@ -42,7 +42,7 @@ export function readBatch(sender: Sender, bytes: Uint8Array): ReadBatch {
   return { ok: false, ack: { ...nameOf(sender, header), result: batch.result, reason: batch.detail } };
 }
 
-/** Seqs beyond the safe integers, or none at all, can't be told in an ack. */
+/** An ack cannot express seqs outside the safe integers, or a batch without any. */
 const nameable = (header: BatchHeader | null): BatchHeader | null =>
   header !== null && Number.isSafeInteger(header.firstSeq + header.count) && header.firstSeq + header.count >= 1
     ? header

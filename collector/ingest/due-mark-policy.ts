@@ -1,21 +1,27 @@
 /**
- * When an hour is due after a batch of it became durable, and when a mark that says so may be left out.
+ * Policy: when an hour is due after a batch of it became durable, and when its due mark may be
+ * skipped.
  *
- * A mark may be skipped only if this process itself made one durable for that hour which names that terminal, and its clock, after the batch's
- * put returned, is still 10 s before that mark's minute. Then no run has listed that mark yet (the 10 s are for clocks that differ), so the
- * run that lists it reads the batch. A wall clock that is set back would say so again of a mark that is gone: so the time until then has to be
- * left by the monotonic clock as well.
+ * A due mark may be skipped only if this process itself made one durable for that hour which names
+ * that terminal, and its clock, after the batch's put returned, is still 10 s before that mark's
+ * minute. Then no run has listed that mark yet (the 10 s allow for clock differences), so the run
+ * that lists it reads the batch. A wall clock that is set back would claim the same of a deleted
+ * mark, so the monotonic clock must allow that time as well.
  */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { HOUR_MS, MINUTE_MS, minuteOf } from '../../shared/time.ts';
 import { dueMinute } from '../store/due-marks.ts';
 
 export const SKIP_MARGIN_MS = 10_000;
-/** An hour that starts later than this ahead of the clock counts as late: else a till with a wrong clock would hide its figures until then. */
+/**
+ * An hour that starts later than this ahead of the clock counts as late; otherwise a till with a
+ * wrong clock would hide its figures until then.
+ */
 const MAX_AHEAD_MS = HOUR_MS;
 
 /**
- * Minutes since 1970: a grace after the hour's end while it is open, else the next minute.
+ * The due minute: while the hour is open, a grace after its end; afterwards the next minute.
+ * Minutes since 1970.
  *
  * @param now milliseconds since 1970, read after the batch's put returned
  */
@@ -33,7 +39,7 @@ export interface MarkSubject {
   readonly terminal: TerminalId;
 }
 
-/** What both clocks said after the batch's put returned. */
+/** Both clocks, read after the batch's put returned. */
 export interface Moment {
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -41,14 +47,17 @@ export interface Moment {
   readonly clock: number;
 }
 
-/** The latest mark that names a terminal. */
+/** The latest due mark that names a terminal. */
 interface Made {
-  /** Until when it covers: milliseconds since 1970, and monotonic. */
+  /** End of its coverage: milliseconds since 1970, and monotonic. */
   readonly until: number;
   readonly clockUntil: number;
 }
 
-/** The marks that this process made durable. Forgetting any of them is always safe: it costs one more mark. */
+/**
+ * The due marks that this process made durable. Forgetting any of them is always safe: it costs one
+ * more mark.
+ */
 export class DurableMarkCache {
   readonly #maxRemembered: number;
   readonly #made = new Map<string, Made>();
@@ -62,7 +71,7 @@ export class DurableMarkCache {
     return made !== undefined && now <= made.until && clock <= made.clockUntil;
   }
 
-  /** To be called once the mark is durable, with the moment that its minute was worked out from. */
+  /** Call it once the due mark is durable, with the moment from which its minute was calculated. */
   record(subject: MarkSubject, minute: number, { now, clock }: Moment): void {
     const name = nameOf(subject);
     const until = minute * MINUTE_MS - SKIP_MARGIN_MS;

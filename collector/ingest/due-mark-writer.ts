@@ -1,4 +1,7 @@
-/** Makes marks for the hours of batches whose rows are durable, unless a mark of this process covers them (`due-mark-policy.ts` says when). */
+/**
+ * Writes due marks for the hours of batches whose rows are durable, unless a mark of this process
+ * covers them (`due-mark-policy.ts` decides).
+ */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { NewMark } from '../store/due-marks.ts';
 import { DurableMarkCache, type MarkSubject, type Moment, minuteDue } from './due-mark-policy.ts';
@@ -32,7 +35,10 @@ export class DueMarkWriter {
     this.#made = new DurableMarkCache(options.maxRemembered);
   }
 
-  /** To be called after the put of the batches' rows returned. Resolves once every one of them has a durable mark. */
+  /**
+   * Call it after the put of the batches' rows returned. Resolves once every one of them has a
+   * durable due mark.
+   */
   async ensureMarks(subjects: readonly MarkSubject[]): Promise<void> {
     const moment = { now: this.#options.now(), clock: this.#options.clock() };
     const uncovered = subjects.filter((subject) => !this.#made.covers(subject, moment));
@@ -41,7 +47,7 @@ export class DueMarkWriter {
     this.#options.metrics.marked(uncovered.length, subjects.length - uncovered.length);
   }
 
-  /** One an hour of a merchant. */
+  /** One due mark per hour of a merchant. */
   #marksFor(subjects: readonly MarkSubject[], now: number): Mark[] {
     const marks = new Map<string, Mark>();
     for (const { merchant, hour, terminal } of subjects) {

@@ -1,23 +1,26 @@
 /**
- * Gathers what many connections send into groups that share a commit, within bounds of memory and time.
+ * Group commit: gathers the items of many connections into groups that share a commit, within
+ * bounds of memory and time.
  *
- *     offered ──▶ waiting ──▶ in a group under way ──▶ committed | failed
- *        │           │                  │
- *       full       late               late (the commit goes on; its outcome no longer matters)
+ *     offered ──▶ waiting ──▶ in a running group ──▶ committed | failed
+ *        │           │               │
+ *       full       late            late (the commit continues; its outcome is ignored)
  *
  * Invariants:
  * - An entry has exactly one outcome, and `committed` only after its group's commit resolved.
- * - At most `maxGroups` groups are under way; each holds at most `maxRows` entries and `maxBytes` bytes (one entry at least).
- * - The bytes of all entries that this object or a commit under way still refers to are at most `maxHeldBytes`.
- * - Given `expire` is called, no entry waits longer than `maxWaitMs` for its outcome plus the time between two calls.
+ * - At most `maxGroups` groups are running; each holds at most `maxRows` entries and `maxBytes`
+ *   bytes (but at least one entry).
+ * - All entries that this object or a running commit still references take at most `maxHeldBytes`.
+ * - Given `expire` is called, no entry waits longer for its outcome than `maxWaitMs` plus the time
+ *   between two calls.
  */
 
 export type Outcome =
   | { readonly kind: 'committed' }
   | { readonly kind: 'failed'; readonly cause: Error }
-  /** No room: not taken at all. */
+  /** No room: not accepted at all. */
   | { readonly kind: 'full' }
-  /** No outcome in time: it may have been committed, or may yet be. */
+  /** No outcome in time: it may have been committed, or may still be. */
   | { readonly kind: 'late' };
 
 export interface GroupLimits {
@@ -37,7 +40,7 @@ interface Entry<T> {
   settle: ((outcome: Outcome) => void) | null;
 }
 
-/** What an entry takes beside its bytes, roughly. */
+/** Approximate overhead of an entry besides its bytes. */
 const ENTRY_BYTES = 512;
 
 const COMMITTED: Outcome = { kind: 'committed' };
@@ -60,7 +63,7 @@ export class GroupCommit<T> {
     this.#clock = clock;
   }
 
-  /** Bytes of all entries that are waiting or under way. */
+  /** Bytes of all waiting and running entries. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
@@ -79,7 +82,7 @@ export class GroupCommit<T> {
     });
   }
 
-  /** Gives up on what has had no outcome for too long. To be called now and then. */
+  /** Settles entries without an outcome for too long as late. Call it regularly. */
   expire(): void {
     const before = this.#clock() - this.#limits.maxWaitMs;
     const fresh = this.#waiting.findIndex(({ since }) => since > before);
@@ -91,7 +94,10 @@ export class GroupCommit<T> {
     for (const group of this.#groups) for (const entry of group) if (entry.since <= before) settle(entry, LATE);
   }
 
-  /** After this turn of the event loop, so that what other sockets bring in it shares the commit. */
+  /**
+   * Starts after this turn of the event loop, so that batches of other sockets in the same turn
+   * share the commit.
+   */
   #startSoon(): void {
     if (this.#starting || this.#groups.size >= this.#limits.maxGroups) return;
     this.#starting = true;

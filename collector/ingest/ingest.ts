@@ -1,17 +1,20 @@
 /**
- * From a till's batch to the raw log, and back to the ack.
+ * The path of a till's batch into the raw log, and of its ack back.
  *
  *     received ──▶ busy (no room)
- *        │   └───▶ damaged | unsupported | invalid (read whole, refused)
+ *        │   └───▶ damaged | unsupported | invalid (decoded, refused)
  *        ▼
  *     waiting ──▶ rows durable ──▶ marks durable, or covered by one ──▶ stored
  *        └─────────────┴──────────────────┴──▶ busy (failed, or no answer in time)
  *
  * Invariants:
- * - `stored` is answered only after the store took the batch's row *and then* its due mark (or this process has one that covers it).
- * - Whatever is answered `busy` is not kept here. Its row may be in the store, without a mark: the till sends it again, and the row's
- *   key names its bytes, so a second put changes nothing.
- * - Memory is bounded by the groups' limits, whatever the store does; every batch is answered within a bounded time.
+ * - `stored` is answered only after the store took the batch's row *and then* its due mark (or this
+ *   process has one that covers it).
+ * - A batch answered `busy` is not kept here. Its row may be in the store, without a due mark: the
+ *   till resends it, and since the row's key contains the checksum of its bytes, a second put
+ *   changes nothing.
+ * - Memory is bounded by the groups' limits, whatever the store does; every batch is answered
+ *   within a bounded time.
  * - Counters move after the commit.
  */
 import { type Ack, decodeStatus } from '../../shared/wire/messages.ts';
@@ -42,7 +45,7 @@ export interface IngestOptions extends IngestStores {
   readonly graceMs: number;
   readonly groups: GroupLimits;
   readonly metrics: IngestMetrics;
-  /** Told of a group that failed, with how many batches. */
+  /** Called for each failed group, with its number of batches. */
   readonly onFailure: (error: Error, batches: number) => void;
 }
 
@@ -86,7 +89,7 @@ export class Ingest {
       this.#options.metrics.statuses('unreadable', 1);
       return;
     }
-    // Field by field: a status may hold keys that this version does not know.
+    // Field by field: a status may contain keys that this version does not know.
     const { version, epochs, clearThrough, losses, bufferBytes, clockOffsetMs } = status;
     const said = {
       merchant,
@@ -107,7 +110,10 @@ export class Ingest {
     return creditFor(this.#groups.heldBytes, this.#options.groups.maxHeldBytes);
   }
 
-  /** To be called about once a second: gives up on what the store does not answer, and writes what tills said of themselves. */
+  /**
+   * Call it about once a second: expires batches that the store does not answer, and writes pending
+   * statuses.
+   */
   async tick(): Promise<void> {
     this.#groups.expire();
     this.#options.metrics.heldBytes(this.#groups.heldBytes);
@@ -160,6 +166,9 @@ export class Ingest {
   }
 }
 
-/** A payload may be a slice of a whole read from its socket, which it would keep alive. */
+/**
+ * Copies a payload that is a small part of a socket read, because it would keep the whole read in
+ * memory.
+ */
 const owned = (bytes: Uint8Array): Uint8Array =>
   bytes.buffer.byteLength > 2 * bytes.length ? new Uint8Array(bytes) : bytes;

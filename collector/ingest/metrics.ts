@@ -1,4 +1,7 @@
-/** What ingest counts, always after the fact; main.ts says where. */
+/**
+ * The counters of ingest, always raised after the fact; `app/prometheus-metrics.ts` implements
+ * them.
+ */
 import type { Ack } from '../../shared/wire/messages.ts';
 
 export interface IngestMetrics {
@@ -13,7 +16,7 @@ export interface IngestMetrics {
   commitFailed(): void;
   /** Every ack, by its result. */
   acked(result: Ack['result']): void;
-  /** Batches with a mark of their own, and those whose mark was already there. */
+  /** Batches with a new due mark, and those covered by an existing one. */
   marked(made: number, skipped: number): void;
   heldBytes(bytes: number): void;
   statuses(outcome: 'kept' | 'unreadable' | 'dropped', count: number): void;

@@ -1,8 +1,10 @@
 /**
- * What tills last said of themselves, on its way to the store. Nothing waits for it: a newer status replaces an older one that is still here,
- * and what finds no room is dropped, since the next status says it again.
+ * Write-behind cache for the tills' statuses. Nothing waits for a write: a newer status replaces an
+ * older one that is not written yet, and a status that finds no room is dropped, since the next one
+ * repeats it.
  *
- * Invariants: at most `maxWaiting` are held, one an epoch; at most one write of at most `maxRows` is under way.
+ * Invariants: at most `maxWaiting` statuses are held, one per epoch; at most one write of at most
+ * `maxRows` is running.
  */
 import type { Presence } from '../store/terminals.ts';
 import type { IngestMetrics } from './metrics.ts';
@@ -16,7 +18,7 @@ export interface StatusWriterOptions {
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
-  /** By epoch, the longest waiting first. */
+  /** By epoch, longest waiting first. */
   readonly #waiting = new Map<string, Presence>();
   #writing: Promise<void> | null = null;
 
@@ -37,7 +39,10 @@ export class StatusWriter {
     this.#waiting.set(name, presence);
   }
 
-  /** Writes what waits; what fails waits again, unless something newer came meanwhile. Joins a write that is under way. */
+  /**
+   * Writes the waiting statuses; those that fail wait again, unless a newer one has come meanwhile.
+   * Joins a running write.
+   */
   flush(): Promise<void> {
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = null;
@@ -49,7 +54,7 @@ export class StatusWriter {
     while (this.#waiting.size > 0 && (await this.#writeSome()));
   }
 
-  /** @returns false when the store did not take it */
+  /** @returns false when the store did not accept them */
   async #writeSome(): Promise<boolean> {
     const { write, maxRows, metrics } = this.#options;
     const rows = [...this.#waiting.values()].slice(0, maxRows);

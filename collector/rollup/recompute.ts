@@ -1,14 +1,18 @@
 /**
- * One run: computes one merchant's hour or day again and publishes it.
+ * Recomputes one merchant's hour or day and publishes it.
  *
- *     hour: read the row (revision and parts) -> fold raw rows -> merge with the other terminals' parts -> compare-and-set
- *     day:  roll up the hours that lack a row -> read the row -> merge the hours' parts -> merge with the others' -> compare-and-set
+ *     hour: read the row (revision, partial aggregates) -> fold raw rows -> merge with the other
+ *           terminals' -> compare-and-set
+ *     day:  recompute hours without a row -> read the row -> merge the hours' partial aggregates
+ *           -> merge with the other terminals' -> compare-and-set
  *
- * The revision is read before what is folded, so a compare-and-set that succeeds proves that nobody published in between from rows
- * that this run did not see. A lost compare-and-set starts again from the top; it is never success.
+ * The revision is read before the raw rows, so a successful compare-and-set proves that nobody
+ * published in between from rows that this run did not see. A lost compare-and-set starts again
+ * from the top; it is never success.
  *
- * A published row is whole: the API reads it in place of what it was made of. So the first run after the end of an hour or day takes all
- * terminals, whoever the marks name; those after it take the ones named and keep the other parts.
+ * A published row is complete, because the API reads it instead of the rows it was made of. So the
+ * first run after the end of an hour or day takes all terminals, whatever the due marks name; later
+ * runs take the named terminals and keep the other partial aggregates.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
@@ -38,23 +42,23 @@ export interface Due {
 }
 
 export interface RecomputeOutcome {
-  /** When it began to read, milliseconds since 1970: what was stored by then is in. */
+  /** When the run began to read, milliseconds since 1970: everything stored by then is included. */
   readonly readAt: number;
-  /** Compare-and-sets lost on the way. */
+  /** Number of compare-and-sets lost. */
   readonly lost: number;
 }
 
-/** Null: all of them. */
+/** Null: all terminals. */
 type Terminals = ReadonlySet<TerminalId> | null;
-/** Encoded. */
+/** Encoded partial aggregates. */
 type Parts = ReadonlyMap<TerminalId, Uint8Array>;
 
-/** More contenders than this for one row means that something is wrong with them. */
+/** More attempts for one row mean that the contending runners are faulty. */
 const MAX_ATTEMPTS = 20;
 
 const slotsOf = { hour: SLOTS_PER_HOUR, day: SLOTS_PER_DAY } as const;
 
-/** @throws Error when the row could not be published; its marks must stay */
+/** @throws Error when the row could not be published; its due marks must stay */
 export async function recompute(
   due: Due,
   logic: Logic,
@@ -69,7 +73,8 @@ export async function recompute(
     const whole = current !== null && readAfterEnd(current);
     const terminals = whole && !hoursAdded ? due.terminals : null;
     const fresh = await (due.level === 'hour' ? foldHour : mergeDay)(due, terminals, logic, stores);
-    // A mark follows its raw row: no row left means that it has expired, and what was published stands.
+    // A due mark follows its raw row: if no row is left, it has expired, and the published figures
+    // stay.
     if (fresh.size === 0 && (whole || current === null)) return { readAt, lost };
     const { meta, ...cells } = await rowOf(due, current, fresh, logic);
     const next = { ...cells, meta: { ...meta, readAt, publishedAt: now() } };
@@ -78,7 +83,8 @@ export async function recompute(
   throw new Error(`lost ${MAX_ATTEMPTS} compare-and-sets in a row on ${due.merchant} ${due.level} ${due.time}`);
 }
 
-// Of a giant merchant's thousands of parts, all but a few are bytes at any time, and other work gets its turn between two of them.
+// A giant merchant has thousands of partial aggregates. All but a few stay encoded at any time, and
+// other work gets its turn between two of them.
 
 async function foldHour(due: Due, terminals: Terminals, logic: Logic, { log }: RecomputeStores): Promise<Parts> {
   const base = due.time * SLOTS_PER_HOUR;
@@ -92,7 +98,7 @@ async function foldHour(due: Due, terminals: Terminals, logic: Logic, { log }: R
   let last: TerminalId | null = null;
   for await (const row of rawRows(due, terminals, log)) {
     const { terminal, kind } = row.key;
-    // Events come terminal by terminal, after the losses: nothing follows of the one before.
+    // Events come terminal by terminal, after the losses: the previous terminal is complete.
     if (kind === 'events' && terminal !== last) {
       if (last !== null) await settle(last);
       last = terminal;
@@ -131,7 +137,12 @@ async function mergeDay(due: Due, terminals: Terminals, logic: Logic, { rollups 
   return parts;
 }
 
-/** Hours of a day whose marks come later, or came to nothing: the day's row would hide them. @returns whether there were any */
+/**
+ * Recomputes hours of a day whose due marks come later or failed, because the day's row would hide
+ * them.
+ *
+ * @returns whether there were any
+ */
 async function rollUpMissingHours(
   day: Due,
   logic: Logic,
@@ -153,7 +164,10 @@ async function rollUpMissingHours(
   return missing.length > 0;
 }
 
-/** The row of all terminals: the parts folded now, and those of the others as they were. */
+/**
+ * The row of all terminals: the new partial aggregates, and the existing ones of the other
+ * terminals.
+ */
 async function rowOf(due: Due, current: Rollup | null, fresh: Parts, logic: Logic) {
   const base = due.time * slotsOf[due.level];
   const all = new Map([...(current?.parts ?? []), ...fresh]);
@@ -167,7 +181,7 @@ async function rowOf(due: Due, current: Rollup | null, fresh: Parts, logic: Logi
     overflow += part.figures.overflow + part.articles.overflow;
     await nextTurn();
   }
-  // Clearances are not read yet: nothing is final, and nobody is named.
+  // Clearances are not evaluated yet: nothing is final, and no terminal is waited for.
   const meta = { ...tally, digest: digestText(tally.digest), overflow: overflow + views.overflow, waitingFor: null };
   return { meta, parts: fresh, views: views.encode(base) };
 }

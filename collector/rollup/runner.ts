@@ -1,9 +1,11 @@
 /**
- * Works off the due marks: lists them, runs each hour and day they name once, and deletes exactly the marks listed. Marks of hours
- * become marks of their day before they go. Whatever fails leaves its marks for the next pass. So a late event is in its hour's row after
- * the next pass, and in its day's after the one that follows.
+ * Processes due marks: lists them, recomputes each hour and day they name once, and deletes exactly
+ * the marks listed. The marks of an hour become marks of its day before they are deleted. A failure
+ * leaves its marks for the next pass. So a late event is in its hour's row after the next pass, and
+ * in its day's row after the one that follows.
  *
- * Several runners may work on the same marks: runs are decided by compare-and-set, never by who holds what.
+ * Several runners may process the same marks: compare-and-set decides between their runs, not
+ * ownership.
  */
 import type { TerminalId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
@@ -24,9 +26,9 @@ export interface RunnerOptions {
   readonly now: () => number;
   /** How long after its end an hour or day is first rolled up. */
   readonly graceMs: number;
-  /** Salts worked on at the same time. */
+  /** Salts processed in parallel. */
   readonly concurrency: number;
-  /** Told of a run that failed; its marks stay. */
+  /** Called for each failed run; its due marks stay. */
   readonly onFailure: (due: Due, error: Error) => void;
 }
 
@@ -34,13 +36,13 @@ export interface PassReport {
   hours: number;
   days: number;
   marks: number;
-  /** Compare-and-sets lost to another runner and done again. */
+  /** Compare-and-sets lost to another runner and repeated. */
   racesLost: number;
   failures: number;
 }
 
 const SALTS = 256;
-/** Marks listed at a time, which bounds memory however many have piled up. */
+/** Due marks listed at a time: bounds memory, however many have accumulated. */
 const MARKS_AT_ONCE = 5_000;
 
 interface Job extends Due {
@@ -62,8 +64,8 @@ export class RollupRunner {
   }
 
   /**
-   * One pass over all marks due by now; joins the one that is running, if one is. Rejects when marks can't be listed, added or removed: at
-   * once when the store is away, else after the other salts.
+   * Runs one pass over all marks due by now, or joins the running one. Rejects when marks cannot be
+   * listed, added or removed: at once when the store is unavailable, else after the other salts.
    */
   runDue(): Promise<PassReport> {
     this.#pass ??= this.#runAll().finally(() => {
@@ -72,7 +74,7 @@ export class RollupRunner {
     return this.#pass;
   }
 
-  /** Ends the pass after the runs that are under way. */
+  /** Ends the pass after the running jobs. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#pass?.catch(() => undefined);
@@ -84,11 +86,11 @@ export class RollupRunner {
     let next = 0;
     const faults: Error[] = [];
     const worker = async (): Promise<void> => {
-      // A store that is away is so for every salt; any other fault is one salt's own.
+      // An unavailable store affects every salt; any other fault is specific to one salt.
       while (next < SALTS && !this.#stopped && !faults.some((fault) => fault instanceof StoreUnavailable))
         await this.#runSalt(next++, through, report).catch((fault: Error) => faults.push(fault));
     };
-    // All of them are waited for: a pass that is over has nothing under way.
+    // All workers are awaited, so that nothing runs after the end of a pass.
     await Promise.all(Array.from({ length: this.#options.concurrency }, worker));
     for (const fault of faults) throw fault;
     return report;
@@ -102,7 +104,7 @@ export class RollupRunner {
     } while (marks.length === MARKS_AT_ONCE && !this.#stopped);
   }
 
-  /** The marks from one on, as many as are worked off at once. */
+  /** The next due marks after `after`, as many as are processed at once. */
   async #list(salt: number, through: number, after: DueMark | undefined): Promise<DueMark[]> {
     const marks: DueMark[] = [];
     for await (const mark of this.#options.marks.due(salt, through, after)) {
@@ -118,7 +120,8 @@ export class RollupRunner {
       const outcome = await this.#run(job, report);
       if (outcome !== null) done.push({ ...job, readAt: outcome.readAt });
     }
-    // What follows is durable before the marks go: a crash in between repeats a run, it forgets none.
+    // The follow-up marks are durable before the old ones are deleted: a crash in between repeats a
+    // run, it loses none.
     const next = followUps(done, this.#options);
     if (next.length > 0) await this.#options.marks.add(next);
     const settled = done.flatMap((job) => job.marks);
@@ -142,7 +145,9 @@ export class RollupRunner {
   }
 }
 
-/** Marks that name the same hour or day are one job. Hours come first: days are built from them. */
+/**
+ * Marks of the same hour or day form one job. Hours come first, because days are built from them.
+ */
 function jobsOf(marks: readonly DueMark[]): Iterable<Job> {
   const jobs = new Map<string, Job>();
   for (const mark of [...marks].sort((a, b) => Number(a.level === 'day') - Number(b.level === 'day'))) {
@@ -156,7 +161,10 @@ function jobsOf(marks: readonly DueMark[]): Iterable<Job> {
   return jobs.values();
 }
 
-/** What the run of an hour makes due: its day; or the hour once more, if it had not ended yet. */
+/**
+ * The marks that follow from a run of an hour: its day; or the same hour again, if it had not ended
+ * yet.
+ */
 function followUps(done: readonly Done[], { now, graceMs }: RunnerOptions): NewMark[] {
   const marks = new Map<string, { level: Level; time: number; end: number; of: Done; terminals: Set<TerminalId> }>();
   for (const job of done) {

@@ -1,4 +1,6 @@
-/** Small facts about the whole store: API keys (hashed), logic versions, the store's generation. */
+/**
+ * Small records about the whole store: API keys (hashed), logic versions, the store's generation.
+ */
 import type { MerchantId } from '../../shared/ids.ts';
 import { controlKey, prefixEnd } from '../../shared/keys.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
@@ -35,9 +37,11 @@ export class Control {
   }
 
   /**
-   * Compares and sets, since HBase would take a plain put by a clock that was set back for the older one, and the key would go on.
+   * Revokes by compare-and-set: after the clock was set back, HBase would treat a plain put as the
+   * older version, and the key would stay valid.
    *
-   * @param key as it was read @returns false when it has changed since
+   * @param key as it was read
+   * @returns false when it has changed since
    */
   revokeApiKey(key: ApiKey, at: number): Promise<boolean> {
     const put = { row: controlKey('key', key.hash), cells: new Map([[VALUE, pack({ ...key, revokedAt: at })]]) };
@@ -51,17 +55,20 @@ export class Control {
     }
   }
 
-  /** The store's generation; the first caller's `proposed` becomes it. A restored store is given a new one. */
+  /**
+   * The store's generation; the first caller's `proposed` becomes it. A restored store gets a new
+   * one.
+   */
   storeGen(proposed: string): Promise<string> {
     return this.#settled('store', 'generation', proposed);
   }
 
-  /** What a logic version is; the first caller's `proposed` settles it for ever. */
+  /** The record of a logic version; the first caller's `proposed` is recorded permanently. */
   logic(proposed: LogicRecord): Promise<LogicRecord> {
     return this.#settled('logic', String(proposed.version), proposed);
   }
 
-  /** A write and a read of no meaning: shows that the store takes writes now. */
+  /** Writes a value without meaning: proves that the store accepts writes now. */
   async probe(name: string, now: number): Promise<void> {
     await this.#tables.put('control', [{ row: controlKey('probe', name), cells: new Map([[VALUE, pack(now)]]) }]);
   }
@@ -71,7 +78,7 @@ export class Control {
     return row ? (unpack(row.cells.get(VALUE)!) as T) : null;
   }
 
-  /** The value that is there, or else `proposed`, whoever writes it first. */
+  /** The stored value, or else `proposed` from whichever caller writes it first. */
   async #settled<T>(kind: string, name: string, proposed: T): Promise<T> {
     const found = await this.#read<T>(kind, name);
     if (found !== null) return found;

@@ -1,6 +1,6 @@
 /**
- * A store that may be away while the collector starts: every call is refused until it was opened, then goes through to it. So nothing else
- * has to know that a store can come later.
+ * A store that may be unavailable while the collector starts: refuses every call until it was
+ * opened, then delegates. So no other code has to handle a store that opens later.
  */
 import { type Put, type Row, type Scan, StoreUnavailable, type TableName, type Tables } from './tables.ts';
 
@@ -8,7 +8,7 @@ export class DeferredTables implements Tables {
   #tables: Tables | null = null;
   #closed = false;
 
-  /** From now on calls go to `tables`, which this object closes. */
+  /** Delegates to `tables` from now on, and closes it in `close()`. */
   async opened(tables: Tables): Promise<void> {
     if (this.#closed) await tables.close();
     else this.#tables = tables;

@@ -1,6 +1,7 @@
 /**
- * Due marks: "this merchant's hour or day must be (re)computed from this minute on". A mark is written after what it speaks of is
- * durable, and deleted only by a run that had listed it before it read.
+ * Due marks: "this merchant's hour or day must be (re)computed from this minute on". A due mark is
+ * written after the rows it refers to are durable, and deleted only by a run that listed it before
+ * it began to read.
  */
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
@@ -26,8 +27,8 @@ export interface DueMark extends NewMark {
 }
 
 /**
- * The minute from which an hour or day is due, once something of it became durable: a grace after its end while it still runs, else the
- * next minute.
+ * The minute from which an hour or day is due after one of its rows became durable: while the
+ * period runs, a grace after its end; afterwards the next minute.
  *
  * @param end of the hour or day, milliseconds since 1970
  */
@@ -38,7 +39,9 @@ export class DueMarks {
   readonly #tables: Tables;
   readonly #nonce: () => string;
 
-  /** @param nonce 64 fresh random bits as 16 hex digits: in HBase a deleted key must never be used again */
+  /**
+   * @param nonce 64 fresh random bits as 16 hex digits: in HBase a deleted key must never be reused
+   */
   constructor(tables: Tables, nonce: () => string) {
     this.#tables = tables;
     this.#nonce = nonce;
@@ -55,7 +58,11 @@ export class DueMarks {
     );
   }
 
-  /** Marks of one salt whose minute is at or before `throughMinute`, the earliest first. @param after go on behind this mark */
+  /**
+   * Due marks of one salt whose minute is at or before `throughMinute`, earliest first.
+   *
+   * @param after continue after this due mark
+   */
   async *due(salt: number, throughMinute: number, after?: DueMark): AsyncIterable<DueMark> {
     const range = dueRange(salt, throughMinute);
     const start = after === undefined ? range.start : Buffer.concat([after.rowKey, Buffer.of(0)]);
@@ -66,7 +73,7 @@ export class DueMarks {
     }
   }
 
-  /** Deletes exactly these marks. */
+  /** Deletes exactly these due marks. */
   remove(marks: readonly DueMark[]): Promise<void> {
     return this.#tables.delete(
       'due',

@@ -1,4 +1,7 @@
-/** The raw log: batches as they came, in the `events` table. Everything else can be computed from it again. */
+/**
+ * The raw log: received batches, unchanged, in the `events` table. Everything else can be
+ * recomputed from it.
+ */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { type EventsKey, eventsKey, eventsPrefix, parseEventsKey, prefixEnd } from '../../shared/keys.ts';
 import type { SeqInterval } from '../../shared/seq-ranges.ts';
@@ -7,7 +10,7 @@ import type { BatchHeader } from '../../shared/wire/header.ts';
 import type { Column, Row, Tables } from './tables.ts';
 
 const BATCH: Column = 'b:batch';
-/** At 128 KiB a batch at the most, 8 MiB. */
+/** With batches of at most 128 KiB this is 8 MiB. */
 const KEYS_AT_ONCE = 64;
 
 export interface ReceivedBatch {
@@ -42,7 +45,10 @@ export class EventLog {
     this.#tables = tables;
   }
 
-  /** Durable when it resolves. Safe to repeat: a row's key names its bytes. After a failure any of the batches may be stored. */
+  /**
+   * Durable when it resolves. Safe to repeat: a row's key contains the checksum of its bytes. After
+   * a failure any of the batches may be stored.
+   */
   append(batches: readonly ReceivedBatch[]): Promise<void> {
     return this.#tables.put(
       'events',
@@ -57,7 +63,10 @@ export class EventLog {
     );
   }
 
-  /** Rows of the hours from `fromHour` (or from the key `start` within it) up to, not including, `toHour`, in key order. */
+  /**
+   * Rows of the hours from `fromHour` (or from the key `start` within it) up to, but not including,
+   * `toHour`, in key order.
+   */
   async *scan(
     merchant: MerchantId,
     fromHour: number,
@@ -80,7 +89,11 @@ export class EventLog {
     }
   }
 
-  /** Loss records of one hour, of all terminals or one, in key order. @param start a key among them to begin at */
+  /**
+   * Loss records of one hour, of all terminals or one, in key order.
+   *
+   * @param start a key among them to begin at
+   */
   async *losses(
     merchant: MerchantId,
     hour: number,
@@ -91,7 +104,10 @@ export class EventLog {
       yield rawRow(row);
   }
 
-  /** What event rows of one hour hold of a stream's seqs from `first` to `last`: closed ranges, which may overlap and reach beyond. */
+  /**
+   * The seqs from `first` to `last` of a stream that event rows of one hour hold: closed ranges,
+   * which may overlap and extend beyond.
+   */
   async *held(
     { merchant, terminal, epoch }: Stream,
     hour: number,
@@ -107,7 +123,10 @@ export class EventLog {
     }
   }
 
-  /** Rows by their keys, in the same order. Rows are never deleted before they expire: one that is gone is left out. */
+  /**
+   * Rows by their keys, in the same order. Rows are never deleted before they expire; an expired
+   * row is left out.
+   */
   async *get(rowKeys: readonly Uint8Array[]): AsyncIterable<RawRow> {
     for (let at = 0; at < rowKeys.length; at += KEYS_AT_ONCE) {
       for (const row of await this.#tables.get('events', rowKeys.slice(at, at + KEYS_AT_ONCE), [BATCH]))
@@ -115,7 +134,9 @@ export class EventLog {
     }
   }
 
-  /** Hours with any row from `fromHour` up to, not including, `toHour`: a look at one key an hour. */
+  /**
+   * Hours with any row from `fromHour` up to, but not including, `toHour`: one key read per hour.
+   */
   async *hours(merchant: MerchantId, fromHour: number, toHour: number): AsyncIterable<number> {
     for (let from = fromHour; from < toHour; ) {
       const first = await this.#firstKey(merchant, from, toHour);
@@ -126,8 +147,8 @@ export class EventLog {
   }
 
   /**
-   * The same hours, the newest first, and whether each has loss records (these sort before events): at most two looks an hour, however long
-   * the stretches without rows are.
+   * The same hours, newest first, and whether each has loss records (which sort before events): at
+   * most two key reads per hour, however long the gaps without rows are.
    */
   async *hoursBackwards(merchant: MerchantId, fromHour: number, toHour: number): AsyncIterable<HourWithRows> {
     const first = fromHour < toHour ? await this.#firstKey(merchant, fromHour, toHour) : null;

@@ -1,4 +1,7 @@
-/** What a store is, settled by whoever uses it first: its tables, its generation, and the dimensions of its logic version. */
+/**
+ * Initializes a store on first use: its tables, its generation, and the dimensions of its logic
+ * version.
+ */
 import { ConfigError } from '../../shared/config/parse-config.ts';
 import { LOGIC_VERSION, type Logic } from '../aggregation/logic-version.ts';
 import { Control } from './control.ts';
@@ -10,10 +13,10 @@ export interface StoreIdentity {
 }
 
 /**
- * Safe to repeat, and beside others.
+ * Safe to repeat, and to run concurrently.
  *
  * @param newGeneration becomes the store's generation if it has none
- * @throws ConfigError when the store was settled with other dimensions; StoreUnavailable
+ * @throws ConfigError when the store was initialized with other dimensions; StoreUnavailable
  */
 export async function initializeStore(
   tables: Tables,

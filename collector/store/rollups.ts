@@ -1,6 +1,7 @@
 /**
- * Published figures: a row an hour or day of a merchant, with a revision, meta, one cell a terminal (its part) and merged views. What the
- * cells hold is the fold's affair (`collector/logic/`); here they are bytes.
+ * Published figures: one row per hour or day of a merchant, with a revision, meta, one cell per
+ * terminal (its partial aggregate) and merged views. `collector/aggregation/` defines the cells'
+ * content; here they are bytes.
  */
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
@@ -23,11 +24,11 @@ export interface RollupKey {
 
 /** Sums over all terminals of the row. */
 export interface RollupMeta {
-  /** When the run began to read, milliseconds since 1970: what was stored by then is in. */
+  /** When the run began to read, milliseconds since 1970: everything stored by then is included. */
   readonly readAt: number;
   /** When this revision was published, milliseconds since 1970. */
   readonly publishedAt: number;
-  /** Raw rows folded, and the order-free digest of their keys (16 hex digits). */
+  /** Number of raw rows folded, and the order-independent digest of their keys (16 hex digits). */
   readonly rows: number;
   readonly digest: string;
   /** Arrival of the oldest of them, milliseconds since 1970. */
@@ -35,9 +36,14 @@ export interface RollupMeta {
   readonly events: number;
   readonly conflicts: number;
   readonly lost: number;
-  /** How often a group counted under `(other)` for want of room, in parts and views: 0 when all groups are there. */
+  /**
+   * How often a group was counted under `(other)` because a bound was reached, in partial
+   * aggregates and views; 0 when all groups are present.
+   */
   readonly overflow: number;
-  /** Terminals that may still send something for this time; null while clearances are not read. */
+  /**
+   * Terminals that may still send events for this time; null while clearances are not evaluated.
+   */
   readonly waitingFor: readonly TerminalId[] | null;
 }
 
@@ -50,15 +56,16 @@ export interface Rollup extends RollupKey {
 }
 
 /**
- * Whether the run behind a row began to read after the hour or day had ended. An earlier one (of an event stamped ahead of time) holds less
- * than the raw log does once the hour runs.
+ * Whether the run behind a row began to read after the hour or day had ended. An earlier run
+ * (caused by an event stamped ahead of time) covers less than the raw log does once the hour runs.
  */
 export const readAfterEnd = ({ level, time, meta }: Pick<Rollup, 'level' | 'time' | 'meta'>): boolean =>
   meta.readAt >= (time + 1) * LENGTH_MS[level];
 
 /**
- * Whether a reader may take the row for the whole of its hour or day. A run by a clock that was ahead, and was set right since, says that it
- * read after the end when it did not: until its marks have put that right, a day after the end at the latest, the raw log knows more.
+ * Whether a reader may use the row for the whole of its hour or day. A run whose clock was ahead,
+ * and was corrected since, claims to have read after the end when it did not. Until its due marks
+ * have corrected the row, a day after the end at the latest, the raw log is more complete.
  *
  * @param now the reader's clock, milliseconds since 1970
  */
@@ -67,10 +74,10 @@ export const isWhole = (row: Pick<Rollup, 'level' | 'time' | 'meta'>, now: numbe
 
 const LENGTH_MS: Readonly<Record<Level, number>> = { hour: HOUR_MS, day: DAY_MS };
 
-/** Which cells to read beside the meta. */
+/** Which cells to read in addition to the meta. */
 export type Cells =
   | { readonly kind: 'meta' }
-  /** Parts of some terminals, or of all. */
+  /** Partial aggregates of some terminals, or of all. */
   | { readonly kind: 'parts'; readonly terminals?: readonly TerminalId[] }
   | { readonly kind: 'view'; readonly name: string };
 
@@ -80,7 +87,7 @@ export class Rollups {
     this.#tables = tables;
   }
 
-  /** The row with all its parts, without views. */
+  /** The row with all its partial aggregates, without views. */
   async read(key: RollupKey): Promise<Rollup | null> {
     const row = rollupKey(key.merchant, key.level, key.logic, key.time);
     const [found] = await this.#tables.get('rollups', [row], columnsOf({ kind: 'parts' }));
@@ -102,7 +109,8 @@ export class Rollups {
   }
 
   /**
-   * Publishes the next revision, if `expected` is still the last one (null: there is none). Parts that are not given stay.
+   * Publishes the next revision if `expected` is still the last one (null: there is none). Partial
+   * aggregates that are not given stay.
    *
    * @returns false when another run was faster: read again, fold again
    */

@@ -1,30 +1,38 @@
 /**
- * The store's port: a few sorted, wide tables, as HBase has them and as SQLite can be.
+ * The store's port: a few sorted, wide tables, as HBase has them and SQLite can emulate.
  *
- * Everything the collector keeps goes through these calls. What the rows mean (events, rollups, due marks, terminals,
- * control) is written once above this port; an adapter only knows sorted bytes. Both adapters pass one contract suite
- * (`test/contract/`).
+ * All persistent state of the collector goes through these calls. The meaning of the rows (events,
+ * rollups, due marks, terminals, control) is implemented once above this port; an adapter only
+ * knows sorted bytes. Both adapters pass one contract suite (`test/contract/`).
  *
- * Invariants every adapter keeps:
+ * Invariants of every adapter:
  * - Rows sort by unsigned bytes. A row exists while it has at least one cell.
- * - `put` and `checkAndPut` resolve only once the write survives a power cut. A `put` of several rows is not atomic over the
- *   rows (after a failure any of them may have been applied), but one row's cells are always applied together.
- * - A cell holds one version: the one with the newest `time`; of two with the same time, the one put last. A `checkAndPut` without a time is
- *   never older than the cell that it checked, whatever became of the store's clock: what it says it has put is there.
- * - In HBase a delete hides a later put of the same key with an older or equal time, so a caller never deletes a key that it
- *   may write again.
- * - A call rejects with `StoreUnavailable` when the store can't be reached or did not answer in time; then a write may or
- *   may not have happened. It never hangs.
+ * - `put` and `checkAndPut` resolve only once the write survives a power cut. A `put` of several
+ *   rows is not atomic across rows (after a failure any of them may have been applied), but the
+ *   cells of one row are always applied together.
+ * - A cell holds one version: the one with the newest `time`; of two with the same time, the one
+ *   put last. A `checkAndPut` without a time is never older than the cell that it checked, whatever
+ *   happened to the store's clock: a reported success is visible.
+ * - In HBase a delete hides a later put of the same key with an older or equal time, so a caller
+ *   never deletes a key that it may write again.
+ * - A call rejects with `StoreUnavailable` when the store cannot be reached or did not answer in
+ *   time; the write may or may not have happened. A call never hangs.
  */
 
 export type TableName = 'events' | 'rollups' | 'history' | 'due' | 'terminals' | 'control';
 
 export const TABLES: readonly TableName[] = ['events', 'rollups', 'history', 'due', 'terminals', 'control'];
 
-/** Column name within a table: family letter, ':', qualifier. Families are fixed by table, see `FAMILIES`. */
+/**
+ * Column name within a table: family letter, ':', qualifier. `FAMILIES` lists each table's
+ * families.
+ */
 export type Column = `${'b' | 'm' | 'p' | 'v'}:${string}`;
 
-/** Column families: `b` raw bytes, `m` meta, `p` parts (one cell a terminal), `v` merged views. */
+/**
+ * Column families: `b` raw bytes, `m` meta, `p` partial aggregates (one cell per terminal), `v`
+ * merged views.
+ */
 export const FAMILIES: Readonly<Record<TableName, readonly string[]>> = {
   events: ['b'],
   rollups: ['m', 'p', 'v'],
@@ -60,7 +68,7 @@ export interface Scan {
   readonly columns?: Columns;
   /** Row keys and cell times only; values come back empty. */
   readonly keysOnly?: boolean;
-  /** At most so many rows. */
+  /** Maximum number of rows. */
   readonly limit?: number;
 }
 
@@ -68,14 +76,18 @@ export interface Tables {
   /** Creates what is missing; safe to call again and from several processes. */
   init(): Promise<void>;
   put(table: TableName, puts: readonly Put[]): Promise<void>;
-  /** The rows in the order asked for; a missing one is null. */
+  /** The rows in the requested order; a missing row is null. */
   get(table: TableName, rows: readonly Uint8Array[], columns?: Columns): Promise<(Row | null)[]>;
-  /** Rows in key order. Reads in pages: memory stays bounded by a page (a few MiB), whatever the range. */
+  /**
+   * Rows in key order. Reads in pages: memory stays bounded by a page (a few MiB), whatever the
+   * range.
+   */
   scan(table: TableName, scan: Scan): AsyncIterable<Row>;
   /**
-   * Puts the row only if `column` now holds exactly `expected` (null: the row has no such cell). All cells of the put are
-   * applied together with the check, or none. False when the check failed. HBase takes an empty cell for an absent one, so a
-   * column that is ever checked for absence never holds an empty value.
+   * Puts the row only if `column` now holds exactly `expected` (null: the row has no such cell).
+   * All cells of the put are applied together with the check, or none is. False when the check
+   * failed. HBase treats an empty cell as absent, so a column that is ever checked for absence
+   * never holds an empty value.
    */
   checkAndPut(table: TableName, check: { column: Column; expected: Uint8Array | null }, put: Put): Promise<boolean>;
   /** Removes whole rows; a missing row is fine. */
@@ -83,7 +95,10 @@ export interface Tables {
   close(): Promise<void>;
 }
 
-/** The store can't be reached, refused, or did not answer in time. `cause` holds what was behind it. */
+/**
+ * The store cannot be reached, refused, or did not answer in time. `cause` holds the original
+ * error.
+ */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }

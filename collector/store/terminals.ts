@@ -1,4 +1,4 @@
-/** The terminals of a merchant: who may connect (registry), and what each epoch last said of itself (presence). */
+/** The terminals of a merchant: who may connect (registry), and the last status of each epoch. */
 import type { Epoch, MerchantId, StoreId, TerminalId } from '../../shared/ids.ts';
 import { parseTerminalKey, prefixEnd, REGISTRY_EPOCH, terminalKey, terminalsPrefix } from '../../shared/keys.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
@@ -10,7 +10,7 @@ const PRESENCE: Column = 'm:presence';
 export interface TokenRecord {
   /** SHA-256 of the token, hex. */
   readonly hash: string;
-  /** Milliseconds since 1970; null: no end. */
+  /** Milliseconds since 1970; null: never. */
   readonly expiresAt: number | null;
 }
 
@@ -19,12 +19,12 @@ export interface Registration {
   readonly terminal: TerminalId;
   readonly store: StoreId | null;
   readonly state: 'active' | 'revoked';
-  /** All that may be used now: two while a token is rotated. */
+  /** All tokens that are valid now: two during a rotation. */
   readonly tokens: readonly TokenRecord[];
   readonly createdAt: number;
 }
 
-/** What an epoch said in its last status. */
+/** The last status of an epoch. */
 export interface Presence {
   readonly merchant: MerchantId;
   readonly terminal: TerminalId;
@@ -52,14 +52,17 @@ export class Terminals {
     return row ? (unpack(row.cells.get(REGISTRY)!) as Registration) : null;
   }
 
-  /** @param expected what was read before; null: must not exist. @returns false when it has changed since */
+  /**
+   * @param expected the registration read before; null: must not exist
+   * @returns false when it has changed since
+   */
   register(registration: Registration, expected: Registration | null): Promise<boolean> {
     const row = terminalKey(registration.merchant, registration.terminal, REGISTRY_EPOCH);
     const check = { column: REGISTRY, expected: expected === null ? null : pack(expected) };
     return this.#tables.checkAndPut('terminals', check, { row, cells: new Map([[REGISTRY, pack(registration)]]) });
   }
 
-  /** The last status of several epochs; the newest `lastSeen` wins. */
+  /** Stores the last status of several epochs; the newest `lastSeen` wins. */
   seen(presences: readonly Presence[]): Promise<void> {
     return this.#tables.put(
       'terminals',

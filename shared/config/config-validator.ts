@@ -1,4 +1,4 @@
-/** The form of a configuration document, and words for whatever does not fit it. */
+/** Validates a configuration document against its schema, and explains each fault. */
 import type { Static, TObject, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import { type SchemaError, schemaErrors } from '../schema-errors.ts';
@@ -26,7 +26,7 @@ export class ConfigValidator<S extends TSchema> {
     return this.#checker.Check(input);
   }
 
-  /** Why `fits` says no. */
+  /** The faults for which `fits` returns false. */
   faults(input: unknown): ConfigFault[] {
     return schemaErrors(this.#checker, input, MAX_ERRORS).flatMap((error) => this.#faultsOf(error));
   }
@@ -54,7 +54,7 @@ export class ConfigValidator<S extends TSchema> {
     }
   }
 
-  /** The part of the schema that a pointer leads to; an element of an array stands for its array. */
+  /** The part of the schema that a pointer refers to; for an element of an array, the array. */
   #at(pointer: string): TSchema | undefined {
     let at: TSchema | undefined = this.#schema;
     for (const key of pointer.split('/').slice(1)) {

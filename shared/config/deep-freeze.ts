@@ -1,4 +1,4 @@
-/** The value itself, which nobody can change any more, nor anything in it. */
+/** Freezes a value and everything in it, and returns it. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     for (const part of Object.values(value)) deepFreeze(part);

@@ -1,4 +1,7 @@
-/** A configuration document: YAML, and so JSON too. Whoever has read its text gets a checked configuration of it, or words for people. */
+/**
+ * Parses a configuration document (YAML, and therefore JSON too) into a checked configuration, or
+ * throws an error that explains the faults.
+ */
 import { type Document, parseDocument } from 'yaml';
 import type { ConfigFault } from './config-validator.ts';
 
@@ -12,8 +15,8 @@ export type ParsedConfig<C> =
   | { readonly ok: false; readonly faults: readonly ConfigFault[] };
 
 /**
- * @param path of the file, for the messages
- * @throws ConfigError with a line for each fault
+ * @param path of the file, for error messages
+ * @throws ConfigError with one line per fault
  */
 export function configOf<C>(path: string, text: string, parse: (input: unknown) => ParsedConfig<C>): C {
   const document = parseDocument(text, { prettyErrors: true });
@@ -25,7 +28,10 @@ export function configOf<C>(path: string, text: string, parse: (input: unknown) 
   throw new ConfigError(lines.join('\n'));
 }
 
-/** Nothing in a configuration lies deeper, and what contains itself (an alias within its own anchor) is without end. */
+/**
+ * No valid configuration is nested deeper; a value that contains itself (an alias within its own
+ * anchor) is infinitely deep.
+ */
 const MAX_DEPTH = 32;
 
 function plain(document: Document, path: string): unknown {
@@ -33,7 +39,7 @@ function plain(document: Document, path: string): unknown {
   try {
     value = document.toJS();
   } catch (cause) {
-    // An alias of an anchor that is not there, or aliases that multiply.
+    // An alias of a missing anchor, or too many aliases.
     throw new ConfigError(`${path}: is not YAML: ${(cause as Error).message}`, { cause });
   }
   if (isDeeper(value, MAX_DEPTH)) {

@@ -1,25 +1,25 @@
-/** What the schemas of configurations are made of. A value carries the words that tell how to put it right. */
+/** Building blocks of configuration schemas. A value carries a hint on how to correct it. */
 import Type, { type TSchema } from 'typebox';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** An object takes the keys that it names, and no others. */
+/** An object accepts only the keys that it names. */
 export const strictObject = { additionalProperties: false };
 
-/** @param should what to do, in words that follow a colon */
+/** @param should what to do, as text after a colon */
 export const withHint = <T extends TSchema>(schema: T, should: string): T => Object.assign(schema, { should });
 
 export const hintOf = (schema: TSchema | undefined): string | undefined =>
   (schema as { should?: string } | undefined)?.should;
 
-/** @param what the file is, with its article */
+/** @param what the file, with its article */
 export const file = (what: string) => withHint(Type.String({ minLength: 1 }), `give the path of ${what}`);
 
-/** To listen on, or to connect to. */
+/** An address to listen on, or to connect to. */
 export const host = withHint(Type.String({ minLength: 1 }), 'give a name or an address, such as 127.0.0.1');
 
-/** To listen on. */
+/** A port to listen on. */
 export const port = withHint(
   Type.Integer({ minimum: 0, maximum: 65_535 }),
   'give a port from 1 to 65535, or 0 for a free one',

@@ -1,6 +1,7 @@
 /**
- * Codes of ISO 4217 that money can be in: currencies and funds of list one, and those withdrawn since 2000 (list three), which imports
- * of old sales carry. Not metals, bond units, the test code or "no currency". A list of our own, since what ICU knows changes with Node.
+ * The accepted currency codes of ISO 4217: currencies and funds of list one, and those withdrawn
+ * since 2000 (list three), which imports of old sales contain. Without metals, bond units, the test
+ * code and "no currency". A list of its own, because ICU's list changes with Node.
  */
 const CURRENT = `
   AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP

@@ -1,19 +1,22 @@
-/** A till's event as it travels and is folded, after parsing: `parse.ts` alone makes one from a till's JSON. */
+/**
+ * A till's event after parsing, as it is stored, sent and folded. Only `parse.ts` makes one from a
+ * till's JSON.
+ */
 import type { StoreId } from '../ids.ts';
 
 export interface Item {
   readonly sku: string;
   /** Thousandths of a piece, > 0. */
   readonly qty: number;
-  /** Minor units of the event's currency a piece, >= 0. */
+  /** Minor units of the event's currency per piece, >= 0. */
   readonly price: number;
 }
 
 /** Facts about an event that its content does not show. */
 export const FLAG = {
-  /** The till's clock was known wrong when the event was stamped. */
+  /** The till's clock was known to be wrong when the event was stamped. */
   clockSuspect: 1,
-  /** The till gave no `ts`; the agent stamped the time of acceptance. */
+  /** The till gave no `ts`; the agent set the time of acceptance. */
   tsDefaulted: 2,
   /** Something that looked like card data was masked. */
   masked: 4,
@@ -37,7 +40,7 @@ export interface TillEvent {
   /** key, value, key, value …, in ascending order of the keys, each once. */
   readonly dims: readonly string[];
   readonly items: readonly Item[];
-  /** JSON text, without spaces; kept, not looked into. */
+  /** JSON text without spaces; kept, not interpreted. */
   readonly attrs: string | null;
 }
 

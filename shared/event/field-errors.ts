@@ -1,4 +1,7 @@
-/** What is wrong with an event, one line a field, from the schema's checker and from the readers in `parse.ts`. */
+/**
+ * Field errors of an event, one per field, from the schema validator and from the readers in
+ * `parse.ts`.
+ */
 import type { Validator } from 'typebox/compile';
 import { schemaErrors } from '../schema-errors.ts';
 
@@ -9,19 +12,21 @@ export interface FieldError {
 }
 
 export const MAX_ERRORS = 20;
-/** The checker reports a fault up to three times: an unknown field twice, a union once a branch. */
+/**
+ * The validator reports a fault up to three times: an unknown field twice, a union once per branch.
+ */
 const MAX_RAW_ERRORS = 3 * MAX_ERRORS;
 
-/** A key as a pointer's segment. */
+/** A key as a segment of a JSON pointer. */
 export const escaped = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
-/** Adds an error unless its field has one already, or enough is said. */
+/** Adds an error unless its field already has one, or the maximum is reached. */
 export function report(errors: FieldError[], pointer: string, detail: string): void {
   if (errors.length < MAX_ERRORS && !errors.some((known) => known.pointer === pointer))
     errors.push({ pointer, detail });
 }
 
-/** Reports why an input fails its schema, in words for whoever writes the till's software. */
+/** Reports why an input fails its schema, for the developer of the till's software. */
 export function reportSchemaErrors(checker: Validator, input: unknown, errors: FieldError[]): void {
   for (const error of schemaErrors(checker, input, MAX_RAW_ERRORS)) {
     const { keyword, instancePath } = error;

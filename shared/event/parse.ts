@@ -1,4 +1,4 @@
-/** A till's JSON becomes a `TillEvent`, or a list of what is wrong with it, each pointing to its field. */
+/** Parses a till's JSON into a `TillEvent`, or into a list of errors that point to its fields. */
 import { Buffer } from 'node:buffer';
 import { Compile } from 'typebox/compile';
 import type { StoreId } from '../ids.ts';
@@ -15,7 +15,7 @@ export type ParsedEvent =
   | { readonly ok: false; readonly errors: readonly FieldError[] };
 
 export interface ParseContext {
-  /** Milliseconds since 1970: the `ts` of an event that has none. */
+  /** Milliseconds since 1970: the `ts` of an event without one. */
   readonly now: number;
   /** The store of an event without `dims.store`. */
   readonly store: StoreId | null;
@@ -26,11 +26,12 @@ const checker = Compile(TillEventSchema);
 type Fields = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 
-/** JSON has a zero below zero; figures and checksums shall not. */
+/** JSON has a negative zero; figures and checksums must not. */
 const unsignedZero = (value: number): number => value + 0;
 
-// The readers run on whatever the till sent, so that it learns of all its bad fields at once. They leave what is of the wrong type
-// alone: that is in the schema's errors. Nothing they return is used once there is an error.
+// The readers run on any input, so that the till learns of all its bad fields at once. They skip
+// values of the wrong type, which the schema's errors report. After an error their results are not
+// used.
 
 function readTime(given: unknown, now: number, errors: FieldError[]): { ts: number; offset: number } {
   if (given === undefined) {
@@ -70,7 +71,7 @@ function readDims(dims: unknown, errors: FieldError[]): string[] {
 function readItem(item: unknown, index: number, errors: FieldError[]): Item {
   const { sku, qty, price } = (isObject(item) ? item : {}) as unknown as Item;
   const thousandths = Math.round(qty * 1000);
-  // A decimal of at most three digits is the double nearest to its thousandths divided by 1,000.
+  // A decimal with at most three digits is the double nearest to its thousandths divided by 1,000.
   if (typeof qty === 'number' && thousandths / 1000 !== qty) {
     report(errors, `/items/${index}/qty`, 'must have at most three decimals');
   }
@@ -92,9 +93,10 @@ function attrsText(attrs: unknown, errors: FieldError[]): string | null {
 }
 
 /**
- * Checks everything but the event's size in bytes (`MAX_EVENT_BYTES`), which only the reader of the bytes knows.
+ * Checks everything but the event's size in bytes (`MAX_EVENT_BYTES`), which only the reader of the
+ * bytes knows.
  *
- * @param input one event as `JSON.parse` gives it
+ * @param input one event as `JSON.parse` returns it
  */
 export function parseEvent(input: unknown, context: ParseContext): ParsedEvent {
   const errors: FieldError[] = [];

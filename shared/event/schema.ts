@@ -1,10 +1,13 @@
-/** What a till may send, as JSON Schema: checked by the parser, shown in the API's description. */
+/**
+ * The schema of an event that a till posts, as JSON Schema: the parser checks it, the API's
+ * description shows it.
+ */
 import Type, { type Static } from 'typebox';
 import { ID_PATTERN } from '../ids.ts';
 
 /** 10^12 minor units. */
 export const MAX_MONEY = 1_000_000_000_000;
-/** 10^9 pieces: thousandths of it stay exact. */
+/** 10^9 pieces; their thousandths stay exact. */
 export const MAX_QTY = 1_000_000_000;
 export const MAX_DIMS = 16;
 export const MAX_ITEMS = 2_000;

@@ -1,9 +1,15 @@
-/** The time a till writes: ISO 8601 with an offset and up to nine fractional digits, or milliseconds since 1970. */
+/**
+ * Parses a till's timestamp: ISO 8601 with an offset and up to nine fractional digits, or
+ * milliseconds since 1970.
+ */
 import { MAX_TS, MIN_TS, MINUTE_MS } from '../time.ts';
 
 const ISO = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)$/;
 
-/** Farthest offsets in use are -12:00 and +14:00; java.time, which many tills' software uses, allows 18 hours. */
+/**
+ * The most distant offsets in use are -12:00 and +14:00; java.time, which the software of many
+ * tills uses, allows 18 hours.
+ */
 export const MAX_OFFSET_MINUTES = 18 * 60;
 
 export type Timestamp =
@@ -12,21 +18,22 @@ export type Timestamp =
 
 const refused = (detail: string): Timestamp => ({ ok: false, detail });
 
-/** Whether an event may have happened then: in the years 2000 to 2099, by UTC. */
+/** Whether an event may have this time: in the years 2000 to 2099, UTC. */
 export const isEventTime = (ms: number): boolean => ms >= MIN_TS && ms < MAX_TS;
 
 const inRange = (ts: number, offset: number): Timestamp =>
   isEventTime(ts) ? { ok: true, ts, offset } : refused('must lie in the years 2000 to 2099 (UTC)');
 
-/** Start of a day by UTC; null for a day that the calendar lacks, or of the first century. */
+/** Start of a day in UTC; null for a day that does not exist, or in the first century. */
 function midnight(year: number, month: number, day: number): number | null {
-  // Date.UTC rolls 30 February over into March, and takes a year below 100 for one of the 1900s: such a date comes back as another.
+  // Date.UTC turns 30 February into a day of March, and a year below 100 into one of the 1900s:
+  // such a date does not round-trip.
   const date = new Date(Date.UTC(year, month - 1, day));
   const exists = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
   return exists ? date.getTime() : null;
 }
 
-/** Digits below the millisecond are cut off. */
+/** Digits below the millisecond are truncated. */
 export function parseTimestamp(input: string | number): Timestamp {
   if (typeof input === 'number') {
     return Number.isSafeInteger(input) ? inRange(input, 0) : refused('must be whole milliseconds since 1970');

@@ -1,8 +1,9 @@
 /**
- * Wire batch, version 1: a plain header (`header.ts`) and a body (`column-encoder.ts`) in MessagePack, packed where that makes it smaller
- * (`compression.ts`). A batch of losses (`loss.ts`) says that `count` seqs from `firstSeq` on were given up.
+ * Wire batch, version 1: a plain header (`header.ts`) and a MessagePack body (`column-encoder.ts`),
+ * compressed where that makes it smaller (`compression.ts`). A batch of losses (`loss.ts`) reports
+ * that `count` seqs from `firstSeq` on are lost.
  *
- * Golden bytes in `test/unit/shared/wire/` pin it.
+ * Golden bytes in `test/unit/shared/wire/` pin the format.
  */
 import { Buffer } from 'node:buffer';
 import { crc32c } from '../crc32c.ts';
@@ -20,18 +21,18 @@ import { MalformedMessagePack, pack, STRANGERS_MAX_OBJECTS, unpack } from './mes
 export type { Loss } from './loss.ts';
 
 export const MAX_EVENTS = 5_000;
-/** Bytes of a batch on the wire, header and all. */
+/** Bytes of a batch on the wire, including the header. */
 export const MAX_WIRE_BYTES = 128 * 1024;
 /**
- * Bytes of a body once unpacked. With the events built from it, decoding one batch takes less than 160 MiB: some 110 for one that is full
- * of items of three bytes each, the worst that is known.
+ * Bytes of an unpacked body. With the events built from it, decoding one batch takes less than 160
+ * MiB: about 110 for one that is full of items of three bytes each, the worst case known.
  */
 export const MAX_UNPACKED_BYTES = 4 * 1024 * 1024;
 
 const FIRST_HOUR = hourOf(MIN_TS);
 const END_HOUR = hourOf(MAX_TS);
 
-/** What a batch is about, whatever it holds. */
+/** The identity of a batch, whatever its content. */
 export interface BatchIdentity {
   readonly epoch: Epoch;
   readonly firstSeq: number;
@@ -79,8 +80,9 @@ function seal(
 }
 
 /**
- * Encodes events of consecutive seqs and one hour. The caller keeps to `MAX_EVENTS`, and looks at the result's size against
- * `MAX_WIRE_BYTES` and `MAX_UNPACKED_BYTES` (then it takes fewer events).
+ * Encodes events of consecutive seqs and one hour. The caller keeps to `MAX_EVENTS`, and compares
+ * the result's size with `MAX_WIRE_BYTES` and `MAX_UNPACKED_BYTES` (and takes fewer events if it is
+ * larger).
  *
  * @param dictionary for small batches; null for a collector that does not know it
  */
@@ -92,19 +94,23 @@ export function encodeEvents(
   return encodeColumns(identity, Columns.of(events, identity.hour), dictionary);
 }
 
-/** As `encodeEvents`, of events that were taken one by one. */
+/** Like `encodeEvents`, for events that were added one by one. */
 export function encodeColumns(identity: BatchIdentity, columns: Columns, dictionary: Dictionary | null): EncodedBatch {
   const plain = pack(columns.body());
   return seal(identity, 'events', columns.count, plain, packBody(plain, dictionary));
 }
 
-/** A record of a loss is for any collector: it takes no dictionary. @param count how many seqs from `identity.firstSeq` on are lost */
+/**
+ * Encodes a loss record. It is for any collector, so it uses no dictionary.
+ *
+ * @param count how many seqs from `identity.firstSeq` on are lost
+ */
 export function encodeLoss(identity: BatchIdentity, count: number, loss: Loss): EncodedBatch {
   const plain = pack(lossBody(loss));
   return seal(identity, 'losses', count, plain, packBody(plain, null));
 }
 
-/** What speaks against a batch even before its body is unpacked. */
+/** The reason to refuse a batch before its body is unpacked, or null. */
 function objection(header: BatchHeader, wireBytes: number, body: Uint8Array): Refusal | null {
   const { kind, dictionary, unpackedLength, hour, count } = header;
   const refuse = (result: Refusal['result'], detail: string): Refusal => ({ ok: false, result, detail, header });
@@ -124,7 +130,10 @@ function objection(header: BatchHeader, wireBytes: number, body: Uint8Array): Re
   return null;
 }
 
-/** Decodes a batch fully; never throws on any input, and takes bounded memory (see `MAX_UNPACKED_BYTES`). */
+/**
+ * Decodes a batch completely; never throws on any input, and takes bounded memory (see
+ * `MAX_UNPACKED_BYTES`).
+ */
 export function decodeBatch(message: Uint8Array): DecodedBatch {
   const head = readHeader(message);
   if (!head.ok) return head;

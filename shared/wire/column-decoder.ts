@@ -1,4 +1,7 @@
-/** Columns (`column-encoder.ts`) back into events, checked to the bounds of an event: whoever reads the raw log relies on them. */
+/**
+ * Decodes columns (`column-encoder.ts`) into events, checked against the bounds of an event: every
+ * reader of the raw log relies on them.
+ */
 import { Buffer } from 'node:buffer';
 import type { Item, TillEvent } from '../event/event.ts';
 import {
@@ -27,7 +30,7 @@ const refuse = (detail: string): never => {
 
 function whole(value: unknown, min: number, max: number, what: string): number {
   const number = value as number;
-  // The sum makes -0, which a float may hold, an ordinary zero.
+  // Adding zero turns -0, which a float may hold, into 0.
   return Number.isInteger(number) && number >= min && number <= max ? number + 0 : refuse(`${what} is out of range`);
 }
 
@@ -48,10 +51,12 @@ function isAttrs(text: string): boolean {
   }
 }
 
-/** A batch's string table. Each use of it has a form, which is checked once an entry, not once an event. */
+/**
+ * A batch's string table. Each use has a form, which is checked once per entry, not once per event.
+ */
 class StringTable {
   readonly #texts: readonly string[];
-  /** Bit by bit, the forms that an entry is known to have. */
+  /** One bit per form: the forms that an entry was found to have. */
   readonly #checked: Uint8Array;
   #forms = 0;
 
@@ -63,7 +68,9 @@ class StringTable {
     this.#checked = new Uint8Array(this.#texts.length);
   }
 
-  /** @returns a reader of indexes into the table whose entries have a form; eight of them at most */
+  /**
+   * @returns a reader of indexes into the table that checks the entries' form; eight forms at most
+   */
   form(what: string, matches: (text: string) => boolean): (index: unknown) => string {
     const bit = 1 << this.#forms++;
     return (index) => {
@@ -87,9 +94,9 @@ const orNull =
 const NO_ITEMS: readonly Item[] = [];
 
 /**
- * The events of a body that `message-pack.ts` unpacked.
+ * Decodes the events of a body that `message-pack.ts` unpacked.
  *
- * @throws InvalidColumns when it is not `count` events of `hour` within the event's bounds
+ * @throws InvalidColumns when it is not `count` events of `hour` within an event's bounds
  */
 export function fromColumns(body: unknown, count: number, hour: number): TillEvent[] {
   if (!Array.isArray(body) || body.length < COLUMNS) return refuse('the body is not an array of columns');

@@ -1,14 +1,22 @@
 /**
- * A batch's body: its events as columns, a MessagePack array.
+ * Encodes events as the body of a batch: columns in a MessagePack array.
  *
  *     0  strings: the batch's own table; a text elsewhere is an index into it
- *     1  type      2  ts: ms since the hour's start for the first, since the one before for the others
- *     3  offset    4  flags      5  amount | nil     6  currency | nil     7  ref | nil     8  store | nil     9  attrs | nil
- *     10 dims: how many an event         11 their keys, flat      12 their values, flat
- *     13 items: how many an event        14 skus, flat            15 qtys, flat            16 prices, flat
+ *     1  type
+ *     2  ts: ms since the start of the hour for the first, since the previous event for the others
+ *     3  offset
+ *     4  flags
+ *     5  amount | nil
+ *     6  currency | nil
+ *     7  ref | nil
+ *     8  store | nil
+ *     9  attrs | nil
+ *     10 dims: how many per event, 11 their keys, flat, 12 their values, flat
+ *     13 items: how many per event, 14 skus, flat, 15 qtys, flat, 16 prices, flat
  *     17 … columns of later versions of the writer, kept with the stored bytes
  *
- * Columns 1 to 10 and 13 are either an array with an entry an event or, where all entries are the same, that entry alone.
+ * Columns 1 to 10 and 13 are either an array with one entry per event or, where all entries are
+ * equal, that entry alone.
  */
 import type { TillEvent } from '../event/event.ts';
 import { HOUR_MS } from '../time.ts';
@@ -18,11 +26,11 @@ export const COLUMNS = 17;
 
 type Value = number | null;
 
-/** One value an event, in the short form while all are the same. */
+/** One value per event, in the short form while all are equal. */
 class Column<T> {
   #count = 0;
   #first: T | null = null;
-  /** From the first value on that is another. */
+  /** Set from the first different value on. */
   #all: T[] | null = null;
 
   push(value: T): void {
@@ -32,7 +40,7 @@ class Column<T> {
     this.#count++;
   }
 
-  /** @param as what a value is written as */
+  /** @param as converts a value to its written form */
   written(as: (value: T) => Value): Value | Value[] {
     return this.#all?.map(as) ?? (this.#count === 0 ? null : as(this.#first as T));
   }
@@ -41,8 +49,8 @@ class Column<T> {
 const asItIs = (value: Value): Value => value;
 
 /**
- * Takes events one by one and keeps none of them: whoever reads thousands from a disk needs hold no more than their columns, a tenth of
- * what they take as objects.
+ * Collects events one by one without keeping them: a reader of thousands of events from disk holds
+ * only their columns, a tenth of their size as objects.
  */
 export class Columns {
   readonly #strings: string[] = [];
@@ -63,23 +71,23 @@ export class Columns {
   readonly #skus: number[] = [];
   readonly #qtys: number[] = [];
   readonly #prices: number[] = [];
-  /** Milliseconds since 1970 of the event before. */
+  /** Milliseconds since 1970 of the previous event. */
   #before: number;
   #count = 0;
 
-  /** @param hour hours since 1970, which all events lie in */
+  /** @param hour hours since 1970, which contains all events */
   constructor(hour: number) {
     this.#before = hour * HOUR_MS;
   }
 
-  /** Of all events. */
+  /** The columns of all events. */
   static of(events: Iterable<TillEvent>, hour: number): Columns {
     const columns = new Columns(hour);
     for (const event of events) columns.add(event);
     return columns;
   }
 
-  /** Events so far. */
+  /** Number of events so far. */
   get count(): number {
     return this.#count;
   }
@@ -109,7 +117,10 @@ export class Columns {
     }
   }
 
-  /** The body's array, once all events are in: the texts of the events follow those of their dims and items in the table. */
+  /**
+   * The body's array. Call it once all events are added: the table has the texts of the events
+   * after those of their dims and items.
+   */
   body(): unknown[] {
     const text = (value: string): number => this.#text(value);
     const textOrNil = (value: string | null): Value => (value === null ? null : this.#text(value));

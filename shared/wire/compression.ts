@@ -1,17 +1,29 @@
-/** A batch's body, packed with zstd where that makes it smaller, and unpacked again in bounded memory. */
+/**
+ * Compresses a batch's body with zstd where that makes it smaller, and decompresses it in bounded
+ * memory.
+ */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Dictionary } from './dictionaries/released.ts';
 import type { Codec } from './header.ts';
 
-/** Below this a body is not worth a compressor's start: without a dictionary there is nothing to find in it. */
+/**
+ * Smaller bodies are not worth starting a compressor: without a dictionary they contain no
+ * repetition.
+ */
 const MIN_BYTES = 192;
-/** Above this a body has enough of its own to find: a dictionary saves a few per cent, and compressing takes up to twice as long. */
+/**
+ * Larger bodies contain enough repetition themselves: a dictionary saves a few per cent, and
+ * compression takes up to twice as long.
+ */
 const MAX_BYTES_WITH_DICTIONARY = 8 * 1024;
-/** Against level 3 some 5 % smaller for 50 ns an event more; beyond, each per cent costs several times that. With a dictionary too. */
+/**
+ * Compared to level 3 about 5 % smaller for 50 ns more per event; beyond, each per cent costs
+ * several times that. With a dictionary too.
+ */
 const LEVEL = 6;
-/** 2^22 bytes: no honest frame of at most 4 MiB needs a larger window. */
+/** 2^22 bytes: no valid frame of at most 4 MiB needs a larger window. */
 const MAX_WINDOW_LOG = 22;
-/** Bounds of what zlib takes for its buffers; a small body needs no large one. */
+/** Bounds of zlib's buffers; a small body needs no large one. */
 const [MIN_CHUNK, MAX_CHUNK] = [64, 16 * 1024];
 
 /** The header names the dictionary, so the frame does not. */
@@ -23,11 +35,11 @@ const chunkFor = (bytes: number): number => Math.min(Math.max(bytes + 1, MIN_CHU
 export interface Packed {
   readonly body: Uint8Array;
   readonly codec: Codec;
-  /** Id of the dictionary that was used; 0: none. */
+  /** Id of the dictionary used; 0: none. */
   readonly dictionary: number;
 }
 
-/** @param dictionary one to use where it pays */
+/** @param dictionary used where it pays off */
 export function packBody(plain: Uint8Array, dictionary: Dictionary | null): Packed {
   const used = plain.length <= MAX_BYTES_WITH_DICTIONARY ? dictionary : null;
   if (used !== null || plain.length >= MIN_BYTES) {
@@ -39,8 +51,8 @@ export function packBody(plain: Uint8Array, dictionary: Dictionary | null): Pack
 }
 
 /**
- * @param unpackedLength as stated by whoever packed it: no more is unpacked
- * @throws Error when the body is not what zstd packed, or is longer than stated
+ * @param unpackedLength as stated by the sender: no more is decompressed
+ * @throws Error when the body is not zstd, or longer than stated
  */
 export function unpackBody(body: Uint8Array, unpackedLength: number, dictionary: Dictionary | null): Uint8Array {
   const options = {

@@ -1,15 +1,23 @@
 /**
  * The plain header of a wire batch. All integers big-endian.
  *
- *     0  magic "TS"            16  firstSeq u64        44  bodyCrc u32 (CRC-32C of the body as sent)
- *     2  version u8            24  count u32           48  TLVs: type u8, length u8, value; unknown ones are skipped
- *     3  headerLength u16      28  hour u32            headerLength - 4
- *     5  flags u8              32  unpackedLength u32      headerCrc u32 (CRC-32C of all before it)
- *     6  dictionary u16        36  clearThrough u64
- *     8  epoch 8 bytes
+ *      0  magic "TS"
+ *      2  version u8
+ *      3  headerLength u16
+ *      5  flags u8
+ *      6  dictionary u16
+ *      8  epoch, 8 bytes
+ *     16  firstSeq u64
+ *     24  count u32
+ *     28  hour u32
+ *     32  unpackedLength u32
+ *     36  clearThrough u64
+ *     44  bodyCrc u32 (CRC-32C of the body as sent)
+ *     48  TLVs: type u8, length u8, value; unknown ones are skipped
+ *     headerLength - 4  headerCrc u32 (CRC-32C of everything before it)
  *
- * Later versions keep bytes 0 to 47 and the place of the header's checksum, so that a collector can name, and refuse, a batch that it
- * can't read.
+ * Later versions keep bytes 0 to 47 and the position of the header's checksum, so that a collector
+ * can identify, and refuse, a batch that it cannot decode.
  */
 import { Buffer } from 'node:buffer';
 import { crc32c } from '../crc32c.ts';
@@ -32,7 +40,7 @@ export type Codec = (typeof CODECS)[number];
 export interface BatchHeader {
   readonly kind: Kind;
   readonly codec: Codec;
-  /** 0: none. Released dictionaries are kept for ever. */
+  /** 0: none. Released dictionaries are kept permanently. */
   readonly dictionary: number;
   readonly epoch: Epoch;
   readonly firstSeq: number;
@@ -42,17 +50,25 @@ export interface BatchHeader {
   readonly hour: number;
   /** Bytes of the body once unpacked. */
   readonly unpackedLength: number;
-  /** The agent holds nothing older than this, milliseconds since 1970; 0: it can't say. */
+  /**
+   * Low watermark: the agent holds nothing older than this, milliseconds since 1970; 0: unknown.
+   */
   readonly clearThrough: number;
   readonly bodyCrc: number;
 }
 
 export interface Refusal {
   readonly ok: false;
-  /** As in the ack: sent again (damaged), kept until this collector is newer (unsupported), refused for good (invalid). */
+  /**
+   * As in the ack: resent (damaged), kept until the collector is newer (unsupported), refused
+   * permanently (invalid).
+   */
   readonly result: 'damaged' | 'unsupported' | 'invalid';
   readonly detail: string;
-  /** The identity of a batch that can be named though not read; null when not even its header can be trusted. */
+  /**
+   * The header of a batch that can be identified though not decoded; null when the header cannot be
+   * trusted.
+   */
   readonly header: BatchHeader | null;
 }
 
@@ -82,7 +98,9 @@ export function writeHeader(header: BatchHeader, into: Buffer): void {
   into.writeUInt32BE(crc32c(into, 0, FIXED_BYTES), FIXED_BYTES);
 }
 
-/** @returns an end of the TLVs that is not where the header's checksum begins: they don't add up */
+/**
+ * @returns the end of the TLVs; they are malformed if it is not where the header's checksum begins
+ */
 function tlvsEnd(bytes: Buffer, end: number): number {
   let at = FIXED_BYTES;
   while (at + 2 <= end) at += 2 + bytes[at + 1]!;

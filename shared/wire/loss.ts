@@ -1,17 +1,23 @@
-/** Body of a batch of losses: `[reason, at, detail | nil]`. The header's firstSeq and count say which seqs were given up. */
+/**
+ * Body of a batch of losses: `[reason, at, detail | nil]`. The header's firstSeq and count say
+ * which seqs are lost.
+ */
 
 export interface Loss {
   /** Why: `evicted`, `quarantined`, `unreadable`, …; 1 to 64 characters. */
   readonly reason: string;
-  /** When it was given up by the agent's clock, milliseconds since 1970. */
+  /** When it was lost by the agent's clock, milliseconds since 1970. */
   readonly at: number;
-  /** The first 1,024 characters travel: a record of a loss must not fail over a long message. */
+  /**
+   * Only the first 1,024 characters are sent: a loss record must not fail because of a long
+   * message.
+   */
   readonly detail: string | null;
 }
 
 const MAX_REASON = 64;
 const MAX_DETAIL = 1_024;
-/** The last instant that a Date or Temporal can name, milliseconds since 1970. */
+/** The last instant that Date and Temporal can represent, milliseconds since 1970. */
 const LAST_INSTANT = 8.64e15;
 
 export const lossBody = ({ reason, at, detail }: Loss): unknown[] => [

@@ -1,14 +1,15 @@
 /**
- * MessagePack for bytes that strangers send. msgpackr alone trusts what it reads: a five-byte array header may claim 2^32
- * elements and have them allocated, and extension types build objects of its choosing. So the bytes are walked first: no claim
- * beyond the bytes that are there, no extension types, a bounded depth, nothing left over; and, where the caller says so, a bound on
- * what costs far more memory than bytes.
+ * MessagePack for untrusted bytes. msgpackr alone trusts its input: a five-byte array header may
+ * claim 2^32 elements and have them allocated, and extension types build arbitrary objects. So the
+ * bytes are walked first: no claims beyond the existing bytes, no extension types, a bounded depth,
+ * nothing left over; and, where the caller asks for it, a bound on values that cost far more memory
+ * than bytes.
  */
 import { Packr, Unpackr } from 'msgpackr';
 
-/** Arrays and maps within each other. */
+/** Nesting of arrays and maps. */
 const MAX_DEPTH = 8;
-/** Enough for any honest message, and at most some ten MiB of heap. */
+/** Enough for any valid message, and at most about ten MiB of heap. */
 export const STRANGERS_MAX_OBJECTS = 65_536;
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, variableMapSize: true });
@@ -25,12 +26,12 @@ const refuse = (detail: string): never => {
 };
 
 /**
- * What a value's first byte says of it: how many bytes after it state a length or a count, which is 0 to 4 of them, big-endian; and what
- * comes then, that many or `fixed` of them.
+ * What a value's first byte says: how many bytes after it (0 to 4, big-endian) state a length or a
+ * count, and what follows: the stated number of it, or `fixed`.
  *
- * - `raw`: bytes of its own, of a scalar or a text
- * - `bin`: bytes of its own, an object on the heap
- * - `array`: values; `map`: pairs of them
+ * - `raw`: bytes of a scalar or a text
+ * - `bin`: bytes that become an object on the heap
+ * - `array`: values; `map`: pairs of values
  */
 interface Head {
   readonly kind: 'raw' | 'bin' | 'array' | 'map';
@@ -41,7 +42,7 @@ interface Head {
 const fixed = (kind: Head['kind'], length: number): Head => ({ kind, stated: 0, fixed: length });
 const stated = (kind: Head['kind'], bytes: 1 | 2 | 4): Head => ({ kind, stated: bytes, fixed: 0 });
 
-/** Those of 0xc0 to 0xdf that are allowed. */
+/** The allowed heads of 0xc0 to 0xdf. */
 const LONG_HEADS: Readonly<Record<number, Head>> = {
   192: fixed('raw', 0),
   194: fixed('raw', 0),
@@ -68,7 +69,10 @@ const LONG_HEADS: Readonly<Record<number, Head>> = {
   223: stated('map', 4),
 };
 
-/** By the first byte, as MessagePack's specification lists them; null: extension types, and the one byte that is never used. */
+/**
+ * By the first byte, as MessagePack's specification lists them; null: extension types, and the one
+ * unused byte.
+ */
 const HEADS: readonly (Head | null)[] = Array.from({ length: 256 }, (_, head) => {
   if (head < 0x80 || head >= 0xe0) return fixed('raw', 0);
   if (head < 0x90) return fixed('map', head & 0x0f);
@@ -77,9 +81,12 @@ const HEADS: readonly (Head | null)[] = Array.from({ length: 256 }, (_, head) =>
   return LONG_HEADS[head] ?? null;
 });
 
-/** Each value is a head, and what follows it. */
+/** Walks all values: each is a head and its content. */
 function walk(bytes: Uint8Array, maxObjects: number): void {
-  /** How many values are still to come: of the message, of the array or map open in it, of the one open in that, … */
+  /**
+   * How many values remain: of the message, of the array or map open in it, of the one open in
+   * that, …
+   */
   const left: number[] = [1];
   let objects = 0;
   let at = 0;
@@ -101,7 +108,7 @@ function walk(bytes: Uint8Array, maxObjects: number): void {
       at += length;
     } else {
       const values = head.kind === 'map' ? 2 * length : length;
-      // Each value takes a byte at least.
+      // Each value takes at least one byte.
       if (values > bytes.length - at) refuse('claims more values than there are bytes');
       if (left.length > MAX_DEPTH) refuse(`is nested deeper than ${MAX_DEPTH}`);
       left.push(values);
@@ -113,8 +120,9 @@ function walk(bytes: Uint8Array, maxObjects: number): void {
 }
 
 /**
- * @param maxObjects how many arrays, map entries and byte strings the value may hold: each takes a hundred bytes of heap, whatever
- *   its own length. Without them, memory stays within some thirty bytes for each byte of input
+ * @param maxObjects how many arrays, map entries and byte strings the value may hold: each takes a
+ *   hundred bytes of heap, whatever its own length. Without them, memory stays within about thirty
+ *   bytes per byte of input
  * @throws MalformedMessagePack and nothing else
  */
 export function unpack(bytes: Uint8Array, maxObjects = Number.POSITIVE_INFINITY): unknown {

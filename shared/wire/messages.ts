@@ -1,4 +1,7 @@
-/** The two small messages beside the batch: the collector's ack and the agent's status. MessagePack maps; unknown keys are ignored. */
+/**
+ * The two small messages besides the batch: the collector's ack and the agent's status. MessagePack
+ * maps; unknown keys are ignored.
+ */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { pack, STRANGERS_MAX_OBJECTS, unpack } from './message-pack.ts';
@@ -12,18 +15,18 @@ const AckSchema = Type.Object({
   /** First and last seq of the batch sent. */
   first: Count,
   last: Count,
-  /** The header's bodyCrc: names the bytes. */
+  /** The header's bodyCrc: identifies the bytes. */
   sum: Count,
   result: Type.Union([
     /** Durable, with its due mark. */
     Type.Literal('stored'),
-    /** Read whole and refused: halve it and send again; a single event is quarantined. */
+    /** Decoded and refused: halve it and resend; a single event is quarantined. */
     Type.Literal('invalid'),
-    /** A checksum did not match: send again. */
+    /** A checksum did not match: resend. */
     Type.Literal('damaged'),
     /** Version, codec or dictionary unknown here: keep it, fall back. */
     Type.Literal('unsupported'),
-    /** Not stored now: wait, with jitter, and send again. */
+    /** Not stored now: wait, with jitter, and resend. */
     Type.Literal('busy'),
   ]),
   reason: Type.Optional(Type.String()),
@@ -45,25 +48,30 @@ export type AckEnvelope = Static<typeof AckEnvelopeSchema>;
 const StatusSchema = Type.Object({
   /** Version of the agent. */
   version: Type.String({ maxLength: 64 }),
-  /** Every epoch that still has something pending, and the open one. */
+  /** Every epoch that still has pending events, and the open one. */
   epochs: Type.Array(
     Type.Object({
       /** Not 0: that is the registry's. */
       epoch: Type.String({ pattern: '^(?!0{16})[0-9a-f]{16}$' }),
-      /** Highest seq given out. */
+      /** Highest seq assigned. */
       lastSeq: Count,
-      /** Pending seqs as closed ranges `[first, last]`, the oldest first; at most 16, the last one widened over what does not fit. */
+      /**
+       * Pending seqs as closed ranges `[first, last]`, oldest first; at most 16, the last one
+       * widened to cover the rest.
+       */
       pending: Type.Array(Type.Tuple([Count, Count]), { maxItems: 16 }),
     }),
     { maxItems: 256 },
   ),
-  /** The agent holds nothing older than this, milliseconds since 1970; 0: it can't say. */
+  /**
+   * Low watermark: the agent holds nothing older than this, milliseconds since 1970; 0: unknown.
+   */
   clearThrough: Count,
-  /** Events given up so far. */
+  /** Number of events lost so far. */
   losses: Count,
   /** Size of the buffer's files. */
   bufferBytes: Count,
-  /** Collector's clock less the agent's, as last measured; null before the first answer. */
+  /** The collector's clock minus the agent's, as last measured; null before the first answer. */
   clockOffsetMs: Type.Union([Type.Integer(), Type.Null()]),
 });
 export type Status = Static<typeof StatusSchema>;
@@ -74,13 +82,13 @@ const status = Compile(StatusSchema);
 export const encodeAcks = (envelope: AckEnvelope): Uint8Array => pack(envelope);
 export const encodeStatus = (message: Status): Uint8Array => pack(message);
 
-/** Null for whatever is not an ack envelope; never throws. */
+/** Null for anything but an ack envelope; never throws. */
 export function decodeAcks(bytes: Uint8Array): AckEnvelope | null {
   const value = unpackOrNull(bytes);
   return ackEnvelope.Check(value) ? value : null;
 }
 
-/** Null for whatever is not a status; never throws. */
+/** Null for anything but a status; never throws. */
 export function decodeStatus(bytes: Uint8Array): Status | null {
   const value = unpackOrNull(bytes);
   return status.Check(value) ? value : null;

@@ -1,10 +1,12 @@
 /**
- * Hours that have no rollup yet, folded from the raw log when somebody asks, and kept so that the next one only folds what came since.
+ * Hours that have no rollup yet: folded from the raw log on request and cached, so that the next
+ * request folds only new rows.
  *
- * Rows of an hour are only ever added. So an entry holds, for each lane (a terminal's events or its losses), how many rows were folded and
- * the last key: as long as just as many rows lie at or below that key, nothing has come in between, and the rows above it are what is new.
- * Otherwise the terminal is folded again from its start. An update that fails half-way has folded some rows and counted just these: the next
- * one goes on from there.
+ * Rows of an hour are only ever added. An entry holds, for each lane (the events or the losses of
+ * one terminal), how many rows were folded and the last key. While exactly that many rows lie at or
+ * below that key, no row was inserted in between, and the rows above it are the new ones. Otherwise
+ * the terminal is folded again from its start. An update that fails half-way has folded some rows
+ * and counted exactly these; the next update continues from there.
  */
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
@@ -20,10 +22,10 @@ export interface LivePart {
 }
 
 interface Lane {
-  /** Folded so far. */
+  /** Rows folded so far. */
   rows: number;
   lastKey: Uint8Array;
-  /** Rows at or below `lastKey` that the update under way has come by. */
+  /** Rows at or below `lastKey` that the running update has seen. */
   seen: number;
 }
 
@@ -37,7 +39,7 @@ interface Entry {
   readonly terminals: Map<TerminalId, Folded>;
   /** Monotonic, milliseconds. */
   staleAt: number;
-  /** The update under way, which others join. */
+  /** The running update, which concurrent requests join. */
   update: Promise<void> | null;
 }
 
@@ -46,9 +48,15 @@ export interface LiveHoursOptions {
   readonly logic: Logic;
   /** Monotonic clock, milliseconds. */
   readonly clock: () => number;
-  /** An entry this young is served as it is; a large one for as long as its update took, so that looking takes half of the time at most. */
+  /**
+   * An entry younger than this is served as it is; a large one for as long as its update took, so
+   * that updates take at most half of the time.
+   */
   readonly freshForMs: number;
-  /** Bound on the raw rows behind all entries together but the last; the least recently asked for go first. */
+  /**
+   * Bound on the raw rows behind all entries but the most recent one; the least recently used are
+   * evicted first.
+   */
   readonly maxRows: number;
 }
 
@@ -61,7 +69,10 @@ export class LiveHours {
     this.#options = options;
   }
 
-  /** The parts of all terminals of an hour. To be read soon: a later call may add to them. */
+  /**
+   * The partial aggregates of all terminals of an hour. Read them before the next call: it may add
+   * to them.
+   */
   async parts(merchant: MerchantId, hour: number): Promise<LivePart[]> {
     const name = `${merchant}/${hour}`;
     const entry: Entry = this.#entries.get(name) ?? {
@@ -126,7 +137,8 @@ export class LiveHours {
 
   #evict(): void {
     const sizes = [...this.#entries].map(([name, entry]) => ({ name, entry, rows: rowsOf(entry) }));
-    // The one asked for last stays, however large: else every question about it would fold it anew.
+    // The most recent one stays, however large: otherwise each query for it would fold it from
+    // scratch.
     let rows = sizes.slice(0, -1).reduce((sum, { rows }) => sum + rows, 0);
     for (const { name, entry, rows: size } of sizes.slice(0, -1)) {
       if (rows <= this.#options.maxRows) return;
@@ -137,7 +149,7 @@ export class LiveHours {
   }
 }
 
-/** And one more: an entry without rows takes some room too. */
+/** Plus one, because an entry without rows takes memory too. */
 function rowsOf({ terminals }: Entry): number {
   let rows = 1;
   for (const { losses, events } of terminals.values()) rows += losses.rows + events.rows;

@@ -1,11 +1,11 @@
-/** What each metric is, worked out from the measures of a bucket. */
+/** The catalogue of metrics: how each one is calculated from the measures of a bucket. */
 
 import type { SketchSelection } from '../../aggregation/codec.ts';
 import { DistinctSketch } from '../../aggregation/distinct-sketch.ts';
 import { addExact, divideRounded, type ExactInt, negateExact } from '../../aggregation/exact-sum.ts';
 import { emptyMeasures, type Measures } from '../../aggregation/measures.ts';
 
-/** A bucket's measures, apart by what the type of event means. */
+/** A bucket's measures, separated by the meaning of the event type. */
 export interface Bucket {
   /** Events of every type. */
   events: number;
@@ -15,14 +15,16 @@ export interface Bucket {
 
 export const emptyBucket = (): Bucket => ({ events: 0, sales: emptyMeasures(), refunds: emptyMeasures() });
 
-/** A number, or null where there is none. Beyond the safe integers a JSON number in full. */
+/**
+ * A number, or null where there is none. Outside the safe integers: a JSON number with all digits.
+ */
 export type Value = number | { readonly rawJSON: string } | null;
 
 const rawJson = (JSON as unknown as { rawJSON(text: string): { readonly rawJSON: string } }).rawJSON;
 
 const exact = (value: ExactInt): Value => (typeof value === 'bigint' ? rawJson(value.toString()) : value);
 
-/** Decimals of so many digits are told apart by a double. */
+/** A double represents decimals of this many digits exactly enough to distinguish them. */
 const DOUBLE_DIGITS = 15;
 
 /** Thousandths as a decimal. */
@@ -46,7 +48,7 @@ function uniqueCustomers({ sales, refunds }: Bucket): number {
 }
 
 interface Metric {
-  /** In minor units of a currency: two currencies are never added. */
+  /** In minor units of a currency: amounts of two currencies are never added. */
   readonly money: boolean;
   readonly of: (bucket: Bucket) => Value;
 }

@@ -1,9 +1,11 @@
 /**
- * Where the figures of a range come from: day rows where the day is rolled up, else hour rows, else the raw log.
+ * Reads the figures of a time range: from day rows where the day is rolled up, else from hour rows,
+ * else from the raw log.
  *
- * A closed hour with a rollup is served from it even while a mark for it is pending: figures never dip at the top of an hour. An hour
- * without one (open, or closed a moment ago) is folded from the raw log. Figures never dip when a row takes over, since it is whole from
- * its first publication on (`collector/rollup/recompute.ts`).
+ * A closed hour with a rollup is served from that rollup even while a due mark for it is pending,
+ * so figures never dip at the top of an hour. An hour without a rollup (open, or closed a moment
+ * ago) is folded from the raw log. Figures do not dip either when a rollup row takes over, because
+ * a row is complete from its first publication on (`collector/rollup/recompute.ts`).
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId } from '../../../shared/ids.ts';
@@ -84,7 +86,10 @@ export const articles = (
     ofParts: (parts) => parts.map(({ part }) => part.articles),
   });
 
-/** What is yielded is to be used before the next one is asked for. Other work gets its turn between two of them. */
+/**
+ * What is yielded is to be used before the next one is asked for. Other work gets its turn between
+ * two of them.
+ */
 async function* read<T>(
   stores: FiguresStores,
   merchant: MerchantId,

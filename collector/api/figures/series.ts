@@ -1,4 +1,6 @@
-/** Cubes become series: groups are filtered and named, slots fall into buckets, and each metric is worked out. */
+/**
+ * Turns cubes into series: filters and names groups, sorts slots into buckets, calculates metrics.
+ */
 import {
   buckets,
   formatInstant,
@@ -15,7 +17,7 @@ import { type Bucket, emptyBucket, METRICS, type MetricName, type Value } from '
 import type { TerminalFigures } from './read-figures.ts';
 
 const MAX_BUCKETS = 10_000;
-/** Points of all series together, times metrics: some 20 MiB of JSON, made in half a second. */
+/** Points of all series times metrics: about 20 MiB of JSON, built in half a second. */
 const MAX_VALUES = 1_000_000;
 
 export interface SeriesRequest {
@@ -24,7 +26,7 @@ export interface SeriesRequest {
   readonly interval: Interval;
   readonly metrics: readonly MetricName[];
   readonly by: string | null;
-  /** All must match. */
+  /** All of them must match. */
   readonly filters: readonly { readonly dimension: string; readonly value: string }[];
 }
 
@@ -35,7 +37,10 @@ export interface Series {
   readonly points: readonly Readonly<Record<string, Value | string>>[];
 }
 
-/** Open while an hour in it runs. Nothing is final until clearances are read: what has ended is provisional. */
+/**
+ * Open while one of its hours is running. Nothing is final yet, because clearances are not
+ * evaluated: whatever has ended is provisional.
+ */
 export const statusAt = (end: number, now: number): Status => (end > hourOf(now) * HOUR_MS ? 'open' : 'provisional');
 
 export class SeriesBuilder {
@@ -87,7 +92,11 @@ export class SeriesBuilder {
     }
   }
 
-  /** Without any data one series of zeros. @param now milliseconds since 1970 */
+  /**
+   * One series of zeros when there is no data.
+   *
+   * @param now milliseconds since 1970
+   */
   series(now: number): Series[] {
     if (this.#series.size === 0) this.#of(this.#keyNames.map(() => null));
     const names = [...this.#series.keys()].sort();

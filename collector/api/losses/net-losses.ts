@@ -1,6 +1,7 @@
 /**
- * What tills gave up and the collector does not hold: the loss records of the raw log, less the seqs that its event rows have. Stored beats
- * lost: a till may have lost an event after it had been stored, or a clone of it may have delivered it.
+ * Net losses: the loss records of the raw log, less the seqs that event rows hold. Stored beats
+ * lost: a till may have lost an event after it was stored, or a clone of the till may have
+ * delivered it.
  */
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { eventsKey } from '../../../shared/keys.ts';
@@ -11,19 +12,25 @@ import type { EventLog, RawRow } from '../../store/event-log.ts';
 import { HoursAround } from './nearby-hours.ts';
 
 /**
- * A record of events that could not be read any more names the nearest hour that is known, so the events are looked for so many hours before
- * and after it too: over a weekend.
+ * A loss record of unreadable events carries the nearest known hour, so their event rows are
+ * searched this many hours before and after it: enough for a weekend.
  */
 const HOURS_AROUND = 72;
 const HOURS_AT_ONCE = 16;
-/** A record may name billions of seqs: so many are looked for at a time. */
+/** A record may cover billions of seqs; this many are searched at a time. */
 const SEQS_AT_ONCE = 50_000;
 
-/** Where a walk goes on: hours come newest first, the records of one hour by terminal, epoch and seq. */
+/**
+ * Where a walk continues: hours come newest first, the records of one hour by terminal, epoch and
+ * seq.
+ */
 export interface LossPlace {
-  /** Hours since 1970: no later hour is looked at. */
+  /** Hours since 1970; later hours are skipped. */
   readonly hour: number;
-  /** Where in this hour: from `seq` on, in the record that begins at `firstSeq`. Null: at its start. */
+  /**
+   * Position in this hour: from `seq` on, in the record that begins at `firstSeq`. Null: the start
+   * of the hour.
+   */
   readonly record: {
     readonly terminal: TerminalId;
     readonly epoch: Epoch;
@@ -32,28 +39,30 @@ export interface LossPlace {
   } | null;
 }
 
-/** One stretch of work. */
+/** The result of one step of the walk. */
 export interface LossStep {
-  /** Ranges that are really lost, ascending; empty when there is nothing to tell but how far the walk is. */
+  /**
+   * Ranges that are really lost, ascending; empty when the step only reports how far the walk is.
+   */
   readonly lost: Ranges;
-  /** The record they are of; null when the step only passed an hour. */
+  /** The record they belong to; null when the step only passed an hour. */
   readonly record: { readonly row: RawRow; readonly loss: Loss } | null;
-  /** How many hours were looked into for it. */
+  /** How many hours were read for this step. */
   readonly looks: number;
-  /** Where the walk goes on after this step. */
+  /** Where the walk continues after this step. */
   readonly next: LossPlace;
 }
 
 export interface LossesOf {
   readonly merchant: MerchantId;
-  /** Left out: of all terminals. */
+  /** Left out: all terminals. */
   readonly terminal: TerminalId | undefined;
 }
 
 const startOf = (merchant: MerchantId, { hour, record }: LossPlace): Uint8Array | undefined =>
   record === null ? undefined : eventsKey({ merchant, hour, kind: 'losses', ...record, count: 0, bodyCrc: 0 });
 
-/** @throws Error when a record can't be read; StoreUnavailable */
+/** @throws Error when a record is unreadable; StoreUnavailable */
 export async function* netLosses(
   log: EventLog,
   { merchant, terminal }: LossesOf,
@@ -63,7 +72,10 @@ export async function* netLosses(
   for await (const { hour, hasLosses } of log.hoursBackwards(merchant, 0, from.hour + 1)) {
     const place = hour === from.hour ? from : { hour, record: null };
     let stream = place.record === null ? '' : `${place.record.terminal}/${place.record.epoch}`;
-    /** The lowest seq of the stream that no record before this one of the hour names: each is told once. */
+    /**
+     * The lowest seq of the stream that no earlier record of this hour covers: each seq is reported
+     * once.
+     */
     let next = place.record?.seq ?? 0;
     const hours = hasLosses ? await around.of(hour) : [];
     const rows = hasLosses ? log.losses(merchant, hour, { terminal, start: startOf(merchant, place) }) : [];
@@ -87,7 +99,10 @@ export async function* netLosses(
   }
 }
 
-/** What no event row of the stream holds in any of the hours, which are looked at in their order until there is nothing left to find. */
+/**
+ * The seqs that no event row of the stream holds in any of the hours. Hours are read in the given
+ * order until nothing is missing any more.
+ */
 async function notHeld(log: EventLog, { key }: RawRow, first: number, last: number, hours: readonly number[]) {
   let lost: Ranges = [[first, last]];
   let looks = 0;

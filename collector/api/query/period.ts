@@ -1,4 +1,4 @@
-/** The stretch of time a merchant asks about. */
+/** The time range of a query: its parameters, parsing, and the range to compare with. */
 import Type, { type Static } from 'typebox';
 import { parseTimestamp } from '../../../shared/event/timestamp.ts';
 import {
@@ -34,7 +34,7 @@ export interface Period {
 }
 
 const DATE = /^\d{4}-\d\d-\d\d$/;
-/** Half-open ends may touch 2100-01-01 in any zone. */
+/** Half-open ends may reach 2100-01-01 in any time zone. */
 const FIRST = Date.UTC(1999, 11, 31);
 const LAST = Date.UTC(2100, 0, 2);
 
@@ -55,7 +55,10 @@ function bound(parameter: string, text: string, tz: string): number {
   return parsed.ts;
 }
 
-/** @param now milliseconds since 1970. @throws Problem 400 */
+/**
+ * @param now milliseconds since 1970
+ * @throws Problem 400
+ */
 export function parsePeriod(query: Static<typeof PeriodSchema>, now: number): Period {
   const tz = query.tz ?? 'UTC';
   if (!isTimeZone(tz)) throw badParameter('tz', `is not a known IANA time zone: ${tz}`);
@@ -69,7 +72,12 @@ const startOfDay = (at: number, tz: string): number => startOfLocalDate(formatIn
 
 export type Compare = 'previous_period' | 'previous_year';
 
-/** The stretch to compare with: a year earlier by the calendar, or just before, in whole local days if the range is. @throws Problem 400 */
+/**
+ * The range to compare with: one calendar year earlier, or the preceding one of equal length, in
+ * whole local days if the range consists of them.
+ *
+ * @throws Problem 400
+ */
 export function comparedRange(period: Period, compare: Compare): Range {
   const range = compare === 'previous_year' ? sameRangeLastYear(period) : rangeBefore(period);
   if (range.from < FIRST) throw badParameter('compare', 'would reach back before the year 2000');
@@ -78,7 +86,7 @@ export function comparedRange(period: Period, compare: Compare): Range {
 
 function sameRangeLastYear({ range, tz }: Period): Range {
   const before = yearBefore(range, tz);
-  // From 28 to 29 February, both ends fall on one instant of the year before.
+  // From 28 to 29 February, both ends fall on the same instant of the year before.
   return before.from < before.to ? before : { from: before.from, to: before.from + range.to - range.from };
 }
 

@@ -1,4 +1,4 @@
-/** Errors of the API as RFC 9457 problem details. */
+/** API errors as RFC 9457 problem details. */
 import { STATUS_CODES } from 'node:http';
 
 export interface ParameterError {

@@ -1,4 +1,4 @@
-/** Whether a CONNECT is let in: first by its form, then by its token. */
+/** Authentication of a CONNECT: first its form, then its token. */
 
 import { type Claim, CONNACK, type ConnackCode, type ConnectVerdict } from './authorization.ts';
 import type { ConnectOutcome } from './metrics.ts';
@@ -10,7 +10,7 @@ export type Admission =
       readonly kind: 'refused';
       readonly code: ConnackCode;
       readonly outcome: Exclude<ConnectOutcome, 'accepted'>;
-      /** In words, for the log. */
+      /** For the log. */
       readonly reason: string;
     };
 
@@ -20,7 +20,9 @@ const CODES: Readonly<Record<Exclude<Verdict['kind'], 'accepted'>, ConnackCode>>
   unavailable: CONNACK.serverUnavailable,
 };
 
-/** @param storeReady false: nobody is let in yet, and nobody is told that his token is wrong */
+/**
+ * @param storeReady false: no till is accepted yet, and none is answered that its token is wrong
+ */
 export async function admit(judged: ConnectVerdict, credentials: Credentials, storeReady: boolean): Promise<Admission> {
   if (!judged.ok) return { kind: 'refused', code: judged.code, outcome: 'form', reason: judged.reason };
   const { merchant, terminal, token } = judged.claim;

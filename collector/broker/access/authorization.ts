@@ -1,4 +1,7 @@
-/** What a till may do: connect as itself, publish and subscribe exactly its own topics. Everything else is refused here. */
+/**
+ * Authorization: a till may connect as itself, and publish and subscribe exactly its own topics.
+ * Everything else is refused here.
+ */
 import type { ConnectPacket, PublishPacket, Subscription } from 'aedes';
 import { type Epoch, isId, type MerchantId, parseStreamId, type TerminalId } from '../../../shared/ids.ts';
 import { type Channel, topic } from '../../../shared/topics.ts';
@@ -16,7 +19,7 @@ export interface Claim {
   readonly merchant: MerchantId;
   readonly terminal: TerminalId;
   readonly epoch: Epoch;
-  /** Null: the client certificate says who this is. */
+  /** Null: the client certificate authenticates the till. */
   readonly token: Uint8Array | null;
 }
 
@@ -25,7 +28,7 @@ export type ConnectVerdict =
   | { readonly ok: false; readonly code: ConnackCode; readonly reason: string };
 
 /**
- * Judges a CONNECT by its form; whether the token is right is for `token-verifier.ts` to say.
+ * Checks the form of a CONNECT; `token-verifier.ts` checks the token.
  *
  * @param certified user name that the client certificate vouches for; null when there is none
  */
@@ -43,8 +46,8 @@ export function authorizeConnect(packet: ConnectPacket, certified: string | null
   const stream = streamOf(clientId);
   if (stream === null || stream.terminal !== terminal)
     return refuse(CONNACK.identifierRejected, "the client id is not the user's {terminal}.{epoch}");
-  if (packet.will !== undefined) return refuse(CONNACK.notAuthorized, 'wills are not taken');
-  if (packet.clean === false) return refuse(CONNACK.notAuthorized, 'only clean sessions are taken');
+  if (packet.will !== undefined) return refuse(CONNACK.notAuthorized, 'wills are not supported');
+  if (packet.clean === false) return refuse(CONNACK.notAuthorized, 'only clean sessions are supported');
   return { ok: true, claim: { merchant: merchant as MerchantId, ...stream, token: password ?? null } };
 }
 
@@ -70,7 +73,10 @@ export type PublishVerdict =
   | { readonly ok: true; readonly channel: 'batch' | 'status' }
   | { readonly ok: false; readonly reason: 'retain' | 'qos2' | 'topic' };
 
-/** Exact comparison also keeps out wildcards and `$` topics, which aedes leaves to whoever sets `authorizePublish`. */
+/**
+ * Exact comparison also excludes wildcards and `$` topics, which aedes leaves to
+ * `authorizePublish`.
+ */
 export function authorizePublish(topics: Topics, packet: PublishPacket): PublishVerdict {
   if (packet.retain) return { ok: false, reason: 'retain' };
   if (packet.qos === 2) return { ok: false, reason: 'qos2' };

@@ -1,9 +1,9 @@
-/** What the broker counts; main.ts says where. */
+/** The counters of the broker; `app/prometheus-metrics.ts` implements them. */
 import type { GateFault } from '../transport/gate-error.ts';
 
 /** How a connection attempt ended. */
 export type ConnectOutcome = 'accepted' | 'form' | 'wrong' | 'ended' | 'unavailable';
-/** Why a connection was ended by us. */
+/** Why the broker ended a connection. */
 export type EndReason =
   | GateFault
   | 'protocol'

@@ -1,8 +1,9 @@
 /**
- * Tells whether a terminal's token is right, by its registration in the store.
+ * Verifies a terminal's token against its registration in the store.
  *
- * A registration that was read a moment ago answers for the tokens it names; whatever it does not name is asked for again, so a new
- * terminal or token works at once. A store that can't be asked says nothing about a token: that is never a refusal.
+ * A recently read registration answers for the tokens that it names; any other token is looked up
+ * again, so a new terminal or token works at once. An unavailable store says nothing about a token:
+ * that is never a refusal.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
@@ -14,29 +15,29 @@ export interface Registry {
 
 export interface CredentialsOptions {
   readonly registry: Registry;
-  /** Milliseconds since 1970: when tokens expire. */
+  /** Milliseconds since 1970, for the expiry of tokens. */
   readonly now: () => number;
-  /** Monotonic milliseconds: how old a reading is. */
+  /** Monotonic milliseconds, for the age of a cached registration. */
   readonly clock: () => number;
-  /** How long a registration answers without being read again. */
+  /** How long a registration is used without being read again. */
   readonly rememberMs: number;
   readonly maxRemembered: number;
-  /** A question the store has not answered by then is given up. */
+  /** A lookup that the store has not answered by then counts as unavailable. */
   readonly deadlineMs: number;
-  /** Questions under way at the same time; beyond, nobody is let in. */
+  /** Lookups in parallel; beyond, no till is accepted. */
   readonly maxLookups: number;
 }
 
 export type Verdict =
   | {
       readonly kind: 'accepted';
-      /** SHA-256 of the token, hex; null: a client certificate stands for it. */
+      /** SHA-256 of the token, hex; null: authenticated by a client certificate. */
       readonly hash: string | null;
-      /** When the registration that says so was read, monotonic milliseconds. */
+      /** When the registration behind this verdict was read, monotonic milliseconds. */
       readonly asOf: number;
     }
   | { readonly kind: 'wrong'; readonly reason: 'unknown' | 'token' }
-  /** The token was right once. */
+  /** The token was valid once. */
   | { readonly kind: 'ended'; readonly reason: 'expired' | 'revoked' }
   | { readonly kind: 'unavailable'; readonly cause: Error };
 
@@ -50,7 +51,7 @@ export const tokenHash = (token: Uint8Array): string => createHash('sha256').upd
 
 export class Credentials {
   readonly #options: CredentialsOptions;
-  /** The oldest reading first. */
+  /** The oldest read first. */
   readonly #remembered = new Map<string, Read>();
   #lookups = 0;
 
@@ -61,7 +62,8 @@ export class Credentials {
   /**
    * Never rejects, and answers within the deadline.
    *
-   * @param token null: a client certificate proves who this is; the registration still says whether it may come in
+   * @param token null: a client certificate proves the identity; the registration still decides
+   *   whether the till is accepted
    */
   async verify(merchant: MerchantId, terminal: TerminalId, token: Uint8Array | null): Promise<Verdict> {
     const hash = token === null ? null : tokenHash(token);
@@ -74,7 +76,7 @@ export class Credentials {
     return this.verifyHash(merchant, terminal, hash);
   }
 
-  /** As `verify`, by a token's hash, and always from the store: for a session that is under way. */
+  /** Like `verify`, by a token's hash, and always from the store: for a running session. */
   async verifyHash(merchant: MerchantId, terminal: TerminalId, hash: string | null): Promise<Verdict> {
     try {
       const read = await this.#read(merchant, terminal);
@@ -86,9 +88,10 @@ export class Credentials {
 
   async #read(merchant: MerchantId, terminal: TerminalId): Promise<Read> {
     const { registry, clock, deadlineMs, maxLookups } = this.#options;
-    if (this.#lookups >= maxLookups) throw new Error(`${maxLookups} questions wait for the store`);
+    if (this.#lookups >= maxLookups) throw new Error(`${maxLookups} lookups wait for the store`);
     this.#lookups++;
-    // A token that ends while the question is under way may still be accepted: so the reading is as old as its question.
+    // A token that expires during the lookup may still be accepted, so the result is dated at its
+    // start.
     const at = clock();
     const deadline = Promise.withResolvers<never>();
     const timer = setTimeout(() => deadline.reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
@@ -124,7 +127,7 @@ function judge({ registration, at }: Read, hash: string | null, now: number): Ve
       ? { kind: 'ended', reason: 'revoked' }
       : { kind: 'accepted', hash, asOf: at };
   }
-  // All are compared, so that the time taken tells nothing about which one matched.
+  // All are compared, so that the duration does not reveal which one matched.
   const matching = registration.tokens.filter((token) => sameHash(token, hash));
   if (matching.length === 0) return { kind: 'wrong', reason: 'token' };
   if (registration.state === 'revoked') return { kind: 'ended', reason: 'revoked' };

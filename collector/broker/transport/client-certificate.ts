@@ -1,4 +1,4 @@
-/** Who a client certificate says that its holder is. */
+/** The identity in a client certificate. */
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { isId } from '../../../shared/ids.ts';
 
@@ -6,15 +6,16 @@ import { isId } from '../../../shared/ids.ts';
 const SCHEME = 'URI:tillstream:';
 
 /**
- * `{merchant}/{terminal}` of a certificate that the configured authorities vouch for; null when there is none, or when it names no till or
- * several.
+ * `{merchant}/{terminal}` of a certificate that the configured authorities vouch for; null when
+ * there is none, or when it names no till or several.
  */
 export function certifiedName(socket: Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>): string | null {
   if (!socket.authorized) return null;
-  // Null once the socket is destroyed, empty where none was shown.
+  // Null once the socket is destroyed, empty where none was presented.
   const shown = socket.getPeerCertificate() as Partial<PeerCertificate> | null;
   const { subjectaltname = '' } = shown ?? {};
-  // Node writes names that hold a comma in quotes, and the comma as \u002c (CVE-2021-44532): such a one is no till's.
+  // Node quotes names that contain a comma, and writes the comma as \u002c (CVE-2021-44532): no
+  // till has such a name.
   const names = subjectaltname
     .split(', ')
     .filter((name) => name.startsWith(SCHEME))

@@ -1,4 +1,7 @@
-/** MQTT's fixed header (3.1.1, section 2.2): type and flags in one byte, then the remaining length in one to four. */
+/**
+ * MQTT's fixed header (3.1.1, section 2.2): type and flags in one byte, then the remaining length
+ * in one to four bytes.
+ */
 
 /** Packet types, section 2.2.1. */
 export const CONNECT = 1;
@@ -10,7 +13,7 @@ export type FixedHeader =
   | {
       readonly kind: 'packet';
       readonly type: number;
-      /** Bytes of the whole packet, fixed header and all. */
+      /** Bytes of the whole packet, including the fixed header. */
       readonly size: number;
     }
   | { readonly kind: 'incomplete' }

@@ -1,19 +1,22 @@
 /**
- * Stands between a till's socket and aedes, which bounds neither the size of a packet nor what a client has under way. Reads fixed headers
- * only; a payload is never looked at or copied.
+ * Stands between a till's socket and aedes, which bounds neither the size of a packet nor what a
+ * client has in flight. Reads fixed headers only; a payload is never read or copied.
  *
- *     handshake: one CONNECT of at most `maxControlBytes` passes; what comes behind it waits
+ *     handshake: one CONNECT of at most `maxControlBytes` passes; what follows it waits
  *          │ accept()
- *     open: packets pass within their limit of size; a PUBLISH waits while the budget is used up
+ *     open: packets pass within their size limit; a PUBLISH waits at the in-flight limit
  *          │ hold()
- *     held: nothing more passes, answers still go out
+ *     held: nothing more passes, acks are still sent
  *
  * Invariants:
  * - A packet passes only once its header was read and found within bounds.
- * - A PUBLISH passes only while fewer than `maxUnreleased` are unreleased, with fewer than `maxUnreleasedBytes` bytes: what a client has under
- *   way is below the one, and below the other plus one packet.
- * - The gate waits only between packets, so whatever it waits for has reached aedes whole: it can't deadlock on a partial packet.
- * - Bytes held back are at most one read from the socket. The socket is paused while the gate waits or aedes does not read.
+ * - A PUBLISH passes only while fewer than `maxUnreleased` are unreleased, with fewer than
+ *   `maxUnreleasedBytes` bytes: what a client has in flight is below the first limit, and below the
+ *   second plus one packet.
+ * - The gate waits only between packets, so everything it waits for has reached aedes completely:
+ *   it cannot deadlock on a partial packet.
+ * - Bytes held back are at most one read from the socket. The socket is paused while the gate waits
+ *   or aedes does not read.
  * - A handshake ends within `handshakeMs`, a packet that has begun within `packetMs`.
  */
 import { Duplex } from 'node:stream';
@@ -22,16 +25,16 @@ import { GateError, type GateFault } from './gate-error.ts';
 import { type BudgetLimits, PublishBudget } from './in-flight-limit.ts';
 
 export interface GateLimits extends BudgetLimits {
-  /** Bytes of any packet but PUBLISH. */
+  /** Maximum size of any packet but PUBLISH, bytes. */
   readonly maxControlBytes: number;
   readonly maxPublishBytes: number;
   readonly handshakeMs: number;
   readonly packetMs: number;
 }
 
-/** One read's worth for aedes: with less, packets of 16 KiB come through a quarter as fast. */
+/** One read's worth for aedes: with less, packets of 16 KiB pass at a quarter of the speed. */
 const READ_AHEAD_BYTES = 256 * 1024;
-/** An answer on its way out (a CONNACK) may take so long to be read before a connection that is over is cut. */
+/** How long a closing connection may take to read its last answer (a CONNACK) before it is cut. */
 const LAST_WORDS_MS = 5_000;
 const NOTHING = Buffer.alloc(0);
 
@@ -47,7 +50,7 @@ export class FramingGate extends Duplex {
   #state: State = 'handshake';
   /** Received, not passed on. */
   #held: Buffer = NOTHING;
-  /** Bytes of the packet that is passing which are still to come. */
+  /** Bytes of the passing packet that have not arrived yet. */
   #toCome = 0;
   #publishToCome = false;
   /** The next packet waits for a release, or for the CONNECT to be accepted. */
@@ -67,7 +70,7 @@ export class FramingGate extends Duplex {
     );
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => {
-      // Nobody would read the answers to what is still held back.
+      // Nobody would read the answers to the packets still held back.
       this.hold();
       this.push(null);
     });
@@ -75,12 +78,12 @@ export class FramingGate extends Duplex {
     socket.on('close', () => this.destroy());
   }
 
-  /** Publishes that passed whole and are not released. */
+  /** Publishes that passed completely and are not released. */
   get underWay(): number {
     return this.#publishToCome ? this.#budget.count - 1 : this.#budget.count;
   }
 
-  /** The CONNECT was accepted: the other packets may come. */
+  /** The CONNECT was accepted: other packets may pass. */
   accept(): void {
     if (this.#state !== 'waiting') return;
     clearTimeout(this.#handshakeTimer);
@@ -96,14 +99,19 @@ export class FramingGate extends Duplex {
     this.#socket.pause();
   }
 
-  /** Takes over the oldest publish that passed and was not claimed. @returns its release */
+  /**
+   * Claims the oldest publish that passed and was not claimed.
+   *
+   * @returns its release
+   */
   claim(): () => void {
     return this.#budget.claim();
   }
 
   /**
-   * All there is, as `read()` gave until Node 26 made it one buffer at a time. aedes reads once for each 'readable' event: a packet that came
-   * in several buffers would otherwise wait for the bytes behind it.
+   * All available bytes, as `read()` returned them until Node 26 changed it to one buffer at a
+   * time. aedes reads once per 'readable' event: a packet in several buffers would otherwise wait
+   * for the bytes behind it.
    */
   override read(size?: number): Buffer | null {
     const first = super.read(size) as Buffer | null;
@@ -147,7 +155,8 @@ export class FramingGate extends Duplex {
     else {
       const cut = setTimeout(() => this.#socket.destroy(), LAST_WORDS_MS).unref();
       this.#socket.once('close', () => clearTimeout(cut));
-      // What the peer still sends has to be read, or the system answers it with a reset that overtakes our last words.
+      // What the peer still sends has to be read; otherwise the system answers it with a reset that
+      // overtakes the last answer.
       this.#socket.resume();
       this.#socket.end(() => this.#socket.destroy());
     }
@@ -160,7 +169,7 @@ export class FramingGate extends Duplex {
     this.#pass();
   }
 
-  /** Passes on what may pass, and lets the socket run or wait accordingly. */
+  /** Passes on whatever may pass, and pauses or resumes the socket accordingly. */
   #pass(): void {
     if (this.destroyed || this.#state === 'held' || !this.#aedesReads) return;
     let at = 0;
@@ -195,12 +204,12 @@ export class FramingGate extends Duplex {
       this.#held = at === this.#held.length ? NOTHING : this.#held.subarray(at);
       if (!this.push(passed)) this.#aedesReads = false;
     }
-    // Not what was true before the push: a reader may have released something meanwhile.
+    // Evaluated after the push, because a reader may have released something meanwhile.
     if (this.#blocked || !this.#aedesReads) this.#socket.pause();
     else this.#socket.resume();
   }
 
-  /** Decides about a packet whose header has come, the first of `received` bytes. */
+  /** Decides about a packet whose header has arrived, the first of `received` bytes. */
   #verdict(type: number, size: number, received: number): 'pass' | 'wait' | 'destroyed' {
     const { maxControlBytes, maxPublishBytes } = this.#limits;
     const refuse = (fault: GateFault, detail: string): 'destroyed' => {
@@ -208,7 +217,8 @@ export class FramingGate extends Duplex {
       return 'destroyed';
     };
     if (this.#state === 'waiting') {
-      // A client need not wait for the CONNACK [MQTT-3.1.4-5], but it can't have much to say before.
+      // A client need not wait for the CONNACK [MQTT-3.1.4-5], but can have little to send before
+      // it.
       return received <= maxControlBytes
         ? 'wait'
         : refuse('early-bytes', `more than ${maxControlBytes} bytes before the CONNACK`);

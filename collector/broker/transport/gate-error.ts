@@ -1,4 +1,4 @@
-/** Why a gate closed its connection. */
+/** Reasons for which a framing gate closes its connection. */
 export type GateFault = 'malformed' | 'oversized' | 'no-connect' | 'early-bytes' | 'slow-handshake' | 'slow-packet';
 
 export class GateError extends Error {

@@ -1,4 +1,7 @@
-/** What one client has under way: publishes that passed its gate and are not released yet. */
+/**
+ * The in-flight limit of one client: bounds the publishes that passed its gate and are not released
+ * yet.
+ */
 
 export interface BudgetLimits {
   readonly maxUnreleased: number;
@@ -8,7 +11,7 @@ export interface BudgetLimits {
 export class PublishBudget {
   readonly #limits: BudgetLimits;
   readonly #onRelease: () => void;
-  /** Sizes of the publishes that were let through and not claimed, in order. */
+  /** Sizes of the publishes that passed and were not claimed, in order. */
   readonly #unclaimed: number[] = [];
   #count = 0;
   #bytes = 0;
@@ -22,7 +25,10 @@ export class PublishBudget {
     return this.#count;
   }
 
-  /** Takes a publish, unless a bound is reached; so the bytes go beyond theirs by one packet at the most. */
+  /**
+   * Admits a publish unless a bound is reached; so the bytes exceed their bound by one packet at
+   * most.
+   */
   take(size: number): boolean {
     const { maxUnreleased, maxUnreleasedBytes } = this.#limits;
     if (this.#count >= maxUnreleased || this.#bytes >= maxUnreleasedBytes) return false;
@@ -32,7 +38,11 @@ export class PublishBudget {
     return true;
   }
 
-  /** Takes over the oldest publish that is not claimed. @returns its release, to be called once; more calls do nothing */
+  /**
+   * Claims the oldest unclaimed publish.
+   *
+   * @returns its release, to be called once; further calls do nothing
+   */
   claim(): () => void {
     const size = this.#unclaimed.shift();
     if (size === undefined) throw new Error('claimed more publishes than passed');

@@ -1,6 +1,6 @@
 /**
- * The port that tills connect to: plain TCP or TLS, each with MQTT on it directly or in a WebSocket (for shops whose network lets nothing
- * through but HTTPS).
+ * A listening port for tills: plain TCP or TLS, each with MQTT directly or over WebSocket (for
+ * shops whose network allows only HTTPS).
  */
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -14,18 +14,18 @@ import { certifiedName } from './client-certificate.ts';
 export interface ListenerTls {
   readonly key: string;
   readonly cert: string;
-  /** Authorities of client certificates; null: none are asked for. */
+  /** Authorities of client certificates; null: none are requested. */
   readonly ca: string | null;
 }
 
 export interface ListenerOptions {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   /** Null: plain TCP. */
   readonly tls: ListenerTls | null;
   readonly framing: 'mqtt' | 'websocket';
-  /** Connections beyond are closed at once. */
+  /** Further connections are closed at once. */
   readonly maxConnections: number;
   readonly handshakeMs: number;
   /** @param certified `{merchant}/{terminal}` of the client certificate; null when there is none */
@@ -33,19 +33,19 @@ export interface ListenerOptions {
   readonly onRefused: (reason: 'limit' | 'tls') => void;
 }
 
-/** A read from a socket; aedes gets through 16 KiB packets four times as fast as with the default. */
+/** Size of a socket read; aedes handles 16 KiB packets four times as fast as with the default. */
 const READ_AHEAD_BYTES = 256 * 1024;
 const BACKLOG = 1_024;
 const TCP_KEEP_ALIVE_MS = 60_000;
-/** MQTT 3.1.1, section 6: the WebSocket subprotocol's name. */
+/** MQTT 3.1.1, section 6: the name of the WebSocket subprotocol. */
 const SUBPROTOCOL = 'mqtt';
-/** Before the upgrade a client says little. */
+/** Requests before the upgrade are small. */
 const MAX_HTTP_HEADER_BYTES = 8 * 1024;
 
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
-  /** Also those whose handshake has not ended, which nobody else knows. */
+  /** Includes sockets whose handshake has not ended, which no other object knows. */
   readonly #sockets = new Set<Socket>();
 
   constructor(options: ListenerOptions) {
@@ -70,7 +70,7 @@ export class Listener {
       this.#server.once('error', reject);
       this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
-        // Running out of file handles fails an accept, not the server: the next one may come through.
+        // Running out of file handles fails one accept, not the server: the next one may succeed.
         this.#server.on('error', () => onRefused('limit'));
         resolve();
       });
@@ -83,18 +83,21 @@ export class Listener {
     return address.port;
   }
 
-  /** Takes no more connections. Resolves when the last one is closed. */
+  /** Accepts no more connections. Resolves when the last one is closed. */
   close(): Promise<void> {
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
 
-  /** Cuts what is still connected. */
+  /** Destroys all open sockets. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 }
 
-/** Client certificates are asked for, not demanded: a token is as good. Who shows neither is refused in words, by CONNACK. */
+/**
+ * Client certificates are requested, not required: a token is equivalent. A client with neither is
+ * refused by CONNACK, with a reason.
+ */
 const tlsOptions = ({ key, cert, ca }: ListenerTls): TlsOptions => ({
   key,
   cert,
@@ -116,7 +119,7 @@ function webSocketServer({ tls, handshakeMs, onConnection }: ListenerOptions): H
     maxHeaderSize: MAX_HTTP_HEADER_BYTES,
     headersTimeout: handshakeMs,
     requestTimeout: handshakeMs,
-    // Node looks for what is late every 30 seconds else.
+    // Otherwise Node checks for late requests every 30 seconds only.
     connectionsCheckingInterval: Math.ceil(handshakeMs / 4),
   };
   const server =
@@ -134,7 +137,8 @@ function webSocketServer({ tls, handshakeMs, onConnection }: ListenerOptions): H
     sockets.handleUpgrade(request, socket, head, (client) => {
       const stream = createWebSocketStream(client, { highWaterMark: READ_AHEAD_BYTES });
       stream.on('error', () => stream.destroy());
-      // A frame of any other type ends the connection [MQTT-6.0.0-1], before the stream passes it on.
+      // A frame of any other type ends the connection [MQTT-6.0.0-1], before the stream passes it
+      // on.
       client.prependListener('message', (_data, isBinary) => {
         if (!isBinary) stream.destroy();
       });
@@ -142,7 +146,7 @@ function webSocketServer({ tls, handshakeMs, onConnection }: ListenerOptions): H
     });
   });
   server.on('request', (_request, response) => {
-    // Closed, or requests that come in time would keep it open without a CONNECT.
+    // Closed, because timely requests would otherwise keep the connection open without a CONNECT.
     response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket', connection: 'upgrade, close' });
     response.end('Tills connect here by MQTT over WebSocket.\n');
   });

@@ -1,9 +1,10 @@
 /**
  * Compare-and-set through Thrift2.
  *
- * To `checkAndPut` an empty value and none are the same, so an expected empty value is asked for as "less than a zero byte", which
- * only an existing empty cell is. The other way round HBase offers nothing: where no cell is expected, an existing empty one
- * passes as none. So a column that is ever checked for absence must not hold an empty value.
+ * `checkAndPut` does not distinguish an empty value from none, so an expected empty value is
+ * requested as "less than a zero byte", which only an existing empty cell is. For the reverse HBase
+ * offers nothing: where no cell is expected, an existing empty one passes as absent. So a column
+ * that is ever checked for absence must not hold an empty value.
  */
 import type { Column, Put } from '../tables.ts';
 import { splitColumn, toPut } from './row-mapping.ts';

@@ -1,4 +1,7 @@
-/** Cuts a list into runs that are neither too long nor too heavy for one call; one item alone may be heavier. */
+/**
+ * Cuts a list into chunks that are neither too long nor too large for one call. A single item may
+ * exceed the size.
+ */
 export function* chunks<T>(
   items: readonly T[],
   bytesOf: (item: T) => number,

@@ -1,4 +1,7 @@
-/** The store's port on HBase, through its Thrift2 gateway. What a call sends is bounded, what it reads comes in pages. */
+/**
+ * The store's port on HBase, through its Thrift2 gateway. Calls are bounded in size, reads are
+ * paged.
+ */
 import type { Columns, Put, Row, Tables } from '../tables.ts';
 import { checkAndPutRow } from './check-and-put.ts';
 import { chunks } from './chunks.ts';
@@ -10,17 +13,20 @@ import { deleteMultiple, getMultiple, getScannerResults, putMultiple, type TColu
 import { ReplyTooLarge } from './thrift/reply-scanner.ts';
 
 export interface HBaseTablesOptions {
-  /** The Thrift2 gateway: unframed, binary protocol. It has no authentication of its own, so it belongs on loopback. */
+  /**
+   * The Thrift2 gateway: unframed, binary protocol. It has no authentication of its own, so it
+   * belongs on the loopback interface.
+   */
   readonly host: string;
   readonly port: number;
-  /** Calls that run at the same time; 4 if left out. */
+  /** Calls that run in parallel; 4 if left out. */
   readonly connections?: number;
   /** HBase namespace of the tables; `tillstream` if left out. */
   readonly namespace?: string;
-  /** Regions that a new table begins with, where its keys are salted; 4 if left out. */
+  /** Number of regions of a new table with salted keys; 4 if left out. */
   readonly regions?: number;
   readonly deadlines?: Partial<Deadlines>;
-  /** For the pauses between attempts to connect, from 0 up to 1; `Math.random` if left out. */
+  /** For the pauses between connection attempts, from 0 up to 1; `Math.random` if left out. */
   readonly random?: () => number;
   /** Monotonic milliseconds; the process's own if left out. */
   readonly now?: () => number;
@@ -28,16 +34,22 @@ export interface HBaseTablesOptions {
 
 const DEADLINES: Deadlines = { connectMs: 3_000, waitMs: 5_000, callMs: 20_000, schemaMs: 60_000 };
 
-/** A write call's bounds: some MB keep the gateway's memory small and cost nothing in speed. One row alone may be larger. */
+/**
+ * Bounds of a write call: a few MB keep the gateway's memory small and cost no speed. A single row
+ * may be larger.
+ */
 const MAX_CALL = { bytes: 2 * 1024 * 1024, items: 2_000 };
 
-/** Rows read by one call; where they turn out too large together, they are read by halves. */
+/** Rows per read call; if together they are too large, they are read in halves. */
 const MAX_GET = 256;
 
-/** The longest reply: above HBase's largest cell (10 MB), and small beside a process. */
+/** Longest reply: above HBase's largest cell (10 MB), and small compared to a process. */
 const MAX_REPLY_BYTES = 32 * 1024 * 1024;
 
-/** Calls that may wait for a connection: what a busy collector has under way, not what an outage piles up. */
+/**
+ * Calls that may wait for a connection: the working set of a busy collector, not the backlog of an
+ * outage.
+ */
 const MAX_WAITING = 1_000;
 
 /** Connects when the first call needs it. */
@@ -71,7 +83,7 @@ export function openHBaseTables(options: HBaseTablesOptions): Tables {
 
     async put(table, puts) {
       const name = nameOf(table);
-      // A put of no cells changes nothing, and HBase would refuse it.
+      // A put without cells changes nothing, and HBase would refuse it.
       const effective = puts.filter(({ cells }) => cells.size > 0);
       for (const group of chunks(effective, bytesOfPut, MAX_CALL)) {
         await gateway.call(putMultiple, { table: Buffer.from(name), tputs: group.map(toPut) }, name);

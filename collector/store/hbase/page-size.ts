@@ -1,16 +1,20 @@
 /**
- * How many rows to ask for in a scan's next page.
+ * Chooses how many rows a scan requests for its next page.
  *
- * Thrift2 bounds a page in rows only, and rows are of a few hundred bytes or of megabytes. So a scan begins with few rows, doubles
- * while they are small, and follows the largest row of the page before; where a page turns out too large to hold all the
- * same, it asks for far fewer. Key-only rows are all small.
+ * Thrift2 bounds a page in rows only, while rows take from a few hundred bytes to megabytes. So a
+ * scan begins with few rows, doubles while they are small, and follows the largest row of the
+ * previous page; where a page is too large to hold all the same, the next one has far fewer rows.
+ * Key-only rows are all small.
  */
 export interface PageSize {
   readonly rows: number;
   readonly max: number;
 }
 
-/** What a page should weigh: large enough that a call's fixed cost is small, small enough to hold a few. */
+/**
+ * Target size of a page: large enough that a call's fixed cost is small, small enough to hold a
+ * few.
+ */
 const TARGET_BYTES = 1024 * 1024;
 
 export const FULL_ROWS: PageSize = { rows: 16, max: 512 };
@@ -23,7 +27,7 @@ export function nextPage({ rows, max }: PageSize, largestRow: number): PageSize 
   return { rows: Math.max(1, Math.min(rows * 2, fitting, max)), max };
 }
 
-/** After a page that was too large to hold; null if it was a single row. */
+/** The page size after a page that was too large to hold; null if it was a single row. */
 export function smallerPage({ rows, max }: PageSize): PageSize | null {
   return rows === 1 ? null : { rows: Math.max(1, Math.floor(rows / 8)), max };
 }

@@ -1,4 +1,4 @@
-/** The port's rows and columns as HBase's Thrift2 structs, and back. */
+/** Maps the port's rows and columns to HBase's Thrift2 structs, and back. */
 import type { Column, Columns, Put, Row } from '../tables.ts';
 import { DURABILITY, type TColumn, type TPut, type TResult } from './thrift/idl.ts';
 
@@ -8,9 +8,10 @@ export function splitColumn(column: Column): { readonly family: Buffer; readonly
 }
 
 /**
- * FSYNC_WAL on each put, since it alone means the disk whatever the site file says: HBase 2.6 ignores `hbase.wal.hsync` for an
- * explicit SYNC_WAL (`HRegion.sync` passes "no fsync"), and reads it only where neither put nor table names a durability. Its cost
- * is one fsync for all that is waiting in the region server's log at that moment.
+ * FSYNC_WAL on each put, because it alone guarantees the disk whatever the site file says: HBase
+ * 2.6 ignores `hbase.wal.hsync` for an explicit SYNC_WAL (`HRegion.sync` passes "no fsync"), and
+ * reads it only where neither put nor table names a durability. It costs one fsync for everything
+ * that waits in the region server's WAL at that moment.
  */
 export function toPut({ row, cells, time }: Put): TPut {
   const columnValues = Array.from(cells, ([column, value]) => ({ ...splitColumn(column), value }));
@@ -18,7 +19,7 @@ export function toPut({ row, cells, time }: Put): TPut {
   return time === undefined ? put : { ...put, timestamp: BigInt(time) };
 }
 
-/** HBase narrows a family to the names asked for beside it; here the family includes them. */
+/** HBase narrows a family to the names requested beside it; here the family includes them. */
 export function toColumns(columns: Columns): TColumn[] {
   const whole = new Set(columns.flatMap((column) => (typeof column === 'string' ? [] : [column.family as string])));
   const families = Array.from(whole, (family) => ({ family: Buffer.from(family) }));
@@ -26,7 +27,7 @@ export function toColumns(columns: Columns): TColumn[] {
   return [...families, ...names.filter(({ family }) => !whole.has(family.toString()))];
 }
 
-/** Null for a row that has no cell (of those asked for). The row's bytes are views of the reply's. */
+/** Null for a row without (requested) cells. The row's bytes are views of the reply's. */
 export function toRow({ row, columnValues }: TResult): Row | null {
   if (row === undefined || columnValues === undefined || columnValues.length === 0) return null;
   const cells = new Map<Column, Uint8Array>();

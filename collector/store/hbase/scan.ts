@@ -1,6 +1,7 @@
 /**
- * A scan in pages, each a call of its own that begins after the last key of the page before. No scanner stays open in the gateway: its
- * ids expire and die with it, while a page can be asked again from any gateway.
+ * A scan in pages, each a call of its own that begins after the last key of the previous page. No
+ * scanner stays open in the gateway: scanner ids expire and die with the gateway, while a page can
+ * be requested again from any gateway.
  */
 import type { Row, Scan } from '../tables.ts';
 import { FULL_ROWS, KEYS_ONLY, nextPage, type PageSize, smallerPage } from './page-size.ts';
@@ -11,7 +12,7 @@ import { ReplyTooLarge } from './thrift/reply-scanner.ts';
 export interface PageRequest {
   readonly startRow: Uint8Array;
   readonly stopRow: Uint8Array;
-  /** Rows that the region server sends the gateway at once: the page. */
+  /** Rows per response of the region server to the gateway: one page. */
   readonly caching: number;
   readonly limit: number;
   readonly columns?: readonly TColumn[];
@@ -20,7 +21,7 @@ export interface PageRequest {
 
 const KEY_ONLY_FILTER = Buffer.from('KeyOnlyFilter()');
 
-/** @param readPage rejects with `ReplyTooLarge` as `cause` where the page can't be held */
+/** @param readPage rejects with `ReplyTooLarge` as `cause` when the page is too large to hold */
 export async function* scanRows(
   { start, stop, columns, keysOnly = false, limit = Number.POSITIVE_INFINITY }: Scan,
   readPage: (page: PageRequest) => Promise<readonly TResult[]>,
@@ -29,7 +30,8 @@ export async function* scanRows(
   let size: PageSize = keysOnly ? KEYS_ONLY : FULL_ROWS;
   let from = start;
   let left = limit;
-  // To HBase an empty range would mean one row, and an empty stop the table's end; here both hold nothing.
+  // In HBase an empty range means one row, and an empty stop the table's end; here both contain
+  // nothing.
   while (left > 0 && Buffer.compare(from, stop) < 0) {
     const asked = Math.min(size.rows, left);
     const page = { startRow: from, stopRow: stop, caching: asked, limit: asked, ...what };
@@ -56,14 +58,16 @@ export async function* scanRows(
   }
 }
 
-/** The least key greater than this one. */
+/** The smallest key greater than this one. */
 function after(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1);
   next.set(key);
   return next;
 }
 
-/** About what a cell takes in a reply beside its value: field heads, family, qualifier, time. */
+/**
+ * Approximate size of a cell in a reply without its value: field heads, family, qualifier, time.
+ */
 const CELL_BYTES = 60;
 
 function weigh(row: Row): number {

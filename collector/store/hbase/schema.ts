@@ -1,4 +1,7 @@
-/** The namespace and its tables, created where they are missing. Safe in several processes at once: who comes second waits. */
+/**
+ * Creates the namespace and its tables where missing. Safe in several processes at once: the second
+ * one waits.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { FAMILIES, StoreUnavailable, TABLES, type TableName } from '../tables.ts';
 import type { Gateway } from './thrift/gateway.ts';
@@ -17,16 +20,16 @@ import { Refused } from './thrift/messages.ts';
 
 export interface SchemaOptions {
   readonly namespace: string;
-  /** Regions that a salted table starts with; HBase splits further by itself. */
+  /** Number of regions of a new salted table; HBase splits further by itself. */
   readonly regions: number;
-  /** Milliseconds for each table. */
+  /** Milliseconds per table. */
   readonly deadlineMs: number;
 }
 
-/** Raw batches expire by arrival: 400 days in seconds. */
+/** Raw batches expire 400 days after arrival. */
 const EVENTS_TTL_SECONDS = 400 * 86_400;
 
-/** The tables that take the traffic, and whose keys begin with the salt. */
+/** The tables with most of the traffic, whose keys begin with the salt. */
 const SPLIT: ReadonlySet<TableName> = new Set(['events', 'rollups', 'due']);
 
 const POLL_MS = 100;
@@ -56,7 +59,9 @@ async function createOne(gateway: Gateway, table: TableName, options: SchemaOpti
   }
 }
 
-/** HBase does not say in a form to rely on that somebody else was faster, so it is looked at again. */
+/**
+ * HBase does not reliably report that another process was faster, so existence is checked again.
+ */
 async function createUnless(exists: () => Promise<boolean>, create: () => Promise<void>): Promise<void> {
   if (await exists()) return;
   try {
@@ -76,7 +81,7 @@ function family(table: TableName, name: string): TColumnFamilyDescriptor {
   return table === 'events' ? { ...descriptor, timeToLive: EVENTS_TTL_SECONDS } : descriptor;
 }
 
-/** Keys that cut the 256 salts into so many even shares. */
+/** Keys that divide the 256 salts into equal shares. */
 function saltSplits(regions: number): Uint8Array[] {
   return Array.from({ length: regions - 1 }, (_, i) => Uint8Array.of(Math.round(((i + 1) * 256) / regions)));
 }

@@ -1,3 +1,4 @@
+/** Reads and writes the cells of one store table in SQLite (`schema.ts` has the layout). */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Column, Columns, Put, Row, TableName } from '../tables.ts';
 
@@ -5,7 +6,10 @@ type StoredCell = [column: Column, time: number, value: Uint8Array | null];
 
 const NO_VALUE = new Uint8Array(0);
 
-/** The statements of one store table, prepared once. Every method runs within a transaction of the caller's. */
+/**
+ * The statements of one store table, prepared once. Every method runs within the caller's
+ * transaction.
+ */
 export class Cells {
   readonly #find: Statement<[Uint8Array, string], { time: number; valueId: number }>;
   readonly #value: Statement<[Uint8Array, string], Uint8Array>;
@@ -46,8 +50,8 @@ export class Cells {
   }
 
   /**
-   * Applies the cells that are not older than the stored ones. A put that names no time never is: its time is `now`, or the stored cell's
-   * where the clock has been set back since.
+   * Applies the cells that are not older than the stored ones. A put without a time is never older:
+   * its time is `now`, or the stored cell's time where the clock has been set back since.
    */
   put(put: Put, now: number): void {
     for (const [column, value] of put.cells) {
@@ -74,7 +78,7 @@ export class Cells {
     this.#deleteCells.run(row);
   }
 
-  /** The first row key from `start` on and before `stop`. */
+  /** The first row key at or after `start` and before `stop`. */
   nextRow(start: Uint8Array, stop: Uint8Array): Uint8Array | undefined {
     return this.#nextRow.get(start, stop);
   }
@@ -93,7 +97,10 @@ export class Cells {
   }
 }
 
-/** Reads of one row's cells: by seeking each column asked for, so that a row's thousand other cells cost nothing. */
+/**
+ * Reads the cells of one row. It seeks each requested column, so a row's thousand other cells cost
+ * nothing.
+ */
 class RangeReader {
   readonly #all: Statement<[Uint8Array], StoredCell>;
   readonly #named: Statement<[Uint8Array, string], StoredCell>;

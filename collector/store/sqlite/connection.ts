@@ -1,3 +1,7 @@
+/**
+ * Opens the store's SQLite file with the pragmas that make commits survive a power cut, and detects
+ * its removal or replacement.
+ */
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,15 +10,20 @@ import { StoreUnavailable } from '../tables.ts';
 import { SCHEMA_VERSION } from './schema.ts';
 import { wrapStoreErrors } from './wrap-error.ts';
 
-/** `PRAGMA synchronous` 2 = FULL: the log is synced before a commit returns. better-sqlite3's default in WAL mode is NORMAL. */
+/**
+ * `PRAGMA synchronous` 2 = FULL: the WAL is synced before a commit returns. better-sqlite3's
+ * default in WAL mode is NORMAL.
+ */
 const FULL = 2;
-/** Pages in the log before they move to the main file: see the measurement in `schema.ts`. */
+/** WAL pages before a checkpoint: see the measurement in `schema.ts`. */
 const CHECKPOINT_PAGES = 8_000;
 const LOG_SIZE_LIMIT = 64 * 1024 * 1024;
 
 /**
- * Opens the file, and creates it and its folder where missing. Resolves only if a commit will survive a power cut.
- * `busyTimeoutMs` is how long a write waits for another process's.
+ * Opens the file, and creates it and its directory where missing. Resolves only if commits will
+ * survive a power cut.
+ *
+ * @param busyTimeoutMs how long a write waits for another process's write
  */
 export async function openConnection(path: string, busyTimeoutMs: number): Promise<Database.Database> {
   const database = wrapStoreErrors('open', path, () => {
@@ -32,8 +41,8 @@ export async function openConnection(path: string, busyTimeoutMs: number): Promi
 }
 
 /**
- * Looks whether the file is still the one that was opened. SQLite goes on writing to one that was deleted or moved away, and commits that
- * would be gone with the process.
+ * Checks whether the path still names the file that was opened. SQLite keeps writing to a deleted
+ * or moved file, and those commits are lost when the process ends.
  */
 export function watchFile(path: string): { inPlace(): boolean } {
   const identity = (): string | null => {
@@ -44,7 +53,10 @@ export function watchFile(path: string): { inPlace(): boolean } {
   return { inPlace: () => identity() === opened };
 }
 
-/** Two processes that both turn a new file to WAL deadlock; SQLite answers one of them BUSY at once, whatever the timeout. */
+/**
+ * Two processes that both switch a new file to WAL deadlock; SQLite answers one of them BUSY at
+ * once, whatever the timeout.
+ */
 async function switchToWal(database: Database.Database, path: string, busyTimeoutMs: number): Promise<void> {
   const giveUpAt = performance.now() + busyTimeoutMs;
   for (;;) {
@@ -61,7 +73,7 @@ async function switchToWal(database: Database.Database, path: string, busyTimeou
 
 function configure(database: Database.Database, path: string): void {
   database.pragma(`synchronous = ${FULL}`);
-  // macOS: a plain fsync stops at the drive's cache. Elsewhere this does nothing.
+  // macOS: a plain fsync stops at the drive's cache. No effect elsewhere.
   database.pragma('fullfsync = ON');
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   database.pragma(`journal_size_limit = ${LOG_SIZE_LIMIT}`);

@@ -1,8 +1,10 @@
 /**
- * How a store table lies in SQLite: `<name>_cells` is the sorted index, `<name>_values` the values in the order they came.
+ * SQLite schema of a store table: `<name>_cells` is the sorted index, `<name>_values` holds the
+ * values in order of arrival.
  *
- * Keys come scattered over the merchants while values are large, so one clustered table rewrites a page full of values for
- * every key. Measured on two cores with 60,000 rows of 100-byte keys and 0.2..100 KiB values, in transactions of 100:
+ * Keys arrive scattered over the merchants while values are large, so one clustered table rewrites
+ * a page full of values for every key. Measured on two cores with 60,000 rows of 100-byte keys and
+ * 0.2..100 KiB values, in transactions of 100:
  *
  *     layout                                rows/s   bytes written   keys scanned   values scanned
  *     one table WITHOUT ROWID                9,300   10.1 x raw      3.3 us a row   5.7 us a row
@@ -17,7 +19,10 @@ import { TABLES } from '../tables.ts';
 
 export const SCHEMA_VERSION = 1;
 
-/** Creates what is missing. One immediate transaction, so that several processes can do it at once. */
+/**
+ * Creates missing tables, in one immediate transaction, so that several processes can do it at
+ * once.
+ */
 export function createTables(database: Database): void {
   database
     .transaction(() => {

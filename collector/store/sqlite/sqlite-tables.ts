@@ -1,6 +1,7 @@
 /**
- * The store's port on one SQLite file: the embedded default. Several processes may have it open (the collector, and beside it
- * commands such as `terminals add`); writers queue on the file's lock. A write has reached the disk when its promise resolves.
+ * The store's port on one SQLite file: the embedded default. Several processes may have it open
+ * (the collector, and commands such as `terminals add`); writers queue on the file lock. A write is
+ * on disk when its promise resolves.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
@@ -11,20 +12,28 @@ import { openConnection, watchFile } from './connection.ts';
 import { createTables } from './schema.ts';
 import { wrapStoreErrors } from './wrap-error.ts';
 
-/** A page of a scan ends with the row that reaches either bound, so that other work gets its turn. */
+/**
+ * A page of a scan ends with the row that reaches either bound, so that other work gets its turn.
+ */
 const PAGE_ROWS = 500;
 const PAGE_BYTES = 1024 * 1024;
 
 export interface SqliteOptions {
-  /** The file; it and its folder are created where missing. */
+  /** The database file; created where missing, with its directory. */
   readonly path: string;
   /** The store's own clock, milliseconds since 1970. */
   readonly now?: () => number;
-  /** How long a write waits for another process's, milliseconds. The wait blocks the event loop; no writer takes nearly as long. */
+  /**
+   * How long a write waits for another process's write, milliseconds. The wait blocks the event
+   * loop; no writer takes nearly as long.
+   */
   readonly busyTimeoutMs?: number;
 }
 
-/** Rejects with `StoreUnavailable` when the file cannot be opened, or not so that commits survive a power cut. */
+/**
+ * Rejects with `StoreUnavailable` when the file cannot be opened such that commits survive a power
+ * cut.
+ */
 export async function openSqliteTables({
   path,
   now = Date.now,
@@ -105,13 +114,16 @@ class SqliteTables implements Tables {
     if (this.#database.open) this.#run('close', () => this.#database.close());
   }
 
-  /** One page within one read transaction; `next` is where the following page starts, undefined at the end of the range. */
+  /**
+   * Reads one page within one read transaction. `next` is the start of the following page,
+   * undefined at the end of the range.
+   */
   #page(table: TableName, scan: Scan, maxRows: number): { rows: Row[]; next: Uint8Array | undefined } {
     return this.#read(`scan of ${table}`, () => {
       const cells = this.#of(table);
       const rows: Row[] = [];
       let bytes = 0;
-      // Counts the rows passed by too: those that hold none of the columns asked for cost time all the same.
+      // Skipped rows count too: rows without any of the requested columns cost time all the same.
       let start = scan.start;
       for (let passed = 0; rows.length < maxRows && passed < PAGE_ROWS && bytes < PAGE_BYTES; passed++) {
         const key = cells.nextRow(start, scan.stop);
@@ -135,7 +147,10 @@ class SqliteTables implements Tables {
     return cells;
   }
 
-  /** Immediate: a transaction that reads first and writes later would meet BUSY half-way, without waiting. */
+  /**
+   * Immediate: a transaction that reads first and writes later could fail with BUSY half-way,
+   * without waiting.
+   */
   #write<T>(operation: string, work: () => T): T {
     const result = this.#run(operation, () => this.#database.transaction(work).immediate());
     if (!this.#run(operation, () => this.#file.inPlace())) {
@@ -162,7 +177,7 @@ function sizeOf(row: Row): number {
   return bytes;
 }
 
-/** The least key greater than this one. */
+/** The smallest key greater than this one. */
 function successor(key: Uint8Array): Uint8Array {
   return Buffer.concat([key, Buffer.of(0)]);
 }

@@ -1,7 +1,10 @@
+/**
+ * Turns errors of SQLite and the file system into `StoreUnavailable`, with a hint for the operator.
+ */
 import Database from 'better-sqlite3';
 import { StoreUnavailable } from '../tables.ts';
 
-/** What an operator can do about it, by the first words of SQLite's result code. */
+/** What an operator can do, by the prefix of SQLite's result code. */
 const HINTS: readonly (readonly [string, string])[] = [
   ['SQLITE_BUSY', 'another process keeps the file locked; end it or try again'],
   ['SQLITE_LOCKED', 'another process keeps the file locked; end it or try again'],
@@ -16,8 +19,8 @@ const HINTS: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * Runs one operation and turns SQLite's and the file system's errors into `StoreUnavailable`, naming operation, path and
- * hint. Anything else is a fault of the caller's and passes unchanged.
+ * Runs one operation and turns errors of SQLite and the file system into `StoreUnavailable` with
+ * operation, path and hint. Any other error is a fault of the caller and passes unchanged.
  */
 export function wrapStoreErrors<T>(operation: string, path: string, work: () => T): T {
   try {

@@ -1,6 +1,23 @@
 /**
- * Card data in texts: payment card numbers (13 to 19 digits, an issuer's range, Luhn's check digit; also with separators, in any script's
- * digits, or split by characters that are not seen), and what magnetic stripes hold.
+ * Finds and masks card data in texts. This is the design note of the folder.
+ *
+ * What is masked: payment card numbers (13 to 19 digits, in an issuer's range, with a valid Luhn
+ * check digit; also with separators, in the digits of any script, or split by invisible
+ * characters), and the contents of magnetic stripes. The last four digits of a number stay visible;
+ * of a stripe nothing else does.
+ *
+ * Why these rules: tills write card data into refs, notes and attributes, and it must be masked
+ * before the first write to a disk. Luhn alone matches one number in ten, and receipts are full of
+ * numbers. So a number must also be in an issuer's range (`issuer-ranges.ts`), begin and end where
+ * digit groups do (`digits.ts`, `digit-groups.ts`), and must not be a UUID, an IBAN or a telephone
+ * number (`exclusions.ts`). A track needs no check digit where its own marks identify it
+ * (`tracks.ts`). Texts are normalized first (`normalize.ts`). `mask-event.ts` applies this to the
+ * fields of an event, where bar codes are exempt in the fields that hold bar codes.
+ *
+ * Accepted false positives: a number that satisfies all of this by chance is masked. That costs a
+ * reference or a note; a missed card number would cost more. Accepted misses: a number within a
+ * longer group of digits, away from its ends, because a search at every position would take most
+ * long bar codes for cards. `npm run bench -- --only cards` measures the shares.
  */
 
 import { groupedNumbersIn, mayHoldGroupedNumber } from './digit-groups.ts';
@@ -10,18 +27,24 @@ import { MIN_CARD_DIGITS } from './issuer-ranges.ts';
 import { plainOf, withNotesAsSigns } from './normalize.ts';
 import { tracksIn } from './tracks.ts';
 
-/** Shown of a card number. PCI DSS 3.4.1 would allow the first six, too: nobody here needs them. */
+/**
+ * Visible digits of a card number. PCI DSS 3.4.1 would allow the first six, too: nobody here needs
+ * them.
+ */
 const SHOWN_DIGITS = 4;
 const NOT_ASCII = /[^\0-\x7f]/;
-/** Looks at one text. Each may bring one number more to light, in texts that are made for it: the last leaves no digit. */
+/**
+ * Passes over one text. Masking may complete another number, made of the visible digits and those
+ * behind them; the last pass masks every digit.
+ */
 const MAX_LOOKS = 8;
 const DIGIT_OF_ANY_SCRIPT = /[\p{Nd}\p{No}]/gu;
 
-/** 13 digits of any script, with whatever between them. */
+/** 13 digits of any script, with anything between them. */
 const ENOUGH_DIGITS = /^(?:[^0-9]*[0-9]){13}/;
 const ENOUGH_OF_ANY_SCRIPT = /^(?:[^\p{Nd}\p{No}]*[\p{Nd}\p{No}]){13}/u;
 
-/** Quick; a text without so many digits holds no card data, whatever it is. */
+/** A cheap check: a text with fewer digits holds no card data. */
 export const hasEnoughDigits = (text: string): boolean =>
   text.length >= MIN_CARD_DIGITS && (NOT_ASCII.test(text) ? ENOUGH_OF_ANY_SCRIPT : ENOUGH_DIGITS).test(text);
 
@@ -32,14 +55,15 @@ const mayHoldCardData = (text: string): boolean =>
 export const holdsCardData = (text: string): boolean => mayHoldCardData(text) && hiddenIn(text).length > 0;
 
 /**
- * The text with card data masked: all but the last four digits of a card number, and all else of a track. As many code points as before; what
- * it gives holds no card data. The text itself when it holds none.
+ * Masks the card data in a text: all but the last four digits of a card number, and everything else
+ * of a track. The result has as many code points and holds no card data. A text without card data
+ * is returned unchanged.
  *
- * @param fill stands for each character that is masked
+ * @param fill replaces each masked character
  */
 export function maskCardData(text: string, fill = '*'): string {
   let masked = text;
-  // The four digits that are shown may make a number with those behind them.
+  // The four visible digits may form another number with those behind them.
   for (let looks = 0; mayHoldCardData(masked); looks++) {
     if (looks === MAX_LOOKS) return masked.replaceAll(DIGIT_OF_ANY_SCRIPT, fill);
     const hidden = hiddenIn(masked);
@@ -55,10 +79,10 @@ export function maskCardData(text: string, fill = '*'): string {
   return masked;
 }
 
-/** For whatever leaves the agent besides events: log lines, error details, pages, exports. */
+/** For all output of the agent besides events: log lines, error details, pages, exports. */
 export const redact = (text: string): string => maskCardData(text);
 
-/** Where the characters to mask start, ascending. */
+/** Start indexes of the characters to mask, ascending. */
 function hiddenIn(text: string): number[] {
   if (!NOT_ASCII.test(text)) return ascending(hiddenInPlain(text));
   const hidden = new Set<number>();
@@ -75,7 +99,7 @@ function hiddenInPlain(plain: string): Set<number> {
   const harmless = numbers.length > 0 ? excludedSpans(plain) : [];
   for (const number of numbers) {
     if (isPhoneNumber(plain, number) || harmless.some((span) => covers(span, number))) continue;
-    // Of numbers that overlap only the end of the last is shown.
+    // Of overlapping numbers only the end of the last one stays visible.
     for (const at of digitsIn(plain, number).slice(0, -SHOWN_DIGITS)) hidden.add(at);
   }
   for (const { start, end, numberEnd } of tracksIn(plain)) {

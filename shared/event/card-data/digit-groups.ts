@@ -1,43 +1,52 @@
 /**
- * Card numbers in the groups that cards show them in, whatever stands between these: any sign, a letter, a column's blanks, an escaped
- * blank.
+ * Card numbers in the digit groups that cards show, with any separator between the groups: any
+ * sign, a letter, the blanks between columns, an escaped blank.
  *
- * Other groups count between blanks, dashes and dots only (`digits.ts`): bar codes in a list are 8-8 or 13-13, amounts 2-2-2-2.
- * Digits one by one count when there are as many as on a card.
+ * Other groupings count only between blanks, dashes and dots (`digits.ts`), because bar codes in a
+ * list are 8-8 or 13-13, and amounts 2-2-2-2. Single digits count when there are as many as on a
+ * card.
  */
 import { isSeparator, MAX_SEPARATORS, type Span } from './digits.ts';
 import { isCardNumber, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './issuer-ranges.ts';
 
 const BLANK = String.raw`[\0- \x7f]`;
 const SIGN = String.raw`[!-/:-@[-\x60{-~]`;
-/** Of URLs and of programs. Its end may pass for the beginning of a number. */
+/**
+ * Escapes of URLs and of programming languages. The end of one may look like the start of a number.
+ */
 const ESCAPE = String.raw`%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}`;
 const ENTITY = String.raw`&#?[0-9a-z]{2,8};|\\[a-z]`;
-/** Five parts suffice for a list's `", "`; the asterisks of a masked number are more. */
+/** Five elements suffice for a list's `", "`; the asterisks of a masked number are more. */
 const gap = (...marks: string[]): string =>
   `(?:(?:${BLANK}{1,16}(?!${BLANK})|${[...marks, SIGN].join('|')}){1,5}| ?[a-z\uffff] ?)`;
 const ANY_GAP = gap(ESCAPE, ENTITY);
 const group = (least: number, most = least): string => `([0-9]{${least},${most}})(?![0-9])`;
 
-/** 4-4-4-1 to 4-4-4-4, with 1 to 3 more behind them or not; 4-6-4 and 4-6-5. Only the first is consumed: each may begin a number. */
+/**
+ * 4-4-4-1 to 4-4-4-4, optionally followed by 1 to 3 more digits; 4-6-4 and 4-6-5. Only the first
+ * group is consumed, because each may begin a number.
+ */
 const groupsWith = (between: string): RegExp =>
   new RegExp(
     `${group(4)}(?<=(?:^|[^0-9]|${ESCAPE})[0-9]{4})` +
       `(?=(${between}(?:${group(4)}${between}${group(4)}${between}${group(1, 4)}|${group(6)}${between}${group(4, 5)}))(${between}${group(1, 3)})?)`,
     'gi',
   );
-/** "%1111" is a sign and four digits in the one, and may be an escape and two digits in the other. */
+/**
+ * "%1111" is a sign and four digits in the first, and may be an escape and two digits in the
+ * second.
+ */
 const GROUPS = groupsWith(gap());
 const GROUPS_AND_ESCAPES = groupsWith(ANY_GAP);
 const SINGLE = '[0-9](?![0-9])';
-/** With the same between all of them. */
+/** With the same separator between all of them. */
 const ONE_BY_ONE = new RegExp(
   String.raw`(?<![0-9])${SINGLE}(?<gap>${ANY_GAP})${SINGLE}(?:\k<gap>${SINGLE}){11,}`,
   'gi',
 );
 const BEHIND_ESCAPE = new RegExp(`(?:${ESCAPE})([0-9]{${MIN_CARD_DIGITS},${MAX_CARD_DIGITS}})(?![0-9])`, 'gi');
 
-/** The fewest groups of four digits or more in `GROUPS`. */
+/** The minimum number of groups with four or more digits in `GROUPS`. */
 const LEAST_LONG = 3;
 const LONG = 4;
 
@@ -49,8 +58,8 @@ interface Chances {
 }
 
 /**
- * Quick: which of the forms there may be, somewhere where not all gaps are such as `digits.ts` sees through. Two
- * letters end a number, unless an escape stands before them.
+ * A cheap check: which of the forms the text may contain, where not all gaps are such as
+ * `digits.ts` accepts. Two letters end a number, unless an escape precedes them.
  */
 function chancesIn(plain: string): Chances | null {
   const chances = { groups: false, oneByOne: false, escapes: false, behindEscape: false };
@@ -93,7 +102,7 @@ const beginsEscape = (code: number): boolean => code === 0x25 || code === 0x26 |
 
 export const mayHoldGroupedNumber = (plain: string): boolean => chancesIn(plain) !== null;
 
-/** In no order; they may overlap. */
+/** In no particular order; they may overlap. */
 export function groupedNumbersIn(plain: string): Span[] {
   const chances = chancesIn(plain);
   if (chances === null) return [];

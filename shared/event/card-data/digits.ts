@@ -1,17 +1,22 @@
 /**
- * Card numbers among the digits of a plain text.
+ * Card numbers among the digits of a normalized text.
  *
- * A *group* is digits without anything between them, a *run* is groups with separators between them. A card number begins where a group
- * begins and ends where a group ends, so that "12 4111 1111 1111 1111" holds one. Groups that nobody writes a card in (4-3-8-2) make one only
- * of the lengths that nearly all cards have, and not with a date among them: refs such as store-till-date-number are made so. Within a group nothing is looked for, with two exceptions:
- * zeros that fill a field up from the left, and groups of more digits than nearly all cards have. A card number in front of its security
- * code or expiry date, or behind a record's lengths and amounts, is found at their beginning and at their end; of up to 19 digits, which may
- * be one number, only where a worldwide scheme's stands. Windows all over them would take most long bar codes for cards
- * (`npm run bench -- --only cards` has the shares).
+ * A *group* is a sequence of digits with nothing between them; a *run* is groups with separators
+ * between them. A card number begins where a group begins and ends where a group ends, so "12 4111
+ * 1111 1111 1111" contains one. Groups in which nobody writes a card number (4-3-8-2) form one only
+ * with the lengths that nearly all cards have, and not with a date among them, because refs such as
+ * store-till-date-number look like that.
+ *
+ * Within a group nothing is searched, with two exceptions: zeros that pad a field on the left, and
+ * groups with more digits than nearly all cards have. A card number before its security code or
+ * expiry date, or behind a record's lengths and amounts, is found at the group's beginning and end;
+ * in a group of up to 19 digits, which may be a single number, only if it is of a worldwide scheme.
+ * Windows at every position would take most long bar codes for cards (`npm run bench -- --only
+ * cards` has the shares).
  */
 import { isCardNumber, isWorldwide, MAX_CARD_DIGITS, MIN_CARD_DIGITS } from './issuer-ranges.ts';
 
-/** Of characters of the plain text: from `start` on, `end` not included. */
+/** Characters of the normalized text: from `start` on, `end` excluded. */
 export interface Span {
   readonly start: number;
   readonly end: number;
@@ -19,19 +24,22 @@ export interface Span {
 
 /** Between two groups: "4111 - 1111", and the double spaces of a printer. */
 export const MAX_SEPARATORS = 4;
-/** What nearly all cards have. */
+/** The lengths of nearly all cards. */
 const USUAL_LENGTHS = [16, 15];
 const MOST_USUALLY = 16;
-/** And Diners Club, in groups. */
+/** And of Diners Club, in groups. */
 const LEAST_UNUSUALLY_GROUPED = 14;
 const MOST_UNUSUALLY_GROUPED = 16;
-/** Cards show their numbers in groups of one size, the last of which may be shorter, or in these. */
+/**
+ * Cards show their numbers in groups of one size, of which the last may be shorter, or in these
+ * groupings.
+ */
 const USUAL_GROUPINGS: ReadonlySet<string> = new Set(['4-6-5', '4-6-4', '6-13']);
 const DATE = /^(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])$/;
-/** A date and time, with digits behind them or not; nanoseconds since 1970, from 2017 to 2036. */
+/** A date and time, optionally followed by digits; nanoseconds since 1970, from 2017 to 2036. */
 const TIME =
   /^(?:20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9]|(?:1[5-9]|20)[0-9]{17}$)/;
-/** What fills up a field is not looked behind for shorter ones: "0049…" begins a telephone number. */
+/** Shorter numbers are not searched behind padding: "0049…" begins a telephone number. */
 const MIN_FILLED_UP = 15;
 
 const DIGIT = 1;
@@ -44,10 +52,10 @@ for (const digit of '0123456789') KINDS[digit.charCodeAt(0)] = DIGIT;
 const kindOf = (code: number): number => (code < 128 ? KINDS[code]! : 0);
 const kindAt = (text: string, at: number): number => kindOf(text.charCodeAt(at));
 
-/** @param code of a character of the plain text */
+/** @param code of a character of the normalized text */
 export const isSeparator = (code: number): boolean => kindOf(code) === SEPARATOR;
 
-/** Quick: whether 13 digits stand together somewhere. */
+/** A cheap check: whether 13 digits stand together somewhere. */
 export function mayHoldCardNumber(plain: string): boolean {
   let digits = 0;
   let separators = 0;
@@ -61,7 +69,7 @@ export function mayHoldCardNumber(plain: string): boolean {
   return false;
 }
 
-/** In the order of their beginnings; they may overlap. */
+/** In order of their starts; they may overlap. */
 export function cardNumbersIn(plain: string): Span[] {
   const found: Span[] = [];
   for (let at = 0; at < plain.length; at++) {
@@ -75,9 +83,9 @@ export function cardNumbersIn(plain: string): Span[] {
 
 interface Run {
   readonly digits: number[];
-  /** Where in the text each digit is. */
+  /** Index in the text of each digit. */
   readonly where: number[];
-  /** Of each group, the index in `digits` after its last one. */
+  /** For each group, the index in `digits` after its last digit. */
   readonly groupEnds: number[];
 }
 
@@ -115,7 +123,7 @@ function searchRun({ digits, where, groupEnds }: Run, found: Span[]): void {
     for (let last = group; last < groupEnds.length; last++) {
       const length = groupEnds[last]! - start;
       if (length > MAX_CARD_DIGITS) break;
-      // The grouping last: it costs most, and few get so far.
+      // The grouping is checked last: it is the most expensive check, and few candidates reach it.
       if (
         length >= MIN_CARD_DIGITS &&
         isCardNumber(digits, start, length) &&

@@ -1,10 +1,15 @@
-/** Numbers that only look like a card's: their own check digits, or their form, say what they are. */
+/**
+ * Exclusions: numbers that only look like card numbers, as their own check digits or their form
+ * prove.
+ */
 import type { Span } from './digits.ts';
 
-/** RFC 9562; also one in which the digits happen to stand together. */
+/** RFC 9562; also a UUID in which the digits happen to stand together. */
 const UUID = /(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])/gi;
 
-/** Of the IBAN registry (SWIFT, ISO 13616): country and length, where there are 13 digits or more in one. */
+/**
+ * From the IBAN registry (SWIFT, ISO 13616): country and length, of IBANs with 13 digits or more.
+ */
 const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
   (
     'AD24AE23AL28AT20AZ28BA20BE16BG22BH22BR29BY28CH21CR22CY28CZ24DE22DK18DO28EE20EG29ES24FI18FO18FR27GB22GE22GI23GL18GR27GT28HR21' +
@@ -17,15 +22,15 @@ const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
 const IBAN_START = /(?<![A-Za-z0-9])([A-Z]{2})[0-9]{2}(?= ?[A-Z0-9]{4})/g;
 
 /**
- * E.164 allows 15 digits; but where country codes begin as card numbers do (+30, +34, +36 to +39, +4, +63, +67), plans end at 13, and Indonesia's
- * at 14.
+ * E.164 allows 15 digits; but where country codes begin like card numbers (+30, +34, +36 to +39,
+ * +4, +63, +67), numbering plans end at 13 digits, and Indonesia's at 14.
  */
 const PHONE = /^(?:[0-9]{1,13}|62[0-9]{12})$/;
 
-/** @param plain as `plainOf` gives it */
+/** @param plain as returned by `plainOf` */
 export const excludedSpans = (plain: string): Span[] => [...uuidsIn(plain), ...ibansIn(plain)];
 
-/** @param span of a number that looks like a card's */
+/** @param span of a number that looks like a card number */
 export const isPhoneNumber = (plain: string, { start, end }: Span): boolean =>
   plain[start - 1] === '+' && PHONE.test(plain.slice(start, end).replaceAll(/[^0-9]/g, ''));
 
@@ -48,7 +53,10 @@ function ibansIn(plain: string): Span[] {
   return found;
 }
 
-/** ISO/IEC 7064, MOD 97-10: letters count from A = 10 on, the first four characters come last. */
+/**
+ * ISO/IEC 7064, MOD 97-10: letters count from A = 10, the first four characters are moved to the
+ * end.
+ */
 function passesMod97(iban: string): boolean {
   let rest = 0;
   for (const character of iban.slice(4) + iban.slice(0, 4)) {
@@ -60,7 +68,10 @@ function passesMod97(iban: string): boolean {
 
 const GS1_LENGTHS: ReadonlySet<number> = new Set([13, 14, 18]);
 
-/** Whether a text is nothing but a GTIN-13 (EAN), GTIN-14 or SSCC with the right check digit (GS1 General Specifications, 7.9). */
+/**
+ * Whether a text is exactly a GTIN-13 (EAN), GTIN-14 or SSCC with a valid check digit (GS1 General
+ * Specifications, 7.9).
+ */
 export function isBarCode(text: string): boolean {
   if (!GS1_LENGTHS.has(text.length) || !/^[0-9]+$/.test(text)) return false;
   let sum = 0;

@@ -1,9 +1,11 @@
 /**
- * Which numbers are given out as card numbers (ISO/IEC 7812): by their first digits and their length, and by Luhn's check digit.
+ * Issuer ranges: which numbers are issued as card numbers (ISO/IEC 7812), by first digits, length
+ * and Luhn check digit.
  *
- * Luhn alone takes one in ten of all numbers for a card's. The ranges are drawn generously where cards live, 16 to 19 digits, and narrowly
- * below, where bar codes, telephones and device numbers are. What begins with 1 is left out from 16 digits on (GPN of Indonesia, 1946): times in
- * microseconds and nanoseconds do. Sources: the lists of Wikipedia ("Payment card number") and of
+ * Luhn alone accepts one in ten of all numbers. The ranges are wide where cards are, 16 to 19
+ * digits, and narrow below, where bar codes, telephone and device numbers are. Numbers that begin
+ * with 1 are left out from 16 digits on (GPN of Indonesia, 1946), because times in microseconds and
+ * nanoseconds begin so. Sources: the lists of Wikipedia ("Payment card number") and of
  * braintree/credit-card-type, and the schemes' published test numbers.
  */
 
@@ -13,7 +15,7 @@ const PREFIX_DIGITS = 4;
 
 interface Range {
   readonly issuer: string;
-  /** First digits, from … to, by their first four. */
+  /** Ranges of first digits, from … to, each four digits long. */
   readonly prefixes: readonly (readonly [number, number])[];
   readonly lengths: readonly [least: number, most: number];
 }
@@ -105,10 +107,13 @@ const RANGES: readonly Range[] = [
   { issuer: 'Humo', prefixes: [[9860, 9860]], lengths: [16, 16] },
 ];
 
-/** By the first four digits: bit n says that there are cards of n digits. */
+/** Indexed by the first four digits: bit n is set if there are cards of n digits. */
 const LENGTHS: Uint32Array = lengthsByPrefix();
 
-/** Visa, Mastercard, American Express, Discover, UnionPay, JCB: nearly all cards of 15 and 16 digits. */
+/**
+ * Visa, Mastercard, American Express, Discover, UnionPay, JCB: nearly all cards of 15 and 16
+ * digits.
+ */
 const WORLDWIDE: Range['prefixes'] = [
   [4000, 4999],
   [5100, 5599],
@@ -131,12 +136,15 @@ function lengthsByPrefix(): Uint32Array {
   return table;
 }
 
-/** Whether `length` digits (0 to 9) from `start` on are in an issuer's range and pass Luhn's check (ISO/IEC 7812-1, annex B). */
+/**
+ * Whether `length` digits (0 to 9) from `start` on are in an issuer's range and pass Luhn's check
+ * (ISO/IEC 7812-1, annex B).
+ */
 export function isCardNumber(digits: ArrayLike<number>, start: number, length: number): boolean {
   return (LENGTHS[prefixAt(digits, start)]! & (1 << length)) !== 0 && passesLuhn(digits, start, length);
 }
 
-/** Whether a card number from `start` on is of a scheme that is taken all over the world. */
+/** Whether a card number at `start` belongs to a scheme that is accepted worldwide. */
 export function isWorldwide(digits: ArrayLike<number>, start: number): boolean {
   const prefix = prefixAt(digits, start);
   return WORLDWIDE.some(([first, last]) => prefix >= first && prefix <= last);

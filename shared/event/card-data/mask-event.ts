@@ -1,4 +1,7 @@
-/** Card data in an event: found in each of its texts, and masked in a form that the field may hold. */
+/**
+ * Masks card data in an event: searches each of its texts, and masks it in a form that the field
+ * allows.
+ */
 
 import { storeId } from '../../ids.ts';
 import { FLAG, type Item, type TillEvent } from '../event.ts';
@@ -8,15 +11,15 @@ import { isBarCode } from './exclusions.ts';
 import { MIN_CARD_DIGITS } from './issuer-ranges.ts';
 
 export interface Masked {
-  /** With `FLAG.masked`. Its ref, if that was masked, holds an asterisk. */
+  /** With `FLAG.masked`. A masked ref contains an asterisk. */
   readonly event: TillEvent;
-  /** JSON pointers (RFC 6901) to what was masked, without card data themselves. */
+  /** JSON pointers (RFC 6901) to the masked values, themselves without card data. */
   readonly pointers: readonly string[];
 }
 
-/** Ids, types and keys have letters only. */
+/** Ids, types and keys allow letters only. */
 const LETTER = 'x';
-/** Names of fields that hold bar codes. */
+/** Names of fields that contain bar codes. */
 const BAR_CODE_KEY = /ean|gtin|upc|sscc|bar.?code|sku/i;
 /** @returns null when the event holds no card data */
 export function maskEvent(event: TillEvent): Masked | null {
@@ -52,7 +55,7 @@ export function maskEvent(event: TillEvent): Masked | null {
 
 type MaskText = (given: string, pointer: string, fill?: string) => string;
 
-/** Keys stay in order, each once, whatever they are masked to. */
+/** Keys stay in order and unique, whatever they are masked to. */
 function maskDims(dims: readonly string[], text: MaskText): readonly string[] {
   if (dims.every((part) => part.length < MIN_CARD_DIGITS)) return dims;
   const masked = new Map<string, string>();
@@ -87,7 +90,7 @@ function maskAttrs(attrs: string | null, pointers: string[]): string | null {
   return pointers.length === before ? attrs : JSON.stringify(masked);
 }
 
-/** @param key under which the value is */
+/** @param key of the value */
 function maskValue(value: unknown, key: string, pointer: string, pointers: string[]): unknown {
   switch (typeof value) {
     case 'string': {
@@ -101,7 +104,7 @@ function maskValue(value: unknown, key: string, pointer: string, pointers: strin
       if (digits.length < MIN_CARD_DIGITS || (BAR_CODE_KEY.test(key) && isBarCode(digits)) || !holdsCardData(digits))
         return value;
       pointers.push(pointer);
-      // Without two digits, which the quotes take: attrs get no longer.
+      // Without two digits, whose place the quotes take: attrs do not get longer.
       return maskCardData(digits).slice(2);
     }
     case 'object':
@@ -120,19 +123,19 @@ function maskObject(object: Readonly<Record<string, unknown>>, pointer: string, 
     let key = maskCardData(given);
     const at = `${pointer}/${escaped(key)}`;
     if (key !== given) pointers.push(at);
-    // Two numbers with the same last digits are two keys still, of the same length.
+    // Two numbers with the same last digits remain two keys, of the same length.
     if (taken.has(key)) key = distinct(key, '*', taken, tries);
     taken.add(key);
     return [key, maskValue(value, given, at, pointers)];
   });
-  // Not by assignment: "__proto__" is a key like others here.
+  // Not by assignment, because "__proto__" is an ordinary key here.
   return Object.fromEntries(entries);
 }
 
 /**
- * A masked key of the same length that is not taken: there is room for some hundred in attrs.
+ * A masked key of the same length that is not in use: there is room for some hundred in attrs.
  *
- * @param tries how many have been tried for each masked key: none is tried twice
+ * @param tries how many were tried for each masked key, so that none is tried twice
  */
 function distinct(key: string, fill: string, taken: { has(key: string): boolean }, tries: Map<string, number>): string {
   for (let count = tries.get(key) ?? 0; ; count++) {

@@ -1,17 +1,21 @@
 /**
- * A text as ASCII would write it, for looking for card data only: every script's digits as 0 to 9, full-width letters and signs as ASCII's,
- * spaces, dashes and dots as ' ', '-' and '.', other signs as '|', and without what is not seen (zero-width characters, variation selectors,
- * accents on their own).
+ * Normalizes a text to ASCII, for the search for card data only: digits of every script as 0 to 9,
+ * full-width letters and signs as ASCII's, spaces, dashes and dots as ' ', '-' and '.', other signs
+ * as '|', without invisible characters (zero-width characters, variation selectors, combining
+ * accents).
  */
 
 export interface Plain {
-  /** One UTF-16 unit for each character that is kept. */
+  /** One UTF-16 unit per kept character. */
   readonly text: string;
-  /** Where in the given text each kept character starts, and at the end the given text's length; null: the texts are the same. */
+  /**
+   * Index in the given text of each kept character, and at the end the given text's length; null:
+   * the texts are equal.
+   */
   readonly at: readonly number[] | null;
 }
 
-/** Stands for a character that means nothing here: a letter of another script. */
+/** Replaces a character without meaning here: a letter of another script. */
 const OTHER = '\uffff';
 const SIGN = '|';
 const NOT_ASCII = /[^\0-\x7f]/;
@@ -40,7 +44,7 @@ export function plainOf(given: string): Plain {
   return { text, at };
 }
 
-/** The letters that most texts beyond ASCII are made of: Latin, Greek, Cyrillic; Chinese, Japanese; Korean. */
+/** The letters of most texts beyond ASCII: Latin, Greek, Cyrillic; Chinese, Japanese; Korean. */
 const isCommonLetter = (code: number): boolean =>
   (code >= 0xc0 && code < 0x2b0) ||
   (code >= 0x386 && code < 0x483) ||
@@ -48,7 +52,7 @@ const isCommonLetter = (code: number): boolean =>
   (code >= 0x3400 && code < 0xa000) ||
   (code >= 0xac00 && code < 0xd7a4);
 
-/** @returns '' for what is not seen */
+/** @returns '' for an invisible character */
 function plainCharacter(code: number): string {
   if (isCommonLetter(code)) return OTHER;
   if (code >= 0xff01 && code <= 0xff5e) return String.fromCharCode(code - 0xfee0);
@@ -67,11 +71,14 @@ function plainCharacter(code: number): string {
 
 const NOTE = /\p{No}/gu;
 
-/** With superscript, circled and suchlike digits as signs, all else in its place: they may be a number's, or a note to it. */
+/**
+ * Replaces superscript, circled and similar digits by signs, and keeps all other positions: such a
+ * digit may belong to a number, or be a note to it.
+ */
 export const withNotesAsSigns = (given: string): string =>
   given.replaceAll(NOTE, (note) => SIGN.padEnd(note.length, '\u200b'));
 
-/** Unicode keeps each script's decimal digits together, in tens from 0 on (chapter 4.6). */
+/** Unicode keeps each script's decimal digits together, in tens starting with 0 (chapter 4.6). */
 function digitOf(code: number): number {
   let first = code;
   while (DIGIT.test(String.fromCodePoint(first - 1))) first--;

@@ -89,7 +89,7 @@ t.test('a fault of ours ends the connection it came by, and no other', async (t)
   await using other = await region.connect('acme', 'till-2');
   poisoned.send(batchOf(1, 3).bytes);
   await until(() => !poisoned.client.connected);
-  t.same(told, ['a batch could not be judged']);
+  t.same(told, ['a batch could not be handled']);
   t.equal(region.counts.of('ended fault'), 1);
   t.ok(other.client.connected);
 });

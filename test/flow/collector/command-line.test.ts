@@ -128,7 +128,7 @@ t.test('--help is for standard output, and no failure', async (t) => {
 t.test('beside a running collector a new key and a new token work at once, and SIGTERM ends it cleanly', async (t) => {
   const config = ['--config', configFile(t)];
   const { process: child, listening, logged } = await running(t, ...config);
-  await logged('the store is there');
+  await logged('the store is open');
   const ask = async (key: string) => {
     const url = `http://127.0.0.1:${listening.http.port}/v1/merchants/acme/metrics?interval=total&from=2026-11-22T09:00:00Z&to=2026-11-22T10:00:00Z`;
     return (await fetch(url, { headers: { authorization: `Bearer ${key}` } })).status;
@@ -177,7 +177,7 @@ t.test('while its store can’t be opened it goes on trying, and still stops at 
   const path = join(dir, 'a-folder');
   mkdirSync(path);
   const { process: child, logged } = await running(t, '--config', configFile(t, { store: { kind: 'sqlite', path } }));
-  await logged('the store is not there: trying again');
+  await logged('the store is unavailable: trying again');
   const ended = exitCode(child);
   child.kill('SIGINT');
   t.equal(await ended, 0);
@@ -185,7 +185,7 @@ t.test('while its store can’t be opened it goes on trying, and still stops at 
 
 t.test('a second signal ends it at once', async (t) => {
   const { process: child, listening, logged } = await running(t, '--config', configFile(t));
-  await logged('the store is there');
+  await logged('the store is open');
   // One whole request and half of another: when the one is answered, the other has begun, and a stop waits for its end.
   const endless = connect(listening.http.port, '127.0.0.1');
   endless.on('error', () => undefined);

@@ -1,15 +1,17 @@
 /**
- * Thrift types as values: each `Coder` writes and reads one type over the library's binary protocol, and a struct is its field
- * table (name → id and type), so that the interface file stays data (`idl.ts`) and its TypeScript types follow from it.
+ * Thrift types as values: a `Coder` writes and reads one type with the library's binary protocol. A
+ * struct is its field table (name → id and type), so the interface file stays data (`idl.ts`) and
+ * its TypeScript types follow from it.
  *
- * Fields are optional, as on the wire: an unset one is not written, an unknown one is skipped when read.
+ * Fields are optional, as on the wire: an unset field is not written, an unknown field is skipped
+ * when read.
  */
 import { type TBinaryProtocol, Thrift } from 'thrift';
 
 const { Type } = Thrift;
 
 export interface Coder<T> {
-  /** Thrift's type code, as it stands before a field's or an element's bytes. */
+  /** Thrift's type code, as written before the bytes of a field or element. */
   readonly type: number;
   write(out: TBinaryProtocol, value: T): void;
   read(input: TBinaryProtocol): T;
@@ -18,7 +20,7 @@ export interface Coder<T> {
 export type Decoded<C> = C extends Coder<infer T> ? T : never;
 
 /** A field's id and type. */
-// biome-ignore lint/suspicious/noExplicitAny: a field table holds coders of any type; `Struct` gives each its own back
+// biome-ignore lint/suspicious/noExplicitAny: `Struct` restores the type of each coder
 export type Fields = Readonly<Record<string, readonly [id: number, coder: Coder<any>]>>;
 
 export type Struct<F extends Fields> = { readonly [K in keyof F]?: Decoded<F[K][1]> };
@@ -35,7 +37,7 @@ export const i32: Coder<number> = {
   read: (input) => input.readI32(),
 };
 
-/** A bigint, so that nothing is lost beyond 2^53. */
+/** A bigint, because numbers lose precision beyond 2^53. */
 export const i64: Coder<bigint> = {
   type: Type.I64,
   write: (out, value) => {
@@ -49,7 +51,7 @@ export const i64: Coder<bigint> = {
   },
 };
 
-/** What is read is a view of the reply's bytes. */
+/** Values that are read are views of the reply's bytes. */
 export const binary: Coder<Uint8Array> = {
   type: Type.STRING,
   write: (out, value) => out.writeBinary(value),

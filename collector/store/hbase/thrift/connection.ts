@@ -1,31 +1,31 @@
 /**
- * One socket to the Thrift2 gateway, with at most one call in flight (the gateway runs a connection's calls one after another
- * anyway).
+ * One socket to the Thrift2 gateway, with at most one call in flight (the gateway runs the calls of
+ * a connection one after another anyway).
  *
- * States: idle → in a call → idle …, and from any of them closed, for good. A connection closes itself whenever it can no
- * longer tell which reply belongs to which call: on a missed deadline, on bytes that are no reply or that nobody asked for,
- * when the peer closes. Whatever call is in flight then rejects at once.
+ * States: idle → in a call → idle …, and from any of them closed, permanently. A connection closes
+ * itself whenever replies can no longer be matched to calls: on a missed deadline, on malformed or
+ * unexpected bytes, or when the peer closes. The call in flight then rejects at once.
  */
 import { connect, type Socket } from 'node:net';
 import { ReplyScanner } from './reply-scanner.ts';
 
-/** No connection could be made. */
+/** No connection could be established. */
 export class ConnectFailed extends Error {
   override readonly name = 'ConnectFailed';
 }
 
-/** The connection went away under a call. The gateway may or may not have done it. */
+/** The connection broke during a call. The gateway may or may not have executed it. */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 }
 
-/** No answer in time. The gateway may or may not have done it. */
+/** No reply in time. The gateway may or may not have executed the call. */
 export class DeadlineMissed extends Error {
   override readonly name = 'DeadlineMissed';
 }
 
 export interface CallBounds {
-  /** Milliseconds from sending to the whole reply. */
+  /** Milliseconds from sending to the complete reply. */
   readonly deadlineMs: number;
   readonly maxReplyBytes: number;
 }
@@ -38,13 +38,13 @@ interface InFlight {
 }
 
 export class Connection {
-  /** Settles once the socket is gone. */
+  /** Settles once the socket is closed. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
   #open = true;
   #inFlight: InFlight | null = null;
 
-  /** Takes over a connected socket. */
+  /** Takes ownership of a connected socket. */
   constructor(socket: Socket) {
     this.#socket = socket;
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
@@ -58,7 +58,10 @@ export class Connection {
     return this.#open;
   }
 
-  /** Sends one message and gives its reply. Rejects with the reason the connection closed for. */
+  /**
+   * Sends one message and returns its reply. Rejects with the reason for which the connection
+   * closed.
+   */
   call(message: Uint8Array, bounds: CallBounds): Promise<Buffer> {
     if (this.#inFlight !== null) throw new Error('a call is in flight on this connection');
     if (!this.#open) return Promise.reject(new ConnectionLost('the connection is closed'));
@@ -70,7 +73,7 @@ export class Connection {
     });
   }
 
-  /** Ends the socket; a call in flight rejects. */
+  /** Closes the socket; a call in flight rejects. */
   close(reason: Error = new ConnectionLost('the connection is closed')): void {
     this.#fail(reason);
   }
@@ -78,7 +81,7 @@ export class Connection {
   #take(chunk: Buffer): void {
     const call = this.#inFlight;
     try {
-      if (call === null) throw new ConnectionLost('the gateway sent what nobody asked for');
+      if (call === null) throw new ConnectionLost('the gateway sent an unexpected reply');
       const reply = call.scanner.push(chunk);
       if (reply === null) return;
       this.#settle();
@@ -103,7 +106,7 @@ export class Connection {
   }
 }
 
-/** Connects within `connectMs`, or rejects with `ConnectFailed`; `signal` gives up earlier. */
+/** Connects within `connectMs`, or rejects with `ConnectFailed`; `signal` aborts earlier. */
 export function openConnection(
   host: string,
   port: number,
@@ -124,7 +127,7 @@ export function openConnection(
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       socket.removeListener('error', onError);
-      // A destroyed socket may still report an error of its attempt; it has been told already.
+      // A destroyed socket may still emit an error of its attempt; that error was already reported.
       socket.on('error', () => {});
     };
     socket.once('error', onError);

@@ -1,6 +1,7 @@
 /**
- * HBase's Thrift2 gateway: calls a method of `idl.ts` on a connection of the pool, and turns every way of failing into one
- * `StoreUnavailable` that says what was asked, where, why it failed and what to look at.
+ * Calls methods of `idl.ts` on HBase's Thrift2 gateway over a pooled connection. Every failure
+ * becomes one `StoreUnavailable` that names the operation, the address, the reason and what to
+ * check.
  */
 import { StoreUnavailable } from '../../tables.ts';
 import type { Fields, Struct } from './codec.ts';
@@ -13,7 +14,7 @@ import { MalformedReply } from './reply-scanner.ts';
 export interface GatewayOptions {
   readonly host: string;
   readonly port: number;
-  /** Calls that can run at the same time. */
+  /** Calls that can run in parallel. */
   readonly connections: number;
   /** Calls that may wait for a connection. */
   readonly maxWaiting: number;
@@ -26,7 +27,10 @@ export interface GatewayOptions {
   now(): number;
 }
 
-/** Milliseconds. A call ends after `waitMs` (for a connection) and its own deadline, whatever happens. */
+/**
+ * Milliseconds. A call ends after `waitMs` (for a connection) plus its own deadline, whatever
+ * happens.
+ */
 export interface Deadlines {
   readonly connectMs: number;
   readonly waitMs: number;
@@ -36,7 +40,10 @@ export interface Deadlines {
   readonly schemaMs: number;
 }
 
-/** The gateway closes a connection that was idle for `hbase.thrift.server.socket.read.timeout`, 60 s; we stop using it well before. */
+/**
+ * The gateway closes connections idle for `hbase.thrift.server.socket.read.timeout`, 60 s; this
+ * client stops using them well before.
+ */
 const MAX_IDLE_MS = 30_000;
 
 const RETRY = { baseMs: 100, maxMs: 2_000 };
@@ -75,7 +82,7 @@ export class Gateway {
     const seqid = this.#seqid;
     const bounds = { deadlineMs, maxReplyBytes: this.#options.maxReplyBytes };
     try {
-      // Encoded only once a connection is there: calls that wait then hold no bytes of their own.
+      // Encoded only once a connection is free: waiting calls then hold no bytes of their own.
       const reply = await this.#pool.use((connection) => connection.call(encodeCall(method, args, seqid), bounds));
       return decodeReply(method, reply, seqid);
     } catch (cause) {
@@ -103,7 +110,7 @@ function hintFor(cause: Error, subject: string): string | null {
   if (cause instanceof MalformedReply || cause instanceof WrongReply) {
     return "the port must be HBase's Thrift2 gateway, binary protocol, unframed";
   }
-  // Of a table that it does not have, HBase says no more than the name.
+  // For a missing table HBase's message is only the table's name.
   if (cause instanceof Refused && cause.message === subject) return 'there is no such table: has `init` been run?';
   if (cause instanceof Refused && cause.message.startsWith('Internal error')) return "the gateway's log has the reason";
   if (cause instanceof PoolFull) return 'the store is slower than what is asked of it';

@@ -1,5 +1,6 @@
 /**
- * The part of HBase 2.6's Thrift2 interface that we use, as field tables: names, ids and types are the wire contract
+ * The part of HBase 2.6's Thrift2 interface that the store uses, as field tables. Names, ids and
+ * types are the wire contract
  * (`hbase-thrift/src/main/resources/org/apache/hadoop/hbase/thrift2/hbase.thrift`, same names).
  */
 import {
@@ -77,13 +78,13 @@ const TIOError = struct({ message: [1, string], canRetry: [2, bool] });
 
 const TIllegalArgument = struct({ message: [1, string] });
 
-/** What every method may raise: the server's I/O failure, or a bad argument. */
+/** Exceptions of every method: the server's I/O failure, or a bad argument. */
 const RAISED = { io: [1, TIOError], ia: [2, TIllegalArgument] } as const;
 
 export interface Method<A extends Fields, T> {
   readonly name: string;
   readonly args: Coder<Struct<A>>;
-  /** False for a method that answers with nothing. */
+  /** False for a method without a return value. */
   readonly answers: boolean;
   readonly result: Coder<Struct<typeof RAISED> & { readonly success?: T }>;
 }
@@ -106,7 +107,9 @@ export const deleteMultiple = method(
   list(TDelete),
 );
 
-/** An unset value means that the cell must not exist; so does an empty one, see `check.ts`. */
+/**
+ * An unset value means that the cell must not exist; so does an empty one, see `check-and-put.ts`.
+ */
 export const checkAndPut = method(
   'checkAndPut',
   {

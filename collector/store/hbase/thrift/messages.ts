@@ -1,13 +1,18 @@
-/** Calls and replies as bytes: the library's binary protocol around the methods of `idl.ts`. */
+/**
+ * Encodes calls and decodes replies: the library's binary protocol around the methods of `idl.ts`.
+ */
 import { TBinaryProtocol, TFramedTransport, Thrift } from 'thrift';
 import { type Fields, i32, type Struct, string, struct } from './codec.ts';
 import type { Method } from './idl.ts';
 import { Outgoing } from './write-buffer.ts';
 
-/** What the server said instead of a result: the beginning of its first line, for a Java trace has hundreds. */
+/**
+ * The server's refusal. Its message is the start of the first line only, because a Java trace has
+ * hundreds of lines.
+ */
 export class Refused extends Error {
   override readonly name = 'Refused';
-  /** False where the server knows that the same call would fail again. */
+  /** False when the server knows that the same call would fail again. */
   readonly canRetry: boolean;
 
   constructor(message: string, canRetry: boolean) {
@@ -18,7 +23,7 @@ export class Refused extends Error {
 
 const MAX_REASON = 300;
 
-/** The reply is whole but is not the answer to this call. */
+/** The reply is complete but does not answer this call. */
 export class WrongReply extends Error {
   override readonly name = 'WrongReply';
 }
@@ -26,7 +31,7 @@ export class WrongReply extends Error {
 const { MessageType } = Thrift;
 const STRICT = true;
 
-/** Thrift's own failure: an unknown method, or a fault in the server that it gives no reason for. */
+/** Thrift's own failure: an unknown method, or a server error without a reason. */
 const TApplicationException = struct({ message: [1, string], type: [2, i32] });
 
 export function encodeCall<A extends Fields, T>(method: Method<A, T>, args: Struct<A>, seqid: number): Buffer {
@@ -38,7 +43,11 @@ export function encodeCall<A extends Fields, T>(method: Method<A, T>, args: Stru
   return message.bytes();
 }
 
-/** The call's result. Its byte strings are views of `reply`. Throws `Refused` or `WrongReply`. */
+/**
+ * The call's result. Its byte strings are views of `reply`.
+ *
+ * @throws Refused, WrongReply
+ */
 export function decodeReply<A extends Fields, T>(method: Method<A, T>, reply: Buffer, seqid: number): T {
   const input = new TBinaryProtocol(new TFramedTransport(reply), STRICT, STRICT);
   const { fname, mtype, rseqid } = input.readMessageBegin();

@@ -1,21 +1,25 @@
 /**
- * Connections to one gateway, each lent to one call at a time.
+ * A pool of connections to one gateway, each lent to one call at a time.
  *
- * A dropped connection is replaced when the next call needs one, so nothing has to be restarted, and an idle pool leaves a
- * dead gateway alone. After a failed attempt the pool waits before the next (exponential, full jitter), and callers wait with it:
- * at most `maxWaiting` of them, each at most `waitMs`.
+ * A dropped connection is replaced when the next call needs one, so nothing has to be restarted,
+ * and an idle pool leaves a dead gateway alone. After a failed attempt the pool waits before the
+ * next one (exponential, full jitter), and callers wait with it: at most `maxWaiting` callers, each
+ * at most `waitMs`.
  *
- * Invariants: `lent + idle + opening ≤ size`; while someone waits, a connection is being opened, or the pool is at its size,
- * or a timer is set for the next attempt.
+ * Invariants: `lent + idle + opening ≤ size`. While a caller waits, a connection is being opened,
+ * or the pool is at its size, or a timer is set for the next attempt.
  */
 import type { Connection } from './connection.ts';
 
-/** More calls wait than the pool lets wait. */
+/** The limit of waiting calls is reached. */
 export class PoolFull extends Error {
   override readonly name = 'PoolFull';
 }
 
-/** No connection came free, or could be made, in time. `cause` is the last failed attempt, if one failed. */
+/**
+ * No connection became free, or could be opened, in time. `cause` is the last failed attempt, if
+ * any.
+ */
 export class NoConnection extends Error {
   override readonly name = 'NoConnection';
 }
@@ -30,7 +34,10 @@ export interface PoolOptions {
   readonly maxWaiting: number;
   /** Milliseconds. */
   readonly waitMs: number;
-  /** A connection idle for longer is not used again, milliseconds: the gateway is about to close it from its side. */
+  /**
+   * A connection idle for longer than this (milliseconds) is not reused: the gateway is about to
+   * close it.
+   */
   readonly maxIdleMs: number;
   /** Bounds of the pause after a failed attempt, milliseconds. */
   readonly retry: { readonly baseMs: number; readonly maxMs: number };
@@ -50,7 +57,7 @@ export class ConnectionPool {
   readonly #options: PoolOptions;
   readonly #stop = new AbortController();
   readonly #connections = new Set<Connection>();
-  /** Most recently used last; it is lent first, so that what is not needed grows old. */
+  /** Most recently used last. The last one is lent first, so that unneeded connections age out. */
   #idle: { readonly connection: Connection; readonly since: number }[] = [];
   readonly #waiting = new Set<Waiter>();
   #opening = 0;
@@ -62,7 +69,7 @@ export class ConnectionPool {
     this.#options = options;
   }
 
-  /** Lends a connection to `use`, and takes it back when that has settled. */
+  /** Lends a connection to `use`, and takes it back once that has settled. */
   async use<T>(use: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = await this.#acquire();
     try {
@@ -73,7 +80,7 @@ export class ConnectionPool {
     }
   }
 
-  /** Rejects whatever waits or is in flight, and ends when the last socket is gone. */
+  /** Rejects all waiting and running calls; resolves when the last socket is closed. */
   async close(): Promise<void> {
     const reason = new PoolClosed('the store was closed');
     this.#stop.abort(reason);
@@ -107,7 +114,7 @@ export class ConnectionPool {
     return waiter;
   }
 
-  /** Lends what is idle to those who wait, and opens what they still lack. */
+  /** Lends idle connections to waiting callers, and opens missing ones. */
   #serve(): void {
     if (this.#stop.signal.aborted) return;
     for (const waiter of this.#waiting) {

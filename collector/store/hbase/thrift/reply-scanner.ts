@@ -1,29 +1,30 @@
 /**
- * Finds the end of a reply while its bytes arrive.
+ * Finds the end of a Thrift reply while its bytes arrive.
  *
- * An unframed Thrift message states no length: it ends where its outermost struct stops. The scanner walks over the binary
- * protocol once, whatever the chunks, so a large reply costs one pass, where a parser that starts over at each chunk is
- * quadratic. It checks what it walks over: a bad version, type or length, a depth or a size out of bounds is a
- * `MalformedReply` or a `ReplyTooLarge` at once, never a wait for bytes that can't come.
+ * An unframed Thrift message states no length: it ends where its outermost struct stops. The
+ * scanner walks the binary protocol once, whatever the chunks, so a large reply costs one pass; a
+ * parser that restarts at each chunk is quadratic. It validates what it walks: a bad version, type
+ * or length, or a depth or size out of bounds, is a `MalformedReply` or a `ReplyTooLarge` at once,
+ * never a wait for bytes that cannot come.
  *
- * State between chunks: `#skip` bytes to pass over, then the head (a few bytes) that the innermost open `Frame` needs next. A
- * scanner reads one message.
+ * State between chunks: `#skip` bytes to pass over, then the head (a few bytes) that the innermost
+ * open `Frame` needs next. A scanner reads one message.
  */
 
-/** The bytes are no Thrift reply; the connection is of no more use. */
+/** The bytes are not a Thrift reply; the connection is unusable. */
 export class MalformedReply extends Error {
   override readonly name = 'MalformedReply';
 }
 
-/** The reply is longer than the caller is ready to hold. */
+/** The reply is longer than the caller's limit. */
 export class ReplyTooLarge extends Error {
   override readonly name = 'ReplyTooLarge';
 }
 
-/** As deep as the library itself would follow. */
+/** The library itself follows no deeper. */
 const MAX_DEPTH = 64;
 
-/** First half of a strict message's first word; the message type follows. */
+/** First half of the first word of a strict message; the message type follows. */
 const VERSION_1 = 0x8001;
 
 // Type codes of Thrift's binary protocol specification.
@@ -37,10 +38,13 @@ const LIST = 15;
 const FIXED: Readonly<Record<number, number>> = { 2: 1, 3: 1, 4: 8, 6: 2, 8: 4, 10: 8, 16: 16 };
 const I32 = 8;
 
-/** Something open, with the bytes it must see before it can go on. */
+/** An open element, with the number of bytes it needs before the scanner can continue. */
 type Frame =
   | { readonly kind: 'version' | 'string' | 'struct' | 'list' | 'map'; readonly head: number }
-  /** `left` more values whose types take turns: a list's one, a map's two, a message's parts. */
+  /**
+   * `left` more values whose types alternate: one type for a list, two for a map, the fields of a
+   * message.
+   */
   | { readonly kind: 'values'; readonly head: 0; readonly types: readonly number[]; next: number; left: number };
 
 const VERSION: Frame = { kind: 'version', head: 4 };
@@ -57,15 +61,19 @@ export class ReplyScanner {
   #skip = 0;
   readonly #head = Buffer.alloc(6);
   #filled = 0;
-  /** A message: version, then name, sequence id and the result struct. */
+  /** A message: version, then name, sequence id and result struct. */
   readonly #open: Frame[] = [values([STRING, I32, STRUCT], 3), VERSION];
 
-  /** @param maxBytes the longest reply to accept */
+  /** @param maxBytes length limit of a reply */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Takes what arrived; gives the whole message once its last byte is there, till then null. Throws on what is no reply. */
+  /**
+   * Adds a chunk. Returns the whole message once its last byte has arrived, until then null.
+   *
+   * @throws MalformedReply, ReplyTooLarge
+   */
   push(chunk: Buffer): Buffer | null {
     this.#chunks.push(chunk);
     this.#received += chunk.length;
@@ -126,7 +134,7 @@ export class ReplyScanner {
     }
   }
 
-  /** Opens a value of this type, or passes over it if its size is known. */
+  /** Opens a value of this type, or skips it if its size is fixed. */
   #enter(type: number): void {
     const fixed = FIXED[type];
     if (fixed !== undefined) this.#skip += fixed;
@@ -146,7 +154,10 @@ export class ReplyScanner {
     this.#open.push(frame);
   }
 
-  /** The count at this place of the head, of things that take at least so many bytes each. */
+  /**
+   * Reads a count at this offset of the head, of elements that take at least `bytesEach` bytes
+   * each.
+   */
   #size(offset: number, bytesEach: number): number {
     const size = this.#head.readInt32BE(offset);
     if (size < 0) throw new MalformedReply(`negative size ${size}`);

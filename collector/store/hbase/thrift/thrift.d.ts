@@ -1,6 +1,9 @@
-/** The part of npm `thrift` (0.24, which ships no types) that we use: its binary protocol, and the transports it reads and writes. */
+/**
+ * Types for the part of npm `thrift` (0.24, which ships no types) that the store uses: its binary
+ * protocol and the transports it reads and writes.
+ */
 declare module 'thrift' {
-  /** What `TBinaryProtocol` writes into. */
+  /** The output of `TBinaryProtocol`. */
   export interface WriteTransport {
     write(bytes: Uint8Array): void;
     setCurrSeqId(seqid: number): void;
@@ -11,7 +14,7 @@ declare module 'thrift' {
   }
 
   export class TFramedTransport implements ReadTransport {
-    /** Reads from one whole message; what it returns are views of it. */
+    /** Reads from one complete message; the results are views of it. */
     constructor(message: Buffer);
     read(length: number): Buffer;
     ensureAvailable(length: number): void;
@@ -29,7 +32,9 @@ declare module 'thrift' {
     writeByte(value: number): void;
     writeI16(value: number): void;
     writeI32(value: number): void;
-    /** Eight bytes, big-endian, are written as they are; a number would lose what is beyond 2^53. */
+    /**
+     * Eight bytes, big-endian, are written unchanged; a number would lose precision beyond 2^53.
+     */
     writeI64(value: { readonly buffer: Uint8Array }): void;
     writeBinary(value: Uint8Array): void;
     writeString(value: string): void;

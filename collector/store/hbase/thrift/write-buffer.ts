@@ -1,4 +1,4 @@
-/** A message under construction: what the library's protocol writes ends up in one growing buffer. */
+/** A growable buffer that the library's protocol writes a message into. */
 import type { WriteTransport } from 'thrift';
 
 const FIRST_SIZE = 4096;
@@ -14,7 +14,10 @@ export class Outgoing implements WriteTransport {
     this.#length = end;
   }
 
-  /** The library tells its transport which call it writes; with one call at a time we know. */
+  /**
+   * The library passes its transport the id of each call it writes; with one call at a time it is
+   * known.
+   */
   setCurrSeqId(): void {}
 
   bytes(): Buffer {

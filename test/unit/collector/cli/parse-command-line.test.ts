@@ -14,13 +14,13 @@ t.test('a command of one or two words comes with its options', async (t) => {
   t.match(parse('keys add --merchant acme --json --config=c'), { usage: { name: 'keys add' }, given });
 });
 
-t.test('what is not known is told with what is', async (t) => {
+t.test('an unknown name is reported with the known ones', async (t) => {
   const cases: [string, RegExp][] = [
-    ['', /^name a command: init, keys add, keys list; --help/],
+    ['', /^name a command: init, keys add, keys list; see --help/],
     ['--json', /^name a command/],
-    ['dance', /^there is no command "dance"; there are init, keys add, keys list$/],
-    ['keys', /^there is no command "keys"; there are keys add, keys list$/],
-    ['keys remove', /there are keys add, keys list$/],
+    ['dance', /^there is no command "dance"; the commands are init, keys add, keys list$/],
+    ['keys', /^there is no command "keys"; the commands are keys add, keys list$/],
+    ['keys remove', /the commands are keys add, keys list$/],
     ['init now', /^there is no command "init now"/],
     ['init --speed 3', /^init: Unknown option '--speed'/],
     ['keys add --merchant', /^keys add: Option '--merchant <value>' argument missing/],

@@ -122,7 +122,7 @@ t.test('a file that can’t be read or is no YAML is told with its name', async 
   t.same(loadConfig(file('good.json', JSON.stringify({ store: SQLITE }))).store, SQLITE, 'JSON is YAML, too');
 });
 
-t.test('a key that is not the certificate’s is told before anything starts', async (t) => {
+t.test('a key that is not the certificate’s is reported before anything starts', async (t) => {
   const tls = (name: string) => new URL(`../../../support/tls/${name}.pem`, import.meta.url).pathname;
   const dir = t.testdir();
   const config = (key: string, cert: string) => {
