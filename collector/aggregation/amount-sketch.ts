@@ -79,12 +79,12 @@ export class AmountSketch {
   }
 
   static fromWire(wire: AmountSketchWire): AmountSketch {
-    const tickets = new AmountSketch();
-    tickets.#exact = wire.exact;
-    tickets.#min = wire.min;
-    tickets.#max = wire.max;
-    for (let at = 0; at < wire.counts.length; at += 2) tickets.#count(wire.counts[at]!, wire.counts[at + 1]!);
-    return tickets;
+    const sketch = new AmountSketch();
+    sketch.#exact = wire.exact;
+    sketch.#min = wire.min;
+    sketch.#max = wire.max;
+    for (let at = 0; at < wire.counts.length; at += 2) sketch.#count(wire.counts[at]!, wire.counts[at + 1]!);
+    return sketch;
   }
 
   #sorted(): [number, number][] {

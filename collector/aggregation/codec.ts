@@ -138,9 +138,9 @@ function unpackArticles(packed: PackedArticles, base: number): Cube<ItemMeasures
   return cube;
 }
 
-const squeeze = (content: readonly unknown[]): Uint8Array => zstdCompressSync(pack([FORMAT, ...content]));
+const compress = (content: readonly unknown[]): Uint8Array => zstdCompressSync(pack([FORMAT, ...content]));
 
-function unsqueeze(bytes: Uint8Array): unknown[] {
+function decompress(bytes: Uint8Array): unknown[] {
   const [format, ...content] = unpack(zstdDecompressSync(bytes)) as unknown[];
   if (format !== FORMAT)
     throw new RangeError(`rollup cell of format ${String(format)}; this program reads format ${FORMAT}`);
@@ -153,14 +153,14 @@ interface PackedTally extends Omit<Tally, 'digest'> {
 
 /** @param base first slot of the row's hour or day, since 1970 */
 export const encodePartial = (part: PartialAggregate, base: number): Uint8Array =>
-  squeeze([
+  compress([
     { ...part.tally, digest: digestText(part.tally.digest) },
     packFigures(part.figures, base),
     pack(packArticles(part.articles, base)),
   ]);
 
 export function decodePartial(bytes: Uint8Array, base: number): PartialAggregate {
-  const [tally, figures, articles] = unsqueeze(bytes) as [PackedTally, PackedFigures, Uint8Array];
+  const [tally, figures, articles] = decompress(bytes) as [PackedTally, PackedFigures, Uint8Array];
   return {
     tally: { ...tally, digest: parseDigest(tally.digest) },
     figures: unpackFigures(figures, base, MAX_PARTIAL_GROUPS, ALL_MEASURES),
@@ -170,21 +170,21 @@ export function decodePartial(bytes: Uint8Array, base: number): PartialAggregate
 
 /** The figures of a partial aggregate, without its articles. */
 export function decodePartialFigures(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
-  const [, figures] = unsqueeze(bytes) as [PackedTally, PackedFigures, Uint8Array];
+  const [, figures] = decompress(bytes) as [PackedTally, PackedFigures, Uint8Array];
   return unpackFigures(figures, base, MAX_PARTIAL_GROUPS, wanted);
 }
 
-export const encodeView = (cube: Cube<Measures>, base: number): Uint8Array => squeeze([packFigures(cube, base)]);
+export const encodeView = (cube: Cube<Measures>, base: number): Uint8Array => compress([packFigures(cube, base)]);
 
 export function decodeView(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
-  const [figures] = unsqueeze(bytes) as [PackedFigures];
+  const [figures] = decompress(bytes) as [PackedFigures];
   return unpackFigures(figures, base, MAX_VIEW_GROUPS, wanted);
 }
 
 export const encodeArticles = (cube: Cube<ItemMeasures>, base: number): Uint8Array =>
-  squeeze([packArticles(cube, base)]);
+  compress([packArticles(cube, base)]);
 
 export function decodeArticles(bytes: Uint8Array, base: number): Cube<ItemMeasures> {
-  const [articles] = unsqueeze(bytes) as [PackedArticles];
+  const [articles] = decompress(bytes) as [PackedArticles];
   return unpackArticles(articles, base);
 }

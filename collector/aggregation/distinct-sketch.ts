@@ -54,14 +54,14 @@ export class DistinctSketch {
   }
 
   static fromWire(wire: readonly number[] | Uint8Array): DistinctSketch {
-    const uniques = new DistinctSketch();
+    const sketch = new DistinctSketch();
     if (wire instanceof Uint8Array) {
-      uniques.#exact = null;
-      uniques.#registers = new Uint8Array(wire);
+      sketch.#exact = null;
+      sketch.#registers = new Uint8Array(wire);
     } else {
-      for (const of of wire) uniques.#exact!.add(of);
+      for (const of of wire) sketch.#exact!.add(of);
     }
-    return uniques;
+    return sketch;
   }
 
   #toRegisters(): void {

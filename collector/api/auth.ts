@@ -6,8 +6,8 @@ import type { ApiKey } from '../store/control.ts';
 import { Problem } from './query/problem.ts';
 
 /** A revoked key may be accepted for this much longer. */
-const REMEMBER_MS = 10_000;
-const MAX_REMEMBERED = 10_000;
+const CACHE_MS = 10_000;
+const MAX_CACHED = 10_000;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,7 +28,7 @@ export interface KeyDirectory {
 export class Auth {
   readonly #keys: KeyDirectory;
   readonly #clock: () => number;
-  readonly #known = new Map<string, { key: ApiKey; until: number }>();
+  readonly #cache = new Map<string, { key: ApiKey; until: number }>();
 
   /** @param clock monotonic, milliseconds */
   constructor(keys: KeyDirectory, clock: () => number) {
@@ -61,13 +61,13 @@ export class Auth {
 
   /** Unknown keys are looked up each time, so a new key works at once. */
   async #key(hash: string): Promise<ApiKey | null> {
-    const known = this.#known.get(hash);
+    const known = this.#cache.get(hash);
     if (known !== undefined && known.until > this.#clock()) return known.key;
-    this.#known.delete(hash);
+    this.#cache.delete(hash);
     const key = await this.#keys.apiKey(hash);
     if (key !== null) {
-      if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
-      this.#known.set(hash, { key, until: this.#clock() + REMEMBER_MS });
+      if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
+      this.#cache.set(hash, { key, until: this.#clock() + CACHE_MS });
     }
     return key;
   }

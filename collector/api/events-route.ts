@@ -21,7 +21,7 @@ import { badParameter } from './query/problem.ts';
  * Raw events read for one response: a search for a rare `ref` takes several pages instead of one
  * endless request.
  */
-const MAX_LOOKED_AT = 200_000;
+const MAX_SCANNED = 200_000;
 
 const QuerySchema = Type.Object(
   {
@@ -128,14 +128,14 @@ export function eventsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const cursor = query.cursor === undefined ? null : decodeCursor(query.cursor, range);
     const events: Record<string, unknown>[] = [];
     let next: string | null = null;
-    let lookedAt = 0;
+    let scanned = 0;
     for await (const found of eventsFrom(deps.log, merchantOf(request), range, cursor)) {
       const { event, row, seq } = found;
-      if (events.length >= limit || lookedAt >= MAX_LOOKED_AT) {
+      if (events.length >= limit || scanned >= MAX_SCANNED) {
         next = encodeCursor({ ...row.key, seq });
         break;
       }
-      lookedAt++;
+      scanned++;
       if (event.ts < range.from || event.ts >= range.to) continue;
       if (query.type !== undefined && event.type !== query.type) continue;
       if (query.ref !== undefined && event.ref !== query.ref) continue;

@@ -9,7 +9,7 @@ import { epoch, ID_PATTERN, streamId, type TerminalId, terminalId } from '../../
 import type { SeqInterval } from '../../shared/seq-ranges.ts';
 import { hourOf, MAX_TS } from '../../shared/time.ts';
 import { merchantOf } from './auth.ts';
-import { type LossPlace, type LossStep, netLosses } from './losses/net-losses.ts';
+import { type LossPosition, type LossStep, netLosses } from './losses/net-losses.ts';
 import type { MetricsDeps } from './metrics-route.ts';
 import { badParameter } from './query/problem.ts';
 
@@ -17,9 +17,9 @@ import { badParameter } from './query/problem.ts';
  * Reads of the raw log for one response: years without a loss take several pages instead of one
  * endless request.
  */
-const MAX_LOOKS = 10_000;
+const MAX_READS = 10_000;
 /** Steps run one after the other; the hours that one step reads are read in parallel. */
-const LOOKS_A_STEP = 4;
+const READS_PER_STEP = 4;
 const LAST_HOUR = hourOf(MAX_TS) - 1;
 
 const QuerySchema = Type.Object(
@@ -33,7 +33,7 @@ const QuerySchema = Type.Object(
   { additionalProperties: false },
 );
 
-const encodeCursor = ({ hour, record }: LossPlace): string => {
+const encodeCursor = ({ hour, record }: LossPosition): string => {
   const { terminal, epoch, firstSeq, seq } = record ?? {};
   return Buffer.from(JSON.stringify(record === null ? [hour] : [hour, terminal, epoch, firstSeq, seq])).toString(
     'base64url',
@@ -43,7 +43,7 @@ const encodeCursor = ({ hour, record }: LossPlace): string => {
 const isSeq = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 
 /** @throws Problem 400 */
-function decodeCursor(text: string, terminal: TerminalId | undefined): LossPlace {
+function decodeCursor(text: string, terminal: TerminalId | undefined): LossPosition {
   try {
     const [hour, ofTerminal, ofEpoch, firstSeq, seq, ...more] = JSON.parse(
       Buffer.from(text, 'base64url').toString(),
@@ -60,7 +60,7 @@ function decodeCursor(text: string, terminal: TerminalId | undefined): LossPlace
   throw badParameter('cursor', 'is not one that this API gave for this terminal');
 }
 
-interface Listed {
+interface LossJson {
   readonly terminal: string;
   readonly stream: string;
   readonly firstSeq: number;
@@ -70,7 +70,7 @@ interface Listed {
   readonly at: string;
 }
 
-function listed({ row: { key }, loss }: NonNullable<LossStep['record']>, [firstSeq, lastSeq]: SeqInterval): Listed {
+function lossJson({ row: { key }, loss }: NonNullable<LossStep['record']>, [firstSeq, lastSeq]: SeqInterval): LossJson {
   return {
     terminal: key.terminal,
     stream: streamId(key.terminal, key.epoch),
@@ -97,25 +97,25 @@ export function lossesRoute(app: FastifyInstance, deps: MetricsDeps): void {
 async function pageOf(
   steps: AsyncIterable<LossStep>,
   limit: number,
-): Promise<{ losses: Listed[]; next: string | null }> {
-  const losses: Listed[] = [];
-  let looks = 0;
+): Promise<{ losses: LossJson[]; next: string | null }> {
+  const losses: LossJson[] = [];
+  let reads = 0;
   let before: LossStep['record'] = null;
-  for await (const { lost, record, looks: more, next } of steps) {
+  for await (const { lost, record, reads: stepReads, next } of steps) {
     for (const [firstSeq, lastSeq] of record === null ? [] : lost) {
       const last = losses.at(-1);
       if (last !== undefined && record === before && last.lastSeq + 1 === firstSeq) {
         // A long record takes several steps.
-        losses[losses.length - 1] = listed(record!, [last.firstSeq, lastSeq]);
+        losses[losses.length - 1] = lossJson(record!, [last.firstSeq, lastSeq]);
         continue;
       }
       if (losses.length >= limit)
         return { losses, next: encodeCursor({ ...next, record: { ...record!.row.key, seq: firstSeq } }) };
-      losses.push(listed(record!, [firstSeq, lastSeq]));
+      losses.push(lossJson(record!, [firstSeq, lastSeq]));
       before = record;
     }
-    looks += LOOKS_A_STEP + more;
-    if (looks >= MAX_LOOKS) return { losses, next: encodeCursor(next) };
+    reads += READS_PER_STEP + stepReads;
+    if (reads >= MAX_READS) return { losses, next: encodeCursor(next) };
   }
   return { losses, next: null };
 }

@@ -1,7 +1,7 @@
 /** The role `ingest`: the broker, and behind it the code that stores the tills' batches. */
 
 import { MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
-import { Credentials } from '../broker/access/token-verifier.ts';
+import { TokenVerifier } from '../broker/access/token-verifier.ts';
 import { Broker } from '../broker/broker.ts';
 import type { StoreConfig } from '../config/collector-config.ts';
 import type { GroupLimits } from '../ingest/group-commit.ts';
@@ -29,10 +29,10 @@ const GATE = {
  * How long a token may outlive its revocation at most: cache time plus recheck interval. 60 s are
  * promised.
  */
-const REMEMBER_MS = 15_000;
+const CACHE_MS = 15_000;
 const RECHECK_MS = 35_000;
 
-const CREDENTIALS = { rememberMs: REMEMBER_MS, maxRemembered: 50_000, deadlineMs: 4_000, maxLookups: 500 } as const;
+const TOKEN_VERIFIER = { cacheMs: CACHE_MS, maxCached: 50_000, deadlineMs: 4_000, maxLookups: 500 } as const;
 
 const GROUPS: Readonly<Record<StoreConfig['kind'], (store: StoreConfig) => GroupLimits>> = {
   // SQLite has one writer at a time anyway.
@@ -64,8 +64,8 @@ export class IngestRole {
   }
 
   /** @param storeGen null while the store is not open: no till is accepted */
-  static async start(parts: CollectorContext, storeGen: () => string | null): Promise<IngestRole> {
-    const { config, stores, metrics, now, clock, random, tls, log } = parts;
+  static async start(context: CollectorContext, storeGen: () => string | null): Promise<IngestRole> {
+    const { config, stores, metrics, now, clock, random, tls, log } = context;
     const ingest = new Ingest({
       ...stores,
       now,
@@ -83,7 +83,7 @@ export class IngestRole {
       listen: { host: mqtt.host, port: mqtt.port, ...limits },
       websocket: mqtt.websocket === null ? null : { ...mqtt.websocket, ...limits },
       gate: GATE,
-      credentials: new Credentials({ registry: stores.terminals, now, clock, ...CREDENTIALS }),
+      tokenVerifier: new TokenVerifier({ registry: stores.terminals, now, clock, ...TOKEN_VERIFIER }),
       inbox: ingest,
       now,
       clock,

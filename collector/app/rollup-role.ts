@@ -7,23 +7,23 @@ import type { CollectorContext } from './context.ts';
 const CONCURRENCY = { sqlite: 1, hbase: 4 } as const;
 
 export class RollupRole {
-  readonly #parts: CollectorContext;
+  readonly #context: CollectorContext;
   readonly #runner: RollupRunner;
   #task: ScheduledTask | null = null;
 
-  constructor(parts: CollectorContext) {
-    this.#parts = parts;
+  constructor(context: CollectorContext) {
+    this.#context = context;
     this.#runner = createRunner({
-      ...parts,
+      ...context,
       onFailure: ({ merchant, level, time }, err) =>
-        parts.log.error({ merchant, level, time, err }, 'a run failed; its due marks stay'),
+        context.log.error({ merchant, level, time, err }, 'a run failed; its due marks stay'),
     });
   }
 
   start(): void {
     void this.#pass();
-    const options = { noOverlap: true, suppressMissedWarning: true, logger: silent };
-    this.#task = cron.schedule(this.#parts.config.rollup.cron, () => this.#pass(), options);
+    const options = { noOverlap: true, suppressMissedWarning: true, logger: noLogger };
+    this.#task = cron.schedule(this.#context.config.rollup.cron, () => this.#pass(), options);
   }
 
   /** Resolves when the running pass has ended. */
@@ -33,7 +33,7 @@ export class RollupRole {
   }
 
   async #pass(): Promise<void> {
-    const { clock, metrics, log } = this.#parts;
+    const { clock, metrics, log } = this.#context;
     const start = clock();
     try {
       const report = await this.#runner.runDue();
@@ -46,11 +46,11 @@ export class RollupRole {
   }
 }
 
-export interface RunnerParts extends Pick<CollectorContext, 'stores' | 'logic' | 'now' | 'config'> {
+export interface RunnerContext extends Pick<CollectorContext, 'stores' | 'logic' | 'now' | 'config'> {
   readonly onFailure: RunnerOptions['onFailure'];
 }
 
-export const createRunner = ({ stores, logic, now, config, onFailure }: RunnerParts): RollupRunner =>
+export const createRunner = ({ stores, logic, now, config, onFailure }: RunnerContext): RollupRunner =>
   new RollupRunner({
     ...stores,
     logic,
@@ -63,4 +63,4 @@ export const createRunner = ({ stores, logic, now, config, onFailure }: RunnerPa
 /**
  * Discards node-cron's own messages about overlapping passes: a late pass shows in its duration.
  */
-const silent = { info() {}, warn() {}, error() {}, debug() {} };
+const noLogger = { info() {}, warn() {}, error() {}, debug() {} };

@@ -51,28 +51,28 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
   const tables = new DeferredTables();
   const stores = storesOn(tables);
   const logic = { version: LOGIC_VERSION, dimensions: config.dimensions };
-  const parts: CollectorContext = { ...options, stores, logic, metrics: createMetrics(config.region) };
+  const context: CollectorContext = { ...options, stores, logic, metrics: createMetrics(config.region) };
   const health = new Health({
     probe: () => stores.control.probe(hostname(), options.now()),
     clock: options.clock,
     freshMs: WRITTEN_LATELY_MS,
   });
   let storeGen: string | null = null;
-  const http = await startHttp(parts, health);
+  const http = await startHttp(context, health);
   let ingest: IngestRole | null = null;
   try {
     if (roles.has('ingest'))
-      ingest = await listening('mqtt', config.mqtt, () => IngestRole.start(parts, () => storeGen));
+      ingest = await listening('mqtt', config.mqtt, () => IngestRole.start(context, () => storeGen));
   } catch (error) {
     await http.close();
     throw error;
   }
-  const rollup = roles.has('rollup') ? new RollupRole(parts) : null;
+  const rollup = roles.has('rollup') ? new RollupRole(context) : null;
   const stopping = new AbortController();
   const prober = setInterval(() => void health.probe(), PROBE_EVERY_MS);
 
   const ready = (async () => {
-    storeGen = await bringUp(options, tables, stopping.signal);
+    storeGen = await openStore(options, tables, stopping.signal);
     await health.probe();
     if (stopping.signal.aborted) return;
     rollup?.start();
@@ -108,7 +108,7 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
  *
  * @returns its generation; null when stopped before
  */
-async function bringUp(options: StartOptions, tables: DeferredTables, stopping: AbortSignal): Promise<string | null> {
+async function openStore(options: StartOptions, tables: DeferredTables, stopping: AbortSignal): Promise<string | null> {
   const { config, openTables, log, random } = options;
   for (let attempt = 0; !stopping.aborted; attempt++) {
     try {
@@ -124,8 +124,8 @@ async function bringUp(options: StartOptions, tables: DeferredTables, stopping: 
   return null;
 }
 
-async function startHttp(parts: CollectorContext, health: Health): Promise<FastifyInstance> {
-  const { config, roles, stores, logic, metrics, log, now, clock, version } = parts;
+async function startHttp(context: CollectorContext, health: Health): Promise<FastifyInstance> {
+  const { config, roles, stores, logic, metrics, log, now, clock, version } = context;
   const live = new LiveHours({ log: stores.log, logic, clock, freshForMs: LIVE_FRESH_MS, maxRows: LIVE_MAX_ROWS });
   const http = await createServer({
     readiness: () => health.readiness(),

@@ -24,22 +24,22 @@ export interface BrokerOptions extends ClientHooksOptions {
 }
 
 const SWEEP_EVERY_MS = 5_000;
-const DRAIN_LOOK_MS = 10;
+const DRAIN_POLL_MS = 10;
 /** At a stop: time for the last acks to be sent. */
 const CUT_AFTER_MS = 1_000;
 
 export class Broker {
   readonly #options: BrokerOptions;
   readonly #listeners: readonly Listener[];
-  readonly #reception: ClientHooks;
+  readonly #hooks: ClientHooks;
   readonly #gates = new Set<FramingGate>();
   readonly #aedes: Aedes;
   #sweeper: NodeJS.Timeout | null = null;
 
   private constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#reception = new ClientHooks(options);
-    this.#aedes = new Aedes(this.#reception.aedesHooks());
+    this.#hooks = new ClientHooks(options);
+    this.#aedes = new Aedes(this.#hooks.aedesHooks());
     const listener = (at: ListenAt, framing: ListenerOptions['framing']): Listener =>
       new Listener({
         ...at,
@@ -56,7 +56,7 @@ export class Broker {
   /** Listens when it resolves. Rejects when an address is not free. */
   static async start(options: BrokerOptions): Promise<Broker> {
     const broker = new Broker(options);
-    broker.#watch();
+    broker.#observe();
     await broker.#aedes.listen();
     const listening: Listener[] = [];
     try {
@@ -87,7 +87,7 @@ export class Broker {
    * seconds.
    */
   sweep(): Promise<void> {
-    return this.#reception.sessions.sweep();
+    return this.#hooks.sessions.sweep();
   }
 
   /**
@@ -100,8 +100,8 @@ export class Broker {
     for (const gate of this.#gates) gate.hold();
     const { clock } = this.#options;
     const deadline = clock() + drainMs;
-    const busy = () => [...this.#gates].some((gate) => gate.underWay > 0);
-    while (busy() && clock() < deadline) await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+    const busy = () => [...this.#gates].some((gate) => gate.unreleased > 0);
+    while (busy() && clock() < deadline) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     for (const gate of this.#gates) gate.destroy();
     const cut = setTimeout(() => {
       for (const listener of this.#listeners) listener.cut();
@@ -123,12 +123,12 @@ export class Broker {
     const client = this.#aedes.handle(gate);
     gate.once('close', () => {
       this.#gates.delete(gate);
-      this.#reception.sessions.leave(client);
+      this.#hooks.sessions.leave(client);
       metrics.connections(this.#gates.size);
     });
   }
 
-  #watch(): void {
+  #observe(): void {
     const { metrics, log } = this.#options;
     const ended = (client: Client, error: Error): void => {
       const reason = disconnectReason(error);

@@ -5,7 +5,7 @@
 import type { AedesOptions, AuthenticateError, Client } from 'aedes';
 import { streamId } from '../../shared/ids.ts';
 import { type Ack, encodeAcks } from '../../shared/wire/messages.ts';
-import { type Admission, admit } from './access/authentication.ts';
+import { type Authentication, authenticate } from './access/authentication.ts';
 import {
   authorizeConnect,
   authorizePublish,
@@ -16,7 +16,7 @@ import {
   topicsOf,
 } from './access/authorization.ts';
 import type { BrokerMetrics } from './access/metrics.ts';
-import type { Credentials } from './access/token-verifier.ts';
+import type { TokenVerifier } from './access/token-verifier.ts';
 import { AckBatcher } from './ack-batcher.ts';
 import { ForbiddenPublish } from './disconnect-reason.ts';
 import type { Inbox } from './port.ts';
@@ -30,7 +30,7 @@ export interface BrokerLog {
 }
 
 export interface ClientHooksOptions {
-  readonly credentials: Credentials;
+  readonly tokenVerifier: TokenVerifier;
   readonly inbox: Inbox;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -65,9 +65,9 @@ export class ClientHooks {
 
   constructor(options: ClientHooksOptions) {
     this.#options = options;
-    const { credentials, clock, recheckMs, metrics } = options;
+    const { tokenVerifier, clock, recheckMs, metrics } = options;
     this.sessions = new Sessions({
-      verify: ({ sender, tokenHash }) => credentials.verifyHash(sender.merchant, sender.terminal, tokenHash),
+      verify: ({ sender, tokenHash }) => tokenVerifier.verifyHash(sender.merchant, sender.terminal, tokenHash),
       clock,
       recheckMs,
       maxRechecks: MAX_RECHECKS,
@@ -113,24 +113,24 @@ export class ClientHooks {
 
   /** @returns null when the till is accepted, else the CONNACK code */
   async #authenticate(client: Client): Promise<ConnackCode | null> {
-    const { credentials, storeGen, metrics, log } = this.#options;
-    const judged = this.#connects.get(client);
-    if (judged === undefined) throw new Error('aedes authenticates a client that sent no CONNECT');
-    const admission = await admit(judged, credentials, storeGen() !== null);
+    const { tokenVerifier, storeGen, metrics, log } = this.#options;
+    const connect = this.#connects.get(client);
+    if (connect === undefined) throw new Error('aedes authenticates a client that sent no CONNECT');
+    const authentication = await authenticate(connect, tokenVerifier, storeGen() !== null);
     if (client.closed) return CONNACK.serverUnavailable;
-    if (admission.kind === 'refused') {
-      const { code, outcome, reason } = admission;
+    if (authentication.kind === 'refused') {
+      const { code, outcome, reason } = authentication;
       metrics.connected(outcome);
-      const who = judged.ok ? { merchant: judged.claim.merchant, terminal: judged.claim.terminal } : {};
+      const who = connect.ok ? { merchant: connect.claim.merchant, terminal: connect.claim.terminal } : {};
       log.info({ ...who, code, reason }, 'till refused');
       return code;
     }
     metrics.connected('accepted');
-    this.#admit(client, admission);
+    this.#beginSession(client, authentication);
     return null;
   }
 
-  #admit(client: Client, { claim, hash, asOf }: Admission & { kind: 'admitted' }): void {
+  #beginSession(client: Client, { claim, hash, asOf }: Authentication & { kind: 'admitted' }): void {
     const { merchant, terminal, epoch } = claim;
     // aedes identifies clients by this id alone and disconnects an older client with the same id,
     // so two merchants' ids must never be equal.

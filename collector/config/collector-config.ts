@@ -7,7 +7,7 @@ import type { ConfigFault } from '../../shared/config/config-validator.ts';
 import { deepFreeze } from '../../shared/config/deep-freeze.ts';
 import type { ParsedConfig } from '../../shared/config/parse-config.ts';
 import type { LogLevel } from '../../shared/config/schema-types.ts';
-import { CONFIG_FORMS, type ConfigInput, type StoreKind } from './config-schema.ts';
+import { CONFIG_VALIDATORS, type ConfigInput, type StoreKind } from './config-schema.ts';
 
 /** All defaults. */
 const DEFAULTS = {
@@ -71,23 +71,23 @@ function otherFaults({ mqtt, rollup, dimensions }: ConfigInput): ConfigFault[] {
 
 /** The schema to check against, or why none matches. */
 function storeKind(input: unknown): StoreKind | ConfigFault {
-  const should = 'give {kind: sqlite, path: FILE} or {kind: hbase, host: HOST, port: PORT}';
+  const hint = 'give {kind: sqlite, path: FILE} or {kind: hbase, host: HOST, port: PORT}';
   if (typeof input !== 'object' || input === null || Array.isArray(input))
     return { pointer: '', detail: 'is not a map of keys: see config/collector.yaml for an example' };
   const { store } = input as { store?: unknown };
-  if (store === undefined) return { pointer: '/store', detail: `is missing: ${should}` };
-  if (typeof store !== 'object' || store === null) return { pointer: '/store', detail: `is not a store: ${should}` };
+  if (store === undefined) return { pointer: '/store', detail: `is missing: ${hint}` };
+  if (typeof store !== 'object' || store === null) return { pointer: '/store', detail: `is not a store: ${hint}` };
   const { kind } = store as { kind?: unknown };
   if (kind === 'sqlite' || kind === 'hbase') return kind;
-  return { pointer: '/store/kind', detail: kind === undefined ? `is missing: ${should}` : `is not known: ${should}` };
+  return { pointer: '/store/kind', detail: kind === undefined ? `is missing: ${hint}` : `is not known: ${hint}` };
 }
 
 /** @param input the document as the YAML parser returns it */
 export function parseConfig(input: unknown): ParsedConfig<CollectorConfig> {
   const kind = storeKind(input);
   if (typeof kind === 'object') return { ok: false, faults: [kind] };
-  const form = CONFIG_FORMS[kind];
-  if (!form.fits(input)) return { ok: false, faults: form.faults(input) };
+  const validator = CONFIG_VALIDATORS[kind];
+  if (!validator.fits(input)) return { ok: false, faults: validator.faults(input) };
   const given = input as ConfigInput;
   const faults = otherFaults(given);
   if (faults.length > 0) return { ok: false, faults };

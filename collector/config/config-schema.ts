@@ -76,7 +76,7 @@ const SCHEMAS = { sqlite: configSchema(STORES.sqlite), hbase: configSchema(STORE
 export type StoreKind = keyof typeof SCHEMAS;
 export type ConfigInput = Static<(typeof SCHEMAS)[StoreKind]>;
 
-export const CONFIG_FORMS: Readonly<Record<StoreKind, ConfigValidator<TSchema>>> = {
+export const CONFIG_VALIDATORS: Readonly<Record<StoreKind, ConfigValidator<TSchema>>> = {
   sqlite: new ConfigValidator(SCHEMAS.sqlite),
   hbase: new ConfigValidator(SCHEMAS.hbase),
 };

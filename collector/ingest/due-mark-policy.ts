@@ -48,7 +48,7 @@ export interface Moment {
 }
 
 /** The latest due mark that names a terminal. */
-interface Made {
+interface Coverage {
   /** End of its coverage: milliseconds since 1970, and monotonic. */
   readonly until: number;
   readonly clockUntil: number;
@@ -60,7 +60,7 @@ interface Made {
  */
 export class DurableMarkCache {
   readonly #maxRemembered: number;
-  readonly #made = new Map<string, Made>();
+  readonly #made = new Map<string, Coverage>();
 
   constructor(maxRemembered: number) {
     this.#maxRemembered = maxRemembered;

@@ -3,12 +3,12 @@
  * covers them (`due-mark-policy.ts` decides).
  */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import type { NewMark } from '../store/due-marks.ts';
+import type { NewDueMark } from '../store/due-marks.ts';
 import { DurableMarkCache, type MarkSubject, type Moment, minuteDue } from './due-mark-policy.ts';
 import type { IngestMetrics } from './metrics.ts';
 
 export interface DueMarkWriterOptions {
-  readonly marks: { add(marks: readonly NewMark[]): Promise<void> };
+  readonly marks: { add(marks: readonly NewDueMark[]): Promise<void> };
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Monotonic milliseconds. */

@@ -18,9 +18,9 @@
  * - Counters move after the commit.
  */
 import { type Ack, decodeStatus } from '../../shared/wire/messages.ts';
-import type { NewMark } from '../store/due-marks.ts';
+import type { NewDueMark } from '../store/due-marks.ts';
 import type { ReceivedBatch } from '../store/event-log.ts';
-import type { Presence } from '../store/terminals.ts';
+import type { TerminalStatus } from '../store/terminals.ts';
 import { creditFor, retryAfterMs } from './backpressure.ts';
 import { type BatchName, nameOnly, readBatch, type Sender } from './decode-batch.ts';
 import { DueMarkWriter } from './due-mark-writer.ts';
@@ -30,8 +30,8 @@ import { StatusWriter } from './status-writer.ts';
 
 export interface IngestStores {
   readonly log: { append(batches: readonly ReceivedBatch[]): Promise<void> };
-  readonly marks: { add(marks: readonly NewMark[]): Promise<void> };
-  readonly terminals: { seen(presences: readonly Presence[]): Promise<void> };
+  readonly marks: { add(marks: readonly NewDueMark[]): Promise<void> };
+  readonly terminals: { putStatuses(statuses: readonly TerminalStatus[]): Promise<void> };
 }
 
 export interface IngestOptions extends IngestStores {
@@ -50,8 +50,8 @@ export interface IngestOptions extends IngestStores {
 }
 
 const MAX_MARKS_REMEMBERED = 200_000;
-const MAX_PRESENCES = 20_000;
-const PRESENCES_AT_ONCE = 500;
+const MAX_STATUSES = 20_000;
+const STATUSES_PER_WRITE = 500;
 
 interface Batch extends ReceivedBatch {
   readonly events: number;
@@ -59,19 +59,19 @@ interface Batch extends ReceivedBatch {
 
 export class Ingest {
   readonly #options: IngestOptions;
-  readonly #marker: DueMarkWriter;
+  readonly #markWriter: DueMarkWriter;
   readonly #groups: GroupCommit<Batch>;
-  readonly #presences: StatusWriter;
+  readonly #statusWriter: StatusWriter;
   #failures = 0;
 
   constructor(options: IngestOptions) {
     this.#options = options;
-    this.#marker = new DueMarkWriter({ ...options, maxRemembered: MAX_MARKS_REMEMBERED });
+    this.#markWriter = new DueMarkWriter({ ...options, maxRemembered: MAX_MARKS_REMEMBERED });
     this.#groups = new GroupCommit((batches) => this.#commit(batches), options.groups, options.clock);
-    this.#presences = new StatusWriter({
-      write: (presences) => options.terminals.seen(presences),
-      maxWaiting: MAX_PRESENCES,
-      maxRows: PRESENCES_AT_ONCE,
+    this.#statusWriter = new StatusWriter({
+      write: (statuses) => options.terminals.putStatuses(statuses),
+      maxWaiting: MAX_STATUSES,
+      maxRows: STATUSES_PER_WRITE,
       metrics: options.metrics,
     });
   }
@@ -91,7 +91,7 @@ export class Ingest {
     }
     // Field by field: a status may contain keys that this version does not know.
     const { version, epochs, clearThrough, losses, bufferBytes, clockOffsetMs } = status;
-    const said = {
+    const common = {
       merchant,
       terminal,
       lastSeen: this.#options.now(),
@@ -102,7 +102,7 @@ export class Ingest {
       clockOffsetMs,
     };
     for (const { epoch, lastSeq, pending } of epochs) {
-      this.#presences.enqueue({ ...said, epoch: epoch as Presence['epoch'], lastSeq, pending });
+      this.#statusWriter.enqueue({ ...common, epoch: epoch as TerminalStatus['epoch'], lastSeq, pending });
     }
   }
 
@@ -117,7 +117,7 @@ export class Ingest {
   async tick(): Promise<void> {
     this.#groups.expire();
     this.#options.metrics.heldBytes(this.#groups.heldBytes);
-    await this.#presences.flush();
+    await this.#statusWriter.flush();
   }
 
   async #take(sender: Sender, bytes: Uint8Array): Promise<Ack> {
@@ -150,7 +150,7 @@ export class Ingest {
     const start = clock();
     try {
       await log.append(batches);
-      await this.#marker.ensureMarks(
+      await this.#markWriter.ensureMarks(
         batches.map(({ merchant, terminal, header }) => ({ merchant, terminal, hour: header.hour })),
       );
     } catch (error) {

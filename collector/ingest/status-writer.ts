@@ -6,11 +6,11 @@
  * Invariants: at most `maxWaiting` statuses are held, one per epoch; at most one write of at most
  * `maxRows` is running.
  */
-import type { Presence } from '../store/terminals.ts';
+import type { TerminalStatus } from '../store/terminals.ts';
 import type { IngestMetrics } from './metrics.ts';
 
 export interface StatusWriterOptions {
-  readonly write: (presences: readonly Presence[]) => Promise<void>;
+  readonly write: (statuses: readonly TerminalStatus[]) => Promise<void>;
   readonly maxWaiting: number;
   readonly maxRows: number;
   readonly metrics: Pick<IngestMetrics, 'statuses'>;
@@ -19,7 +19,7 @@ export interface StatusWriterOptions {
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   /** By epoch, longest waiting first. */
-  readonly #waiting = new Map<string, Presence>();
+  readonly #waiting = new Map<string, TerminalStatus>();
   #writing: Promise<void> | null = null;
 
   constructor(options: StatusWriterOptions) {
@@ -30,13 +30,13 @@ export class StatusWriter {
     return this.#waiting.size;
   }
 
-  enqueue(presence: Presence): void {
-    const name = nameOf(presence);
+  enqueue(status: TerminalStatus): void {
+    const name = nameOf(status);
     if (!this.#waiting.has(name) && this.#waiting.size >= this.#options.maxWaiting) {
       this.#options.metrics.statuses('dropped', 1);
       return;
     }
-    this.#waiting.set(name, presence);
+    this.#waiting.set(name, status);
   }
 
   /**
@@ -70,4 +70,4 @@ export class StatusWriter {
   }
 }
 
-const nameOf = ({ merchant, terminal, epoch }: Presence): string => `${merchant}/${terminal}/${epoch}`;
+const nameOf = ({ merchant, terminal, epoch }: TerminalStatus): string => `${merchant}/${terminal}/${epoch}`;

@@ -90,7 +90,7 @@ async function foldHour(due: Due, terminals: Terminals, logic: Logic, { log }: R
   const base = due.time * SLOTS_PER_HOUR;
   const parts = new Map<TerminalId, Uint8Array>();
   const folds = new Map<TerminalId, PartialFold>();
-  const settle = (terminal: TerminalId): Promise<void> => {
+  const finish = (terminal: TerminalId): Promise<void> => {
     parts.set(terminal, encodePartial(folds.get(terminal)!.partial(), base));
     folds.delete(terminal);
     return nextTurn();
@@ -100,14 +100,14 @@ async function foldHour(due: Due, terminals: Terminals, logic: Logic, { log }: R
     const { terminal, kind } = row.key;
     // Events come terminal by terminal, after the losses: the previous terminal is complete.
     if (kind === 'events' && terminal !== last) {
-      if (last !== null) await settle(last);
+      if (last !== null) await finish(last);
       last = terminal;
     }
     const fold = folds.get(terminal) ?? new PartialFold(logic);
     folds.set(terminal, fold);
     fold.add(readRow(row));
   }
-  for (const terminal of [...folds.keys()]) await settle(terminal);
+  for (const terminal of [...folds.keys()]) await finish(terminal);
   return parts;
 }
 

@@ -11,7 +11,7 @@ import type { TerminalId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
 import { DAY_MS, dayOfHour, HOUR_MS, minuteOf } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
-import { type DueMark, type DueMarks, dueMinute, type NewMark } from '../store/due-marks.ts';
+import { type DueMark, type DueMarks, dueMinute, type NewDueMark } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Rollups } from '../store/rollups.ts';
 import { StoreUnavailable } from '../store/tables.ts';
@@ -43,7 +43,7 @@ export interface PassReport {
 
 const SALTS = 256;
 /** Due marks listed at a time: bounds memory, however many have accumulated. */
-const MARKS_AT_ONCE = 5_000;
+const MARKS_PER_READ = 5_000;
 
 interface Job extends Due {
   readonly terminals: Set<TerminalId>;
@@ -100,20 +100,20 @@ export class RollupRunner {
     let marks: DueMark[] = [];
     do {
       marks = await this.#list(salt, through, marks.at(-1));
-      await this.#workOff(marks, report);
-    } while (marks.length === MARKS_AT_ONCE && !this.#stopped);
+      await this.#process(marks, report);
+    } while (marks.length === MARKS_PER_READ && !this.#stopped);
   }
 
   /** The next due marks after `after`, as many as are processed at once. */
   async #list(salt: number, through: number, after: DueMark | undefined): Promise<DueMark[]> {
     const marks: DueMark[] = [];
     for await (const mark of this.#options.marks.due(salt, through, after)) {
-      if (marks.push(mark) === MARKS_AT_ONCE) break;
+      if (marks.push(mark) === MARKS_PER_READ) break;
     }
     return marks;
   }
 
-  async #workOff(marks: readonly DueMark[], report: PassReport): Promise<void> {
+  async #process(marks: readonly DueMark[], report: PassReport): Promise<void> {
     const done: Done[] = [];
     for (const job of jobsOf(marks)) {
       if (this.#stopped) break;
@@ -124,9 +124,9 @@ export class RollupRunner {
     // run, it loses none.
     const next = followUps(done, this.#options);
     if (next.length > 0) await this.#options.marks.add(next);
-    const settled = done.flatMap((job) => job.marks);
-    if (settled.length > 0) await this.#options.marks.remove(settled);
-    report.marks += settled.length;
+    const finished = done.flatMap((job) => job.marks);
+    if (finished.length > 0) await this.#options.marks.remove(finished);
+    report.marks += finished.length;
   }
 
   async #run(job: Job, report: PassReport): Promise<RecomputeOutcome | null> {
@@ -165,7 +165,7 @@ function jobsOf(marks: readonly DueMark[]): Iterable<Job> {
  * The marks that follow from a run of an hour: its day; or the same hour again, if it had not ended
  * yet.
  */
-function followUps(done: readonly Done[], { now, graceMs }: RunnerOptions): NewMark[] {
+function followUps(done: readonly Done[], { now, graceMs }: RunnerOptions): NewDueMark[] {
   const marks = new Map<string, { level: Level; time: number; end: number; of: Done; terminals: Set<TerminalId> }>();
   for (const job of done) {
     if (job.level !== 'hour') continue;

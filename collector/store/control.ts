@@ -60,12 +60,12 @@ export class Control {
    * one.
    */
   storeGen(proposed: string): Promise<string> {
-    return this.#settled('store', 'generation', proposed);
+    return this.#readOrCreate('store', 'generation', proposed);
   }
 
   /** The record of a logic version; the first caller's `proposed` is recorded permanently. */
   logic(proposed: LogicRecord): Promise<LogicRecord> {
-    return this.#settled('logic', String(proposed.version), proposed);
+    return this.#readOrCreate('logic', String(proposed.version), proposed);
   }
 
   /** Writes a value without meaning: proves that the store accepts writes now. */
@@ -79,7 +79,7 @@ export class Control {
   }
 
   /** The stored value, or else `proposed` from whichever caller writes it first. */
-  async #settled<T>(kind: string, name: string, proposed: T): Promise<T> {
+  async #readOrCreate<T>(kind: string, name: string, proposed: T): Promise<T> {
     const found = await this.#read<T>(kind, name);
     if (found !== null) return found;
     const put = { row: controlKey(kind, name), cells: new Map([[VALUE, pack(proposed)]]) };

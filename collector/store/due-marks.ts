@@ -12,7 +12,7 @@ import type { Column, Tables } from './tables.ts';
 
 const TERMINALS: Column = 'b:terminals';
 
-export interface NewMark {
+export interface NewDueMark {
   /** Minutes since 1970. */
   readonly minute: number;
   readonly merchant: MerchantId;
@@ -22,7 +22,7 @@ export interface NewMark {
   readonly terminals: readonly TerminalId[];
 }
 
-export interface DueMark extends NewMark {
+export interface DueMark extends NewDueMark {
   readonly rowKey: Uint8Array;
 }
 
@@ -48,7 +48,7 @@ export class DueMarks {
   }
 
   /** Durable when it resolves. */
-  add(marks: readonly NewMark[]): Promise<void> {
+  add(marks: readonly NewDueMark[]): Promise<void> {
     return this.#tables.put(
       'due',
       marks.map((mark) => ({

@@ -11,7 +11,7 @@ import type { Column, Row, Tables } from './tables.ts';
 
 const BATCH: Column = 'b:batch';
 /** With batches of at most 128 KiB this is 8 MiB. */
-const KEYS_AT_ONCE = 64;
+const KEYS_PER_READ = 64;
 
 export interface ReceivedBatch {
   readonly merchant: MerchantId;
@@ -128,8 +128,8 @@ export class EventLog {
    * row is left out.
    */
   async *get(rowKeys: readonly Uint8Array[]): AsyncIterable<RawRow> {
-    for (let at = 0; at < rowKeys.length; at += KEYS_AT_ONCE) {
-      for (const row of await this.#tables.get('events', rowKeys.slice(at, at + KEYS_AT_ONCE), [BATCH]))
+    for (let at = 0; at < rowKeys.length; at += KEYS_PER_READ) {
+      for (const row of await this.#tables.get('events', rowKeys.slice(at, at + KEYS_PER_READ), [BATCH]))
         if (row !== null) yield rawRow(row);
     }
   }

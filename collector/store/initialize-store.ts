@@ -26,10 +26,10 @@ export async function initializeStore(
   await tables.init();
   const control = new Control(tables);
   const logic = await control.logic({ version: LOGIC_VERSION, dimensions });
-  const [settled, configured] = [logic.dimensions.join(', '), dimensions.join(', ')];
-  if (settled !== configured) {
+  const [recorded, configured] = [logic.dimensions.join(', '), dimensions.join(', ')];
+  if (recorded !== configured) {
     throw new ConfigError(
-      `dimensions: configured are [${configured}], but this store's figures are kept by [${settled}] (logic version ${logic.version}). ` +
+      `dimensions: configured are [${configured}], but this store's figures are kept by [${recorded}] (logic version ${logic.version}). ` +
         'Configure those: other dimensions make a new logic version, which comes with reprocessing and is not available yet.',
     );
   }

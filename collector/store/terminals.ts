@@ -5,7 +5,7 @@ import { pack, unpack } from '../../shared/wire/message-pack.ts';
 import type { Column, Tables } from './tables.ts';
 
 const REGISTRY: Column = 'm:registry';
-const PRESENCE: Column = 'm:presence';
+const STATUS: Column = 'm:presence';
 
 export interface TokenRecord {
   /** SHA-256 of the token, hex. */
@@ -25,7 +25,7 @@ export interface Registration {
 }
 
 /** The last status of an epoch. */
-export interface Presence {
+export interface TerminalStatus {
   readonly merchant: MerchantId;
   readonly terminal: TerminalId;
   readonly epoch: Epoch;
@@ -63,13 +63,13 @@ export class Terminals {
   }
 
   /** Stores the last status of several epochs; the newest `lastSeen` wins. */
-  seen(presences: readonly Presence[]): Promise<void> {
+  putStatuses(statuses: readonly TerminalStatus[]): Promise<void> {
     return this.#tables.put(
       'terminals',
-      presences.map((presence) => ({
-        row: terminalKey(presence.merchant, presence.terminal, presence.epoch),
-        cells: new Map([[PRESENCE, pack(presence)]]),
-        time: presence.lastSeen,
+      statuses.map((status) => ({
+        row: terminalKey(status.merchant, status.terminal, status.epoch),
+        cells: new Map([[STATUS, pack(status)]]),
+        time: status.lastSeen,
       })),
     );
   }
@@ -77,9 +77,9 @@ export class Terminals {
   /** A merchant's terminals in order of id, each with its epochs. */
   async *list(
     merchant: MerchantId,
-  ): AsyncIterable<{ registration: Registration | null; terminal: TerminalId; epochs: Presence[] }> {
+  ): AsyncIterable<{ registration: Registration | null; terminal: TerminalId; epochs: TerminalStatus[] }> {
     const start = terminalsPrefix(merchant);
-    let current: { registration: Registration | null; terminal: TerminalId; epochs: Presence[] } | null = null;
+    let current: { registration: Registration | null; terminal: TerminalId; epochs: TerminalStatus[] } | null = null;
     for await (const row of this.#tables.scan('terminals', { start, stop: prefixEnd(start) })) {
       const { terminal } = parseTerminalKey(row.row);
       if (current !== null && current.terminal !== terminal) {
@@ -88,9 +88,9 @@ export class Terminals {
       }
       current ??= { registration: null, terminal, epochs: [] };
       const registration = row.cells.get(REGISTRY);
-      const presence = row.cells.get(PRESENCE);
+      const status = row.cells.get(STATUS);
       if (registration) current.registration = unpack(registration) as Registration;
-      if (presence) current.epochs.push(unpack(presence) as Presence);
+      if (status) current.epochs.push(unpack(status) as TerminalStatus);
     }
     if (current !== null) yield current;
   }

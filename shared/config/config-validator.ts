@@ -33,8 +33,8 @@ export class ConfigValidator<S extends TSchema> {
 
   #faultsOf({ instancePath: pointer, keyword, params, message }: SchemaError): ConfigFault[] {
     const fault = (at: string, wrong: string): ConfigFault => {
-      const should = hintOf(this.#at(at));
-      return { pointer: at, detail: should === undefined ? wrong : `${wrong}: ${should}` };
+      const hint = hintOf(this.#at(at));
+      return { pointer: at, detail: hint === undefined ? wrong : `${wrong}: ${hint}` };
     };
     switch (keyword) {
       case 'required': {

@@ -7,8 +7,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** An object accepts only the keys that it names. */
 export const strictObject = { additionalProperties: false };
 
-/** @param should what to do, as text after a colon */
-export const withHint = <T extends TSchema>(schema: T, should: string): T => Object.assign(schema, { should });
+/** @param hint what to do, as text after a colon */
+export const withHint = <T extends TSchema>(schema: T, hint: string): T => Object.assign(schema, { should: hint });
 
 export const hintOf = (schema: TSchema | undefined): string | undefined =>
   (schema as { should?: string } | undefined)?.should;

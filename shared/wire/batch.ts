@@ -16,7 +16,7 @@ import { type Packed, packBody, unpackBody } from './compression.ts';
 import { type Dictionary, NEWEST, releasedDictionary } from './dictionaries/released.ts';
 import { type BatchHeader, HEADER_BYTES, type Refusal, readHeader, writeHeader } from './header.ts';
 import { type Loss, lossBody, readLoss } from './loss.ts';
-import { MalformedMessagePack, pack, STRANGERS_MAX_OBJECTS, unpack } from './message-pack.ts';
+import { MalformedMessagePack, pack, UNTRUSTED_MAX_OBJECTS, unpack } from './message-pack.ts';
 
 export type { Loss } from './loss.ts';
 
@@ -153,7 +153,7 @@ export function decodeBatch(message: Uint8Array): DecodedBatch {
   if (plain.length !== header.unpackedLength) return invalid('the unpacked body has another length than stated');
 
   try {
-    const content = unpack(plain, STRANGERS_MAX_OBJECTS);
+    const content = unpack(plain, UNTRUSTED_MAX_OBJECTS);
     if (header.kind === 'events') {
       return { ok: true, kind: 'events', header, events: fromColumns(content, header.count, header.hour) };
     }

@@ -46,7 +46,7 @@ class Column<T> {
   }
 }
 
-const asItIs = (value: Value): Value => value;
+const identity = (value: Value): Value => value;
 
 /**
  * Collects events one by one without keeping them: a reader of thousands of events from disk holds
@@ -127,18 +127,18 @@ export class Columns {
     return [
       this.#strings,
       this.#type.written(text),
-      this.#ts.written(asItIs),
-      this.#offset.written(asItIs),
-      this.#flags.written(asItIs),
-      this.#amount.written(asItIs),
+      this.#ts.written(identity),
+      this.#offset.written(identity),
+      this.#flags.written(identity),
+      this.#amount.written(identity),
       this.#currency.written(textOrNil),
       this.#ref.written(textOrNil),
       this.#store.written(textOrNil),
       this.#attrs.written(textOrNil),
-      this.#dims.written(asItIs),
+      this.#dims.written(identity),
       this.#dimKeys,
       this.#dimValues,
-      this.#items.written(asItIs),
+      this.#items.written(identity),
       this.#skus,
       this.#qtys,
       this.#prices,

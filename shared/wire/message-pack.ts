@@ -10,7 +10,7 @@ import { Packr, Unpackr } from 'msgpackr';
 /** Nesting of arrays and maps. */
 const MAX_DEPTH = 8;
 /** Enough for any valid message, and at most about ten MiB of heap. */
-export const STRANGERS_MAX_OBJECTS = 65_536;
+export const UNTRUSTED_MAX_OBJECTS = 65_536;
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' });

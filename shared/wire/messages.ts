@@ -4,7 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { pack, STRANGERS_MAX_OBJECTS, unpack } from './message-pack.ts';
+import { pack, UNTRUSTED_MAX_OBJECTS, unpack } from './message-pack.ts';
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Stream = Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,63}\\.[0-9a-f]{16}$' });
@@ -96,7 +96,7 @@ export function decodeStatus(bytes: Uint8Array): Status | null {
 
 function unpackOrNull(bytes: Uint8Array): unknown {
   try {
-    return unpack(bytes, STRANGERS_MAX_OBJECTS);
+    return unpack(bytes, UNTRUSTED_MAX_OBJECTS);
   } catch {
     return null;
   }

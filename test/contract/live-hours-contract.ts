@@ -22,15 +22,15 @@ const liveOn = (tables: Tables, options: Partial<LiveHoursOptions> = {}): LiveHo
     ...options,
   });
 
-/** Throws unless the hour's parts are what a fold of all rows gives, terminal by terminal. */
+/** Throws unless the hour's partial aggregates are what a fold of all rows gives, terminal by terminal. */
 async function check(live: LiveHours, { merchant, delivered }: Region): Promise<void> {
-  const parts = await live.parts(merchant, HOUR);
+  const partials = await live.partials(merchant, HOUR);
   const expected = Map.groupBy(delivered, ({ key }) => key.terminal);
-  assert.deepEqual(parts.map(({ terminal }) => terminal).sort(), [...expected.keys()].sort());
-  for (const { terminal, part } of parts) {
+  assert.deepEqual(partials.map(({ terminal }) => terminal).sort(), [...expected.keys()].sort());
+  for (const { terminal, partial } of partials) {
     const whole = foldRows(expected.get(terminal)!);
     assert.deepEqual(
-      [figuresOf(part), articlesOf(part), part.tally],
+      [figuresOf(partial), articlesOf(partial), partial.tally],
       [figuresOf(whole), articlesOf(whole), whole.tally],
     );
   }
@@ -75,7 +75,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
   await t.test('an hour without rows has no parts, and none later on either until there is one', async (t) => {
     const region = new Region(tables);
     const live = liveOn(tables);
-    t.same(await live.parts(region.merchant, HOUR), []);
+    t.same(await live.partials(region.merchant, HOUR), []);
     await region.append(region.events('a', 1, salesIn(HOUR, [1])));
     await t.resolves(check(live, region));
   });
@@ -91,15 +91,15 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
         return make();
       });
       const live = liveOn(hooked);
-      await live.parts(region.merchant, HOUR);
+      await live.partials(region.merchant, HOUR);
       t.match(calls, [{ operation: 'scan', keysOnly: false }]);
       calls.length = 0;
-      await live.parts(region.merchant, HOUR);
+      await live.partials(region.merchant, HOUR);
       t.match(calls, [{ operation: 'scan', keysOnly: true }]);
       t.equal(calls.length, 1);
       await region.append(region.events('a', 4, salesIn(HOUR, [4])));
       calls.length = 0;
-      await live.parts(region.merchant, HOUR);
+      await live.partials(region.merchant, HOUR);
       t.match(calls, [{ operation: 'scan', keysOnly: true }, { operation: 'get' }]);
       await t.resolves(check(live, region));
     },
@@ -110,7 +110,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     const [first, second] = [1, 2].map((seq) => region.events('a', seq, salesIn(HOUR, [seq]))) as [SentRow, SentRow];
     await region.append(first, second);
     const live = liveOn(tables);
-    await live.parts(region.merchant, HOUR);
+    await live.partials(region.merchant, HOUR);
     await tables.delete('events', [first.rowKey]);
     region.delivered.shift();
     await t.resolves(check(live, region));
@@ -125,7 +125,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
       return make();
     });
     const live = liveOn(hooked);
-    const answers = await Promise.all([1, 2, 3].map(() => live.parts(region.merchant, HOUR)));
+    const answers = await Promise.all([1, 2, 3].map(() => live.partials(region.merchant, HOUR)));
     t.equal(scans, 1);
     t.ok(answers.every((parts) => parts.length === 1));
   });
@@ -146,7 +146,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     const live = liveOn(hooked, { clock: () => now, freshForMs: 250 });
     const scansAt = async (at: number): Promise<number> => {
       now = at;
-      await live.parts(region.merchant, HOUR);
+      await live.partials(region.merchant, HOUR);
       return scans;
     };
     t.equal(await scansAt(0), 1);
@@ -170,12 +170,12 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
           return make();
         });
         const live = liveOn(hooked);
-        await live.parts(region.merchant, HOUR);
+        await live.partials(region.merchant, HOUR);
         // One stream is to be folded again, another has more new rows than one call reads.
         await region.append(region.events('a', 1, salesIn(HOUR, [4])));
         await region.append(...amounts.map((amount) => region.events('b', 2 + amount, salesIn(HOUR, [amount]))));
         left = failAt;
-        const both = await Promise.allSettled([1, 2].map(() => live.parts(region.merchant, HOUR)));
+        const both = await Promise.allSettled([1, 2].map(() => live.partials(region.merchant, HOUR)));
         t.match(
           both,
           [{ reason: { name: 'StoreUnavailable' } }, { reason: { name: 'StoreUnavailable' } }],
@@ -192,7 +192,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     const whole = region.events('a', 2, salesIn(HOUR, [1]));
     await region.append(region.events('a', 1, salesIn(HOUR, [2])), { ...whole, bytes: whole.bytes.subarray(0, -1) });
     const live = liveOn(tables);
-    await t.rejects(live.parts(region.merchant, HOUR), { message: /can't be read/ });
+    await t.rejects(live.partials(region.merchant, HOUR), { message: /can't be read/ });
     await region.append(whole);
     region.delivered.splice(1, 1);
     await t.resolves(check(live, region));
@@ -210,7 +210,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     const live = liveOn(hooked, { maxRows: 4 });
     const folded = async (region: Region): Promise<number> => {
       whole = 0;
-      await live.parts(region.merchant, HOUR);
+      await live.partials(region.merchant, HOUR);
       return whole;
     };
     t.same([await folded(regions[0]), await folded(regions[1]), await folded(regions[0])], [1, 1, 0]);
@@ -219,7 +219,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     t.equal(await folded(regions[1]), 1);
     const small = liveOn(hooked, { maxRows: 0 });
     whole = 0;
-    for (let i = 0; i < 3; i++) await small.parts(regions[0].merchant, HOUR);
+    for (let i = 0; i < 3; i++) await small.partials(regions[0].merchant, HOUR);
     t.equal(whole, 1, 'an hour larger than the bound is not folded anew each time');
   });
 

@@ -16,9 +16,9 @@ import type { PartialAggregate } from '../../aggregation/partial.ts';
 import { readRow } from '../../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../../store/event-log.ts';
 
-export interface LivePart {
+export interface LivePartial {
   readonly terminal: TerminalId;
-  readonly part: PartialAggregate;
+  readonly partial: PartialAggregate;
 }
 
 interface Lane {
@@ -73,7 +73,7 @@ export class LiveHours {
    * The partial aggregates of all terminals of an hour. Read them before the next call: it may add
    * to them.
    */
-  async parts(merchant: MerchantId, hour: number): Promise<LivePart[]> {
+  async partials(merchant: MerchantId, hour: number): Promise<LivePartial[]> {
     const name = `${merchant}/${hour}`;
     const entry: Entry = this.#entries.get(name) ?? {
       terminals: new Map(),
@@ -89,7 +89,7 @@ export class LiveHours {
       await entry.update;
       this.#evict();
     }
-    return [...entry.terminals].map(([terminal, { fold }]) => ({ terminal, part: fold.partial() }));
+    return [...entry.terminals].map(([terminal, { fold }]) => ({ terminal, partial: fold.partial() }));
   }
 
   async #update(entry: Entry, merchant: MerchantId, hour: number): Promise<void> {
@@ -98,12 +98,12 @@ export class LiveHours {
     if (entry.terminals.size === 0) {
       for await (const row of log.scan(merchant, hour, hour + 1)) this.#fold(entry.terminals, row);
     } else {
-      await this.#foldWhatIsNew(entry.terminals, merchant, hour);
+      await this.#foldNewRows(entry.terminals, merchant, hour);
     }
     entry.staleAt = Math.max(startedAt + freshForMs, 2 * clock() - startedAt);
   }
 
-  async #foldWhatIsNew(terminals: Map<TerminalId, Folded>, merchant: MerchantId, hour: number): Promise<void> {
+  async #foldNewRows(terminals: Map<TerminalId, Folded>, merchant: MerchantId, hour: number): Promise<void> {
     const { log } = this.#options;
     for (const { losses, events } of terminals.values()) losses.seen = events.seen = 0;
     const added: { terminal: TerminalId; rowKey: Uint8Array }[] = [];
@@ -112,14 +112,14 @@ export class LiveHours {
       if (lane !== undefined && Buffer.compare(rowKey, lane.lastKey) <= 0) lane.seen++;
       else added.push({ terminal: key.terminal, rowKey });
     }
-    const again = new Map<TerminalId, Folded>();
+    const refolded = new Map<TerminalId, Folded>();
     for (const [terminal, { losses, events }] of terminals) {
       if (losses.seen === losses.rows && events.seen === events.rows) continue;
-      for await (const row of log.scanTerminal(merchant, hour, terminal)) this.#fold(again, row);
+      for await (const row of log.scanTerminal(merchant, hour, terminal)) this.#fold(refolded, row);
     }
-    const keys = added.filter(({ terminal }) => !again.has(terminal)).map(({ rowKey }) => rowKey);
+    const keys = added.filter(({ terminal }) => !refolded.has(terminal)).map(({ rowKey }) => rowKey);
     for await (const row of log.get(keys)) this.#fold(terminals, row);
-    for (const [terminal, folded] of again) terminals.set(terminal, folded);
+    for (const [terminal, folded] of refolded) terminals.set(terminal, folded);
   }
 
   #fold(terminals: Map<TerminalId, Folded>, row: RawRow): void {

@@ -17,7 +17,7 @@ import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import { ARTICLES_VIEW } from '../../aggregation/views.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import { type Cells, isWhole, type Rollup, type Rollups } from '../../store/rollups.ts';
-import type { LiveHours, LivePart } from './live-hours.ts';
+import type { LiveHours, LivePartial } from './live-hours.ts';
 
 export interface FiguresStores {
   readonly log: EventLog;
@@ -30,7 +30,7 @@ export interface FiguresStores {
 interface Reading<T> {
   readonly cells: Cells;
   ofRollup(row: Rollup, base: number): Iterable<T>;
-  ofParts(parts: readonly LivePart[]): Iterable<T>;
+  ofParts(parts: readonly LivePartial[]): Iterable<T>;
 }
 
 /** A cube with the terminal whose it is; null: of all terminals. */
@@ -48,8 +48,8 @@ export const figures = (
   view: string | null,
   wanted: SketchSelection,
 ): AsyncIterable<TerminalFigures> => {
-  const ofParts = (parts: readonly LivePart[]): TerminalFigures[] =>
-    parts.map(({ part, terminal }) => ({ terminal, figures: part.figures }));
+  const ofParts = (parts: readonly LivePartial[]): TerminalFigures[] =>
+    parts.map(({ partial, terminal }) => ({ terminal, figures: partial.figures }));
   return read(
     stores,
     merchant,
@@ -83,7 +83,7 @@ export const articles = (
   read(stores, merchant, range, now, {
     cells: { kind: 'view', name: ARTICLES_VIEW },
     ofRollup: (row, base) => [...row.views.values()].map((bytes) => decodeArticles(bytes, base)),
-    ofParts: (parts) => parts.map(({ part }) => part.articles),
+    ofParts: (parts) => parts.map(({ partial }) => partial.articles),
   });
 
 /**
@@ -158,5 +158,5 @@ async function* readRaw<T>(
   reading: Reading<T>,
 ): AsyncIterable<T> {
   for await (const hour of stores.log.hours(merchant, from, to))
-    yield* reading.ofParts(await stores.live.parts(merchant, hour));
+    yield* reading.ofParts(await stores.live.partials(merchant, hour));
 }

@@ -5,7 +5,7 @@
 import type { MerchantId } from '../../../shared/ids.ts';
 import type { EventLog } from '../../store/event-log.ts';
 
-export class HoursAround {
+export class NearbyHours {
   readonly #log: EventLog;
   readonly #merchant: MerchantId;
   readonly #reach: number;

@@ -9,22 +9,22 @@ import { difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
 import type { Loss } from '../../../shared/wire/loss.ts';
 import { readLossRow } from '../../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../../store/event-log.ts';
-import { HoursAround } from './nearby-hours.ts';
+import { NearbyHours } from './nearby-hours.ts';
 
 /**
  * A loss record of unreadable events carries the nearest known hour, so their event rows are
  * searched this many hours before and after it: enough for a weekend.
  */
-const HOURS_AROUND = 72;
-const HOURS_AT_ONCE = 16;
+const NEARBY_HOURS = 72;
+const HOURS_PER_READ = 16;
 /** A record may cover billions of seqs; this many are searched at a time. */
-const SEQS_AT_ONCE = 50_000;
+const SEQS_PER_STEP = 50_000;
 
 /**
  * Where a walk continues: hours come newest first, the records of one hour by terminal, epoch and
  * seq.
  */
-export interface LossPlace {
+export interface LossPosition {
   /** Hours since 1970; later hours are skipped. */
   readonly hour: number;
   /**
@@ -48,9 +48,9 @@ export interface LossStep {
   /** The record they belong to; null when the step only passed an hour. */
   readonly record: { readonly row: RawRow; readonly loss: Loss } | null;
   /** How many hours were read for this step. */
-  readonly looks: number;
+  readonly reads: number;
   /** Where the walk continues after this step. */
-  readonly next: LossPlace;
+  readonly next: LossPosition;
 }
 
 export interface LossesOf {
@@ -59,26 +59,26 @@ export interface LossesOf {
   readonly terminal: TerminalId | undefined;
 }
 
-const startOf = (merchant: MerchantId, { hour, record }: LossPlace): Uint8Array | undefined =>
+const startOf = (merchant: MerchantId, { hour, record }: LossPosition): Uint8Array | undefined =>
   record === null ? undefined : eventsKey({ merchant, hour, kind: 'losses', ...record, count: 0, bodyCrc: 0 });
 
 /** @throws Error when a record is unreadable; StoreUnavailable */
 export async function* netLosses(
   log: EventLog,
   { merchant, terminal }: LossesOf,
-  from: LossPlace,
+  from: LossPosition,
 ): AsyncGenerator<LossStep, void, undefined> {
-  const around = new HoursAround(log, merchant, HOURS_AROUND);
+  const nearby = new NearbyHours(log, merchant, NEARBY_HOURS);
   for await (const { hour, hasLosses } of log.hoursBackwards(merchant, 0, from.hour + 1)) {
-    const place = hour === from.hour ? from : { hour, record: null };
-    let stream = place.record === null ? '' : `${place.record.terminal}/${place.record.epoch}`;
+    const position = hour === from.hour ? from : { hour, record: null };
+    let stream = position.record === null ? '' : `${position.record.terminal}/${position.record.epoch}`;
     /**
      * The lowest seq of the stream that no earlier record of this hour covers: each seq is reported
      * once.
      */
-    let next = place.record?.seq ?? 0;
-    const hours = hasLosses ? await around.of(hour) : [];
-    const rows = hasLosses ? log.losses(merchant, hour, { terminal, start: startOf(merchant, place) }) : [];
+    let next = position.record?.seq ?? 0;
+    const hours = hasLosses ? await nearby.of(hour) : [];
+    const rows = hasLosses ? log.losses(merchant, hour, { terminal, start: startOf(merchant, position) }) : [];
     for await (const row of rows) {
       const { key } = row;
       if (`${key.terminal}/${key.epoch}` !== stream) {
@@ -88,14 +88,14 @@ export async function* netLosses(
       const end = key.firstSeq + key.count;
       const record = { row, loss: readLossRow(row) };
       for (next = Math.max(next, key.firstSeq); next < end; ) {
-        const last = Math.min(end, next + SEQS_AT_ONCE) - 1;
-        const { lost, looks } = await notHeld(log, row, next, last, hours);
+        const last = Math.min(end, next + SEQS_PER_STEP) - 1;
+        const { lost, reads } = await notHeld(log, row, next, last, hours);
         next = last + 1;
-        yield { lost, record, looks, next: { hour, record: { ...key, seq: next } } };
+        yield { lost, record, reads, next: { hour, record: { ...key, seq: next } } };
       }
       next = Math.max(next, end);
     }
-    yield { lost: [], record: null, looks: hours.length, next: { hour: hour - 1, record: null } };
+    yield { lost: [], record: null, reads: hours.length, next: { hour: hour - 1, record: null } };
   }
 }
 
@@ -105,11 +105,11 @@ export async function* netLosses(
  */
 async function notHeld(log: EventLog, { key }: RawRow, first: number, last: number, hours: readonly number[]) {
   let lost: Ranges = [[first, last]];
-  let looks = 0;
-  for (; looks < hours.length && lost.length > 0; looks += HOURS_AT_ONCE) {
-    const some = hours.slice(looks, looks + HOURS_AT_ONCE);
+  let reads = 0;
+  for (; reads < hours.length && lost.length > 0; reads += HOURS_PER_READ) {
+    const some = hours.slice(reads, reads + HOURS_PER_READ);
     const found = await Promise.all(some.map((hour) => Array.fromAsync(log.held(key, hour, first, last))));
     lost = difference(lost, union(found.flat()));
   }
-  return { lost, looks: Math.min(looks, hours.length) };
+  return { lost, reads: Math.min(reads, hours.length) };
 }

@@ -2,9 +2,9 @@
 
 import { type Claim, CONNACK, type ConnackCode, type ConnectVerdict } from './authorization.ts';
 import type { ConnectOutcome } from './metrics.ts';
-import type { Credentials, Verdict } from './token-verifier.ts';
+import type { TokenVerifier, Verdict } from './token-verifier.ts';
 
-export type Admission =
+export type Authentication =
   | { readonly kind: 'admitted'; readonly claim: Claim; readonly hash: string | null; readonly asOf: number }
   | {
       readonly kind: 'refused';
@@ -23,15 +23,19 @@ const CODES: Readonly<Record<Exclude<Verdict['kind'], 'accepted'>, ConnackCode>>
 /**
  * @param storeReady false: no till is accepted yet, and none is answered that its token is wrong
  */
-export async function admit(judged: ConnectVerdict, credentials: Credentials, storeReady: boolean): Promise<Admission> {
-  if (!judged.ok) return { kind: 'refused', code: judged.code, outcome: 'form', reason: judged.reason };
-  const { merchant, terminal, token } = judged.claim;
+export async function authenticate(
+  connect: ConnectVerdict,
+  tokenVerifier: TokenVerifier,
+  storeReady: boolean,
+): Promise<Authentication> {
+  if (!connect.ok) return { kind: 'refused', code: connect.code, outcome: 'form', reason: connect.reason };
+  const { merchant, terminal, token } = connect.claim;
   if (!storeReady) {
     return { kind: 'refused', code: CODES.unavailable, outcome: 'unavailable', reason: 'the store is not ready yet' };
   }
-  const verdict = await credentials.verify(merchant, terminal, token);
+  const verdict = await tokenVerifier.verify(merchant, terminal, token);
   if (verdict.kind === 'accepted') {
-    return { kind: 'admitted', claim: judged.claim, hash: verdict.hash, asOf: verdict.asOf };
+    return { kind: 'admitted', claim: connect.claim, hash: verdict.hash, asOf: verdict.asOf };
   }
   const reason = verdict.kind === 'unavailable' ? verdict.cause.message : verdict.reason;
   return { kind: 'refused', code: CODES[verdict.kind], outcome: verdict.kind, reason };

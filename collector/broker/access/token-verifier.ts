@@ -13,15 +13,15 @@ export interface Registry {
   registration(merchant: MerchantId, terminal: TerminalId): Promise<Registration | null>;
 }
 
-export interface CredentialsOptions {
+export interface TokenVerifierOptions {
   readonly registry: Registry;
   /** Milliseconds since 1970, for the expiry of tokens. */
   readonly now: () => number;
   /** Monotonic milliseconds, for the age of a cached registration. */
   readonly clock: () => number;
   /** How long a registration is used without being read again. */
-  readonly rememberMs: number;
-  readonly maxRemembered: number;
+  readonly cacheMs: number;
+  readonly maxCached: number;
   /** A lookup that the store has not answered by then counts as unavailable. */
   readonly deadlineMs: number;
   /** Lookups in parallel; beyond, no till is accepted. */
@@ -49,13 +49,13 @@ interface Read {
 
 export const tokenHash = (token: Uint8Array): string => createHash('sha256').update(token).digest('hex');
 
-export class Credentials {
-  readonly #options: CredentialsOptions;
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions;
   /** The oldest read first. */
-  readonly #remembered = new Map<string, Read>();
+  readonly #cache = new Map<string, Read>();
   #lookups = 0;
 
-  constructor(options: CredentialsOptions) {
+  constructor(options: TokenVerifierOptions) {
     this.#options = options;
   }
 
@@ -67,9 +67,9 @@ export class Credentials {
    */
   async verify(merchant: MerchantId, terminal: TerminalId, token: Uint8Array | null): Promise<Verdict> {
     const hash = token === null ? null : tokenHash(token);
-    const { now, clock, rememberMs } = this.#options;
-    const known = this.#remembered.get(nameOf(merchant, terminal));
-    if (known !== undefined && clock() - known.at < rememberMs) {
+    const { now, clock, cacheMs } = this.#options;
+    const known = this.#cache.get(nameOf(merchant, terminal));
+    if (known !== undefined && clock() - known.at < cacheMs) {
       const verdict = judge(known, hash, now());
       if (verdict.kind === 'accepted') return verdict;
     }
@@ -98,7 +98,7 @@ export class Credentials {
     try {
       const registration = await Promise.race([registry.registration(merchant, terminal), deadline.promise]);
       const read = { registration, at };
-      this.#remember(nameOf(merchant, terminal), read);
+      this.#store(nameOf(merchant, terminal), read);
       return read;
     } finally {
       clearTimeout(timer);
@@ -106,13 +106,13 @@ export class Credentials {
     }
   }
 
-  #remember(name: string, read: Read): void {
-    this.#remembered.delete(name);
+  #store(name: string, read: Read): void {
+    this.#cache.delete(name);
     if (read.registration === null) return;
-    this.#remembered.set(name, read);
-    if (this.#remembered.size <= this.#options.maxRemembered) return;
-    for (const oldest of this.#remembered.keys()) {
-      this.#remembered.delete(oldest);
+    this.#cache.set(name, read);
+    if (this.#cache.size <= this.#options.maxCached) return;
+    for (const oldest of this.#cache.keys()) {
+      this.#cache.delete(oldest);
       break;
     }
   }

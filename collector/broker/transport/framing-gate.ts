@@ -22,9 +22,9 @@
 import { Duplex } from 'node:stream';
 import { CONNECT, PUBLISH, readFixedHeader } from './fixed-header.ts';
 import { GateError, type GateFault } from './gate-error.ts';
-import { type BudgetLimits, PublishBudget } from './in-flight-limit.ts';
+import { InFlightLimit, type InFlightLimits } from './in-flight-limit.ts';
 
-export interface GateLimits extends BudgetLimits {
+export interface GateLimits extends InFlightLimits {
   /** Maximum size of any packet but PUBLISH, bytes. */
   readonly maxControlBytes: number;
   readonly maxPublishBytes: number;
@@ -35,7 +35,7 @@ export interface GateLimits extends BudgetLimits {
 /** One read's worth for aedes: with less, packets of 16 KiB pass at a quarter of the speed. */
 const READ_AHEAD_BYTES = 256 * 1024;
 /** How long a closing connection may take to read its last answer (a CONNACK) before it is cut. */
-const LAST_WORDS_MS = 5_000;
+const LINGER_MS = 5_000;
 const NOTHING = Buffer.alloc(0);
 
 type State = 'handshake' | 'waiting' | 'open' | 'held';
@@ -51,19 +51,19 @@ export class FramingGate extends Duplex {
   /** Received, not passed on. */
   #held: Buffer = NOTHING;
   /** Bytes of the passing packet that have not arrived yet. */
-  #toCome = 0;
-  #publishToCome = false;
+  #remaining = 0;
+  #publishPassing = false;
   /** The next packet waits for a release, or for the CONNECT to be accepted. */
   #blocked = false;
   #aedesReads = true;
-  readonly #budget: PublishBudget;
+  readonly #inFlight: InFlightLimit;
 
   constructor(socket: Duplex, limits: GateLimits, certified: string | null = null) {
     super({ readableHighWaterMark: READ_AHEAD_BYTES });
     this.#socket = socket;
     this.certified = certified;
     this.#limits = limits;
-    this.#budget = new PublishBudget(limits, () => this.#pass());
+    this.#inFlight = new InFlightLimit(limits, () => this.#pass());
     this.#handshakeTimer = setTimeout(
       () => this.#fail('slow-handshake', `no accepted CONNECT within ${limits.handshakeMs} ms`),
       limits.handshakeMs,
@@ -79,8 +79,8 @@ export class FramingGate extends Duplex {
   }
 
   /** Publishes that passed completely and are not released. */
-  get underWay(): number {
-    return this.#publishToCome ? this.#budget.count - 1 : this.#budget.count;
+  get unreleased(): number {
+    return this.#publishPassing ? this.#inFlight.count - 1 : this.#inFlight.count;
   }
 
   /** The CONNECT was accepted: other packets may pass. */
@@ -105,7 +105,7 @@ export class FramingGate extends Duplex {
    * @returns its release
    */
   claim(): () => void {
-    return this.#budget.claim();
+    return this.#inFlight.claim();
   }
 
   /**
@@ -153,7 +153,7 @@ export class FramingGate extends Duplex {
     this.#held = NOTHING;
     if (error !== null || this.#socket.destroyed) this.#socket.destroy();
     else {
-      const cut = setTimeout(() => this.#socket.destroy(), LAST_WORDS_MS).unref();
+      const cut = setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
       this.#socket.once('close', () => clearTimeout(cut));
       // What the peer still sends has to be read; otherwise the system answers it with a reset that
       // overtakes the last answer.
@@ -176,7 +176,7 @@ export class FramingGate extends Duplex {
     let ended = false;
     this.#blocked = false;
     while (at < this.#held.length) {
-      if (this.#toCome === 0) {
+      if (this.#remaining === 0) {
         const header = readFixedHeader(this.#held, at);
         if (header.kind === 'incomplete') break;
         if (header.kind === 'malformed') {
@@ -187,16 +187,16 @@ export class FramingGate extends Duplex {
         if (verdict === 'destroyed') return;
         this.#blocked = verdict === 'wait';
         if (this.#blocked) break;
-        this.#toCome = header.size;
+        this.#remaining = header.size;
       }
-      const now = Math.min(this.#toCome, this.#held.length - at);
+      const now = Math.min(this.#remaining, this.#held.length - at);
       at += now;
-      this.#toCome -= now;
-      if (this.#toCome > 0) break;
+      this.#remaining -= now;
+      if (this.#remaining > 0) break;
       ended = true;
-      this.#publishToCome = false;
+      this.#publishPassing = false;
     }
-    const begun = !this.#blocked && (this.#toCome > 0 || at < this.#held.length);
+    const begun = !this.#blocked && (this.#remaining > 0 || at < this.#held.length);
     if (ended || !begun) this.#disarm();
     if (begun) this.#arm();
     if (at > 0) {
@@ -231,8 +231,8 @@ export class FramingGate extends Duplex {
       return 'pass';
     }
     if (type !== PUBLISH) return 'pass';
-    if (!this.#budget.take(size)) return 'wait';
-    this.#publishToCome = true;
+    if (!this.#inFlight.take(size)) return 'wait';
+    this.#publishPassing = true;
     return 'pass';
   }
 

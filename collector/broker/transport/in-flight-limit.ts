@@ -3,20 +3,20 @@
  * yet.
  */
 
-export interface BudgetLimits {
+export interface InFlightLimits {
   readonly maxUnreleased: number;
   readonly maxUnreleasedBytes: number;
 }
 
-export class PublishBudget {
-  readonly #limits: BudgetLimits;
+export class InFlightLimit {
+  readonly #limits: InFlightLimits;
   readonly #onRelease: () => void;
   /** Sizes of the publishes that passed and were not claimed, in order. */
   readonly #unclaimed: number[] = [];
   #count = 0;
   #bytes = 0;
 
-  constructor(limits: BudgetLimits, onRelease: () => void) {
+  constructor(limits: InFlightLimits, onRelease: () => void) {
     this.#limits = limits;
     this.#onRelease = onRelease;
   }

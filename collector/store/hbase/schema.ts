@@ -45,7 +45,7 @@ async function createOne(gateway: Gateway, table: TableName, options: SchemaOpti
   const tableName = { ns: Buffer.from(options.namespace), qualifier: Buffer.from(table) };
   const subject = `${options.namespace}:${table}`;
   const { deadlineMs } = options;
-  const giveUp = AbortSignal.timeout(deadlineMs);
+  const deadline = AbortSignal.timeout(deadlineMs);
   const columns = FAMILIES[table].map((name) => family(table, name));
   const desc = { tableName, columns, durability: DURABILITY.fsyncWal };
   const args = SPLIT.has(table) ? { desc, splitKeys: saltSplits(options.regions) } : { desc };
@@ -54,7 +54,7 @@ async function createOne(gateway: Gateway, table: TableName, options: SchemaOpti
     () => gateway.call(createTable, args, subject, deadlineMs),
   );
   while (!(await gateway.call(isTableAvailable, { tableName }, subject))) {
-    if (giveUp.aborted) throw new StoreUnavailable(`${subject} exists but was not available within ${deadlineMs} ms`);
+    if (deadline.aborted) throw new StoreUnavailable(`${subject} exists but was not available within ${deadlineMs} ms`);
     await delay(POLL_MS);
   }
 }

@@ -17,7 +17,7 @@ import { wrapStoreErrors } from './wrap-error.ts';
 const FULL = 2;
 /** WAL pages before a checkpoint: see the measurement in `schema.ts`. */
 const CHECKPOINT_PAGES = 8_000;
-const LOG_SIZE_LIMIT = 64 * 1024 * 1024;
+const WAL_SIZE_LIMIT = 64 * 1024 * 1024;
 
 /**
  * Opens the file, and creates it and its directory where missing. Resolves only if commits will
@@ -44,7 +44,7 @@ export async function openConnection(path: string, busyTimeoutMs: number): Promi
  * Checks whether the path still names the file that was opened. SQLite keeps writing to a deleted
  * or moved file, and those commits are lost when the process ends.
  */
-export function watchFile(path: string): { inPlace(): boolean } {
+export function fileIdentity(path: string): { inPlace(): boolean } {
   const identity = (): string | null => {
     const found = statSync(path, { throwIfNoEntry: false });
     return found === undefined ? null : `${found.dev}/${found.ino}`;
@@ -58,14 +58,14 @@ export function watchFile(path: string): { inPlace(): boolean } {
  * once, whatever the timeout.
  */
 async function switchToWal(database: Database.Database, path: string, busyTimeoutMs: number): Promise<void> {
-  const giveUpAt = performance.now() + busyTimeoutMs;
+  const deadline = performance.now() + busyTimeoutMs;
   for (;;) {
     try {
       return wrapStoreErrors('open', path, () => void database.pragma('journal_mode = WAL'));
     } catch (error) {
       const busy =
         error instanceof StoreUnavailable && (error.cause as { code: string }).code.startsWith('SQLITE_BUSY');
-      if (!busy || performance.now() > giveUpAt) throw error;
+      if (!busy || performance.now() > deadline) throw error;
       await sleep(5);
     }
   }
@@ -76,7 +76,7 @@ function configure(database: Database.Database, path: string): void {
   // macOS: a plain fsync stops at the drive's cache. No effect elsewhere.
   database.pragma('fullfsync = ON');
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-  database.pragma(`journal_size_limit = ${LOG_SIZE_LIMIT}`);
+  database.pragma(`journal_size_limit = ${WAL_SIZE_LIMIT}`);
 
   const mode = database.pragma('journal_mode', { simple: true });
   const synchronous = database.pragma('synchronous', { simple: true });

@@ -8,7 +8,7 @@ import type { Database } from 'better-sqlite3';
 import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../tables.ts';
 import { StoreUnavailable } from '../tables.ts';
 import { Cells } from './cells.ts';
-import { openConnection, watchFile } from './connection.ts';
+import { fileIdentity, openConnection } from './connection.ts';
 import { createTables } from './schema.ts';
 import { wrapStoreErrors } from './wrap-error.ts';
 
@@ -47,13 +47,13 @@ class SqliteTables implements Tables {
   readonly #path: string;
   readonly #now: () => number;
   readonly #cells = new Map<TableName, Cells>();
-  readonly #file: ReturnType<typeof watchFile>;
+  readonly #file: ReturnType<typeof fileIdentity>;
 
   constructor(database: Database, path: string, now: () => number) {
     this.#database = database;
     this.#path = path;
     this.#now = now;
-    this.#file = watchFile(path);
+    this.#file = fileIdentity(path);
   }
 
   async init(): Promise<void> {

@@ -24,7 +24,7 @@ import { groupedNumbersIn, mayHoldGroupedNumber } from './digit-groups.ts';
 import { cardNumbersIn, mayHoldCardNumber, type Span } from './digits.ts';
 import { excludedSpans, isPhoneNumber } from './exclusions.ts';
 import { MIN_CARD_DIGITS } from './issuer-ranges.ts';
-import { plainOf, withNotesAsSigns } from './normalize.ts';
+import { normalize, withNotesAsSigns } from './normalize.ts';
 import { tracksIn } from './tracks.ts';
 
 /**
@@ -37,7 +37,7 @@ const NOT_ASCII = /[^\0-\x7f]/;
  * Passes over one text. Masking may complete another number, made of the visible digits and those
  * behind them; the last pass masks every digit.
  */
-const MAX_LOOKS = 8;
+const MAX_PASSES = 8;
 const DIGIT_OF_ANY_SCRIPT = /[\p{Nd}\p{No}]/gu;
 
 /** 13 digits of any script, with anything between them. */
@@ -64,8 +64,8 @@ export const holdsCardData = (text: string): boolean => mayHoldCardData(text) &&
 export function maskCardData(text: string, fill = '*'): string {
   let masked = text;
   // The four visible digits may form another number with those behind them.
-  for (let looks = 0; mayHoldCardData(masked); looks++) {
-    if (looks === MAX_LOOKS) return masked.replaceAll(DIGIT_OF_ANY_SCRIPT, fill);
+  for (let passes = 0; mayHoldCardData(masked); passes++) {
+    if (passes === MAX_PASSES) return masked.replaceAll(DIGIT_OF_ANY_SCRIPT, fill);
     const hidden = hiddenIn(masked);
     if (hidden.length === 0) return masked;
     let next = '';
@@ -87,7 +87,7 @@ function hiddenIn(text: string): number[] {
   if (!NOT_ASCII.test(text)) return ascending(hiddenInPlain(text));
   const hidden = new Set<number>();
   for (const reading of new Set([text, withNotesAsSigns(text)])) {
-    const { text: plain, at } = plainOf(reading);
+    const { text: plain, at } = normalize(reading);
     for (const index of hiddenInPlain(plain)) hidden.add(at === null ? index : at[index]!);
   }
   return ascending(hidden);
@@ -96,9 +96,9 @@ function hiddenIn(text: string): number[] {
 function hiddenInPlain(plain: string): Set<number> {
   const hidden = new Set<number>();
   const numbers = cardNumbersIn(plain).concat(groupedNumbersIn(plain));
-  const harmless = numbers.length > 0 ? excludedSpans(plain) : [];
+  const excluded = numbers.length > 0 ? excludedSpans(plain) : [];
   for (const number of numbers) {
-    if (isPhoneNumber(plain, number) || harmless.some((span) => covers(span, number))) continue;
+    if (isPhoneNumber(plain, number) || excluded.some((span) => covers(span, number))) continue;
     // Of overlapping numbers only the end of the last one stays visible.
     for (const at of digitsIn(plain, number).slice(0, -SHOWN_DIGITS)) hidden.add(at);
   }

@@ -5,7 +5,7 @@
  * accents).
  */
 
-export interface Plain {
+export interface NormalizedText {
   /** One UTF-16 unit per kept character. */
   readonly text: string;
   /**
@@ -25,15 +25,15 @@ const DASH = /^[\p{Pd}\u2212\u2043\u02d7]$/u;
 const DOT = /^[\u00b7\u2022\u2024\u2027\u2219\u22c5\u3002\u30fb\uff61\uff65]$/u;
 const SLASH = /^[\u2044\u2215\u29f8]$/u;
 const ANY_SIGN = /^[\p{P}\p{S}]$/u;
-const UNSEEN = /^[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Mn}\p{Me}]$/u;
+const INVISIBLE = /^[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Mn}\p{Me}]$/u;
 
-export function plainOf(given: string): Plain {
+export function normalize(given: string): NormalizedText {
   if (!NOT_ASCII.test(given)) return { text: given, at: null };
   let text = '';
   const at: number[] = [];
   for (let start = 0; start < given.length; ) {
     const code = given.codePointAt(start)!;
-    const plain = code < 0x80 ? given[start]! : plainCharacter(code);
+    const plain = code < 0x80 ? given[start]! : normalizeCharacter(code);
     if (plain !== '') {
       text += plain;
       at.push(start);
@@ -53,7 +53,7 @@ const isCommonLetter = (code: number): boolean =>
   (code >= 0xac00 && code < 0xd7a4);
 
 /** @returns '' for an invisible character */
-function plainCharacter(code: number): string {
+function normalizeCharacter(code: number): string {
   if (isCommonLetter(code)) return OTHER;
   if (code >= 0xff01 && code <= 0xff5e) return String.fromCharCode(code - 0xfee0);
   const character = String.fromCodePoint(code);
@@ -62,7 +62,7 @@ function plainCharacter(code: number): string {
   if (DASH.test(character)) return '-';
   if (DOT.test(character)) return '.';
   if (SLASH.test(character)) return '/';
-  if (UNSEEN.test(character)) return '';
+  if (INVISIBLE.test(character)) return '';
   // Superscript and circled digits.
   const compatible = character.normalize('NFKC');
   if (/^[0-9]$/.test(compatible)) return compatible;

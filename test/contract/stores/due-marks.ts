@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
-import { type DueMark, DueMarks, type NewMark } from '../../../collector/store/due-marks.ts';
+import { type DueMark, DueMarks, type NewDueMark } from '../../../collector/store/due-marks.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { type TerminalId, terminalId } from '../../../shared/ids.ts';
 import { salt } from '../../../shared/keys.ts';
@@ -9,11 +9,11 @@ import { freshMerchant } from '../../support/region/fresh.ts';
 export async function dueMarksContract(t: Test, tables: Tables): Promise<void> {
   const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));
   const merchant = freshMerchant();
-  const mark = (minute: number, rest: Partial<NewMark> = {}): NewMark => ({
+  const mark = (minute: number, rest: Partial<NewDueMark> = {}): NewDueMark => ({
     ...{ minute, merchant, level: 'hour', time: 7, terminals: ['a', 'b'] as TerminalId[] },
     ...rest,
   });
-  const plain = ({ rowKey: _, ...rest }: DueMark): NewMark => rest;
+  const plain = ({ rowKey: _, ...rest }: DueMark): NewDueMark => rest;
   const through = async (minute: number, after?: DueMark): Promise<DueMark[]> => {
     const all = await Array.fromAsync(marks.due(salt(merchant), minute, after));
     return all.filter((mark) => mark.merchant === merchant);

@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
-import { type Presence, type Registration, Terminals } from '../../../collector/store/terminals.ts';
+import { type Registration, type TerminalStatus, Terminals } from '../../../collector/store/terminals.ts';
 import { epoch, type MerchantId, storeId, terminalId } from '../../../shared/ids.ts';
 import { freshMerchant } from '../../support/region/fresh.ts';
 
@@ -13,7 +13,7 @@ const registration = (merchant: MerchantId, terminal: string): Registration => (
   createdAt: 1_300_000_000_000,
 });
 
-const presence = (merchant: MerchantId, terminal: string, ofEpoch: string, lastSeen: number): Presence => ({
+const presence = (merchant: MerchantId, terminal: string, ofEpoch: string, lastSeen: number): TerminalStatus => ({
   merchant,
   terminal: terminalId(terminal),
   epoch: epoch(ofEpoch),
@@ -59,8 +59,8 @@ export async function terminalsContract(t: Test, tables: Tables): Promise<void> 
     const merchant = freshMerchant();
     const older = presence(merchant, 'till-1', '00000000000000aa', seenAt);
     const newer = presence(merchant, 'till-1', '00000000000000aa', seenAt + 5);
-    await terminals.seen([newer]);
-    await terminals.seen([older]);
+    await terminals.putStatuses([newer]);
+    await terminals.putStatuses([older]);
     t.same((await Array.fromAsync(terminals.list(merchant)))[0]?.epochs, [newer]);
   });
 
@@ -74,7 +74,7 @@ export async function terminalsContract(t: Test, tables: Tables): Promise<void> 
       presence(merchant, 'a', 'ff000000000000aa', seenAt + 1),
       presence(merchant, 'a-b', '00000000000000aa', seenAt),
     ];
-    await terminals.seen(seen);
+    await terminals.putStatuses(seen);
     t.same(await Array.fromAsync(terminals.list(merchant)), [
       { registration: a, terminal: 'a', epochs: seen.slice(0, 2) },
       { registration: null, terminal: 'a-b', epochs: seen.slice(2) },

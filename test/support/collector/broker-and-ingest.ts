@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { BrokerMetrics } from '../../../collector/broker/access/metrics.ts';
-import { Credentials } from '../../../collector/broker/access/token-verifier.ts';
+import { TokenVerifier } from '../../../collector/broker/access/token-verifier.ts';
 import { Broker, type BrokerOptions } from '../../../collector/broker/broker.ts';
 import { Ingest, type IngestOptions } from '../../../collector/ingest/ingest.ts';
 import type { IngestMetrics } from '../../../collector/ingest/metrics.ts';
@@ -93,15 +93,15 @@ export async function brokerAndIngest(t: Test, options: Options = {}) {
     onFailure: () => undefined,
     ...options.ingest,
   });
-  const credentials = new Credentials({
+  const tokenVerifier = new TokenVerifier({
     registry: stores.terminals,
-    ...{ now, clock, rememberMs: 15_000, maxRemembered: 100, deadlineMs: 10_000, maxLookups: 100 },
+    ...{ now, clock, cacheMs: 15_000, maxCached: 100, deadlineMs: 10_000, maxLookups: 100 },
   });
   const broker = await Broker.start({
     listen: { host: '127.0.0.1', port: 0, tls: null, maxConnections: 100, handshakeMs: 10_000, ...options.listen },
     websocket: null,
     gate: { ...GATE, ...options.gate },
-    ...{ credentials, inbox: ingest, now, clock, storeGen: () => STORE_GEN, recheckMs: 35_000, metrics },
+    ...{ tokenVerifier, inbox: ingest, now, clock, storeGen: () => STORE_GEN, recheckMs: 35_000, metrics },
     log: { error: (_fields, message) => t.fail(message), info: () => undefined, debug: () => undefined },
     ...options.broker,
   });

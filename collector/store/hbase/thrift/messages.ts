@@ -4,7 +4,7 @@
 import { TBinaryProtocol, TFramedTransport, Thrift } from 'thrift';
 import { type Fields, i32, type Struct, string, struct } from './codec.ts';
 import type { Method } from './idl.ts';
-import { Outgoing } from './write-buffer.ts';
+import { WriteBuffer } from './write-buffer.ts';
 
 /**
  * The server's refusal. Its message is the start of the first line only, because a Java trace has
@@ -35,7 +35,7 @@ const STRICT = true;
 const TApplicationException = struct({ message: [1, string], type: [2, i32] });
 
 export function encodeCall<A extends Fields, T>(method: Method<A, T>, args: Struct<A>, seqid: number): Buffer {
-  const message = new Outgoing();
+  const message = new WriteBuffer();
   const out = new TBinaryProtocol(message, STRICT, STRICT);
   out.writeMessageBegin(method.name, MessageType.CALL, seqid);
   method.args.write(out, args);

@@ -95,14 +95,14 @@ export class ConnectionPool {
     const { maxWaiting, waitMs } = this.#options;
     return new Promise((resolve, reject) => {
       if (this.#waiting.size >= maxWaiting) return reject(new PoolFull(`${maxWaiting} calls wait already`));
-      const timer = setTimeout(() => this.#giveUp(waiter), waitMs);
+      const timer = setTimeout(() => this.#timeOut(waiter), waitMs);
       const waiter: Waiter = { timer, resolve, reject };
       this.#waiting.add(waiter);
       this.#serve();
     });
   }
 
-  #giveUp(waiter: Waiter): void {
+  #timeOut(waiter: Waiter): void {
     const cause = this.#lastFailure;
     const why = cause === undefined ? `all ${this.#options.size} connections stayed busy` : cause.message;
     this.#settle(waiter).reject(new NoConnection(`none within ${this.#options.waitMs} ms: ${why}`, { cause }));
@@ -123,8 +123,8 @@ export class ConnectionPool {
       this.#settle(waiter).resolve(connection);
     }
     const room = this.#options.size - this.#connections.size - this.#opening;
-    let lacking = Math.min(this.#waiting.size - this.#opening, room);
-    if (lacking > 0 && this.#retryTimer === null) while (lacking-- > 0) void this.#open();
+    let missing = Math.min(this.#waiting.size - this.#opening, room);
+    if (missing > 0 && this.#retryTimer === null) while (missing-- > 0) void this.#open();
   }
 
   #takeIdle(): Connection | null {

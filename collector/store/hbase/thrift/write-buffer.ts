@@ -3,7 +3,7 @@ import type { WriteTransport } from 'thrift';
 
 const FIRST_SIZE = 4096;
 
-export class Outgoing implements WriteTransport {
+export class WriteBuffer implements WriteTransport {
   #buffer = Buffer.allocUnsafe(FIRST_SIZE);
   #length = 0;
 

@@ -109,7 +109,7 @@ t.test('the list shows when a terminal was last heard of', async (t) => {
     version: '',
   };
   const names = { merchant: ACME, terminal: terminalId('till-1') };
-  await stores.terminals.seen(
+  await stores.terminals.putStatuses(
     ['00000000000000aa', '00000000000000bb'].map((epoch, i) => ({
       ...names,
       epoch: epoch as never,

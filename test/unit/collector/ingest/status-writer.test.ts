@@ -1,9 +1,9 @@
 import t from 'tap';
 import { StatusWriter, type StatusWriterOptions } from '../../../../collector/ingest/status-writer.ts';
-import type { Presence } from '../../../../collector/store/terminals.ts';
+import type { TerminalStatus } from '../../../../collector/store/terminals.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
 
-const presence = (terminal: string, lastSeq = 0): Presence => ({
+const presence = (terminal: string, lastSeq = 0): TerminalStatus => ({
   ...{ merchant: merchantId('acme'), terminal: terminalId(terminal), epoch: epoch('00000000000000aa') },
   ...{
     lastSeen: 0,
@@ -18,7 +18,7 @@ const presence = (terminal: string, lastSeq = 0): Presence => ({
 });
 
 function standing(options: Partial<StatusWriterOptions> = {}) {
-  const writes: (readonly Presence[])[] = [];
+  const writes: (readonly TerminalStatus[])[] = [];
   const counts = new Map<string, number>();
   const presences = new StatusWriter({
     write: async (rows) => void writes.push(rows),

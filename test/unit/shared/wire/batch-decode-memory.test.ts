@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { MAX_EVENTS, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
-import { pack, STRANGERS_MAX_OBJECTS } from '../../../../shared/wire/message-pack.ts';
+import { pack, UNTRUSTED_MAX_OBJECTS } from '../../../../shared/wire/message-pack.ts';
 import { sealed } from '../../../support/shared/seal-batch.ts';
 
 /** As `MAX_UNPACKED_BYTES` says. */
@@ -44,7 +44,7 @@ const EXPENSIVE: Record<string, { plain: Buffer; count?: number; ok: boolean }> 
   'short texts': { plain: filled([0xa2, 0x61, 0x62]), ok: true },
   'floats and nothing by turns': { plain: filled([0xca, 1, 2, 3, 4, 0xc0], 2), ok: true },
   'as many maps as are taken': {
-    plain: body({ 17: column((STRANGERS_MAX_OBJECTS - 20) / 2, [0x81, 0, 0]) }),
+    plain: body({ 17: column((UNTRUSTED_MAX_OBJECTS - 20) / 2, [0x81, 0, 0]) }),
     ok: true,
   },
   'empty arrays': { plain: filled([0x90]), ok: false },

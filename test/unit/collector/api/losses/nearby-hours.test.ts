@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { HoursAround } from '../../../../../collector/api/losses/nearby-hours.ts';
+import { NearbyHours } from '../../../../../collector/api/losses/nearby-hours.ts';
 import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
 import { HOUR } from '../../../../support/collector/till-events.ts';
 import { HookedTables } from '../../../../support/region/hooked-tables.ts';
@@ -23,7 +23,7 @@ for (const hour of WITH_ROWS) await region.append(region.events('a', 1 + hour - 
 
 t.test('going back in any steps, the hours with rows around each come, the nearest first', async (t) => {
   for (const step of [1, 2, 3, 4, 9, 11, 12, 40]) {
-    const around = new HoursAround(region.log, region.merchant, REACH);
+    const around = new NearbyHours(region.log, region.merchant, REACH);
     for (let hour = HOUR + 66; hour > HOUR - 8; hour -= step) {
       const expected = WITH_ROWS.filter((other) => Math.abs(other - hour) <= REACH);
       const found = await around.of(hour);
@@ -38,7 +38,7 @@ t.test('going back in any steps, the hours with rows around each come, the neare
 });
 
 t.test('an hour is asked for once', async (t) => {
-  const around = new HoursAround(region.log, region.merchant, REACH);
+  const around = new NearbyHours(region.log, region.merchant, REACH);
   await around.of(HOUR + 6);
   scans = 0;
   await around.of(HOUR + 6);
@@ -48,5 +48,5 @@ t.test('an hour is asked for once', async (t) => {
 });
 
 t.test('before the first hour there is nothing', async (t) => {
-  t.same(await new HoursAround(region.log, region.merchant, REACH).of(0), []);
+  t.same(await new NearbyHours(region.log, region.merchant, REACH).of(0), []);
 });

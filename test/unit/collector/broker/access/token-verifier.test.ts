@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import {
-  Credentials,
-  type CredentialsOptions,
+  TokenVerifier,
+  type TokenVerifierOptions,
   tokenHash,
 } from '../../../../../collector/broker/access/token-verifier.ts';
 import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
@@ -23,7 +23,7 @@ const registered = (tokens: Registration['tokens'], more: Partial<Registration> 
 const good = { hash: tokenHash(token('good')), expiresAt: null };
 
 /** Credentials on a real store of their own, with a clock that stands still unless moved. */
-async function standing(t: Test, options: Partial<CredentialsOptions> = {}) {
+async function standing(t: Test, options: Partial<TokenVerifierOptions> = {}) {
   const tables = new SwitchableTables(await openSqliteTables({ path: join(t.testdir(), 'store.db') }));
   t.teardown(() => tables.close());
   await tables.init();
@@ -36,9 +36,9 @@ async function standing(t: Test, options: Partial<CredentialsOptions> = {}) {
       return terminals.registration(...names);
     },
   };
-  const credentials = new Credentials({
+  const verifier = new TokenVerifier({
     ...{ registry, now: () => clock.now, clock: () => clock.monotonic },
-    ...{ rememberMs: 15_000, maxRemembered: 2, deadlineMs: 60_000, maxLookups: 2 },
+    ...{ cacheMs: 15_000, maxCached: 2, deadlineMs: 60_000, maxLookups: 2 },
     ...options,
   });
   let last: Registration | null = null;
@@ -46,97 +46,97 @@ async function standing(t: Test, options: Partial<CredentialsOptions> = {}) {
     t.equal(await terminals.register(next, last), true);
     last = next;
   };
-  return { tables, clock, credentials, register, reads: () => reads };
+  return { tables, clock, verifier, register, reads: () => reads };
 }
 
 t.test('a token that is registered is accepted, any other is wrong', async (t) => {
-  const { credentials, register, clock } = await standing(t);
-  t.match(await credentials.verify(M, T, token('good')), { kind: 'wrong', reason: 'unknown' });
+  const { verifier, register, clock } = await standing(t);
+  t.match(await verifier.verify(M, T, token('good')), { kind: 'wrong', reason: 'unknown' });
   await register(registered([good]));
-  t.same(await credentials.verify(M, T, token('good')), { kind: 'accepted', hash: good.hash, asOf: clock.monotonic });
-  t.match(await credentials.verify(M, T, token('bad')), { kind: 'wrong', reason: 'token' });
-  t.match(await credentials.verify(M, T, token('')), { kind: 'wrong', reason: 'token' });
+  t.same(await verifier.verify(M, T, token('good')), { kind: 'accepted', hash: good.hash, asOf: clock.monotonic });
+  t.match(await verifier.verify(M, T, token('bad')), { kind: 'wrong', reason: 'token' });
+  t.match(await verifier.verify(M, T, token('')), { kind: 'wrong', reason: 'token' });
 });
 
 t.test('of two tokens both are accepted, each until it expires', async (t) => {
-  const { credentials, register, clock } = await standing(t);
+  const { verifier, register, clock } = await standing(t);
   const old = { hash: tokenHash(token('old')), expiresAt: clock.now + 1_000 };
   await register(registered([good, old]));
-  t.match(await credentials.verify(M, T, token('old')), { kind: 'accepted' });
+  t.match(await verifier.verify(M, T, token('old')), { kind: 'accepted' });
   clock.now += 1_000;
-  t.match(await credentials.verify(M, T, token('old')), { kind: 'ended', reason: 'expired' });
-  t.match(await credentials.verify(M, T, token('good')), { kind: 'accepted' });
+  t.match(await verifier.verify(M, T, token('old')), { kind: 'ended', reason: 'expired' });
+  t.match(await verifier.verify(M, T, token('good')), { kind: 'accepted' });
 });
 
 t.test('the token of a revoked terminal has ended', async (t) => {
-  const { credentials, register } = await standing(t);
+  const { verifier, register } = await standing(t);
   await register(registered([good], { state: 'revoked' }));
-  t.match(await credentials.verify(M, T, token('good')), { kind: 'ended', reason: 'revoked' });
-  t.match(await credentials.verify(M, T, token('bad')), { kind: 'wrong' }, 'which is told only to who knows it');
+  t.match(await verifier.verify(M, T, token('good')), { kind: 'ended', reason: 'revoked' });
+  t.match(await verifier.verify(M, T, token('bad')), { kind: 'wrong' }, 'which is told only to who knows it');
 });
 
 t.test(
   'a registration answers for a while without being read again, also where the wall clock is set back',
   async (t) => {
-    const { credentials, register, clock, reads } = await standing(t);
+    const { verifier, register, clock, reads } = await standing(t);
     await register(registered([good]));
-    const first = await credentials.verify(M, T, token('good'));
+    const first = await verifier.verify(M, T, token('good'));
     clock.monotonic += 14_999;
-    t.same(await credentials.verify(M, T, token('good')), first, 'and says how old its answer is');
+    t.same(await verifier.verify(M, T, token('good')), first, 'and says how old its answer is');
     t.equal(reads(), 1);
     clock.now -= 3_600_000;
     clock.monotonic += 1;
-    await credentials.verify(M, T, token('good'));
+    await verifier.verify(M, T, token('good'));
     t.equal(reads(), 2);
   },
 );
 
 t.test('a token that was exchanged a moment ago works at once', async (t) => {
-  const { credentials, register } = await standing(t);
+  const { verifier, register } = await standing(t);
   await register(registered([good]));
-  await credentials.verify(M, T, token('good'));
+  await verifier.verify(M, T, token('good'));
   await register(registered([{ hash: tokenHash(token('new')), expiresAt: null }]));
-  t.match(await credentials.verify(M, T, token('new')), { kind: 'accepted' });
-  t.match(await credentials.verify(M, T, token('good')), { kind: 'wrong' }, 'and the reading replaces the one before');
+  t.match(await verifier.verify(M, T, token('new')), { kind: 'accepted' });
+  t.match(await verifier.verify(M, T, token('good')), { kind: 'wrong' }, 'and the reading replaces the one before');
 });
 
 t.test('a session is always asked about in the store', async (t) => {
-  const { credentials, register } = await standing(t);
+  const { verifier, register } = await standing(t);
   await register(registered([good]));
-  await credentials.verify(M, T, token('good'));
+  await verifier.verify(M, T, token('good'));
   await register(registered([good], { state: 'revoked' }));
-  t.match(await credentials.verifyHash(M, T, good.hash), { kind: 'ended', reason: 'revoked' });
+  t.match(await verifier.verifyHash(M, T, good.hash), { kind: 'ended', reason: 'revoked' });
 });
 
 t.test('only so many registrations are remembered', async (t) => {
-  const { credentials, register, reads } = await standing(t, { maxRemembered: 0 });
+  const { verifier, register, reads } = await standing(t, { maxCached: 0 });
   await register(registered([good]));
-  await credentials.verify(M, T, token('good'));
-  await credentials.verify(M, T, token('good'));
+  await verifier.verify(M, T, token('good'));
+  await verifier.verify(M, T, token('good'));
   t.equal(reads(), 2);
 });
 
 t.test('a store that refuses says nothing about a token', async (t) => {
-  const { credentials, register, tables } = await standing(t);
+  const { verifier, register, tables } = await standing(t);
   await register(registered([good]));
   tables.turn('refuses');
-  t.match(await credentials.verify(M, T, token('good')), { kind: 'unavailable', cause: { name: 'StoreUnavailable' } });
+  t.match(await verifier.verify(M, T, token('good')), { kind: 'unavailable', cause: { name: 'StoreUnavailable' } });
   tables.turn('on');
-  t.match(await credentials.verify(M, T, token('good')), { kind: 'accepted' });
+  t.match(await verifier.verify(M, T, token('good')), { kind: 'accepted' });
 });
 
 t.test('a store that does not answer is given up at the deadline', async (t) => {
-  const { credentials, tables } = await standing(t, { deadlineMs: 5 });
+  const { verifier, tables } = await standing(t, { deadlineMs: 5 });
   tables.turn('silent');
-  t.match(await credentials.verify(M, T, token('good')), { kind: 'unavailable', cause: { message: /within 5 ms/ } });
+  t.match(await verifier.verify(M, T, token('good')), { kind: 'unavailable', cause: { message: /within 5 ms/ } });
 });
 
-t.test('only so many questions wait for the store; beyond, the answer comes at once', async (t) => {
-  const { credentials, tables } = await standing(t);
+t.test('beyond the limit of parallel lookups the answer comes at once', async (t) => {
+  const { verifier, tables } = await standing(t);
   tables.turn('silent');
-  const waiting = [credentials.verify(M, T, token('a')), credentials.verify(M, T, token('b'))];
-  t.match(await credentials.verify(M, T, token('c')), { kind: 'unavailable', cause: { message: /2 questions/ } });
+  const waiting = [verifier.verify(M, T, token('a')), verifier.verify(M, T, token('b'))];
+  t.match(await verifier.verify(M, T, token('c')), { kind: 'unavailable', cause: { message: /2 lookups/ } });
   tables.turn('on');
   t.match(await Promise.all(waiting), [{ kind: 'wrong' }, { kind: 'wrong' }]);
-  t.match(await credentials.verify(M, T, token('d')), { kind: 'wrong' });
+  t.match(await verifier.verify(M, T, token('d')), { kind: 'wrong' });
 });

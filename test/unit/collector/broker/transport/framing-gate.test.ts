@@ -110,11 +110,11 @@ t.test(
         const claimed: (() => void)[] = [];
         let mostUnderWay = 0;
         await until(() => {
-          mostUnderWay = Math.max(mostUnderWay, gate.underWay);
-          while (claimed.length < gate.underWay) claimed.push(gate.claim());
+          mostUnderWay = Math.max(mostUnderWay, gate.unreleased);
+          while (claimed.length < gate.unreleased) claimed.push(gate.claim());
           const release = lifo ? claimed.pop() : claimed.shift();
           release?.();
-          return bytes().length === stream.length && gate.underWay === 0;
+          return bytes().length === stream.length && gate.unreleased === 0;
         });
         gate.destroy();
         return bytes().equals(stream) && mostUnderWay <= LIMITS.maxUnreleased;
@@ -162,7 +162,7 @@ t.test('a partial packet at the bound is no deadlock: it passes as it comes', as
   for (let i = 0; i < 3; i++) pour(till, publish(10));
   for (const byte of last) pour(till, Buffer.of(byte));
   await until(() => bytes().subarray(-last.length).equals(last));
-  t.equal(gate.underWay, 4);
+  t.equal(gate.unreleased, 4);
 });
 
 t.test('one read gives all that has passed, in however many pieces it came', async (t) => {
@@ -178,7 +178,7 @@ t.test('a publish that has not passed whole is not under way', async (t) => {
   const { till, gate } = await opened(t);
   pour(till, Buffer.concat([publish(10), publish(500).subarray(0, 100)]));
   await settled();
-  t.equal(gate.underWay, 1);
+  t.equal(gate.unreleased, 1);
 });
 
 t.test('a release counts once', async (t) => {
@@ -188,7 +188,7 @@ t.test('a release counts once', async (t) => {
   const release = gate.claim();
   release();
   release();
-  t.equal(gate.underWay, 1);
+  t.equal(gate.unreleased, 1);
 });
 
 t.test('more claims than publishes are a fault of the caller', async (t) => {
