@@ -6,7 +6,7 @@ import { formatInstant, INTERVALS, type Interval, type Range } from '../../share
 import type { Logic } from '../aggregation/logic-version.ts';
 import { type Auth, merchantOf } from './auth.ts';
 import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './figures/metric-catalog.ts';
-import { type FiguresStores, figures } from './figures/read-figures.ts';
+import { FiguresReader, type FiguresSource, type FiguresStores } from './figures/read-figures.ts';
 import { type Series, SeriesBuilder, type SeriesRequest, statusAt } from './figures/series.ts';
 import { type Compare, comparedRange, type Period, PeriodQuery, parsePeriod } from './query/period.ts';
 import { badParameter } from './query/problem.ts';
@@ -93,21 +93,19 @@ function parseRequest(query: Query, { range, tz }: Period, logic: Logic): Series
   };
 }
 
-/**
- * The view that contains all requested dimensions; null: only the partial aggregates of the
- * terminals do.
- */
-function viewFor({ by, filters }: SeriesRequest): string | null {
+/** The view with all requested dimensions, or each terminal's part when no view has them. */
+function sourceFor({ by, filters }: SeriesRequest): FiguresSource {
   const needed = new Set(
     [by, ...filters.map(({ dimension }) => dimension)].filter((name) => name !== null && name !== 'type'),
   );
-  if (needed.has('terminal') || needed.size > 1) return null;
-  return [...needed][0] ?? 'total';
+  if (needed.has('terminal') || needed.size > 1) return { kind: 'parts' };
+  return { kind: 'view', name: [...needed][0] ?? 'total' };
 }
 
 async function answerTo(deps: MetricsDeps, merchant: MerchantId, asked: SeriesRequest, now: number): Promise<Answer> {
   const builder = new SeriesBuilder(asked);
-  for await (const cube of figures(deps, merchant, asked.range, now, viewFor(asked), requiredSketches(asked.metrics)))
+  const reader = new FiguresReader(deps, merchant, now);
+  for await (const cube of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
     builder.add(cube);
   return {
     meta: { ...metaOf(merchant, asked, deps.logic, now), interval: asked.interval },

@@ -9,7 +9,7 @@ import { compareExact } from '../aggregation/exact-sum.ts';
 import { emptyItemMeasures, type ItemMeasures, mergeItemMeasures } from '../aggregation/measures.ts';
 import { merchantOf } from './auth.ts';
 import { minorUnits, pieces } from './figures/metric-catalog.ts';
-import { articles } from './figures/read-figures.ts';
+import { FiguresReader } from './figures/read-figures.ts';
 import { type MetricsDeps, metaOf } from './metrics-route.ts';
 import { PeriodQuery, parsePeriod } from './query/period.ts';
 
@@ -35,7 +35,7 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const limit = query.limit ?? 10;
     const currencies = new Map<string | null, Map<string, ItemMeasures>>();
     const [first, end] = [slotOf(range.from), slotOf(range.to)];
-    for await (const cube of articles(deps, merchant, range, now)) {
+    for await (const cube of new FiguresReader(deps, merchant, now).articles(range)) {
       for (const { key, slots } of cube.groups()) {
         const [currency = null, sku] = key;
         for (const [slot, measures] of slots) {

@@ -26,137 +26,120 @@ export interface FiguresStores {
   readonly logic: Logic;
 }
 
-/** What to read of a row, and how to get it out of a rollup or of freshly folded parts. */
-interface Reading<T> {
-  readonly cells: Cells;
-  ofRollup(row: Rollup, base: number): Iterable<T>;
-  ofParts(parts: readonly LivePartial[]): Iterable<T>;
-}
+/** Which cells answer a query: one view of all terminals, each terminal's part, or the articles. */
+export type Source = FiguresSource | { readonly kind: 'articles' };
+export type FiguresSource = { readonly kind: 'view'; readonly name: string } | { readonly kind: 'parts' };
 
-/** A cube with the terminal whose it is; null: of all terminals. */
+/** A cube with its terminal; null: all terminals. */
 export interface TerminalFigures {
   readonly terminal: string | null;
   readonly figures: Cube<Measures>;
 }
 
-/** Figures of one view, or of each terminal when `view` is null. */
-export const figures = (
-  stores: FiguresStores,
-  merchant: MerchantId,
-  range: Range,
-  now: number,
-  view: string | null,
-  wanted: SketchSelection,
-): AsyncIterable<TerminalFigures> => {
-  const ofParts = (parts: readonly LivePartial[]): TerminalFigures[] =>
-    parts.map(({ partial, terminal }) => ({ terminal, figures: partial.figures }));
-  return read(
-    stores,
-    merchant,
-    range,
-    now,
-    view === null
-      ? {
-          cells: { kind: 'parts' },
-          ofRollup: function* ({ parts }, base) {
-            for (const [terminal, bytes] of parts)
-              yield { terminal, figures: decodePartialFigures(bytes, base, wanted) };
-          },
-          ofParts,
-        }
-      : {
-          cells: { kind: 'view', name: view },
-          ofRollup: function* ({ views }, base) {
-            for (const bytes of views.values()) yield { terminal: null, figures: decodeView(bytes, base, wanted) };
-          },
-          ofParts,
-        },
-  );
-};
+/** A rollup row of one day or hour, or the live partial aggregates of an hour without one. */
+type Section =
+  | { readonly kind: 'rollup'; readonly row: Rollup }
+  | { readonly kind: 'live'; readonly partials: readonly LivePartial[] };
 
-export const articles = (
-  stores: FiguresStores,
-  merchant: MerchantId,
-  range: Range,
-  now: number,
-): AsyncIterable<Cube<ItemMeasures>> =>
-  read(stores, merchant, range, now, {
-    cells: { kind: 'view', name: ARTICLES_VIEW },
-    ofRollup: (row, base) => [...row.views.values()].map((bytes) => decodeArticles(bytes, base)),
-    ofParts: (parts) => parts.map(({ partial }) => partial.articles),
-  });
+const SLOTS = { hour: SLOTS_PER_HOUR, day: SLOTS_PER_DAY } as const;
 
 /**
- * What is yielded is to be used before the next one is asked for. Other work gets its turn between
- * two of them.
+ * Reads one merchant's figures as of one moment. Use each cube before the next one is requested;
+ * other work gets its turn between two of them.
  */
-async function* read<T>(
-  stores: FiguresStores,
-  merchant: MerchantId,
-  range: Range,
-  now: number,
-  reading: Reading<T>,
-): AsyncIterable<T> {
-  for await (const one of readDays(stores, merchant, range, now, reading)) {
-    yield one;
-    await nextTurn();
+export class FiguresReader {
+  readonly #stores: FiguresStores;
+  readonly #merchant: MerchantId;
+  readonly #now: number;
+
+  /** @param now milliseconds since 1970 */
+  constructor(stores: FiguresStores, merchant: MerchantId, now: number) {
+    this.#stores = stores;
+    this.#merchant = merchant;
+    this.#now = now;
+  }
+
+  async *figures(range: Range, source: FiguresSource, wanted: SketchSelection): AsyncIterable<TerminalFigures> {
+    for await (const section of this.#days(range, source)) {
+      for (const figures of figuresOf(section, wanted)) {
+        yield figures;
+        await nextTurn();
+      }
+    }
+  }
+
+  async *articles(range: Range): AsyncIterable<Cube<ItemMeasures>> {
+    for await (const section of this.#days(range, { kind: 'articles' })) {
+      for (const cube of articlesOf(section)) {
+        yield cube;
+        await nextTurn();
+      }
+    }
+  }
+
+  async *#days(range: Range, source: Source): AsyncIterable<Section> {
+    let hour = hourOf(range.from);
+    const end = hourOf(range.to - 1) + 1;
+    for await (const row of this.#rows('day', dayOfHour(hour), dayOfHour(end - 1) + 1, source)) {
+      if (!isWhole(row, this.#now)) continue;
+      yield* this.#hours(hour, row.time * 24, source);
+      yield { kind: 'rollup', row };
+      hour = (row.time + 1) * 24;
+    }
+    yield* this.#hours(hour, end, source);
+  }
+
+  async *#hours(from: number, to: number, source: Source): AsyncIterable<Section> {
+    let hour = from;
+    for await (const row of this.#rows('hour', from, to, source)) {
+      // The row of an event stamped ahead of time: once its hour has begun, the raw log is newer.
+      if (row.time <= hourOf(this.#now) && !isWhole(row, this.#now)) continue;
+      yield* this.#live(hour, row.time);
+      yield { kind: 'rollup', row };
+      hour = row.time + 1;
+    }
+    yield* this.#live(hour, to);
+  }
+
+  async *#live(from: number, to: number): AsyncIterable<Section> {
+    const { log, live } = this.#stores;
+    for await (const hour of log.hours(this.#merchant, from, to))
+      yield { kind: 'live', partials: await live.partials(this.#merchant, hour) };
+  }
+
+  #rows(level: Rollup['level'], from: number, to: number, source: Source): AsyncIterable<Rollup> {
+    const { rollups, logic } = this.#stores;
+    return rollups.scan(this.#merchant, level, logic.version, from, to, cellsOf(source));
   }
 }
 
-async function* readDays<T>(
-  stores: FiguresStores,
-  merchant: MerchantId,
-  range: Range,
-  now: number,
-  reading: Reading<T>,
-): AsyncIterable<T> {
-  const fromHour = hourOf(range.from);
-  const toHour = hourOf(range.to - 1) + 1;
-  let hour = fromHour;
-  const days = { from: dayOfHour(fromHour), to: dayOfHour(toHour - 1) + 1 };
-  for await (const day of stores.rollups.scan(
-    merchant,
-    'day',
-    stores.logic.version,
-    days.from,
-    days.to,
-    reading.cells,
-  )) {
-    if (!isWhole(day, now)) continue;
-    yield* readHours(stores, merchant, hour, day.time * 24, now, reading);
-    yield* reading.ofRollup(day, day.time * SLOTS_PER_DAY);
-    hour = (day.time + 1) * 24;
+function cellsOf(source: Source): Cells {
+  switch (source.kind) {
+    case 'view':
+    case 'parts':
+      return source;
+    case 'articles':
+      return { kind: 'view', name: ARTICLES_VIEW };
   }
-  yield* readHours(stores, merchant, hour, toHour, now, reading);
 }
 
-async function* readHours<T>(
-  stores: FiguresStores,
-  merchant: MerchantId,
-  from: number,
-  to: number,
-  now: number,
-  reading: Reading<T>,
-): AsyncIterable<T> {
-  if (from >= to) return;
-  let hour = from;
-  for await (const row of stores.rollups.scan(merchant, 'hour', stores.logic.version, from, to, reading.cells)) {
-    // Of an event stamped ahead of time; once its hour has begun, the raw log knows more.
-    if (row.time <= hourOf(now) && !isWhole(row, now)) continue;
-    yield* readRaw(stores, merchant, hour, row.time, reading);
-    yield* reading.ofRollup(row, row.time * SLOTS_PER_HOUR);
-    hour = row.time + 1;
+/** A row has only the cells that were read: one view, or all parts. */
+function* figuresOf(section: Section, wanted: SketchSelection): Iterable<TerminalFigures> {
+  if (section.kind === 'live') {
+    for (const { terminal, partial } of section.partials) yield { terminal, figures: partial.figures };
+    return;
   }
-  yield* readRaw(stores, merchant, hour, to, reading);
+  const { views, parts, time, level } = section.row;
+  const base = time * SLOTS[level];
+  for (const bytes of views.values()) yield { terminal: null, figures: decodeView(bytes, base, wanted) };
+  for (const [terminal, bytes] of parts) yield { terminal, figures: decodePartialFigures(bytes, base, wanted) };
 }
 
-async function* readRaw<T>(
-  stores: FiguresStores,
-  merchant: MerchantId,
-  from: number,
-  to: number,
-  reading: Reading<T>,
-): AsyncIterable<T> {
-  for await (const hour of stores.log.hours(merchant, from, to))
-    yield* reading.ofParts(await stores.live.partials(merchant, hour));
+function* articlesOf(section: Section): Iterable<Cube<ItemMeasures>> {
+  if (section.kind === 'live') {
+    for (const { partial } of section.partials) yield partial.articles;
+    return;
+  }
+  const { views, time, level } = section.row;
+  for (const bytes of views.values()) yield decodeArticles(bytes, time * SLOTS[level]);
 }
