@@ -64,16 +64,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     // A stop waits for responses in progress, not for idle connections.
     forceCloseConnections: 'idle',
   });
-  const seconds = new Histogram({
-    name: 'tillstream_http_request_duration_seconds',
-    help: 'Time from request to response.',
-    labelNames: ['route', 'status'],
-    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
-    registers: [deps.registry],
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    seconds.observe({ route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
-  });
+  measureRequests(app, deps.registry);
   app.setErrorHandler((error: FastifyError, _request, reply) => refuse(error, reply));
   app.setNotFoundHandler(() => {
     throw new Problem(404, 'there is nothing here: see /openapi.json');
@@ -87,21 +78,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     },
   });
   // Swagger sees only routes of plugins that are registered after it.
-  await app.register(async (routes) => {
-    const hidden = { schema: { hide: true } };
-    routes.get('/openapi.json', hidden, () => app.swagger());
-    routes.get('/livez', hidden, async (_request, reply) => reply.type('text/plain').send('ok\n'));
-    routes.get('/readyz', hidden, async (_request, reply) => {
-      const { ready, reason } = deps.readiness();
-      return reply
-        .code(ready ? 200 : 503)
-        .type('text/plain')
-        .send(`${reason}\n`);
-    });
-    routes.get('/metrics', hidden, async (_request, reply) =>
-      reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
-    );
-  });
+  await app.register(async (routes) => operationsRoutes(routes, () => app.swagger(), deps));
   const { merchants } = deps;
   if (merchants === null) return app;
   await app.register(async (routes) => {
@@ -112,4 +89,38 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     lossesRoute(routes, merchants);
   });
   return app;
+}
+
+function measureRequests(app: FastifyInstance, registry: Registry): void {
+  const seconds = new Histogram({
+    name: 'tillstream_http_request_duration_seconds',
+    help: 'Time from request to response.',
+    labelNames: ['route', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers: [registry],
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    seconds.observe({ route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
+  });
+}
+
+/** Routes without authentication: the API's description, health and Prometheus metrics. */
+function operationsRoutes(
+  routes: FastifyInstance,
+  description: () => unknown,
+  { readiness, registry }: HttpDeps,
+): void {
+  const hidden = { schema: { hide: true } };
+  routes.get('/openapi.json', hidden, description);
+  routes.get('/livez', hidden, async (_request, reply) => reply.type('text/plain').send('ok\n'));
+  routes.get('/readyz', hidden, async (_request, reply) => {
+    const { ready, reason } = readiness();
+    return reply
+      .code(ready ? 200 : 503)
+      .type('text/plain')
+      .send(`${reason}\n`);
+  });
+  routes.get('/metrics', hidden, async (_request, reply) =>
+    reply.type(registry.contentType).send(await registry.metrics()),
+  );
 }

@@ -18,21 +18,9 @@ import {
 import { MAX_OFFSET_MINUTES } from '../event/timestamp.ts';
 import { isId, type StoreId } from '../ids.ts';
 import { HOUR_MS } from '../time.ts';
+import { BodyColumns, refuse, whole } from './body-columns.ts';
 import { COLUMNS } from './column-encoder.ts';
-
-export class InvalidColumns extends Error {
-  override readonly name = 'InvalidColumns';
-}
-
-const refuse = (detail: string): never => {
-  throw new InvalidColumns(detail);
-};
-
-function whole(value: unknown, min: number, max: number, what: string): number {
-  const number = value as number;
-  // Adding zero turns -0, which a float may hold, into 0.
-  return Number.isInteger(number) && number >= min && number <= max ? number + 0 : refuse(`${what} is out of range`);
-}
+import { StringTable } from './string-table.ts';
 
 const EVENT_TYPE = new RegExp(EVENT_TYPE_PATTERN);
 const CURRENCY = new RegExp(CURRENCY_PATTERN);
@@ -51,47 +39,117 @@ function isAttrs(text: string): boolean {
   }
 }
 
-/**
- * A batch's string table. Each use has a form, which is checked once per entry, not once per event.
- */
-class StringTable {
-  readonly #texts: readonly string[];
-  /** One bit per form: the forms that an entry was found to have. */
-  readonly #checked: Uint8Array;
-  #forms = 0;
-
-  constructor(column: unknown) {
-    if (!Array.isArray(column) || !column.every((entry) => typeof entry === 'string' && entry.isWellFormed())) {
-      refuse('the string table holds something else than texts');
-    }
-    this.#texts = column as string[];
-    this.#checked = new Uint8Array(this.#texts.length);
-  }
-
-  /**
-   * @returns a reader of indexes into the table that checks the entries' form; eight forms at most
-   */
-  form(what: string, matches: (text: string) => boolean): (index: unknown) => string {
-    const bit = 1 << this.#forms++;
-    return (index) => {
-      const at = index as number;
-      const text = typeof index === 'number' ? this.#texts[at] : undefined;
-      if (text === undefined) return refuse(`${what} points outside the string table`);
-      if ((this.#checked[at]! & bit) === 0) {
-        if (!matches(text)) return refuse(`${what} is malformed`);
-        this.#checked[at]! |= bit;
-      }
-      return text;
-    };
-  }
-}
-
 const orNull =
   <T>(read: (value: unknown) => T) =>
   (value: unknown): T | null =>
     value === null ? null : read(value);
 
+/** The readers of the fields that each event has at most once; they take the index of the event. */
+function fieldReaders(columns: BodyColumns, table: StringTable) {
+  const typeOf = table.form('type', (text) => EVENT_TYPE.test(text));
+  const currencyOf = orNull(table.form('currency', (text) => CURRENCY.test(text)));
+  const refOf = orNull(table.form('ref', isShort));
+  const storeOf = orNull(table.form('store', isId));
+  const attrsOf = orNull(table.form('attrs', isAttrs));
+  const amountOf = orNull((value) => whole(value, 0, MAX_MONEY, 'amount'));
+  const type = columns.perEvent(1, 'type');
+  const ts = columns.perEvent(2, 'ts');
+  const offset = columns.perEvent(3, 'offset');
+  const flags = columns.perEvent(4, 'flags');
+  const amount = columns.perEvent(5, 'amount');
+  const currency = columns.perEvent(6, 'currency');
+  const ref = columns.perEvent(7, 'ref');
+  const store = columns.perEvent(8, 'store');
+  const attrs = columns.perEvent(9, 'attrs');
+  return {
+    type: (event: number) => typeOf(type(event)),
+    /** Milliseconds since the previous event. */
+    step: (event: number) => whole(ts(event), -HOUR_MS, HOUR_MS, 'ts'),
+    offset: (event: number) => whole(offset(event), -MAX_OFFSET_MINUTES, MAX_OFFSET_MINUTES, 'offset'),
+    // Flags of later agents are kept.
+    flags: (event: number) => whole(flags(event), 0, 0xff, 'flags'),
+    amount: (event: number) => amountOf(amount(event)),
+    currency: (event: number) => currencyOf(currency(event)),
+    ref: (event: number) => refOf(ref(event)),
+    store: (event: number) => storeOf(store(event)) as StoreId | null,
+    attrs: (event: number) => attrsOf(attrs(event)),
+  };
+}
+
+/** The dims of the events, in their order: each call takes those of the next event. */
+class DimColumns {
+  readonly #count: (event: number) => unknown;
+  readonly #keys: readonly unknown[];
+  readonly #values: readonly unknown[];
+  readonly #keyOf: (index: unknown) => string;
+  readonly #valueOf: (index: unknown) => string;
+  #at = 0;
+
+  constructor(columns: BodyColumns, table: StringTable) {
+    this.#keyOf = table.form('dim key', (text) => DIMENSION_KEY.test(text));
+    this.#valueOf = table.form('dim value', isShort);
+    this.#count = columns.perEvent(10, 'dims');
+    this.#keys = columns.flat(11, 'dim keys');
+    this.#values = columns.flat(12, 'dim values');
+    if (this.#keys.length !== this.#values.length) refuse('dim keys and values differ in number');
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#keys.length;
+  }
+
+  take(event: number): string[] {
+    const dims: string[] = [];
+    let before = '';
+    for (const end = this.#at + whole(this.#count(event), 0, MAX_DIMS, 'number of dims'); this.#at < end; this.#at++) {
+      const key = this.#keyOf(this.#keys[this.#at]);
+      if (key <= before) refuse('the dim keys of an event are not in ascending order');
+      before = key;
+      dims.push(key, this.#valueOf(this.#values[this.#at]));
+    }
+    return dims;
+  }
+}
+
 const NO_ITEMS: readonly Item[] = [];
+
+/** The items of the events, in their order: each call takes those of the next event. */
+class ItemColumns {
+  readonly #count: (event: number) => unknown;
+  readonly #skus: readonly unknown[];
+  readonly #qtys: readonly unknown[];
+  readonly #prices: readonly unknown[];
+  readonly #skuOf: (index: unknown) => string;
+  #at = 0;
+
+  constructor(columns: BodyColumns, table: StringTable) {
+    this.#skuOf = table.form('sku', isShort);
+    this.#count = columns.perEvent(13, 'items');
+    this.#skus = columns.flat(14, 'skus');
+    this.#qtys = columns.flat(15, 'qtys');
+    this.#prices = columns.flat(16, 'prices');
+    if (this.#skus.length !== this.#qtys.length || this.#skus.length !== this.#prices.length)
+      refuse('skus, qtys and prices differ in number');
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#skus.length;
+  }
+
+  take(event: number): readonly Item[] {
+    const count = whole(this.#count(event), 0, MAX_ITEMS, 'number of items');
+    if (count === 0) return NO_ITEMS;
+    const items = new Array<Item>(count);
+    for (let i = 0; i < count; i++, this.#at++) {
+      items[i] = {
+        sku: this.#skuOf(this.#skus[this.#at]),
+        qty: whole(this.#qtys[this.#at], 1, 1000 * MAX_QTY, 'qty'),
+        price: whole(this.#prices[this.#at], 0, MAX_MONEY, 'price'),
+      };
+    }
+    return items;
+  }
+}
 
 /**
  * Decodes the events of a body that `message-pack.ts` unpacked.
@@ -100,99 +158,33 @@ const NO_ITEMS: readonly Item[] = [];
  */
 export function fromColumns(body: unknown, count: number, hour: number): TillEvent[] {
   if (!Array.isArray(body) || body.length < COLUMNS) return refuse('the body is not an array of columns');
-  const columns: unknown[] = body;
-
-  const perEvent = (at: number, what: string): ((event: number) => unknown) => {
-    const column = columns[at];
-    if (!Array.isArray(column)) return () => column;
-    if (column.length !== count) return refuse(`column ${what} has ${column.length} entries for ${count} events`);
-    return (event) => column[event];
-  };
-  const flat = (at: number, what: string): unknown[] => {
-    const column = columns[at];
-    return Array.isArray(column) ? column : refuse(`column ${what} is not an array`);
-  };
-
-  const table = new StringTable(columns[0]);
-  const typeOf = table.form('type', (text) => EVENT_TYPE.test(text));
-  const currencyOf = orNull(table.form('currency', (text) => CURRENCY.test(text)));
-  const refOf = orNull(table.form('ref', isShort));
-  const storeOf = orNull(table.form('store', isId));
-  const attrsOf = orNull(table.form('attrs', isAttrs));
-  const dimKeyOf = table.form('dim key', (text) => DIMENSION_KEY.test(text));
-  const dimValueOf = table.form('dim value', isShort);
-  const skuOf = table.form('sku', isShort);
-  const amountOf = orNull((value) => whole(value, 0, MAX_MONEY, 'amount'));
-
-  const type = perEvent(1, 'type');
-  const ts = perEvent(2, 'ts');
-  const offset = perEvent(3, 'offset');
-  const flags = perEvent(4, 'flags');
-  const amount = perEvent(5, 'amount');
-  const currency = perEvent(6, 'currency');
-  const ref = perEvent(7, 'ref');
-  const store = perEvent(8, 'store');
-  const attrs = perEvent(9, 'attrs');
-  const dimCount = perEvent(10, 'dims');
-  const dimKeys = flat(11, 'dim keys');
-  const dimValues = flat(12, 'dim values');
-  const itemCount = perEvent(13, 'items');
-  const skus = flat(14, 'skus');
-  const qtys = flat(15, 'qtys');
-  const prices = flat(16, 'prices');
-  if (dimKeys.length !== dimValues.length) refuse('dim keys and values differ in number');
-  if (skus.length !== qtys.length || skus.length !== prices.length) refuse('skus, qtys and prices differ in number');
-
-  let dimAt = 0;
-  const takeDims = (howMany: number): string[] => {
-    const dims: string[] = [];
-    let before = '';
-    for (const end = dimAt + howMany; dimAt < end; dimAt++) {
-      const key = dimKeyOf(dimKeys[dimAt]);
-      if (key <= before) refuse('the dim keys of an event are not in ascending order');
-      before = key;
-      dims.push(key, dimValueOf(dimValues[dimAt]));
-    }
-    return dims;
-  };
-
-  let itemAt = 0;
-  const takeItems = (howMany: number): readonly Item[] => {
-    if (howMany === 0) return NO_ITEMS;
-    const items = new Array<Item>(howMany);
-    for (let i = 0; i < howMany; i++, itemAt++) {
-      items[i] = {
-        sku: skuOf(skus[itemAt]),
-        qty: whole(qtys[itemAt], 1, 1000 * MAX_QTY, 'qty'),
-        price: whole(prices[itemAt], 0, MAX_MONEY, 'price'),
-      };
-    }
-    return items;
-  };
-
+  const columns = new BodyColumns(body, count);
+  const table = new StringTable(body[0]);
+  const fields = fieldReaders(columns, table);
+  const dims = new DimColumns(columns, table);
+  const items = new ItemColumns(columns, table);
   const start = hour * HOUR_MS;
-  let at = start;
+  let ts = start;
   const events: TillEvent[] = [];
   for (let i = 0; i < count; i++) {
-    at += whole(ts(i), -HOUR_MS, HOUR_MS, 'ts');
-    if (at < start || at >= start + HOUR_MS) refuse('an event lies outside the hour of its batch');
+    ts += fields.step(i);
+    if (ts < start || ts >= start + HOUR_MS) refuse('an event lies outside the hour of its batch');
     const event: TillEvent = {
-      type: typeOf(type(i)),
-      ts: at,
-      offset: whole(offset(i), -MAX_OFFSET_MINUTES, MAX_OFFSET_MINUTES, 'offset'),
-      // Flags of later agents are kept.
-      flags: whole(flags(i), 0, 0xff, 'flags'),
-      amount: amountOf(amount(i)),
-      currency: currencyOf(currency(i)),
-      ref: refOf(ref(i)),
-      store: storeOf(store(i)) as StoreId | null,
-      dims: takeDims(whole(dimCount(i), 0, MAX_DIMS, 'number of dims')),
-      items: takeItems(whole(itemCount(i), 0, MAX_ITEMS, 'number of items')),
-      attrs: attrsOf(attrs(i)),
+      type: fields.type(i),
+      ts,
+      offset: fields.offset(i),
+      flags: fields.flags(i),
+      amount: fields.amount(i),
+      currency: fields.currency(i),
+      ref: fields.ref(i),
+      store: fields.store(i),
+      dims: dims.take(i),
+      items: items.take(i),
+      attrs: fields.attrs(i),
     };
     if (event.amount !== null && event.currency === null) refuse('an amount has no currency');
     events.push(event);
   }
-  if (dimAt !== dimKeys.length || itemAt !== skus.length) refuse('dims or items are left over');
+  if (!dims.isAtEnd || !items.isAtEnd) refuse('dims or items are left over');
   return events;
 }

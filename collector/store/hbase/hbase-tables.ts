@@ -2,12 +2,12 @@
  * The store's port on HBase, through its Thrift2 gateway. Calls are bounded in size, reads are
  * paged.
  */
-import type { Columns, Put, Row, Tables } from '../tables.ts';
+import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../tables.ts';
 import { checkAndPutRow } from './check-and-put.ts';
 import { chunks } from './chunks.ts';
 import { toColumns, toPut, toRow } from './row-mapping.ts';
 import { scanRows } from './scan.ts';
-import { createSchema } from './schema.ts';
+import { createSchema, type SchemaOptions } from './schema.ts';
 import { type Deadlines, Gateway } from './thrift/gateway.ts';
 import { deleteMultiple, getMultiple, getScannerResults, putMultiple, type TColumn } from './thrift/idl.ts';
 import { ReplyTooLarge } from './thrift/reply-scanner.ts';
@@ -54,70 +54,91 @@ const MAX_WAITING = 1_000;
 
 /** Connects when the first call needs it. */
 export function openHBaseTables(options: HBaseTablesOptions): Tables {
-  const { host, port, connections = 4, namespace = 'tillstream', regions = 4, random = Math.random } = options;
-  const now = options.now ?? (() => performance.now());
-  const deadlines = { ...DEADLINES, ...options.deadlines };
-  const limits = { maxWaiting: MAX_WAITING, maxReplyBytes: MAX_REPLY_BYTES };
-  const gateway = new Gateway({ host, port, connections, deadlines, random, now, ...limits });
-  const nameOf = (table: string) => `${namespace}:${table}`;
+  return new HBaseTables(options);
+}
 
-  async function readRows(
-    table: string,
+class HBaseTables implements Tables {
+  readonly #gateway: Gateway;
+  readonly #schema: SchemaOptions;
+
+  constructor(options: HBaseTablesOptions) {
+    const { host, port, connections = 4, namespace = 'tillstream', regions = 4, random = Math.random } = options;
+    const now = options.now ?? (() => performance.now());
+    const deadlines = { ...DEADLINES, ...options.deadlines };
+    const limits = { maxWaiting: MAX_WAITING, maxReplyBytes: MAX_REPLY_BYTES };
+    this.#gateway = new Gateway({ host, port, connections, deadlines, random, now, ...limits });
+    this.#schema = { namespace, regions, deadlineMs: deadlines.schemaMs };
+  }
+
+  init(): Promise<void> {
+    return createSchema(this.#gateway, this.#schema);
+  }
+
+  async put(table: TableName, puts: readonly Put[]): Promise<void> {
+    const { name, bytes } = this.#named(table);
+    // A put without cells changes nothing, and HBase would refuse it.
+    const effective = puts.filter(({ cells }) => cells.size > 0);
+    for (const chunk of chunks(effective, bytesOfPut, MAX_CALL))
+      await this.#gateway.call(putMultiple, { table: bytes, tputs: chunk.map(toPut) }, name);
+  }
+
+  async get(table: TableName, rows: readonly Uint8Array[], columns?: Columns): Promise<(Row | null)[]> {
+    const tcolumns = columns && toColumns(columns);
+    const read: (Row | null)[] = [];
+    for (const chunk of chunks(rows, () => 0, { bytes: 0, items: MAX_GET }))
+      read.push(...(await this.#readRows(table, chunk, tcolumns)));
+    return read;
+  }
+
+  scan(table: TableName, scan: Scan): AsyncIterable<Row> {
+    const { name, bytes } = this.#named(table);
+    return scanRows(scan, (tscan) =>
+      this.#gateway.call(getScannerResults, { table: bytes, tscan, numRows: tscan.limit }, name),
+    );
+  }
+
+  checkAndPut(
+    table: TableName,
+    check: { readonly column: Column; readonly expected: Uint8Array | null },
+    put: Put,
+  ): Promise<boolean> {
+    const { name, bytes } = this.#named(table);
+    return checkAndPutRow(this.#gateway, bytes, name, check, put);
+  }
+
+  async delete(table: TableName, rows: readonly Uint8Array[]): Promise<void> {
+    const { name, bytes } = this.#named(table);
+    for (const chunk of chunks(rows, (row) => row.length, MAX_CALL))
+      await this.#gateway.call(deleteMultiple, { table: bytes, tdeletes: chunk.map((row) => ({ row })) }, name);
+  }
+
+  close(): Promise<void> {
+    return this.#gateway.close();
+  }
+
+  async #readRows(
+    table: TableName,
     rows: readonly Uint8Array[],
-    columns?: readonly TColumn[],
+    columns: readonly TColumn[] | undefined,
   ): Promise<(Row | null)[]> {
+    const { name, bytes } = this.#named(table);
     const tgets = rows.map((row) => (columns === undefined ? { row } : { row, columns }));
     try {
-      const results = await gateway.call(getMultiple, { table: Buffer.from(table), tgets }, table);
+      const results = await this.#gateway.call(getMultiple, { table: bytes, tgets }, name);
       return results.map(toRow);
     } catch (fault) {
       if (rows.length === 1 || !((fault as Error).cause instanceof ReplyTooLarge)) throw fault;
       const half = Math.ceil(rows.length / 2);
-      const first = await readRows(table, rows.slice(0, half), columns);
-      return [...first, ...(await readRows(table, rows.slice(half), columns))];
+      const first = await this.#readRows(table, rows.slice(0, half), columns);
+      return [...first, ...(await this.#readRows(table, rows.slice(half), columns))];
     }
   }
 
-  return {
-    init: () => createSchema(gateway, { namespace, regions, deadlineMs: deadlines.schemaMs }),
-
-    async put(table, puts) {
-      const name = nameOf(table);
-      // A put without cells changes nothing, and HBase would refuse it.
-      const effective = puts.filter(({ cells }) => cells.size > 0);
-      for (const group of chunks(effective, bytesOfPut, MAX_CALL)) {
-        await gateway.call(putMultiple, { table: Buffer.from(name), tputs: group.map(toPut) }, name);
-      }
-    },
-
-    async get(table, rows, columns?: Columns) {
-      const tcolumns = columns && toColumns(columns);
-      const read: (Row | null)[] = [];
-      for (const group of chunks(rows, () => 0, { bytes: 0, items: MAX_GET })) {
-        read.push(...(await readRows(nameOf(table), group, tcolumns)));
-      }
-      return read;
-    },
-
-    scan(table, scan) {
-      const name = nameOf(table);
-      return scanRows(scan, (tscan) =>
-        gateway.call(getScannerResults, { table: Buffer.from(name), tscan, numRows: tscan.limit }, name),
-      );
-    },
-
-    checkAndPut: (table, check, put) => checkAndPutRow(gateway, Buffer.from(nameOf(table)), nameOf(table), check, put),
-
-    async delete(table, rows) {
-      const name = nameOf(table);
-      for (const group of chunks(rows, (row) => row.length, MAX_CALL)) {
-        const tdeletes = group.map((row) => ({ row }));
-        await gateway.call(deleteMultiple, { table: Buffer.from(name), tdeletes }, name);
-      }
-    },
-
-    close: () => gateway.close(),
-  };
+  /** A table's name in HBase, as text for messages and as bytes for calls. */
+  #named(table: TableName): { readonly name: string; readonly bytes: Buffer } {
+    const name = `${this.#schema.namespace}:${table}`;
+    return { name, bytes: Buffer.from(name) };
+  }
 }
 
 function bytesOfPut({ row, cells }: Put): number {
