@@ -130,7 +130,7 @@ export class ClientHooks {
     return null;
   }
 
-  #beginSession(client: Client, { claim, hash, asOf }: Authentication & { kind: 'admitted' }): void {
+  #beginSession(client: Client, { claim, hash, asOf }: Authentication & { kind: 'accepted' }): void {
     const { merchant, terminal, epoch } = claim;
     // aedes identifies clients by this id alone and disconnects an older client with the same id,
     // so two merchants' ids must never be equal.

@@ -51,7 +51,7 @@ export interface Put {
 
 export interface Row {
   readonly row: Uint8Array;
-  /** Empty values when only keys were asked for. */
+  /** Empty values when only keys were requested. */
   readonly cells: ReadonlyMap<Column, Uint8Array>;
   /** Newest cell time of the cells returned, milliseconds since 1970. */
   readonly time: number;

@@ -1,6 +1,7 @@
 /**
- * The merchants' HTTP API on any store: `await apiContract(t, () => openSomeTables(…))`. Every merchant in it is a fresh one, so the
- * suite can run again and again on a store that keeps them.
+ * Contract of the merchants' HTTP API, on any store: `await apiContract(t, () =>
+ * openSomeTables(…))`. Every merchant in it is a fresh one, so the suite can run again and again on
+ * a store that keeps them.
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';

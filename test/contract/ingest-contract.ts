@@ -1,10 +1,12 @@
 /**
- * What ingest promises on every store: whatever was cut how, sent how often and through which collector, the fold of the raw rows counts each
- * event once, and every hour that was acked is marked due.
+ * Contract of ingest, on any store: however batches were cut, however often and through whichever
+ * collector they were sent, the fold of the raw rows counts each event once, and every hour that
+ * was acked is marked due.
  *
  *     await ingestContract(t, () => openSomeTables(…));
  *
- * Merchants have fresh random names, so the suite can run again and again on a store that keeps its rows.
+ * Merchants have fresh random names, so the suite can run again and again on a store that keeps its
+ * rows.
  */
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
@@ -38,7 +40,10 @@ interface Region {
   readonly a: Ingest;
   readonly b: Ingest;
   send(to: Ingest, ...batches: EncodedBatch[]): Promise<Ack[]>;
-  /** What the fold makes of the raw rows: how many events, their sum, seqs claimed twice with other content, seqs lost, rows. */
+  /**
+   * What the fold makes of the raw rows: how many events, their sum, seqs claimed twice with other
+   * content, seqs lost, rows.
+   */
   folded(): Promise<{ events: number; amount: number; conflicts: number; lost: number; rows: number }>;
   marks(): Promise<DueMark[]>;
 }
@@ -183,7 +188,7 @@ const orderedLike = <T extends object>(model: T, value: T): T =>
 async function differences(test: Define): Promise<void> {
   const other = { amount: (seq: number) => 1_000_000 + seq };
 
-  await test('seqs claimed with other content are counted once and told as conflicts, whichever came first', async (t, first) => {
+  await test('seqs claimed with other content are counted once and reported as conflicts, whichever came first', async (t, first) => {
     const outcomes = [];
     for (const batches of [
       [batchOf(1, 5), batchOf(3, 7, other)],
@@ -198,7 +203,7 @@ async function differences(test: Define): Promise<void> {
     for (const outcome of outcomes) t.match(outcome, { events: 7, amount, conflicts: 3 });
   });
 
-  await test('losses are told net of what turned out to be stored', async (t, { a, b, send, folded }) => {
+  await test('losses are reported net of what turned out to be stored', async (t, { a, b, send, folded }) => {
     await send(a, batchOf(1, 10));
     await send(b, lossOf(8, 14));
     t.match(await folded(), { ...once(10), lost: 4 });

@@ -1,4 +1,7 @@
-/** Hours folded at query time, on any store: `await liveHoursContract(t, () => openSomeTables(…))`. Merchants are fresh ones. */
+/**
+ * Contract of hours folded at query time, on any store: `await liveHoursContract(t, () =>
+ * openSomeTables(…))`. Merchants are fresh ones.
+ */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Test } from 'tap';
@@ -22,7 +25,10 @@ const liveOn = (tables: Tables, options: Partial<LiveHoursOptions> = {}): LiveHo
     ...options,
   });
 
-/** Throws unless the hour's partial aggregates are what a fold of all rows gives, terminal by terminal. */
+/**
+ * Throws unless the hour's partial aggregates are what a fold of all rows gives, terminal by
+ * terminal.
+ */
 async function check(live: LiveHours, { merchant, delivered }: Region): Promise<void> {
   const partials = await live.partials(merchant, HOUR);
   const expected = Map.groupBy(delivered, ({ key }) => key.terminal);
@@ -105,7 +111,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     },
   );
 
-  await t.test('rows that have expired are gone from the figures', async (t) => {
+  await t.test('expired rows are no longer in the figures', async (t) => {
     const region = new Region(tables);
     const [first, second] = [1, 2].map((seq) => region.events('a', seq, salesIn(HOUR, [seq]))) as [SentRow, SentRow];
     await region.append(first, second);
@@ -187,7 +193,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     },
   );
 
-  await t.test('a first look that fails half-way is gone on with', async (t) => {
+  await t.test('a first read that fails half-way is continued', async (t) => {
     const region = new Region(tables);
     const whole = region.events('a', 2, salesIn(HOUR, [1]));
     await region.append(region.events('a', 1, salesIn(HOUR, [2])), { ...whole, bytes: whole.bytes.subarray(0, -1) });
@@ -198,7 +204,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     await t.resolves(check(live, region));
   });
 
-  await t.test('beyond the bound on rows, the hours asked for longest ago are let go, never the last', async (t) => {
+  await t.test('beyond the bound on rows, the least recently used hours are evicted, never the last', async (t) => {
     const regions = [new Region(tables), new Region(tables), new Region(tables)] as const;
     for (const region of regions)
       await region.append(...[1, 2, 3].map((seq) => region.events('a', seq, salesIn(HOUR, [seq]))));

@@ -1,6 +1,7 @@
 /**
- * How marks become rows, on any store: `await rollupContract(t, () => openSomeTables(…))`. Every merchant in it is a fresh one, so the
- * suite can run again and again on a store that keeps them.
+ * Contract of the rollup, from due marks to rows, on any store: `await rollupContract(t, () =>
+ * openSomeTables(…))`. Every merchant in it is a fresh one, so the suite can run again and again on
+ * a store that keeps them.
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';

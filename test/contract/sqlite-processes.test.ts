@@ -87,7 +87,8 @@ t.test('every put reaches the disk before it is acknowledged', { skip: noTrace }
   child.stdout!.resume();
   t.same(await once(child, 'exit'), [0, null]);
   const calls = readFileSync(trace, 'utf8');
-  // Between two acknowledged lines lie the sync of the put, one for all its rows, and that of the counter.
+  // Between two acknowledged lines lie the sync of the put, one for all its rows, and that of the
+  // counter.
   const rounds = calls.split(/write\(1, "\d+\\n"/).slice(0, 20);
   t.equal(rounds.length, 20);
   for (const round of rounds.slice(1)) t.equal(round.match(/f(data)?sync\(/g)?.length, 2);

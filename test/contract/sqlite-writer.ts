@@ -1,7 +1,7 @@
 /**
- * A process of its own that writes to a SQLite store: `node sqlite-writer.ts PATH NAME ROUNDS ROWS`. Each round is one put of
- * ROWS rows, and one counter, shared by all such processes, raised by compare-and-set. It prints the number of each round
- * that was acknowledged.
+ * A process of its own that writes to a SQLite store: `node sqlite-writer.ts PATH NAME ROUNDS
+ * ROWS`. Each round is one put of ROWS rows, and one counter, shared by all such processes, raised
+ * by compare-and-set. It prints the number of each round that was acknowledged.
  */
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import type { Tables } from '../../collector/store/tables.ts';

@@ -1,6 +1,7 @@
 /**
- * What is kept above the store's port, on any store: `await storesContract(t, () => openSomeTables(…))`. Merchants are fresh ones, so the suite
- * can run again and again on a store that keeps them.
+ * Contract of the typed stores on top of the store's port, on any store: `await storesContract(t,
+ * () => openSomeTables(…))`. Merchants are fresh ones, so the suite can run again and again on a
+ * store that keeps them.
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';

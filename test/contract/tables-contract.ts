@@ -1,10 +1,10 @@
 /**
- * What `collector/store/tables.ts` promises, as one suite that every adapter passes:
+ * Contract of `collector/store/tables.ts`: one suite that every adapter passes.
  *
  *     await tablesContract(t, () => openSomeTables(…));
  *
- * `open` is called several times against the same store. All rows lie under fresh random prefixes, so the suite can run again
- * and again on a store that keeps them.
+ * `open` is called several times against the same store. All rows lie under fresh random prefixes,
+ * so the suite can run again and again on a store that keeps them.
  */
 import type { Test } from 'tap';
 import { checkAndPutContract } from './tables/check-and-put.ts';

@@ -5,7 +5,7 @@ import type { ConnectOutcome } from './metrics.ts';
 import type { TokenVerifier, Verdict } from './token-verifier.ts';
 
 export type Authentication =
-  | { readonly kind: 'admitted'; readonly claim: Claim; readonly hash: string | null; readonly asOf: number }
+  | { readonly kind: 'accepted'; readonly claim: Claim; readonly hash: string | null; readonly asOf: number }
   | {
       readonly kind: 'refused';
       readonly code: ConnackCode;
@@ -35,7 +35,7 @@ export async function authenticate(
   }
   const verdict = await tokenVerifier.verify(merchant, terminal, token);
   if (verdict.kind === 'accepted') {
-    return { kind: 'admitted', claim: connect.claim, hash: verdict.hash, asOf: verdict.asOf };
+    return { kind: 'accepted', claim: connect.claim, hash: verdict.hash, asOf: verdict.asOf };
   }
   const reason = verdict.kind === 'unavailable' ? verdict.cause.message : verdict.reason;
   return { kind: 'refused', code: CODES[verdict.kind], outcome: verdict.kind, reason };

@@ -27,7 +27,7 @@ const IBAN_START = /(?<![A-Za-z0-9])([A-Z]{2})[0-9]{2}(?= ?[A-Z0-9]{4})/g;
  */
 const PHONE = /^(?:[0-9]{1,13}|62[0-9]{12})$/;
 
-/** @param plain as returned by `plainOf` */
+/** @param plain as returned by `normalize` */
 export const excludedSpans = (plain: string): Span[] => [...uuidsIn(plain), ...ibansIn(plain)];
 
 /** @param span of a number that looks like a card number */

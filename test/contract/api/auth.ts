@@ -44,7 +44,7 @@ export async function authContract(t: Test, tables: Tables): Promise<void> {
       }
     });
 
-    await t.test(`${route}: who asks comes before what is asked`, async (t) => {
+    await t.test(`${route}: the caller is authenticated before the query is read`, async (t) => {
       t.match(await ask(`${path}?nonsense=1`), { status: 401 });
       t.match(await ask(`${path}?nonsense=1`, `Bearer ${key}`), { status: 400 });
       t.match(await ask(`/v1/merchants/other/${route}?nonsense=1`, `Bearer ${key}`), { status: 403 });
@@ -102,7 +102,7 @@ export async function authContract(t: Test, tables: Tables): Promise<void> {
     t.match(await ask(path, 'Bearer not-yet'), { status: 200 });
   });
 
-  await t.test('a store that cannot be asked for a key gives 503, not 401', async (t) => {
+  await t.test('a store that cannot look up a key gives 503, not 401', async (t) => {
     const down = new HookedTables(tables, () => Promise.reject(new StoreUnavailable('down')));
     const blind = await openServer(down, { now: () => 0 });
     const answer = await blind.inject({

@@ -21,7 +21,7 @@ export async function csvContract(t: Test, tables: Tables): Promise<void> {
   region.now = (HOUR + 2) * HOUR_MS;
   const api = await Api.open(region);
 
-  await t.test('a line a point: time, status, the key and the metrics as asked for', async (t) => {
+  await t.test('one line per point: time, status, the key and the requested metrics', async (t) => {
     const { status, headers, text } = await api.ask('metrics', { ...DAY, metrics: 'net.amount,ticket.avg' }, CSV);
     t.equal(status, 200);
     t.match(headers, { 'content-type': 'text/csv; charset=utf-8' });

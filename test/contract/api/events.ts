@@ -18,7 +18,7 @@ interface Listed {
   readonly amount: number;
 }
 
-/** All pages, each no longer than asked for. */
+/** All pages, each at most as long as requested. */
 async function pages(api: Api, query: Query): Promise<Listed[][]> {
   const found: Listed[][] = [];
   let cursor: string | null = null;

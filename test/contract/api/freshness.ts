@@ -30,7 +30,8 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
     const api = await Api.open(region);
     let seq = 1;
     let highest = 0;
-    // Two tills sell every minute, around 23:00 and midnight; a third has its backlog of the evening stored some minutes after midnight.
+    // Two tills sell every minute, around 23:00 and midnight; a third has its backlog of the
+    // evening stored some minutes after midnight.
     region.now = (DAY * 24 + 22) * HOUR_MS + 55 * MINUTE_MS;
     while (region.now < (DAY + 1) * DAY_MS + 10 * MINUTE_MS) {
       if (region.now === (DAY * 24 + 23) * HOUR_MS + 10 * MINUTE_MS) region.now += 45 * MINUTE_MS;
@@ -140,7 +141,8 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
     const api = await Api.open(region);
     region.now = HOUR * HOUR_MS + 50 * MINUTE_MS;
     await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR, [1])));
-    // Stored after the hour, and so due in the next minute; the others are due a grace after the hour.
+    // Stored after the hour, and so due in the next minute; the others are due a grace after the
+    // hour.
     region.now = (HOUR + 1) * HOUR_MS + 1;
     await region.deliver(region.events('c', 1, salesIn(HOUR, [1])));
     await region.pass();
@@ -155,7 +157,8 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
     region.now = (HOUR + 2) * HOUR_MS;
     await region.pass();
     region.now = (DAY + 1) * DAY_MS + GRACE_MS;
-    // A backlog comes while the pass that makes the day runs: after its marks were listed, before its hours are read.
+    // A backlog comes while the pass that makes the day runs: after its marks were listed, before
+    // its hours are read.
     let once = true;
     const slow = region.through(
       new HookedTables(tables, async ({ operation, table }, make) => {

@@ -16,7 +16,7 @@ interface Listed {
   readonly count: number;
 }
 
-/** All pages, each no longer than asked for. */
+/** All pages, each at most as long as requested. */
 async function pages(api: Api, query: Query): Promise<Listed[][]> {
   const found: Listed[][] = [];
   let cursor: string | null = null;
@@ -193,7 +193,7 @@ export async function lossesContract(t: Test, tables: Tables): Promise<void> {
     }
   });
 
-  await t.test('records that come between two pages move nothing that a later page tells', async (t) => {
+  await t.test('records that arrive between two pages shift nothing in a later page', async (t) => {
     const region = new Region(tables);
     await region.append(...[1, 3, 5, 7].map((seq) => region.losses('a', seq, 1)));
     const api = await Api.open(region);
@@ -216,7 +216,7 @@ export async function lossesContract(t: Test, tables: Tables): Promise<void> {
     t.equal(next, null);
   });
 
-  await t.test('one answer looks at so much and no more, also for four thousand million seqs', async (t) => {
+  await t.test('one response reads a bounded number of rows, also for four thousand million seqs', async (t) => {
     const region = new Region(tables);
     let scans = 0;
     const counted = new HookedTables(tables, async (call, make) => {

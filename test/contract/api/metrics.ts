@@ -10,7 +10,7 @@ import { Region } from '../../support/region/region.ts';
 const DAY = { from: '2011-03-27', to: '2011-03-28', interval: 'total' };
 const ALL = { ...DAY, metrics: METRIC_NAMES.join() };
 
-/** A merchant with these events, asked two hours later. */
+/** A merchant with these events, queried two hours later. */
 async function merchantWith(tables: Tables, events: readonly TillEvent[]): Promise<Api> {
   const region = new Region(tables);
   if (events.length > 0) await region.append(region.events('till-1', 1, events));
@@ -168,7 +168,7 @@ export async function metricsContract(t: Test, tables: Tables): Promise<void> {
     t.ok(Math.abs(count - 4_000) <= 80, String(count));
   });
 
-  await t.test('metrics asked for twice, or with spaces, come once', async (t) => {
+  await t.test('metrics requested twice, or with spaces, come once', async (t) => {
     const api = await merchantWith(tables, [tillEvent()]);
     const { series } = await api.get('metrics', { ...DAY, metrics: 'sales.count, sales.count' });
     t.same(series[0].points, [{ t: '2011-03-27T00:00:00+00:00', status: 'open', 'sales.count': 1 }]);

@@ -1,4 +1,7 @@
-/** A merchant's series, worked out from the events in the most naive way: each point on its own. All of it has ended. */
+/**
+ * Oracle: a merchant's series, calculated from the events in the most naive way, each point on its
+ * own. All of it has ended.
+ */
 import type { MetricName } from '../../../collector/api/figures/metric-catalog.ts';
 import { dimension, type TillEvent } from '../../../shared/event/event.ts';
 import { buckets, formatInstant, type Interval } from '../../../shared/time.ts';

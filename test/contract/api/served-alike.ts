@@ -46,7 +46,10 @@ const queries = fc.record({
   ),
 });
 
-/** Any question gives what a naive count gives: folded from the raw log, from rows of hours, from rows of days. */
+/**
+ * Any question gives what a naive count gives: folded from the raw log, from rows of hours, from
+ * rows of days.
+ */
 export async function servedAlikeContract(t: Test, tables: Tables, numRuns = 25): Promise<void> {
   const property = fc.asyncProperty(
     batches,

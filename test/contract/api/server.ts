@@ -20,7 +20,7 @@ export async function serverContract(t: Test, tables: Tables): Promise<void> {
     t.match((await server.inject('/metrics')).body, /tillstream_http_request_duration_seconds_count\{route="\/livez"/);
   });
 
-  await t.test('readiness is what it is told', async (t) => {
+  await t.test('readiness is what the process reports', async (t) => {
     const draining = await createServer({
       readiness: () => ({ ready: false, reason: 'draining' }),
       registry: new Registry(),
@@ -86,7 +86,7 @@ export async function serverContract(t: Test, tables: Tables): Promise<void> {
     t.match(await api.ask('metrics', DAY), { status: 200 }, 'and goes on when the store does');
   });
 
-  await t.test('a fault of ours is a 500 that says nothing of it, and is told to whoever runs us', async (t) => {
+  await t.test('an internal error is a 500 without details, and is reported to the operator', async (t) => {
     const errors: Error[] = [];
     const region = new Region(tables);
     let broken = false;

@@ -63,7 +63,7 @@ export async function topContract(t: Test, tables: Tables): Promise<void> {
       ]);
     });
 
-    await t.test(`${what}: by quantity, and no more than asked for`, async (t) => {
+    await t.test(`${what}: by quantity, and no more than requested`, async (t) => {
       const { meta, series } = await api.get('top', { ...DAY, by: 'quantity', limit: '2' });
       t.match(meta, { of: 'sku', by: 'quantity', limit: 2, from: '2011-03-27T00:00:00+00:00', tz: 'UTC' });
       t.match(

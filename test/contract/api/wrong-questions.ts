@@ -7,7 +7,7 @@ import { Region } from '../../support/region/region.ts';
 
 const DAY = { from: '2011-03-27', to: '2011-03-28' };
 
-/** What is asked, the query, the parameter to blame and what is said of it. */
+/** Route, query, the wrong parameter and the message about it. */
 const WRONG: readonly [what: string, query: Query, parameter: string, detail: RegExp][] = [
   ['metrics', { metrics: 'sales.count,sold' }, 'metrics', /has no "sold"; there are events.count, /],
   ['metrics', { metrics: '' }, 'metrics', /has no ""/],

@@ -7,7 +7,10 @@ import { salesIn } from '../../support/region/sales.ts';
 
 const DAY = Math.floor(HOUR / 24);
 
-/** Counts the calls and, from the `at`th on, makes none any more: the process is dead. With `heard` false, that one is made all the same. */
+/**
+ * Counts the calls and, from the `at`th on, makes none any more: the process is dead. With `heard`
+ * false, that one is made all the same.
+ */
 function dyingAt(at: number, heard: boolean): { around: Around; calls: () => number } {
   let calls = 0;
   return {
@@ -73,7 +76,7 @@ export async function crashContract(t: Test, tables: Tables): Promise<void> {
     await t.resolves(shaky.checkAll());
   });
 
-  await t.test('a pass whose marks cannot be listed rejects, and the runner goes on with the next', async (t) => {
+  await t.test('a pass whose marks cannot be listed rejects, and the runner continues with the next', async (t) => {
     const shaky = await region(tables);
     let down = true;
     const around: Around = async (_call, make) => {

@@ -23,7 +23,7 @@ function merchantOfAnotherSaltThan(other: number): MerchantId {
 }
 
 export async function passesContract(t: Test, tables: Tables): Promise<void> {
-  await t.test('the marks listed are gone after the pass, and nothing is left in the end', async (t) => {
+  await t.test('the listed due marks are deleted after the pass, and none is left in the end', async (t) => {
     const region = new Region(tables);
     await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR + 1, [1])));
     region.now = (HOUR + 3) * HOUR_MS;
@@ -54,7 +54,7 @@ export async function passesContract(t: Test, tables: Tables): Promise<void> {
         if (operation === 'checkAndPut' && once) {
           once = false;
           await region.append(region.events('b', 1, salesIn(HOUR, [2])));
-          // Of a minute gone by: a slow collector's.
+          // Of a minute in the past: a slow collector's.
           const mark = { minute: minuteOf(region.now) - 5, merchant: region.merchant, level: 'hour' as const };
           await region.marks.add([{ ...mark, time: HOUR, terminals: ['b'] as TerminalId[] }]);
         }

@@ -51,7 +51,7 @@ export async function racesContract(t: Test, tables: Tables): Promise<void> {
     await t.resolves(region.check('hour', HOUR));
   });
 
-  await t.test('a run that loses every time gives up, and its marks stay', async (t) => {
+  await t.test('a run that loses every time fails, and its due marks stay', async (t) => {
     const region = new Region(tables);
     await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
     region.now = (HOUR + 2) * HOUR_MS;

@@ -13,7 +13,7 @@ const EPOCHS = ['00000000000000aa', 'ff00000000000001'].map(epoch);
 const HOURS = [HOUR - 1, HOUR, HOUR + 1];
 const SEQS = 16;
 
-/** The streams' whole content: every row is a stretch of one of them. */
+/** The streams' whole content: every row is a range of one of them. */
 const streams = fc.tuple(
   ...HOURS.flatMap((hour) =>
     TERMINALS.flatMap(() => EPOCHS.map(() => fc.array(arbitraryEvent(hour), { minLength: SEQS, maxLength: SEQS }))),
@@ -29,14 +29,17 @@ const delivery = fc.record({
   count: fc.integer({ min: 1, max: SEQS }),
   lost: fc.option(fc.constant(true), { freq: 5 }),
 });
-/** The clock goes on, and there is a pass. */
+/** Advances the clock and runs a pass. */
 const pass = fc.record({ kind: fc.constant('pass' as const), minutes: fc.constantFrom(0, 1, 30, 60, 120, 1_440) });
 const actions = fc.array(fc.oneof({ weight: 3, arbitrary: delivery }, { weight: 1, arbitrary: pass }), {
   minLength: 4,
   maxLength: 24,
 });
 
-/** Whatever comes in whatever versions and order, with runs in between: in the end every row is what a naive count gives. */
+/**
+ * Whatever comes in whatever versions and order, with runs in between: in the end every row is what
+ * a naive count gives.
+ */
 export async function randomDaysContract(t: Test, tables: Tables, numRuns = 25): Promise<void> {
   const run = await fc.check(
     fc.asyncProperty(streams, actions, async (streams, actions) => {

@@ -33,7 +33,7 @@ export async function dueMarksContract(t: Test, tables: Tables): Promise<void> {
     t.same((await through(2 ** 32 - 2)).map(plain), sent);
   });
 
-  await t.test('a list goes on behind a mark', async (t) => {
+  await t.test('a list continues after a due mark', async (t) => {
     const [first, second] = await through(102);
     t.same((await through(102, first)).map(plain), sent.slice(1, 3));
     t.same((await through(101, second)).map(plain), []);

@@ -58,7 +58,7 @@ export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
     t.same(await own('none'), []);
   });
 
-  await t.test('rows are read by key in the order asked for, and one that is gone is left out', async (t) => {
+  await t.test('rows are read by key in the requested order, and an expired one is left out', async (t) => {
     const gone = eventsKey({ ...rows[1]!.key, count: 999 });
     const keys = [rows[4]!.rowKey, gone, rows[0]!.rowKey];
     t.same(hexOf(await Array.fromAsync(log.get(keys))), hexOf([rows[4]!, rows[0]!]));

@@ -64,7 +64,7 @@ export async function rollupsContract(t: Test, tables: Tables): Promise<void> {
     t.equal(row!.views.size, 0, 'a read is for its parts');
   });
 
-  await t.test('rows are scanned by level, logic version and time, half-open, with the cells asked for', async (t) => {
+  await t.test('rows are scanned by level, logic version and time, half-open, with the requested cells', async (t) => {
     const merchant = freshMerchant();
     const publish = (level: Level, logic: number, time: number) =>
       rollups.publish({ merchant, level, logic, time }, null, {

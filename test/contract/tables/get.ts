@@ -11,7 +11,7 @@ export async function getContract(t: Test, tables: Tables): Promise<void> {
     put(key('b'), { 'p:t1': 'b1' }, recent),
   ]);
 
-  await t.test('rows come in the order asked for, null for a missing one', async (t) => {
+  await t.test('rows come in the requested order, null for a missing one', async (t) => {
     const rows = await tables.get('rollups', [key('b'), key('missing'), key('a'), key('b')], ['p:t1']);
     t.same(rows.map(textOf), [{ 'p:t1': 'b1' }, null, { 'p:t1': 'a3' }, { 'p:t1': 'b1' }]);
     t.same(
@@ -20,7 +20,7 @@ export async function getContract(t: Test, tables: Tables): Promise<void> {
     );
   });
 
-  await t.test('no rows asked for, none given', async (t) => {
+  await t.test('no rows requested, none returned', async (t) => {
     t.same(await tables.get('rollups', []), []);
   });
 
@@ -53,7 +53,7 @@ export async function getContract(t: Test, tables: Tables): Promise<void> {
     t.same(textOf(row), { 'm:one': 'a1', 'p:t1': 'a3', 'p:t2': 'a4' });
   });
 
-  await t.test('a row with none of the columns asked for is null', async (t) => {
+  await t.test('a row with none of the requested columns is null', async (t) => {
     t.same(await tables.get('rollups', [key('b'), key('b')], ['m:one', { family: 'v' }]), [null, null]);
   });
 

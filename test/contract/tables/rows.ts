@@ -4,7 +4,9 @@ import type { Column, Put, Row, Scan, TableName, Tables } from '../../../collect
 /** Opens the same store again. */
 export type OpenTables = () => Promise<Tables>;
 
-/** Makes the row keys of one test: all begin with the same fresh random bytes, which end below 0xff. */
+/**
+ * Makes the row keys of one test: all begin with the same fresh random bytes, which end below 0xff.
+ */
 export function freshKeys(): { key(...suffix: (string | number)[]): Buffer; prefix: Buffer; end: Buffer } {
   const prefix = Buffer.concat([randomBytes(11), Buffer.of(0x41)]);
   const end = Buffer.from(prefix);

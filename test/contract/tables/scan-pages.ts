@@ -66,7 +66,7 @@ export async function scanPagesContract(t: Test, tables: Tables): Promise<void> 
     t.same(hex(await collect(tables, 'events', { ...range, keysOnly: true })), [...keys, ...hex([late])]);
   });
 
-  await t.test('rows without the column asked for, more than a page of them, are passed over', async (t) => {
+  await t.test('rows without the requested column, more than a page of them, are skipped', async (t) => {
     const sparse = freshKeys();
     const rows = Array.from({ length: 1_500 }, (_, i) =>
       put(sparse.key(String(i).padStart(4, '0')), i % 700 === 650 ? { 'm:a': 'x', 'p:t': 'y' } : { 'p:t': 'y' }),

@@ -1,4 +1,7 @@
-/** The broker as tills see it: who comes in, what passes, what is answered. mqtt.js over loopback, a real store behind. */
+/**
+ * The broker as tills see it: who comes in, what passes, what is answered. mqtt.js over loopback, a
+ * real store behind.
+ */
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -120,7 +123,7 @@ t.test('a wrong token gets 4, an ended one 5, a wrong name 4, a wrong client id 
   t.equal(region.connections.open, 0);
 });
 
-t.test('while the store is away a till is told to come again: 3; when it is back it comes in', async (t) => {
+t.test('while the store is away a till is refused with 3; when it is back the till connects', async (t) => {
   const region = await brokerAndIngest(t);
   await region.register('acme', 'till-1');
   region.tables.turn('refuses');

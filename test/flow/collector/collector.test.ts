@@ -106,7 +106,7 @@ t.test('it starts without its store, says so, and comes up by itself', async (t)
   t.ok(acme.client.connected);
 });
 
-t.test('while its store is away tills stay connected and are told to wait; then all goes on', async (t) => {
+t.test('while its store is away tills stay connected and are asked to wait; then everything resumes', async (t) => {
   const { collector, till, tables } = await standing(t);
   await collector.ready;
   await using acme = await till();
@@ -158,7 +158,7 @@ t.test('each role does its own part, and all answer for their health', async (t)
   await api.stop();
 });
 
-t.test('a store kept by other dimensions is refused with words', async (t) => {
+t.test('a store with other dimensions is refused with an explanation', async (t) => {
   const first = await standing(t);
   await first.collector.ready;
   const other = await startCollector(configOf(t, { dimensions: ['zone'] }), { openTables: async () => first.tables });
@@ -167,7 +167,7 @@ t.test('a store kept by other dimensions is refused with words', async (t) => {
   await other.stop();
 });
 
-t.test('a port in use is told with its key, and nothing stays behind', async (t) => {
+t.test('a port in use is reported with its key, and nothing stays behind', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   t.teardown(() => taken.close());

@@ -152,7 +152,7 @@ t.test('beside a running collector a new key and a new token work at once, and S
   t.equal(await ended, 0);
 });
 
-t.test('a port in use ends it with words', async (t) => {
+t.test('a port in use ends it with an explanation', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   t.teardown(() => taken.close());
@@ -165,14 +165,14 @@ t.test('a port in use ends it with words', async (t) => {
   );
 });
 
-t.test('dimensions other than the store’s end it with words', async (t) => {
+t.test('dimensions other than the store’s end it with an explanation', async (t) => {
   await json('init', '--config', configFile(t));
   const ended = await cli('run', '--config', configFile(t, { dimensions: ['zone'] }));
   t.equal(ended.code, 2);
   t.match(ended.stderr, /dimensions: configured are \[zone\]/);
 });
 
-t.test('while its store can’t be opened it goes on trying, and still stops at once', async (t) => {
+t.test('while its store cannot be opened it keeps trying, and still stops at once', async (t) => {
   const dir = testDir(t);
   const path = join(dir, 'a-folder');
   mkdirSync(path);
@@ -186,7 +186,8 @@ t.test('while its store can’t be opened it goes on trying, and still stops at 
 t.test('a second signal ends it at once', async (t) => {
   const { process: child, listening, logged } = await running(t, '--config', configFile(t));
   await logged('the store is open');
-  // One whole request and half of another: when the one is answered, the other has begun, and a stop waits for its end.
+  // One whole request and half of another: when the one is answered, the other has begun, and a
+  // stop waits for its end.
   const endless = connect(listening.http.port, '127.0.0.1');
   endless.on('error', () => undefined);
   const request = 'GET /livez HTTP/1.1\r\nHost: x\r\n';

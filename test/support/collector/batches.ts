@@ -1,4 +1,6 @@
-/** Wire batches as an agent makes them: sales of one currency, each seq with an amount of its own. */
+/**
+ * Wire batches as an agent makes them: sales of one currency, each seq with an amount of its own.
+ */
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { epoch } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';

@@ -1,4 +1,7 @@
-/** A real broker before a real ingest on a real SQLite store behind a switch, with limits and clocks to the test's liking. */
+/**
+ * A real broker before a real ingest on a real SQLite store behind a switch, with limits and clocks
+ * that the test chooses.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Test } from 'tap';

@@ -1,4 +1,7 @@
-/** What a part should say, worked out from its events in the most naive way; and a part's figures in the same plain form. */
+/**
+ * Oracle: a partial aggregate, calculated from its events in the most naive way; and the figures of
+ * a partial aggregate in the same plain form.
+ */
 import type { PartialAggregate } from '../../../collector/aggregation/partial.ts';
 import { dimension, type TillEvent } from '../../../shared/event/event.ts';
 import { SLOT_MS } from '../../../shared/time.ts';

@@ -89,7 +89,7 @@ export class MqttTill implements AsyncDisposable {
     this.client.publish(`${this.prefix}/status`, Buffer.from(bytes), { qos: 1 }, () => undefined);
   }
 
-  /** Until the condition holds, looked at whenever something came or the connection closed. */
+  /** Until the condition holds, checked whenever something arrived or the connection closed. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
       await new Promise<void>((resolve) => {

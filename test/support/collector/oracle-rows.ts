@@ -1,4 +1,4 @@
-/** What some raw rows hold, worked out seq by seq from their own contents. */
+/** Oracle: what raw rows hold, calculated seq by seq from their contents. */
 import { readRow, type StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 

@@ -46,7 +46,7 @@ export const eventsRow = (firstSeq: number, events: readonly TillEvent[], option
     encodeEvents({ ...place, firstSeq, clearThrough: 0 }, events),
   );
 
-/** A record that `count` seqs were given up. */
+/** A loss record of `count` seqs. */
 export const lossRow = (firstSeq: number, count: number, options: RowOptions = {}): SentRow =>
   sent(options, (place) =>
     encodeLoss({ ...place, firstSeq, clearThrough: 0 }, count, {

@@ -1,4 +1,7 @@
-/** A real store behind a switch: while it is off, calls are refused as by a store that is away, or get no answer at all. */
+/**
+ * A real store behind a switch: while it is off, calls are refused as by a store that is away, or
+ * get no answer at all.
+ */
 import {
   type Put,
   type Row,
@@ -22,7 +25,7 @@ export class SwitchableTables implements Tables {
     this.#tables = tables;
   }
 
-  /** Of one table, or of all. What was silent goes on when the store is back. */
+  /** Of one table, or of all. Calls held back resume when the store is back. */
   turn(state: Switch, only: TableName | null = null): void {
     this.#state = state;
     this.#only = only;

@@ -1,4 +1,4 @@
-/** A plain TCP server that does to its clients what a test asks for, and knows who is connected. */
+/** A plain TCP server that a test scripts, and that knows its clients. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';

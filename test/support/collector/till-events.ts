@@ -1,4 +1,7 @@
-/** Events for tests: one by hand, or many by fast-check from small sets of values, so that groups meet. */
+/**
+ * Events for tests: one by hand, or many by fast-check from small sets of values, so that groups
+ * meet.
+ */
 import fc from 'fast-check';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { type StoreId, storeId } from '../../../shared/ids.ts';
@@ -10,7 +13,7 @@ export const HOUR = Date.UTC(2011, 2, 27) / HOUR_MS;
 /** Dimensions of the logic version that the tests fold with. */
 export const LOGIC = { version: 1, dimensions: ['method', 'cashier'] } as const;
 
-/** A sale of 1.00 GBP at the start of `HOUR`, unless told otherwise. Dimensions as an object. */
+/** A sale of 1.00 GBP at the start of `HOUR` by default. Dimensions as an object. */
 export function tillEvent(
   given: Partial<Omit<TillEvent, 'dims'>> & { dims?: Readonly<Record<string, string>> } = {},
 ): TillEvent {

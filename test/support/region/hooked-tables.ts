@@ -1,4 +1,4 @@
-/** A store with somebody at its door, who may do something first, or refuse. */
+/** A store with a hook before each call, which may do something first, or refuse the call. */
 import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../../../collector/store/tables.ts';
 
 export interface Call {
@@ -8,7 +8,10 @@ export interface Call {
   readonly keysOnly?: boolean;
 }
 
-/** What `around` throws, the caller gets. `call` may be made not at all, or before the throw: a write that nobody heard of. */
+/**
+ * What `around` throws, the caller gets. `call` may be made not at all, or before the throw: a
+ * write that nobody heard of.
+ */
 export type Around = <T>(call: Call, make: () => Promise<T>) => Promise<T>;
 
 export class HookedTables implements Tables {

@@ -1,6 +1,7 @@
 /**
- * One merchant of a region, on a store under test: what tills deliver goes in as ingest puts it in, runners work off the marks, and what
- * is published is compared with a naive count of the events. The merchant is a fresh one, so that a store can be used again and again.
+ * One merchant of a region, on a store under test: what tills deliver goes in as ingest puts it in,
+ * runners process the due marks, and what is published is compared with a naive count of the
+ * events. The merchant is a fresh one, so that a store can be used again and again.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -25,7 +26,10 @@ import { freshMerchant } from './fresh.ts';
 
 export const GRACE_MS = 120_000;
 
-/** Of one merchant alone, so that a pass over a store that others use too is short and its report about this test. */
+/**
+ * Of one merchant alone, so that a pass over a store that others use too is short and its report
+ * about this test.
+ */
 class MerchantsMarks extends DueMarks {
   readonly #merchant: MerchantId;
   constructor(tables: Tables, merchant: MerchantId) {
@@ -75,7 +79,10 @@ export class Region {
   losses(terminal: string, firstSeq: number, count: number, options: RowOptions = {}): SentRow {
     return lossRow(firstSeq, count, this.#at(terminal, options));
   }
-  /** The store lets rows expire by their arrival: it is now by the real clock, whenever the events were. */
+  /**
+   * The store lets rows expire by their arrival: it is now by the real clock, whenever the events
+   * were.
+   */
   #at(terminal: string, options: RowOptions): RowOptions {
     return { arrival: Date.now(), ...options, terminal: terminalId(terminal), merchant: this.merchant };
   }
@@ -147,7 +154,10 @@ export class Region {
     return [...((await this.#row(level, time))?.parts.keys() ?? [])].sort();
   }
 
-  /** Throws unless the row says, in parts, views and meta, exactly what the raw rows of its time do; no rows: unless there is none. */
+  /**
+   * Throws unless the row says, in parts, views and meta, exactly what the raw rows of its time do;
+   * no rows: unless there is none.
+   */
   async check(level: Level, time: number, rows: readonly StoredRow[] = this.delivered): Promise<void> {
     const length = level === 'hour' ? 1 : 24;
     const base = time * length * 4;

@@ -1,4 +1,6 @@
-/** The numbers that payment providers publish for tests, scheme by scheme: none belongs to anybody. */
+/**
+ * The numbers that payment providers publish for tests, scheme by scheme: none belongs to anybody.
+ */
 
 const STRIPE = {
   visa: '4242424242424242 4000056655665556 4000002500003155 4000000000003220',
@@ -79,7 +81,10 @@ export function grouped(number: string, separator: string): string {
   return groups.join(separator);
 }
 
-/** Card numbers are to be found by what they are, so this counts Luhn's sum in another way than the code does. */
+/**
+ * Card numbers are to be found by what they are, so this counts Luhn's sum in another way than the
+ * code does.
+ */
 export function checkDigit(body: string): number {
   const doubled = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
   const sum = [...body]

@@ -1,4 +1,7 @@
-/** A process of its own, so that its peak is the decoder's: decodes the batch on standard input, prints what that took as JSON. */
+/**
+ * A process of its own, so that its peak is the decoder's: decodes the batch on standard input,
+ * prints what that took as JSON.
+ */
 import { readFileSync } from 'node:fs';
 import { decodeBatch } from '../../../shared/wire/batch.ts';
 

@@ -6,7 +6,10 @@ import { HOUR, IDENTITY } from './arbitrary-event.ts';
 
 export type Claims = Partial<Omit<BatchHeader, 'bodyCrc'>>;
 
-/** A message of a hostile agent: any body under a header that claims anything, both with valid checksums. */
+/**
+ * A message of a hostile agent: any body under a header that claims anything, both with valid
+ * checksums.
+ */
 export function sealed(plain: Uint8Array, claims: Claims = {}, body?: Uint8Array): Buffer {
   const { bytes: dictionary } = releasedDictionary(claims.dictionary ?? 0) ?? {};
   const packed = () => zstdCompressSync(plain, dictionary === undefined ? {} : { dictionary });

@@ -17,7 +17,10 @@ import { dueKeys, eventsKeys, rollups, terminalRows } from '../../support/shared
 import { holds } from '../../support/shared/property.ts';
 
 type Field = number | string;
-/** The fields of each key in their order. Ids compare as if ended by a byte below all of theirs, which `<` on texts does. */
+/**
+ * The fields of each key in their order. Ids compare as if ended by a byte below all of theirs,
+ * which `<` on texts does.
+ */
 const ordered = {
   events: (k: EventsKey): Field[] => [
     salt(k.merchant),

@@ -79,7 +79,7 @@ t.test(
           const found = buckets(range, interval, tz, 1_000)!;
           const wrong = flaw(range, found);
           if (wrong !== null) flaws.push(`${tz}, ${interval}s around ${shift}: ${wrong}`);
-          // Hours with a shift in the middle of a slot can't be told apart by slots.
+          // Hours with a clock change in the middle of a slot cannot be distinguished by slots.
           if (interval === 'hour' && shift.epochMilliseconds !== middle) continue;
           const named = interval === 'hour' ? 13 : 10;
           for (const { from, to } of found.slice(1, -1)) {

@@ -117,7 +117,7 @@ t.test('a range is widened outwards to whole slots', async (t) => {
   t.ok(Object.is(widenToSlots({ from: -1, to: -1 }).to, 0), 'with no zero below zero');
 });
 
-t.test('the year before is the same stretch of local time', async (t) => {
+t.test('the year before is the same range of local time', async (t) => {
   const london = 'Europe/London';
   t.strictSame(
     yearBefore(span('2012-03-25T00:00Z', '2012-03-25T23:00Z'), london),

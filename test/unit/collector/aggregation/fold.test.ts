@@ -30,12 +30,13 @@ function expected(sent: readonly StoredRow[]) {
   };
 }
 
-/** A stretch of a stream's seqs, as some collector got it: first seq and number. */
+/** A range of a stream's seqs, as some collector received it: first seq and count. */
 const cut = fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 }));
 
 /**
- * Two streams of up to 24 events, stored as whatever stretches of them: overlapping, twice, subsets, with gaps, re-cut. Some rows hold
- * another content under the same seqs. Losses lie anywhere.
+ * Two streams of up to 24 events, stored as whatever stretches of them: overlapping, twice,
+ * subsets, with gaps, re-cut. Some rows hold another content under the same seqs. Losses lie
+ * anywhere.
  */
 const arbitraryRows = fc
   .record({
@@ -134,7 +135,7 @@ t.test('the same seq in two epochs is two events', (t) => {
   t.end();
 });
 
-t.test('the earliest arrival and the digest speak of all rows, those that brought nothing new too', (t) => {
+t.test('the earliest arrival and the digest cover all rows, also those without new seqs', (t) => {
   const rows = [
     eventsRow(1, sales([1, 2]), { arrival: 30 }),
     eventsRow(1, sales([1]), { arrival: 20 }),

@@ -21,7 +21,7 @@ t.test('ready once a write has succeeded', async (t) => {
   t.same(health.readiness(), { ready: true, reason: 'ready' });
 });
 
-t.test('not ready any more when the last one is too long ago, with the store’s own words', async (t) => {
+t.test('not ready any more when the last one is too long ago, with the store’s own message', async (t) => {
   const { health, state } = standing();
   await health.probe();
   state.problem = 'connection refused';
@@ -32,7 +32,7 @@ t.test('not ready any more when the last one is too long ago, with the store’s
   t.same(health.readiness(), { ready: false, reason: 'the store: connection refused' });
 });
 
-t.test('a write counts from when it was asked for', async (t) => {
+t.test('a write counts from its start', async (t) => {
   const { health, state } = standing();
   const probe = health.probe();
   state.now = 15_001;

@@ -1,4 +1,7 @@
-/** What the commands do to a real SQLite store. How they are called and what the process prints: `test/flow/collector/command-line.test.ts`. */
+/**
+ * What the commands do to a real SQLite store. How they are called and what the process prints:
+ * `test/flow/collector/command-line.test.ts`.
+ */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -69,7 +72,7 @@ t.test('an existing terminal is refused, unless its token is to be exchanged', a
   t.not((await run(addTerminal, { ...TILL, rotate: true })).token, first.token);
 });
 
-t.test('the token before goes on for a day, or as long as is said; older ones end', async (t) => {
+t.test('the previous token stays valid for a day, or as long as requested; older ones expire', async (t) => {
   const { run, stores, clock } = await standing(t);
   const tokens = async () => (await stores.terminals.registration(ACME, terminalId('till-1')))!.tokens;
   const [a, b] = [await run(addTerminal, TILL), await run(addTerminal, { ...TILL, rotate: true })];

@@ -34,7 +34,7 @@ t.test('commands of later versions are known by name', async (t) => {
     t.same(parse(line), { kind: 'not-yet', name: line.split(' ')[0] });
 });
 
-t.test('--help tells of all, of a group, or of one with its options and examples', async (t) => {
+t.test('--help describes all, a group, or of one with its options and examples', async (t) => {
   const textOf = (line: string): string => {
     const called = parse(line);
     return called.kind === 'help' ? called.text : '';

@@ -94,11 +94,11 @@ t.test('each fault names its field and says what to do', async (t) => {
   }
 });
 
-t.test('several faults are told at once', async (t) => {
+t.test('several faults are reported at once', async (t) => {
   t.equal(faultsOf({ store: { kind: 'sqlite' }, http: { port: -1 }, log: { level: 'x' } }).length, 3);
 });
 
-t.test('a file that can’t be read or is no YAML is told with its name', async (t) => {
+t.test('a file that can’t be read or is no YAML is reported with its name', async (t) => {
   const dir = t.testdir();
   const file = (name: string, text: string) => {
     writeFileSync(join(dir, name), text);

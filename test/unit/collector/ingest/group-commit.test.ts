@@ -69,7 +69,7 @@ t.test('so many groups as allowed are under way at the same time', async (t) => 
   t.same(items(), [['a'], ['b']]);
 });
 
-t.test('a failed group fails its entries, and the next one goes on', async (t) => {
+t.test('a failed group fails its entries, and the next one continues', async (t) => {
   const { groups, started } = standing({ maxRows: 1 });
   const offered = ['a', 'b'].map((item) => groups.offer(item, 10));
   await turn();
@@ -92,7 +92,7 @@ t.test('without room nothing is taken, and the answer comes at once', async (t) 
   t.ok(groups.hasRoom(50));
 });
 
-t.test('what waits too long is late, while others go on waiting', async (t) => {
+t.test('what waits too long is late, while others keep waiting', async (t) => {
   const { groups, clock } = standing({ maxRows: 1 });
   const under = groups.offer('under way', 10);
   await turn();

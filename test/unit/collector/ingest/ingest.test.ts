@@ -150,7 +150,7 @@ t.test(
   },
 );
 
-t.test('when a silent store is back all goes on, and what it then does is not counted', async (t) => {
+t.test('when a silent store is back everything resumes, and its late answers are not counted', async (t) => {
   const { ingest, tables, clock, counts, send } = await standing(t);
   tables.turn('silent');
   const late = send(1);

@@ -26,7 +26,7 @@ t.test('what fits has no faults', async (t) => {
   }
 });
 
-t.test('each fault is told once, with its field and what to do', async (t) => {
+t.test('each fault is reported once, with its field and what to do', async (t) => {
   const cases: [input: unknown, fault: RegExp][] = [
     [{}, /^\/path is missing: give the path of the database$/],
     [{ path: '' }, /^\/path .+: give the path of the database$/],
@@ -52,7 +52,7 @@ t.test('each fault is told once, with its field and what to do', async (t) => {
   }
 });
 
-t.test('all faults are told at once, however many', async (t) => {
+t.test('all faults are reported at once, however many', async (t) => {
   const many = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`key${i}`, i]));
   t.equal(faults({ path: 'x', ...many }).length, 20);
 });

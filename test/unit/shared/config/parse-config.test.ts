@@ -23,7 +23,7 @@ t.test('an empty file is a document too: what that means is for its parser to sa
   t.equal(configOf('a.yaml', '', any), null);
 });
 
-t.test('what is not YAML is told with its file and line', async (t) => {
+t.test('what is not YAML is reported with its file and line', async (t) => {
   t.match(refused('merchant: acme\nterminal: [x\n'), /^a\.yaml: is not YAML: .*line 3/s);
   t.match(refused('a: 1\na: 2\n'), /^a\.yaml: is not YAML: Map keys must be unique/);
 });
@@ -45,7 +45,7 @@ t.test('each fault is a line with the file and the field', async (t) => {
   });
 });
 
-t.test('what contains itself, or lies deeper than any configuration, is refused in words', async (t) => {
+t.test('what contains itself, or lies deeper than any configuration, is refused with an explanation', async (t) => {
   const read = (text: string) => configOf('collector.yaml', text, parseCollectorConfig);
   const store = 'store: { kind: sqlite, path: store.db }\n';
   t.match(read(`${store}dimensions: [method]`), { dimensions: ['method'] });

@@ -9,7 +9,8 @@ import { arbitraryEvent, IDENTITY } from '../../../support/shared/arbitrary-even
 import { holds } from '../../../support/shared/property.ts';
 import { resealed, sealed } from '../../../support/shared/seal-batch.ts';
 
-// Batches of an agent that means harm, at random: honest ones edited, their checksums put right again.
+// Batches of an agent that means harm, at random: honest ones edited, their checksums put right
+// again.
 
 const isShort = (text: string): boolean => [...text].length <= 64 && text.isWellFormed();
 const inRange = (value: number, min: number, max: number): boolean =>

@@ -7,7 +7,8 @@ import { RELEASED } from '../../../../shared/wire/dictionaries/released.ts';
 import { type BatchHeader, HEADER_BYTES, readHeader, writeHeader } from '../../../../shared/wire/header.ts';
 import { HOUR, IDENTITY } from '../../../support/shared/arbitrary-event.ts';
 
-// These bytes are in the stores of others: whatever changes here needs a new version of the wire format.
+// These bytes are in the stores of others: whatever changes here needs a new version of the wire
+// format.
 
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(/\s/g, ''), 'hex');
 const hex = (message: Uint8Array): string => Buffer.from(message).toString('hex');

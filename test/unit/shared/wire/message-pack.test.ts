@@ -9,7 +9,10 @@ const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex
 const refuses = (t: Test, hex: string, reason: RegExp, max?: number) =>
   t.throws(() => unpack(bytes(hex), max), { name: 'MalformedMessagePack', message: reason }, hex.slice(0, 40));
 
-/** Every kind of value that our messages are made of; msgpackr renames the key `__proto__`, which none of them has. */
+/**
+ * Every kind of value that our messages are made of; msgpackr renames the key `__proto__`, which
+ * none of them has.
+ */
 const plain = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 7, depthSize: 'medium' },

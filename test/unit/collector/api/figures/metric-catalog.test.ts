@@ -29,7 +29,7 @@ holds(
   }),
 );
 
-t.test('the last double whose thousandths are told apart, and the first that is not', (t) => {
+t.test('the last double whose thousandths are distinguishable, and the first that is not', (t) => {
   t.equal(JSON.stringify(pieces(999_999_999_999_999)), '999999999999.999');
   t.equal(JSON.stringify(pieces(9_007_199_254_740_991)), '9007199254740.991');
   t.end();

@@ -37,7 +37,7 @@ t.test('going back in any steps, the hours with rows around each come, the neare
   }
 });
 
-t.test('an hour is asked for once', async (t) => {
+t.test('an hour is queried once', async (t) => {
   const around = new NearbyHours(region.log, region.merchant, REACH);
   await around.of(HOUR + 6);
   scans = 0;

@@ -8,7 +8,10 @@ import { encodeLoss } from '../../../../../shared/wire/batch.ts';
 const HOUR = 400_000;
 const STREAM = { merchant: merchantId('acme'), terminal: terminalId('till-1'), epoch: epoch('00000000000000aa') };
 
-/** A log that is too large to be written for a test: one record of ten losses, and in each of the hours around it so many rows of its stream. */
+/**
+ * A log that is too large to be written for a test: one record of ten losses, and in each of the
+ * hours around it so many rows of its stream.
+ */
 function logWith(hours: number, ranges: number, range: SeqInterval): EventLog {
   const identity = { epoch: STREAM.epoch, firstSeq: 1, hour: HOUR, clearThrough: 0 };
   const { bytes, header } = encodeLoss(identity, 10, { reason: 'evicted', at: 1, detail: null });

@@ -28,7 +28,7 @@ const topics = topicsOf(merchantId('acme'), terminalId('till-1'));
 const publishing = (topic: string, more: Partial<PublishPacket> = {}) =>
   authorizePublish(topics, { cmd: 'publish', topic, payload: '', qos: 1, dup: false, retain: false, ...more });
 
-t.test('a till that says who it is may be asked for its token', async (t) => {
+t.test('a well-formed CONNECT may be asked for its token', async (t) => {
   const claim = { merchant: 'acme', terminal: 'till-1', epoch: '00000000000000aa', token: CONNECT.password };
   t.strictSame(authorizeConnect(CONNECT, null), { ok: true, claim });
 });

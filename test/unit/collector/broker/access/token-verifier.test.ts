@@ -22,7 +22,7 @@ const registered = (tokens: Registration['tokens'], more: Partial<Registration> 
 });
 const good = { hash: tokenHash(token('good')), expiresAt: null };
 
-/** Credentials on a real store of their own, with a clock that stands still unless moved. */
+/** A token verifier on a store of its own, with a clock that only tests move. */
 async function standing(t: Test, options: Partial<TokenVerifierOptions> = {}) {
   const tables = new SwitchableTables(await openSqliteTables({ path: join(t.testdir(), 'store.db') }));
   t.teardown(() => tables.close());
@@ -100,7 +100,7 @@ t.test('a token that was exchanged a moment ago works at once', async (t) => {
   t.match(await verifier.verify(M, T, token('good')), { kind: 'wrong' }, 'and the reading replaces the one before');
 });
 
-t.test('a session is always asked about in the store', async (t) => {
+t.test('a session is always rechecked in the store', async (t) => {
   const { verifier, register } = await standing(t);
   await register(registered([good]));
   await verifier.verify(M, T, token('good'));
@@ -125,7 +125,7 @@ t.test('a store that refuses says nothing about a token', async (t) => {
   t.match(await verifier.verify(M, T, token('good')), { kind: 'accepted' });
 });
 
-t.test('a store that does not answer is given up at the deadline', async (t) => {
+t.test('a store that does not answer counts as unavailable at the deadline', async (t) => {
   const { verifier, tables } = await standing(t, { deadlineMs: 5 });
   tables.turn('silent');
   t.match(await verifier.verify(M, T, token('good')), { kind: 'unavailable', cause: { message: /within 5 ms/ } });

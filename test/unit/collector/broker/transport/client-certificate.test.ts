@@ -33,6 +33,6 @@ t.test('a name within another, as Node writes it, is none', async (t) => {
   t.equal(named(String.raw`DNS:"evil\u002c URI:tillstream:acme/till-1\u002c x"`), null);
 });
 
-t.test('a socket that is gone shows no certificate', async (t) => {
+t.test('a destroyed socket shows no certificate', async (t) => {
   t.equal(certifiedName({ authorized: true, getPeerCertificate: () => null } as never), null);
 });

@@ -24,7 +24,7 @@ function standing(t: Test, limits: Partial<GateLimits> = {}) {
   const gate = new FramingGate(socket, { ...LIMITS, ...limits });
   t.teardown(() => gate.destroy());
   const passed: Buffer[] = [];
-  // As aedes reads: all there is, when told that there is something.
+  // As aedes reads: everything available, on each 'readable' event.
   gate.on('readable', () => {
     const bytes = gate.read() as Buffer | null;
     if (bytes !== null) passed.push(bytes);

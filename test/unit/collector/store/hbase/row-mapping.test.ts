@@ -17,7 +17,7 @@ t.test('every put asks for the disk', async (t) => {
   t.equal(toPut({ row: bytes('r'), cells: new Map() }).durability, 4);
 });
 
-t.test('a name within a family that is asked for whole does not narrow it', async (t) => {
+t.test('a name within a family that is requested whole does not narrow it', async (t) => {
   t.same(toColumns(['p:t1', { family: 'p' }, 'm:one', { family: 'p' }]), [
     { family: bytes('p') },
     { family: bytes('m'), qualifier: bytes('one') },

@@ -98,7 +98,7 @@ t.test('an empty or reversed range asks for nothing', async (t) => {
   t.same(rows.pages, []);
 });
 
-t.test('keys only are asked for as such, in large pages', async (t) => {
+t.test('a keys-only scan is requested as such, in large pages', async (t) => {
   const rows = table(numbered(300, () => 0));
   await rows.scan({ keysOnly: true, columns: ['b:d'] });
   t.match(rows.pages[0], { limit: 256, filterString: Buffer.from('KeyOnlyFilter()') });

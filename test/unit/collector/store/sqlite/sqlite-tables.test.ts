@@ -91,7 +91,7 @@ t.test('other work runs while a long scan is under way', async (t) => {
   await tables.close();
 });
 
-t.test('other work runs while a scan passes over rows without the column asked for', async (t) => {
+t.test('other work runs while a scan skips rows without the requested column', async (t) => {
   const tables = await filled(join(t.testdir(), 'store.db'), 3_000, 10);
   const loop = countTurns();
   t.same(await Array.fromAsync(tables.scan('events', { ...ALL, columns: ['b:other'] })), []);

@@ -209,7 +209,7 @@ t.test('a number is found behind zeros that fill up its field', async (t) => {
   t.equal(redact('00378282246310005'), '00***********0005');
 });
 
-t.test('of more than nineteen digits, beginning and end are looked at', async (t) => {
+t.test('of more than nineteen digits, beginning and end are checked', async (t) => {
   t.equal(redact(`${VISA}2612`), '************11112612', 'a number and its expiry date');
   t.equal(redact(`${VISA}2612201123`), '************11112612201123');
   t.equal(redact(`000000012999978${VISA}`), '000000012999978************1111', 'a record that ends with a number');
@@ -381,15 +381,18 @@ holds(
   { numRuns: 3_000 },
 );
 
-t.test('a long text without card data is looked through in no time', async (t) => {
+t.test('a long text without card data is searched quickly', async (t) => {
   const text = `${'no card here, only 12 digits: 123456789012. '.repeat(25_000)}`;
   const start = performance.now();
   t.equal(redact(text), text);
   t.ok(performance.now() - start < 1_000, 'a megabyte in less than a second');
 });
 
-t.test('texts made to take long are looked through in no time, too', async (t) => {
-  /** Numbers of which each comes to light only once the one before it is masked: its first four digits are the other's last. */
+t.test('texts made to take long are searched quickly, too', async (t) => {
+  /**
+   * Numbers of which each comes to light only once the one before it is masked: its first four
+   * digits are the other's last.
+   */
   const chain = (links: number): string => {
     let text = '4000000000004000'.replace(/.$/, String(checkDigit('400000000000400')));
     for (let link = 0; link < links; link++) {

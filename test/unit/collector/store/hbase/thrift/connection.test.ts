@@ -73,7 +73,7 @@ t.test('a reply beyond the bound rejects the call and closes the connection', as
   await connection.closed;
 });
 
-t.test('bytes that nobody asked for close the connection', async (t) => {
+t.test('unexpected bytes close the connection', async (t) => {
   const peer = await listen(t, (socket) => socket.write(EMPTY_REPLY));
   const connection = await connectTo(peer.port);
   await connection.closed;
@@ -96,7 +96,7 @@ t.test('a port where nobody listens fails to connect', async (t) => {
   await t.rejects(connectTo(peer.port), { name: 'ConnectFailed', message: /ECONNREFUSED/ });
 });
 
-t.test('connecting can be given up', async (t) => {
+t.test('connecting can be aborted', async (t) => {
   const peer = await listen(t, () => {});
   const given = new AbortController();
   const opening = openConnection('127.0.0.1', peer.port, 10_000, given.signal);

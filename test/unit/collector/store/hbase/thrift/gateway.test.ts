@@ -23,7 +23,7 @@ function failing(method: string, message: string): Buffer {
   return Buffer.concat([Buffer.of(0x80, 1, 0, 2), text(method), Buffer.of(0, 0, 0, 1), io]);
 }
 
-t.test('a gateway that is not there is told with operation, table, place and a hint', async (t) => {
+t.test('a missing gateway is reported with operation, table, place and a hint', async (t) => {
   const peer = await listen(t, () => {});
   await peer.stop();
   await t.rejects(tablesAt(t, peer.port).put('control', [PUT]), {
@@ -55,7 +55,7 @@ t.test('every call on a gateway that never answers ends, and says how long it wa
   }
 });
 
-t.test("what HBase refuses is told by its exception's first line", async (t) => {
+t.test("a refusal of HBase is reported with its exception's first line", async (t) => {
   const peer = await listen(t, answer(failing('putMultiple', 'Failed 1 action: no such family\n\tat org.apache.Foo')));
   await t.rejects(tablesAt(t, peer.port).put('control', [PUT]), {
     name: 'StoreUnavailable',
@@ -63,7 +63,7 @@ t.test("what HBase refuses is told by its exception's first line", async (t) => 
   });
 });
 
-t.test('a missing table, of which HBase only says the name, is told as such', async (t) => {
+t.test('a missing table, of which HBase only says the name, is reported as such', async (t) => {
   const peer = await listen(t, answer(failing('putMultiple', 'ns:control')));
   await t.rejects(tablesAt(t, peer.port).put('control', [PUT]), { message: /no such table: has `init` been run\?/ });
 });

@@ -81,7 +81,7 @@ t.test('a call without a result gives nothing', async (t) => {
   t.equal(decodeReply(createNamespace, reply, 1), undefined);
 });
 
-t.test("the server's exception is told by its first line", async (t) => {
+t.test("the server's exception is reported with its first line", async (t) => {
   const trace = 'java.io.IOException: no such family\n\tat org.apache.Foo.bar(Foo.java:1)\n\tat …';
   const length = Buffer.byteLength(trace).toString(16).padStart(8, '0');
   const io = bytes(

@@ -74,12 +74,13 @@ t.test('a dropped connection is replaced for the next call', async (t) => {
   t.same(await call(), EMPTY_REPLY);
 });
 
-t.test('calls go on by themselves when the peer comes back', async (t) => {
+t.test('calls resume by themselves when the peer comes back', async (t) => {
   const peer = await listen(t, answer(EMPTY_REPLY));
   const { call } = poolTo(t, peer.port, { waitMs: 500 });
   await call();
   await peer.stop();
-  // The call right after may still meet the dead connection; the one after that waits for a live one.
+  // The call right after may still meet the dead connection; the one after that waits for a live
+  // one.
   await call().catch(() => {});
   const waiting = call();
   await listen(t, answer(EMPTY_REPLY), peer.port);
@@ -107,7 +108,7 @@ t.test('waiting for a busy connection ends in time', async (t) => {
   await held;
 });
 
-t.test('waiting for a peer that is gone ends in time and tells why', async (t) => {
+t.test('waiting for an absent peer ends in time with a reason', async (t) => {
   const peer = await listen(t, () => {});
   await peer.stop();
   const { call } = poolTo(t, peer.port, { waitMs: 50 });

@@ -8,7 +8,9 @@ import {
 
 const LIMIT = 64 * 1024;
 
-/** A value of Thrift's binary protocol: its type code and bytes, after the protocol's specification. */
+/**
+ * A value of Thrift's binary protocol: its type code and bytes, after the protocol's specification.
+ */
 interface Encoded {
   readonly type: number;
   readonly bytes: Buffer;
