@@ -1,4 +1,4 @@
-/** The agent's command line. */
+/** The agent's main program: parses the command line and runs one command. */
 import pino from 'pino';
 import { ConfigError } from '../shared/config/parse-config.ts';
 import { redact } from '../shared/event/card-data/card-data.ts';
@@ -18,7 +18,7 @@ function untilSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function run(config: AgentConfig, json: boolean, screen: CliOutput): Promise<void> {
+async function run(config: AgentConfig, json: boolean, output: CliOutput): Promise<void> {
   const { startAgent } = await import('./start.ts');
   const options = { level: config.log.level, base: null, hooks: { streamWrite: redact } };
   const log = pino(options, pino.destination({ dest: 2, sync: true }));
@@ -27,61 +27,63 @@ async function run(config: AgentConfig, json: boolean, screen: CliOutput): Promi
   const service = startSystemdNotifier({
     environment: process.env,
     pid: process.pid,
-    tell: systemdNotify,
+    notify: systemdNotify,
     work: () => agent.work(),
-    words: () => agent.words(),
+    describe: () => agent.words(),
     timers: systemTimers,
     warn: (message) => log.warn(message),
   });
   service.ready();
-  if (json) await screen.result(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);
+  if (json) await output.result(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);
   const signal = await signalled;
   log.info(`${signal}: stopping`);
   service.stopping();
-  for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => process.exit(1));
+  for (const second of ['SIGTERM', 'SIGINT'] as const) process.once(second, () => process.exit(1));
   await agent.stop();
   log.info('stopped');
 }
 
-/** What a command does but `run` is loaded when it is asked for: an agent runs for years without it. */
-async function perform(words: readonly string[], screen: CliOutput): Promise<boolean> {
-  const command = parseCommand(words, Date.now());
+/** Other commands than `run` are loaded on demand: an agent runs for years without them. */
+async function perform(args: readonly string[], output: CliOutput): Promise<boolean> {
+  const command = parseCommand(args, Date.now());
   switch (command.name) {
     case 'help': {
       const { helpJson, helpText } = await import('./cli/help.ts');
-      await screen.result(command.json ? `${JSON.stringify(helpJson(command.of))}\n` : helpText(command.of));
+      await output.result(command.json ? `${JSON.stringify(helpJson(command.of))}\n` : helpText(command.of));
       return true;
     }
     case 'run':
-      await run(resolveConfig(command.name, command.source.config), command.json, screen);
+      await run(resolveConfig(command.name, command.source.config), command.json, output);
       return true;
     default: {
-      const { runSupportCommand: look } = await import('./cli/run-support-command.ts');
+      const { runSupportCommand } = await import('./cli/run-support-command.ts');
       process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
-      return look(command, screen, Date.now());
+      return runSupportCommand(command, output, Date.now());
     }
   }
 }
 
 /** @returns the exit status */
-async function main(words: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
   const { stdout, stderr, env } = process;
-  // Whoever reads (`head`, `less`) has seen enough.
+  // The reader (`head`, `less`) closed the pipe: it needs no more output.
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-  const screen = cliOutputOn(stdout, stderr, env, () => performance.now());
+  const output = cliOutputOn(stdout, stderr, env, () => performance.now());
   try {
-    return (await perform(words, screen)) ? 0 : 1;
+    return (await perform(args, output)) ? 0 : 1;
   } catch (error) {
-    const told = [UsageError, ConfigError, BufferError, ListenError, OutputError].some((kind) => error instanceof kind);
-    screen.message(told ? (error as Error).message : `${(error as Error).stack ?? error}`);
-    if (error instanceof UsageError) screen.message('Try --help.');
-    if (words.includes('--json') && !screen.printed)
-      await screen.result(`${JSON.stringify({ error: redact((error as Error).message) })}\n`);
+    const isExpected = [UsageError, ConfigError, BufferError, ListenError, OutputError].some(
+      (kind) => error instanceof kind,
+    );
+    output.message(isExpected ? (error as Error).message : `${(error as Error).stack ?? error}`);
+    if (error instanceof UsageError) output.message('Try --help.');
+    if (args.includes('--json') && !output.printed)
+      await output.result(`${JSON.stringify({ error: redact((error as Error).message) })}\n`);
     return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
   }
 }
 
-// Without a top-level await, which the packaged agent's CommonJS does not have.
+// No top-level await: the packaged agent is CommonJS.
 if (import.meta.main) {
   void main(process.argv.slice(2)).then((status) => {
     process.exitCode = status;

@@ -1,13 +1,13 @@
-/** Help, for people and for programs. */
+/** Renders `--help`: as text, and as JSON for programs. */
 import { COMMAND_NAMES, COMMANDS, type CommandName, OPTIONS, type OptionName } from './command-table.ts';
 
 const PROGRAM = 'tillstream-agent';
 const WIDTH = 100;
 
-const optionWords = (name: OptionName): string =>
+const optionLabel = (name: OptionName): string =>
   `--${name}${OPTIONS[name].value === null ? '' : ` ${OPTIONS[name].value}`}`;
 
-/** Breaks a text at spaces. @param indent of all lines but the first */
+/** Wraps a text at spaces. @param indent of all lines but the first */
 function wrapped(text: string, indent: number): string {
   const lines: string[] = [];
   let line = '';
@@ -28,7 +28,7 @@ function columns(rows: readonly (readonly [string, string])[]): string {
 const exampleLines = (examples: readonly string[]): string =>
   examples.map((example) => `  ${PROGRAM} ${example}\n`).join('');
 
-const EXIT = 'Exit status: 0 done, 1 failure (also: something is wrong with the file), 2 usage or configuration.\n';
+const EXIT = 'Exit status: 0 success, 1 failure (including a damaged file), 2 wrong usage or configuration.\n';
 
 const GENERAL_EXAMPLES = [
   `${PROGRAM} run --config agent.yaml`,
@@ -37,22 +37,22 @@ const GENERAL_EXAMPLES = [
   'curl http://127.0.0.1:7070/v1/events -d \'{"type":"sale","amount":1299,"currency":"EUR","ref":"R-1"}\'',
 ];
 
-/** @param name of the command; null: of all */
+/** @param name of a command; null: the overview of all commands */
 export function helpText(name: CommandName | null): string {
   if (name === null) {
     return `Usage: ${PROGRAM} COMMAND [--config FILE] [--json]   (or: node agent/main.ts COMMAND …)
 
-Takes events from the till over HTTP on loopback, keeps them in a file, and ships them to the collector.
-All commands but run and requeue only look: beside a running agent, or at what a dead one left.
+Accepts events from the till over HTTP on loopback, stores them in a buffer file and ships them to the collector.
+All commands except run and requeue only read: beside a running agent, or after one has died.
 
 Commands
 ${columns(COMMAND_NAMES.map((command) => [command, COMMANDS[command].summary] as const))}
 Options
-${columns((['config', 'json', 'help'] as const).map((option) => [optionWords(option), OPTIONS[option].help] as const))}
+${columns((['config', 'json', 'help'] as const).map((option) => [optionLabel(option), OPTIONS[option].help] as const))}
 ${EXIT}
 Examples
 ${GENERAL_EXAMPLES.map((example) => `  ${example}\n`).join('')}
-${PROGRAM} COMMAND --help tells more of each.
+${PROGRAM} COMMAND --help describes a command.
 `;
   }
   const { about, options, examples } = COMMANDS[name];
@@ -61,7 +61,7 @@ ${PROGRAM} COMMAND --help tells more of each.
 ${wrapped(about, 0)}
 
 Options
-${columns(options.map((option) => [optionWords(option), OPTIONS[option].help] as const))}
+${columns(options.map((option) => [optionLabel(option), OPTIONS[option].help] as const))}
 ${EXIT}
 Examples
 ${exampleLines(examples)}`;
@@ -79,6 +79,6 @@ const commandJson = (name: CommandName) => ({
   examples: COMMANDS[name].examples.map((example) => `${PROGRAM} ${example}`),
 });
 
-/** The same as one JSON document. */
+/** The same content as one JSON document. */
 export const helpJson = (name: CommandName | null): unknown =>
   name === null ? { program: PROGRAM, commands: COMMAND_NAMES.map(commandJson) } : commandJson(name);

@@ -1,4 +1,4 @@
-/** The agent's command line: words in, a command out. */
+/** Parses the agent's command line: arguments in, a typed command out. */
 import { parseArgs } from 'node:util';
 import { isEventTime, parseTimestamp } from '../../shared/event/timestamp.ts';
 import { parseStreamId, type StreamId } from '../../shared/ids.ts';
@@ -7,38 +7,42 @@ import type { EventFilter, EventState } from '../port/buffer-reader.ts';
 import type { SeqRange } from '../port/outbox.ts';
 import { COMMAND_NAMES, COMMANDS, type CommandName, isCommand, OPTIONS, type OptionName } from './command-table.ts';
 
-/** The message says what to do. */
+/** The command line is wrong. The message says how to correct it. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** What a command looks at. */
+/** Which buffer a command reads. */
 export interface Source {
   /** Path of the configuration; null: the default one. */
   readonly config: string | null;
-  /** Path of a buffer's file in place of the configuration's. */
+  /** Path of a buffer file to read instead of the configured one. */
   readonly buffer: string | null;
 }
 
-interface Given {
+interface CommonOptions {
   readonly source: Source;
   readonly json: boolean;
 }
 
 export type Command =
   | { readonly name: 'help'; readonly of: CommandName | null; readonly json: boolean }
-  | (Given & { readonly name: 'run' })
-  | (Given & { readonly name: 'status' | 'verify' | 'losses' })
-  | (Given & {
+  | (CommonOptions & { readonly name: 'run' })
+  | (CommonOptions & { readonly name: 'status' | 'verify' | 'losses' })
+  | (CommonOptions & {
       readonly name: 'peek';
       readonly filter: EventFilter;
       readonly limit: number;
       readonly order: 'oldest' | 'newest';
       readonly showValues: boolean;
     })
-  | (Given & { readonly name: 'export'; readonly filter: EventFilter; readonly limit: number })
-  | (Given & { readonly name: 'requeue'; readonly events: SeqRange | null /** Null: all. */; readonly dryRun: boolean })
-  | (Given & { readonly name: 'bundle'; readonly output: string | null; readonly log: string | null });
+  | (CommonOptions & { readonly name: 'export'; readonly filter: EventFilter; readonly limit: number })
+  | (CommonOptions & {
+      readonly name: 'requeue';
+      readonly events: SeqRange | null /** Null: all. */;
+      readonly dryRun: boolean;
+    })
+  | (CommonOptions & { readonly name: 'bundle'; readonly output: string | null; readonly log: string | null });
 
 type Values = Partial<Record<OptionName, string | boolean>>;
 
@@ -86,7 +90,8 @@ function states(values: Values): EventFilter['states'] {
   if (given === null) return null;
   return given.split(',').map((name) => {
     const state = STATES.find((known) => known === name.trim());
-    if (state === undefined) throw new UsageError(`--state ${name}: give ${STATES.join(', ')}, or several with commas`);
+    if (state === undefined)
+      throw new UsageError(`--state ${name}: give ${STATES.join(', ')}, or several separated by commas`);
     return state;
   });
 }
@@ -98,7 +103,7 @@ function stream(values: Values): StreamId | null {
     parseStreamId(given);
     return given as StreamId;
   } catch {
-    throw new UsageError(`--stream ${given}: give it as the agent answered it, such as till-1.9f3c0d5e6a7b8c9d`);
+    throw new UsageError(`--stream ${given}: give it as the agent reports it, such as till-1.9f3c0d5e6a7b8c9d`);
   }
 }
 
@@ -132,7 +137,7 @@ function requeued(values: Values): SeqRange | null {
 }
 
 function commandOf(name: CommandName, values: Values, now: number): Command {
-  const given: Given = {
+  const given: CommonOptions = {
     source: { config: text(values, 'config'), buffer: text(values, 'buffer') },
     json: values.json === true,
   };
@@ -166,14 +171,14 @@ function commandOf(name: CommandName, values: Values, now: number): Command {
 }
 
 /**
- * @param words without the program's own
- * @param now milliseconds since 1970, from which ages count
+ * @param args without the program's own name
+ * @param now milliseconds since 1970; relative times such as `2h` are subtracted from it
  * @throws UsageError
  */
-export function parseCommand(words: readonly string[], now: number): Command {
+export function parseCommand(args: readonly string[], now: number): Command {
   let parsed: ReturnType<typeof parse>;
   try {
-    parsed = parse(words);
+    parsed = parse(args);
   } catch (cause) {
     throw new UsageError((cause as Error).message, { cause });
   }
@@ -191,9 +196,9 @@ export function parseCommand(words: readonly string[], now: number): Command {
   return commandOf(name, values, now);
 }
 
-const parse = (words: readonly string[]) =>
+const parse = (args: readonly string[]) =>
   parseArgs({
-    args: [...words],
+    args: [...args],
     allowPositionals: true,
     options: Object.fromEntries(
       Object.entries(OPTIONS).map(([name, option]) => [

@@ -1,4 +1,4 @@
-/** The configuration that a command names, or the one that packages install. */
+/** Loads the configuration that a command names, or the one that packages install. */
 import { existsSync } from 'node:fs';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { loadConfig } from '../config/load-config.ts';
@@ -7,7 +7,7 @@ import { UsageError } from './parse-arguments.ts';
 
 /**
  * @param path null: the default one
- * @throws UsageError when there is none at the default place; ConfigError
+ * @throws UsageError when the default file is missing; ConfigError
  */
 export function resolveConfig(name: CommandName, path: string | null): AgentConfig {
   if (path !== null) return loadConfig(path);

@@ -1,4 +1,4 @@
-/** Runs the commands that look into a buffer, and `requeue`, which changes one. */
+/** Runs the support commands: those that only read a buffer, and `requeue`, which changes one. */
 import packageJson from '../../package.json' with { type: 'json' };
 import { ConfigError } from '../../shared/config/parse-config.ts';
 import { streamId } from '../../shared/ids.ts';
@@ -23,21 +23,21 @@ import type { BufferReader } from '../port/buffer-reader.ts';
 import type { Command, Source } from './parse-arguments.ts';
 import { resolveConfig } from './resolve-config.ts';
 
-/** Of the package. */
+/** Name of the systemd unit in the package. */
 const UNIT = 'tillstream-agent';
 
-type Look = Exclude<Command, { readonly name: 'help' | 'run' }>;
-type Of<Name extends Look['name']> = Extract<Look, { readonly name: Name }>;
+type SupportCommand = Exclude<Command, { readonly name: 'help' | 'run' }>;
+type Of<Name extends SupportCommand['name']> = Extract<SupportCommand, { readonly name: Name }>;
 
 interface Target {
-  /** Null: none was named beside the file. */
+  /** Null when only a buffer file was named. */
   readonly config: AgentConfig | null;
   readonly path: string;
-  /** Whether a file was named: it is looked at alone, whatever agent the configuration is of. */
+  /** True when a file was named: no running agent is asked, even if a configuration was given. */
   readonly alone: boolean;
 }
 
-function targetOf(name: Look['name'], source: Source): Target {
+function targetOf(name: SupportCommand['name'], source: Source): Target {
   if (source.buffer !== null)
     return {
       config: source.config === null ? null : resolveConfig(name, source.config),
@@ -48,13 +48,13 @@ function targetOf(name: Look['name'], source: Source): Target {
   return { config, path: config.buffer.path, alone: false };
 }
 
-/** Looks, whatever becomes of it closes the file. */
-async function reading<T>(
+/** Runs `work` on an open reader and always closes it. */
+async function withReader<T>(
   { config, path }: Target,
-  screen: CliOutput,
+  output: CliOutput,
   work: (reader: BufferReader) => Promise<T>,
 ): Promise<T> {
-  const reader = openReader(path, config?.terminal ?? null, (message) => screen.message(message));
+  const reader = openReader(path, config?.terminal ?? null, (message) => output.message(message));
   try {
     return await work(reader);
   } catch (cause) {
@@ -65,22 +65,22 @@ async function reading<T>(
   }
 }
 
-async function status(target: Target, json: boolean, screen: CliOutput, now: number): Promise<boolean> {
+async function status(target: Target, json: boolean, output: CliOutput, now: number): Promise<boolean> {
   const { path } = target;
   const config = target.alone ? null : target.config;
-  return reading(target, screen, async (reader) => {
+  return withReader(target, output, async (reader) => {
     let facts: ReturnType<BufferReader['stats']>;
     try {
       facts = reader.stats();
     } catch (error) {
-      return damagedStatus(path, reader, error as Error, json, screen);
+      return damagedStatus(path, reader, error as Error, json, output);
     }
     const asked = config !== null && config.ingest.port !== 0;
     const live = asked ? await liveStatus(config.ingest, facts) : null;
     const maxBytes = config?.buffer.maxBytes ?? null;
     const document = { path, ...bufferStatus(facts), maxBytes, agent: live };
-    await screen.result(
-      json ? `${JSON.stringify(document)}\n` : statusTable({ path, maxBytes, facts, live, asked, now }, screen.paint),
+    await output.result(
+      json ? `${JSON.stringify(document)}\n` : statusTable({ path, maxBytes, facts, live, asked, now }, output.colors),
     );
     return true;
   });
@@ -91,21 +91,21 @@ async function damagedStatus(
   reader: BufferReader,
   fault: Error,
   json: boolean,
-  screen: CliOutput,
+  output: CliOutput,
 ): Promise<boolean> {
-  const found = await surveyDamage(reader, (share) => screen.progress('reading', share));
-  screen.progress('reading', 1);
+  const found = await surveyDamage(reader, (share) => output.progress('reading', share));
+  output.progress('reading', 1);
   const error = fault.message.startsWith(path)
     ? fault.message
-    : `${path} is damaged, or of an older agent: ${fault.message}`;
+    : `${path} is damaged, or was written by an older agent: ${fault.message}`;
   if (json) {
-    await screen.result(`${JSON.stringify({ path, error, readable: found })}\n`);
+    await output.result(`${JSON.stringify({ path, error, readable: found })}\n`);
     return false;
   }
-  screen.message(screen.paint.bad(error));
-  for (const words of found.damage) if (words !== error) screen.message(words);
-  await screen.result(
-    `${describeSurvey(found)}\nThe agent brings over what can be read when it starts; export writes it out.\n`,
+  output.message(output.colors.bad(error));
+  for (const message of found.damage) if (message !== error) output.message(message);
+  await output.result(
+    `${describeSurvey(found)}\nThe agent recovers what can be read when it starts; export writes it out.\n`,
   );
   return false;
 }
@@ -113,7 +113,7 @@ async function damagedStatus(
 async function requeueEvents(
   { config, path }: Target,
   command: Of<'requeue'>,
-  screen: CliOutput,
+  output: CliOutput,
   now: number,
 ): Promise<boolean> {
   const db = openForRequeue(path);
@@ -125,13 +125,13 @@ async function requeueEvents(
       throw new BufferError(`${which}: nothing to requeue: ${notQuarantined(db, command.events)}`);
     }
     const named = refused.map(({ epoch, ...rest }) => ({ stream: streamId(config!.terminal, epoch), ...rest }));
-    return await showRequeue({ requeued, duplicates, refused: named, dryRun: command.dryRun }, command.json, screen);
+    return await showRequeue({ requeued, duplicates, refused: named, dryRun: command.dryRun }, command.json, output);
   } finally {
     db.close();
   }
 }
 
-/** The token as it is, if it can be read: so that it can be kept out. */
+/** The token in plain text, if it can be read, so that it can be removed from the bundle. */
 function secretsOf({ collector }: AgentConfig): string[] {
   try {
     const { token } = readCredentials({ ...collector, tls: { ca: null, cert: null, key: null } });
@@ -151,13 +151,13 @@ function withoutToken(config: AgentConfig): unknown {
 async function bundle(
   { config, path, alone }: Target,
   command: Of<'bundle'>,
-  screen: CliOutput,
+  output: CliOutput,
   now: number,
 ): Promise<boolean> {
   let reader: BufferReader | null = null;
   let fault: string | null = null;
   try {
-    reader = openReader(path, config?.terminal ?? null, (message) => screen.message(message));
+    reader = openReader(path, config?.terminal ?? null, (message) => output.message(message));
   } catch (error) {
     fault = (error as Error).message;
   }
@@ -172,12 +172,12 @@ async function bundle(
       agent: alone ? null : (config?.ingest ?? null),
       log: () => logTail(command.log, UNIT),
       now,
-      progress: (label, share) => screen.progress(label, share),
+      progress: (label, share) => output.progress(label, share),
     });
     const name = command.output ?? bundleName(config?.merchant ?? 'unknown', config?.terminal ?? 'unknown', now);
     writeBundle(name, bytes);
-    if (fault !== null) screen.message(screen.paint.warn(`Without the buffer: ${fault}`));
-    await screen.result(command.json ? `${JSON.stringify({ file: name, bytes: bytes.length })}\n` : `${name}\n`);
+    if (fault !== null) output.message(output.colors.warn(`Without the buffer: ${fault}`));
+    await output.result(command.json ? `${JSON.stringify({ file: name, bytes: bytes.length })}\n` : `${name}\n`);
     return true;
   } finally {
     reader?.close();
@@ -186,25 +186,25 @@ async function bundle(
 
 /**
  * @param now milliseconds since 1970
- * @returns whether all is well: else the exit status is 1
+ * @returns whether the command succeeded; otherwise the exit status is 1
  * @throws UsageError, ConfigError, BufferError
  */
-export async function runSupportCommand(command: Look, screen: CliOutput, now: number): Promise<boolean> {
+export async function runSupportCommand(command: SupportCommand, output: CliOutput, now: number): Promise<boolean> {
   const target = targetOf(command.name, command.source);
   switch (command.name) {
     case 'status':
-      return status(target, command.json, screen, now);
+      return status(target, command.json, output, now);
     case 'peek':
-      return reading(target, screen, (reader) => showPeek(reader, command, command.json, screen));
+      return withReader(target, output, (reader) => showPeek(reader, command, command.json, output));
     case 'verify':
-      return reading(target, screen, (reader) => showVerify(reader, command.json, screen));
+      return withReader(target, output, (reader) => showVerify(reader, command.json, output));
     case 'losses':
-      return reading(target, screen, (reader) => showLosses(reader, command.json, screen));
+      return withReader(target, output, (reader) => showLosses(reader, command.json, output));
     case 'export':
-      return reading(target, screen, (reader) => exportEvents(reader, command.filter, command.limit, screen));
+      return withReader(target, output, (reader) => exportEvents(reader, command.filter, command.limit, output));
     case 'requeue':
-      return requeueEvents(target, command, screen, now);
+      return requeueEvents(target, command, output, now);
     case 'bundle':
-      return bundle(target, command, screen, now);
+      return bundle(target, command, output, now);
   }
 }

@@ -1,40 +1,44 @@
 /**
- * The monotonic clock with the machine's suspends counted in: what true time differs from by a constant, for as long as a boot lasts.
+ * The monotonic clock plus the time the machine was suspended (Linux: CLOCK_BOOTTIME). It differs
+ * from true time by a constant for as long as a boot lasts.
  *
- * Suspends are noticed at a `look`; until then the clock is late by them.
+ * A suspend is detected by `detectSuspend`; until then the clock is late by its duration.
  */
 import type { MachineClocks } from './machine-clocks.ts';
 
-/** What is less may be the coarseness of the uptime. */
-const LEAST_SLEEP_MS = 1_000;
+/** A smaller difference may come from the resolution of the uptime. */
+const MIN_SUSPEND_MS = 1_000;
 
 export class BootTimeClock {
   readonly #machine: MachineClocks;
-  /** Whether the uptime is of the same boot as the monotonic clock: a container's may be its own. */
-  readonly #told: boolean;
-  #slept = 0;
+  /**
+   * Whether the uptime belongs to the same boot as the monotonic clock: a container may have its
+   * own.
+   */
+  readonly #isSameBoot: boolean;
+  #suspended = 0;
 
   constructor(machine: MachineClocks) {
     this.#machine = machine;
     const ahead = this.#ahead();
-    this.#told = ahead !== null && ahead > -LEAST_SLEEP_MS;
+    this.#isSameBoot = ahead !== null && ahead > -MIN_SUSPEND_MS;
     this.detectSuspend();
   }
 
   /** Milliseconds that the machine has been suspended in this boot. */
   get suspendedMs(): number {
-    return this.#slept;
+    return this.#suspended;
   }
 
-  /** Milliseconds from some instant of this boot on. */
+  /** Milliseconds since some instant of this boot. */
   now(): number {
-    return this.#machine.monotonic() + this.#slept;
+    return this.#machine.monotonic() + this.#suspended;
   }
 
   detectSuspend(): void {
-    if (!this.#told) return;
+    if (!this.#isSameBoot) return;
     const ahead = this.#ahead()!;
-    if (ahead - this.#slept > LEAST_SLEEP_MS) this.#slept = ahead;
+    if (ahead - this.#suspended > MIN_SUSPEND_MS) this.#suspended = ahead;
   }
 
   #ahead(): number | null {

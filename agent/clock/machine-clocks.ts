@@ -1,33 +1,39 @@
-/** The machine's clocks as they are read. An argument, so that tests drive them. */
+/** Reads the machine's clocks. An interface, so that tests can drive them. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { uptime } from 'node:os';
 
 export interface MachineClocks {
-  /** Names the start of the operating system: its monotonic clock goes on until the next. */
+  /** Identifies the boot of the operating system; the monotonic clock is continuous within one. */
   readonly boot: string;
   /** What `monotonic` showed when `performance.now()` showed 0. */
   readonly processStart: number;
-  /** Milliseconds since 1970. Anybody may set it. */
+  /** Milliseconds since 1970. Any administrator can set it. */
   wall(): number;
-  /** Milliseconds from some instant of this boot on; never goes back. Linux stops it while the machine is suspended. */
+  /**
+   * Milliseconds since some instant of this boot; never goes back. On Linux, suspends are not
+   * counted.
+   */
   monotonic(): number;
-  /** The same with suspends, to 10 ms, from the start of the boot on; null where `monotonic` counts them, or nothing tells. */
+  /**
+   * Milliseconds since the boot, suspends included, to 10 ms; null where `monotonic` counts them or
+   * it is unknown.
+   */
   uptime(): number | null;
 }
 
-/** A container may have a monotonic clock of its own: then that is what goes on. */
+/** Includes the time namespace: a container may have its own monotonic clock. */
 function linuxBoot(): string {
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   try {
     return `${boot} ${readlinkSync('/proc/self/ns/time')}`;
   } catch {
-    // A kernel before 5.6 has no such thing.
+    // Kernels before 5.6 have no time namespaces.
     return boot;
   }
 }
 
-/** Where the system does not tell its boot, each process is one of its own. */
+/** Where the system does not expose its boot id, each process counts as a boot of its own. */
 function bootOf(linux: boolean): string {
   try {
     if (linux) return linuxBoot();
@@ -45,7 +51,7 @@ export function machineClocks(): MachineClocks {
     processStart,
     wall: () => Date.now(),
     monotonic: () => processStart + performance.now(),
-    // Of /proc/uptime, which counts suspends.
+    // From /proc/uptime, which counts suspends.
     uptime: linux ? () => uptime() * 1000 : () => null,
   };
 }

@@ -1,13 +1,19 @@
-/** The agent's configuration: `unknown` becomes a checked, frozen, typed object with every default filled in, or a list of what is wrong. */
+/**
+ * The agent's configuration: parses `unknown` into a checked, frozen, typed object with every
+ * default filled in, or returns the list of faults.
+ */
 
 import type { ConfigFault } from '../../shared/config/config-validator.ts';
 import { deepFreeze } from '../../shared/config/deep-freeze.ts';
 import type { ParsedConfig } from '../../shared/config/parse-config.ts';
 import type { LogLevel } from '../../shared/config/schema-types.ts';
 import { type MerchantId, merchantId, type StoreId, storeId, type TerminalId, terminalId } from '../../shared/ids.ts';
-import { CONFIG_FORM, type ConfigInput } from './config-schema.ts';
+import { CONFIG_VALIDATOR, type ConfigInput } from './config-schema.ts';
 
-/** Every default, once. `minFreeBytes` null: the lesser of 64 MiB and 5 % of the file system, known when the buffer is opened. */
+/**
+ * Every default, once. `minFreeBytes` null means the lesser of 64 MiB and 5 % of the file system,
+ * which is known only when the buffer is opened.
+ */
 const DEFAULTS = {
   ingest: { host: '127.0.0.1', port: 7070, cardData: 'mask' },
   buffer: {
@@ -26,22 +32,22 @@ export interface CollectorAddress {
   readonly protocol: 'mqtt' | 'mqtts' | 'wss';
   readonly host: string;
   readonly port: number;
-  /** Of a WebSocket, from "/" on; else null. */
+  /** Path of a WebSocket URL, from "/" on; otherwise null. */
   readonly path: string | null;
 }
 
 const PORTS = { mqtt: 1883, mqtts: 8883, wss: 443 } as const;
-const FORMS =
-  'give mqtts://HOST:PORT, wss://HOST/PATH where only port 443 gets out, or mqtt://HOST:PORT on this machine';
+const ADDRESS_HINT =
+  'give mqtts://HOST:PORT, wss://HOST/PATH where only port 443 is open, or mqtt://HOST:PORT on this machine';
 
 export interface AgentConfig {
   readonly merchant: MerchantId;
   readonly terminal: TerminalId;
-  /** Of events that name none themselves. */
+  /** Default store for events that name none. */
   readonly store: StoreId | null;
   readonly collector: {
     readonly addresses: readonly CollectorAddress[];
-    /** Null: the client certificate says who this is. */
+    /** Null: the client certificate identifies the terminal. */
     readonly token:
       | { readonly kind: 'text'; readonly text: string }
       | { readonly kind: 'file'; readonly path: string }
@@ -61,7 +67,7 @@ export interface AgentConfig {
   readonly ingest: {
     readonly host: string;
     readonly port: number;
-    /** What becomes of card numbers and magnetic tracks in events. */
+    /** What happens to card numbers and magnetic track data in events. */
     readonly cardData: 'mask' | 'refuse';
   };
   readonly ship: { readonly lingerMs: number; readonly reconnectMaxMs: number };
@@ -75,13 +81,13 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 function parsedAddress(text: string, allowPlaintext: boolean): CollectorAddress | string {
   const url = URL.canParse(text) ? new URL(text) : null;
   const protocol = url?.protocol.slice(0, -1) ?? '';
-  if (url === null || url.hostname === '' || !isProtocol(protocol)) return `is not a broker address: ${FORMS}`;
+  if (url === null || url.hostname === '' || !isProtocol(protocol)) return `is not a broker address: ${ADDRESS_HINT}`;
   if (url.username !== '' || url.password !== '')
     return 'holds a user name or password: give the token as collector.token or collector.tokenFile';
   if (url.search !== '' || url.hash !== '' || (protocol !== 'wss' && url.pathname.length > 1))
     return 'holds more than a host and a port: give mqtts://HOST:PORT';
   if (protocol === 'mqtt' && !allowPlaintext && !LOOPBACK.test(url.hostname)) {
-    return 'would send sales and the token in the clear: use mqtts://, or set collector.allowPlaintext: true if the network is trusted';
+    return 'would send sales and the token unencrypted: use mqtts://, or set collector.allowPlaintext: true if the network is trusted';
   }
   return {
     protocol,
@@ -91,8 +97,8 @@ function parsedAddress(text: string, allowPlaintext: boolean): CollectorAddress 
   };
 }
 
-/** What the schema cannot say: keys that exclude or need one another, and addresses. */
-function relations(input: ConfigInput): { addresses: CollectorAddress[]; faults: ConfigFault[] } {
+/** Rules that the schema cannot express: keys that exclude or require each other, and addresses. */
+function checkRelations(input: ConfigInput): { addresses: CollectorAddress[]; faults: ConfigFault[] } {
   const { collector } = input;
   const faults: ConfigFault[] = [];
   const addresses: CollectorAddress[] = [];
@@ -120,10 +126,10 @@ function relations(input: ConfigInput): { addresses: CollectorAddress[]; faults:
   return { addresses, faults };
 }
 
-/** @param input the document as the YAML parser gives it */
+/** @param input the document as the YAML parser returns it */
 export function parseConfig(input: unknown): ParsedConfig<AgentConfig> {
-  if (!CONFIG_FORM.fits(input)) return { ok: false, faults: CONFIG_FORM.faults(input) };
-  const { addresses, faults } = relations(input);
+  if (!CONFIG_VALIDATOR.fits(input)) return { ok: false, faults: CONFIG_VALIDATOR.faults(input) };
+  const { addresses, faults } = checkRelations(input);
   if (faults.length > 0) return { ok: false, faults };
   const { token, tokenFile, tls } = input.collector;
   const config: AgentConfig = {

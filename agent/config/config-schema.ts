@@ -1,10 +1,10 @@
-/** What the agent's configuration file may hold, key by key, with the words that tell how to put each right. */
+/** Schema of the agent's configuration file, with a hint for each key on how to correct it. */
 import Type, { type Static } from 'typebox';
 import { ConfigValidator } from '../../shared/config/config-validator.ts';
 import { file, host, log, port, strictObject, withHint } from '../../shared/config/schema-types.ts';
 import { ID_PATTERN } from '../../shared/ids.ts';
 
-/** Below this the write-ahead log alone would take a large share of the budget. */
+/** With less than this, the write-ahead log alone would take a large share of the budget. */
 const MIN_BUFFER_BYTES = 16 * 1024 * 1024;
 
 const id = (what: string) =>
@@ -24,7 +24,7 @@ const ConfigSchema = Type.Object(
           Type.Array(Type.String(), { minItems: 1, maxItems: 16 }),
           'give a list such as [mqtts://collector.example:8883]',
         ),
-        token: Type.Optional(withHint(Type.String({ minLength: 1 }), "give the terminal's token as a text")),
+        token: Type.Optional(withHint(Type.String({ minLength: 1 }), "give the terminal's token as a string")),
         tokenFile: Type.Optional(file("a file that holds the terminal's token")),
         tls: Type.Optional(
           Type.Object(
@@ -93,4 +93,4 @@ const ConfigSchema = Type.Object(
 );
 export type ConfigInput = Static<typeof ConfigSchema>;
 
-export const CONFIG_FORM = new ConfigValidator(ConfigSchema);
+export const CONFIG_VALIDATOR = new ConfigValidator(ConfigSchema);

@@ -21,10 +21,11 @@ export function loadConfig(path: string): AgentConfig {
 }
 
 /**
- * What the agent shows the collector, and by what it knows it: files are read again for each connection, so that tokens and certificates can
- * be exchanged beside a running agent. What is wrong with them stops shipping, never the taking of events.
+ * The credentials that the agent presents, and the authorities by which it verifies the collector.
+ * Files are read again for each connection, so tokens and certificates can be replaced while the
+ * agent runs. An invalid credential stops shipping; events are still accepted.
  *
- * @throws ConfigError when a file can't be read, or the token's is empty
+ * @throws ConfigError when a file cannot be read, or the token file is empty
  */
 export function readCredentials({ token, tls }: AgentConfig['collector']): Credentials {
   const pem = (path: string | null, key: string): Buffer | null =>

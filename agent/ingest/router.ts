@@ -1,4 +1,4 @@
-/** The agent's few endpoints. */
+/** Routes a request to one of the agent's endpoints. */
 import type { IncomingMessage } from 'node:http';
 import { MAX_BODY_BYTES, statedLength } from './http/body-reader.ts';
 import { rejectForeignOrigin } from './http/origin-check.ts';
@@ -15,7 +15,7 @@ export interface AgentPages {
 }
 
 export interface RouterDependencies extends PostEventsDependencies {
-  /** That the server was told to listen on. */
+  /** Address that the server listens on. */
   readonly host: string;
   readonly pages: AgentPages;
 }
@@ -29,26 +29,26 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/inspect': ['GET', 'HEAD'],
 };
 
-/** Why a request is refused by its head alone; null when it is not. */
-function refusedByHead(request: IncomingMessage, path: string, host: string): HttpResponse | null {
+/** Rejects a request by its head alone; null when the head is acceptable. */
+function rejectByHead(request: IncomingMessage, path: string, host: string): HttpResponse | null {
   const foreign = rejectForeignOrigin(request.headers, host);
   if (foreign !== null) return problem(403, foreign);
   const methods = METHODS[path];
-  // Without the path itself: it may hold a card number in an encoding that is not scanned.
-  if (methods === undefined)
-    return problem(404, `There is no such path here; there are ${Object.keys(METHODS).join(', ')}.`);
+  // The answer does not repeat the path: it may hold a card number in an encoding that is not
+  // masked.
+  if (methods === undefined) return problem(404, `No such path. Known paths: ${Object.keys(METHODS).join(', ')}.`);
   if (!methods.includes(request.method!))
     return problem(405, `${path} takes ${methods.join(' or ')}.`, { headers: { allow: methods.join(', ') } });
   if (path !== '/v1/events') return null;
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity')
-    return problem(415, `Content-Encoding ${encoding} is not understood: send the body as it is.`);
+    return problem(415, `Content-Encoding ${encoding} is not supported: send the body uncompressed.`);
   if (statedLength(request) > MAX_BODY_BYTES) return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
   return null;
 }
 
 /**
- * @param proceed tells a client that waits (`Expect: 100-continue`) to send its body
+ * @param proceed tells a client that waits for `100-continue` to send its body
  * @returns null when the client went away
  */
 export async function route(
@@ -57,7 +57,7 @@ export async function route(
   proceed: () => void,
 ): Promise<HttpResponse | null> {
   const path = request.url!.split('?', 1)[0]!;
-  const refused = refusedByHead(request, path, dependencies.host);
+  const refused = rejectByHead(request, path, dependencies.host);
   if (refused !== null) return refused;
   proceed();
   switch (path) {

@@ -1,7 +1,8 @@
 /**
- * The HTTP server for tills: listens on loopback, both address families, and answers what the router says.
+ * The HTTP server for tills. Listens on loopback, in both address families, and answers what the
+ * router returns.
  *
- * States: listening -> draining (accepts no connection, answers what it has) -> stopped.
+ * States: listening -> draining (accepts no connections, answers what it has received) -> stopped.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,27 +11,27 @@ import { type HttpResponse, problem } from './http/response.ts';
 import { writeResponse } from './http/write-response.ts';
 import { type RouterDependencies, route } from './router.ts';
 
-/** A till on loopback sends at once; a slower client holds no memory for long. */
+/** A till on loopback sends at once; a slower client must not hold memory for long. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Above the keep-alive of common clients, so that the client closes first. */
+/** Longer than the keep-alive of common clients, so that the client closes the connection. */
 const KEEP_ALIVE_MS = 75_000;
-/** Over both address families. */
+/** In both address families together. */
 const MAX_CONNECTIONS = 256;
 const DRAIN_MS = 5_000;
 
-/** Expected reasons why a server cannot listen, for people. */
+/** The server cannot listen, for an expected reason. The message says how to correct it. */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
 export interface IngestServerOptions extends RouterDependencies {
-  /** 0: a free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly notice: (message: string) => void;
 }
 
-/** @throws ListenError when the address is taken or is none of this machine's */
+/** @throws ListenError when the address is in use or does not belong to this machine */
 export async function startIngestServer(options: IngestServerOptions): Promise<IngestServer> {
   const server = new IngestServer(options);
   await server.listen();
@@ -75,7 +76,7 @@ export class IngestServer {
     }
   }
 
-  /** Accepts nothing more, answers what it has, bounded in time. */
+  /** Stops accepting, answers what was received; bounded in time. */
   async stop(): Promise<void> {
     this.#isDraining = true;
     const closed = this.#servers.map((open) => new Promise<void>((resolve) => open.close(() => resolve())));
@@ -94,7 +95,7 @@ export class IngestServer {
       answer = await route(request, this.#options, proceed);
     } catch (error) {
       this.#options.fault(error);
-      answer = problem(500, 'The agent failed to answer; its log says why.');
+      answer = problem(500, 'The agent failed to answer; see its log.');
     }
     if (answer !== null && !response.destroyed) writeResponse(request, response, answer, this.#isDraining);
   }
@@ -134,9 +135,9 @@ function listenError(error: unknown, host: string, port: number): ListenError {
   const { code, message } = error as NodeJS.ErrnoException;
   const why =
     code === 'EADDRINUSE'
-      ? 'the port is in use: stop whatever has it, or give another ingest.port'
+      ? 'the port is in use: stop the program that uses it, or set another ingest.port'
       : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-        ? 'it is not an address of this machine: give another ingest.host'
+        ? 'it is not an address of this machine: set another ingest.host'
         : message;
   return new ListenError(`cannot listen on ${host} port ${port}: ${why}`, { cause: error });
 }

@@ -1,4 +1,7 @@
-/** `bundle`: one file that tells support what there is to know of a till, without a secret, a card number or a customer. */
+/**
+ * `bundle`: one file with everything support needs to know of a till, without secrets, card numbers
+ * or customers.
+ */
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -26,14 +29,14 @@ const LOSSES = 1_000;
 export interface BundleParts {
   readonly version: string;
   readonly path: string;
-  /** Null: looked at without one. With `secrets` hidden. */
+  /** Null without a configuration. The secrets in it are hidden. */
   readonly config: unknown;
-  /** Texts that must not be in the bundle, wherever they come from. */
+  /** Strings that must not appear in the bundle, wherever they come from. */
   readonly secrets: readonly string[];
-  /** Null when the file cannot be opened; then `fault` says why. */
+  /** Null when the file cannot be opened; `fault` then says why. */
   readonly reader: BufferReader | null;
   readonly fault: string | null;
-  /** Where a running agent would listen; null: none is asked. */
+  /** Address of a running agent to ask; null: none is asked. */
   readonly agent: { readonly host: string; readonly port: number } | null;
   readonly log: () => LogTail;
   readonly now: number;
@@ -42,7 +45,7 @@ export interface BundleParts {
 
 type Attempt = <T>(what: string, work: () => Promise<T> | T) => Promise<T | null>;
 
-/** Everything in it is bounded, so is it. */
+/** Facts of the buffer. Every list is bounded, so the bundle is too. */
 async function bufferPart(reader: BufferReader, attempt: Attempt, progress: BundleParts['progress']) {
   const some = (states: readonly ('pending' | 'quarantined')[] | null, order: 'oldest' | 'newest', limit: number) =>
     attempt('events', async (): Promise<readonly EventView[]> => {
@@ -104,16 +107,16 @@ export function bundleName(merchant: string, terminal: string, now: number): str
 }
 
 const CANNOT: Readonly<Record<string, string>> = {
-  EEXIST: 'exists already, and nothing is overwritten: give --output another name',
+  EEXIST: 'exists already and is not overwritten: choose another name with --output',
   ENOENT: 'its folder does not exist',
   ENOTDIR: 'its folder does not exist',
-  EISDIR: 'is a folder: give --output a file',
-  EACCES: 'may not be written by this user: give --output another place',
-  EROFS: 'lies on a read-only medium: give --output another place',
-  ENOSPC: 'the disk has no room for it: give --output another place',
+  EISDIR: 'is a folder: name a file with --output',
+  EACCES: 'cannot be written by this user: choose another place with --output',
+  EROFS: 'is on a read-only medium: choose another place with --output',
+  ENOSPC: 'the disk is full: choose another place with --output',
 };
 
-/** Only its owner may read it, and no file is overwritten. @throws OutputError */
+/** Readable by its owner only; never overwrites a file. @throws OutputError */
 export function writeBundle(path: string, bytes: Uint8Array): void {
   try {
     writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });

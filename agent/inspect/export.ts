@@ -1,4 +1,7 @@
-/** `export`: events as NDJSON, each as its till could have posted it, with its identity beside. */
+/**
+ * `export`: writes events as NDJSON, each as its till could have posted it, with its identity
+ * beside it.
+ */
 import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { BufferReader, EventFilter, StoredEvent } from '../port/buffer-reader.ts';
@@ -23,12 +26,12 @@ function line(stored: StoredEvent, given: TillEvent): string {
   })}\n`;
 }
 
-/** @returns whether all of the file could be read */
+/** @returns whether the whole file could be read */
 export async function exportEvents(
   reader: BufferReader,
   filter: EventFilter,
   limit: number,
-  screen: CliOutput,
+  output: CliOutput,
 ): Promise<boolean> {
   let written = 0;
   let unread = 0;
@@ -45,13 +48,13 @@ export async function exportEvents(
       written++;
       lines.push(line(stored, stored.event));
     }
-    if (lines.length > 0) await screen.result(lines.join(''));
-    screen.progress('exporting', page.progress);
+    if (lines.length > 0) await output.result(lines.join(''));
+    output.progress('exporting', page.progress);
     if (written === limit) break;
     damage.push(...page.damage);
   }
-  screen.progress('exporting', 1);
-  for (const words of damage) screen.message(screen.paint.bad(words));
-  screen.message(`${count(written, 'event')} exported${unread > 0 ? `, ${number(unread)} could not be read` : ''}.`);
+  output.progress('exporting', 1);
+  for (const message of damage) output.message(output.colors.bad(message));
+  output.message(`${count(written, 'event')} exported${unread > 0 ? `, ${number(unread)} could not be read` : ''}.`);
   return damage.length === 0;
 }

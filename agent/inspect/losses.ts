@@ -1,4 +1,4 @@
-/** `losses`: the ledger of what was given up. */
+/** `losses`: shows the loss ledger. */
 import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { BufferReader, StoredLoss } from '../port/buffer-reader.ts';
 import { allLosses } from './facts/paging.ts';
@@ -19,7 +19,7 @@ export interface LossView {
   readonly detail: string | null;
   /** Whether the collector has the record. */
   readonly sent: boolean;
-  /** Whether the record is what was written. */
+  /** Whether the record matches its checksum. */
   readonly sound: boolean;
 }
 
@@ -48,8 +48,8 @@ export const lossView = ({
 
 export const seqs = (first: number, last: number): string => (first === last ? `${first}` : `${first}-${last}`);
 
-/** @returns whether the ledger could be read as it was written */
-export async function showLosses(reader: BufferReader, json: boolean, screen: CliOutput): Promise<boolean> {
+/** @returns whether the whole ledger could be read */
+export async function showLosses(reader: BufferReader, json: boolean, output: CliOutput): Promise<boolean> {
   const losses: LossView[] = [];
   for await (const loss of allLosses(reader)) losses.push(lossView(loss));
   const events = losses.reduce((sum, loss) => sum + loss.count, 0);
@@ -57,42 +57,42 @@ export async function showLosses(reader: BufferReader, json: boolean, screen: Cl
   const damage = reader.fault === null ? [] : [reader.fault];
   const isWhole = damage.length === 0;
   if (json) {
-    await screen.result(`${JSON.stringify({ losses, events, records: losses.length, unsent, damage })}\n`);
+    await output.result(`${JSON.stringify({ losses, events, records: losses.length, unsent, damage })}\n`);
     return isWhole;
   }
-  const { paint } = screen;
-  for (const words of damage) screen.message(paint.bad(printable(words)));
+  const { colors } = output;
+  for (const message of damage) output.message(colors.bad(printable(message)));
   if (losses.length === 0) {
-    screen.message(isWhole ? 'Nothing was given up.' : 'No record of the ledger can be read: it may have held some.');
+    output.message(isWhole ? 'Nothing was lost.' : 'No loss record can be read; there may have been some.');
     return isWhole;
   }
   const rows = losses.map((loss) => [
     instant(Date.parse(loss.at)),
-    paint.bad(printable(loss.reason)),
+    colors.bad(printable(loss.reason)),
     String(loss.count),
     printable(loss.stream),
     seqs(loss.firstSeq, loss.lastSeq),
     instant(Date.parse(loss.hour)).slice(0, 16),
-    loss.sent ? 'yes' : paint.warn('no'),
-    printable(loss.sound ? (loss.detail ?? '') : 'the record is not what was written'),
+    loss.sent ? 'yes' : colors.warn('no'),
+    printable(loss.sound ? (loss.detail ?? '') : 'the record does not match its checksum'),
   ]);
-  await screen.result(
+  await output.result(
     table(
       [
-        { title: 'GIVEN UP' },
-        { title: 'WHY' },
+        { title: 'RECORDED' },
+        { title: 'REASON' },
         { title: 'EVENTS', align: 'right' },
         { title: 'STREAM' },
         { title: 'SEQS', align: 'right' },
-        { title: 'OF THE HOUR' },
-        { title: 'SENT' },
+        { title: 'HOUR' },
+        { title: 'REPORTED' },
         { title: 'DETAIL' },
       ],
       rows,
-      paint,
+      colors,
     ),
   );
-  const told = `${count(events, 'event')} given up in ${count(losses.length, 'record')}, ${unsent} not sent yet`;
-  screen.message(isWhole ? `${told}.` : `${told}: by the records that can be read.`);
+  const summary = `${count(events, 'event')} lost in ${count(losses.length, 'record')}, ${unsent} not reported yet`;
+  output.message(isWhole ? `${summary}.` : `${summary}, according to the records that can be read.`);
   return isWhole;
 }

@@ -1,4 +1,4 @@
-/** `peek`: some events, for a person to look at. */
+/** `peek`: shows some events. */
 import type { BufferReader, EventFilter } from '../port/buffer-reader.ts';
 import { type EventView, eventView } from './facts/event-view.ts';
 import { eventPages } from './facts/paging.ts';
@@ -12,15 +12,15 @@ export interface PeekOptions {
   readonly filter: EventFilter;
   readonly order: 'oldest' | 'newest';
   readonly limit: number;
-  /** Shows what is hidden otherwise; card data never. */
+  /** Shows what is hidden by default; card data is never shown. */
   readonly showValues: boolean;
 }
 
 export interface Peek {
   readonly events: readonly EventView[];
-  /** Whether there are more that pass the filter. */
+  /** Whether more events match the filter. */
   readonly more: boolean;
-  /** What of the file cannot be read, in words. */
+  /** Descriptions of what cannot be read. */
   readonly damage: readonly string[];
 }
 
@@ -42,7 +42,7 @@ export async function peek(
   return { events, more: false, damage };
 }
 
-const STATE_PAINT = { pending: 'strong', acked: 'faint', quarantined: 'bad' } as const;
+const STATE_COLORS = { pending: 'strong', acked: 'faint', quarantined: 'bad' } as const;
 
 function remarks({ state, event, flags, reason, fault }: EventView): string {
   const dims = Object.entries(event?.dims ?? {}).map(([key, value]) => `${key}=${value}`);
@@ -53,11 +53,11 @@ function remarks({ state, event, flags, reason, fault }: EventView): string {
   return [...unread, ...set, ...items, ...dims, ...attrs, ...flags].join(' ');
 }
 
-function eventTable(events: readonly EventView[], paint: Colors): string {
+function eventTable(events: readonly EventView[], colors: Colors): string {
   const rows = events.map((view) => [
     printable(view.stream),
     String(view.seq),
-    paint[STATE_PAINT[view.state]](view.state),
+    colors[STATE_COLORS[view.state]](view.state),
     view.event === null ? '' : instant(Date.parse(view.event.ts)),
     view.event?.type ?? '',
     formatMoney(view.event?.amount, view.event?.currency),
@@ -75,26 +75,26 @@ function eventTable(events: readonly EventView[], paint: Colors): string {
       { title: 'AMOUNT', align: 'right' },
       { title: '' },
       { title: 'REF' },
-      { title: 'WHAT ELSE' },
+      { title: 'DETAILS' },
     ],
     rows,
-    paint,
+    colors,
   );
 }
 
-/** @returns whether all of what was looked at could be read */
+/** @returns whether everything that was read was intact */
 export async function showPeek(
   reader: BufferReader,
   options: PeekOptions,
   json: boolean,
-  screen: CliOutput,
+  output: CliOutput,
 ): Promise<boolean> {
-  const found = await peek(reader, options, (share) => screen.progress('looking', share));
-  screen.progress('looking', 1);
-  if (json) await screen.result(`${JSON.stringify(found)}\n`);
-  else if (found.events.length === 0) screen.message('No event passes.');
-  else await screen.result(eventTable(found.events, screen.paint));
-  if (!json && found.more) screen.message(`There are more: --limit ${2 * options.limit} shows them.`);
-  if (!json) for (const stretch of found.damage) screen.message(screen.paint.bad(printable(stretch)));
+  const found = await peek(reader, options, (share) => output.progress('reading', share));
+  output.progress('reading', 1);
+  if (json) await output.result(`${JSON.stringify(found)}\n`);
+  else if (found.events.length === 0) output.message('No event matches.');
+  else await output.result(eventTable(found.events, output.colors));
+  if (!json && found.more) output.message(`There are more events; show them with --limit ${2 * options.limit}.`);
+  if (!json) for (const message of found.damage) output.message(output.colors.bad(printable(message)));
   return found.damage.length === 0;
 }

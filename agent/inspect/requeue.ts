@@ -1,4 +1,4 @@
-/** `requeue`: what became of quarantined events that are offered again. */
+/** `requeue`: shows the result of making quarantined events pending again. */
 
 import type { CliOutput } from './terminal/cli-output.ts';
 import { count } from './terminal/format.ts';
@@ -6,26 +6,30 @@ import { printable } from './terminal/table.ts';
 
 export interface RequeueOutcome {
   readonly requeued: number;
-  /** Left as they are: they would count twice. */
+  /** Left in quarantine, because they would count twice. */
   readonly duplicates: number;
-  /** Rows that are not what was written, which cannot be sent, and duplicates that are named, which would count twice. */
+  /**
+   * Rows that fail their checksum and cannot be sent, and named duplicates, which would count
+   * twice.
+   */
   readonly refused: readonly { readonly stream: string; readonly seq: number; readonly fault: string }[];
   readonly dryRun: boolean;
 }
 
-/** @returns whether all that was named is requeued */
-export async function showRequeue(outcome: RequeueOutcome, json: boolean, screen: CliOutput): Promise<boolean> {
+/** @returns whether everything that was named is requeued */
+export async function showRequeue(outcome: RequeueOutcome, json: boolean, output: CliOutput): Promise<boolean> {
   const { requeued, duplicates, refused, dryRun } = outcome;
-  if (json) await screen.result(`${JSON.stringify(outcome)}\n`);
+  if (json) await output.result(`${JSON.stringify(outcome)}\n`);
   else {
-    await screen.result(
+    await output.result(
       requeued === 0
-        ? 'No event is requeued.\n'
-        : `${count(requeued, 'event')} ${dryRun ? 'would wait' : requeued === 1 ? 'waits' : 'wait'} for the collector again.\n`,
+        ? 'No event was requeued.\n'
+        : `${count(requeued, 'event')} ${dryRun ? 'would be requeued' : requeued === 1 ? 'is pending again' : 'are pending again'}.\n`,
     );
-    if (duplicates > 0) screen.message(`Left out: ${count(duplicates, 'duplicate')}, which would count twice.`);
+    if (duplicates > 0)
+      output.message(`Not requeued: ${count(duplicates, 'duplicate')}, which would be counted twice.`);
     for (const { stream, seq, fault } of refused)
-      screen.message(screen.paint.bad(printable(`${stream} seq ${seq} stays where it is: ${fault}`)));
+      output.message(output.colors.bad(printable(`${stream} seq ${seq} was not requeued: ${fault}`)));
   }
   return refused.length === 0;
 }

@@ -1,4 +1,6 @@
-/** `verify`: whether the file holds what was written, and each seq that was given out is accounted for. */
+/**
+ * `verify`: checks that each row is what was written and that each assigned seq is accounted for.
+ */
 import { setImmediate } from 'node:timers/promises';
 import type { BufferAccount, BufferReader } from '../port/buffer-reader.ts';
 import { type DamageSurvey, describeSurvey, surveyDamage } from './facts/damage-survey.ts';
@@ -11,11 +13,11 @@ type Figures = Omit<BufferAccount, 'problems'>;
 
 export type Verification = {
   readonly sound: boolean;
-  /** What is wrong, in words. */
+  /** Descriptions of what is wrong. */
   readonly problems: readonly string[];
 } & (Figures | typeof UNKNOWN);
 
-/** Nothing was counted: 0 would be a claim. */
+/** Null instead of 0: nothing was counted. */
 const UNKNOWN = {
   pending: null,
   acked: null,
@@ -37,51 +39,51 @@ export async function verify(reader: BufferReader, progress: (share: number) => 
       await setImmediate();
     }
   } catch (error) {
-    return { sound: false, ...UNKNOWN, problems: [`the file cannot be read through: ${(error as Error).message}`] };
+    return { sound: false, ...UNKNOWN, problems: [`the file cannot be read to its end: ${(error as Error).message}`] };
   }
 }
 
 function figuresTable(
   { pending, acked, quarantined, gone, lost, losses, damaged, unaccounted }: Figures,
-  paint: Colors,
+  colors: Colors,
 ): string {
-  const bad = (value: number): string => (value === 0 ? '0' : paint.bad(number(value)));
+  const bad = (value: number): string => (value === 0 ? '0' : colors.bad(number(value)));
   return list(
     [
-      ['waiting', number(pending)],
-      ['acknowledged', `${number(acked)}, and ${number(gone)} that are no longer kept`],
+      ['pending', number(pending)],
+      ['acknowledged', `${number(acked)}, and ${number(gone)} expired`],
       ['quarantined', number(quarantined)],
-      ['given up', `${number(lost)} that are no longer kept; the ledger has ${count(losses, 'record')}`],
+      ['lost', `${number(lost)} without a row; the ledger has ${count(losses, 'record')}`],
       ['damaged', bad(damaged)],
       ['unaccounted for', bad(unaccounted)],
     ],
-    paint,
+    colors,
   );
 }
 
-/** @returns whether nothing is wrong */
-export async function showVerify(reader: BufferReader, json: boolean, screen: CliOutput): Promise<boolean> {
-  const result = await verify(reader, (share) => screen.progress('verifying', share));
+/** @returns whether the file is sound */
+export async function showVerify(reader: BufferReader, json: boolean, output: CliOutput): Promise<boolean> {
+  const result = await verify(reader, (share) => output.progress('verifying', share));
   const readable: DamageSurvey | null =
-    result.pending === null ? await surveyDamage(reader, (share) => screen.progress('reading', share)) : null;
-  screen.progress('verifying', 1);
+    result.pending === null ? await surveyDamage(reader, (share) => output.progress('reading', share)) : null;
+  output.progress('verifying', 1);
   const { sound, problems } = result;
   if (json) {
-    await screen.result(`${JSON.stringify(readable === null ? result : { ...result, readable })}\n`);
+    await output.result(`${JSON.stringify(readable === null ? result : { ...result, readable })}\n`);
     return sound;
   }
-  const { paint } = screen;
+  const { colors } = output;
   const verdict = sound
-    ? paint.good(`● ${paint.strong('Sound')}: each event is what was written, each number is accounted for.`)
-    : paint.bad(`■ ${paint.strong('Not sound')}: ${count(problems.length, 'problem')}.`);
+    ? colors.good(`● ${colors.strong('Sound')}: every event is intact, every number is accounted for.`)
+    : colors.bad(`■ ${colors.strong('Not sound')}: ${count(problems.length, 'problem')}.`);
   const facts =
     result.pending === null
       ? `Nothing could be accounted for. ${readable === null ? '' : describeSurvey(readable)}\n`
-      : figuresTable(result, paint);
-  const told = sound
+      : figuresTable(result, colors);
+  const advice = sound
     ? ''
-    : `\n${problems.map((words) => `${printable(words)}\n`).join('')}\n` +
-      'When the agent meets damage it sets the file aside, brings over what can be read, and writes the rest into the ledger.\n';
-  await screen.result(`${verdict}\n\n${facts}${told}`);
+    : `\n${problems.map((problem) => `${printable(problem)}\n`).join('')}\n` +
+      'When the agent meets damage, it sets the file aside, recovers what can be read and records the rest as lost.\n';
+  await output.result(`${verdict}\n\n${facts}${advice}`);
   return sound;
 }

@@ -1,4 +1,4 @@
-/** What `/v1/status` and `/metrics` say of a running agent. */
+/** Status and metrics of a running agent, as `/v1/status` and `/metrics` report them. */
 
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { IngestCounters } from '../ingest/post-events.ts';
@@ -24,18 +24,18 @@ export interface AgentStatus {
         readonly maxBytes: number;
         /** See `hoursUntilFull`. */
         readonly hoursUntilFull: number | null;
-        /** Why new events are refused, in words; null when they are not. */
+        /** Why new events are refused; null when they are accepted. */
         readonly full: string | null;
       })
     | { readonly error: string };
-  /** The whole in a few words. */
+  /** Summary of the agent's health. */
   readonly state: AgentHealth;
-  /** Whether it ships, and why not. */
+  /** Whether it ships, and if not, why. */
   readonly shipping: { readonly state: ShipperReport['state']; readonly connected: boolean; readonly words: string };
   readonly connection: Omit<ShipperReport, 'counters' | 'collector' | 'lastErrorAt'> & {
     readonly lastErrorAt: string | null;
   };
-  /** As the collector last said. */
+  /** As the collector last reported. */
   readonly collector: ShipperReport['collector'];
   /** Since the start. */
   readonly counters: IngestCounters & ShipperReport['counters'];
@@ -48,18 +48,18 @@ export interface AgentFacts {
   readonly stream: string | null;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
-  /** An error where the disk is gone: the agent still says so. */
+  /** An error when the buffer cannot be read; the status then reports it. */
   readonly buffer: BufferStats | Error;
   readonly ingest: IngestCounters;
   readonly shipper: ShipperReport;
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly history: SampleHistory;
-  /** Null while the buffer can't be asked. */
+  /** Null when the buffer cannot be read. */
   readonly latest: HistorySample | null;
-  /** Why new events are refused, in words; null when they are not. */
+  /** Why new events are refused; null when they are accepted. */
   readonly full: string | null;
-  /** What the file system has left, less what is to stay free; null when it can't be asked. */
+  /** Free space of the file system less the reserve to keep free; null when it cannot be read. */
   readonly diskBytes: number | null;
 }
 
@@ -73,17 +73,17 @@ function untilFull({ config, buffer, history, latest, diskBytes, shipper, full }
 }
 
 function stateFacts({ buffer, full, shipper }: AgentFacts): HealthFacts {
-  const held = buffer instanceof Error ? { pending: 0, quarantined: 0, salvage: null } : buffer;
+  const contents = buffer instanceof Error ? { pending: 0, quarantined: 0, salvage: null } : buffer;
   return {
     unavailable: buffer instanceof Error ? buffer.message : null,
     full,
-    pending: held.pending,
-    quarantined: held.quarantined,
-    salvage: held.salvage,
+    pending: contents.pending,
+    quarantined: contents.quarantined,
+    recovery: contents.salvage,
     shipping: {
       connected: isConnected(shipper),
-      held: shipper.silent || shipper.collector.holding !== null,
-      words: shipper.words,
+      isHeldOff: shipper.silent || shipper.collector.holding !== null,
+      explanation: shipper.words,
     },
   };
 }
@@ -112,7 +112,7 @@ export function agentStatus(facts: AgentFacts): AgentStatus {
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** @param rssBytes of the process */
+/** @param rssBytes resident memory of the process */
 export function agentSamples(facts: AgentFacts, rssBytes: number): Sample[] {
   const { config, buffer, ingest, shipper, startedAt, full } = facts;
   const gauge = (name: string, help: string, value: number): Sample => ({
@@ -131,29 +131,33 @@ export function agentSamples(facts: AgentFacts, rssBytes: number): Sample[] {
     gauge('start_time_seconds', 'When the agent started, in seconds since 1970.', startedAt / 1000),
     gauge('resident_memory_bytes', 'Resident memory of the process.', rssBytes),
     gauge('buffer_up', '1 while the buffer can be read.', buffer instanceof Error ? 0 : 1),
-    gauge('buffer_full', '1 while new events are refused for want of room.', full === null ? 0 : 1),
-    gauge('buffer_max_bytes', 'Budget of the buffer.', config.buffer.maxBytes),
-    gauge('connected', '1 while the collector takes batches.', shipper.state === 'shipping' ? 1 : 0),
+    gauge(
+      'buffer_full',
+      '1 while new events are refused because the buffer or the disk is full.',
+      full === null ? 0 : 1,
+    ),
+    gauge('buffer_max_bytes', 'Configured size limit of the buffer.', config.buffer.maxBytes),
+    gauge('connected', '1 while the collector accepts batches.', shipper.state === 'shipping' ? 1 : 0),
     gauge('batches_in_flight', 'Batches that are not acknowledged yet.', shipper.batchesInFlight),
-    gauge('credit', "Factor that the collector puts on the agent's window.", shipper.collector.credit),
+    gauge('credit', "Factor by which the collector scales the agent's window.", shipper.collector.credit),
   ];
   const { clockOffsetMs } = shipper.collector;
   if (clockOffsetMs !== null)
-    samples.push(gauge('clock_offset_seconds', "Collector's clock less the agent's.", clockOffsetMs / 1000));
+    samples.push(gauge('clock_offset_seconds', "Collector's clock minus the agent's.", clockOffsetMs / 1000));
   if (!(buffer instanceof Error)) {
     samples.push(
       gauge('events_pending', 'Events that the collector has not acknowledged.', buffer.pending),
       gauge('events_acked_kept', 'Acknowledged events that are still kept.', buffer.acked),
-      gauge('events_quarantined', 'Events set aside.', buffer.quarantined),
-      gauge('events_given_up', 'Events given up, by the ledger.', buffer.losses.events),
-      gauge('losses_unsent', 'Records of the ledger that the collector has not acknowledged.', buffer.losses.unsent),
-      gauge('refs', 'Refs known for de-duplication.', buffer.refs),
+      gauge('events_quarantined', 'Events in quarantine.', buffer.quarantined),
+      gauge('events_given_up', 'Lost events, according to the loss ledger.', buffer.losses.events),
+      gauge('losses_unsent', 'Loss records that the collector has not acknowledged.', buffer.losses.unsent),
+      gauge('refs', 'Dedup keys (refs) in the index.', buffer.refs),
       counter('ref_conflicts', 'Events stored although their ref was known with other content.', buffer.refConflicts),
-      gauge('buffer_bytes', 'Bytes in use in the database and its log.', buffer.usedBytes + buffer.walBytes),
+      gauge('buffer_bytes', 'Bytes in use in the database and its WAL.', buffer.usedBytes + buffer.walBytes),
     );
     const hours = untilFull(facts);
     if (hours !== null)
-      samples.push(gauge('buffer_full_in_seconds', "Until the buffer is full, at today's rate.", hours * 3600));
+      samples.push(gauge('buffer_full_in_seconds', "Time until the buffer is full, at today's rate.", hours * 3600));
     if (buffer.oldestPending !== null) {
       samples.push(
         gauge(

@@ -1,15 +1,15 @@
-/** The last things that became of the connection, for support: what the shipper logs, kept. */
+/** Keeps the latest log messages of the shipper, for support. */
 
 const KEPT = 50;
-/** Words of a fault may be long. */
-const MAX_WORDS = 300;
+/** Characters kept of a message; error messages may be long. */
+const MAX_LENGTH = 300;
 
 export interface ConnectionEvent {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly level: 'info' | 'warn';
-  readonly words: string;
-  /** How often it came in a row; `at` is of the last time. */
+  readonly message: string;
+  /** How often it was repeated in a row; `at` is the time of the last one. */
   readonly times: number;
 }
 
@@ -23,7 +23,7 @@ export class ConnectionLog implements Log {
   readonly #now: () => number;
   #events: ConnectionEvent[] = [];
 
-  /** @param next is told all of it too */
+  /** @param next receives every message too */
   constructor(next: Log, now: () => number) {
     this.#next = next;
     this.#now = now;
@@ -39,17 +39,17 @@ export class ConnectionLog implements Log {
     this.#next.warn(message);
   }
 
-  /** The newest first. */
+  /** Newest first. */
   events(): readonly ConnectionEvent[] {
     return this.#events.toReversed();
   }
 
   #keep(level: ConnectionEvent['level'], message: string): void {
-    const words = message.slice(0, MAX_WORDS);
+    const text = message.slice(0, MAX_LENGTH);
     const last = this.#events.at(-1);
-    const again = last?.level === level && last.words === words;
-    if (again) this.#events.pop();
-    this.#events.push({ at: this.#now(), level, words, times: again ? last.times + 1 : 1 });
+    const isRepeat = last?.level === level && last.message === text;
+    if (isRepeat) this.#events.pop();
+    this.#events.push({ at: this.#now(), level, message: text, times: isRepeat ? last.times + 1 : 1 });
     this.#events = this.#events.slice(-KEPT);
   }
 }

@@ -1,4 +1,6 @@
-/** Gathers what the page shows. Nothing of it is kept ready: it costs nothing while nobody looks. */
+/**
+ * Gathers the content of support's page, on request only: it costs nothing while nobody reads it.
+ */
 import { redact } from '../../shared/event/card-data/card-data.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { eventView } from '../inspect/facts/event-view.ts';
@@ -42,7 +44,7 @@ function fromFile(open: () => BufferReader): FromFile {
 function settingsOf(config: AgentConfig, address: string): [string, string][] {
   const { collector, buffer, ingest, ship } = config;
   const { ca, cert } = collector.tls;
-  const proof = [
+  const authentication = [
     ...(collector.token === null
       ? []
       : [collector.token.kind === 'file' ? `token of ${collector.token.path}` : 'token']),
@@ -50,16 +52,16 @@ function settingsOf(config: AgentConfig, address: string): [string, string][] {
   ];
   return [
     ['collector', collector.addresses.map(({ protocol, host, port }) => `${protocol}://${host}:${port}`).join(', ')],
-    ['speaks with', address],
-    ['shows', proof.join(', ')],
-    ...(ca === null ? [] : [['trusts', ca] as [string, string]]),
-    ['takes events on', `${ingest.host} port ${ingest.port}`],
-    ['store', config.store ?? 'of each event'],
+    ['current address', address],
+    ['authenticates with', authentication.join(', ')],
+    ...(ca === null ? [] : [['trusted CA', ca] as [string, string]]),
+    ['listens on', `${ingest.host} port ${ingest.port}`],
+    ['store', config.store ?? 'given by each event'],
     ['buffer', buffer.path],
-    ['at most', size(buffer.maxBytes)],
+    ['size limit', size(buffer.maxBytes)],
     ['when full', buffer.whenFull === 'reject' ? 'refuses new events' : 'drops the oldest'],
-    ['keeps shipped events', `${buffer.keepAckedHours} hours`],
-    ['reconnects within', `${ship.reconnectMaxMs / 1000} s`],
+    ['keeps acknowledged events', `${buffer.keepAckedHours} hours`],
+    ['longest reconnect delay', `${ship.reconnectMaxMs / 1000} s`],
   ];
 }
 
@@ -70,8 +72,8 @@ function bufferReport({ buffer }: AgentStatus): BufferReport | null {
 }
 
 /**
- * @param open the buffer's file for looking, which is closed again
- * @param connections the newest first
+ * @param open opens the buffer's file for reading; it is closed again
+ * @param connections newest first
  */
 export function inspectReport(
   facts: AgentFacts,
@@ -91,7 +93,7 @@ export function inspectReport(
     buffer: bufferReport(status),
     history: chartPoints(history.samples(), latest),
     ...fromFile(open),
-    connections: connections.map(({ at, words, ...rest }) => ({ at: iso(at), words: redact(words), ...rest })),
+    connections: connections.map(({ at, message, ...rest }) => ({ at: iso(at), words: redact(message), ...rest })),
     settings: settingsOf(config, shipper.address),
   };
 }

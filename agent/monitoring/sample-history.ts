@@ -1,4 +1,4 @@
-/** The last day in memory, a sample a minute: about 50 KB, whatever is sold. */
+/** One sample per minute of the last day, in memory: about 50 KB, independent of sales. */
 import { MINUTE_MS } from '../../shared/time.ts';
 
 export const SAMPLE_EVERY_MS = MINUTE_MS;
@@ -7,12 +7,12 @@ const SAMPLES = 24 * 60;
 export interface HistorySample {
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** Monotonic, milliseconds: rates are of real time, whatever becomes of the wall clock. */
+  /** Monotonic milliseconds: rates do not depend on the wall clock. */
   readonly elapsed: number;
   /** Events accepted since the start of the agent. */
   readonly accepted: number;
   readonly pending: number;
-  /** In use by the buffer. */
+  /** Bytes in use by the buffer. */
   readonly bytes: number;
 }
 
@@ -33,13 +33,16 @@ export class SampleHistory {
     this.#bytes[slot] = bytes;
   }
 
-  /** The oldest first. */
+  /** Oldest first. */
   samples(): HistorySample[] {
     const from = Math.max(0, this.#taken - SAMPLES);
     return Array.from({ length: this.#taken - from }, (_, at) => this.#sample((from + at) % SAMPLES));
   }
 
-  /** The newest sample that is at least so old, by the monotonic clock; the oldest there is when none is; null without any. */
+  /**
+   * The newest sample at or before a monotonic time; the oldest one when all are later; null
+   * without samples.
+   */
   before(elapsed: number): HistorySample | null {
     const from = Math.max(0, this.#taken - SAMPLES);
     if (this.#taken === 0) return null;

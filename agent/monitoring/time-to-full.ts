@@ -1,44 +1,44 @@
-/** How long the buffer lasts at today's rate. */
+/** Estimates how long the buffer lasts at today's rate. */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../shared/time.ts';
 import type { BufferStats } from '../port/buffer-reader.ts';
 import type { HistorySample, SampleHistory } from './sample-history.ts';
 
-/** Less than this tells no rate. */
+/** Shortest period from which a rate is estimated. */
 const LEAST_MS = 5 * MINUTE_MS;
 
 export interface Room {
   readonly maxBytes: number;
-  /** What the file system has left, less what is to stay free. */
+  /** Free space of the file system less the reserve to keep free. */
   readonly diskBytes: number;
 }
 
-type Held = Pick<BufferStats, 'pending' | 'acked' | 'quarantined' | 'usedBytes' | 'fileBytes' | 'walBytes'>;
+type StoredSizes = Pick<BufferStats, 'pending' | 'acked' | 'quarantined' | 'usedBytes' | 'fileBytes' | 'walBytes'>;
 
-/** Of an event in the file, with its share of the indexes and refs. */
-function bytesAnEvent({ pending, acked, quarantined, usedBytes }: Held): number {
+/** Average size of an event in the file, with its share of the indexes and refs. */
+function bytesPerEvent({ pending, acked, quarantined, usedBytes }: StoredSizes): number {
   const events = pending + acked + quarantined;
   return events === 0 ? 0 : usedBytes / events;
 }
 
-/** What can still be stored: acked events make room before anything is refused. */
-function roomFor(held: Held, room: Room): number {
-  const reusable = held.acked * bytesAnEvent(held);
-  const file = room.maxBytes - held.usedBytes - held.walBytes;
-  const disk = room.diskBytes + (held.fileBytes - held.usedBytes);
+/** Bytes that can still be stored: acked events are evicted before anything is refused. */
+function roomFor(stored: StoredSizes, room: Room): number {
+  const reusable = stored.acked * bytesPerEvent(stored);
+  const file = room.maxBytes - stored.usedBytes - stored.walBytes;
+  const disk = room.diskBytes + (stored.fileBytes - stored.usedBytes);
   return Math.max(0, Math.min(file, disk) + reusable);
 }
 
 /**
- * While nothing is shipped, all that is accepted stays: the rate is that of the last 24 hours. While something is, only the growth of the
- * last hour does.
+ * While nothing is shipped, everything accepted stays, and the rate is that of the last 24 hours.
+ * While shipping, the rate is the growth of the last hour.
  *
- * @param latest as it is now
- * @returns hours; null while it does not fill, or nothing is known of the rate yet
+ * @param latest the current sample
+ * @returns hours; null while the buffer does not fill, or the rate is unknown
  */
 export function hoursUntilFull(
   history: SampleHistory,
   latest: HistorySample,
-  held: Held,
+  stored: StoredSizes,
   room: Room,
   shipping: boolean,
 ): number | null {
@@ -47,7 +47,7 @@ export function hoursUntilFull(
   const lasted = latest.elapsed - since.elapsed;
   if (lasted < LEAST_MS) return null;
   const events = shipping ? latest.pending - since.pending : latest.accepted - since.accepted;
-  const bytes = events * bytesAnEvent(held);
+  const bytes = events * bytesPerEvent(stored);
   if (bytes <= 0) return null;
-  return roomFor(held, room) / (bytes / lasted) / HOUR_MS;
+  return roomFor(stored, room) / (bytes / lasted) / HOUR_MS;
 }

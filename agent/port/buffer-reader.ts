@@ -1,9 +1,9 @@
-/** The port at which support reads a buffer's file, whether or not an agent has it open. */
+/** Port through which support reads a buffer file, whether or not an agent has it open. */
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { MerchantId, StreamId, TerminalId } from '../../shared/ids.ts';
 import type { EpochHolding } from './outbox.ts';
 
-/** What support sees of a buffer's file, whether or not an agent has it open. */
+/** Summary of a buffer file. */
 export interface BufferStats {
   readonly schema: number;
   readonly merchant: MerchantId;
@@ -12,12 +12,15 @@ export interface BufferStats {
   readonly pending: number;
   /** Start of the hour of the oldest pending event, milliseconds since 1970. */
   readonly oldestPending: number | null;
-  /** Events the collector has, still kept here. */
+  /** Events that the collector has stored and the buffer still keeps. */
   readonly acked: number;
   readonly quarantined: number;
-  /** The ledger: events given up, records of it, and records that the collector has not acknowledged. */
+  /**
+   * The loss ledger: lost events, loss records, and records that the collector has not
+   * acknowledged.
+   */
   readonly losses: { readonly events: number; readonly records: number; readonly unsent: number };
-  /** A damaged or older file that is being brought over, in words with its progress; null when there is none. */
+  /** Progress of the recovery of a damaged or older file, as a phrase; null when there is none. */
   readonly salvage: string | null;
   /** The latest quarantined events, at most 20. */
   readonly quarantine: readonly {
@@ -26,7 +29,7 @@ export interface BufferStats {
     readonly reason: string;
     readonly at: number;
   }[];
-  /** Refs known for de-duplication. */
+  /** Dedup keys (refs) in the index. */
   readonly refs: number;
   /** Events stored although their ref was known with other content. */
   readonly refConflicts: number;
@@ -44,16 +47,16 @@ export interface StoredEvent {
   readonly stream: StreamId;
   readonly seq: number;
   readonly state: EventState;
-  /** When it took that state, milliseconds since 1970. */
+  /** When it entered that state, milliseconds since 1970. */
   readonly at: number;
-  /** Why it was quarantined; of a pending event: before it was requeued. */
+  /** Why it is quarantined; for a pending event, why it was quarantined before it was requeued. */
   readonly reason: string | null;
-  /** Null when the row is not what was written; then `fault` says what is wrong with it. */
+  /** Null when the row does not match its checksum; then `fault` says what is wrong. */
   readonly event: TillEvent | null;
   readonly fault: string | null;
 }
 
-/** Each null: any. */
+/** Null fields match any event. */
 export interface EventFilter {
   readonly states: readonly EventState[] | null;
   readonly stream: StreamId | null;
@@ -67,13 +70,13 @@ export interface EventFilter {
 }
 
 export interface EventPage {
-  /** Those of the stretch looked at that pass the filter, and those of which it can't be said. */
+  /** Events of this part of the file that match the filter, and rows that cannot be judged. */
   readonly events: readonly StoredEvent[];
-  /** Stretches of the file behind those events that cannot be read, in words. */
+  /** Descriptions of the ranges after those events that cannot be read. */
   readonly damage: readonly string[];
-  /** Where the next page begins; null after the last. */
+  /** Position of the next page; null after the last. */
   readonly next: number | null;
-  /** How much of the file lies behind, 0 to 1. */
+  /** Share of the file that has been read, 0 to 1. */
   readonly progress: number;
 }
 
@@ -91,47 +94,54 @@ export interface StoredLoss {
   readonly detail: string | null;
   /** Whether the collector has the record. */
   readonly acked: boolean;
-  /** Whether it is what was written. */
+  /** Whether the record matches its checksum. */
   readonly sound: boolean;
 }
 
-/** What became of all seqs that were given out. */
+/** Accounts for every seq that was assigned. */
 export interface BufferAccount {
   readonly pending: number;
   readonly acked: number;
   readonly quarantined: number;
-  /** Acked, and the row no longer kept. */
+  /** Acknowledged and expired: the row is no longer kept. */
   readonly gone: number;
-  /** Given up, and the row no longer kept. */
+  /** Lost: the row is no longer kept. */
   readonly lost: number;
-  /** Records of the ledger. */
+  /** Records of the loss ledger. */
   readonly losses: number;
-  /** Rows that are not what was written. */
+  /** Rows that do not match their checksum. */
   readonly damaged: number;
   /** Seqs of which nothing is known. */
   readonly unaccounted: number;
-  /** What is wrong, in words; empty when the file is sound. */
+  /** Descriptions of what is wrong; empty when the file is sound. */
   readonly problems: readonly string[];
 }
 
-/** A buffer's file for looking, beside a running agent or after a dead one: each call is one short read, and harms nothing. */
+/**
+ * A buffer file opened for support, beside a running agent or after a dead one. Each call is one
+ * short read and never modifies the file.
+ */
 export interface BufferReader {
-  /** Why it is only what lies in its pages that is read; null when it is read as it was written. */
+  /** Why only carved rows can be read; null when SQLite can read the file. */
   readonly fault: string | null;
-  /** @throws where the file is damaged, or written by an older agent */
+  /** @throws when the file is damaged, or was written by an older agent */
   stats(): BufferStats;
   /**
-   * A page of at most some hundred rows.
+   * Returns a page of a few hundred rows at most.
    *
-   * @param position `next` of the page before; null at first
+   * @param position `next` of the previous page; null for the first
    */
   events(filter: EventFilter, position: number | null, order: 'oldest' | 'newest'): EventPage;
-  /** Records of the ledger with an id above `after`, the oldest first. @throws where the file is damaged */
+  /** Loss records with an id above `after`, oldest first. @throws when the file is damaged */
   losses(after: number, limit: number): StoredLoss[];
-  /** The latest, the newest first. @throws where the file is damaged */
+  /** The most recent ones, newest first. @throws when the file is damaged */
   latestQuarantined(limit: number): StoredEvent[];
   latestLosses(limit: number): StoredLoss[];
-  /** Yields how much of the file lies behind, 0 to 1, after each short read. @throws where not even the numbering can be read */
+  /**
+   * Yields the share of the file read so far (0 to 1) after each short read.
+   *
+   * @throws when not even the numbering can be read
+   */
   account(): Generator<number, BufferAccount>;
   close(): void;
 }

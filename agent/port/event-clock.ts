@@ -1,55 +1,71 @@
-/** What the buffer needs of the agent's clock. */
+/** Port through which the buffer uses the agent's clock. */
 import type { Greeting } from './outbox.ts';
 
-/** A stretch in which the agent's clock went evenly. */
+/** A period in which the agent's clock ran evenly. */
 export interface ClockSegment {
-  /** Names the boot of the operating system whose steady clock it goes by. */
+  /** Identifies the boot whose boot-time clock it follows. */
   readonly boot: string;
-  /** What it shows when the steady clock shows 0: whole milliseconds since 1970. */
+  /** What it shows when the boot-time clock shows 0: whole milliseconds since 1970. */
   readonly origin: number;
-  /** Whether the collector's clock has confirmed it: what it stamps may be shipped as it is. */
+  /** Whether the collector's clock has confirmed it: its timestamps may be shipped unchanged. */
   readonly right: boolean;
 }
 
-/** The collector's clock against the steady clock of a boot. */
+/** The collector's clock relative to the boot-time clock of a boot. */
 export interface CollectorTimeReading {
   readonly boot: string;
-  /** What the collector's clock shows when the steady clock shows 0: whole milliseconds since 1970. */
+  /**
+   * What the collector's clock shows when the boot-time clock shows 0: whole milliseconds since
+   * 1970.
+   */
   readonly origin: number;
-  /** When that was heard, by the collector's clock. */
+  /** When it was received, by the collector's clock. */
   readonly at: number;
-  /** Clocks that differ by less agree. */
+  /** Clocks that differ by less are considered equal. */
   readonly toleranceMs: number;
 }
 
-/** A moment, and the clock that tells it. */
+/** A timestamp, and the segment of the clock that gave it. */
 export interface Stamp {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly segment: ClockSegment;
-  /** Whether the machine's wall clock is known wrong: tills on this machine take the times that they give from it. */
+  /**
+   * Whether the machine's wall clock is known to be wrong: tills on this machine take their times
+   * from it.
+   */
   readonly suspect: boolean;
 }
 
-/** The agent's clock. */
+/** The agent's disciplined clock. */
 export interface EventClock {
-  /** Milliseconds since 1970. Looks first whether the machine's clock was set. */
+  /** Milliseconds since 1970. Checks first whether the machine's clock was set. */
   now(): number;
-  /** By the same segment as what `now` said last. */
+  /** A timestamp in the segment of the last `now`. */
   stamp(): Stamp;
-  /** True time less the machine's wall clock, milliseconds; null while the collector was not heard in this boot. */
+  /**
+   * Collector's time minus the machine's wall clock, milliseconds; null if the collector was not
+   * heard in this boot.
+   */
   readonly offset: number | null;
-  /** Milliseconds since it started; it counts suspends. */
+  /** Milliseconds since the clock started, suspends included. */
   running(): number;
-  /** What time it is for what is kept for a while: while nobody has confirmed a jump, time passes as it did before. */
+  /**
+   * The time by which retention is measured: it does not follow a jump until the collector confirms
+   * it.
+   */
   retention(): number;
   /**
-   * What a buffer that is opened knows of time.
+   * Passes on what a buffer knows about time when it is opened.
    *
-   * @param last heard of the collector's clock, whichever boot that was in
-   * @param seen what the agent took for the time since, in the order in which it did
+   * @param last the last reading of the collector's clock, of whichever boot
+   * @param seen times that the agent has used since, in order
    */
   recall(last: CollectorTimeReading | null, seen: readonly number[]): void;
-  /** Begins a segment that is right. @returns what it takes for true; null when the collector's clock is impossible */
+  /**
+   * Begins a segment that is right.
+   *
+   * @returns the reading it adopts; null when the collector's clock is impossible
+   */
   compare(measure: Pick<Greeting, 'trueTimeOrigin' | 'uncertaintyMs'>): CollectorTimeReading | null;
 }

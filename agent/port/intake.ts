@@ -1,4 +1,4 @@
-/** The port at which ingest hands events to the buffer. */
+/** Port through which ingest hands events to the buffer. */
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { StreamId } from '../../shared/ids.ts';
 
@@ -12,20 +12,23 @@ export interface Duplicate {
 export type Accepted =
   | {
       readonly kind: 'accepted';
-      /** How many were stored; 0 when all were duplicates, and then the seqs are null. */
+      /** Number of events stored; 0 when all were duplicates, and then the seqs are null. */
       readonly accepted: number;
       readonly stream: StreamId;
       readonly firstSeq: number | null;
       readonly lastSeq: number | null;
       readonly duplicates: readonly Duplicate[];
     }
-  /** The byte budget or the disk is used up: nothing of the request was stored. */
+  /** The byte budget or the disk is exhausted; nothing of the request was stored. */
   | { readonly kind: 'full'; readonly detail: string }
-  /** There is no buffer to write to at present (its disk is gone, read-only, or ill); it is tried again by itself. */
+  /**
+   * No buffer can be written at present (its disk is missing, read-only or failing). The agent
+   * retries.
+   */
   | { readonly kind: 'unavailable'; readonly detail: string };
 
-/** Where ingest hands events over. */
+/** Accepts events into the buffer. */
 export interface Intake {
-  /** All or nothing. Concurrent calls share a commit. Rejects on a fault of the disk. */
+  /** All or nothing. Concurrent calls share a commit. Rejects on a disk error. */
   accept(events: readonly TillEvent[]): Promise<Accepted>;
 }

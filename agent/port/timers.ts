@@ -1,7 +1,7 @@
-/** Monotonic time: jumps of the wall clock stop nothing. An argument, so that tests drive it. */
+/** Port for monotonic time: wall clock jumps do not affect it. Injected, so that tests drive it. */
 export interface Timers {
-  /** Milliseconds from some start on; never goes back. */
+  /** Milliseconds since some start; never goes back. */
   now(): number;
-  /** @returns cancels it */
+  /** Calls `run` once after `ms` milliseconds. @returns cancels it */
   after(ms: number, run: () => void): () => void;
 }

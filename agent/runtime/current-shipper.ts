@@ -1,9 +1,11 @@
-/** Ships from whichever buffer is open: each opening of it is a stream of its own, with a shipper of its own. */
+/**
+ * Holds the shipper of the buffer that is open. Each opening is a stream and has its own shipper.
+ */
 
 import type { Shipper, ShipperReport } from '../ship/shipper.ts';
 import { unknownCollector, zeroCounters } from '../ship/status/collector-state.ts';
 
-const NOTHING: ShipperReport = {
+const NO_BUFFER: ShipperReport = {
   state: 'stopped',
   words: 'nothing to ship from: no buffer is open',
   address: '',
@@ -17,16 +19,16 @@ const NOTHING: ShipperReport = {
 
 export class CurrentShipper {
   #shipper: Shipper | null = null;
-  #last = NOTHING;
+  #last = NO_BUFFER;
 
-  /** @returns stops it */
+  /** Starts a shipper. @returns stops it */
   begin(shipper: Shipper): () => Promise<void> {
     this.#shipper = shipper;
     shipper.start();
     return async () => {
       await shipper.stop();
       if (this.#shipper !== shipper) return;
-      this.#last = { ...shipper.report(), words: NOTHING.words };
+      this.#last = { ...shipper.report(), words: NO_BUFFER.words };
       this.#shipper = null;
     };
   }

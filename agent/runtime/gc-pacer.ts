@@ -1,21 +1,26 @@
 /**
- * Keeps the heap small while much is done in little time. V8 marks what is old beside the program, and the program fills the heap until the
- * marking is done: where the cores are busy, that is tens of megabytes while a backlog drains. So garbage is collected at once, in some
- * milliseconds, when the heap has grown a little.
+ * Keeps the heap small during bursts of work by collecting garbage early.
+ *
+ * V8 marks old objects concurrently with the program, and the program allocates until marking ends:
+ * on busy cores that is tens of megabytes while a backlog drains. So the pacer runs a full
+ * collection, which takes some milliseconds, as soon as the heap has grown a little.
  */
 import { getHeapStatistics } from 'node:v8';
 
-/** Less than V8 lets it grow before it begins to mark. In parts of what lives: a larger heap takes longer to collect. */
+/**
+ * Growth that triggers a collection, as a share of the live heap: below the growth at which V8
+ * starts to mark. Relative, because a larger heap takes longer to collect.
+ */
 const MOST_GROWTH = 0.25;
 
 export interface Heap {
-  /** Bytes in use, garbage and all. */
+  /** Bytes in use, garbage included. */
   used(): number;
-  /** Returns when all garbage is collected. */
+  /** Returns when all garbage has been collected. */
   collect(): void;
 }
 
-/** This process's; null unless Node was started with `--expose-gc`. */
+/** The heap of this process; null unless Node was started with `--expose-gc`. */
 export function ownHeap(): Heap | null {
   const { gc } = globalThis;
   return gc === undefined ? null : { used: () => getHeapStatistics().used_heap_size, collect: () => void gc() };
@@ -23,15 +28,15 @@ export function ownHeap(): Heap | null {
 
 export class GcPacer {
   readonly #heap: Heap | null;
-  /** Bytes in use, the least that was seen since the last collection. */
+  /** The least number of bytes in use seen since the last collection. */
   #least = Number.POSITIVE_INFINITY;
 
-  /** @param heap null: V8 is left to itself */
+  /** @param heap null: V8's own schedule is left alone */
   constructor(heap: Heap | null) {
     this.#heap = heap;
   }
 
-  /** To be called after each piece of work. Collects garbage if the heap has grown. */
+  /** Call after each unit of work. Collects garbage if the heap has grown. */
   maybeCollect(): void {
     if (this.#heap === null) return;
     const used = this.#heap.used();

@@ -1,4 +1,7 @@
-/** Figures for Prometheus. The library is loaded when somebody first asks: most tills are never scraped, and it takes a megabyte. */
+/**
+ * Renders metrics in Prometheus' text format. The library takes a megabyte and most tills are never
+ * scraped, so it is loaded on the first scrape.
+ */
 export interface Sample {
   readonly name: string;
   readonly help: string;
@@ -6,7 +9,7 @@ export interface Sample {
   readonly value: number;
 }
 
-/** @param samples as they are now */
+/** @param samples current values */
 export async function renderMetrics(samples: readonly Sample[]): Promise<{ contentType: string; body: string }> {
   const { Counter, Gauge, Registry } = await import('prom-client');
   const registry = new Registry();

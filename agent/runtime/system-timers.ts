@@ -1,6 +1,5 @@
-import type { Timers } from '../port/timers.ts';
-
 /** Timers of the operating system, on the monotonic clock. */
+import type { Timers } from '../port/timers.ts';
 export const systemTimers: Timers = {
   now: () => performance.now(),
   after(ms, run) {

@@ -1,94 +1,99 @@
 /**
- * What systemd is told of a running agent (sd_notify(3)): that it is ready, that it is alive, in words how it is, that it stops. Nothing
- * without NOTIFY_SOCKET, so nothing anywhere else.
+ * Reports the agent's state to systemd (sd_notify(3)): ready, alive, a status line, stopping.
+ * Without NOTIFY_SOCKET it does nothing.
  *
- * Alive is more than a loop that turns. A beat is sent unless something was begun and nothing of it was done since the beat before: a
- * request that still waits for its commit. A full disk, an absent one and a collector out of reach are states that the agent lives in, and no
- * reason to be ended.
+ * The watchdog checks progress, not only that the event loop turns. A keep-alive is sent unless a
+ * request was waiting for its commit at the previous one and nothing has completed since. A full
+ * disk, a missing disk and an unreachable collector are states that the agent survives, so they do
+ * not stop the keep-alives.
  */
 import { spawn } from 'node:child_process';
 import type { Timers } from '../port/timers.ts';
 
 export interface Progress {
-  /** What was begun and is not done, in words; null when there is nothing. */
+  /** Unfinished work, as a phrase; null when there is none. */
   readonly begun: string | null;
-  /** Another one whenever some of it was done. */
+  /** Changes whenever some of the work completes. */
   readonly mark: number;
 }
 
 export interface SystemdNotifier {
-  /** The agent listens. */
+  /** Call when the agent listens. */
   ready(): void;
-  /** It was told to stop. */
+  /** Call when the agent begins to stop. */
   stopping(): void;
 }
 
 export interface SystemdNotifierOptions {
-  /** Of this, NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are read. */
+  /** NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are read from it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
-  /** Resolves once they are told. */
-  readonly tell: (assignments: readonly string[]) => Promise<void>;
+  /** Sends assignments to systemd; resolves once they are delivered. */
+  readonly notify: (assignments: readonly string[]) => Promise<void>;
   readonly work: () => Progress;
-  /** How the agent is, in a line. */
-  readonly words: () => string;
+  /** The agent's state in one line. */
+  readonly describe: () => string;
   readonly timers: Timers;
   readonly warn: (message: string) => void;
 }
 
-/** Of the words, where there is no watchdog, milliseconds. */
-const WORDS_MS = 60_000;
+/** Interval of the status line where there is no watchdog, milliseconds. */
+const STATUS_MS = 60_000;
 
 export function startSystemdNotifier(options: SystemdNotifierOptions): SystemdNotifier {
   const { environment, timers, warn } = options;
   if (!environment.NOTIFY_SOCKET) return { ready() {}, stopping() {} };
 
   const watchdogMs = watchdogOf(environment, options.pid);
-  // Two may be late or lost.
-  const beatMs = watchdogMs === null ? WORDS_MS : watchdogMs / 3;
+  // A third of the watchdog's time: two keep-alives may be late or lost.
+  const beatMs = watchdogMs === null ? STATUS_MS : watchdogMs / 3;
   let cancel = (): void => undefined;
   let stopped = false;
   let last: Progress = { begun: null, mark: 0 };
-  let told: Promise<void> = Promise.resolve();
+  let sent: Promise<void> = Promise.resolve();
 
   let announced = false;
-  const tell = (...assignments: string[]): Promise<void> => {
-    // One after the other: each is a process of its own, and READY=1 must not come after STOPPING=1.
-    told = told
+  const send = (...assignments: string[]): Promise<void> => {
+    // Strictly in order: each one is a process of its own, and READY=1 must not arrive after
+    // STOPPING=1.
+    sent = sent
       .then(async () => {
-        await options.tell(announced ? assignments : ['READY=1', ...assignments]);
+        await options.notify(announced ? assignments : ['READY=1', ...assignments]);
         announced = true;
       })
-      .catch((error: Error) => warn(`systemd cannot be told ${assignments.join(', ')}: ${error.message}`));
-    return told;
+      .catch((error: Error) => warn(`cannot notify systemd of ${assignments.join(', ')}: ${error.message}`));
+    return sent;
   };
-  const status = (): string => `STATUS=${options.words().replaceAll('\n', ' ')}`;
+  const status = (): string => `STATUS=${options.describe().replaceAll('\n', ' ')}`;
   const beat = async (): Promise<void> => {
     const work = options.work();
     const stuck = work.begun !== null && work.begun === last.begun && work.mark === last.mark;
     last = work;
     if (stuck) warn(`no progress for ${Math.round(beatMs / 1000)} s: ${work.begun}`);
-    if (stuck) await tell(`STATUS=no progress: ${work.begun}`);
-    else await tell(...(watchdogMs === null ? [] : ['WATCHDOG=1']), status());
-    again();
+    if (stuck) await send(`STATUS=no progress: ${work.begun}`);
+    else await send(...(watchdogMs === null ? [] : ['WATCHDOG=1']), status());
+    schedule();
   };
-  const again = (): void => {
+  const schedule = (): void => {
     if (!stopped) cancel = timers.after(beatMs, () => void beat());
   };
 
   return {
     ready() {
-      void tell(status()).then(again);
+      void send(status()).then(schedule);
     },
     stopping() {
       stopped = true;
       cancel();
-      void tell('STOPPING=1', 'STATUS=stopping');
+      void send('STOPPING=1', 'STATUS=stopping');
     },
   };
 }
 
-/** Milliseconds; null when systemd watches nothing here (sd_watchdog_enabled(3)). */
+/**
+ * The watchdog's timeout in milliseconds; null when it is off for this process
+ * (sd_watchdog_enabled(3)).
+ */
 function watchdogOf(
   { WATCHDOG_USEC, WATCHDOG_PID }: SystemdNotifierOptions['environment'],
   pid: number,
@@ -98,7 +103,8 @@ function watchdogOf(
 }
 
 /**
- * By systemd's own command, since Node has no datagram sockets of the Unix domain; the unit allows it with NotifyAccess=all.
+ * Runs systemd's own command, because Node has no Unix datagram sockets. The unit allows it with
+ * NotifyAccess=all.
  *
  * @throws when the command is missing or fails
  */

@@ -1,13 +1,15 @@
 /**
- * One session's talk with the collector: greet, ship, settle what it acknowledges.
+ * The protocol of one session with the collector: greet, ship, settle what it acknowledges.
  *
  *     greeting --answer--> preparing --outbox.greeted--> shipping --drain--> draining
  *         \_____________________\____________________________\__________________\___closed--> over
  *
  * Invariants:
- * - Nothing is shipped before the greeting's status was answered, and the buffer has done what the answer means for it.
- * - Only what `Shipment` says is acknowledged is settled; PUBACK means nothing.
- * - What the collector does not answer in time ends the connection; so does a buffer that cannot be read or written.
+ * - Nothing is shipped before the status of the greeting was answered and the buffer has applied
+ *   the answer.
+ * - Only what `BatchScheduler` reports as acknowledged is settled; PUBACK means nothing.
+ * - The connection is cut when the collector does not answer in time, and when the buffer cannot be
+ *   read or written.
  */
 import assert from 'node:assert/strict';
 import type { AckEnvelope } from '../../shared/wire/messages.ts';
@@ -17,7 +19,7 @@ import { NamedTimers } from './connection/named-timers.ts';
 import type { ClockEstimate } from './status/collector-time.ts';
 import { StatusReporter, type StatusReporterDependencies } from './status/status-reporter.ts';
 
-/** How long the collector may take for an answer. */
+/** How long the collector may take to answer. */
 const ANSWER_MS = 30_000;
 
 type State = 'greeting' | 'preparing' | 'shipping' | 'draining' | 'over';
@@ -38,117 +40,120 @@ export interface SessionChannel {
 
 export type CollectorProtocolDependencies = StatusReporterDependencies &
   BatchSchedulerDependencies & {
-    /** Told what the collector's clock was found to show, with each of its answers after the greeting. */
+    /** Called with the measured collector clock after each of its answers but the greeting's. */
     readonly timeTold: (measure: ClockEstimate) => void;
   };
 
 export class CollectorProtocol {
   readonly #with: CollectorProtocolDependencies;
   readonly #channel: SessionChannel;
-  readonly #shipment: BatchScheduler;
-  readonly #teller: StatusReporter;
-  readonly #alarms: NamedTimers<'answer'>;
+  readonly #scheduler: BatchScheduler;
+  readonly #reporter: StatusReporter;
+  readonly #timeouts: NamedTimers<'answer'>;
   #state: State = 'greeting';
-  /** How many settlements are not durable yet. */
+  /** Number of settlements that are not durable yet. */
   #settling = 0;
   #settled: Promise<void> = Promise.resolve();
   #drained: (() => void) | null = null;
   #progressed = false;
-  /** When the collector said something last, or was first asked, monotonic milliseconds. */
-  #heardAt: number;
+  /** When the collector last answered, or was first asked; monotonic milliseconds. */
+  #answeredAt: number;
 
   constructor(dependencies: CollectorProtocolDependencies, channel: SessionChannel) {
     this.#with = dependencies;
     this.#channel = channel;
-    this.#heardAt = dependencies.timers.now();
-    this.#teller = new StatusReporter(dependencies, {
+    this.#answeredAt = dependencies.timers.now();
+    this.#reporter = new StatusReporter(dependencies, {
       publish: (payload) => channel.status(payload),
-      failed: (error) => this.#unreadable(error),
+      onReadError: (error) => this.#cutUnreadable(error),
     });
-    this.#alarms = new NamedTimers(dependencies.timers);
-    this.#shipment = new BatchScheduler(dependencies, {
+    this.#timeouts = new NamedTimers(dependencies.timers);
+    this.#scheduler = new BatchScheduler(dependencies, {
       send: (payload) => channel.batch(payload),
-      clearThrough: () => this.#teller.clearThrough(),
-      misfit: (settlement) => this.#settle([settlement]),
-      ready: () => this.pump(),
+      clearThrough: () => this.#reporter.clearThrough(),
+      onOversized: (settlement) => this.#settle([settlement]),
+      onReady: () => this.pump(),
     });
   }
 
-  /** Tells the collector how things stand; its answer lets shipping begin. */
+  /** Sends the first status; its answer lets shipping begin. */
   sendGreeting(): void {
-    this.#alarms.set('answer', ANSWER_MS, () => this.#cut('the collector does not answer'));
-    this.#reading(() => this.#teller.send());
+    this.#timeouts.set('answer', ANSWER_MS, () => this.#cut('the collector does not answer'));
+    this.#readBuffer(() => this.#reporter.send());
   }
 
   get state(): State {
     return this.#state;
   }
 
-  /** Batches on their way. */
+  /** Batches in flight. */
   get inFlight(): number {
-    return this.#shipment.inFlight;
+    return this.#scheduler.inFlight;
   }
 
-  /** For how long the collector has owed an answer, milliseconds; 0 when it owes none. */
+  /** How long the collector has owed an answer, milliseconds; 0 when it owes none. */
   get unansweredMs(): number {
-    const { oldestSentAt } = this.#shipment;
+    const { oldestSentAt } = this.#scheduler;
     if (this.#state !== 'greeting' && oldestSentAt === null) return 0;
-    return this.#with.timers.now() - Math.max(this.#heardAt, oldestSentAt ?? 0);
+    return this.#with.timers.now() - Math.max(this.#answeredAt, oldestSentAt ?? 0);
   }
 
-  /** Whether the collector took something in this session. */
+  /** Whether the collector stored something in this session. */
   get progressed(): boolean {
     return this.#progressed;
   }
 
-  /** Resolves when what was acknowledged so far is settled, or could not be. */
+  /** Resolves when everything acknowledged so far is settled, or could not be. */
   get settled(): Promise<void> {
     return this.#settled;
   }
 
-  /** More is pending, or may be sent. */
+  /** Call when more is pending, or may be sent. */
   pump(): void {
     if (this.#state !== 'shipping') return;
-    this.#reading(() => {
-      this.#shipment.pump();
-      if (this.#passedOver()) {
-        this.#shipment.rescan();
-        this.#shipment.pump();
+    this.#readBuffer(() => {
+      this.#scheduler.pump();
+      if (this.#hasSkippedEvents()) {
+        this.#scheduler.rescan();
+        this.#scheduler.pump();
       }
-      this.#teller.changed();
+      this.#reporter.changed();
     });
-    this.#watch();
+    this.#armTimeout();
   }
 
-  /** There are more loss records. */
+  /** Call when loss records were added. */
   lossesAdded(): void {
     if (this.#state === 'greeting' || this.#state === 'over') return;
-    this.#shipment.lossesAdded();
-    this.#teller.lossesAdded();
+    this.#scheduler.lossesAdded();
+    this.#reporter.lossesAdded();
     this.pump();
   }
 
   onAcks(envelope: AckEnvelope): void {
     if (this.#state === 'over') return;
     const { view, timers } = this.#with;
-    this.#heardAt = timers.now();
+    this.#answeredAt = timers.now();
     view.storeGen = envelope.storeGen;
     view.credit = envelope.credit;
-    this.#teller.onAcks(envelope);
-    const settlements = this.#shipment.onAcks(envelope);
+    this.#reporter.onAcks(envelope);
+    const settlements = this.#scheduler.onAcks(envelope);
     if (this.#state === 'greeting') {
       this.#prepare(envelope.storeGen);
       return;
     }
     if (settlements.length > 0) this.#progressed = true;
-    this.#tellTime();
+    this.#reportTime();
     this.#settle(settlements);
     this.pump();
-    this.#watch();
+    this.#armTimeout();
     this.#checkDrained();
   }
 
-  /** Sends no more batches; resolves when those on their way are answered and settled, and the agent has signed off; or when it is over. */
+  /**
+   * Sends no more batches. Resolves when those in flight are answered and settled and the agent has
+   * signed off, or when the session is over.
+   */
   async drain(): Promise<void> {
     if (this.#state !== 'shipping') return;
     this.#become('draining');
@@ -158,46 +163,49 @@ export class CollectorProtocol {
     });
   }
 
-  /** The connection is gone. */
+  /** Call when the connection is closed. */
   close(): void {
     if (this.#state === 'over') return;
     this.#become('over');
-    this.#alarms.clear();
-    this.#shipment.close();
-    this.#teller.close();
+    this.#timeouts.clear();
+    this.#scheduler.close();
+    this.#reporter.close();
     this.#drained?.();
   }
 
-  #tellTime(): void {
-    const { trueTime, timers, timeTold } = this.#with;
-    const measure = trueTime.measure(timers.now());
+  #reportTime(): void {
+    const { collectorClock, timers, timeTold } = this.#with;
+    const measure = collectorClock.measure(timers.now());
     if (measure !== null && this.#state !== 'preparing') timeTold(measure);
   }
 
   #prepare(storeGen: string): void {
-    const { outbox, trueTime, timers } = this.#with;
-    const measure = trueTime.measure(timers.now());
+    const { outbox, collectorClock, timers } = this.#with;
+    const measure = collectorClock.measure(timers.now());
     if (measure === null) {
       this.#cut("the collector's clock is not within the years 2000 to 2099");
       return;
     }
-    this.#alarms.cancel('answer');
+    this.#timeouts.cancel('answer');
     this.#become('preparing');
     outbox.greeted({ storeGen, ...measure }).then(
       () => {
         if (this.#state !== 'preparing') return;
         this.#become('shipping');
-        this.#reading(() => this.#shipment.begin());
+        this.#readBuffer(() => this.#scheduler.begin());
         this.pump();
       },
       (error: unknown) => this.#cut(`the buffer cannot be written: ${(error as Error).message}`, error),
     );
   }
 
-  /** Whether something is pending that neither waits nor is on its way: it turned pending again, behind what was sent. */
-  #passedOver(): boolean {
+  /**
+   * Whether an event is pending that neither waits in a lane nor is in flight: it became pending
+   * again, behind the lanes' cursors.
+   */
+  #hasSkippedEvents(): boolean {
     const { outbox } = this.#with;
-    return this.#settling === 0 && this.#shipment.idle && outbox.pendingCount(0, outbox.lastId()) > 0;
+    return this.#settling === 0 && this.#scheduler.idle && outbox.pendingCount(0, outbox.lastId()) > 0;
   }
 
   #become(state: State): void {
@@ -209,28 +217,28 @@ export class CollectorProtocol {
     this.#channel.abort(new Error(message, { cause }));
   }
 
-  /** What the buffer throws ends the session; the next one reads anew. */
-  #reading(run: () => void): void {
+  /** A read error of the buffer ends the session; the next one reads again. */
+  #readBuffer(run: () => void): void {
     try {
       run();
     } catch (error) {
-      this.#unreadable(error);
+      this.#cutUnreadable(error);
     }
   }
 
-  #unreadable(error: unknown): void {
+  #cutUnreadable(error: unknown): void {
     this.#cut(`the buffer cannot be read: ${(error as Error).message}`, error);
   }
 
   /** Cuts the connection when the oldest batch is not answered in time. */
-  #watch(): void {
-    const { oldestSentAt } = this.#shipment;
+  #armTimeout(): void {
+    const { oldestSentAt } = this.#scheduler;
     if (oldestSentAt === null) {
-      this.#alarms.cancel('answer');
+      this.#timeouts.cancel('answer');
       return;
     }
     const left = oldestSentAt + ANSWER_MS - this.#with.timers.now();
-    this.#alarms.set('answer', left, () => this.#cut('the collector does not answer'));
+    this.#timeouts.set('answer', left, () => this.#cut('the collector does not answer'));
   }
 
   #settle(settlements: readonly Settlement[]): void {
@@ -256,7 +264,7 @@ export class CollectorProtocol {
 
   #checkDrained(): void {
     if (this.#state !== 'draining' || this.#drained === null || this.inFlight > 0 || this.#settling > 0) return;
-    this.#reading(() => this.#teller.send(true));
+    this.#readBuffer(() => this.#reporter.send(true));
     this.#drained();
     this.#drained = null;
   }

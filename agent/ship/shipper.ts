@@ -1,12 +1,12 @@
 /**
- * Keeps a conversation with the collector going, for as long as the agent runs.
+ * Maintains a session with the collector for as long as the agent runs.
  *
- *     waiting --its time has come--> connecting --CONNACK, SUBACK--> talking --closed--> waiting
- *        ^_______________________________/ refused
+ *     waiting --delay over--> connecting --CONNACK, SUBACK--> connected --closed--> waiting
+ *        ^__________________________/ refused
  *     any --stop()--> stopped
  *
- * Invariants: one connection at a time, each by a client of its own; the wait before each is random, and grows while nothing is taken;
- * accepting events never waits for any of it.
+ * Invariants: there is one connection at a time, each with a client of its own. The delay before
+ * each is random and grows while nothing is stored. Accepting events never waits for any of it.
  */
 import assert from 'node:assert/strict';
 import type { MerchantId, StreamId } from '../../shared/ids.ts';
@@ -22,34 +22,36 @@ import { openSession, type Session } from './connection/mqtt-session.ts';
 import { type CollectorState, type ShipCounters, unknownCollector, zeroCounters } from './status/collector-state.ts';
 import { CollectorClock } from './status/collector-time.ts';
 
-/** A connection that lasted so long was a good one, even if nothing was sold. */
+/** A connection that lasted this long counts as good, even if nothing was sold. */
 const STEADY_MS = 60_000;
-/** A collector that has not answered for so long is said to be silent. */
+/** A collector that has not answered for this long is reported as silent. */
 const SILENT_MS = 10_000;
-/** How long a stop waits for acks of what is on its way. */
+/** How long a stop waits for acks of batches in flight. */
 const DRAIN_MS = 2_000;
 
-type State = 'waiting' | 'connecting' | 'talking' | 'stopped';
+type State = 'waiting' | 'connecting' | 'connected' | 'stopped';
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   waiting: ['connecting', 'stopped'],
-  connecting: ['talking', 'waiting', 'stopped'],
-  talking: ['waiting', 'stopped'],
+  connecting: ['connected', 'waiting', 'stopped'],
+  connected: ['waiting', 'stopped'],
   stopped: [],
 };
 
-/** Beyond one connection. */
-type Kept = 'view' | 'counters' | 'trueTime' | 'arrivals';
+/** Dependencies that outlive a connection. */
+type Shared = 'view' | 'counters' | 'collectorClock' | 'arrivals';
 
-export interface ShipperDependencies extends Omit<CollectorProtocolDependencies, Kept> {
+export interface ShipperDependencies extends Omit<CollectorProtocolDependencies, Shared> {
   readonly merchant: MerchantId;
-  /** Of the open epoch: names the connection too. */
+  /** Stream of the open epoch; also the MQTT client id. */
   readonly stream: StreamId;
-  /** Tried in turn; one at least. */
+  /** Tried in turn; at least one. */
   readonly addresses: readonly Address[];
-  /** Asked for each connection. @throws when a file cannot be read */
+  /** Read for each connection. @throws when a file cannot be read */
   readonly credentials: () => Credentials;
   readonly reconnectMaxMs: number;
-  /** What the buffer is at before anything can be shipped, in words; null when it is ready. */
+  /**
+   * What the buffer has to do before anything can be shipped, as a phrase; null when it is ready.
+   */
   readonly preparing: () => string | null;
   readonly log: {
     info(message: string): void;
@@ -57,10 +59,10 @@ export interface ShipperDependencies extends Omit<CollectorProtocolDependencies,
   };
 }
 
-/** For `/v1/status` and the metrics. */
+/** State of shipping for `/v1/status` and the metrics. */
 export interface ShipperReport {
   readonly state: 'offline' | 'connecting' | 'greeting' | 'preparing' | 'shipping' | 'draining' | 'stopped';
-  /** How things stand, for people. */
+  /** Explanation of the state for people. */
   readonly words: string;
   readonly address: string;
   /** Why the last connection ended or failed; null before. */
@@ -68,10 +70,12 @@ export interface ShipperReport {
   /** Milliseconds since 1970 of `lastError`. */
   readonly lastErrorAt: number | null;
   readonly batchesInFlight: number;
-  /** Whether the collector, connected as it is, has owed an answer for long. */
+  /** Whether the connected collector has owed an answer for more than 10 s. */
   readonly silent: boolean;
   readonly collector: Readonly<CollectorState> & {
-    /** Collector's clock less the operating system's, milliseconds; null before the first answer. */
+    /**
+     * Collector's clock minus the operating system's, milliseconds; null before the first answer.
+     */
     readonly clockOffsetMs: number | null;
   };
   readonly counters: Readonly<ShipCounters>;
@@ -81,43 +85,43 @@ export class Shipper {
   readonly #with: ShipperDependencies;
   readonly #view = unknownCollector();
   readonly #counters = zeroCounters();
-  readonly #trueTime = new CollectorClock();
+  readonly #collectorClock = new CollectorClock();
   readonly #arrivals = new ArrivalRate();
   readonly #stopping = new AbortController();
   #state: State = 'waiting';
   #address: Address;
   #session: Session | null = null;
-  #conversation: CollectorProtocol | null = null;
-  #lastError: { readonly words: string; readonly at: number } | null = null;
+  #protocol: CollectorProtocol | null = null;
+  #lastError: { readonly message: string; readonly at: number } | null = null;
   #running: Promise<void> = Promise.resolve();
 
   constructor(dependencies: ShipperDependencies) {
-    assert(dependencies.addresses.length > 0, 'there is a collector to connect to');
+    assert(dependencies.addresses.length > 0, 'at least one collector address is needed');
     this.#with = dependencies;
     this.#address = dependencies.addresses[0]!;
     const { outbox, timers } = dependencies;
     outbox.onPending(() => {
       this.#arrivals.note(timers.now());
-      this.#conversation?.pump();
+      this.#protocol?.pump();
     });
-    outbox.onLoss(() => this.#conversation?.lossesAdded());
+    outbox.onLoss(() => this.#protocol?.lossesAdded());
   }
 
   start(): void {
     this.#running = this.#run();
   }
 
-  /** Waits briefly for acks of what is on its way, signs off, and ends the connection. */
+  /** Waits briefly for acks of batches in flight, signs off, and closes the connection. */
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return;
-    const conversation = this.#conversation;
-    if (conversation !== null) {
+    const protocol = this.#protocol;
+    if (protocol !== null) {
       const { timers } = this.#with;
       let cancel = (): void => {};
       const enough = new Promise<void>((resolve) => {
         cancel = timers.after(DRAIN_MS, resolve);
       });
-      await Promise.race([conversation.drain(), enough]);
+      await Promise.race([protocol.drain(), enough]);
       cancel();
     }
     this.#stopping.abort(new Error('the agent stops'));
@@ -126,53 +130,56 @@ export class Shipper {
     this.#become('stopped');
   }
 
-  /** Before anything more is shipped, the buffer is to hear the collector's time: the machine's clock was set. */
+  /**
+   * Reconnects, because the machine's clock was set: before anything more is shipped, the buffer
+   * needs the collector's time.
+   */
   greetAgain(): void {
-    if (this.#conversation !== null && this.#conversation.state !== 'greeting')
-      this.#session?.abort(new Error('the clock of this machine was set: the collector is asked for the time again'));
+    if (this.#protocol !== null && this.#protocol.state !== 'greeting')
+      this.#session?.abort(new Error('the clock of this machine was set: asking the collector for the time again'));
   }
 
   report(): ShipperReport {
     const { host, port } = this.#address;
     const { timers, wallClock } = this.#with;
     return {
-      state: this.#state === 'talking' ? this.#talkingState() : this.#state === 'waiting' ? 'offline' : this.#state,
-      words: this.#words(),
+      state: this.#state === 'connected' ? this.#sessionState() : this.#state === 'waiting' ? 'offline' : this.#state,
+      words: this.#describe(),
       address: `${host}:${port}`,
-      lastError: this.#lastError?.words ?? null,
+      lastError: this.#lastError?.message ?? null,
       lastErrorAt: this.#lastError?.at ?? null,
-      batchesInFlight: this.#conversation?.inFlight ?? 0,
+      batchesInFlight: this.#protocol?.inFlight ?? 0,
       silent: this.#unansweredMs >= SILENT_MS,
-      collector: { ...this.#view, clockOffsetMs: this.#trueTime.offsetFrom(wallClock(), timers.now()) },
+      collector: { ...this.#view, clockOffsetMs: this.#collectorClock.offsetFrom(wallClock(), timers.now()) },
       counters: { ...this.#counters },
     };
   }
 
   get #unansweredMs(): number {
-    return this.#conversation?.unansweredMs ?? 0;
+    return this.#protocol?.unansweredMs ?? 0;
   }
 
-  #talkingState(): 'greeting' | 'preparing' | 'shipping' | 'draining' | 'offline' {
-    const state = this.#conversation?.state ?? 'over';
+  #sessionState(): 'greeting' | 'preparing' | 'shipping' | 'draining' | 'offline' {
+    const state = this.#protocol?.state ?? 'over';
     return state === 'over' ? 'offline' : state;
   }
 
-  #words(): string {
+  #describe(): string {
     switch (this.#state) {
       case 'waiting':
         return this.#lastError === null
-          ? 'about to connect'
-          : `not connected: ${this.#lastError.words}; tries again by itself`;
+          ? 'connecting soon'
+          : `not connected: ${this.#lastError.message}; retries automatically`;
       case 'connecting':
-        return this.#lastError === null ? 'connecting' : `connecting again; before: ${this.#lastError.words}`;
-      case 'talking':
-        if (this.#conversation?.state === 'preparing')
-          return `connected; before anything is shipped: ${this.#with.preparing() ?? 'the buffer is made ready'}`;
+        return this.#lastError === null ? 'connecting' : `reconnecting; last error: ${this.#lastError.message}`;
+      case 'connected':
+        if (this.#protocol?.state === 'preparing')
+          return `connected; preparing to ship: ${this.#with.preparing() ?? 'the buffer is being prepared'}`;
         if (this.#unansweredMs >= SILENT_MS)
           return `connected, but the collector has not answered for ${Math.floor(this.#unansweredMs / 1000)} s`;
         return this.#view.holding === null
           ? 'connected'
-          : `connected, but ${this.#view.holding}; tries again by itself`;
+          : `connected, but ${this.#view.holding}; retries automatically`;
       case 'stopped':
         return 'stopped';
     }
@@ -192,9 +199,9 @@ export class Shipper {
       const { good, reason } = await this.#connection();
       this.#become('waiting');
       if (signal.aborted) return;
-      const words = explainError(reason, this.#address);
-      if (words !== this.#lastError?.words || good) log.warn(`not shipping: ${words}`);
-      this.#lastError = { words, at: now() };
+      const message = explainError(reason, this.#address);
+      if (message !== this.#lastError?.message || good) log.warn(`not shipping: ${message}`);
+      this.#lastError = { message: message, at: now() };
       if (good) failures = 0;
       else at++;
       await this.#wait(reconnectDelay(failures++, reconnectMaxMs, random));
@@ -215,7 +222,7 @@ export class Shipper {
     });
   }
 
-  /** From connecting to the end of the connection. */
+  /** Runs one connection from its start to its end. */
   async #connection(): Promise<{ good: boolean; reason: unknown }> {
     const { merchant, terminal, stream, credentials, timers, now, wallClock, log } = this.#with;
     const batch = topic(merchant, terminal, 'batch');
@@ -243,17 +250,17 @@ export class Shipper {
     }
     const since = timers.now();
     this.#session = session;
-    // A stop between the last grant and here found no session that it could end.
+    // A stop after the last SUBACK and before this line found no session to end.
     if (this.#stopping.signal.aborted) session.abort(new Error('the agent stops'));
-    this.#become('talking');
+    this.#become('connected');
     this.#counters.connections++;
     log.info(`connected to ${this.#address.host} port ${this.#address.port}`);
-    const conversation = new CollectorProtocol(
+    const protocol = new CollectorProtocol(
       {
         ...this.#with,
         view: this.#view,
         counters: this.#counters,
-        trueTime: this.#trueTime,
+        collectorClock: this.#collectorClock,
         arrivals: this.#arrivals,
       },
       {
@@ -262,16 +269,16 @@ export class Shipper {
         abort: (error) => session.abort(error),
       },
     );
-    this.#conversation = conversation;
+    this.#protocol = protocol;
     session.receive((from, payload) => {
-      // `ctl` is reserved: whoever sends on it speaks a later version.
+      // `ctl` is reserved: a sender on it uses a later protocol version.
       const envelope = from === ack ? decodeAcks(payload) : null;
-      if (envelope !== null) conversation.onAcks(envelope);
-      else if (from === ack) log.warn('the collector sent an ack that is none');
+      if (envelope !== null) protocol.onAcks(envelope);
+      else if (from === ack) log.warn('the collector sent an invalid ack');
     });
-    conversation.sendGreeting();
+    protocol.sendGreeting();
     const outdated = (reason: Error): void => session.abort(reason);
-    const time = (): number => this.#trueTime.now(timers.now()) ?? wallClock();
+    const time = (): number => this.#collectorClock.now(timers.now()) ?? wallClock();
     const endWatch = watchCredentials({
       used,
       isTls: this.#address.protocol !== 'mqtt',
@@ -284,10 +291,10 @@ export class Shipper {
     });
     const reason = await session.closed;
     endWatch();
-    conversation.close();
-    this.#conversation = null;
+    protocol.close();
+    this.#protocol = null;
     this.#session = null;
-    await conversation.settled;
-    return { good: conversation.progressed || timers.now() - since >= STEADY_MS, reason };
+    await protocol.settled;
+    return { good: protocol.progressed || timers.now() - since >= STEADY_MS, reason };
   }
 }

@@ -58,7 +58,7 @@ else {
     await says(page, '#state', /All shipped|Not connected/);
     await post(agent, SALES);
     await says(page, '#events', /R-1001/);
-    await says(page, '#events', /shipped/);
+    await says(page, '#events', /acknowledged/);
     await says(page, '#state h2', /All shipped/);
     t.match(await page.title(), /All shipped – acme\/till-1/);
     t.match(await page.locator('#connection').innerText(), /connected to 127\.0\.0\.1/);
@@ -74,8 +74,8 @@ else {
     await post(agent, SALES);
     const { page, complaints } = await look(t, browser, agent);
     await says(page, '#state h2', /Not shipping/);
-    await says(page, '#state', /nothing listens there \(127\.0\.0\.1 port 1\); tries again by itself/);
-    await says(page, '#state', /2 events wait, safe in the buffer; sales go on/);
+    await says(page, '#state', /nothing listens there \(127\.0\.0\.1 port 1\); retries automatically/);
+    await says(page, '#state', /2 events pending, safe in the buffer\. New sales are accepted/);
     await says(page, '#connection', /not shipping: nothing listens there/);
     t.same(complaints, []);
   });
@@ -100,7 +100,7 @@ else {
     t.equal(status, 507);
     const { page, complaints } = await look(t, browser, agent);
     await says(page, '#state h2', /Buffer full/);
-    await says(page, '#state', /The till is told that new sales are not taken; what is here is safe/);
+    await says(page, '#state', /New sales are refused, and the till gets an error\. The stored events are safe/);
     t.equal(await page.locator('.state.bad').count(), 1);
     t.same(complaints, []);
   });
@@ -109,7 +109,7 @@ else {
     const agent = await agentOf(t, {});
     const { page } = await look(t, browser, agent);
     agent.child.kill('SIGKILL');
-    await says(page, '#stale', /The agent does not answer\. What you see is of /);
+    await says(page, '#stale', /The agent does not answer\. This page shows its state of /);
     t.ok(await page.locator('#stale').isVisible());
   });
 
@@ -145,7 +145,7 @@ else {
     await page.getByRole('heading', { name: 'Last events' }).waitFor();
     await page.getByRole('columnheader', { name: 'Amount' }).first().waitFor();
     await page.getByRole('table', { name: 'The last events that the till handed over' }).waitFor();
-    await page.getByRole('img', { name: /^Events waiting over the last/ }).waitFor();
+    await page.getByRole('img', { name: /^Pending events over the last/ }).waitFor();
     t.equal(await page.getByRole('status').count(), 1);
   });
 }

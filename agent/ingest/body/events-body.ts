@@ -1,4 +1,4 @@
-/** A request's body becomes events, all of them, or a list of what is wrong with it. */
+/** Parses a request body into events: all of them, or a list of errors. */
 import { type Buffer, isUtf8 } from 'node:buffer';
 import type { Cooperative } from '../../../shared/cooperative.ts';
 import { maskEvent } from '../../../shared/event/card-data/mask-event.ts';
@@ -20,20 +20,25 @@ export type EventsBody =
   | {
       readonly ok: true;
       readonly events: readonly TillEvent[];
-      /** How many of them held card data. */
+      /** Number of events that held card data. */
       readonly masked: number;
-      /** Where each event is in the request: its index in the array, or that of its line. */
+      /** Position of an event in the request: its array index or its line number, from 0. */
       readonly indexOf: (event: number) => number;
     }
   | { readonly ok: false; readonly status: 400 | 413; readonly detail: string; readonly errors: readonly FieldError[] };
 
-/** No more are told: one mistake in a program makes them by the thousand. */
+/** No more are reported: a single bug in a program makes them by the thousand. */
 const MAX_ERRORS = 100;
-/** So many, with what is made of them to store them, take two hundred megabytes; 8 MiB of sales hold fewer. */
+/**
+ * This many events take 200 MB including what is needed to store them; 8 MiB of sales hold fewer.
+ */
 export const MAX_EVENTS = 200_000;
-/** A key that is longer is no name of a field: then the event alone is pointed to. */
+/** A longer key is no field name; the error then points to the event only. */
 const MAX_POINTER_LENGTH = 1_024;
-/** No event of less JSON can fill a wire batch: each value packs into fewer bytes than its JSON takes. */
+/**
+ * Smaller events always fit into a wire batch, because each value packs into fewer bytes than its
+ * JSON.
+ */
 const LARGE_EVENT_BYTES = 100 * 1024;
 const LOOKS_LIKE_A_CARD = 'looks like the number or the magnetic track of a payment card';
 const PROBE = epoch('0000000000000000');
@@ -48,7 +53,7 @@ const refuse = (status: 400 | 413, detail: string, errors: readonly FieldError[]
 
 const pointerOf = (index: number | null): string => (index === null ? '' : `/${index}`);
 
-/** Whether an event that is alone in its batch fits on the wire. */
+/** Whether an event fits on the wire in a batch of its own. */
 function fitsAlone(event: TillEvent): boolean {
   const { bytes, header } = encodeEvents({ epoch: PROBE, firstSeq: 1, hour: hourOf(event.ts), clearThrough: 0 }, [
     event,
@@ -56,20 +61,20 @@ function fitsAlone(event: TillEvent): boolean {
   return bytes.length <= MAX_WIRE_BYTES && header.unpackedLength <= MAX_UNPACKED_BYTES;
 }
 
-/** One event's JSON. */
+/** Byte range of one event's JSON. */
 interface Part {
-  /** In the array, or that of its line; null: the whole body is one event. */
+  /** Array index or line number; null when the whole body is one event. */
   readonly index: number | null;
   readonly start: number;
-  /** Not included. */
+  /** Exclusive. */
   readonly end: number;
 }
 
 const NEWLINE = 0x0a;
-/** And what is below: controls, which no line of JSON begins with. */
+/** Space and control characters below it: no line of JSON begins with a control character. */
 const BLANK = 0x20;
 
-/** Each part is found when it is asked for: a body of eight million blank lines takes no memory. */
+/** Finds lines lazily: a body of eight million blank lines takes no memory. */
 function* linesOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
   let index = 0;
   let start = 0;
@@ -102,7 +107,7 @@ const tooDeep = (index: number | null): EventsBody =>
     { pointer: pointerOf(index), detail: `is nested deeper than ${MAX_DEPTH}` },
   ]);
 
-/** @param lines before the text */
+/** @param lines number of lines before the text */
 function notJson(text: Buffer, lines: number, index: number | null): EventsBody {
   const fault = locateSyntaxFault(text.toString());
   const place =
@@ -115,8 +120,8 @@ export interface BodyContext extends ParseContext {
 }
 
 /**
- * All or nothing: one event that is wrong refuses the request. Events are parsed one by one, so that what a body takes is bounded by the
- * events in it; the event loop may have a turn between two of them.
+ * All or nothing: one invalid event rejects the request. Events are parsed one by one, so memory is
+ * bounded by the events in the body, and the event loop can run between two of them.
  */
 export function* parseEventsBody(given: Buffer, format: Format, context: BodyContext): Cooperative<EventsBody> {
   if (!isUtf8(given)) return refuse(400, 'The body is not UTF-8.');
@@ -160,7 +165,7 @@ export function* parseEventsBody(given: Buffer, format: Format, context: BodyCon
     yield;
   }
   if (part.done && part.value !== null) return part.value;
-  if (errors.length > 0) return refuse(400, 'An event is not valid; nothing was stored.', errors.slice(0, MAX_ERRORS));
-  if (events.length === 0) return refuse(400, 'The body holds no event.');
+  if (errors.length > 0) return refuse(400, 'An event is invalid; nothing was stored.', errors.slice(0, MAX_ERRORS));
+  if (events.length === 0) return refuse(400, 'The body contains no event.');
   return { ok: true, events, masked, indexOf: (event) => indexes[event]! };
 }

@@ -1,9 +1,10 @@
 /**
- * One cheap pass over a body's bytes before any of it is parsed: how deep it nests, and where the elements of its array are, so that they can
- * be parsed one by one. Not a validator: a body is JSON where this finds no fault and each element is JSON.
+ * Scans a body's bytes once before any of it is parsed: checks the nesting depth and finds the
+ * elements of its array, so that they can be parsed one by one. It does not validate: a body is
+ * JSON if the scan finds no fault and each element is JSON.
  */
 
-/** Deeper than any event needs; `attrs` are free within it. */
+/** More than any event needs; `attrs` may nest up to it. */
 export const MAX_DEPTH = 128;
 
 const QUOTE = 0x22;
@@ -17,19 +18,19 @@ const CLOSE_BRACE = 0x7d;
 export type Scanned =
   | {
       readonly kind: 'element';
-      /** In the top-level array; null when the body is not one. */
+      /** Index in the top-level array; null when the body is not an array. */
       readonly index: number | null;
-      /** Of its bytes, blanks around it included. */
+      /** Byte range of the element, surrounding blanks included. */
       readonly start: number;
-      /** Not included. */
+      /** Exclusive. */
       readonly end: number;
     }
-  /** The last of what is told. @see MAX_DEPTH */
+  /** Final result: nested deeper than `MAX_DEPTH`. */
   | { readonly kind: 'too-deep'; readonly index: number | null }
-  /** The last of what is told: something begins as an array, but does not end as one. */
+  /** Final result: starts as an array but does not end as one. */
   | { readonly kind: 'broken' };
 
-/** JSON's own (RFC 8259, section 2). */
+/** JSON whitespace (RFC 8259, section 2). */
 const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 const isAllBlank = (bytes: Uint8Array, start: number, end: number): boolean => {

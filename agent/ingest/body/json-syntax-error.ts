@@ -1,7 +1,10 @@
-/** Where a text stops being JSON: V8's own message names the place only sometimes, and quotes the text, which may hold what no log should. */
+/**
+ * Locates a JSON syntax error. V8's message gives the position only sometimes, and quotes the text,
+ * which may hold data that must not be logged.
+ */
 
 export interface SyntaxFault {
-  /** Both from 1; in UTF-16 units. */
+  /** Both from 1; columns in UTF-16 code units. */
   readonly line: number;
   readonly column: number;
   readonly expected: string;
@@ -20,17 +23,17 @@ type Expecting =
 const BLANK = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const LITERAL = /true|false|null/y;
-/** A run of plain characters, or one escape: no pattern runs over the whole text, whatever its length. */
+/** A bounded run of plain characters, or one escape: no match runs over a text of any length. */
 const PLAIN = /[ !#-[\]-\uffff]{1,1024}/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
-/** @returns the end of the match at `at`; `at` itself when there is none */
+/** @returns the end of the match at `at`; `at` itself if there is none */
 function end(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : at;
 }
 
-/** @returns the place after the closing quote, or the negated place of the fault */
+/** @returns the position after the closing quote, or the negated position of the error */
 function stringEnd(text: string, open: number): number {
   let at = open + 1;
   while (text[at] !== '"') {
@@ -47,7 +50,7 @@ function fault(text: string, offset: number, expected: string): SyntaxFault {
   return { line, column: offset - (before.lastIndexOf('\n') + 1) + 1, expected };
 }
 
-/** @returns null when the text is JSON after all */
+/** @returns null when the text is valid JSON */
 export function locateSyntaxFault(text: string): SyntaxFault | null {
   const open: ('{' | '[')[] = [];
   let expecting: Expecting = 'a value';

@@ -1,16 +1,20 @@
 /**
- * JSON as `JSON.parse` reads it, but for whole numbers too large to be exact that look like card numbers: they come as texts of their digits.
- * Rounded they would pass for something else, with nearly all of the card's digits in them.
+ * Parses JSON like `JSON.parse`, except for whole numbers that are too large to be exact and look
+ * like card numbers: they become strings of their digits. Rounded, they would pass the card check
+ * with nearly all digits of the card in them.
  */
 import { holdsCardData } from '../../../shared/event/card-data/card-data.ts';
 
-/** Larger ones than 2^53 have sixteen digits or more. */
+/** Numbers above 2^53 have sixteen digits or more. */
 const LONG_NUMBER = /[:,[\s-][0-9][0-9.]{15}/;
 const NUMBER = /^-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
-/** Of a card number that zeros fill up, and some more. */
+/** Room for a card number padded with zeros. */
 const MAX_DIGITS = 64;
 
-/** ECMA-262, JSON.parse: what TypeScript's library does not know yet. */
+/**
+ * JSON.parse reviver of ECMA-262 with the source text; TypeScript's library does not declare it
+ * yet.
+ */
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
 
 /** @throws SyntaxError */
@@ -26,7 +30,7 @@ const exact: Reviver = (_key, value, { source }) => {
   return digits !== null && holdsCardData(digits) ? digits : value;
 };
 
-/** The digits before the decimal point of a number as JSON writes it; null when there are far too many. */
+/** Digits before the decimal point of a JSON number; null when there are far too many. */
 function wholeDigits(source: string): string | null {
   const [, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(source) ?? [];
   const point = whole.length + Number(exponent);

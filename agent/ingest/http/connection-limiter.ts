@@ -1,11 +1,12 @@
 /**
- * Bounds the server's open connections, so that a till gets in however many clients hang.
+ * Bounds the server's open connections: a till can connect however many clients hang.
  *
- * A connection is *waiting* (for a request's head: new, or kept alive after an answer), *receiving* (a
- * request's body) or *answering* (the request is read, its events may be in a commit). When there is no
- * room for a new one, the least useful one is closed: of those that never sent a head the oldest, else of
- * those kept alive the longest idle, else of those that receive the oldest. One that is answering is never
- * closed: its till would not know whether its events are safe.
+ * A connection is *waiting* (for a request head: new, or kept alive after an answer), *receiving*
+ * (a request body) or *answering* (the request is read, its events may be in a commit). When the
+ * limit is reached, a new connection replaces the one that is least likely to be missed: the oldest
+ * of those that never sent a head, else the longest idle of those kept alive, else the oldest of
+ * those receiving. A connection that is answering is never closed: its till would not know whether
+ * its events are stored.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,11 +14,11 @@ import type { Socket } from 'node:net';
 interface Connection {
   /** The set that it is in. */
   within: Set<Socket>;
-  /** Requests that have no answer yet. */
+  /** Number of unanswered requests. */
   unanswered: number;
 }
 
-/** Each set is in the order in which its connections came into it. */
+/** Each set is ordered by the time at which its connections entered it. */
 export class ConnectionLimiter {
   readonly #limit: number;
   readonly #new = new Set<Socket>();
@@ -30,7 +31,7 @@ export class ConnectionLimiter {
     this.#limit = limit;
   }
 
-  /** A new one; another goes, or this one, when there are too many. */
+  /** Registers a new connection. At the limit another one is closed, or this one. */
   opened(socket: Socket): void {
     if (this.size >= this.#limit && !this.#evict()) {
       socket.destroy();
@@ -41,13 +42,13 @@ export class ConnectionLimiter {
     socket.once('close', () => this.#leave(socket));
   }
 
-  /** A request's head was read. */
+  /** Call when a request head was read. */
   requested(request: IncomingMessage, response: ServerResponse): void {
     const { socket, headers } = request;
     const connection = this.#connections.get(socket)!;
     connection.unanswered++;
     const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-    // A client that pipelines its next request is answering still.
+    // A client that pipelines its next request is still answering.
     if (connection.unanswered === 1) this.#move(socket, connection, hasBody ? this.#receiving : this.#answering);
     request.once('end', () => {
       if (this.#receiving.has(socket)) this.#move(socket, connection, this.#answering);

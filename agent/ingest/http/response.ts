@@ -1,4 +1,4 @@
-/** What a handler answers; errors are RFC 9457 problem details. */
+/** HTTP responses of the handlers; errors are RFC 9457 problem details. */
 import { STATUS_CODES } from 'node:http';
 import { redact } from '../../../shared/event/card-data/card-data.ts';
 import type { FieldError } from '../../../shared/event/parse.ts';
@@ -25,7 +25,7 @@ export const text = (status: number, contentType: string, body: string): HttpRes
 });
 
 /**
- * Nothing of a card is ever told: a pointer or a detail may hold what the till sent.
+ * Masks card data: a pointer or a detail may repeat what the till sent.
  *
  * @param errors each with a JSON pointer into the request
  */

@@ -1,21 +1,21 @@
-/** What can still be read of a damaged file. */
+/** Counts what can still be read of a damaged file. */
 import type { BufferReader, EventState } from '../../port/buffer-reader.ts';
 import { ANY_EVENT, allLosses, eventPages } from './paging.ts';
 
 export interface DamageSurvey {
-  /** Readable ones. */
+  /** Readable events by state. */
   readonly events: Readonly<Record<EventState, number>>;
-  /** Rows that are not what was written. */
+  /** Rows that do not match their checksum. */
   readonly unreadable: number;
-  /** Records of the ledger that can be read. */
+  /** Loss records that can be read. */
   readonly losses: number;
-  /** What cannot be read, in words. */
+  /** Descriptions of what cannot be read. */
   readonly damage: readonly string[];
 }
 
 export const describeSurvey = ({ events, unreadable, losses }: DamageSurvey): string =>
-  `What can be read: ${events.pending} events waiting, ${events.acked} acknowledged, ${events.quarantined} quarantined, ` +
-  `${losses} loss records; ${unreadable} rows are not what was written.`;
+  `Readable: ${events.pending} pending, ${events.acked} acknowledged and ${events.quarantined} quarantined events, ` +
+  `${losses} loss records. ${unreadable} rows do not match their checksum.`;
 
 export async function surveyDamage(reader: BufferReader, progress: (share: number) => void): Promise<DamageSurvey> {
   const events = { pending: 0, acked: 0, quarantined: 0 };

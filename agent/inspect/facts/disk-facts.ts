@@ -1,10 +1,10 @@
-/** The disk under a buffer, for support. */
+/** Facts of the disk under a buffer, for support. */
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { iso } from '../terminal/format.ts';
 
 export interface DiskFacts {
-  /** The buffer's file and those beside it that belong to it. */
+  /** The buffer's file and those beside it whose names begin with its name. */
   readonly files: readonly {
     readonly name: string;
     readonly bytes: number;
@@ -17,27 +17,27 @@ export interface DiskFacts {
     readonly freeBytes: number;
     readonly files: number;
     readonly freeFiles: number;
-    /** Device, kind and options, where the system tells. */
+    /** Device, file system and options, where the system reports them. */
     readonly mount: string | null;
   } | null;
-  /** What could not be asked, in words. */
+  /** Descriptions of what could not be read. */
   readonly faults: readonly string[];
 }
 
-/** Of Linux. */
+/** The mount that holds a folder; Linux only. */
 function mountOf(folder: string): string | null {
-  let best: { readonly at: string; readonly words: string } | null = null;
+  let best: { readonly at: string; readonly description: string } | null = null;
   try {
     for (const line of readFileSync('/proc/self/mounts', 'utf8').split('\n')) {
       const [device, at, kind, options] = line.split(' ');
       if (at === undefined || !(at === '/' || folder === at || folder.startsWith(`${at}/`))) continue;
       if (best === null || at.length >= best.at.length)
-        best = { at, words: `${device} on ${at} type ${kind} (${options})` };
+        best = { at, description: `${device} on ${at} type ${kind} (${options})` };
     }
   } catch {
     return null;
   }
-  return best?.words ?? null;
+  return best?.description ?? null;
 }
 
 export function diskFacts(given: string): DiskFacts {

@@ -1,4 +1,4 @@
-/** An event as its till could have posted it. */
+/** Converts an event to the JSON that its till could have posted. */
 import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
 import { MINUTE_MS } from '../../../shared/time.ts';
 
@@ -15,14 +15,14 @@ export interface EventJson {
 
 const twoDigits = (value: number): string => String(value).padStart(2, '0');
 
-/** RFC 3339 with the offset that the till wrote, which is given in minutes. */
+/** RFC 3339 with the till's own offset, which is in minutes. */
 export function localTime(ts: number, offset: number): string {
   const local = new Date(ts + offset * MINUTE_MS).toISOString().replace(/\.000Z$|Z$/, '');
   const minutes = Math.abs(offset);
   return `${local}${offset < 0 ? '-' : '+'}${twoDigits(Math.floor(minutes / 60))}:${twoDigits(minutes % 60)}`;
 }
 
-/** A `ts` that the till left to the agent is given: posted again, the event stays the same. */
+/** Always with `ts`, also where the agent set it, so that posting it again gives the same event. */
 export function eventJson(event: TillEvent): EventJson {
   const { type, ts, offset, amount, currency, ref, dims, items, attrs } = event;
   const pairs: [string, string][] = [];
@@ -39,7 +39,7 @@ export function eventJson(event: TillEvent): EventJson {
   };
 }
 
-/** The names of the facts that an event's content does not show. */
+/** Names of the flags, which the event's JSON does not show. */
 export const flagNames = (event: TillEvent): string[] =>
   Object.entries(FLAG)
     .filter(([, bit]) => (event.flags & bit) !== 0)

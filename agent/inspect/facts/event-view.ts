@@ -1,4 +1,4 @@
-/** What people are shown of an event: who bought, and what the till keeps for itself, is hidden unless asked for. */
+/** An event as people see it: customer dimensions and `attrs` are hidden unless asked for. */
 import { redact } from '../../../shared/event/card-data/card-data.ts';
 import type { StoredEvent } from '../../port/buffer-reader.ts';
 import { iso } from '../terminal/format.ts';
@@ -13,14 +13,14 @@ export interface EventView {
   readonly stream: string;
   readonly seq: number;
   readonly state: StoredEvent['state'];
-  /** RFC 3339: when it took that state. */
+  /** RFC 3339: when it entered that state. */
   readonly at: string;
   /** Why it was quarantined. */
   readonly reason: string | null;
-  /** The store that it was stamped with. */
+  /** The store that the event was assigned to. */
   readonly store: string | null;
   readonly flags: readonly string[];
-  /** Null when the row is not what was written; then `fault` says what is wrong with it. */
+  /** Null when the row does not match its checksum; `fault` then says what is wrong. */
   readonly event: EventJson | null;
   readonly fault: string | null;
 }
@@ -39,7 +39,7 @@ function redacted({ dims, attrs, ...rest }: EventJson): EventJson {
   };
 }
 
-/** @param showValues shows what is hidden otherwise; card data never */
+/** @param showValues shows what is hidden by default; card data is never shown */
 export function eventView(stored: StoredEvent, showValues: boolean): EventView {
   const { stream, seq, state, at, reason, fault } = stored;
   const event = stored.event === null ? null : maskForDisplay(stored.event);

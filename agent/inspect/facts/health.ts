@@ -1,32 +1,34 @@
-/** How things stand with an agent, in a few big words: the same on the page, in the status and on the command line. */
+/** Summary of an agent's health: the same on the page, in the status and on the command line. */
 
 export interface AgentHealth {
   readonly level: 'good' | 'warn' | 'bad';
-  /** A few words. */
+  /** Two or three words. */
   readonly title: string;
-  /** What it means and what is to be done, a sentence each. */
+  /** What it means and what to do, one sentence each. */
   readonly words: readonly string[];
 }
 
 export interface HealthFacts {
-  /** Why there is no buffer to write to, in words; null when there is. */
+  /** Why no buffer can be written; null when one can. */
   readonly unavailable: string | null;
-  /** Why new events are refused, in words; null when they are not. */
+  /** Why new events are refused; null when they are accepted. */
   readonly full: string | null;
   readonly pending: number;
-  /** Whether the collector could take batches, whether it takes none at present, and how things stand with it in words. */
-  readonly shipping: { readonly connected: boolean; readonly held: boolean; readonly words: string };
+  /**
+   * Whether the collector is connected, whether it takes nothing at present, and an explanation.
+   */
+  readonly shipping: { readonly connected: boolean; readonly isHeldOff: boolean; readonly explanation: string };
   readonly quarantined: number;
-  /** A damaged file that is being brought over, in words. */
-  readonly salvage: string | null;
+  /** Progress of a recovery, as a phrase; null when there is none. */
+  readonly recovery: string | null;
 }
 
-const sentence = (words: string): string => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+const sentence = (phrase: string): string => `${phrase.charAt(0).toUpperCase()}${phrase.slice(1)}.`;
 
-export function healthOf({ unavailable, full, pending, shipping, quarantined, salvage }: HealthFacts): AgentHealth {
-  const waits = pending === 1 ? '1 event waits' : `${pending.toLocaleString('en')} events wait`;
+export function healthOf({ unavailable, full, pending, shipping, quarantined, recovery }: HealthFacts): AgentHealth {
+  const pendingEvents = pending === 1 ? '1 event' : `${pending.toLocaleString('en')} events`;
   const beside = [
-    ...(salvage === null ? [] : [sentence(salvage)]),
+    ...(recovery === null ? [] : [sentence(recovery)]),
     ...(quarantined === 0
       ? []
       : [
@@ -37,7 +39,7 @@ export function healthOf({ unavailable, full, pending, shipping, quarantined, sa
     return {
       level: 'bad',
       title: 'No buffer',
-      words: [sentence(unavailable), 'The till is told that its sales are not taken.', ...beside],
+      words: [sentence(unavailable), 'New sales are refused, and the till gets an error.', ...beside],
     };
   }
   if (full !== null) {
@@ -46,22 +48,26 @@ export function healthOf({ unavailable, full, pending, shipping, quarantined, sa
       title: 'Buffer full',
       words: [
         sentence(full),
-        'The till is told that new sales are not taken; what is here is safe.',
-        sentence(shipping.words),
+        'New sales are refused, and the till gets an error. The stored events are safe.',
+        sentence(shipping.explanation),
         ...beside,
       ],
     };
   }
-  if (!shipping.connected || shipping.held) {
+  if (!shipping.connected || shipping.isHeldOff) {
     return {
       level: 'warn',
       title: pending === 0 ? 'Not connected' : 'Not shipping',
-      words: [sentence(shipping.words), `${waits}, safe in the buffer; sales go on.`, ...beside],
+      words: [
+        sentence(shipping.explanation),
+        `${pendingEvents} pending, safe in the buffer. New sales are accepted.`,
+        ...beside,
+      ],
     };
   }
   return {
     level: beside.length > 0 ? 'warn' : 'good',
     title: pending === 0 ? 'All shipped' : 'Shipping',
-    words: [pending === 0 ? 'Nothing waits.' : `${waits} for the collector.`, ...beside],
+    words: [pending === 0 ? 'Nothing is pending.' : `${pendingEvents} pending.`, ...beside],
   };
 }

@@ -1,11 +1,11 @@
-/** What a running agent says of itself: why it is not shipping is known to it alone. */
+/** Asks a running agent for its status: only it knows why it is not shipping. */
 import { get } from 'node:http';
 import type { AgentHealth } from './health.ts';
 
-const PATIENCE_MS = 1_500;
+const TIMEOUT_MS = 1_500;
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** Of `/v1/status`, as far as the commands show it. */
+/** The fields of `/v1/status` that the commands use. */
 export interface LiveStatus {
   readonly version: string;
   readonly merchant: string;
@@ -28,11 +28,11 @@ const isStatus = (value: unknown): value is LiveStatus =>
   isObject(value.shipping) &&
   isObject(value.buffer);
 
-/** @returns what it answers as JSON; null when nothing does */
+/** @returns the answer's JSON; null when there is no usable answer */
 export function askAgent(host: string, port: number, path: string): Promise<unknown> {
   const to = host === '0.0.0.0' || host === '::' || host === 'localhost' ? '127.0.0.1' : host;
   return new Promise((resolve) => {
-    const request = get({ host: to, port, path, timeout: PATIENCE_MS, agent: false }, (response) => {
+    const request = get({ host: to, port, path, timeout: TIMEOUT_MS, agent: false }, (response) => {
       let text = '';
       response
         .setEncoding('utf8')
@@ -54,7 +54,7 @@ export function askAgent(host: string, port: number, path: string): Promise<unkn
   });
 }
 
-/** @returns null when no agent of this terminal answers there */
+/** @returns null when no agent of this terminal answers at the address */
 export async function liveStatus(
   { host, port }: { readonly host: string; readonly port: number },
   { merchant, terminal }: { readonly merchant: string; readonly terminal: string },

@@ -1,4 +1,4 @@
-/** The last lines of an agent's log: from a file, or from the system's journal. */
+/** Reads the last lines of an agent's log, from a file or from the systemd journal. */
 import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 
@@ -6,7 +6,7 @@ const LINES = 400;
 const MAX_BYTES = 256 * 1024;
 
 export interface LogTail {
-  /** Null: nothing is known of a log. */
+  /** Null: no log was found. */
   readonly source: string | null;
   readonly lines: readonly string[];
 }
@@ -18,7 +18,7 @@ const lastOf = (text: string): string[] =>
     .slice(-LINES);
 
 function tail(path: string): string {
-  // A pipe would be waited for.
+  // Reading a pipe would block.
   if (!statSync(path).isFile()) throw new Error(`${path}: is not a file`);
   const file = openSync(path, 'r');
   try {
@@ -32,7 +32,7 @@ function tail(path: string): string {
 }
 
 /**
- * @param path null: the journal of the unit is asked, where there is one
+ * @param path null: the unit's journal is read, where there is one
  * @throws Error when the file cannot be read
  */
 export function logTail(path: string | null, unit: string): LogTail {

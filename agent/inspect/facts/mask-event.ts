@@ -1,4 +1,7 @@
-/** What leaves the buffer for people holds no card data, whatever an earlier version let in. */
+/**
+ * Masks card data in events that are displayed or exported: an earlier version may have stored
+ * some.
+ */
 import { maskEvent } from '../../../shared/event/card-data/mask-event.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 

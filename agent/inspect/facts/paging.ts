@@ -1,4 +1,4 @@
-/** Walks through a buffer's file page by page; others get their turn between the pages. */
+/** Reads a buffer's file page by page, and yields to the event loop between pages. */
 import { setImmediate } from 'node:timers/promises';
 import type { BufferReader, EventFilter, EventPage, StoredLoss } from '../../port/buffer-reader.ts';
 
@@ -28,7 +28,7 @@ export async function* eventPages(
   }
 }
 
-/** The whole ledger, the oldest record first. */
+/** The whole loss ledger, oldest record first. */
 export async function* allLosses(reader: BufferReader): AsyncGenerator<StoredLoss> {
   for (let after = 0; ; ) {
     const page = reader.losses(after, LOSSES_AT_ONCE);

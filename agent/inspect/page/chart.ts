@@ -1,14 +1,14 @@
-/** Charts as SVG that stretches with the page; their labels are HTML, which does not. */
+/** Charts as SVG that stretches with the page. Their labels are HTML, which does not stretch. */
 import { count, number } from '../terminal/format.ts';
 import { html, type Markup } from './markup.ts';
 import type { HistoryPoint } from './report.ts';
 
 const WIDTH = 1000;
 const HEIGHT = 100;
-/** A young agent's history is not blown up to the whole width. */
+/** The shortest time axis: a young agent's history does not fill the width. */
 const LEAST_MINUTES = 30;
 
-/** 1, 2 or 5 times a power of ten, and even, so that its half is whole. */
+/** 1, 2, 4, 6 or 8 times a power of ten, and even, so that its half is a whole number. */
 export function niceMaximum(value: number): number {
   if (value <= 2) return 2;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -24,13 +24,13 @@ const minutesWords = (minutes: number): string => {
 
 interface Chart {
   readonly title: string;
-  /** What a value counts. */
+  /** Singular noun of the counted things. */
   readonly unit: string;
   readonly value: (point: HistoryPoint) => number;
   readonly shape: 'area' | 'bars';
 }
 
-/** The table says the same to who can't see the chart, an hour a row. */
+/** The chart's values as a table with a row per hour, for people who cannot see the chart. */
 function hourTable({ title, unit, value, shape }: Chart, points: readonly HistoryPoint[]): Markup {
   const hours = new Map<number, number>();
   for (const point of points) {
@@ -77,7 +77,7 @@ export function chart(given: Chart, points: readonly HistoryPoint[]): Markup {
   const summary = `${title} over the last ${span < 120 ? `${Math.round(span)} minutes` : `${Math.round(span / 60)} hours`}: at most ${count(most, unit)}.`;
   const drawn =
     points.length < 2
-      ? html`<p class="faint">It is drawn from the first minute on.</p>`
+      ? html`<p class="faint">No data yet: the chart starts after one minute.</p>`
       : html`<div class="plot"><div class="scale" aria-hidden="true"><span>${number(top)}</span><span>${number(top / 2)}</span><span>0</span></div><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${summary}"><path class="grid" d="M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}"/>${shapes(given, points, x, top)}${spots}</svg><div class="times" aria-hidden="true"><span>${minutesWords(span)}</span><span>${minutesWords(span / 2)}</span><span>now</span></div></div>${hourTable(given, points)}`;
   return html`<figure><figcaption>${title}</figcaption>${drawn}</figure>`;
 }

@@ -1,4 +1,4 @@
-/** The page on `/` for support: made by the agent, whole without a script, and without anything from elsewhere. */
+/** Support's page at `/`: complete without its script, and free of external resources. */
 import { hash } from 'node:crypto';
 import { html, Markup } from './markup.ts';
 import type { InspectReport } from './report.ts';
@@ -8,7 +8,7 @@ import { STYLE } from './style.ts';
 
 const source = (text: string): string => `'sha256-${hash('sha256', text, 'base64')}'`;
 
-/** Only the page's own style and script run, and it may ask nobody but its agent. */
+/** Only the page's own style and script run, and it may only send requests to its agent. */
 const POLICY = [
   "default-src 'none'",
   `style-src ${source(STYLE)}`,

@@ -1,4 +1,4 @@
-/** HTML as a value: what is put into a template is escaped, unless it is markup itself. */
+/** HTML templates: interpolated text is escaped, unless it is markup itself. */
 import { printable } from '../terminal/table.ts';
 
 export class Markup {

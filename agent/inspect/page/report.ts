@@ -1,4 +1,4 @@
-/** What the page shows, and `GET /v1/inspect` answers: redacted, and bounded. */
+/** Content of the page and of `GET /v1/inspect`: redacted and bounded. */
 import type { EventView } from '../facts/event-view.ts';
 import type { AgentHealth } from '../facts/health.ts';
 import type { LossView } from '../losses.ts';
@@ -6,9 +6,9 @@ import type { LossView } from '../losses.ts';
 export interface HistoryPoint {
   /** Minutes before now. */
   readonly minutesAgo: number;
-  /** Events waiting: the most of the stretch up to the next point. */
+  /** Most pending events up to the next point. */
   readonly pending: number;
-  /** Events taken in that stretch. */
+  /** Events accepted up to the next point. */
   readonly taken: number;
 }
 
@@ -35,17 +35,17 @@ export interface InspectReport {
   readonly state: AgentHealth;
   /** Whether the collector takes batches. */
   readonly connected: boolean;
-  /** Null while there is none. */
+  /** Null when no buffer can be read. */
   readonly buffer: BufferReport | null;
-  /** The oldest first, the last one is now. */
+  /** Oldest first; the last point is now. */
   readonly history: readonly HistoryPoint[];
-  /** The latest. */
+  /** The most recent events. */
   readonly events: readonly EventView[];
   readonly quarantined: readonly EventView[];
   readonly losses: readonly LossView[];
-  /** What could not be read for this, in words. */
+  /** Descriptions of what could not be read for this report. */
   readonly unread: readonly string[];
-  /** The newest first. */
+  /** Newest first. */
   readonly connections: readonly {
     readonly at: string;
     readonly level: 'info' | 'warn';

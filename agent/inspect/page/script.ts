@@ -1,4 +1,7 @@
-/** What the page does in the browser: shows times in the zone of whoever looks, and asks for itself again while it is looked at. */
+/**
+ * The page's script: converts times to the browser's time zone, and refreshes the page while it is
+ * visible.
+ */
 export const SCRIPT = `
 'use strict';
 (() => {
@@ -38,7 +41,7 @@ export const SCRIPT = `
       answered = new Date();
       stale.hidden = true;
     } catch {
-      stale.textContent = 'The agent does not answer. What you see is of ' + zoned.format(answered) + '.';
+      stale.textContent = 'The agent does not answer. This page shows its state of ' + zoned.format(answered) + '.';
       stale.hidden = false;
     }
   };
@@ -52,7 +55,7 @@ export const SCRIPT = `
     localise(section);
   }
   document.getElementById('zone').textContent =
-    'Times are of the time zone of this browser, ' + Intl.DateTimeFormat().resolvedOptions().timeZone + '.';
+    'Times are in the time zone of this browser, ' + Intl.DateTimeFormat().resolvedOptions().timeZone + '.';
   document.addEventListener('visibilitychange', refresh);
   setTimeout(loop, EVERY_MS);
 })();

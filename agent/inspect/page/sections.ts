@@ -1,4 +1,4 @@
-/** The parts of the page, each of which is replaced on its own when it changes. */
+/** The sections of the page. Each one is replaced on its own when it changes. */
 import { type EventView, HIDDEN } from '../facts/event-view.ts';
 import { seqs } from '../losses.ts';
 import { count, hourAgo, instant, number, size } from '../terminal/format.ts';
@@ -8,7 +8,7 @@ import { chart } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 import type { InspectReport } from './report.ts';
 
-/** UTC as served; the page's script shows it in the zone of whoever looks. */
+/** UTC as served; the page's script converts it to the browser's time zone. */
 const time = (iso: string): Markup => html`<time datetime="${iso}">${instant(Date.parse(iso))}</time>`;
 
 interface Column {
@@ -16,7 +16,9 @@ interface Column {
   readonly number?: boolean;
 }
 
-/** Roles are said, since a narrow screen shows rows as blocks, which takes them away. */
+/**
+ * ARIA roles are explicit: a narrow screen shows rows as blocks, which removes the implicit ones.
+ */
 function table(
   kind: 'events' | 'losses' | 'log',
   caption: string,
@@ -38,8 +40,8 @@ function table(
 const MARK = { good: '●', warn: '▲', bad: '■' } as const;
 
 function stateSection({ state }: InspectReport): Markup {
-  const { level, title, words } = state;
-  return html`<div class="state ${level}"><h2><span aria-hidden="true">${MARK[level]}</span> ${title}</h2>${words.map((line) => html`<p>${line}</p>`)}</div>`;
+  const { level, title, words: sentences } = state;
+  return html`<div class="state ${level}"><h2><span aria-hidden="true">${MARK[level]}</span> ${title}</h2>${sentences.map((line) => html`<p>${line}</p>`)}</div>`;
 }
 
 interface Tile {
@@ -55,7 +57,7 @@ function tiles({ buffer, at, connected }: InspectReport): readonly Tile[] {
   const share = (100 * bytes) / maxBytes;
   return [
     {
-      name: 'Waiting',
+      name: 'Pending',
       value: number(pending),
       note:
         oldestPending === null ? 'nothing to ship' : `oldest: ${hourAgo(Date.parse(at) - Date.parse(oldestPending))}`,
@@ -79,9 +81,10 @@ function tiles({ buffer, at, connected }: InspectReport): readonly Tile[] {
       ...(quarantined > 0 ? { level: 'warn' as const } : {}),
     },
     {
-      name: 'Given up',
+      name: 'Lost',
       value: number(losses.events),
-      note: losses.unsent === 0 ? 'all told to the collector' : `${count(losses.unsent, 'record')} not sent yet`,
+      note:
+        losses.unsent === 0 ? 'all reported to the collector' : `${count(losses.unsent, 'record')} not reported yet`,
       ...(losses.events > 0 ? { level: 'bad' as const } : {}),
     },
   ];
@@ -95,11 +98,11 @@ const figuresSection = (report: InspectReport): Markup =>
 
 const historySection = ({ history }: InspectReport): Markup =>
   html`<h2>Over time</h2><div class="charts">${chart(
-    { title: 'Events waiting', unit: 'event', value: ({ pending }) => pending, shape: 'area' },
+    { title: 'Pending events', unit: 'event', value: ({ pending }) => pending, shape: 'area' },
     history,
-  )}${chart({ title: 'Events taken from the till', unit: 'event', value: ({ taken }) => taken, shape: 'bars' }, history)}</div>`;
+  )}${chart({ title: 'Events accepted from the till', unit: 'event', value: ({ taken }) => taken, shape: 'bars' }, history)}</div>`;
 
-const STATE_WORDS = { pending: 'waits', acked: 'shipped', quarantined: 'quarantined' } as const;
+const STATE_LABELS = { pending: 'pending', acked: 'acknowledged', quarantined: 'quarantined' } as const;
 
 function details({ state, event, flags, reason, fault }: EventView): string {
   const dims = Object.entries(event?.dims ?? {})
@@ -127,14 +130,14 @@ function eventTable(caption: string, events: readonly EventView[]): Markup {
       { title: 'Ref' },
       { title: 'State' },
       { title: 'Seq', number: true },
-      { title: 'What else' },
+      { title: 'Details' },
     ],
     events.map((view) => [
       view.event === null ? '' : time(new Date(view.event.ts).toISOString()),
       view.event?.type ?? '',
       `${formatMoney(view.event?.amount, view.event?.currency)} ${view.event?.currency ?? ''}`.trim(),
       view.event?.ref ?? '',
-      html`<span class="chip ${view.state}">${STATE_WORDS[view.state]}</span>`,
+      html`<span class="chip ${view.state}">${STATE_LABELS[view.state]}</span>`,
       String(view.seq),
       details(view),
     ]),
@@ -142,33 +145,31 @@ function eventTable(caption: string, events: readonly EventView[]): Markup {
 }
 
 const eventsSection = ({ events, unread }: InspectReport): Markup =>
-  html`<h2>Last events</h2>${unread.map((words) => html`<p class="fault">${words}</p>`)}${
-    events.length === 0
-      ? html`<p class="faint">None.</p>`
-      : eventTable('The last events that the till handed over', events)
+  html`<h2>Latest events</h2>${unread.map((message) => html`<p class="fault">${message}</p>`)}${
+    events.length === 0 ? html`<p class="faint">None.</p>` : eventTable('The latest events from the till', events)
   }`;
 
 const quarantineSection = ({ quarantined }: InspectReport): Markup =>
   html`<h2>Quarantine</h2>${
     quarantined.length === 0
-      ? html`<p class="faint">The collector has refused nothing.</p>`
-      : html`${eventTable('Events that the collector refused', quarantined)}<p class="faint">Once the collector takes them: <code>tillstream-agent requeue --all</code></p>`
+      ? html`<p class="faint">The collector has refused no event.</p>`
+      : html`${eventTable('Events that the collector refused', quarantined)}<p class="faint">When the collector accepts them, requeue them with: <code>tillstream-agent requeue --all</code></p>`
   }`;
 
 const lossesSection = ({ losses }: InspectReport): Markup =>
-  html`<h2>Given up</h2>${
+  html`<h2>Lost</h2>${
     losses.length === 0
-      ? html`<p class="faint">Nothing was given up.</p>`
+      ? html`<p class="faint">Nothing was lost.</p>`
       : table(
           'losses',
-          'What this till gave up',
+          'Events that this till lost',
           [
-            { title: 'When' },
-            { title: 'Why' },
+            { title: 'Recorded' },
+            { title: 'Reason' },
             { title: 'Events', number: true },
-            { title: 'Of the hour' },
+            { title: 'Hour' },
             { title: 'Seqs', number: true },
-            { title: 'Told' },
+            { title: 'Reported' },
             { title: 'Detail' },
           ],
           losses.map((loss) => [
@@ -189,21 +190,21 @@ const connectionSection = ({ connections }: InspectReport): Markup =>
       ? html`<p class="faint">Nothing yet.</p>`
       : table(
           'log',
-          'What became of the connection to the collector, the newest first',
-          [{ title: 'When' }, { title: 'What' }],
-          connections.map(({ at, level, words, times }) => [
+          'Events of the connection to the collector, newest first',
+          [{ title: 'Time' }, { title: 'Event' }],
+          connections.map(({ at, level, words: message, times }) => [
             time(at),
-            html`<span class="${level}">${words}${times > 1 ? ` (${number(times)} times)` : ''}</span>`,
+            html`<span class="${level}">${message}${times > 1 ? ` (${number(times)} times)` : ''}</span>`,
           ]),
         )
   }`;
 
 const settingsSection = ({ settings, version, startedAt, at }: InspectReport): Markup =>
-  html`<h2>Agent</h2><dl class="settings"><dt>version</dt><dd>${version}</dd><dt>runs since</dt><dd>${time(startedAt)}</dd><dt>its clock</dt><dd>${time(at)}</dd>${settings.map(
+  html`<h2>Agent</h2><dl class="settings"><dt>version</dt><dd>${version}</dd><dt>running since</dt><dd>${time(startedAt)}</dd><dt>clock</dt><dd>${time(at)}</dd>${settings.map(
     ([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`,
   )}</dl>`;
 
-/** By the ids that they have on the page, in order. */
+/** The sections by their HTML ids, in page order. */
 export const SECTIONS: Readonly<Record<string, (report: InspectReport) => Markup>> = {
   state: stateSection,
   figures: figuresSection,

@@ -1,4 +1,6 @@
-/** How the page looks: dark where the system is, on a phone too. Nothing of it comes from elsewhere. */
+/**
+ * The page's style sheet: follows the system's dark mode, fits a phone, and loads nothing external.
+ */
 export const STYLE = `
 :root {
   color-scheme: light dark;

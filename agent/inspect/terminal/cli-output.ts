@@ -1,17 +1,19 @@
-/** Where a command writes: its result to standard output, all else to standard error. */
+/** A command's output: its result goes to standard output, everything else to standard error. */
 import type { Writable } from 'node:stream';
 import { redact } from '../../../shared/event/card-data/card-data.ts';
 import { type Colors, colorsFor } from './colors.ts';
 
 export interface CliOutput {
-  /** The result. Resolves once there is room for more. */
+  /** Writes part of the result. Resolves once there is room for more. */
   result(text: string): Promise<void>;
-  /** A line beside the result, without card data: a fault's words may hold any. */
+  /**
+   * Writes a line to standard error. Card data is masked, because an error's message may hold any.
+   */
   message(line: string): void;
-  /** A progress bar, where somebody looks at a terminal. @param share 0 to 1 */
+  /** Draws a progress bar on a terminal. @param share 0 to 1 */
   progress(label: string, share: number): void;
-  readonly paint: Colors;
-  /** Whether there is anything of a result yet. */
+  readonly colors: Colors;
+  /** Whether some of the result was written. */
   readonly printed: boolean;
 }
 
@@ -37,7 +39,7 @@ export function cliOutputOn(
     get printed() {
       return printed;
     },
-    paint: colorsFor(output.isTTY === true, environment),
+    colors: colorsFor(output.isTTY === true, environment),
     result(text) {
       printed = true;
       if (output.isTTY === true) clear();

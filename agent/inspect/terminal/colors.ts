@@ -1,4 +1,4 @@
-/** Colours on a terminal; plain text elsewhere, and where `NO_COLOR` asks for it (no-color.org). */
+/** Colours on a terminal; plain text elsewhere, or when `NO_COLOR` is set (no-color.org). */
 
 export interface Colors {
   readonly good: (text: string) => string;

@@ -1,4 +1,4 @@
-/** Minor units as the currency writes them, without its name: `1,299.00`. */
+/** Formats minor units as the currency is written, without its name: `1,299.00`. */
 export function formatMoney(amount: number | undefined, currency: string | undefined): string {
   if (amount === undefined || currency === undefined) return '';
   const style = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'code' });

@@ -1,9 +1,9 @@
-/** Figures and times as people read them. */
+/** Formats numbers and times for people. */
 import { HOUR_MS, MINUTE_MS } from '../../../shared/time.ts';
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 
-/** `2026-11-22 10:15:00Z`; what no calendar has is given as it is. */
+/** `2026-11-22 10:15:00Z`; values outside the calendar are returned as numbers. */
 export const instant = (ms: number): string =>
   Number.isFinite(ms) && Math.abs(ms) <= 8.64e15 ? `${iso(ms).slice(0, 19).replace('T', ' ')}Z` : String(ms);
 
@@ -20,7 +20,7 @@ export function size(bytes: number): string {
   return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
 }
 
-/** The two largest units at most: `3 hours`, `41 days`. */
+/** Formats a duration in its largest sensible unit: `3 hours`, `41 days`. */
 export function span(ms: number): string {
   const minutes = Math.floor(ms / MINUTE_MS);
   if (minutes < 2) return 'a minute';
@@ -29,7 +29,7 @@ export function span(ms: number): string {
   return hours < 48 ? `${hours} hours` : `${number(Math.floor(hours / 24))} days`;
 }
 
-/** When something was of which only the hour is known. @param ms since that hour's start */
+/** Age of something of which only the hour is known. @param ms since the start of that hour */
 export function hourAgo(ms: number): string {
   if (ms < 0) return `in ${span(-ms)}`;
   if (ms < HOUR_MS) return 'this hour';

@@ -1,4 +1,4 @@
-/** Why a command's result can't be written where it was asked for, in words. */
+/** A command's output cannot be written. The message says why and what to do. */
 export class OutputError extends Error {
   override readonly name = 'OutputError';
 }

@@ -1,9 +1,12 @@
-/** How often something is accepted, and so how long the next may wait for company. */
+/** Estimates the arrival rate, and from it how long the next event may wait for others. */
 
-/** Time constant of the moving average: a rush is noticed, and forgotten, within seconds. */
+/** Time constant of the moving average: a rush is detected, and forgotten, within seconds. */
 const MEMORY_MS = 3_000;
 
-/** An exponentially weighted moving average of arrivals a millisecond. A commit is one arrival, whatever it holds: it could be one batch. */
+/**
+ * Exponentially weighted moving average of arrivals per millisecond. A commit counts as one
+ * arrival, whatever it holds, because it could be one batch.
+ */
 export class ArrivalRate {
   #weight = 0;
   #at = 0;
@@ -15,7 +18,8 @@ export class ArrivalRate {
   }
 
   /**
-   * How long the first that waits should wait for more: nothing while nobody is expected within `maxMs`, and up to `maxMs` the more are.
+   * How long the first waiting event should wait for more: 0 if no arrival is expected within
+   * `maxMs`, and closer to `maxMs` the more are expected.
    *
    * @param now monotonic milliseconds
    */

@@ -1,10 +1,12 @@
 /**
- * What is on its way in one session: which batch goes next, when, and what an ack makes of it.
+ * Schedules the batches of one session: which one is sent next, when, and what its ack leads to.
  *
  * Invariants:
- * - Only an ack that names stream, range and checksum of a batch on its way takes it out of the window.
- * - What the collector did not take goes back to its lane: no pending event is passed over while the session lasts.
- * - While several batches may be on their way, one of them is left to what is new.
+ * - Only an ack that names stream, range and checksum of a batch in flight removes it from the
+ *   window.
+ * - What the collector did not store returns to its lane: no pending event is skipped during the
+ *   session.
+ * - While several batches may be in flight, one slot is left to the live lane.
  */
 import { streamId, type TerminalId } from '../../../shared/ids.ts';
 import { hourOf } from '../../../shared/time.ts';
@@ -19,7 +21,7 @@ import { AckHandler } from './ack-handler.ts';
 import type { ArrivalRate } from './arrival-rate.ts';
 import { BatchSizer } from './batch-sizer.ts';
 import { HoldOff } from './hold-off.ts';
-import { type Cargo, InFlightWindow, type LaneName } from './in-flight-window.ts';
+import { type BatchContent, InFlightWindow, type LaneName } from './in-flight-window.ts';
 import { LaneRotation } from './lane-rotation.ts';
 import { Lanes } from './lanes.ts';
 import { Linger } from './linger.ts';
@@ -27,11 +29,16 @@ import { LossLane } from './loss-lane.ts';
 
 /** A quarter of the window's bytes, so that four batches fill it; a single event may be larger. */
 const TARGET_WIRE_BYTES = 64 * 1024;
-/** Below this much room in the window a batch would be a poor one: better wait for an ack. */
-const LEAST_ROOM_BYTES = 8 * 1024;
-/** So many events are worth a batch, whoever may come. */
-const WORTH_SENDING = 1_000;
-/** A backlog begins after anything up to so long: agents that lost their collector together come back with theirs spread out. */
+/**
+ * With less room than this in the window a batch would be too small: waiting for an ack is better.
+ */
+const MIN_ROOM_BYTES = 8 * 1024;
+/** This many events are sent at once, whatever else is expected. */
+const ENOUGH_EVENTS = 1_000;
+/**
+ * Upper bound of the random delay before a backlog starts, so that agents that lost their collector
+ * together do not all send their backlogs at once.
+ */
 const BACKLOG_AFTER_MS = 2_000;
 const NO_CREDIT_MS = 5_000;
 
@@ -39,10 +46,10 @@ export interface BatchSchedulerHooks {
   send(payload: Uint8Array): void;
   /** See `BatchHeader.clearThrough`. */
   clearThrough(): number;
-  /** An event fits into no batch. */
-  misfit(settlement: Settlement): void;
-  /** A wait is over: `pump` may send something. */
-  ready(): void;
+  /** An event that fits into no batch was quarantined. */
+  onOversized(settlement: Settlement): void;
+  /** A delay has ended: `pump` may send something. */
+  onReady(): void;
 }
 
 export interface BatchSchedulerDependencies {
@@ -53,10 +60,10 @@ export interface BatchSchedulerDependencies {
   /** From 0 to less than 1. */
   readonly random: () => number;
   readonly timers: Timers;
-  readonly trueTime: CollectorClock;
+  readonly collectorClock: CollectorClock;
   readonly view: CollectorState;
   readonly counters: ShipCounters;
-  /** Called after each batch of the backlog that was built. */
+  /** Called after each backlog batch was built. */
   readonly backlogSent: () => void;
 }
 
@@ -65,13 +72,13 @@ export class BatchScheduler {
   readonly #hooks: BatchSchedulerHooks;
   readonly #losses: LossLane;
   readonly #lanes: Lanes;
-  readonly #turns = new LaneRotation();
+  readonly #rotation = new LaneRotation();
   readonly #linger: Linger;
-  readonly #patience: HoldOff;
+  readonly #holdOff: HoldOff;
   readonly #window = new InFlightWindow();
-  readonly #outcomes: AckHandler;
-  /** One a lane: a single sale packs unlike a thousand. */
-  readonly #fitters = { live: new BatchSizer(), backlog: new BatchSizer() };
+  readonly #ackHandler: AckHandler;
+  /** One per lane: a single sale compresses unlike a thousand. */
+  readonly #sizers = { live: new BatchSizer(), backlog: new BatchSizer() };
 
   constructor(dependencies: BatchSchedulerDependencies, hooks: BatchSchedulerHooks) {
     const { outbox, arrivals, lingerMs, timers } = dependencies;
@@ -79,97 +86,105 @@ export class BatchScheduler {
     this.#hooks = hooks;
     this.#losses = new LossLane(outbox);
     this.#lanes = new Lanes(outbox);
-    this.#linger = new Linger(arrivals, lingerMs, timers, hooks.ready);
-    this.#patience = new HoldOff(timers, hooks.ready);
-    this.#outcomes = new AckHandler({
+    this.#linger = new Linger(arrivals, lingerMs, timers, hooks.onReady);
+    this.#holdOff = new HoldOff(timers, hooks.onReady);
+    this.#ackHandler = new AckHandler({
       ...dependencies,
       losses: this.#losses,
       lanes: this.#lanes,
-      patience: this.#patience,
+      holdOff: this.#holdOff,
     });
   }
 
-  /** Batches on their way. */
+  /** Batches in flight. */
   get inFlight(): number {
     return this.#window.size;
   }
 
-  /** When the oldest batch on its way was sent, monotonic milliseconds; null when there is none. */
+  /** When the oldest batch in flight was sent, monotonic milliseconds; null when there is none. */
   get oldestSentAt(): number | null {
     return this.#window.oldest?.sentAt ?? null;
   }
 
-  /** Whether no event is on its way, or waits to be. */
+  /** Whether no event is in flight or waits in a lane. */
   get idle(): boolean {
     return this.#window.size === 0 && this.#lanes.empty;
   }
 
-  /** The collector has answered, and the buffer is ready: what is pending waits to be sent. @throws on a fault of the disk */
+  /**
+   * Begins shipping, once the collector has answered and the buffer is ready.
+   *
+   * @throws on a disk error
+   */
   begin(): void {
     this.rescan();
-    if (this.#lanes.backlog.waiting > 0) this.#patience.set('backlog', this.#with.random() * BACKLOG_AFTER_MS);
+    if (this.#lanes.backlog.waiting > 0) this.#holdOff.set('backlog', this.#with.random() * BACKLOG_AFTER_MS);
   }
 
-  /** Looks at all that is pending anew, while it is idle: something turned pending again behind what was sent. */
+  /**
+   * Reads everything pending again, while idle: an event became pending again behind the lanes'
+   * cursors.
+   */
   rescan(): void {
-    const { trueTime, timers } = this.#with;
+    const { collectorClock, timers } = this.#with;
     const now = timers.now();
-    this.#lanes.begin(hourOf(trueTime.now(now) ?? 0));
+    this.#lanes.begin(hourOf(collectorClock.now(now) ?? 0));
   }
 
   lossesAdded(): void {
     this.#losses.added();
   }
 
-  /** Sends what the window takes. @throws on a fault of the disk */
+  /** Sends as much as the window allows. @throws on a disk error */
   pump(): void {
     for (;;) {
       const { room } = this.#window;
-      if (room < LEAST_ROOM_BYTES || this.#patience.isActive('everything')) return;
-      const lane = this.#turns.order.find((lane) => this.#may(lane) && this.#sendFrom(lane, room));
+      if (room < MIN_ROOM_BYTES || this.#holdOff.isActive('everything')) return;
+      const lane = this.#rotation.order.find((lane) => this.#maySend(lane) && this.#sendFrom(lane, room));
       if (lane === undefined) return;
-      this.#turns.sent(lane);
+      this.#rotation.sent(lane);
     }
   }
 
   /** @returns what the acks settle */
   onAcks({ acks, credit, serverTime }: AckEnvelope): Settlement[] {
     this.#window.credit = credit;
-    // Not longer than it is held back already: what is not sent can't be answered, so whatever else says 0 is no news.
-    if (credit === 0 && !this.#patience.isActive('everything'))
-      this.#patience.set('everything', jitteredDelay(NO_CREDIT_MS, this.#with.random));
-    const { counters, trueTime, timers } = this.#with;
+    // The hold-off is not extended: nothing can be sent during it, so further acks with credit 0
+    // are answers to older batches and no news.
+    if (credit === 0 && !this.#holdOff.isActive('everything'))
+      this.#holdOff.set('everything', jitteredDelay(NO_CREDIT_MS, this.#with.random));
+    const { counters, collectorClock, timers } = this.#with;
     return acks.flatMap((ack) => {
       const batch = this.#window.acked(ack);
       if (batch === null) {
         counters.unmatched++;
         return [];
       }
-      trueTime.heard(serverTime, batch.sentAt, timers.now());
-      return this.#outcomes.apply(batch, ack) ?? [];
+      collectorClock.heard(serverTime, batch.sentAt, timers.now());
+      return this.#ackHandler.apply(batch, ack) ?? [];
     });
   }
 
   close(): void {
-    this.#linger.left();
-    this.#patience.clear();
+    this.#linger.reset();
+    this.#holdOff.clear();
   }
 
-  #may(lane: LaneName): boolean {
+  #maySend(lane: LaneName): boolean {
     if (lane === 'live') return true;
     const { slots, size } = this.#window;
     const leavesOne = slots === 1 || size - this.#window.of('live') < slots - 1;
-    return leavesOne && !(lane === 'backlog' && this.#patience.isActive('backlog'));
+    return leavesOne && !(lane === 'backlog' && this.#holdOff.isActive('backlog'));
   }
 
-  /** @returns whether something was sent, or set aside */
+  /** @returns whether something was sent or quarantined */
   #sendFrom(lane: LaneName, room: number): boolean {
     switch (lane) {
       case 'losses':
         return this.#sendLoss(room);
       case 'live':
-        if (!this.#ripe() || !this.#sendEvents(lane, room)) return false;
-        this.#linger.left();
+        if (!this.#isLiveDue() || !this.#sendEvents(lane, room)) return false;
+        this.#linger.reset();
         return true;
       case 'backlog':
         if (!this.#sendEvents(lane, room)) return false;
@@ -178,12 +193,15 @@ export class BatchScheduler {
     }
   }
 
-  /** Whether what is new should go now: it is enough for a batch, or nothing better is expected. */
-  #ripe(): boolean {
+  /**
+   * Whether the live lane should send now: there is enough for a batch, or nothing more is
+   * expected.
+   */
+  #isLiveDue(): boolean {
     const waiting = this.#lanes.liveWaiting();
     if (waiting === 0) return false;
-    const enough = waiting >= WORTH_SENDING || this.#fitters.live.estimate(waiting) >= TARGET_WIRE_BYTES;
-    return enough || this.#linger.ripe(this.#window.of('live') > 0);
+    const enough = waiting >= ENOUGH_EVENTS || this.#sizers.live.estimate(waiting) >= TARGET_WIRE_BYTES;
+    return enough || this.#linger.isDue(this.#window.of('live') > 0);
   }
 
   #sendLoss(room: number): boolean {
@@ -199,32 +217,32 @@ export class BatchScheduler {
   }
 
   #sendEvents(lane: 'live' | 'backlog', room: number): boolean {
-    const feed = this.#lanes[lane];
-    const fitter = this.#fitters[lane];
-    const run = feed.nextRun();
+    const queue = this.#lanes[lane];
+    const sizer = this.#sizers[lane];
+    const run = queue.nextRun();
     if (run === null) return false;
     const clear = this.#hooks.clearThrough();
     const fitted =
-      fitter.fit(run, Math.min(TARGET_WIRE_BYTES, room), clear, this.#outcomes.dictionary) ??
-      fitter.fit(run, Math.min(MAX_WIRE_BYTES, room), clear, this.#outcomes.dictionary, 1);
+      sizer.fit(run, Math.min(TARGET_WIRE_BYTES, room), clear, this.#ackHandler.dictionary) ??
+      sizer.fit(run, Math.min(MAX_WIRE_BYTES, room), clear, this.#ackHandler.dictionary, 1);
     if (fitted !== null) {
-      feed.markSent(fitted.sent);
+      queue.markSent(fitted.sent);
       this.#send(fitted.encoded, { lane, sent: fitted.sent });
       return true;
     }
     if (this.#window.size > 0) return false;
-    // Ingest refuses such events; only a buffer that another version filled can hold one.
+    // Ingest rejects such events; only a buffer that another version filled can hold one.
     const { id, epoch, seq } = run.first;
-    feed.markSent({ firstId: id, lastId: id });
-    this.#hooks.misfit({ kind: 'quarantined', epoch, firstSeq: seq, lastSeq: seq, reason: 'fits into no batch' });
+    queue.markSent({ firstId: id, lastId: id });
+    this.#hooks.onOversized({ kind: 'quarantined', epoch, firstSeq: seq, lastSeq: seq, reason: 'fits into no batch' });
     return true;
   }
 
-  #send({ bytes, header }: EncodedBatch, cargo: Cargo): void {
+  #send({ bytes, header }: EncodedBatch, content: BatchContent): void {
     const { terminal, timers, counters } = this.#with;
     const { epoch, firstSeq, count, bodyCrc, dictionary } = header;
     this.#window.sent({
-      cargo,
+      content,
       stream: streamId(terminal, epoch),
       first: firstSeq,
       last: firstSeq + count - 1,

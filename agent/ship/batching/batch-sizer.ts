@@ -1,46 +1,51 @@
-/** Makes a wire batch of as many events as fit. */
+/** Builds wire batches with as many events as fit. */
 import { type EncodedBatch, encodeColumns, MAX_UNPACKED_BYTES } from '../../../shared/wire/batch.ts';
 import { Columns } from '../../../shared/wire/column-encoder.ts';
 import { type Dictionary, NEWEST } from '../../../shared/wire/dictionaries/released.ts';
 import type { IdSpan, Run } from './lane.ts';
 
-/** Of the room, so that a batch that packs a little worse than the last one needs no second try. */
-const AIM = 0.95;
-/** More make a batch hardly smaller, but what is built on the way to it outlives young collections: memory while a backlog drains. */
-const MOST_EVENTS = 1_000;
-/** What they take in the buffer: bounds the same memory where sales are large. */
-const MOST_BYTES = 512 * 1024;
+/**
+ * Share of the room to aim for, so that a batch that compresses a little worse needs no second try.
+ */
+const TARGET_SHARE = 0.95;
+/**
+ * Most events in a batch. More hardly make it smaller, but intermediate objects would survive young
+ * collections, which costs memory while a backlog drains.
+ */
+const MAX_EVENTS = 1_000;
+/** Most bytes of a batch's events in the buffer: bounds the same memory where sales are large. */
+const MAX_BYTES = 512 * 1024;
 
 export interface Fitted {
   readonly encoded: EncodedBatch;
   readonly sent: IdSpan;
 }
 
-/** Cuts batches to size by what the ones before took, so that few are encoded twice. */
+/** Sizes batches by the compression ratio of the previous ones, so that few are encoded twice. */
 export class BatchSizer {
-  /** Bytes on the wire for each byte in the buffer. */
+  /** Bytes on the wire per byte in the buffer. */
   #ratio = 1;
-  /** Bytes on the wire that an event of the last batch took; 0 before the first. */
+  /** Bytes on the wire per event of the last batch; 0 before the first. */
   #perEvent = 0;
 
-  /** About how many bytes so many events will take on the wire. */
+  /** Estimated bytes on the wire of this many events. */
   estimate(events: number): number {
     return this.#perEvent * events;
   }
 
   /**
-   * @param maxBytes on the wire
+   * @param maxBytes limit on the wire
    * @param dictionary null for a collector that does not know it
-   * @param most events
-   * @returns null when not even the first one fits
-   * @throws on a fault of the disk
+   * @param most limit of events
+   * @returns null when not even the first event fits
+   * @throws on a disk error
    */
   fit(
     run: Run,
     maxBytes: number,
     clearThrough: number,
     dictionary: Dictionary | null = NEWEST,
-    most = MOST_EVENTS,
+    most = MAX_EVENTS,
   ): Fitted | null {
     const { id: firstId, epoch, seq: firstSeq, hour } = run.first;
     for (let limit = most; limit >= 1; ) {
@@ -48,7 +53,7 @@ export class BatchSizer {
       let bytes = 0;
       for (const event of run) {
         const more = bytes + event.bytes;
-        if (columns.count > 0 && (more > MOST_BYTES || more * this.#ratio > maxBytes * AIM)) break;
+        if (columns.count > 0 && (more > MAX_BYTES || more * this.#ratio > maxBytes * TARGET_SHARE)) break;
         bytes = more;
         columns.add(event.event);
         if (columns.count === limit) break;

@@ -1,33 +1,33 @@
-/** What is held back, and until when. */
+/** Tracks what is held off from being sent, and until when. */
 
 import type { Timers } from '../../port/timers.ts';
 import { NamedTimers } from '../connection/named-timers.ts';
 
-export type Held = 'everything' | 'backlog';
+export type HoldOffScope = 'everything' | 'backlog';
 
 export class HoldOff {
   readonly #timers: Timers;
-  readonly #over: () => void;
-  readonly #alarms: NamedTimers<Held>;
-  readonly #until = new Map<Held, number>();
+  readonly #onEnd: () => void;
+  readonly #alarms: NamedTimers<HoldOffScope>;
+  readonly #until = new Map<HoldOffScope, number>();
 
-  /** @param over called when something is held back no longer */
-  constructor(timers: Timers, over: () => void) {
+  /** @param onEnd called when a hold-off ends */
+  constructor(timers: Timers, onEnd: () => void) {
     this.#timers = timers;
-    this.#over = over;
+    this.#onEnd = onEnd;
     this.#alarms = new NamedTimers(timers);
   }
 
-  isActive(what: Held): boolean {
+  isActive(what: HoldOffScope): boolean {
     return this.#alarms.has(what);
   }
 
-  /** For so long from now on; what is held back for longer stays so. */
-  set(what: Held, ms: number): void {
+  /** Holds off for `ms` from now; a longer hold-off in force is kept. */
+  set(what: HoldOffScope, ms: number): void {
     const now = this.#timers.now();
     const until = Math.max(now + ms, this.isActive(what) ? this.#until.get(what)! : 0);
     this.#until.set(what, until);
-    this.#alarms.set(what, until - now, this.#over);
+    this.#alarms.set(what, until - now, this.#onEnd);
   }
 
   clear(): void {

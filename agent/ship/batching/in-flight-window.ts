@@ -1,7 +1,8 @@
 /**
- * Batches on their way, not acknowledged yet: at most 4, and 256 KiB, times the collector's credit.
+ * The window of batches in flight: at most 4 and 256 KiB, scaled by the collector's credit.
  *
- * Invariants: a batch is in here from its publish until an ack that names its stream, range and checksum; nothing else takes it out.
+ * Invariant: a batch is in the window from its publish until an ack names its stream, range and
+ * checksum; nothing else removes it.
  */
 import assert from 'node:assert/strict';
 import type { StreamId } from '../../../shared/ids.ts';
@@ -12,19 +13,19 @@ import type { IdSpan } from './lane.ts';
 const MAX_BATCHES = 4;
 const MAX_BYTES = 256 * 1024;
 
-export type Cargo =
+export type BatchContent =
   | { readonly lane: 'live' | 'backlog'; readonly sent: IdSpan }
   | { readonly lane: 'losses'; readonly loss: PendingLoss };
-export type LaneName = Cargo['lane'];
+export type LaneName = BatchContent['lane'];
 
 export interface InFlight {
-  readonly cargo: Cargo;
+  readonly content: BatchContent;
   readonly stream: StreamId;
   readonly first: number;
   readonly last: number;
-  /** The header's bodyCrc. */
+  /** Checksum: the header's bodyCrc. */
   readonly sum: number;
-  /** Id of the dictionary that it was packed with; 0: none. */
+  /** Id of the dictionary it was compressed with; 0: none. */
   readonly dictionary: number;
   /** On the wire. */
   readonly bytes: number;
@@ -38,29 +39,29 @@ const keyOf = ({ stream, first, last, sum }: Pick<InFlight, 'stream' | 'first' |
 export class InFlightWindow {
   readonly #batches = new Map<string, InFlight>();
   #bytes = 0;
-  /** 0 to 1. Even without credit one batch may go: it is how the agent hears that there is credit again. */
+  /** 0 to 1. Even at 0 one batch may be sent: its ack reports new credit. */
   credit = 1;
 
   get size(): number {
     return this.#batches.size;
   }
 
-  /** How many batches may be on their way at this credit. */
+  /** Number of batches that may be in flight at this credit. */
   get slots(): number {
     return Math.max(1, Math.floor(MAX_BATCHES * this.credit));
   }
 
-  /** Bytes that one more batch may take; 0 when none may go. */
+  /** Bytes that one more batch may take; 0 when none may be sent. */
   get room(): number {
     if (this.#batches.size === 0) return MAX_BYTES;
     if (this.#batches.size >= this.slots) return 0;
     return Math.max(0, MAX_BYTES * this.credit - this.#bytes);
   }
 
-  /** Batches of a lane on their way. */
+  /** Number of a lane's batches in flight. */
   of(lane: LaneName): number {
     let count = 0;
-    for (const { cargo } of this.#batches.values()) if (cargo.lane === lane) count++;
+    for (const { content } of this.#batches.values()) if (content.lane === lane) count++;
     return count;
   }
 
@@ -71,12 +72,12 @@ export class InFlightWindow {
 
   sent(batch: InFlight): void {
     const key = keyOf(batch);
-    assert(!this.#batches.has(key), `${key} is on its way already`);
+    assert(!this.#batches.has(key), `${key} is already in flight`);
     this.#batches.set(key, batch);
     this.#bytes += batch.bytes;
   }
 
-  /** @returns the batch that the ack names, which leaves the window; null when there is none */
+  /** Removes the batch that the ack names. @returns it; null when there is none */
   acked(ack: Ack): InFlight | null {
     const key = keyOf(ack);
     const batch = this.#batches.get(key);

@@ -1,10 +1,10 @@
 /**
- * Which lane may send first: loss records, then what is new, then the backlog. None of them is kept waiting for ever by those before it,
- * also while the collector's credit leaves room for one batch only.
+ * Decides which lane sends next: loss records, then live events, then the backlog. No lane starves
+ * behind another, even while the collector's credit leaves room for one batch only.
  */
 import type { LaneName } from './in-flight-window.ts';
 
-/** Batches that a lane sends in a row before a later one has a turn. */
+/** Batches that a lane sends in a row before a later one gets its turn. */
 const IN_A_ROW = 4;
 
 const USUAL: readonly LaneName[] = ['losses', 'live', 'backlog'];

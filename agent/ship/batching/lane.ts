@@ -1,8 +1,10 @@
 /**
- * What one lane sends next: what must be sent again, then the pending events of its stretches of ids, stretch after stretch.
+ * One lane's queue: first the ranges to send again, then the pending events of its id windows,
+ * window by window.
  *
- * An event of a stretch is behind its cursor (on its way, or to be sent again), or not read yet. Nothing is read ahead: the outbox is the
- * only queue, and events go from the disk into a batch one by one.
+ * An event of a window is either behind its cursor (in flight, or to be sent again) or not read
+ * yet. Nothing is read ahead: the outbox is the only queue, and events go from the disk into a
+ * batch one by one.
  */
 import type { Outbox, PendingEvent } from '../../port/outbox.ts';
 
@@ -18,12 +20,12 @@ export interface IdWindow {
   readonly upTo: number;
 }
 
-/** Consecutive seqs of one stream in one hour, one at least: what may go into one batch. */
+/** Consecutive seqs of one stream in one hour, at least one: what may go into one batch. */
 export interface Run extends Iterable<PendingEvent> {
   readonly first: PendingEvent;
 }
 
-/** Each loop reads what follows the first one from the outbox anew. */
+/** Each iteration reads the events after the first one from the outbox again. */
 class PendingRun implements Run {
   readonly first: PendingEvent;
   readonly #outbox: Outbox;
@@ -35,13 +37,13 @@ class PendingRun implements Run {
     this.#upTo = upTo;
   }
 
-  /** The first one in a stretch; null when nothing of it is pending. @throws on a fault of the disk */
+  /** The first run in a window; null when nothing in it is pending. @throws on a disk error */
   static in(outbox: Outbox, { after, upTo }: IdWindow): Run | null {
     for (const first of outbox.pending(after)) return first.id > upTo ? null : new PendingRun(outbox, first, upTo);
     return null;
   }
 
-  /** @throws on a fault of the disk */
+  /** @throws on a disk error */
   *[Symbol.iterator](): Generator<PendingEvent, void, undefined> {
     const { id, epoch, seq, hour } = this.first;
     yield this.first;
@@ -56,67 +58,67 @@ class PendingRun implements Run {
 
 export class Lane {
   readonly #outbox: Outbox;
-  /** `after` moves on as they are sent. */
-  readonly #stretches: IdWindow[] = [];
-  readonly #again: IdSpan[] = [];
+  /** Their `after` advances as events are sent. */
+  readonly #windows: IdWindow[] = [];
+  readonly #resends: IdSpan[] = [];
 
   constructor(outbox: Outbox) {
     this.#outbox = outbox;
   }
 
-  /** Comes before the stretches that are there. */
-  add(stretch: IdWindow): void {
-    this.#stretches.unshift(stretch);
+  /** Adds a window before the existing ones. */
+  add(window: IdWindow): void {
+    this.#windows.unshift(window);
   }
 
-  /** Forgets all that waits. */
+  /** Removes everything that waits. */
   clear(): void {
-    this.#stretches.length = 0;
-    this.#again.length = 0;
+    this.#windows.length = 0;
+    this.#resends.length = 0;
   }
 
-  /** How many events wait to be sent. */
+  /** Number of events that wait to be sent. */
   get waiting(): number {
     let count = 0;
-    for (const { firstId, lastId } of this.#again) count += this.#outbox.pendingCount(firstId - 1, lastId);
-    for (const { after, upTo } of this.#stretches) count += this.#outbox.pendingCount(after, upTo);
+    for (const { firstId, lastId } of this.#resends) count += this.#outbox.pendingCount(firstId - 1, lastId);
+    for (const { after, upTo } of this.#windows) count += this.#outbox.pendingCount(after, upTo);
     return count;
   }
 
-  /** The next run; null when nothing waits. @throws on a fault of the disk */
+  /** The next run; null when nothing waits. @throws on a disk error */
   nextRun(): Run | null {
-    for (let range = this.#again[0]; range !== undefined; range = this.#again[0]) {
+    for (let range = this.#resends[0]; range !== undefined; range = this.#resends[0]) {
       const run = PendingRun.in(this.#outbox, { after: range.firstId - 1, upTo: range.lastId });
       if (run !== null) return run;
-      this.#again.shift();
+      this.#resends.shift();
     }
-    for (let stretch = this.#stretches[0]; stretch !== undefined; stretch = this.#stretches[0]) {
-      const run = PendingRun.in(this.#outbox, stretch);
+    for (let window = this.#windows[0]; window !== undefined; window = this.#windows[0]) {
+      const run = PendingRun.in(this.#outbox, window);
       if (run !== null) return run;
-      // The one without an end is for what is to come.
-      if (stretch.upTo === Number.POSITIVE_INFINITY) break;
-      this.#stretches.shift();
+      // The open-ended window stays, for events to come.
+      if (window.upTo === Number.POSITIVE_INFINITY) break;
+      this.#windows.shift();
     }
     return null;
   }
 
-  /** The first events of what `next` gave are on their way. */
+  /** Marks the first events of the run that `nextRun` returned as in flight. */
   markSent({ lastId }: IdSpan): void {
-    const range = this.#again[0];
-    if (range === undefined) this.#stretches[0] = { after: lastId, upTo: this.#stretches[0]!.upTo };
-    else if (lastId < range.lastId) this.#again[0] = { firstId: lastId + 1, lastId: range.lastId };
-    else this.#again.shift();
+    const range = this.#resends[0];
+    if (range === undefined) this.#windows[0] = { after: lastId, upTo: this.#windows[0]!.upTo };
+    else if (lastId < range.lastId) this.#resends[0] = { firstId: lastId + 1, lastId: range.lastId };
+    else this.#resends.shift();
   }
 
-  /** Sends a range again, as a batch of its own at most. */
+  /** Queues a range to be sent again, in a batch with nothing else. */
   resend(range: IdSpan): void {
-    this.#again.push(range);
+    this.#resends.push(range);
   }
 
-  /** Gives up what waits of its first stretch, up to an id; goes on behind it. @returns what it gave up */
+  /** Cuts the first window at an id and continues behind it. @returns the part that was cut off */
   handOver(id: number): IdWindow {
-    const [{ after, upTo }, ...rest] = this.#stretches as [IdWindow, ...IdWindow[]];
-    this.#stretches.splice(0, Number.POSITIVE_INFINITY, { after: id, upTo }, ...rest);
+    const [{ after, upTo }, ...rest] = this.#windows as [IdWindow, ...IdWindow[]];
+    this.#windows.splice(0, Number.POSITIVE_INFINITY, { after: id, upTo }, ...rest);
     return { after, upTo: id };
   }
 }

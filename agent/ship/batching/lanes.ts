@@ -1,8 +1,9 @@
 /**
- * The two lanes of a session's events. Live: what was accepted since, and what is pending of the current hour. Backlog: what is older, the
- * oldest first.
+ * The two event lanes of a session. Live: events accepted since it began, and pending events of the
+ * current hour. Backlog: older events, oldest first.
  *
- * A live lane that has too much to be quick leaves it to the backlog, ahead of what is there: the latest is right first, in any case.
+ * A live lane with too many events to be quick hands them to the front of the backlog, so that the
+ * latest events still come first.
  */
 import type { Outbox } from '../../port/outbox.ts';
 import { Lane } from './lane.ts';
@@ -21,12 +22,16 @@ export class Lanes {
     this.backlog = new Lane(outbox);
   }
 
-  /** Whether nothing waits in either. */
+  /** Whether nothing waits in either lane. */
   get empty(): boolean {
     return this.live.waiting === 0 && this.backlog.waiting === 0;
   }
 
-  /** Everything that is pending waits, and nothing is on its way. @param hour the current one, hours since 1970 */
+  /**
+   * Starts with everything pending waiting and nothing in flight.
+   *
+   * @param hour the current one, hours since 1970
+   */
   begin(hour: number): void {
     const after = (this.#outbox.firstPendingFrom(hour) ?? this.#outbox.lastId() + 1) - 1;
     this.live.clear();
@@ -35,7 +40,9 @@ export class Lanes {
     this.backlog.add({ after: 0, upTo: after });
   }
 
-  /** @returns how many wait in the live lane, which stays quick */
+  /**
+   * @returns number of events waiting in the live lane, after handing over an excess to the backlog
+   */
   liveWaiting(): number {
     const { waiting } = this.live;
     if (waiting <= MAX_LIVE) return waiting;

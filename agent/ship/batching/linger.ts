@@ -1,4 +1,7 @@
-/** How long what is new gathers before it leaves: company makes a batch cheaper, and costs freshness. */
+/**
+ * Decides how long new events wait for others before they are sent: larger batches are cheaper but
+ * less fresh.
+ */
 
 import type { Timers } from '../../port/timers.ts';
 import { NamedTimers } from '../connection/named-timers.ts';
@@ -9,36 +12,37 @@ export class Linger {
   readonly #maxMs: number;
   readonly #timers: Timers;
   readonly #alarms: NamedTimers<'ripe'>;
-  readonly #over: () => void;
-  /** When the first of what waits was seen, monotonic milliseconds. */
+  readonly #onDue: () => void;
+  /** When the first waiting event was seen, monotonic milliseconds. */
   #since: number | null = null;
 
-  /** @param over called when what waits has waited long enough */
-  constructor(arrivals: ArrivalRate, maxMs: number, timers: Timers, over: () => void) {
+  /** @param onDue called when the wait has ended */
+  constructor(arrivals: ArrivalRate, maxMs: number, timers: Timers, onDue: () => void) {
     this.#arrivals = arrivals;
     this.#maxMs = maxMs;
     this.#timers = timers;
     this.#alarms = new NamedTimers(timers);
-    this.#over = over;
+    this.#onDue = onDue;
   }
 
   /**
-   * Whether what waits has waited long enough; if not, tells when it has. While a batch is on its way, its ack may make that sooner.
+   * Whether the events have waited long enough; otherwise sets the timer. While a batch is in
+   * flight, its ack may end the wait earlier.
    *
-   * @param onTheirWay something of this lane is not acknowledged yet
+   * @param inFlight whether a batch of this lane is unacknowledged
    */
-  ripe(onTheirWay: boolean): boolean {
+  isDue(inFlight: boolean): boolean {
     const now = this.#timers.now();
     this.#since ??= now;
-    const ms = onTheirWay ? this.#maxMs : this.#arrivals.lingerMs(this.#maxMs, now);
+    const ms = inFlight ? this.#maxMs : this.#arrivals.lingerMs(this.#maxMs, now);
     const left = this.#since + ms - now;
     if (left <= 0) return true;
-    this.#alarms.set('ripe', left, this.#over);
+    this.#alarms.set('ripe', left, this.#onDue);
     return false;
   }
 
-  /** What waited has left. */
-  left(): void {
+  /** Call when the waiting events were sent. */
+  reset(): void {
     this.#since = null;
     this.#alarms.clear();
   }

@@ -1,13 +1,13 @@
 /**
- * Which record of the ledger goes next: those that the collector does not have, the oldest first.
+ * Queue of loss records to send: those that the collector does not have, oldest first.
  *
- * A record is waiting here, on its way, acknowledged but not settled yet, or refused. The last three are `#out`: the outbox still gives
- * them.
+ * A record is waiting, in flight, acknowledged but not settled yet, or refused. The last three are
+ * in `#out`, because the outbox still returns them.
  */
 import type { Outbox, PendingLoss } from '../../port/outbox.ts';
 
 const READ_RECORDS = 64;
-/** A collector that refuses so many is not asked to take more in this session. */
+/** After this many refusals no more records are offered in this session. */
 const MAX_REFUSED = 256;
 
 export class LossLane {
@@ -15,25 +15,25 @@ export class LossLane {
   #waiting: PendingLoss[] = [];
   #out = new Set<number>();
   #refused = 0;
-  /** The outbox may have more than was read. */
+  /** Whether the outbox may have more than was read. */
   #more = true;
 
   constructor(outbox: Pick<Outbox, 'losses'>) {
     this.#outbox = outbox;
   }
 
-  /** Records were added. */
+  /** Call when records were added. */
   added(): void {
     this.#more = true;
   }
 
-  /** The next one; null when none waits. @throws on a fault of the disk */
+  /** The next record; null when none waits. @throws on a disk error */
   next(): PendingLoss | null {
     if (this.#waiting.length === 0 && this.#more && this.#refused < MAX_REFUSED) this.#read();
     return this.#waiting[0] ?? null;
   }
 
-  /** What `next` gave is on its way. */
+  /** Marks the record that `next` returned as in flight. */
   markSent(): void {
     this.#out.add(this.#waiting.shift()!.id);
   }
@@ -43,7 +43,7 @@ export class LossLane {
     this.#waiting.unshift(loss);
   }
 
-  /** It is kept, and offered again in the next session. */
+  /** Counts a refusal. The record is kept, and offered again in the next session. */
   refused(): void {
     this.#refused++;
   }

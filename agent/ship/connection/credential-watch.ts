@@ -1,7 +1,8 @@
 /**
- * Looks, while a session lasts, whether it would still come about: TLS and tokens are only looked at when a connection begins, and one can
- * last for months. When the files of the credentials hold something else, or either end's certificate ends, the session is to end; the next
- * connection shows what there is then.
+ * Checks during a session whether its credentials are still current. TLS and tokens are only
+ * verified when a connection begins, and a connection can last for months. When the credential
+ * files change, or either certificate expires, the session is ended; the next connection uses what
+ * is valid then.
  */
 import { X509Certificate } from 'node:crypto';
 import type { Timers } from '../../port/timers.ts';
@@ -10,20 +11,26 @@ import type { Credentials } from './endpoint.ts';
 const EVERY_MS = 60_000;
 
 export interface CredentialWatch {
-  /** With which the session was opened. */
+  /** The credentials with which the session was opened. */
   readonly used: Credentials;
-  /** Whether it showed the certificate: plain MQTT shows none. */
+  /** Whether the certificate was presented: plain MQTT presents none. */
   readonly isTls: boolean;
-  /** As the files are now. @throws when one cannot be read */
+  /** Reads the current files. @throws when one cannot be read */
   readonly read: () => Credentials;
   readonly timers: Pick<Timers, 'after'>;
-  /** Milliseconds since 1970, by the collector's clock if that is known: it is the collector who judges the till's certificate. */
+  /**
+   * Milliseconds since 1970, by the collector's clock if it is known: the collector verifies the
+   * till's certificate.
+   */
   readonly now: () => number;
-  /** When the collector's certificate ends, milliseconds since 1970; infinite where it shows none. */
+  /** When the collector's certificate expires, milliseconds since 1970; infinite if it has none. */
   readonly collectorEnds: number;
-  /** Milliseconds since 1970, by the machine's clock: it is TLS here that judges the collector's certificate. */
+  /**
+   * Milliseconds since 1970, by the machine's clock: TLS on this machine verifies the collector's
+   * certificate.
+   */
   readonly wallClock: () => number;
-  /** The session is to end. Called once at most. */
+  /** Called at most once, when the session has to end. */
   readonly outdated: (reason: Error) => void;
 }
 
@@ -36,30 +43,30 @@ const isSame = (a: Credentials, b: Credentials): boolean =>
     return one === null || other === null ? one === other : one.equals(other);
   });
 
-/** Milliseconds since 1970 when a certificate ends. */
+/** When a certificate expires, milliseconds since 1970. */
 const endOf = (pem: Credentials['cert']): number =>
   pem === null ? Number.POSITIVE_INFINITY : new X509Certificate(pem).validToDate.getTime();
 
-/** @returns ends it */
+/** @returns stops the watch */
 export function watchCredentials(watch: CredentialWatch): () => void {
   const { used, isTls, read, timers, now, collectorEnds, wallClock, outdated } = watch;
   const end = isTls ? endOf(used.cert) : Number.POSITIVE_INFINITY;
-  const look = (): void => {
+  const check = (): void => {
     if (now() > end) outdated(new Error("TLS: certificate expired: the till's own (collector.tls.cert)"));
     else if (wallClock() > collectorEnds)
-      outdated(new Error("TLS: certificate expired: the collector's, of when this session began"));
-    else if (isExchanged())
-      outdated(new Error('the token or the certificates were exchanged: connecting with the new ones'));
-    else cancel = timers.after(EVERY_MS, look);
+      outdated(new Error("TLS: certificate expired: the collector's, as presented when this session began"));
+    else if (isReplaced())
+      outdated(new Error('the token or the certificates were replaced: reconnecting with the new ones'));
+    else cancel = timers.after(EVERY_MS, check);
   };
-  const isExchanged = (): boolean => {
+  const isReplaced = (): boolean => {
     try {
       return !isSame(used, read());
     } catch {
-      // Half way through an exchange, perhaps: what the session was opened with is still good.
+      // The files may be half replaced; the session's own credentials are still valid.
       return false;
     }
   };
-  let cancel = timers.after(EVERY_MS, look);
+  let cancel = timers.after(EVERY_MS, check);
   return () => cancel();
 }

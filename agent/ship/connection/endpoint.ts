@@ -1,4 +1,4 @@
-/** Where the collector is, and what is shown to it. */
+/** The collector's address, and the credentials for it. */
 import type { Buffer } from 'node:buffer';
 
 export interface Address {
@@ -6,12 +6,12 @@ export interface Address {
   readonly protocol: 'mqtt' | 'mqtts' | 'wss';
   readonly host: string;
   readonly port: number;
-  /** Of a WebSocket, from "/" on; else null. */
+  /** Path of a WebSocket URL, from "/" on; otherwise null. */
   readonly path: string | null;
 }
 
 export interface Credentials {
-  /** Null with a client certificate. */
+  /** Null when a client certificate is used instead. */
   readonly token: string | null;
   readonly ca: Buffer | null;
   readonly cert: Buffer | null;

@@ -1,7 +1,8 @@
 /**
- * One MQTT connection, from CONNECT to its end: mqtt.js without its own reconnecting and queues, since the buffer is the only queue.
+ * One MQTT connection, from CONNECT to its end. mqtt.js runs without its own reconnecting and
+ * queues, because the buffer is the only queue.
  *
- * MQTT 3.1.1, clean session, QoS 1. PUBACK means nothing here: only the collector's ack does.
+ * MQTT 3.1.1, clean session, QoS 1. PUBACK means nothing here; only the collector's ack does.
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
@@ -11,10 +12,12 @@ import type { Timers } from '../../port/timers.ts';
 import type { Address, Credentials } from './endpoint.ts';
 import { refusedCertificate } from './explain-error.ts';
 
-/** From the first packet to the last grant of a topic; mqtt.js itself waits for a SUBACK for ever. */
+/**
+ * Time from the first packet to the last SUBACK; mqtt.js itself would wait for a SUBACK forever.
+ */
 const OPEN_MS = 20_000;
 const KEEP_ALIVE_S = 60;
-/** How long a polite end waits for what is still being sent. */
+/** How long a graceful end waits for data that is still being sent. */
 const END_MS = 1_000;
 
 export interface SessionOptions {
@@ -29,16 +32,16 @@ export interface SessionOptions {
 }
 
 export interface Session {
-  /** Messages of the topics asked for, from now on. */
+  /** Delivers messages of the subscribed topics from now on. */
   receive(handler: (topic: string, payload: Buffer) => void): void;
   publish(topic: string, payload: Uint8Array): void;
-  /** When the certificate ends that the collector has shown, milliseconds since 1970; infinite where it shows none. */
+  /** When the collector's certificate expires, milliseconds since 1970; infinite if it has none. */
   readonly certificateEnds: number;
-  /** Resolves when the connection is gone, with the reason. */
+  /** Resolves with the reason when the connection is closed. */
   readonly closed: Promise<Error>;
   /** Cuts the connection. */
   abort(reason: Error): void;
-  /** Says goodbye (DISCONNECT) after what was published, bounded in time. */
+  /** Sends DISCONNECT after everything published; bounded in time. */
   end(): Promise<void>;
 }
 
@@ -52,9 +55,9 @@ const buffers = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; 
 });
 
 /**
- * Connected, and the topics granted (SUBACK).
+ * Connects and subscribes (SUBACK).
  *
- * @throws the reason why not; at once when `signal` aborts
+ * @throws the reason of a failure; immediately when `signal` aborts
  */
 export async function openSession(
   { address, clientId, username, credentials, topics, timers, now }: SessionOptions,
@@ -63,7 +66,7 @@ export async function openSession(
   const { protocol, host, port, path } = address;
   signal.throwIfAborted();
   let certificateEnds = Number.POSITIVE_INFINITY;
-  // mqtt.js hands it on, though its types don't know it.
+  // mqtt.js passes it on, although its types do not declare it.
   const identity: object = {
     checkServerIdentity(name: string, certificate: PeerCertificate): Error | undefined {
       certificateEnds = Date.parse(certificate.valid_to);
@@ -87,12 +90,13 @@ export async function openSession(
     resubscribe: false,
     keepalive: KEEP_ALIVE_S,
     connectTimeout: OPEN_MS,
-    // Else each number of two bytes has a Buffer of its own, made ahead: 65,536 of them, 7 MiB.
+    // Otherwise mqtt.js allocates a Buffer for each two-byte number in advance: 65,536 of them, 7
+    // MiB.
     writeCache: false,
   });
 
-  // mqtt.js leaves Nagle's algorithm on: a batch behind a small packet (a PUBACK) would wait for the peer's delayed acknowledgement, 40 ms.
-  // (ws, under a WebSocket, turns it off itself.)
+  // mqtt.js leaves Nagle's algorithm on: a batch behind a small packet (a PUBACK) would wait 40 ms
+  // for the peer's delayed acknowledgement. (ws, under a WebSocket, disables it itself.)
   if (protocol !== 'wss') (client.stream as unknown as Socket).setNoDelay(true);
 
   let reason: Error | null = null;
@@ -101,14 +105,15 @@ export async function openSession(
     client.end(true);
   };
   const closed = new Promise<Error>((resolve) => {
-    // 'close' follows each 'error' of the connection; a second 'end' does nothing.
+    // 'close' follows each 'error' of the connection; a second `end` does nothing.
     client.on('close', () => {
       client.end(true);
       resolve(reason ?? new Error('the collector closed the connection'));
     });
   });
   client.on('error', abort);
-  // mqtt.js passes on some errors of its stream only; why a WebSocket did not come about is not among them.
+  // mqtt.js passes on only some stream errors; the failure of a WebSocket handshake is not among
+  // them.
   client.stream.on('error', abort);
   const stop = (): void => abort(signal.reason as Error);
   signal.addEventListener('abort', stop, { once: true });

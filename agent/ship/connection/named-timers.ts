@@ -1,6 +1,5 @@
+/** Timers by name, at most one of each. */
 import type { Timers } from '../../port/timers.ts';
-
-/** Timers by name, one of each at most. */
 export class NamedTimers<Name extends string> {
   readonly #timers: Timers;
   readonly #cancels = new Map<Name, () => void>();
@@ -13,7 +12,7 @@ export class NamedTimers<Name extends string> {
     return this.#cancels.has(name);
   }
 
-  /** Instead of one of that name that is set. */
+  /** Sets a timer, replacing one of that name. */
   set(name: Name, ms: number, run: () => void): void {
     this.cancel(name);
     const cancel = this.#timers.after(ms, () => {

@@ -1,6 +1,9 @@
-/** What the agent can vouch for: it holds nothing older. */
+/**
+ * Computes the clearance: the agent's low watermark, a time before which it holds no unshipped
+ * event.
+ */
 
-/** Less than the answer by so much: requests that are under way, clocks that differ a little. */
+/** Safety margin, for requests in progress and small clock differences. */
 const MARGIN_MS = 60_000;
 
 export interface ClearanceFacts {
@@ -8,13 +11,16 @@ export interface ClearanceFacts {
   readonly oldestPending: number | null;
   /** Arrival of the oldest request that is not committed; null when there is none. */
   readonly oldestRequest: number | null;
-  /** What the agent takes for the time: what it stamps events with. */
+  /** The agent's disciplined clock: what it stamps events with. */
   readonly now: number;
-  /** What the collector's clock shows, as measured; null before the first answer. */
+  /** The collector's clock, as measured; null before the first answer. */
   readonly collectorNow: number | null;
 }
 
-/** design.md §5, Clearance. Milliseconds since 1970; 0: it can't say. It may go back. */
+/**
+ * Milliseconds since 1970; 0 when it is unknown. It may decrease. Contract: design.md §5,
+ * Clearance.
+ */
 export function clearThrough({ oldestPending, oldestRequest, now, collectorNow }: ClearanceFacts): number {
   if (collectorNow === null) return 0;
   const least = Math.min(oldestPending ?? now, oldestRequest ?? now, now, collectorNow);

@@ -1,22 +1,22 @@
-/** What the agent knows of its collector, beyond one session, and what became of what it sent. */
+/** What the agent knows of the collector beyond one session, and the counters of shipping. */
 
 export interface CollectorState {
   /** Changes when the collector's store was restored from a backup. */
   storeGen: string | null;
   credit: number;
-  /** Why it takes nothing at present, in words; null when it does. */
+  /** Why the collector takes nothing at present; null when it does. */
   holding: string | null;
 }
 
-/** Each is raised once what it counts is certain. */
+/** Each counter is raised once what it counts is certain. */
 export interface ShipCounters {
   connections: number;
   batchesSent: number;
   bytesSent: number;
-  /** Acknowledged, and settled in the buffer. */
+  /** Acknowledged and settled in the buffer. */
   eventsStored: number;
   eventsQuarantined: number;
-  /** Loss records acknowledged and settled, and refused. */
+  /** Loss records: acknowledged and settled; refused. */
   lossesStored: number;
   lossesRefused: number;
   /** Acks by result. */
@@ -25,7 +25,7 @@ export interface ShipCounters {
   damaged: number;
   unsupported: number;
   busy: number;
-  /** Acks that named nothing on its way. */
+  /** Acks that match no batch in flight. */
   unmatched: number;
 }
 

@@ -1,15 +1,19 @@
-/** The collector's time, measured against the monotonic clock: each of its answers says when it was written. */
+/**
+ * Measures the collector's clock against the monotonic clock: each of its answers carries its time.
+ */
 import { MAX_TS, MIN_TS } from '../../../shared/time.ts';
 
-/** How far the monotonic clock may stray from true time: adjtimex(2) slews it by at most 500 ppm. */
-const STRAY = 500e-6;
-/** The collector tells whole milliseconds. */
+/**
+ * Drift bound of the monotonic clock against true time: adjtimex(2) slews it by at most 500 ppm.
+ */
+const MAX_DRIFT = 500e-6;
+/** The collector sends whole milliseconds. */
 const RESOLUTION_MS = 1;
 
 export interface ClockEstimate {
-  /** Collector's clock at the instant at which the monotonic clock showed 0, milliseconds since 1970. */
+  /** Collector's clock when the monotonic clock showed 0, milliseconds since 1970. */
   readonly trueTimeOrigin: number;
-  /** Half the way there and back, and what the measure has aged since, milliseconds. */
+  /** Half the round trip plus the drift since, milliseconds. */
   readonly uncertaintyMs: number;
 }
 
@@ -17,8 +21,10 @@ export class CollectorClock {
   #best: (ClockEstimate & { readonly at: number }) | null = null;
 
   /**
-   * The collector's clock showed `serverTime` at some instant between `sentAt` and `receivedAt` (monotonic milliseconds). Kept when it is
-   * better than what is known by now, or when it disproves that: a suspend stops the monotonic clock, and collectors' clocks are set.
+   * Processes an answer: the collector's clock showed `serverTime` at some instant between `sentAt`
+   * and `receivedAt` (monotonic milliseconds). It is kept when it is better than the current
+   * estimate, or contradicts it: a suspend stops the monotonic clock, and collectors' clocks are
+   * set.
    */
   heard(serverTime: number, sentAt: number, receivedAt: number): void {
     if (!(serverTime >= MIN_TS && serverTime < MAX_TS)) return;
@@ -31,19 +37,27 @@ export class CollectorClock {
       this.#best = { trueTimeOrigin, uncertaintyMs, at: receivedAt };
   }
 
-  /** The best that is known; null before the first answer. @param at monotonic milliseconds */
+  /** The best estimate; null before the first answer. @param at monotonic milliseconds */
   measure(at: number): ClockEstimate | null {
     if (this.#best === null) return null;
     const { trueTimeOrigin, uncertaintyMs, at: since } = this.#best;
-    return { trueTimeOrigin, uncertaintyMs: uncertaintyMs + Math.max(0, at - since) * STRAY };
+    return { trueTimeOrigin, uncertaintyMs: uncertaintyMs + Math.max(0, at - since) * MAX_DRIFT };
   }
 
-  /** What the collector's clock shows, milliseconds since 1970; null before the first answer. @param at monotonic milliseconds */
+  /**
+   * What the collector's clock shows, milliseconds since 1970; null before the first answer.
+   *
+   * @param at monotonic milliseconds
+   */
   now(at: number): number | null {
     return this.#best === null ? null : this.#best.trueTimeOrigin + at;
   }
 
-  /** Collector's clock less another one, whole milliseconds; null before the first answer. @param at monotonic milliseconds */
+  /**
+   * Collector's clock minus another clock, whole milliseconds; null before the first answer.
+   *
+   * @param at monotonic milliseconds
+   */
   offsetFrom(clock: number, at: number): number | null {
     const now = this.now(at);
     return now === null ? null : Math.round(now - clock);

@@ -1,14 +1,14 @@
-/** The status that the collector gets: what this agent still holds, and what it can vouch for. */
+/** Builds the status message for the collector: what the agent still holds, and its clearance. */
 import type { Epoch } from '../../../shared/ids.ts';
 import type { Status } from '../../../shared/wire/messages.ts';
 import type { EpochHolding, Holdings } from '../../port/outbox.ts';
 
-/** Bounds of the message: see `shared/wire/messages.ts`. */
+/** Limits of the message: see `shared/wire/messages.ts`. */
 const MAX_RANGES = 16;
 const MAX_EPOCHS = 256;
 const MAX_VERSION = 64;
 
-/** The last range is widened over what does not fit. */
+/** Limits the number of ranges; the last one is widened to cover the rest. */
 function bounded(pending: EpochHolding['pending']): [number, number][] {
   const ranges = pending.slice(0, MAX_RANGES).map(([first, last]): [number, number] => [first, last]);
   const final = pending.at(-1);
@@ -23,7 +23,7 @@ export interface StatusFacts {
   readonly clockOffsetMs: number | null;
   /** Epochs with loss records that the collector does not have. */
   readonly unsentLosses: ReadonlySet<Epoch>;
-  /** The agent ends: an epoch with nothing left to send is over, and is left out. */
+  /** The agent stops: an epoch with nothing left to send is over, and is left out. */
   readonly signingOff: boolean;
 }
 
@@ -34,7 +34,7 @@ export function statusMessage(facts: StatusFacts): Status {
   );
   return {
     version: version.slice(0, MAX_VERSION),
-    // The newest: the open epoch is among them.
+    // The newest ones, which include the open epoch.
     epochs: epochs
       .slice(-MAX_EPOCHS)
       .map(({ epoch, lastSeq, pending }) => ({ epoch, lastSeq, pending: bounded(pending) })),

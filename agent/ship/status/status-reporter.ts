@@ -1,6 +1,7 @@
 /**
- * When the collector is told how things stand: at the start, when a backlog begins or is drained, when events were given up, else now and
- * then. Its answers tell its clock.
+ * Decides when to send a status to the collector: at the start, when a backlog begins or is
+ * drained, when events were lost, and otherwise every quarter of an hour. Its answers measure the
+ * clock.
  */
 import { type AckEnvelope, encodeStatus } from '../../../shared/wire/messages.ts';
 import type { Outbox } from '../../port/outbox.ts';
@@ -11,39 +12,41 @@ import type { CollectorClock } from './collector-time.ts';
 import { statusMessage } from './status-message.ts';
 
 const EVERY_MS = 15 * 60_000;
-/** A sale on its way is no backlog; what is given up is given up in crowds. */
+/** A sale in flight is no backlog, and losses come in groups, so both are reported with a delay. */
 const SOON_MS = 10_000;
-/** Loss records looked at for the epochs that they are of. */
+/** Loss records that are read to find their epochs. */
 const MAX_LOSSES = 256;
 
 export interface StatusReporterDependencies {
   readonly outbox: Outbox;
   readonly version: string;
-  /** Arrival of the oldest request that is not committed, milliseconds since 1970; null when there is none. */
+  /**
+   * Arrival of the oldest uncommitted request, milliseconds since 1970; null when there is none.
+   */
   readonly oldestRequest: () => number | null;
-  /** What the agent takes for the time, milliseconds since 1970. */
+  /** The agent's disciplined clock, milliseconds since 1970. */
   readonly now: () => number;
-  /** The operating system's clock, milliseconds since 1970: told, never used. */
+  /** The operating system's clock, milliseconds since 1970: reported, never used. */
   readonly wallClock: () => number;
   /** From 0 to less than 1. */
   readonly random: () => number;
   readonly timers: Timers;
-  readonly trueTime: CollectorClock;
+  readonly collectorClock: CollectorClock;
 }
 
 export interface StatusReporterHooks {
   publish(payload: Uint8Array): void;
-  /** The buffer could not be read when it was time to tell. */
-  failed(error: unknown): void;
+  /** The buffer could not be read when a status was due. */
+  onReadError(error: unknown): void;
 }
 
 export class StatusReporter {
   readonly #with: StatusReporterDependencies;
   readonly #hooks: StatusReporterHooks;
   readonly #alarms: NamedTimers<'regular' | 'backlog' | 'losses'>;
-  /** What the last status said. */
-  #told = { pending: false, clear: false };
-  /** When the oldest status was sent that may not be answered yet, monotonic milliseconds. */
+  /** Content of the last status. */
+  #lastSent = { pending: false, clear: false };
+  /** When the oldest possibly unanswered status was sent, monotonic milliseconds. */
   #askedAt: number | null = null;
 
   constructor(dependencies: StatusReporterDependencies, hooks: StatusReporterHooks) {
@@ -54,31 +57,31 @@ export class StatusReporter {
 
   /** See `BatchHeader.clearThrough`. */
   clearThrough(): number {
-    const { outbox, oldestRequest, now, trueTime, timers } = this.#with;
+    const { outbox, oldestRequest, now, collectorClock, timers } = this.#with;
     return clearThrough({
       oldestPending: outbox.oldestPending(),
       oldestRequest: oldestRequest(),
       now: now(),
-      collectorNow: trueTime.now(timers.now()),
+      collectorNow: collectorClock.now(timers.now()),
     });
   }
 
-  /** @param signingOff see `StatusFacts` @throws on a fault of the disk */
+  /** @param signingOff see `StatusFacts` @throws on a disk error */
   send(signingOff = false): void {
-    const { outbox, version, random, timers, trueTime, wallClock } = this.#with;
+    const { outbox, version, random, timers, collectorClock, wallClock } = this.#with;
     const holdings = outbox.holdings();
     const clear = this.clearThrough();
     const now = timers.now();
     this.#askedAt ??= now;
-    this.#told = { pending: holdings.pending > 0, clear: clear > 0 };
+    this.#lastSent = { pending: holdings.pending > 0, clear: clear > 0 };
     this.#alarms.cancel('backlog');
     this.#alarms.cancel('losses');
-    this.#alarms.set('regular', EVERY_MS * (0.75 + random() / 2), () => this.#timed());
+    this.#alarms.set('regular', EVERY_MS * (0.75 + random() / 2), () => this.#sendScheduled());
     const message = statusMessage({
       version,
       holdings,
       clearThrough: clear,
-      clockOffsetMs: trueTime.offsetFrom(wallClock(), now),
+      clockOffsetMs: collectorClock.offsetFrom(wallClock(), now),
       unsentLosses: new Set(outbox.losses(MAX_LOSSES).map(({ epoch }) => epoch)),
       signingOff,
     });
@@ -86,37 +89,42 @@ export class StatusReporter {
   }
 
   /**
-   * An answer that names no batch is one to a status: to the oldest that may be unanswered, at the earliest. An answer that came together
-   * with a batch's makes that too early, and the measure too vague to be used, once.
+   * An answer without batches answers a status: at the earliest, the oldest that may be unanswered.
+   * If a status was answered together with a batch, that time is too early, and this one
+   * measurement too vague to be used.
    */
   onAcks({ acks, serverTime }: AckEnvelope): void {
     if (acks.length > 0 || this.#askedAt === null) return;
-    const { trueTime, timers } = this.#with;
-    trueTime.heard(serverTime, this.#askedAt, timers.now());
+    const { collectorClock, timers } = this.#with;
+    collectorClock.heard(serverTime, this.#askedAt, timers.now());
     this.#askedAt = null;
   }
 
-  /** Something was accepted, settled or learnt. @throws on a fault of the disk */
+  /**
+   * Call when something was accepted or settled, or the clock became known.
+   *
+   * @throws on a disk error
+   */
   changed(): void {
     const { outbox } = this.#with;
     const pending = outbox.pendingCount(0, outbox.lastId()) > 0;
     if (!pending) this.#alarms.cancel('backlog');
-    else if (!this.#told.pending && !this.#alarms.has('backlog'))
-      this.#alarms.set('backlog', SOON_MS, () => this.#timed());
-    const drained = this.#told.pending && !pending;
-    const canSay = !this.#told.clear && this.clearThrough() > 0;
+    else if (!this.#lastSent.pending && !this.#alarms.has('backlog'))
+      this.#alarms.set('backlog', SOON_MS, () => this.#sendScheduled());
+    const drained = this.#lastSent.pending && !pending;
+    const canSay = !this.#lastSent.clear && this.clearThrough() > 0;
     if (drained || canSay) this.send();
   }
 
   lossesAdded(): void {
-    if (!this.#alarms.has('losses')) this.#alarms.set('losses', SOON_MS, () => this.#timed());
+    if (!this.#alarms.has('losses')) this.#alarms.set('losses', SOON_MS, () => this.#sendScheduled());
   }
 
-  #timed(): void {
+  #sendScheduled(): void {
     try {
       this.send();
     } catch (error) {
-      this.#hooks.failed(error);
+      this.#hooks.onReadError(error);
     }
   }
 

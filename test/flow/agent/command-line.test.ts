@@ -67,7 +67,7 @@ t.test('status tells the same beside a running agent, after its kill, and in its
   t.equal(await agent.ended, 'SIGKILL');
   t.strictSame(await status(), beside);
   const table = await runAgent('status', '--config', config);
-  t.match(table, { status: 0, stdout: /^waiting +2 events/m, stderr: '' });
+  t.match(table, { status: 0, stdout: /^pending +2 events/m, stderr: '' });
 });
 
 t.test('a second run on the same buffer exits with 1 and says why; after kill -9 of the first it starts', async (t) => {

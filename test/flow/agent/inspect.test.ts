@@ -91,7 +91,7 @@ t.test('looking at what a dead agent left tells all, and changes nothing', async
   t.match(await runAgent('peek', '--config', config, '--state', 'acked'), {
     status: 0,
     stdout: '',
-    stderr: 'No event passes.\n',
+    stderr: 'No event matches.\n',
   });
 
   const verified = await runAgent('verify', '--config', config, '--json');
@@ -123,7 +123,7 @@ t.test('a file that is named is looked at alone, also beside a running agent of 
   await startAgentProcess(t, config);
   t.match(await runAgent('status', '--config', config), { status: 0, stdout: /Not connected[\s\S]*agent +runs since/ });
   const other = await runAgent('status', '--config', config, '--buffer', dead.path);
-  t.match(other, { status: 0, stdout: /^terminal +acme\/till-1$[\s\S]*^waiting +1 event$/m });
+  t.match(other, { status: 0, stdout: /^terminal +acme\/till-1$[\s\S]*^pending +1 event$/m });
   t.notMatch(other.stdout, /connected|agent +|full in| of 1\.0 GiB/i);
   t.match(json(await runAgent('status', '--config', config, '--buffer', dead.path, '--json')), {
     agent: null,
@@ -133,7 +133,7 @@ t.test('a file that is named is looked at alone, also beside a running agent of 
 
 t.test('a file alone can be looked at, without a configuration', async (t) => {
   const { path } = await deadAgent(t, [SALE]);
-  t.match(await runAgent('status', '--buffer', path), { status: 0, stdout: /^waiting +1 event$/m });
+  t.match(await runAgent('status', '--buffer', path), { status: 0, stdout: /^pending +1 event$/m });
 });
 
 t.test(
@@ -209,11 +209,11 @@ t.test('a file that SQLite cannot open: what lies in its pages is told and writt
   });
   t.match(await runAgent('verify', '--config', config), {
     status: 1,
-    stdout: /Nothing could be accounted for\. What can be read: \d+ events waiting/,
+    stdout: /Nothing could be accounted for\. Readable: \d+ pending/,
   });
   t.match(await runAgent('losses', '--config', config), {
     status: 1,
-    stderr: /file is not a database[\s\S]*No record of the ledger can be read/,
+    stderr: /file is not a database[\s\S]*No loss record can be read/,
   });
   t.match(json(await runAgent('losses', '--config', config, '--json')), { losses: [], damage: [/not a database/] });
   t.match(await runAgent('peek', '--config', config, '--limit', '3'), { status: 0, stdout: /R-/ });
@@ -234,7 +234,7 @@ t.test('what is no buffer at all is told in words, by each command', async (t) =
     const result = await runAgent(command, '--config', config, ...words);
     t.match(result.stderr, /is damaged|not a database/, command);
     t.notMatch(result.stderr, /\n {4}at /, `${command} shows no stack`);
-    t.notMatch(result.stdout + result.stderr, /Nothing was given up|waiting +0/, `${command} claims nothing`);
+    t.notMatch(result.stdout + result.stderr, /Nothing was lost|pending +0/, `${command} claims nothing`);
     t.equal(result.status === 0, command === 'bundle', command);
   }
 });
@@ -280,13 +280,13 @@ t.test('what a collector refuses is in quarantine and in the ledger; requeued, i
   });
   t.match(await runAgent('losses', '--config', config), {
     status: 0,
-    stdout: /GIVEN UP +WHY +EVENTS[\s\S]*quarantined +1 +till-1\./,
-    stderr: /1 event given up in 1 record/,
+    stdout: /RECORDED +REASON +EVENTS[\s\S]*quarantined +1 +till-1\./,
+    stderr: /1 event lost in 1 record/,
   });
   t.match(await runAgent('peek', '--state', 'quarantined', '--config', config), { stdout: /does not know this type/ });
   t.match(await runAgent('requeue', '--all', '--dry-run', '--config', config), {
     status: 0,
-    stdout: '1 event would wait for the collector again.\n',
+    stdout: '1 event would be requeued.\n',
   });
   t.equal((await status()).buffer.quarantined, 1);
 

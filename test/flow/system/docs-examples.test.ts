@@ -61,7 +61,7 @@ t.test('the page for support explains every state that the status can show', asy
       for (const pending of [0, 1])
         for (const quarantined of [0, 1])
           for (const ship of shipping) {
-            const facts = { unavailable, full, pending, shipping: ship, quarantined, salvage: null };
+            const facts = { unavailable, full, pending, shipping: ship, quarantined, recovery: null };
             const { level, title } = healthOf(facts);
             const shown = `${{ good: '●', warn: '▲', bad: '■' }[level]} ${title}`;
             t.ok(

@@ -93,7 +93,7 @@ t.test('what is wrong is told', async (t) => {
     [['peek', '--state', 'lost'], /--state lost: give pending, acked, quarantined/],
     [['peek', '--limit', '0'], /--limit 0: give a whole number from 1/],
     [['peek', '--seq', '5-3'], /--seq 5-3: give a number/],
-    [['peek', '--stream', 'till-1'], /--stream till-1: give it as the agent answered it/],
+    [['peek', '--stream', 'till-1'], /--stream till-1: give it as the agent reports it/],
     [['peek', '--from', 'yesterday'], /--from yesterday: give a time/],
     [['requeue'], /requeue needs --stream STREAM and --seq N, or --all/],
     [['requeue', '--all', '--seq', '3'], /requeue needs/],

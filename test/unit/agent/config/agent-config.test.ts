@@ -111,7 +111,7 @@ t.test('errors name the field and say what to do', async (t) => {
       'plain mqtt to elsewhere',
       '/collector/urls',
       ['mqtt://x.example'],
-      /^\/collector\/urls\/0 would send sales and the token in the clear/,
+      /^\/collector\/urls\/0 would send sales and the token unencrypted/,
     ],
     ['no token', '/collector/token', undefined, /^\/collector\/token is missing/],
     ['two tokens', '/collector/tokenFile', 'x', /^\/collector\/tokenFile excludes collector.token/],

@@ -17,12 +17,12 @@ async function shown(outcome: Partial<RequeueOutcome>) {
 t.test('duplicates that are left out are told, and are no failure', async (t) => {
   t.same(await shown({ duplicates: 2 }), {
     isDone: true,
-    output: 'No event is requeued.\n',
-    errors: 'Left out: 2 duplicates, which would count twice.\n',
+    output: 'No event was requeued.\n',
+    errors: 'Not requeued: 2 duplicates, which would be counted twice.\n',
   });
   t.same(await shown({ requeued: 1, dryRun: true }), {
     isDone: true,
-    output: '1 event would wait for the collector again.\n',
+    output: '1 event would be requeued.\n',
     errors: '',
   });
 });
@@ -30,7 +30,7 @@ t.test('duplicates that are left out are told, and are no failure', async (t) =>
 t.test('one that is named and refused is a failure', async (t) => {
   t.same(await shown({ refused: [{ stream: 's.1', seq: 3, fault: 'its checksum does not match' }] }), {
     isDone: false,
-    output: 'No event is requeued.\n',
-    errors: 's.1 seq 3 stays where it is: its checksum does not match\n',
+    output: 'No event was requeued.\n',
+    errors: 's.1 seq 3 was not requeued: its checksum does not match\n',
   });
 });

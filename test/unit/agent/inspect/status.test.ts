@@ -47,15 +47,15 @@ t.test('the table is for people', async (t) => {
     statusTable(at, PLAIN),
     [
       'terminal                acme/till-1',
-      'waiting                 11 events',
-      'oldest waiting          of the hour from 2026-11-22 07:15Z, 3 hours ago',
+      'pending                 11 events',
+      'oldest pending          in the hour from 2026-11-22 07:15Z, 3 hours ago',
       'acknowledged            1,234,567 events, kept for support',
-      'quarantined             1 event: peek --state quarantined shows them',
-      'given up                12 events in 2 records, 1 not sent yet: losses shows them',
-      'size                    3.0 MiB of 1.0 GiB: 3.0 MiB in use in a file of 5.0 MiB, log 512 B',
-      'refs known              42, of which 1 ever came again with other content',
+      'quarantined             1 event; show them with: peek --state quarantined',
+      'lost                    12 events in 2 records, 1 not reported yet; show them with: losses',
+      'size                    3.0 MiB of 1.0 GiB: 3.0 MiB in use in a file of 5.0 MiB, WAL 512 B',
+      'known refs              42; 1 conflict (same ref with other content)',
       'buffer                  /x/buffer.db (schema 2)',
-      'epoch 0123456789abcdef  opened 2026-11-22 09:15:00Z, last seq 12,345, 1-3, 7, 9-10, 12-13 and 2 more runs wait',
+      'epoch 0123456789abcdef  opened 2026-11-22 09:15:00Z, last seq 12,345, 1-3, 7, 9-10, 12-13 and 2 more ranges pending',
       '',
     ].join('\n'),
   );
@@ -78,20 +78,20 @@ t.test('above it stands what a running agent says in words', async (t) => {
   t.match(table, /^full in +about 41 hours at today's rate$/m);
   t.match(
     statusTable({ ...at, live: { ...live, buffer: { hoursUntilFull: null } }, asked: true }, PLAIN),
-    /^full in +known after some minutes of sales$/m,
+    /^full in +known after a few minutes of sales$/m,
   );
-  t.match(statusTable({ ...at, asked: true }, PLAIN), /^agent +does not answer: what follows is from its file alone$/m);
+  t.match(statusTable({ ...at, asked: true }, PLAIN), /^agent +does not answer: these facts are from its file alone$/m);
 });
 
 t.test('what is of this hour is not told as an hour old', async (t) => {
-  const words = (now: number): string => /oldest waiting +(.*)/.exec(statusTable({ ...at, now }, PLAIN))![1]!;
+  const words = (now: number): string => /oldest pending +(.*)/.exec(statusTable({ ...at, now }, PLAIN))![1]!;
   const hour = facts.oldestPending!;
-  t.equal(words(hour + 59 * 60_000), 'of the hour from 2026-11-22 07:15Z, this hour');
-  t.equal(words(hour + HOUR_MS), 'of the hour from 2026-11-22 07:15Z, last hour');
-  t.equal(words(hour + 2 * HOUR_MS), 'of the hour from 2026-11-22 07:15Z, 2 hours ago');
+  t.equal(words(hour + 59 * 60_000), 'in the hour from 2026-11-22 07:15Z, this hour');
+  t.equal(words(hour + HOUR_MS), 'in the hour from 2026-11-22 07:15Z, last hour');
+  t.equal(words(hour + 2 * HOUR_MS), 'in the hour from 2026-11-22 07:15Z, 2 hours ago');
   t.equal(
     words(hour - HOUR_MS),
-    'of the hour from 2026-11-22 07:15Z, in 60 minutes',
+    'in the hour from 2026-11-22 07:15Z, in 60 minutes',
     'the clock was wrong then or is now',
   );
 });
@@ -99,8 +99,8 @@ t.test('what is of this hour is not told as an hour old', async (t) => {
 t.test('an idle buffer is told without an oldest event', async (t) => {
   const idle = { ...facts, pending: 0, oldestPending: null, epochs: [{ ...facts.epochs[0]!, pending: [] }] };
   const table = statusTable({ ...at, facts: idle }, PLAIN);
-  t.match(table, /^waiting +0 events$/m);
-  t.match(table, /nothing waits$/m);
+  t.match(table, /^pending +0 events$/m);
+  t.match(table, /nothing pending$/m);
   t.notMatch(table, 'oldest');
 });
 

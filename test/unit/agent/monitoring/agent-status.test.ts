@@ -50,7 +50,7 @@ const facts: AgentFacts = {
   ingest: zeroIngestCounters(),
   shipper: {
     state: 'offline',
-    words: 'not connected: no route; tries again by itself',
+    words: 'not connected: no route; retries automatically',
     address: 'collector:8883',
     lastError: 'no route',
     lastErrorAt: NOW,
@@ -71,7 +71,7 @@ const value = (given: AgentFacts, name: string) =>
 
 t.test('without network it says why, how much waits, and how long the buffer lasts', async (t) => {
   t.match(agentStatus(facts), {
-    state: { level: 'warn', title: 'Not shipping', words: [/no route/, /1,000 events wait/] },
+    state: { level: 'warn', title: 'Not shipping', words: [/no route/, /1,000 events pending/] },
     shipping: { state: 'offline', connected: false, words: /no route/ },
     buffer: { hoursUntilFull: 100, full: null },
   });
@@ -87,7 +87,7 @@ t.test('connected to a collector that does not answer, it is not shipping', asyn
   t.match(agentStatus(silent).state, {
     level: 'warn',
     title: 'Not shipping',
-    words: [/has not answered for 12 s\./, /1,000 events wait/],
+    words: [/has not answered for 12 s\./, /1,000 events pending/],
   });
 });
 

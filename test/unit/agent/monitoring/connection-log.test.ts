@@ -14,8 +14,8 @@ t.test('what is logged is kept and told on; the newest comes first, repeats are 
   log.info('connected');
   t.same(told, ['warn no route', 'warn no route', 'info connected']);
   t.strictSame(log.events(), [
-    { at: NOW + 2, level: 'info', words: 'connected', times: 1 },
-    { at: NOW + 1, level: 'warn', words: 'no route', times: 2 },
+    { at: NOW + 2, level: 'info', message: 'connected', times: 1 },
+    { at: NOW + 1, level: 'warn', message: 'no route', times: 2 },
   ]);
 });
 
@@ -24,7 +24,7 @@ t.test('fifty are kept, and of long words the beginning', async (t) => {
   for (let at = 0; at < 80; at++) log.info(`${at} ${'x'.repeat(1_000)}`);
   const events = log.events();
   t.equal(events.length, 50);
-  t.match(events[0]!.words, /^79 x/);
-  t.match(events.at(-1)!.words, /^30 x/);
-  t.ok(events.every(({ words }) => words.length === 300));
+  t.match(events[0]!.message, /^79 x/);
+  t.match(events.at(-1)!.message, /^30 x/);
+  t.ok(events.every(({ message }) => message.length === 300));
 });

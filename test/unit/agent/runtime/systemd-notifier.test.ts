@@ -17,9 +17,9 @@ function scene(given: Partial<SystemdNotifierOptions> = {}) {
   const service = startSystemdNotifier({
     environment: WATCHED,
     pid: 42,
-    tell: async (assignments) => void told.push([...assignments]),
+    notify: async (assignments) => void told.push([...assignments]),
     work: () => agent.work,
-    words: () => agent.words,
+    describe: () => agent.words,
     timers,
     warn: (message) => void warned.push(message),
     ...given,
@@ -111,14 +111,14 @@ t.test('what cannot be told is warned of, and told again at the next beat', asyn
   let broken = true;
   const told: string[] = [];
   const { service, warned, timers } = scene({
-    tell: async ([first]) => {
+    notify: async ([first]) => {
       if (broken) throw new Error('spawn systemd-notify ENOENT');
       told.push(first!);
     },
   });
   service.ready();
   await until(() => timers.waiting.length === 1, 'the next beat is set');
-  t.match(warned, [/systemd cannot be told STATUS=connected, nothing pending: spawn systemd-notify ENOENT/]);
+  t.match(warned, [/cannot notify systemd of STATUS=connected, nothing pending: spawn systemd-notify ENOENT/]);
   broken = false;
   timers.advance(60_000);
   await until(() => told.length === 1, 'the beat is told');

@@ -51,7 +51,7 @@ t.test('the buffer is told the collector’s generation and time, and nothing sh
   t.same(greetings, [{ storeGen: 'gen-1', trueTimeOrigin: NOW + 5_000 - 200, uncertaintyMs: 201 }]);
   t.match(shipper.report(), {
     state: 'preparing',
-    words: 'connected; before anything is shipped: recovering a damaged file: 12 of 40 MB',
+    words: 'connected; preparing to ship: recovering a damaged file: 12 of 40 MB',
   });
   timers.advance(1_800_000);
   t.equal(shipper.report().state, 'preparing', 'however long it takes');

@@ -110,7 +110,7 @@ class Talk {
         backlogSent: () => {},
         random,
         timers,
-        trueTime: new CollectorClock(),
+        collectorClock: new CollectorClock(),
         view: unknownCollector(),
         counters: zeroCounters(),
       },

@@ -127,7 +127,7 @@ t.test(
             backlogSent: () => {},
             random,
             timers,
-            trueTime: new CollectorClock(),
+            collectorClock: new CollectorClock(),
             view: unknownCollector(),
             counters: zeroCounters(),
           },

@@ -282,7 +282,7 @@ t.test('an ack', async (t) => {
       batches.length === 1 ? { result: 'unsupported', reason: 'version 1' } : { result: 'stored' },
     );
     await until(() => shipper.report().counters.unsupported === 1, 'unsupported');
-    t.match(shipper.report().words, /does not understand this agent's batches \(version 1\)/);
+    t.match(shipper.report().words, /does not support this agent's batches \(version 1\)/);
     timers.advance(299_000);
     t.equal(collector.batches.length, 1);
     timers.advance(100_000);
@@ -454,7 +454,7 @@ t.test('a connection', async (t) => {
     token = 'newer';
     timers.advance(60_000);
     await until(() => shipper.report().state === 'offline', 'the end of the session');
-    t.match(shipper.report().words, /exchanged/);
+    t.match(shipper.report().words, /were replaced/);
     timers.advance(1_000);
     await until(() => shipper.report().counters.connections === 2, 'another connection');
     await accept(1, 1);

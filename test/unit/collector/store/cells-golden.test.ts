@@ -113,7 +113,7 @@ t.test('terminals: the registration of a terminal, and the last status of an epo
     ${text('lastSeen')} ${AT_PACKED} ${text('lastSeq')} 2b ${text('pending')} 91 92 29 2b
     ${text('clearThrough')} 00 ${text('losses')} 01 ${text('bufferBytes')} ce00010000
     ${text('clockOffsetMs')} d1ff06 ${text('version')} ${text('0.1.0')}`);
-  t.strictSame(await written((tables) => new Terminals(tables).seen([status])), [
+  t.strictSame(await written((tables) => new Terminals(tables).putStatuses([status])), [
     {
       table: 'terminals',
       row: 'c661636d650074696c6c2d31009f3c0000000000a1',

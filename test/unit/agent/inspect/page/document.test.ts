@@ -22,7 +22,7 @@ const report: InspectReport = {
   terminal: TERMINAL,
   version: '1.2.3',
   startedAt: iso(NOW - 60_000),
-  state: { level: 'good', title: 'All shipped', words: ['Nothing waits.'] },
+  state: { level: 'good', title: 'All shipped', words: ['Nothing is pending.'] },
   connected: true,
   buffer: {
     pending: 0,
@@ -89,10 +89,10 @@ t.test('it has a title, headings, captions and column headers', async (t) => {
   const text = page(report);
   t.match(text, /<title>All shipped – acme\/till-1<\/title>/);
   t.match(text, /<h1>Till acme\/till-1<\/h1>/);
-  for (const heading of ['Over time', 'Connection', 'Last events', 'Quarantine', 'Given up', 'Agent'])
+  for (const heading of ['Over time', 'Connection', 'Latest events', 'Quarantine', 'Lost', 'Agent'])
     t.match(text, new RegExp(`<h2>${heading}</h2>`));
   for (const [table] of text.matchAll(/<table[\s\S]*?<\/table>/g)) t.match(table, /<caption[\s\S]*<th scope="col"/);
-  t.match(text, /role="img" aria-label="Events waiting over the last 30 minutes: at most 2 events\."/);
+  t.match(text, /role="img" aria-label="Pending events over the last 30 minutes: at most 2 events\."/);
   t.match(text, /<html lang="en">/);
 });
 
@@ -107,7 +107,7 @@ t.test('without a buffer it says so, and has no figures', async (t) => {
   });
   t.match(text, /No buffer/);
   t.match(text, /<p class="fault">cannot be read<\/p>/);
-  t.match(text, /It is drawn from the first minute on/);
+  t.match(text, /No data yet: the chart starts after one minute/);
 });
 
 t.test('a chart’s scale ends on a round number with a whole half', async (t) => {

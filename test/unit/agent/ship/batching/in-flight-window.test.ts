@@ -12,7 +12,7 @@ const batch = (first: number, bytes = 1_000, lane: 'live' | 'backlog' = 'live'):
   dictionary: 0,
   bytes,
   sentAt: first,
-  cargo: { lane, sent: { firstId: first, lastId: first + 9 } },
+  content: { lane, sent: { firstId: first, lastId: first + 9 } },
 });
 const ack = ({ stream, first, last, sum }: InFlight) => ({ stream, first, last, sum, result: 'stored' as const });
 
@@ -79,5 +79,5 @@ t.test('an ack takes out nothing but exactly what it names', async (t) => {
 t.test('the same batch twice at once is a fault of ours', async (t) => {
   const window = new InFlightWindow();
   window.sent(batch(1));
-  t.throws(() => window.sent(batch(1)), /on its way already/);
+  t.throws(() => window.sent(batch(1)), /is already in flight/);
 });

@@ -52,7 +52,7 @@ for (const [what, exchanged] of [
     timers.advance(59_000);
     now = exchanged;
     timers.advance(1_000);
-    t.match(reasons, [/exchanged/]);
+    t.match(reasons, [/were replaced/]);
     timers.advance(600_000);
     t.equal(reasons.length, 1);
   });

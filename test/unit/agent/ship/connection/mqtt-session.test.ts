@@ -90,7 +90,7 @@ t.test('TLS', async (t) => {
   });
   t.test('without it says what to do', async (t) => {
     const { port } = await broker(t, CERTIFICATE);
-    t.match(await refusal(options(port)), /TLS: certificate signed by nobody known: give collector\.tls\.ca/);
+    t.match(await refusal(options(port)), /TLS: certificate of an unknown authority: set collector\.tls\.ca/);
   });
   t.test('with an expired certificate says so', async (t) => {
     const { port } = await broker(t, EXPIRED_CERTIFICATE);
@@ -147,7 +147,7 @@ t.test('what speaks something else than MQTT is told in words', async (t) => {
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
     const words = await refusal(options(port, { address: { protocol: 'mqtt', host: '127.0.0.1', port, path: null } }));
-    t.equal(words, `what listens there does not speak MQTT: is the port right? (127.0.0.1 port ${port})`);
+    t.equal(words, `the server there does not speak MQTT: is the port right? (127.0.0.1 port ${port})`);
     server.close();
   }
 });
@@ -160,12 +160,12 @@ t.test('faults are told in words', async (t) => {
   );
   t.equal(
     explainError(Object.assign(new Error('x'), { code: 3 }), address),
-    'the collector is not ready: it cannot ask its store (c.example port 8883)',
+    'the collector is not ready: it cannot read its store (c.example port 8883)',
   );
   t.match(explainError(Object.assign(new Error('x'), { code: 'ENETUNREACH' }), address), /^no route/);
   t.match(
     explainError(Object.assign(new Error('x'), { code: 'EAI_AGAIN' }), address),
-    /^the name of the collector cannot be looked up/,
+    /^the host name of the collector cannot be resolved/,
   );
   t.match(explainError(new Error('connack timeout'), address), /^no answer/);
   t.match(explainError(new Error('something else'), address), /^something else/);
