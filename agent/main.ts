@@ -6,7 +6,7 @@ import { BufferError } from './buffer/disk/buffer-error.ts';
 import { parseCommand, UsageError } from './cli/parse-arguments.ts';
 import { resolveConfig } from './cli/resolve-config.ts';
 import type { AgentConfig } from './config/agent-config.ts';
-import { ListenError } from './ingest/server.ts';
+import { ListenError } from './ingest/http/listen.ts';
 import { type CliOutput, cliOutputOn } from './inspect/terminal/cli-output.ts';
 import { OutputError } from './inspect/terminal/output-error.ts';
 import { systemTimers } from './runtime/system-timers.ts';

@@ -5,8 +5,8 @@
  * States: listening -> draining (accepts no connections, answers what it has received) -> stopped.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { ConnectionLimiter } from './http/connection-limiter.ts';
+import { listenOn } from './http/listen.ts';
 import { type HttpResponse, problem } from './http/response.ts';
 import { writeResponse } from './http/write-response.ts';
 import { type RouterDependencies, route } from './router.ts';
@@ -19,11 +19,6 @@ const KEEP_ALIVE_MS = 75_000;
 /** In both address families together. */
 const MAX_CONNECTIONS = 256;
 const DRAIN_MS = 5_000;
-
-/** The server cannot listen, for an expected reason. The message says how to correct it. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-}
 
 export interface IngestServerOptions extends RouterDependencies {
   /** 0: any free port. */
@@ -41,7 +36,7 @@ export async function startIngestServer(options: IngestServerOptions): Promise<I
 export class IngestServer {
   readonly #options: IngestServerOptions;
   readonly #connections = new ConnectionLimiter(MAX_CONNECTIONS);
-  readonly #servers: Server[] = [];
+  #servers: readonly Server[] = [];
   #port = 0;
   #isDraining = false;
 
@@ -53,27 +48,12 @@ export class IngestServer {
     return this.#port;
   }
 
-  /** @throws ListenError */
+  /** @throws ListenError when the address is in use or does not belong to this machine */
   async listen(): Promise<void> {
     const { host, port, notice } = this.#options;
-    const isBoth = host === '127.0.0.1' || host === 'localhost';
-    const first = isBoth ? '127.0.0.1' : host;
-    try {
-      this.#port = await this.#open(first, port);
-    } catch (error) {
-      throw listenError(error, first, port);
-    }
-    if (!isBoth) return;
-    try {
-      await this.#open('::1', this.#port);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT' && port !== 0) {
-        for (const server of this.#servers) server.close();
-        throw listenError(error, '::1', port);
-      }
-      notice(`not listening on ::1 (${code}): IPv4 only`);
-    }
+    const open = await listenOn(host, port, () => this.#create(), notice);
+    this.#servers = open.servers;
+    this.#port = open.port;
   }
 
   /** Stops accepting, answers what was received; bounded in time. */
@@ -100,8 +80,7 @@ export class IngestServer {
     if (answer !== null && !response.destroyed) writeResponse(request, response, answer, this.#isDraining);
   }
 
-  /** @returns the port */
-  async #open(host: string, port: number): Promise<number> {
+  #create(): Server {
     const server = createServer({
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -114,30 +93,6 @@ export class IngestServer {
     server.on('checkContinue', (request, response) => {
       void this.#handle(request, response, () => response.writeContinue());
     });
-    const opened = await listening(server, host, port, this.#options.notice);
-    this.#servers.push(server);
-    return opened;
+    return server;
   }
-}
-
-function listening(server: Server, host: string, port: number, notice: (message: string) => void): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, ipv6Only: host === '::1' }, () => {
-      server.off('error', reject);
-      server.on('error', (error) => notice(`listening on ${host}: ${error.message}`));
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
-
-function listenError(error: unknown, host: string, port: number): ListenError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const why =
-    code === 'EADDRINUSE'
-      ? 'the port is in use: stop the program that uses it, or set another ingest.port'
-      : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-        ? 'it is not an address of this machine: set another ingest.host'
-        : message;
-  return new ListenError(`cannot listen on ${host} port ${port}: ${why}`, { cause: error });
 }

@@ -6,7 +6,7 @@ import { type AgentHealth, type HealthFacts, healthOf } from '../inspect/facts/h
 import { type BufferStatus, bufferStatus } from '../inspect/status.ts';
 import type { BufferStats } from '../port/buffer-reader.ts';
 import type { Sample } from '../runtime/render-metrics.ts';
-import type { ShipperReport } from '../ship/shipper.ts';
+import type { ShipperReport } from '../ship/status/shipper-report.ts';
 import type { HistorySample, SampleHistory } from './sample-history.ts';
 import { hoursUntilFull } from './time-to-full.ts';
 
@@ -65,6 +65,7 @@ export interface AgentFacts {
 
 export const isConnected = ({ state }: ShipperReport): boolean => state === 'shipping' || state === 'draining';
 
+/** Hours until the buffer is full; null when unknown. See `hoursUntilFull`. */
 function untilFull({ config, buffer, history, latest, diskBytes, shipper, full }: AgentFacts): number | null {
   if (full !== null) return 0;
   if (buffer instanceof Error || latest === null || diskBytes === null) return null;
@@ -110,67 +111,68 @@ export function agentStatus(facts: AgentFacts): AgentStatus {
   };
 }
 
+const gauge = (name: string, help: string, value: number): Sample => ({
+  name: `tillstream_agent_${name}`,
+  help,
+  kind: 'gauge',
+  value,
+});
+
+const counter = (name: string, help: string, value: number): Sample => ({
+  name: `tillstream_agent_${name}_total`,
+  help,
+  kind: 'counter',
+  value,
+});
+
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+const countersOf = (prefix: string, title: string, counters: Readonly<Record<string, number>>): Sample[] =>
+  Object.entries(counters).map(([name, value]) =>
+    counter(`${prefix}_${snake(name)}`, `${title}: ${snake(name).replaceAll('_', ' ')}.`, value),
+  );
+
+/** @param hours until the buffer is full; null when unknown */
+function bufferSamples(buffer: BufferStats, hours: number | null): Sample[] {
+  const { pending, acked, quarantined, losses, refs, refConflicts, usedBytes, walBytes, oldestPending } = buffer;
+  const samples = [
+    gauge('events_pending', 'Events that the collector has not acknowledged.', pending),
+    gauge('events_acked_kept', 'Acknowledged events that are still kept.', acked),
+    gauge('events_quarantined', 'Events in quarantine.', quarantined),
+    gauge('events_given_up', 'Lost events, according to the loss ledger.', losses.events),
+    gauge('losses_unsent', 'Loss records that the collector has not acknowledged.', losses.unsent),
+    gauge('refs', 'Dedup keys (refs) in the index.', refs),
+    counter('ref_conflicts', 'Events stored although their ref was known with other content.', refConflicts),
+    gauge('buffer_bytes', 'Bytes in use in the database and its WAL.', usedBytes + walBytes),
+  ];
+  if (hours !== null)
+    samples.push(gauge('buffer_full_in_seconds', "Time until the buffer is full, at today's rate.", hours * 3600));
+  if (oldestPending !== null) {
+    const help = 'Start of the hour of the oldest pending event, in seconds since 1970.';
+    samples.push(gauge('oldest_pending_hour_seconds', help, oldestPending / 1000));
+  }
+  return samples;
+}
 
 /** @param rssBytes resident memory of the process */
 export function agentSamples(facts: AgentFacts, rssBytes: number): Sample[] {
   const { config, buffer, ingest, shipper, startedAt, full } = facts;
-  const gauge = (name: string, help: string, value: number): Sample => ({
-    name: `tillstream_agent_${name}`,
-    help,
-    kind: 'gauge',
-    value,
-  });
-  const counter = (name: string, help: string, value: number): Sample => ({
-    name: `tillstream_agent_${name}_total`,
-    help,
-    kind: 'counter',
-    value,
-  });
-  const samples: Sample[] = [
+  const isRefusing = full === null ? 0 : 1;
+  const { clockOffsetMs, credit } = shipper.collector;
+  return [
     gauge('start_time_seconds', 'When the agent started, in seconds since 1970.', startedAt / 1000),
     gauge('resident_memory_bytes', 'Resident memory of the process.', rssBytes),
     gauge('buffer_up', '1 while the buffer can be read.', buffer instanceof Error ? 0 : 1),
-    gauge(
-      'buffer_full',
-      '1 while new events are refused because the buffer or the disk is full.',
-      full === null ? 0 : 1,
-    ),
+    gauge('buffer_full', '1 while new events are refused because the buffer or the disk is full.', isRefusing),
     gauge('buffer_max_bytes', 'Configured size limit of the buffer.', config.buffer.maxBytes),
     gauge('connected', '1 while the collector accepts batches.', shipper.state === 'shipping' ? 1 : 0),
     gauge('batches_in_flight', 'Batches that are not acknowledged yet.', shipper.batchesInFlight),
-    gauge('credit', "Factor by which the collector scales the agent's window.", shipper.collector.credit),
+    gauge('credit', "Factor by which the collector scales the agent's window.", credit),
+    ...(clockOffsetMs === null
+      ? []
+      : [gauge('clock_offset_seconds', "Collector's clock minus the agent's.", clockOffsetMs / 1000)]),
+    ...(buffer instanceof Error ? [] : bufferSamples(buffer, untilFull(facts))),
+    ...countersOf('ingest', 'Ingest', { ...ingest }),
+    ...countersOf('ship', 'Shipping', shipper.counters as unknown as Record<string, number>),
   ];
-  const { clockOffsetMs } = shipper.collector;
-  if (clockOffsetMs !== null)
-    samples.push(gauge('clock_offset_seconds', "Collector's clock minus the agent's.", clockOffsetMs / 1000));
-  if (!(buffer instanceof Error)) {
-    samples.push(
-      gauge('events_pending', 'Events that the collector has not acknowledged.', buffer.pending),
-      gauge('events_acked_kept', 'Acknowledged events that are still kept.', buffer.acked),
-      gauge('events_quarantined', 'Events in quarantine.', buffer.quarantined),
-      gauge('events_given_up', 'Lost events, according to the loss ledger.', buffer.losses.events),
-      gauge('losses_unsent', 'Loss records that the collector has not acknowledged.', buffer.losses.unsent),
-      gauge('refs', 'Dedup keys (refs) in the index.', buffer.refs),
-      counter('ref_conflicts', 'Events stored although their ref was known with other content.', buffer.refConflicts),
-      gauge('buffer_bytes', 'Bytes in use in the database and its WAL.', buffer.usedBytes + buffer.walBytes),
-    );
-    const hours = untilFull(facts);
-    if (hours !== null)
-      samples.push(gauge('buffer_full_in_seconds', "Time until the buffer is full, at today's rate.", hours * 3600));
-    if (buffer.oldestPending !== null) {
-      samples.push(
-        gauge(
-          'oldest_pending_hour_seconds',
-          'Start of the hour of the oldest pending event, in seconds since 1970.',
-          buffer.oldestPending / 1000,
-        ),
-      );
-    }
-  }
-  for (const [name, value] of Object.entries(ingest))
-    samples.push(counter(`ingest_${snake(name)}`, `Ingest: ${snake(name).replaceAll('_', ' ')}.`, value));
-  for (const [name, value] of Object.entries(shipper.counters))
-    samples.push(counter(`ship_${snake(name)}`, `Shipping: ${snake(name).replaceAll('_', ' ')}.`, value));
-  return samples;
 }

@@ -2,8 +2,9 @@
  * Holds the shipper of the buffer that is open. Each opening is a stream and has its own shipper.
  */
 
-import type { Shipper, ShipperReport } from '../ship/shipper.ts';
+import type { Shipper } from '../ship/shipper.ts';
 import { unknownCollector, zeroCounters } from '../ship/status/collector-state.ts';
+import type { ShipperReport } from '../ship/status/shipper-report.ts';
 
 const NO_BUFFER: ShipperReport = {
   state: 'stopped',

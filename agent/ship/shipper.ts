@@ -19,8 +19,9 @@ import { watchCredentials } from './connection/credential-watch.ts';
 import type { Address, Credentials } from './connection/endpoint.ts';
 import { explainError } from './connection/explain-error.ts';
 import { openSession, type Session } from './connection/mqtt-session.ts';
-import { type CollectorState, type ShipCounters, unknownCollector, zeroCounters } from './status/collector-state.ts';
+import { unknownCollector, zeroCounters } from './status/collector-state.ts';
 import { CollectorClock } from './status/collector-time.ts';
+import type { ShipperReport } from './status/shipper-report.ts';
 
 /** A connection that lasted this long counts as good, even if nothing was sold. */
 const STEADY_MS = 60_000;
@@ -57,28 +58,6 @@ export interface ShipperDependencies extends Omit<CollectorProtocolDependencies,
     info(message: string): void;
     warn(message: string): void;
   };
-}
-
-/** State of shipping for `/v1/status` and the metrics. */
-export interface ShipperReport {
-  readonly state: 'offline' | 'connecting' | 'greeting' | 'preparing' | 'shipping' | 'draining' | 'stopped';
-  /** Explanation of the state for people. */
-  readonly words: string;
-  readonly address: string;
-  /** Why the last connection ended or failed; null before. */
-  readonly lastError: string | null;
-  /** Milliseconds since 1970 of `lastError`. */
-  readonly lastErrorAt: number | null;
-  readonly batchesInFlight: number;
-  /** Whether the connected collector has owed an answer for more than 10 s. */
-  readonly silent: boolean;
-  readonly collector: Readonly<CollectorState> & {
-    /**
-     * Collector's clock minus the operating system's, milliseconds; null before the first answer.
-     */
-    readonly clockOffsetMs: number | null;
-  };
-  readonly counters: Readonly<ShipCounters>;
 }
 
 export class Shipper {
@@ -224,27 +203,21 @@ export class Shipper {
 
   /** Runs one connection from its start to its end. */
   async #connection(): Promise<{ good: boolean; reason: unknown }> {
-    const { merchant, terminal, stream, credentials, timers, now, wallClock, log } = this.#with;
-    const batch = topic(merchant, terminal, 'batch');
-    const status = topic(merchant, terminal, 'status');
-    const ack = topic(merchant, terminal, 'ack');
-    const ctl = topic(merchant, terminal, 'ctl');
+    const { merchant, terminal, stream, credentials, timers, now } = this.#with;
+    const topics = [topic(merchant, terminal, 'ack'), topic(merchant, terminal, 'ctl')];
+    const options = {
+      address: this.#address,
+      clientId: stream,
+      username: `${merchant}/${terminal}`,
+      topics,
+      timers,
+      now,
+    };
     let session: Session;
     let used: Credentials;
     try {
       used = credentials();
-      session = await openSession(
-        {
-          address: this.#address,
-          clientId: stream,
-          username: `${merchant}/${terminal}`,
-          credentials: used,
-          topics: [ack, ctl],
-          timers,
-          now,
-        },
-        this.#stopping.signal,
-      );
+      session = await openSession({ ...options, credentials: used }, this.#stopping.signal);
     } catch (reason) {
       return { good: false, reason };
     }
@@ -254,7 +227,25 @@ export class Shipper {
     if (this.#stopping.signal.aborted) session.abort(new Error('the agent stops'));
     this.#become('connected');
     this.#counters.connections++;
-    log.info(`connected to ${this.#address.host} port ${this.#address.port}`);
+    this.#with.log.info(`connected to ${this.#address.host} port ${this.#address.port}`);
+    const protocol = this.#protocolOn(session);
+    this.#protocol = protocol;
+    protocol.sendGreeting();
+    const endWatch = this.#watchCredentials(session, used);
+    const reason = await session.closed;
+    endWatch();
+    protocol.close();
+    this.#protocol = null;
+    this.#session = null;
+    await protocol.settled;
+    return { good: protocol.progressed || timers.now() - since >= STEADY_MS, reason };
+  }
+
+  #protocolOn(session: Session): CollectorProtocol {
+    const { merchant, terminal, log } = this.#with;
+    const batch = topic(merchant, terminal, 'batch');
+    const status = topic(merchant, terminal, 'status');
+    const ack = topic(merchant, terminal, 'ack');
     const protocol = new CollectorProtocol(
       {
         ...this.#with,
@@ -269,32 +260,27 @@ export class Shipper {
         abort: (error) => session.abort(error),
       },
     );
-    this.#protocol = protocol;
     session.receive((from, payload) => {
       // `ctl` is reserved: a sender on it uses a later protocol version.
       const envelope = from === ack ? decodeAcks(payload) : null;
       if (envelope !== null) protocol.onAcks(envelope);
       else if (from === ack) log.warn('the collector sent an invalid ack');
     });
-    protocol.sendGreeting();
-    const outdated = (reason: Error): void => session.abort(reason);
-    const time = (): number => this.#collectorClock.now(timers.now()) ?? wallClock();
-    const endWatch = watchCredentials({
+    return protocol;
+  }
+
+  /** @returns stops the watch */
+  #watchCredentials(session: Session, used: Credentials): () => void {
+    const { credentials, timers, wallClock } = this.#with;
+    return watchCredentials({
       used,
       isTls: this.#address.protocol !== 'mqtt',
       read: credentials,
       timers,
-      now: time,
+      now: () => this.#collectorClock.now(timers.now()) ?? wallClock(),
       wallClock,
-      outdated,
       collectorEnds: session.certificateEnds,
+      outdated: (reason) => session.abort(reason),
     });
-    const reason = await session.closed;
-    endWatch();
-    protocol.close();
-    this.#protocol = null;
-    this.#session = null;
-    await protocol.settled;
-    return { good: protocol.progressed || timers.now() - since >= STEADY_MS, reason };
   }
 }

@@ -7,7 +7,7 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import mqtt from 'mqtt';
+import mqtt, { type MqttClient } from 'mqtt';
 import type { Timers } from '../../port/timers.ts';
 import type { Address, Credentials } from './endpoint.ts';
 import { refusedCertificate } from './explain-error.ts';
@@ -54,22 +54,16 @@ const buffers = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; 
   ...(key === null ? {} : { key }),
 });
 
-/**
- * Connects and subscribes (SUBACK).
- *
- * @throws the reason of a failure; immediately when `signal` aborts
- */
-export async function openSession(
-  { address, clientId, username, credentials, topics, timers, now }: SessionOptions,
-  signal: AbortSignal,
-): Promise<Session> {
+/** @param verified called with the expiry of the certificate that the collector presents */
+function connect(
+  { address, clientId, username, credentials }: SessionOptions,
+  verified: (certificateEnds: number) => void,
+): MqttClient {
   const { protocol, host, port, path } = address;
-  signal.throwIfAborted();
-  let certificateEnds = Number.POSITIVE_INFINITY;
   // mqtt.js passes it on, although its types do not declare it.
   const identity: object = {
     checkServerIdentity(name: string, certificate: PeerCertificate): Error | undefined {
-      certificateEnds = Date.parse(certificate.valid_to);
+      verified(Date.parse(certificate.valid_to));
       return checkServerIdentity(name, certificate);
     },
   };
@@ -90,15 +84,43 @@ export async function openSession(
     resubscribe: false,
     keepalive: KEEP_ALIVE_S,
     connectTimeout: OPEN_MS,
-    // Otherwise mqtt.js allocates a Buffer for each two-byte number in advance: 65,536 of them, 7
-    // MiB.
+    // Otherwise mqtt.js allocates a Buffer for each two-byte number in advance: 65,536, 7 MiB.
     writeCache: false,
   });
-
   // mqtt.js leaves Nagle's algorithm on: a batch behind a small packet (a PUBACK) would wait 40 ms
   // for the peer's delayed acknowledgement. (ws, under a WebSocket, disables it itself.)
   if (protocol !== 'wss') (client.stream as unknown as Socket).setNoDelay(true);
+  return client;
+}
 
+/** Sends DISCONNECT after everything published, and cuts the connection after `END_MS`. */
+const endGracefully = (client: MqttClient, closed: Promise<Error>): Promise<void> =>
+  new Promise((resolve) => {
+    const cut = setTimeout(() => client.end(true), END_MS);
+    void closed.then(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    client.end(false);
+  });
+
+async function subscribed(client: MqttClient, topics: readonly string[]): Promise<void> {
+  await new Promise((resolve) => client.once('connect', resolve));
+  await client.subscribeAsync([...topics], { qos: 1 });
+}
+
+/**
+ * Connects and subscribes (SUBACK).
+ *
+ * @throws the reason of a failure; immediately when `signal` aborts
+ */
+export async function openSession(options: SessionOptions, signal: AbortSignal): Promise<Session> {
+  const { credentials, topics, timers, now } = options;
+  signal.throwIfAborted();
+  let certificateEnds = Number.POSITIVE_INFINITY;
+  const client = connect(options, (ends) => {
+    certificateEnds = ends;
+  });
   let reason: Error | null = null;
   const abort = (error: Error): void => {
     reason ??= error;
@@ -112,22 +134,17 @@ export async function openSession(
     });
   });
   client.on('error', abort);
-  // mqtt.js passes on only some stream errors; the failure of a WebSocket handshake is not among
-  // them.
+  // mqtt.js passes on only some stream errors; a failed WebSocket handshake is not among them.
   client.stream.on('error', abort);
   const stop = (): void => abort(signal.reason as Error);
   signal.addEventListener('abort', stop, { once: true });
   const cancel = timers.after(OPEN_MS, () => abort(new Error('no answer')));
 
-  const subscribed = async (): Promise<void> => {
-    await new Promise((resolve) => client.once('connect', resolve));
-    await client.subscribeAsync([...topics], { qos: 1 });
-  };
   const failed = closed.then((error) => {
     throw error;
   });
   try {
-    await Promise.race([subscribed(), failed]);
+    await Promise.race([subscribed(client, topics), failed]);
   } catch (error) {
     abort(error as Error);
     const cause = reason ?? (error as Error);
@@ -146,14 +163,6 @@ export async function openSession(
     certificateEnds,
     closed,
     abort,
-    end: () =>
-      new Promise((resolve) => {
-        const cut = setTimeout(() => client.end(true), END_MS);
-        void closed.then(() => {
-          clearTimeout(cut);
-          resolve();
-        });
-        client.end(false);
-      }),
+    end: () => endGracefully(client, closed),
   };
 }

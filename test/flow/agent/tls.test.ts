@@ -90,7 +90,7 @@ t.test(
     );
     t.equal(await shop.sell(), 201);
     hold('expired-till');
-    await shop.says(/TLS: certificate expired: .*ended 2020-02-01/);
+    await shop.says(/TLS: certificate expired: .*expired on 2020-02-01/);
     t.equal(await shop.sell(), 201);
     hold('till');
     await shop.stored(2);

@@ -53,8 +53,8 @@ t.test('the page for support explains every state that the status can show', asy
   const { lines } = readPage(ROOT, 'docs/support.md');
   const table = lines.filter((line) => line.startsWith('| '));
   const shipping = [
-    { connected: true, held: false, words: 'connected' },
-    { connected: false, held: false, words: 'not connected' },
+    { connected: true, isHeldOff: false, explanation: 'connected' },
+    { connected: false, isHeldOff: false, explanation: 'not connected' },
   ];
   for (const unavailable of [null, 'gone'])
     for (const full of [null, 'full'])

@@ -1,0 +1,23 @@
+/** Report of the shipper's state, for `/v1/status` and the metrics. */
+import type { CollectorState, ShipCounters } from './collector-state.ts';
+
+export interface ShipperReport {
+  readonly state: 'offline' | 'connecting' | 'greeting' | 'preparing' | 'shipping' | 'draining' | 'stopped';
+  /** Explanation of the state for people. */
+  readonly words: string;
+  readonly address: string;
+  /** Why the last connection ended or failed; null before. */
+  readonly lastError: string | null;
+  /** Milliseconds since 1970 of `lastError`. */
+  readonly lastErrorAt: number | null;
+  readonly batchesInFlight: number;
+  /** Whether the connected collector has owed an answer for more than 10 s. */
+  readonly silent: boolean;
+  readonly collector: Readonly<CollectorState> & {
+    /**
+     * Collector's clock minus the operating system's, milliseconds; null before the first answer.
+     */
+    readonly clockOffsetMs: number | null;
+  };
+  readonly counters: Readonly<ShipCounters>;
+}
