@@ -1,4 +1,4 @@
-/** `npm run bench`: the figures of this machine, as tables and as JSON. */
+/** `npm run bench`: measures this machine, and prints tables and JSON. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

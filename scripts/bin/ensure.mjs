@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// Plain JavaScript that Node 20 parses: it runs before Node 26 is there.
+// Plain JavaScript that Node 20 parses: it runs before Node 26 is installed.
 //
 //     node scripts/bin/ensure.mjs SCRIPT.ts [arguments]
 //
-// runs a script of this project on a machine that has only a stock Node: it installs what package-lock.json names where it is
-// missing or stale, and runs the script with the Node that comes with the packages.
+// Runs a script of this project on a machine with a stock Node: installs the packages of
+// package-lock.json if they are missing or stale, then runs the script with the Node that they
+// contain.
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findNode } from './bundled-node.mjs';

@@ -1,11 +1,12 @@
-// Plain JavaScript that Node 20 parses: it runs before Node 26 is there.
+// Checks and installs npm packages. Plain JavaScript that Node 20 parses: it runs before Node 26 is
+// installed.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
- * Why node_modules does not hold what package-lock.json names, or undefined if it does. npm keeps what it installed in a
- * hidden lock file of the same form; packages for other platforms are missing there.
+ * Explains why node_modules does not match package-lock.json; undefined if it does. npm records
+ * what it installed in a hidden lock file of the same format, without packages for other platforms.
  *
  * @param {string} root @returns {string | undefined}
  */
@@ -26,12 +27,13 @@ export function staleReason(root) {
 }
 
 /**
- * Runs `npm ci`; what it prints goes to standard error, so that a command's standard output stays its own.
+ * Runs `npm ci`. Its output goes to standard error, which leaves a command's standard output alone.
  *
  * @param {string} root @returns {boolean} whether it succeeded
  */
 export function install(root) {
-  // npm names itself and the Node it runs on: that Node is not the one in node_modules, which npm ci is about to replace.
+  // npm's environment names the Node it runs on, which is not the one in node_modules that `npm ci`
+  // replaces.
   const { npm_execpath: npm, npm_node_execpath: node } = process.env;
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   const options = { cwd: root, stdio: ['ignore', 2, 2] };

@@ -1,16 +1,17 @@
-// Plain JavaScript that Node 20 parses: it runs before Node 26 is there.
+// Runs a child process in this one's place. Plain JavaScript that Node 20 parses: it runs before
+// Node 26 is installed.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
-/** How long a signal waits for a sign that the child had it too, milliseconds. */
+/** How long a signal waits for evidence that the child received it too, milliseconds. */
 const SIGN_MS = 100;
-/** After a signal to the whole group npm passes its own copy on: it comes within this time, milliseconds. */
+/** npm forwards its own copy of a signal to the whole group within this time, milliseconds. */
 const ECHO_MS = 300;
-/** How often to look whether npm's shell is still there, milliseconds. */
+/** Interval for checking that npm's shell is still alive, milliseconds. */
 const PARENT_MS = 500;
 
 /**
- * Runs a program in this one's place: same terminal, same signals, same exit code.
+ * Runs a program in place of this one: same terminal, signals and exit code.
  *
  * @param {string} command @param {readonly string[]} args
  */
@@ -22,7 +23,7 @@ export function runChild(command, args) {
   });
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
   if (process.platform === 'win32') {
-    // A console's Ctrl-C reaches every process in it, and there is nothing else to pass on.
+    // A console's Ctrl-C reaches every process in it, and there is nothing else to forward.
     process.on('SIGINT', () => undefined);
   } else {
     passSignalsOn(child);
@@ -30,9 +31,9 @@ export function runChild(command, args) {
 }
 
 /**
- * Passes signals on, each once. Ctrl-C reaches the whole process group, so the child has it already, and npm sends one more
- * to this process; `kill` reaches this process alone. A process that only waits, in the same group, tells the two apart: a
- * signal to the group ends it.
+ * Forwards signals, each once. Ctrl-C reaches the whole process group, so the child has it already,
+ * and npm sends one more to this process; `kill` reaches this process only. A waiting canary
+ * process in the same group tells them apart: a signal to the group ends it.
  */
 function passSignalsOn(child) {
   let waiting = [];
@@ -59,7 +60,7 @@ function passSignalsOn(child) {
     watchGroup();
   };
   const watchGroup = () => {
-    // It ends by itself with this process, which closes its standard input.
+    // It ends with this process, which closes its standard input.
     const canary = spawn('sh', ['-c', 'read _'], { stdio: ['pipe', 'ignore', 'ignore'] });
     canary.on('error', () => undefined);
     canary.on('exit', (_, signal) => signal && groupHadIt());
@@ -69,7 +70,7 @@ function passSignalsOn(child) {
   process.on('SIGTERM', receive);
   watchGroup();
 
-  // `kill` of npm ends the shell between npm and this process, which does not pass the signal on.
+  // `kill` of npm ends the shell between npm and this process, which does not forward the signal.
   const parent = process.ppid;
   const look = () => {
     if (process.ppid === parent || told) return;

@@ -1,13 +1,14 @@
-// Plain JavaScript that Node 20 parses: it runs before Node 26 is there.
+// Starts a main module of the package. Plain JavaScript that Node 20 parses: it runs before Node 26
+// is installed.
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { findNode } from './bundled-node.mjs';
 import { runChild } from './run-child.mjs';
 
 /**
- * Runs one of the package's main modules with the Node that comes with the packages.
+ * Runs one of the package's main modules with the Node that the packages contain.
  *
- * @param {string} main path below the package's folder
+ * @param {string} main path relative to the package's folder
  */
 export function runMain(main) {
   const here = dirname(fileURLToPath(import.meta.url));
@@ -17,7 +18,7 @@ export function runMain(main) {
     console.error(found.error);
     process.exit(1);
   }
-  // Node runs no TypeScript below a folder named node_modules, which is where an installed package lies.
+  // Node refuses TypeScript below a folder named node_modules, where an installed package is.
   const installed = root.split(sep).includes('node_modules');
   const hook = installed
     ? ['--disable-warning=ExperimentalWarning', `--import=${pathToFileURL(join(here, 'strip-types.mjs'))}`]

@@ -1,4 +1,5 @@
-// Loads this package's own TypeScript also where it is installed below node_modules, where Node by itself refuses to.
+// Strips the types of this package's own TypeScript below node_modules, where Node refuses to do
+// it.
 import { readFileSync } from 'node:fs';
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * Runs a campaign: `npm run campaign -- NAME [options]`. Progress goes to standard error, the report to standard output (`--json`: one
- * document). Exit status 1 when a promise was broken, 2 on wrong usage.
+ * Runs a campaign: `npm run campaign -- NAME [options]`. Progress goes to standard error, the
+ * report to standard output (`--json`: one document). Exit status 1 when a promise is broken, 2 on
+ * wrong usage.
  */
 import { parseArgs } from 'node:util';
 import type { Campaign } from './port/campaign.ts';

@@ -3,7 +3,7 @@ export interface TillEvent {
   readonly type: string;
   /** RFC 3339 with the till's offset. */
   readonly ts: string;
-  /** Minor units, also of a refund positive. */
+  /** Minor units; positive for refunds too. */
   readonly amount?: number;
   readonly currency?: string;
   /** The till's own id of the event: makes a repeat safe. */
@@ -17,11 +17,11 @@ export interface TillItem {
   readonly sku: string;
   /** Pieces, > 0. */
   readonly qty: number;
-  /** Minor units a piece, >= 0. */
+  /** Minor units per piece, >= 0. */
   readonly price: number;
 }
 
-/** What became of events handed to an agent. */
+/** Result of handing events to an agent. */
 export interface Receipt {
   readonly accepted: number;
   readonly duplicates: number;

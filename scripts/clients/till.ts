@@ -1,8 +1,8 @@
 /**
- * A till: hands events to its agent and repeats until the agent has them.
+ * A till: posts events to its agent and retries until the agent has stored them.
  *
- * Repeating is safe because each event carries a `ref`: after a lost answer (an agent killed between its commit and its answer) the repeat
- * comes back as a duplicate.
+ * Retrying is safe because each event carries a `ref`: after a lost answer (an agent killed between
+ * its commit and its answer) the retry is answered as a duplicate.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Pool } from 'undici';
@@ -13,7 +13,7 @@ interface Answer {
   readonly duplicates?: readonly unknown[];
 }
 
-/** A cashier waits no longer; the agent answers in milliseconds or is gone. */
+/** A cashier waits no longer; the agent answers in milliseconds or is dead. */
 const TIMEOUT_MS = 10_000;
 const FIRST_WAIT_MS = 20;
 const LONGEST_WAIT_MS = 1_000;
@@ -23,7 +23,10 @@ export class Till {
   readonly #pool: Pool;
   readonly #random: () => number;
 
-  /** @param url the agent's, such as `http://127.0.0.1:7070`; @param random in [0, 1), for the jitter */
+  /**
+   * @param url the agent's, such as `http://127.0.0.1:7070`;
+   * @param random in [0, 1), for the jitter
+   */
   constructor(url: string, random: () => number) {
     this.url = url;
     this.#random = random;
@@ -36,10 +39,10 @@ export class Till {
   }
 
   /**
-   * Resolves when the agent has all of them.
+   * Resolves when the agent has stored all of them.
    *
-   * @param signal ends the repeating
-   * @throws Error when the agent refuses an event (400, 413: repeating cannot help), or AbortError
+   * @param signal ends the retries
+   * @throws Error when the agent rejects an event (400, 413: a retry cannot help), or AbortError
    */
   async send(events: readonly TillEvent[], signal: AbortSignal): Promise<Receipt> {
     const body = JSON.stringify(events);
@@ -55,7 +58,7 @@ export class Till {
     return this.#pool.close();
   }
 
-  /** @returns null when a repeat may succeed */
+  /** @returns null when a retry may succeed */
   async #post(body: string, signal: AbortSignal): Promise<Answer | null> {
     let status: number;
     let text: string;

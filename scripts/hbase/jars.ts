@@ -1,6 +1,7 @@
 /**
- * HBase's jars and the Thrift2 gateway's, from Maven Central into a folder of ours: there is no tarball to unpack and nothing to
- * install. A folder appears only once it is whole, so a half download never counts.
+ * Downloads HBase's jars and the Thrift2 gateway's from Maven Central into a folder of our own:
+ * there is no tarball to unpack and nothing to install. A folder appears only once it is complete,
+ * so a partial download never counts.
  */
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,8 +14,9 @@ interface Release {
 }
 
 /**
- * Newest first. Only the `-hadoop3` builds run on a Java newer than 8; the gateway's jar has none of Hadoop in it, so where a
- * repository lacks its `-hadoop3` build the plain one of the same version does.
+ * Newest first. Only the `-hadoop3` builds run on a Java newer than 8. The gateway's jar contains
+ * no Hadoop, so its plain build of the same version is used where a repository lacks the `-hadoop3`
+ * build.
  */
 const RELEASES: readonly Release[] = [
   { version: '2.6.6-hadoop3', thriftVersion: '2.6.6-hadoop3' },
@@ -23,18 +25,18 @@ const RELEASES: readonly Release[] = [
 
 const COPY_DEPENDENCIES = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 
-/** Loggers that would fight with log4j 2 over the class path. */
+/** Loggers that would conflict with log4j 2 on the class path. */
 const EXCLUDED = 'slf4j-reload4j,reload4j,slf4j-log4j12,log4j,logback-classic,logback-core,commons-logging';
 
 const DOWNLOAD_MS = 15 * 60_000;
 
 export interface Jars {
   readonly version: string;
-  /** Folder that holds nothing but the jars. */
+  /** Folder that contains only the jars. */
   readonly folder: string;
 }
 
-/** Finds the jars in `cache`, or downloads them with Maven (some 120 MB). */
+/** Finds the jars in `cache`, or downloads them with Maven (about 120 MB). */
 export async function provideJars(cache: string, log: (line: string) => void): Promise<Jars> {
   for (const { version } of RELEASES) {
     const folder = join(cache, version);
@@ -56,7 +58,7 @@ export async function provideJars(cache: string, log: (line: string) => void): P
   throw new Error(`no HBase could be downloaded: ${reason}`);
 }
 
-/** Half downloads, named after the process that makes them. */
+/** Partial downloads, named after the downloading process. */
 const PARTIAL = 'partial-';
 
 async function removeAbandoned(cache: string): Promise<void> {
@@ -65,7 +67,7 @@ async function removeAbandoned(cache: string): Promise<void> {
   await Promise.all(abandoned.map((name) => rm(join(cache, name), { recursive: true, force: true })));
 }
 
-/** Null when it is there, else why not. */
+/** Null on success, else the reason of the failure. */
 async function download(release: Release, cache: string): Promise<string | null> {
   const folder = join(cache, release.version);
   const partial = join(cache, `${PARTIAL}${process.pid}`);
@@ -82,7 +84,7 @@ async function download(release: Release, cache: string): Promise<string | null>
     const maven = await runTool('mvn', ['-B', '-q', '-f', pom, ...goals], DOWNLOAD_MS);
     if (maven.status !== 0) return reasonIn(maven.output);
     await rename(join(partial, 'lib'), folder).catch(async (fault) => {
-      // Another process was faster.
+      // Another process has completed it first.
       if (!(await exists(folder))) throw fault;
     });
     return null;
@@ -91,7 +93,7 @@ async function download(release: Release, cache: string): Promise<string | null>
   }
 }
 
-/** The sentence of Maven's output that says what could not be had. */
+/** Extracts from Maven's output what could not be downloaded. */
 function reasonIn(output: string): string {
   const errors = output.split('\n').filter((line) => line.includes('[ERROR]'));
   const line = errors[0] ?? output.trim().split('\n').at(-1) ?? 'Maven gave no reason';

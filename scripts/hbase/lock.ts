@@ -1,4 +1,7 @@
-/** One start at a time in a folder: two would take each other's ports. The lock of a process that died is nobody's. */
+/**
+ * Allows one start at a time per folder, because two would take each other's ports. A dead
+ * process's lock is void.
+ */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

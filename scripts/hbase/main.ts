@@ -1,4 +1,4 @@
-/** `npm run hbase`: a real HBase and its Thrift2 gateway on this machine. */
+/** `npm run hbase`: runs a real HBase and its Thrift2 gateway on this machine. */
 import { parseArgs } from 'node:util';
 import { HBASE_HOME, HBASE_JARS } from './home.ts';
 import { findHBase, type RunningHBase, startHBase, stopHBase } from './server.ts';

@@ -1,4 +1,4 @@
-/** The loopback ports that an HBase of ours listens on. */
+/** Loopback ports of an HBase instance. */
 import { createServer } from 'node:net';
 
 export const HOST = '127.0.0.1';
@@ -11,13 +11,13 @@ export interface Ports {
 }
 
 /**
- * Below the range that Linux (32768 and up) and others give to outgoing connections: a port kept over a restart must not be
- * taken by one meanwhile.
+ * Below the range for outgoing connections (Linux: 32768 and up): a port that is reused after a
+ * restart must not be taken by one in the meantime.
  */
 const LOWEST = 20_000;
 const HIGHEST = 32_000;
 
-/** Four different ports that are free now. */
+/** Four different ports that are free. */
 export async function freePorts(): Promise<Ports> {
   const found = new Set<number>();
   while (found.size < 4) {

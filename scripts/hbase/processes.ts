@@ -1,4 +1,6 @@
-/** HBase's processes: started detached, found again by their process id, and never another program that got the same id since. */
+/**
+ * HBase's processes: started detached and identified by process id, guarding against reused ids.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -16,7 +18,7 @@ const MAIN: Readonly<Record<Role, { readonly command: readonly string[]; readonl
 const open = (names: string) => names.split(' ').flatMap((name) => ['--add-opens', `java.base/${name}=ALL-UNNAMED`]);
 const expose = (names: string) => names.split(' ').flatMap((name) => ['--add-exports', `${name}=ALL-UNNAMED`]);
 
-/** What HBase's own start script passes to a Java from 11 on (`bin/hbase`, HBASE_OPTS for JDK 11+). */
+/** The flags of HBase's own start script for Java 11 and later (`bin/hbase`, HBASE_OPTS). */
 const JAVA_FLAGS: readonly string[] = [
   '-Dorg.apache.hbase.thirdparty.io.netty.tryReflectionSetAccessible=true',
   '--add-modules=jdk.unsupported',
@@ -30,12 +32,12 @@ export function logFile(dir: string, role: Role): string {
   return join(dir, 'logs', `${role}.log`);
 }
 
-/** What the JVM itself prints: the reason where it doesn't come up at all. */
+/** Output of the JVM itself: the reason when it does not start at all. */
 export function outFile(dir: string, role: Role): string {
   return join(dir, 'logs', `${role}.out`);
 }
 
-/** Gives the process id. The process goes on when we end. */
+/** Starts a process that outlives this one. @returns its process id */
 export async function spawnRole(role: Role, dir: string, conf: string, jars: string): Promise<number> {
   await mkdir(join(dir, 'logs'), { recursive: true });
   const { command, heap } = MAIN[role];
@@ -62,14 +64,17 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** True while this id is our process of this role and folder: a zombie or another program is not. */
+/** True if this id is our process of this role and folder, not a zombie or another program. */
 export async function isOurs(pid: number | null, role: Role, dir: string): Promise<boolean> {
   if (pid === null) return false;
   const args = await commandLine(pid);
   return args.includes(marker(dir)) && args.includes(MAIN[role].command[0]!);
 }
 
-/** SIGTERM, then SIGKILL after `graceMs`; `graceMs` 0 kills at once. Ends when it is gone; does nothing if it is not ours. */
+/**
+ * SIGTERM, then SIGKILL after `graceMs` (0: at once). Resolves when it has ended; ignores processes
+ * that are not ours.
+ */
 export async function endRole(pid: number | null, role: Role, dir: string, graceMs: number): Promise<boolean> {
   if (pid === null || !(await isOurs(pid, role, dir))) return false;
   process.kill(pid, graceMs > 0 ? 'SIGTERM' : 'SIGKILL');
@@ -85,8 +90,9 @@ export async function endRole(pid: number | null, role: Role, dir: string, grace
 }
 
 /**
- * True once nothing of a process is left but its entry. A killed JVM loses its command line first, while its last threads still hold its
- * ports; and where nobody reaps orphans, a zombie stays (proc(5): state, num_threads).
+ * True once only the entry of a process is left. A killed JVM loses its command line first, while
+ * its last threads still hold its ports; and where nobody reaps orphans, a zombie stays (proc(5):
+ * state, num_threads).
  */
 async function hasEnded(pid: number): Promise<boolean> {
   if (process.platform !== 'linux') return !isAlive(pid);
@@ -100,7 +106,10 @@ function marker(dir: string): string {
   return `-Dtillstream.hbase=${dir}`;
 }
 
-/** A process's arguments; where there is no /proc, its whole command line as `ps` gives it. Empty for none. */
+/**
+ * A process's arguments; without /proc, its whole command line from `ps`. Empty if there is no
+ * process.
+ */
 async function commandLine(pid: number): Promise<string | readonly string[]> {
   if (process.platform === 'linux') {
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');

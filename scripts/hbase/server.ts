@@ -1,6 +1,7 @@
 /**
- * A real HBase with its Thrift2 gateway for tests and demonstrations: start, stop, look, and kill either of the two as a crash
- * would. All of it lies in one folder; starting again in that folder keeps data and ports.
+ * A real HBase with its Thrift2 gateway for tests and demonstrations: starts, stops and finds them,
+ * and kills either one like a crash. Everything is in one folder; a restart there keeps data and
+ * ports.
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -22,7 +23,7 @@ export interface HBaseOptions {
   readonly jars: string;
   /** Progress, one line each. */
   readonly log: (line: string) => void;
-  /** How long it may take to come up, milliseconds; two minutes if left out. */
+  /** Time limit for the start, milliseconds; default: two minutes. */
   readonly readyMs?: number;
 }
 
@@ -40,7 +41,7 @@ export interface RunningHBase {
 const READY_MS = 120_000;
 const STOP_GRACE_MS = 30_000;
 
-/** Starts what does not run yet, and resolves when a call through the gateway has been answered. */
+/** Starts what is not running, and resolves when a call through the gateway was answered. */
 export async function startHBase({
   dir: folder,
   jars: cache,
@@ -73,7 +74,7 @@ async function startMissing(dir: string, jars: Jars, log: (line: string) => void
   return state;
 }
 
-/** Ends both, the gateway first. False if neither ran. */
+/** Stops both, the gateway first. @returns false if neither was running */
 export async function stopHBase(folder: string): Promise<boolean> {
   const dir = resolve(folder);
   const state = await readState(dir);
@@ -84,7 +85,7 @@ export async function stopHBase(folder: string): Promise<boolean> {
   return gateway || master;
 }
 
-/** Kills one of the two with SIGKILL, as a crash would; `startHBase` brings it back on its ports. */
+/** Kills one of the two with SIGKILL, like a crash; `startHBase` restarts it on its ports. */
 export async function killHBase(folder: string, role: Role): Promise<void> {
   const dir = resolve(folder);
   const state = await readState(dir);
@@ -93,7 +94,7 @@ export async function killHBase(folder: string, role: Role): Promise<void> {
   await writeState(dir, { ...state, [role]: null });
 }
 
-/** What runs in this folder; null unless both do. */
+/** The instance that runs in this folder; null unless both processes run. */
 export async function findHBase(folder: string): Promise<RunningHBase | null> {
   const dir = resolve(folder);
   const state = await readState(dir);
@@ -118,7 +119,10 @@ async function requireFreePorts(role: Role, { ports }: State, dir: string): Prom
   }
 }
 
-/** An open port proves nothing: only an answer about the tables says that master, region server and gateway are up. */
+/**
+ * Waits for an answer about the tables: an open port does not prove that master, region server and
+ * gateway are up.
+ */
 async function untilReady(dir: string, state: State, deadline: number): Promise<void> {
   const deadlines = { connectMs: 1_000, waitMs: 1_000, callMs: 10_000, schemaMs: 10_000 };
   const limits = {

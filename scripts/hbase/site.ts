@@ -1,12 +1,12 @@
 /**
- * The configuration of a standalone HBase (ZooKeeper, master and region server in one JVM) on the local file system, and of its
- * Thrift2 gateway, all on loopback.
+ * Configuration of a standalone HBase (ZooKeeper, master and region server in one JVM) on the local
+ * file Thrift2 gateway, all on loopback.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HOST, type Ports } from './ports.ts';
 
-/** Writes the folder that goes first on the class path. */
+/** Writes the folder that is first on the class path. */
 export async function writeSite(conf: string, dir: string, ports: Ports): Promise<void> {
   await mkdir(conf, { recursive: true });
   await writeFile(join(conf, 'hbase-site.xml'), siteXml(settings(dir, ports)));
@@ -18,7 +18,8 @@ function settings(dir: string, ports: Ports): Record<string, string | number | b
     'hbase.cluster.distributed': false,
     'hbase.rootdir': `file://${join(dir, 'data')}`,
     'hbase.tmp.dir': join(dir, 'tmp'),
-    // On Hadoop's local file system HBase asks for streams that can sync, and does not come up where they can't.
+    // HBase requires streams that can sync on Hadoop's local file system, and does not start
+    // without.
     'hbase.unsafe.stream.capability.enforce': true,
     'hbase.wal.hsync': true,
 
@@ -26,7 +27,7 @@ function settings(dir: string, ports: Ports): Record<string, string | number | b
     'hbase.zookeeper.property.dataDir': join(dir, 'zookeeper'),
     'hbase.zookeeper.property.clientPort': ports.zookeeper,
     'hbase.zookeeper.property.clientPortAddress': HOST,
-    // On the way down ZooKeeper goes first; the region server need not mourn it for half a minute.
+    // On shutdown ZooKeeper stops first; the region server must not retry for half a minute.
     'zookeeper.recovery.retry': 1,
     'zookeeper.recovery.retry.intervalmill': 100,
     'hbase.master.port': ports.master,
@@ -42,7 +43,8 @@ function settings(dir: string, ports: Ports): Record<string, string | number | b
     'hbase.regionserver.thrift.port': ports.thrift,
     'hbase.regionserver.thrift.ipaddress': HOST,
     'hbase.thrift.minWorkerThreads': 16,
-    // The gateway's own patience with HBase: its defaults (20 minutes) would hold its threads long after we gave up.
+    // Retries of the gateway itself: its defaults (20 minutes) would hold its threads long after
+    // our timeout.
     'hbase.client.retries.number': 4,
     'hbase.rpc.timeout': 5_000,
     'hbase.client.operation.timeout': 15_000,
@@ -60,7 +62,7 @@ function escapeXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
 
-/** One file a process, named by a system property; at most some 40 MB. */
+/** One log file per process, named by a system property; at most about 40 MB. */
 const LOGGING = `status = warn
 appender.file.type = RollingFile
 appender.file.name = file

@@ -1,4 +1,7 @@
-/** What must outlive the command that started HBase: its ports (kept over a restart) and its processes. One JSON file in its folder. */
+/**
+ * State that outlives the command that started HBase: its ports (kept over a restart) and its
+ * processes. One JSON file.
+ */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ports } from './ports.ts';
@@ -6,7 +9,7 @@ import type { Ports } from './ports.ts';
 export interface State {
   readonly ports: Ports;
   readonly version: string;
-  /** Process ids; null while not started by us. */
+  /** Process ids; null if we have not started it. */
   readonly master: number | null;
   readonly gateway: number | null;
 }

@@ -1,7 +1,7 @@
-/** The two programs that must be on the machine: Java to run HBase, Maven to download it once. */
+/** The two external programs: Java to run HBase, Maven to download it once. */
 import { spawn } from 'node:child_process';
 
-/** A program is not installed; the message says how to get it. */
+/** A program is not installed; the message says how to install it. */
 export class ToolMissing extends Error {
   override readonly name = 'ToolMissing';
 }
@@ -15,11 +15,14 @@ export type Tool = keyof typeof HOW_TO_GET;
 
 export interface Outcome {
   readonly status: number | null;
-  /** Standard output and error, as they came. */
+  /** Interleaved standard output and error. */
   readonly output: string;
 }
 
-/** Runs it to its end, or kills it after so many milliseconds. Rejects with `ToolMissing` where it is not installed. */
+/**
+ * Runs a program to its end, or kills it after `timeoutMs`. Rejects with `ToolMissing` if it is not
+ * installed.
+ */
 export function runTool(tool: Tool, args: readonly string[], timeoutMs: number): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(tool, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
@@ -36,7 +39,7 @@ export function runTool(tool: Tool, args: readonly string[], timeoutMs: number):
   });
 }
 
-/** Rejects with `ToolMissing` unless a Java that HBase 2.6 runs on is there. */
+/** Rejects with `ToolMissing` unless a Java for HBase 2.6 is installed. */
 export async function requireJava(): Promise<void> {
   const { output } = await runTool('java', ['-version'], 30_000);
   const major = Number(/version "(\d+)/.exec(output)?.[1] ?? 0);

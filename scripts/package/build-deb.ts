@@ -1,17 +1,17 @@
-/** A Debian package of a folder, by dpkg-deb. The same folder gives the same bytes. */
+/** Builds a Debian package from a folder with dpkg-deb. The same folder gives the same bytes. */
 import { spawnSync } from 'node:child_process';
 
 export interface DebOptions {
-  /** Holds `DEBIAN/` and what is installed. */
+  /** Contains `DEBIAN/` and the files to install. */
   readonly root: string;
   readonly file: string;
-  /** No file in it is dated later, seconds since 1970. */
+  /** Latest modification time of files in it, seconds since 1970. */
   readonly epoch: number;
-  /** Of xz, 0 (fast) to 9 (small). */
+  /** Compression level of xz, 0 (fast) to 9 (small). */
   readonly level: number;
 }
 
-/** @throws Error with the command's words, or a line that says where to get it */
+/** @throws Error with the command's message, or a line that says how to install it */
 export function buildDeb({ root, file, epoch, level }: DebOptions): void {
   const args = ['-Zxz', `-z${level}`, '--root-owner-group', '--build', root, file];
   const { status, error, stderr } = spawnSync('dpkg-deb', args, {

@@ -1,4 +1,4 @@
-/** The agent as one file of JavaScript, to run with Node and SQLite's binary beside it. */
+/** Bundles the agent into one JavaScript file, to run with Node and SQLite's binary beside it. */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
@@ -11,27 +11,28 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const ENTRY = 'agent/main.ts';
 const require = createRequire(import.meta.url);
 
-/** The names that the bundle and SQLite's binary have beside each other. */
+/** File names of the bundle and of SQLite's binary beside it. */
 export const BUNDLE = 'agent.cjs';
 export const SQLITE = 'better_sqlite3.node';
 
 export interface Bundle {
   readonly file: string;
-  /** Bytes of JavaScript. */
+  /** Size of the JavaScript in bytes. */
   readonly bytes: number;
-  /** Folders of the npm packages whose code is in it. */
+  /** Folders of the npm packages whose code it contains. */
   readonly packages: readonly string[];
 }
 
-/** Of an architecture as Node calls it, `x64` or `arm64`; glibc. */
+/** Path for an architecture in Node's notation, `x64` or `arm64`; glibc. */
 export const sqliteBinary = (arch: string): string =>
   join(dirname(require.resolve('better-sqlite3/package.json')), 'prebuilds', `linux-${arch}.node`);
 
 /**
- * CommonJS, since an `import` of `node:http` touches each of its exports, and with them loads undici: 6 MiB that a `require` leaves alone.
+ * CommonJS, because an `import` of `node:http` touches each of its exports and thereby loads
+ * undici: 6 MiB that `require` avoids.
  *
- * @param folder where the bundle is written
- * @param version that the agent says it has
+ * @param folder for the bundle
+ * @param version that the agent reports
  */
 export async function bundleAgent(folder: string, version: string = packageJson.version): Promise<Bundle> {
   const file = join(folder, BUNDLE);
@@ -43,7 +44,7 @@ export async function bundleAgent(folder: string, version: string = packageJson.
     platform: 'node',
     target: `node${process.versions.node}`,
     format: 'cjs',
-    // The text of the program stays in memory while it runs; the names in it are those in the log's stacks.
+    // The source text stays in memory at run time; its names appear in logged stacks.
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
@@ -56,7 +57,7 @@ export async function bundleAgent(folder: string, version: string = packageJson.
   return { file, bytes: Object.values(metafile.outputs)[0]!.bytes, packages: packagesOf(metafile) };
 }
 
-/** The bundle with the binary for this machine beside it. @returns what Node is to run */
+/** Bundles with the binary for this machine beside it. @returns the file for Node to run */
 export async function runnableBundle(folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const { file } = await bundleAgent(folder);
@@ -64,7 +65,7 @@ export async function runnableBundle(folder: string): Promise<string> {
   return file;
 }
 
-/** better-sqlite3 has an entry for each platform, which differ in the binary's name only. */
+/** better-sqlite3 has an entry per platform; they differ only in the binary's name. */
 const sqliteBeside: Plugin = {
   name: 'sqlite-beside',
   setup(build) {

@@ -1,4 +1,4 @@
-/** What Debian wants to read in /usr/share/doc. */
+/** Debian's documents in /usr/share/doc. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -18,7 +18,7 @@ function licenseOf(folder: string): string {
   return `${'-'.repeat(80)}\n${name} ${version}\n\n${text.trim()}\n`;
 }
 
-/** @param packages folders of what is in the package, each with its license */
+/** @param packages folders of the contained packages, each with its license */
 export function copyright(packages: readonly string[]): string {
   const head = 'Tillstream is not licensed for others. What it is made of is, as follows.\n';
   return [head, ...packages.map(licenseOf)].join('\n');
@@ -32,12 +32,14 @@ export function changelog(version: string, epoch: number): string {
 
 export interface ControlFields {
   readonly version: string;
-  /** As Debian calls it. */
+  /** Debian's name. */
   readonly architecture: string;
   readonly installedKiB: number;
 }
 
-/** The libraries are what `readelf -d` names of Node, at the versions of the symbols that it needs. */
+/**
+ * The dependencies are Node's libraries by `readelf -d`, at the versions of the symbols it needs.
+ */
 export const control = ({ version, architecture, installedKiB }: ControlFields): string => `Package: tillstream-agent
 Version: ${version}
 Architecture: ${architecture}

@@ -1,6 +1,12 @@
-/** The configuration that a first installation puts into /etc: the commented example of the repository, for a machine of its own. */
+/**
+ * The configuration that a first installation puts into /etc: the repository's example, adapted to
+ * a till.
+ */
 
-/** What it says, and what a till's says. Ids in capitals are refused, in words, until they are filled in. */
+/**
+ * Lines of the example and their replacements. Ids in capitals are rejected until they are filled
+ * in.
+ */
 const CHANGES: readonly (readonly [from: RegExp, to: string])[] = [
   [/^merchant: .*$/m, 'merchant: FILL-IN'],
   [/^terminal: .*$/m, 'terminal: FILL-IN'],
@@ -9,7 +15,7 @@ const CHANGES: readonly (readonly [from: RegExp, to: string])[] = [
   [/^( +)path: .*$/m, '$1path: /var/lib/tillstream/buffer.db'],
 ];
 
-/** @throws Error when a line to change is not there */
+/** @throws Error when a line to replace is missing */
 export function tillExample(example: string): string {
   return CHANGES.reduce((text, [from, to]) => {
     if (!from.test(text)) throw new Error(`config/agent.yaml has no line like ${from}`);

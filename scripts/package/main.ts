@@ -1,4 +1,4 @@
-/** `npm run package`: the agent as Debian packages. */
+/** `npm run package`: builds the agent's Debian packages. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,7 @@
-/** The Node binary of an architecture, from the npm package that package.json names; one that is not installed here is fetched by npm. */
+/**
+ * Provides the Node binary of an architecture, from the npm package in package.json; fetched by npm
+ * if it is not installed.
+ */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -8,10 +11,10 @@ import packageJson from '../../package.json' with { type: 'json' };
 const ROOT = resolve(import.meta.dirname, '../..');
 const CACHE = join(ROOT, 'node_modules/.cache/tillstream');
 
-/** As Node calls them. */
+/** Node's names. */
 export type Architecture = 'x64' | 'arm64';
 
-/** Folder of the package: `bin/node`, `LICENSE`. @param log told before something is fetched */
+/** Folder of the package: `bin/node`, `LICENSE`. @param log called before a download */
 export function nodeRuntime(arch: Architecture, log: (line: string) => void): string {
   const name = `node-linux-${arch}` as const;
   const version = packageJson.optionalDependencies[name];
@@ -25,7 +28,7 @@ export function nodeRuntime(arch: Architecture, log: (line: string) => void): st
   return fetched;
 }
 
-/** A folder appears only once it is whole. */
+/** The folder appears only once it is complete. */
 function fetchPackage(name: string, version: string, folder: string): void {
   const partial = `${folder}.partial-${process.pid}`;
   mkdirSync(partial, { recursive: true });
@@ -40,7 +43,7 @@ function fetchPackage(name: string, version: string, folder: string): void {
   }
 }
 
-/** Like `npm ci`: what was fetched is what package-lock.json says. */
+/** Like `npm ci`: verifies the download against package-lock.json. */
 function checkIntegrity(name: string, tarball: string): void {
   const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { integrity?: string } | undefined>;

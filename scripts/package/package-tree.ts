@@ -1,4 +1,4 @@
-/** The files of the Debian package, in a folder. */
+/** Lays out the files of the Debian package in a folder. */
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -18,7 +18,7 @@ const SCRIPTS = ['postinst', 'prerm', 'postrm'] as const;
 
 export const DEBIAN_NAMES: Readonly<Record<Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-/** NODE_OPTIONS of whoever calls it is not the agent's. */
+/** The wrapper script. It replaces NODE_OPTIONS, so the caller's do not affect the agent. */
 const wrapper = (): string => {
   const environment = Object.entries(NODE_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
   return `#!/bin/sh
@@ -29,12 +29,12 @@ exec /${LIBRARY}/node ${NODE_FLAGS.join(' ')} /${LIBRARY}/${BUNDLE} "$@"
 };
 
 export interface TreeOptions {
-  /** Empty. */
+  /** An empty folder. */
   readonly root: string;
   readonly architecture: Architecture;
   readonly bundle: Bundle;
   readonly version: string;
-  /** Of the changelog, seconds since 1970. */
+  /** Date of the changelog, seconds since 1970. */
   readonly epoch: number;
   readonly log: (line: string) => void;
 }
@@ -65,7 +65,7 @@ export function layOutAgent({ root, architecture, bundle, version, epoch, log }:
   withModes(root);
 }
 
-/** What dpkg and its tools compare; not a matter of security. */
+/** MD5 is what dpkg compares; it is not used for security. */
 const md5 = (file: string): string => createHash('md5').update(readFileSync(file)).digest('hex');
 
 const filesIn = (folder: string): string[] =>
@@ -74,7 +74,7 @@ const filesIn = (folder: string): string[] =>
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 
-/** Whatever the umask is. */
+/** Sets file modes independently of the umask. */
 function withModes(root: string): void {
   chmodSync(root, 0o755);
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {

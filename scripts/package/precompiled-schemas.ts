@@ -1,7 +1,9 @@
 /**
- * Compiles the agent's schemas when it is bundled. TypeBox with its compiler is a quarter of an idle agent's memory, and compiling a tenth of
- * a second of a slow till's start. The schemas stay where they are: each module that has some is run here once with TypeBox, for the
- * checks, and once with `scripts/package/typebox-shim/type.ts`, which has to give the same schemas; the bundle holds the latter and the checks.
+ * Compiles the agent's schemas when it is bundled. TypeBox with its compiler takes a quarter of an
+ * idle agent's memory, and compiling a tenth of a second of a slow till's start. The schemas stay
+ * in their modules: each of these is run here once with TypeBox, for the checks, and once with
+ * `scripts/package/typebox-shim/type.ts`, which must give the same schemas. The bundle contains the
+ * shim and the checks.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -17,13 +19,13 @@ const LIGHT = {
   'typebox/compile': join(import.meta.dirname, 'typebox-shim/compile.ts'),
   'typebox/system': join(import.meta.dirname, 'typebox-shim/system.ts'),
 };
-/** Stands for TypeBox's compiler, and keeps what it is given. */
+/** Replaces TypeBox's compiler, and records its input. */
 const RECORDER = `export const schemas = [];
 export const Compile = (schema) => { schemas.push(schema); return {}; };`;
 
 type Recorded = readonly TSchema[];
 
-/** @param entry a module; its schemas, and those of what it imports, are compiled */
+/** @param entry a module; its schemas and those of its imports are compiled */
 export async function precompiledSchemas(entry: string): Promise<Plugin> {
   const modules = await schemaModules(entry);
   const recorded = await recordedSchemas(modules, 'typebox');
@@ -39,7 +41,7 @@ export async function precompiledSchemas(entry: string): Promise<Plugin> {
     name: 'precompiled-schemas',
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^typebox(\/compile|\/system)?$/ }, ({ path, importer, kind }) =>
-        // TypeBox itself, and what `typebox-shim/` asks for when there is an error to tell, get the real ones.
+        // TypeBox itself, and the shim when it has an error to explain, get the real modules.
         kind === 'require-call' || importer.includes('node_modules')
           ? undefined
           : { path: LIGHT[path as keyof typeof LIGHT] },
@@ -50,7 +52,11 @@ export async function precompiledSchemas(entry: string): Promise<Plugin> {
   };
 }
 
-/** Modules of ours that make schemas or have them compiled. @throws Error when there are none: then this has nothing to do any more */
+/**
+ * Our modules that create or compile schemas.
+ *
+ * @throws Error when there are none, because this plugin is then obsolete
+ */
 async function schemaModules(entry: string): Promise<string[]> {
   const { metafile } = await build({ ...bundling, entryPoints: [entry] });
   const modules = Object.entries(metafile.inputs)
@@ -71,7 +77,11 @@ const bundling = {
   logLevel: 'silent',
 } as const;
 
-/** What the modules give to the compiler when they are imported, in order. @param builder the module in the place of TypeBox */
+/**
+ * Schemas that the modules pass to the compiler on import, in order.
+ *
+ * @param builder the module in place of TypeBox
+ */
 async function recordedSchemas(modules: readonly string[], builder: string): Promise<Recorded> {
   const contents = [...modules.map((path) => `import './${path}';`), "export { schemas } from 'typebox/compile';"];
   const recorder: Plugin = {
@@ -84,7 +94,7 @@ async function recordedSchemas(modules: readonly string[], builder: string): Pro
   };
   const stdin = { contents: contents.join('\n'), resolveDir: ROOT };
   const { outputFiles } = await build({ ...bundling, stdin, plugins: [recorder] });
-  // Below node_modules, from where the packages are found.
+  // Below node_modules, so that the packages are found.
   mkdirSync(CACHE, { recursive: true });
   const file = join(CACHE, `schemas-${process.pid}-${basename(builder)}.mjs`);
   writeFileSync(file, outputFiles[0]!.contents);
@@ -96,7 +106,7 @@ async function recordedSchemas(modules: readonly string[], builder: string): Pro
   }
 }
 
-/** As TypeBox's own compiler puts its code together, but in a file. */
+/** Composes the code as TypeBox's own compiler does, but into a file. */
 function checksModule(schemas: Recorded): string {
   const checks = schemas.map((schema) => {
     const compiled = Build(schema);

@@ -1,17 +1,20 @@
 /**
- * Leaves out of the bundle what the agent's dependencies bring and the agent never runs. Each replacement is looked for in the
- * dependency's text or imports, and the build fails when it is not there any more: a new version has to be looked at again.
+ * Omits from the bundle what the agent's dependencies contain and the agent never runs. Each
+ * replacement is searched in the dependency's text or imports, and the build fails when it is
+ * missing: a new version has to be reviewed.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Plugin } from 'esbuild';
 
-/** Modules of mqtt.js, as it names them, that only a browser, a small program within another, or a SOCKS proxy needs. */
+/** mqtt.js's own modules that only a browser, a mini program or a SOCKS proxy needs. */
 const UNUSED_BY_MQTT = ['./socks', './ali', './wx', 'worker-timers'];
 const STUB = 'module.exports = () => { throw new Error("left out of this build"); };';
 
-/** mqtt.js loads WebSockets and TLS with the first connection of any kind; here each with the first of its own. */
+/**
+ * mqtt.js loads WebSockets and TLS with the first connection of any kind; here each on first use.
+ */
 const EAGER = /protocols\.(\w+) = require\('(\.\/(?:ws|tcp|tls))'\)\.(streamBuilder|default);/g;
 const EAGER_COUNT = 6;
 
@@ -45,10 +48,10 @@ export const slimDependencies: Plugin = {
   },
 };
 
-/** Other modules in the place of dependencies', that do the same with less. */
+/** Smaller modules in place of dependencies' own, with the same function. */
 export const SLIM_ALIASES: Readonly<Record<string, string>> = {
   // What readable-stream itself exports under READABLE_STREAM=disable: Node's own streams.
   'readable-stream': 'node:stream',
-  // Without the search for a native part that is optional, and not packed.
+  // Without the search for an optional native part, which is not packaged.
   msgpackr: join(dirname(createRequire(import.meta.url).resolve('msgpackr')), '..', 'index.js'),
 };

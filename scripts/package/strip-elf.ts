@@ -1,6 +1,7 @@
 /**
- * An executable without what only linkers and debuggers read: the symbol table and debugging sections lie behind the last segment that
- * is loaded, and the section headers name nothing that a loader needs. For any architecture, so that no cross-binutils are needed.
+ * Strips an executable: removes what only linkers and debuggers read. The symbol table and
+ * debugging sections are behind the last loaded segment, and loaders do not need the section
+ * headers. It works for any architecture, so no cross-binutils are needed.
  *
  * Layout: System V ABI, ELF-64, little endian.
  */
@@ -11,7 +12,7 @@ const CLASS_64 = 2;
 const LITTLE_ENDIAN = 1;
 const PT_LOAD = 1;
 
-/** @throws Error when it is no such file, or would lose what is loaded */
+/** @throws Error when the file is no such executable, or loaded parts would be lost */
 export function strippedElf(file: Buffer): Buffer {
   if (file.readUInt32BE(0) !== MAGIC || file[4] !== CLASS_64 || file[5] !== LITTLE_ENDIAN) {
     throw new Error('not a 64-bit little-endian ELF file');

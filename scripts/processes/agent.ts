@@ -12,18 +12,18 @@ export interface AgentSettings {
   readonly terminal: string;
   readonly store?: string;
   readonly token: string;
-  /** Where the collector's broker is, such as `mqtt://127.0.0.1:1883`. */
+  /** URL of the collector's broker, such as `mqtt://127.0.0.1:1883`. */
   readonly collector: string;
   readonly port: number;
-  /** What else goes under `ship`. */
+  /** Further keys of `ship`. */
   readonly ship?: Readonly<Record<string, unknown>>;
-  /** Modules that its process loads first. */
+  /** Modules to preload. */
   readonly preloads?: readonly string[];
-  /** What else goes under `buffer`, such as another `path`. */
+  /** Further keys of `buffer`, such as another `path`. */
   readonly buffer?: Readonly<Record<string, unknown>>;
-  /** As `Child` takes it. */
+  /** See `Child`. */
   readonly runtime?: Runtime;
-  /** What Node runs: the agent's source, unless it is bundled. */
+  /** The program for Node: the agent's source by default, or a bundle. */
   readonly program?: string;
 }
 
@@ -57,7 +57,7 @@ export class AgentProcess {
       ingest: { port },
       ...(ship === undefined ? {} : { ship }),
     };
-    // Holds the terminal's token.
+    // Contains the terminal's token.
     writeFileSync(this.#config, stringify(config), { mode: 0o600 });
   }
 
@@ -75,7 +75,7 @@ export class AgentProcess {
     await this.ready(deadlineMs, signal);
   }
 
-  /** Starts it, and waits for nothing. */
+  /** Starts it without waiting. */
   launch(): void {
     this.#child = new Child({
       name: `agent ${this.terminal}`,

@@ -1,4 +1,4 @@
-/** A process that a script starts, watches and stops. */
+/** A child process that a script starts, watches and stops. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,15 +9,15 @@ export const ROOT = path.resolve(import.meta.dirname, '../..');
 const FOLLOW_PARENT = new URL('./follow-parent.mjs', import.meta.url).href;
 
 export interface ChildSpec {
-  /** As people call it, such as `collector`. */
+  /** Display name, such as `collector`. */
   readonly name: string;
   /** A script of this repository and its arguments, such as `['agent/main.ts', 'run']`. */
   readonly command: readonly string[];
-  /** Modules that it loads first. */
+  /** Modules to preload. */
   readonly preloads?: readonly string[];
-  /** What it writes is appended here. */
+  /** File to which its output is appended. */
   readonly log: string;
-  /** What Node is started with, and what its environment has beside this process's. */
+  /** Node's flags, and additions to this process's environment. */
   readonly runtime?: Runtime;
 }
 
@@ -33,7 +33,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Lines of a log that tell why a process would not start. */
+/** Log lines to show when a process does not start. */
 const TAIL_LINES = 12;
 
 export class Child {
@@ -55,7 +55,8 @@ export class Child {
         cwd: ROOT,
         env: { ...process.env, ...environment },
         stdio: ['ignore', log, log, 'ipc'],
-        // Ctrl-C reaches the whole group of a terminal at once: in a group of its own the child stops when its turn comes.
+        // A terminal's Ctrl-C reaches its whole process group; in its own group the child is
+        // stopped in order.
         detached: true,
         windowsHide: true,
       });
@@ -80,7 +81,10 @@ export class Child {
     return this.#exit === null;
   }
 
-  /** @throws Error with the log's last lines when the process ends, or the deadline passes, before it is ready */
+  /**
+   * @throws Error with the log's last lines when the process ends or the deadline passes before it
+   *   is ready
+   */
   async ready(isReady: () => Promise<boolean>, deadlineMs: number, signal?: AbortSignal): Promise<void> {
     try {
       await until(

@@ -14,7 +14,7 @@ export interface CollectorSettings {
   readonly mqttPort: number;
   /** Default: SQLite in the folder. */
   readonly store?: StoreConfig;
-  /** What else goes into its configuration. */
+  /** Further keys of its configuration. */
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
@@ -57,7 +57,7 @@ export class CollectorProcess {
     return this.#child;
   }
 
-  /** Creates what the store lacks; safe to repeat. */
+  /** Creates what the store lacks; can be repeated. */
   async init(): Promise<void> {
     await runJson(MAIN, ['init', '--config', this.config, '--json']);
   }
@@ -76,7 +76,7 @@ export class CollectorProcess {
   }
 }
 
-/** @returns the terminal's new token; an earlier one ends */
+/** @returns the terminal's new token; an earlier one becomes invalid */
 export async function addTerminal(config: string, merchant: string, terminal: string): Promise<string> {
   const args = [
     'terminals',

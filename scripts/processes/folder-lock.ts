@@ -1,7 +1,11 @@
+/** An exclusive lock on a folder. */
 import path from 'node:path';
 import Database from 'better-sqlite3';
 
-/** Held until disposed, or until the process ends in whatever way: the operating system keeps it, no stale file can. */
+/**
+ * A folder lock held until disposed or until the process ends: the operating system holds it, so no
+ * stale lock can remain.
+ */
 export class FolderLock {
   readonly #database: Database.Database;
 
@@ -9,7 +13,7 @@ export class FolderLock {
     this.#database = database;
   }
 
-  /** @returns null when another process holds the folder */
+  /** @returns null when another process holds the lock */
   static take(folder: string): FolderLock | null {
     const database = new Database(path.join(folder, 'lock.db'), { timeout: 0 });
     try {

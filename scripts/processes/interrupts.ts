@@ -1,20 +1,24 @@
+/** Distinguishes a first Ctrl-C, which stops gracefully, from a second one, which kills. */
 import type { EventEmitter } from 'node:events';
 
 export interface Interrupts {
-  /** Where signals come from: `process`. */
+  /** Source of the signals: `process`. */
   readonly source: EventEmitter;
-  /** Ctrl-C, or SIGTERM. */
+  /** First Ctrl-C, or SIGTERM. */
   readonly first: (signal: NodeJS.Signals) => void;
-  /** Ctrl-C again. */
+  /** Second Ctrl-C. */
   readonly again: () => void;
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic milliseconds. */
   readonly now: () => number;
 }
 
-/** npm and its shims pass on the Ctrl-C that the terminal has sent to all of them already: within this time it is the same one. */
+/**
+ * npm and its shims forward the Ctrl-C that the terminal has already sent to all of them: within
+ * this time it is the same one.
+ */
 const ECHO_MS = 500;
 
-/** @returns how to stop listening */
+/** @returns stops listening */
 export function onInterrupt(interrupts: Interrupts): () => void {
   let first: number | null = null;
   const heard = (signal: NodeJS.Signals): void => {

@@ -1,3 +1,4 @@
+/** Finds free loopback ports, and reports ports that are in use. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
@@ -5,13 +6,13 @@ const LOOPBACK = '127.0.0.1';
 
 export interface WantedPort {
   readonly port: number;
-  /** What listens there, as people call it. */
+  /** Display name of the listener. */
   readonly purpose: string;
-  /** The flag that chooses another. */
+  /** The option that selects another port. */
   readonly flag: string;
 }
 
-/** What to tell the user about ports that somebody else holds; empty when all are free. */
+/** Messages about ports that are in use; empty when all are free. */
 export async function portsInUse(wanted: readonly WantedPort[]): Promise<string[]> {
   const complaints: string[] = [];
   for (const { port, purpose, flag } of wanted) {
@@ -35,7 +36,7 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** So many different ports that nobody listens on now. */
+/** Returns `count` different free ports. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   try {

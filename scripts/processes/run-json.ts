@@ -1,3 +1,4 @@
+/** Runs a script that prints one JSON document. */
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';
@@ -7,7 +8,7 @@ import { ROOT } from './child.ts';
 const run = promisify(execFile);
 
 /**
- * Runs a script of this repository to its end and gives the one JSON document that it printed.
+ * Runs a script of this repository and returns the JSON document that it printed.
  *
  * @throws Error with what the command wrote to standard error
  */

@@ -1,3 +1,4 @@
+/** Polls a condition until a deadline. */
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface Patience {
@@ -9,9 +10,9 @@ export interface Patience {
 }
 
 /**
- * Asks until the answer is neither null nor undefined nor false, and gives it.
+ * Polls until the answer is not null, undefined or false, and returns it.
  *
- * @throws Error when the deadline passes; whatever `ask` throws goes through at once
+ * @throws Error when the deadline passes; errors of `ask` are passed through
  */
 export async function until<T>(
   ask: () => T | null | undefined | false | Promise<T | null | undefined | false>,

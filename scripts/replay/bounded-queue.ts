@@ -1,4 +1,6 @@
-/** A bounded queue between the reader of the file and one terminal: `push` waits while it is full. */
+/**
+ * A bounded queue between the reader of the file and one terminal: `push` waits while it is full.
+ */
 export class Queue<T> {
   readonly #limit: number;
   #items: T[] = [];
@@ -16,19 +18,19 @@ export class Queue<T> {
     this.#notify();
   }
 
-  /** Nothing comes any more. */
+  /** No more items will be pushed. */
   end(): void {
     this.#ended = true;
     this.#notify();
   }
 
-  /** Nobody takes any more: nobody waits either. */
+  /** No more items will be taken: waiting pushes resolve. */
   close(): void {
     this.#closed = true;
     this.#notify();
   }
 
-  /** The first item, left in its place; null once the queue has ended and is empty. */
+  /** The first item, without removing it; null once the queue has ended and is empty. */
   async first(): Promise<T | null> {
     while (this.#items.length === 0) {
       if (this.#ended) return null;
@@ -37,7 +39,7 @@ export class Queue<T> {
     return this.#items[0]!;
   }
 
-  /** Takes out the items at the front, at most `limit`, for which `wanted` holds. */
+  /** Removes up to `limit` items at the front for which `wanted` holds. */
   take(limit: number, wanted: (item: T) => boolean): T[] {
     let count = 0;
     while (count < Math.min(limit, this.#items.length) && wanted(this.#items[count]!)) count++;

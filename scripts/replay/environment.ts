@@ -1,4 +1,4 @@
-/** The collector and the agents that a replay plays through. */
+/** The environment of a replay: a collector and agents. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,11 +15,11 @@ export interface Stage {
   readonly apiUrl: string;
   readonly key: string;
   readonly agents: readonly AgentProcess[];
-  /** Ends what was started, agents first. */
+  /** Stops what was started, agents first. */
   stop(): Promise<void>;
 }
 
-/** The collector's side of a stage. */
+/** The collector's part of the environment. */
 interface CollectorSide {
   readonly config: string;
   readonly mqttUrl: string;
@@ -64,7 +64,7 @@ export async function setStage(options: ReplayOptions, now: number, say: (line: 
   }
 }
 
-/** One folder a collector: an agent's buffer knows what it has sent, wherever it sent it. */
+/** One folder per collector, because an agent's buffer records what it has sent. */
 function placeOf({ dir, store, config }: ReplayOptions): string {
   if (config === null) return path.join(dir, store);
   return path.join(dir, `collector-${createHash('sha256').update(path.resolve(config)).digest('hex').slice(0, 8)}`);
@@ -73,7 +73,8 @@ function placeOf({ dir, store, config }: ReplayOptions): string {
 async function startCollector(options: ReplayOptions, say: (line: string) => void): Promise<CollectorSide> {
   const [httpPort, mqttPort] = await freePorts(2);
   const folder = path.join(placeOf(options), 'collector');
-  // Late events in a rolled-up hour show after a run: every few seconds, for the one who waits for the report.
+  // Late events of a closed hour appear after a rollup: every few seconds, so that the report need
+  // not wait.
   const more = { rollup: { cron: '*/5 * * * * *' } };
   const settings = { folder, httpPort: httpPort!, mqttPort: mqttPort!, more };
   const collector = new CollectorProcess(
@@ -112,7 +113,7 @@ interface Listener {
   readonly port?: number;
 }
 
-/** Where to connect to what listens on all addresses of this machine: on loopback. */
+/** Loopback address of a listener that listens on all addresses. */
 function addressOf(listener: Listener | undefined, port: number): string {
   const host = listener?.host ?? '127.0.0.1';
   return `${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host}:${listener?.port ?? port}`;

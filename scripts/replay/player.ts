@@ -1,8 +1,9 @@
 /**
- * Plays events through tills: each ref always on the same till, each till in the events' order, the tills beside each other.
+ * Plays events through tills: each ref always at the same till, each till in order, tills in
+ * parallel.
  *
- * Memory is bounded by the queues; a till that cannot get rid of its events holds up the reading, so that a replay never runs far ahead
- * of its slowest till.
+ * Memory is bounded by the queues. A till that is blocked blocks the reading, so a replay never
+ * runs far ahead of its slowest till.
  */
 import type { Receipt, TillEvent } from '../clients/till-event.ts';
 import { Queue } from './bounded-queue.ts';
@@ -15,9 +16,9 @@ export interface Sender {
 export interface PlayOptions {
   /** Times real time; Infinity: as fast as the agents answer. */
   readonly speed: number;
-  /** Most events in one post. */
+  /** Maximum number of events per post. */
   readonly batch: number;
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly signal: AbortSignal;
   /** Called after each answer. */
@@ -39,7 +40,7 @@ interface Due {
 
 const QUEUED_EVENTS = 256;
 
-/** @throws what a till or the reading throws, once the others have ended */
+/** @throws the error of a till or of the reading, once the others have ended */
 export async function play(
   events: AsyncIterable<TillEvent>,
   tills: readonly Sender[],
@@ -60,7 +61,7 @@ export async function play(
     }),
   );
   for (const outcome of await Promise.allSettled(all)) {
-    // What a timer or a request throws when it is ended from outside says less than the reason for that.
+    // An aborted timer or request throws a less useful error than the abort's reason.
     if (outcome.status === 'rejected') throw options.signal.aborted ? options.signal.reason : fault.signal.reason;
   }
   return tally;
@@ -87,7 +88,7 @@ async function playLane(
       onProgress?.(tally);
     }
   } finally {
-    // Whoever still pushes must not wait for a till that is gone.
+    // The reader must not wait for a till that has failed.
     queue.close();
   }
 }
@@ -107,7 +108,10 @@ async function deal(
   }
 }
 
-/** The same in every replay, whatever part of the file it plays: a repeated ref must reach the agent that knows it. (FNV-1a, 32 bits.) */
+/**
+ * Stable across replays and parts of the file, because a repeated ref must reach the agent that
+ * knows it. (FNV-1a, 32 bits.)
+ */
 function laneOf(ref: string, lanes: number): number {
   let hash = 0x811c9dc5;
   for (const char of ref) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193) >>> 0;

@@ -1,4 +1,4 @@
-/** How far a replay is: one line that changes on a terminal, a line every now and then elsewhere. */
+/** Progress of a replay: one line that is redrawn on a terminal, otherwise a line at intervals. */
 import type { Tally } from './player.ts';
 
 export interface ProgressTarget {
@@ -18,7 +18,7 @@ export class Progress {
   readonly #start: number;
   #shown: number;
 
-  /** @param total events to come; @param now milliseconds of a clock that does not jump */
+  /** @param total number of events; @param now monotonic milliseconds */
   constructor(target: ProgressTarget, total: number, now: () => number) {
     this.#target = target;
     this.#total = total;
@@ -34,7 +34,7 @@ export class Progress {
     this.#target.write(this.#target.isTTY ? `\r${this.#line(tally, now)}\x1b[K` : `${this.#line(tally, now)}\n`);
   }
 
-  /** Clears the line that changes. */
+  /** Clears the redrawn line. */
   end(): void {
     if (this.#target.isTTY) this.#target.write('\r\x1b[K');
   }

@@ -1,3 +1,4 @@
+/** Report of a replay: figures, and differences between file and API. */
 import type { Difference, Totals } from './totals.ts';
 
 export interface Report {
@@ -9,11 +10,11 @@ export interface Report {
   /** From the first post to the last answer. */
   readonly seconds: number;
   readonly eventsPerSecond: number;
-  /** From the last answer until the API showed all; null when nobody looked. */
+  /** From the last answer until the API showed everything; null when it was not checked. */
   readonly secondsUntilVisible: number | null;
-  /** What the file holds. Amounts in pence. */
+  /** Contents of the file. Amounts in pence. */
   readonly file: Totals;
-  /** Where the API's totals differ from the file's. */
+  /** Differences between the API's totals and the file's. */
   readonly differences: readonly Difference[];
   readonly checked: boolean;
 }

@@ -1,4 +1,4 @@
-/** A merchant replayed again: safe only while its agents know the refs that they have seen. */
+/** Resumes the replay of a merchant: safe only while its agents know the earlier refs. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ReplayOptions } from './options.ts';
@@ -9,10 +9,10 @@ interface Begun {
   readonly at: number;
 }
 
-/** Agents know a repeated ref for so long (contract). */
+/** How long agents recognise a repeated ref (contract). */
 const REPEATS_KNOWN_MS = 24 * 3_600_000;
 
-/** @throws Error when the merchant was used before in a way that would count events twice now */
+/** @throws Error when the merchant was used before in a way that would count events twice */
 export function continueOrBegin(folder: string, options: ReplayOptions, now: number): void {
   const file = path.join(folder, 'replay.json');
   if (!existsSync(file)) {

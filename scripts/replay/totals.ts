@@ -1,4 +1,4 @@
-/** What the file holds of a stretch of time, to compare with what the API answers. */
+/** Totals of the file over a period, to compare with the API's. */
 import type { MerchantApi } from '../clients/merchant-api.ts';
 import type { TillEvent } from '../clients/till-event.ts';
 
@@ -22,7 +22,10 @@ export const METRICS = [
 
 export interface FileTotals {
   readonly totals: Totals;
-  /** Milliseconds since 1970: starts of the first event's hour and of the hour after the last one's; null when there is no event. */
+  /**
+   * Milliseconds since 1970: start of the first event's hour, end of the last one's; null without
+   * events.
+   */
   readonly range: { readonly from: number; readonly to: number } | null;
 }
 

@@ -1,4 +1,4 @@
-/** What happens at a simulated till: baskets, now and then a refund of one of them, now and then a void. */
+/** Generates the events of a simulated till: baskets, some refunds of them, some voids. */
 import type { TillEvent, TillItem } from '../clients/till-event.ts';
 import { CATALOGUE, type Product } from './catalogue.ts';
 import { pick, weighted } from './random.ts';
@@ -7,7 +7,7 @@ export interface ShopSettings {
   readonly currency: string;
   /** The till's time zone: its times are written with this zone's offset. */
   readonly timeZone: string;
-  /** Start of each `ref`: no two shops of a merchant's may share one, nor a shop and its own past. */
+  /** Prefix of each `ref`, unique per shop of a merchant and per run. */
   readonly refPrefix: string;
   readonly cashiers: readonly string[];
   /** In [0, 1). */
@@ -38,10 +38,10 @@ const PIECES = [
   [4, 3],
 ] as const;
 const PRODUCTS = CATALOGUE.map((product) => [product, product.weight] as const);
-/** Customers with a card of the shop's. */
+/** Customers with a loyalty card. */
 const CUSTOMERS = 300;
 const CUSTOMER_SHARE = 0.45;
-/** Sales that a refund may give back. */
+/** Recent sales that can be refunded. */
 const REMEMBERED = 50;
 
 export class Shop {
@@ -85,7 +85,7 @@ export class Shop {
     };
   }
 
-  /** Gives back one line of an earlier basket. */
+  /** Refunds one line of an earlier basket. */
   #refund(at: number): TillEvent {
     const sale = this.#sales.splice(Math.floor(this.#settings.random() * this.#sales.length), 1)[0]!;
     const item: TillItem = pick(this.#settings.random, sale.items!);
@@ -108,7 +108,7 @@ export class Shop {
   }
 }
 
-/** The category that most lines are of. */
+/** The most frequent category of the lines. */
 function mostOf(products: readonly Product[]): string {
   const groups = [...Map.groupBy(products, ({ category }) => category)];
   return groups.sort(([, a], [, b]) => b.length - a.length)[0]![0];

@@ -1,10 +1,10 @@
-/** What the simulated shops sell. */
+/** Products of the simulated shops. */
 export interface Product {
   readonly sku: string;
   /** Minor units. */
   readonly price: number;
   readonly category: string;
-  /** How often it is bought, beside the others. */
+  /** Relative frequency of purchase. */
   readonly weight: number;
 }
 

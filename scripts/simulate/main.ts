@@ -1,4 +1,4 @@
-/** `npm run simulate`: simulated tills that sell through agents which run already. */
+/** `npm run simulate`: simulated tills that sell through running agents. */
 import process from 'node:process';
 import { Till } from '../clients/till.ts';
 import { answers } from '../processes/http-probe.ts';

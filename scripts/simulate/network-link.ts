@@ -1,4 +1,6 @@
-/** The network cable between an agent and its collector: a forwarding port that can be pulled out. */
+/**
+ * A network link between an agent and its collector: a forwarding port that can be disconnected.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 

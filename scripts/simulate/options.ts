@@ -1,3 +1,4 @@
+/** Command line of `npm run simulate`. */
 import { parseArgs } from 'node:util';
 
 export const HELP = `Usage: npm run simulate -- [options]
@@ -35,7 +36,7 @@ export interface SimulateOptions {
   readonly seed: number;
 }
 
-/** A text says what is wrong; null asks for help. */
+/** @returns a string that says what is wrong; null when help was requested */
 export function parseOptions(argv: readonly string[]): SimulateOptions | string | null {
   let values: ReturnType<typeof parse>['values'];
   try {

@@ -1,16 +1,20 @@
+/** Simulates network outages. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Cable } from './network-link.ts';
 
 export interface Outages {
   readonly cable: Cable;
-  /** Of the first one and between them; each is drawn between half and one and a half times this. */
+  /**
+   * Mean time to the first outage and between outages; each is drawn between 0.5 and 1.5 times
+   * this.
+   */
   readonly everyMs: number;
   readonly lastMs: number;
   readonly random: () => number;
   readonly onChange: (plugged: boolean) => void;
 }
 
-/** Pulls the cable out now and then, until the signal; then it is plugged in. */
+/** Disconnects the link at intervals until the signal, then connects it. */
 export async function outages(
   { cable, everyMs, lastMs, random, onChange }: Outages,
   signal: AbortSignal,

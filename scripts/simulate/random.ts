@@ -1,4 +1,6 @@
-/** Numbers in [0, 1), the same for the same seed. (mulberry32: 32 bits of state, enough to make shops look alive.) */
+/**
+ * Deterministic random numbers in [0, 1). (mulberry32: 32 bits of state, enough for a simulation.)
+ */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -22,6 +24,6 @@ export function weighted<T>(random: () => number, choices: readonly (readonly [T
 export const pick = <T>(random: () => number, choices: readonly T[]): T =>
   choices[Math.floor(random() * choices.length)]!;
 
-/** Milliseconds until the next of so many random arrivals a minute. */
+/** Milliseconds until the next of random arrivals at this rate. */
 export const gapMs = (random: () => number, perMinute: number): number =>
   (-Math.log(1 - random()) * 60_000) / perMinute;

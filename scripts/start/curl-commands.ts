@@ -1,4 +1,7 @@
-/** Commands to paste into any shell: double quotes around what holds no `$`, `!`, backtick or `%` mean the same in all of them. */
+/**
+ * Commands for any shell: double quotes around text without `$`, `!`, backtick or `%` mean the same
+ * in all of them.
+ */
 export interface CurlSettings {
   /** Such as `http://127.0.0.1:8080`. */
   readonly apiUrl: string;

@@ -1,3 +1,4 @@
+/** Settings of the quickstart's simulated tills. */
 import type { ShopSettings } from '../simulate/basket-generator.ts';
 
 export const MERCHANT = 'demo';

@@ -1,3 +1,4 @@
+/** Command line of `npm start`. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../processes/child.ts';
@@ -25,7 +26,7 @@ export interface StartOptions {
   readonly httpPort: number;
   readonly mqttPort: number;
   readonly agentPorts: readonly [number, number];
-  /** Baskets a minute and till. */
+  /** Baskets per minute and till. */
   readonly rate: number;
   readonly days: number;
   readonly dir: string;
@@ -33,7 +34,11 @@ export interface StartOptions {
   readonly forMs: number | null;
 }
 
-/** What the command line asks for; a text says what is wrong with it; null asks for help. */
+/**
+ * Parses the command line.
+ *
+ * @returns a string that says what is wrong; null when help was requested
+ */
 export function parseOptions(argv: readonly string[]): StartOptions | string | null {
   let values: ReturnType<typeof parse>['values'];
   try {

@@ -1,4 +1,7 @@
-/** One collector, two agents and their simulated tills, started in the flow's order and stopped from its upstream end. */
+/**
+ * One collector, two agents and their simulated tills: started downstream first, stopped upstream
+ * first.
+ */
 import path from 'node:path';
 import { MerchantApi } from '../clients/merchant-api.ts';
 import { Till } from '../clients/till.ts';
@@ -18,7 +21,10 @@ import { type State, StateFile } from './state-file.ts';
 
 const READY_MS = 60_000;
 const STOP_MS = 10_000;
-/** Late events in a rolled-up hour show after a run: every few seconds, for the one who waits for the history. */
+/**
+ * Late events of a closed hour appear after a rollup: every few seconds, so that the history
+ * appears soon.
+ */
 const ROLL_UP = '*/5 * * * * *';
 const OUTAGE_EVERY_MS = 240_000;
 const OUTAGE_FOR_MS = 45_000;
@@ -41,7 +47,7 @@ export class Quickstart {
   #tills: Till[] = [];
   #cable: Cable | null = null;
   #starting: Promise<unknown> = Promise.resolve();
-  /** Settles once the tills have stopped; rejects when an agent refuses what one sells. */
+  /** Settles once the tills have stopped; rejects when an agent rejects an event. */
   #selling: Promise<unknown> = Promise.resolve();
 
   constructor(options: StartOptions, around: Surroundings) {
@@ -55,7 +61,10 @@ export class Quickstart {
     });
   }
 
-  /** @returns what the user needs to ask the API. @throws Error that says which part did not come up, and why */
+  /**
+   * @returns what the user needs to query the API.
+   * @throws Error that says which part did not start, and why
+   */
   start(): Promise<State> {
     const starting = this.#start();
     this.#starting = starting;
@@ -82,7 +91,7 @@ export class Quickstart {
     return state;
   }
 
-  /** Rejects when a part ends that nobody stopped. */
+  /** Rejects when a part ends unexpectedly. */
   async watch(): Promise<never> {
     const ended = this.#children().map(async (child) => {
       const { code, signal } = await child.exited;
@@ -92,7 +101,7 @@ export class Quickstart {
     return Promise.race([...ended, selling]);
   }
 
-  /** Tills, then agents, then the collector; each has its time, then it is killed. */
+  /** Stops tills, then agents, then the collector; kills each after its time limit. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.allSettled([this.#starting]);
@@ -104,7 +113,7 @@ export class Quickstart {
     if (this.collector.started) await this.collector.child.stop(STOP_MS);
   }
 
-  /** At once. */
+  /** Kills everything at once. */
   kill(): void {
     for (const child of this.#children()) void child.kill();
   }
@@ -139,12 +148,12 @@ export class Quickstart {
       token,
       collector: offlineAtTimes ? `mqtt://127.0.0.1:${this.#cable!.port}` : this.collector.mqttUrl,
       port: this.#options.agentPorts[index]!,
-      // So that one sees it come back.
+      // Short, so that reconnecting is visible.
       ship: { reconnectMaxMs: 5_000 },
     });
   }
 
-  /** And waits until the API shows it. */
+  /** Sends the history and waits until the API shows it. */
   async #sendHistory(state: State): Promise<number> {
     const { until: end, days } = state.history;
     const signal = this.#stopping.signal;

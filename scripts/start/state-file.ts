@@ -1,4 +1,4 @@
-/** What a second start needs of the first: who is who, and how far the history got. */
+/** State for a second start: identities, and how far the history got. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -7,11 +7,13 @@ export interface State {
   readonly key: string;
   /** Of each terminal, in order. */
   readonly tokens: readonly string[];
-  /** Makes the same history again if the first start was cut short: its refs then show as duplicates. */
+  /**
+   * Regenerates the same history if the first start was interrupted: its refs are then duplicates.
+   */
   readonly seed: number;
   readonly timeZone: string;
   readonly history: {
-    /** Milliseconds since 1970: where history ends and trade begins. */
+    /** Milliseconds since 1970: where the history ends and live sales begin. */
     readonly until: number;
     readonly days: number;
     readonly sent: boolean;
@@ -35,7 +37,7 @@ export class StateFile {
     }
   }
 
-  /** Replaces the file as a whole. It holds secrets: nobody else may read it. */
+  /** Replaces the file atomically. It contains secrets, so only the owner may read it. */
   write(state: State): void {
     const next = `${this.#path}.next`;
     writeFileSync(next, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });

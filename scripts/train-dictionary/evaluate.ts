@@ -1,4 +1,4 @@
-/** What a dictionary is worth on batches that it was not trained with. */
+/** Evaluates dictionaries on batches that they were not trained with. */
 import { gzipSync } from 'node:zlib';
 import { hourOf } from '../../shared/time.ts';
 import { Columns } from '../../shared/wire/column-encoder.ts';
@@ -16,7 +16,7 @@ export interface HeldOut {
   readonly trades: readonly Trade[];
 }
 
-/** @param dictionaries beside none, by the names of their columns */
+/** @param dictionaries by column name; a column without a dictionary is added */
 export function comparison(heldOut: readonly HeldOut[], dictionaries: Readonly<Record<string, Dictionary>>): Section {
   const rows = heldOut.flatMap(({ name, trades }) =>
     SIZES.map((size) => {

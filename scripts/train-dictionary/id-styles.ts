@@ -1,4 +1,4 @@
-/** How merchants number and name what they sell, to whom and where: each has one of these ways. */
+/** Numbering and naming styles of merchants, for articles, customers and stores. */
 import { pick } from '../simulate/random.ts';
 import { CATEGORIES, WORDS } from './market-profiles.ts';
 
@@ -13,7 +13,7 @@ const hex = (random: Random, count: number): string =>
 export const letters = (random: Random, count: number): string =>
   Array.from({ length: count }, () => String.fromCharCode(65 + upTo(random, 26))).join('');
 
-/** How a merchant numbers its articles; `prefix` is its own. */
+/** Article numbering styles; `prefix` is the merchant's own. */
 export const SKUS: readonly [(prefix: string) => Numbering, number][] = [
   [() => (random) => `${pick(random, ['40', '50', '54', '76', '87', '89', '49', '69'])}${digits(random, 11)}`, 6],
   [() => (random) => digits(random, 5), 4],
@@ -45,7 +45,7 @@ export const REFS: readonly [(prefix: string) => Numbering, number][] = [
   [() => (_, n) => `ORD-${n}`, 1],
 ];
 
-/** A dimension beside the method: its key, and the values of one merchant. */
+/** A dimension besides the method: its key, and the values of one merchant. */
 export const DIMENSIONS: readonly [(random: Random) => [string, (random: Random) => string], number][] = [
   [() => ['cashier', (random) => `c${upTo(random, 6)}`], 6],
   [() => ['cashier', (random) => pick(random, ['anna', 'ben', 'maria', 'ravi', 'li', 'sam', 'fatima', 'joao'])], 3],

@@ -1,4 +1,4 @@
-/** `npm run train-dictionary`: trains the next dictionary for small batches, and shows what it is worth. */
+/** `npm run train-dictionary`: trains the next dictionary for small batches, and evaluates it. */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -30,10 +30,10 @@ Example
 
 const DEFAULT_FILE = path.resolve(import.meta.dirname, '../../../shared/data/online-retail-2010-12_to_2011-08.csv.gz');
 const MADE_UP = 600;
-/** Invoices from this day on are trained with; those before it are looked at only afterwards. */
+/** Invoices from this day on are used for training; earlier ones only for evaluation. */
 const TRAIN_FROM = '2011-02-01';
 const INVOICES = 3_000;
-/** Seeds far apart: no merchant is in both parts. */
+/** Far apart, so that no merchant is in both sets. */
 const [RENAMED_SEED, HELD_OUT_SEED] = [1_000_000, 5_000_000];
 const HELD_OUT_HOUR = Date.UTC(2026, 10, 22, 9);
 

@@ -1,12 +1,12 @@
-/** What tills of different trades and countries write: the stock that made-up merchants are put together from. */
+/** Markets with their tills' vocabularies, from which synthetic merchants are composed. */
 
 export interface Market {
   readonly currency: string;
-  /** Offsets from UTC, in minutes, of places that use it. */
+  /** Offsets from UTC, in minutes, of places that use the currency. */
   readonly offsets: readonly number[];
 }
 
-/** With how often they come. */
+/** Markets with their weights. */
 export const MARKETS: readonly (readonly [Market, number])[] = [
   [{ currency: 'EUR', offsets: [60, 120, 180] }, 16],
   [{ currency: 'USD', offsets: [-300, -240, -420, -480] }, 16],
@@ -55,7 +55,7 @@ export const CATEGORIES: readonly (readonly string[])[] = [
   ['books', 'stationery', 'gifts', 'toys'],
 ];
 
-/** Words that skus and stores are named by. */
+/** Words for skus and store names. */
 export const WORDS = (
   'espresso cappuccino latte tea water cola juice croissant bread roll sandwich soup salad pizza burger fries rice milk eggs cheese apple ' +
   'banana tomato onion chicken beef fish shirt jeans dress socks shoes bag belt cable charger phone case pen notebook mug candle lamp soap ' +
@@ -67,7 +67,7 @@ export const STORES = (
   'austin toronto sydney store-1 store-2 store-12 shop-01 s1 s2 s17 branch-3 hq outlet'
 ).split(' ');
 
-/** Types beside sale and refund. */
+/** Event types besides sale and refund. */
 export const OTHER_TYPES = [
   'void',
   'drawer.opened',

@@ -1,4 +1,7 @@
-/** Real invoices as if they were another merchant's: what they look like is learnt, their articles and customers are not. */
+/**
+ * Pseudonymizes real invoices as another merchant's: their structure is learnt, their articles and
+ * customers are not.
+ */
 
 import type { TillEvent } from '../clients/till-event.ts';
 import { pick } from '../simulate/random.ts';
@@ -18,7 +21,11 @@ export class Renaming {
     this.#store = pick(random, STORES);
   }
 
-  /** As a merchant of another country would have it, at another time. @param ts as a till writes it */
+  /**
+   * The event as a merchant in another country would post it at another time.
+   *
+   * @param ts as a till writes it
+   */
   event(event: TillEvent, ts: string): TillEvent {
     const { customer } = event.dims;
     return {
@@ -35,7 +42,7 @@ export class Renaming {
     };
   }
 
-  /** Other digits and letters in the same places, always the same ones for the same name. */
+  /** Replaces digits and letters in place, consistently for the same name. */
   #name(name: string): string {
     let other = this.#names.get(name);
     if (other === undefined) {

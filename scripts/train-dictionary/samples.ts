@@ -1,4 +1,4 @@
-/** Bodies of small batches, as tills would send them: of made-up merchants, and of real invoices under other names. */
+/** Sample bodies of small batches: of synthetic merchants, and of pseudonymized real invoices. */
 import type { TillEvent } from '../../shared/event/event.ts';
 import { parseEvent } from '../../shared/event/parse.ts';
 import { storeId } from '../../shared/ids.ts';
@@ -11,14 +11,14 @@ import { STORES } from './market-profiles.ts';
 import { Renaming } from './pseudonymize.ts';
 import { Merchant } from './synthetic-merchant.ts';
 
-/** Events of one merchant in one hour, posted one after the other. */
+/** Events of one merchant in one hour, posted in order. */
 export interface Trade {
   readonly posted: readonly PostedEvent[];
-  /** The same, as the agent parses them. */
+  /** The same events, as the agent parses them. */
   readonly events: readonly TillEvent[];
 }
 
-/** Batches hold one event mostly, or a few: an idle till's, a busy one's. */
+/** Batch sizes: mostly one event (an idle till), sometimes a few (a busy one). */
 const SIZES = [
   [1, 12],
   [2, 3],
@@ -29,7 +29,7 @@ const SIZES = [
 /** In 2026 and 2027. */
 const FIRST_HOUR = hourOf(Date.UTC(2026, 0, 1));
 const HOURS = 2 * 365 * 24;
-/** Invoices of the data that one renamed merchant has. */
+/** Invoices per pseudonymized merchant. */
 const INVOICES = 60;
 const EVENTS = 60;
 
@@ -43,13 +43,13 @@ function trade(posted: readonly PostedEvent[], random: () => number): Trade {
   return { posted, events };
 }
 
-/** Instants in one hour, ascending. */
+/** Random instants in one hour, ascending. */
 function instants(random: () => number, count: number): number[] {
   const start = (FIRST_HOUR + Math.floor(random() * HOURS)) * HOUR_MS;
   return Array.from({ length: count }, () => start + Math.floor(random() * HOUR_MS)).sort((a, b) => a - b);
 }
 
-/** @param seed gives the merchant: no two share anything but the ways of trade */
+/** @param seed of the merchant: two merchants share nothing but the styles */
 export function madeUp(seed: number): Trade {
   const random = seeded(seed);
   const merchant = new Merchant(random);
@@ -59,7 +59,7 @@ export function madeUp(seed: number): Trade {
   );
 }
 
-/** Real invoices, `INVOICES` at a time, each time as another merchant's. */
+/** Real invoices, `INVOICES` at a time, each group as another merchant's. */
 export function renamed(invoices: readonly PostedEvent[], seed: number): Trade[] {
   const trades: Trade[] = [];
   for (let at = 0; at + INVOICES <= invoices.length; at += INVOICES) {
@@ -74,14 +74,14 @@ export function renamed(invoices: readonly PostedEvent[], seed: number): Trade[]
   return trades;
 }
 
-/** Bodies to train with: the trade cut into small batches at random. */
+/** Training bodies: the trade cut into small batches at random. */
 export function bodies({ events }: Trade, seed: number): Uint8Array[] {
   const random = seeded(seed);
   const found: Uint8Array[] = [];
   for (let at = 0; at < events.length; ) {
     const batch = events.slice(at, at + weighted<number>(random, SIZES));
     at += batch.length;
-    // The packer's own buffer is used again.
+    // The packer reuses its buffer, so the bytes are copied.
     found.push(Uint8Array.from(pack(Columns.of(batch, hourOf(batch[0]!.ts)).body())));
   }
   return found;

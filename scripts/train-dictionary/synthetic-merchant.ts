@@ -1,4 +1,7 @@
-/** Made-up merchants: each has its own trade, currency, clock, ways of numbering and keys, and its tills post baskets in these. */
+/**
+ * Synthetic merchants: each has its own trade, currency, clock, numbering and keys, and posts
+ * baskets in these.
+ */
 
 import type { TillEvent, TillItem } from '../clients/till-event.ts';
 import { pick, weighted } from '../simulate/random.ts';
@@ -15,7 +18,7 @@ const LINES = [
   [25, 1],
 ] as const;
 
-/** Ends of prices, in minor units. */
+/** Price endings, in minor units. */
 const PRICE_ENDS: readonly (readonly number[])[] = [
   [99, 49, 95],
   [0, 50],
@@ -23,7 +26,7 @@ const PRICE_ENDS: readonly (readonly number[])[] = [
   [5, 15, 25, 45, 85, 95],
 ];
 
-/** @param random seeds everything about the merchant, and then its trade */
+/** @param random seeds the merchant's attributes, and then its trade */
 export class Merchant {
   readonly #random: Random;
   readonly #market: Market;
@@ -81,7 +84,7 @@ export class Merchant {
   }
 
   #line(): TillItem {
-    // Few articles make most of the trade.
+    // A few articles make up most of the trade.
     const article = this.#articles[Math.floor(this.#random() ** 2 * this.#articles.length)]!;
     const weighed = this.#weighs && this.#random() < 0.4;
     const qty = weighed

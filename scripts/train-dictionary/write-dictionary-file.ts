@@ -1,4 +1,4 @@
-/** The source file that a dictionary ships in. */
+/** Writes the source file of a dictionary. */
 import { Buffer } from 'node:buffer';
 
 const LINE = 112;

@@ -1,10 +1,10 @@
-/** `zstd --train`: the trainer of dictionaries, of Debian's package zstd. */
+/** `zstd --train`, the dictionary trainer in Debian's package zstd. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** @throws Error in words for whoever runs the script */
+/** @throws Error with a message for the user of the script */
 export function train(samples: readonly Uint8Array[], id: number, bytes: number): Buffer {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-dictionary-'));
   try {
@@ -13,7 +13,8 @@ export function train(samples: readonly Uint8Array[], id: number, bytes: number)
       writeFileSync(file, sample);
       return file;
     });
-    // In a list, because the order of a folder's files is not the same everywhere and the dictionary depends on it.
+    // As a list file, because the order of a folder's files varies and the dictionary depends on
+    // it.
     const list = path.join(folder, 'list');
     writeFileSync(list, `${files.join('\n')}\n`);
     const out = path.join(folder, 'dictionary');

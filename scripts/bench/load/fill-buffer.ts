@@ -1,5 +1,6 @@
 /**
- * Fills an agent's buffer with small baskets through the buffer's own door, as if its till had sold for hours without a network.
+ * Fills an agent's buffer with small baskets through the buffer's own API, as if its till had sold
+ * for hours without a network.
  *
  *     node scripts/bench/load/fill-buffer.ts BUFFER MERCHANT TERMINAL COUNT HOURS
  */
@@ -31,7 +32,7 @@ const buffer = new SqliteBuffer({
 });
 const next = random(7);
 const total = Number(count);
-/** They end where the hour that runs begins. */
+/** The baskets end at the start of the current hour. */
 const end = hourOf(Date.now()) * HOUR_MS;
 for (let at = 0; at < total; at += AT_ONCE) {
   const events = Array.from({ length: Math.min(AT_ONCE, total - at) }, (_, i) =>

@@ -1,6 +1,6 @@
 /**
- * Tills that post to one agent, in a process of their own whose garbage is collected in small pieces: with V8's usual young generation the
- * driver stops for 10 ms several times a second, which would be taken for the agent's slowness.
+ * Tills that post to one agent, in a process with a small young generation: with V8's default the
+ * driver would stop for 10 ms several times a second, which would look like slowness of the agent.
  *
  *     node scripts/bench/load/load-generator.ts URL EVENTS SIZE EVERY_MS
  *
@@ -22,9 +22,9 @@ const DEADLINE_MS = 300_000;
 
 export interface Posting {
   readonly events: number;
-  /** Events in a post. */
+  /** Events per post. */
   readonly size: number;
-  /** From one post of a till to its next at least; 0: each as fast as it can. */
+  /** Minimum time between posts of one till, milliseconds; 0: as fast as possible. */
   readonly everyMs: number;
 }
 
@@ -33,11 +33,11 @@ export interface Posted {
   /** Milliseconds from a post to its answer. */
   readonly median: number;
   readonly p99: number;
-  /** The longest stop of the driver itself, milliseconds. */
+  /** The longest pause of the driver itself, milliseconds. */
   readonly driverPause: number;
 }
 
-/** In a process of its own. */
+/** Runs the tills in a separate process. */
 export async function postFrom(url: string, { events, size, everyMs }: Posting): Promise<Posted> {
   const words = ['--max-semi-space-size=1', import.meta.filename, url, String(events), String(size), String(everyMs)];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });

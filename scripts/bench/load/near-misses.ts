@@ -1,12 +1,15 @@
-/** Numbers of a shop that are no card's but look like one, made up from a seed: what a guard against card data should let pass. */
+/**
+ * Generates shop numbers that look like card numbers but are none: the card masking should let them
+ * pass.
+ */
 
 type Random = () => number;
 
 export interface NearMiss {
   readonly what: string;
-  /** Whether not one of them may be taken for a card number. */
+  /** Whether none of them may be taken for a card number. */
   readonly mustPass: boolean;
-  /** Where in an event it stands. */
+  /** Where it stands in an event. */
   readonly place: 'ref' | 'sku' | 'attrs';
   readonly make: (next: Random) => string;
 }
@@ -15,7 +18,7 @@ const whole = (next: Random, least: number, most: number): number => least + Mat
 const digits = (next: Random, count: number): string => Array.from({ length: count }, () => whole(next, 0, 9)).join('');
 const padded = (value: number, length: number): string => String(value).padStart(length, '0');
 
-/** GS1 General Specifications, 7.9: the digit that makes a GTIN or an SSCC of these. */
+/** GS1 General Specifications, 7.9: appends the check digit of a GTIN or an SSCC. */
 function withGs1Digit(body: string): string {
   let sum = 0;
   for (let at = body.length - 1, weight = 3; at >= 0; at--, weight = 4 - weight) sum += weight * Number(body[at]);
@@ -31,7 +34,7 @@ function withLuhnDigit(body: string): string {
   return body + ((10 - (sum % 10)) % 10);
 }
 
-/** German IBANs: 18 digits behind the check digits of ISO/IEC 7064. */
+/** German IBANs: 18 digits after the check digits of ISO/IEC 7064. */
 function iban(next: Random): string {
   const account = digits(next, 18);
   const rest = Number(BigInt(`${account}131400`) % 97n);
@@ -45,7 +48,7 @@ const inFours = (text: string): string => text.match(/.{1,4}/g)!.join(' ');
 const ean8 = (next: Random): string => withGs1Digit(digits(next, 7));
 const ean13 = (next: Random): string => withGs1Digit(digits(next, 12));
 
-/** The world's countries as their bar codes are met in a shop of Europe: Germany's begin with 4. */
+/** An EAN as found in European shops: German ones begin with 4. */
 const germanEan = (next: Random): string => withGs1Digit(`4${whole(next, 0, 3)}${digits(next, 10)}`);
 
 export const NEAR_MISSES: readonly NearMiss[] = [

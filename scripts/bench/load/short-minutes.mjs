@@ -1,4 +1,7 @@
-/** Loaded before an agent: whatever it does each minute it does each 50 ms, so that a day of housekeeping passes in a minute and a bit. */
+/**
+ * Preloaded into an agent: minute timers fire after 50 ms, so a day of housekeeping takes little
+ * over a minute.
+ */
 const MINUTE_MS = 60_000;
 const SHORT_MS = 50;
 

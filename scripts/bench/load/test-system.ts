@@ -1,4 +1,4 @@
-/** A collector and agents as real processes, in a folder that goes when they do. */
+/** A collector and agents as real processes, in a folder that is deleted with them. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -18,7 +18,7 @@ export class System implements AsyncDisposable {
   readonly agents: readonly AgentProcess[];
   readonly tills: readonly Till[];
   readonly api: MerchantApi;
-  /** Of terminals without an agent, for a fleet that the benchmark plays itself. */
+  /** Tokens of terminals without an agent, for a fleet simulated by the benchmark. */
   readonly tokens: ReadonlyMap<string, string>;
   readonly #folder: string;
 
@@ -35,7 +35,10 @@ export class System implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** @param store default: SQLite in the folder; @param merchant fresh where the store outlives the folder */
+  /**
+   * @param store default: SQLite in the folder;
+   * @param merchant a fresh one when the store outlives the folder
+   */
   static async start({
     merchant,
     agents,
@@ -48,9 +51,9 @@ export class System implements AsyncDisposable {
     agents: number;
     fleet?: number;
     store?: StoreConfig;
-    /** What else goes under the agents' `buffer`. */
+    /** Further keys of the agents' `buffer`. */
     buffer?: Readonly<Record<string, unknown>>;
-    /** Modules that the agents load first. */
+    /** Modules that the agents preload. */
     preloads?: readonly string[];
   }): Promise<System> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-bench-'));
@@ -88,7 +91,7 @@ export class System implements AsyncDisposable {
     return new System({ merchant, collector, agents: started, tills, api, tokens }, folder);
   }
 
-  /** Events of the merchant that the API counts. */
+  /** Number of the merchant's events, according to the API. */
   async counted(from: number, to: number): Promise<number> {
     const range = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
     const { series } = await this.api.metrics({ metrics: 'events.count', interval: 'total', ...range });

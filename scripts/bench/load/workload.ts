@@ -1,4 +1,7 @@
-/** Events to measure with: small baskets made up from a seed, and invoices of the Online Retail data. */
+/**
+ * Events for benchmarks: small baskets generated from a seed, and invoices of the Online Retail
+ * data.
+ */
 
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { parseEvent } from '../../../shared/event/parse.ts';
@@ -19,7 +22,7 @@ export function random(seed: number): () => number {
 
 const METHODS = ['card', 'cash', 'upi'];
 
-/** A sale of two articles, as a corner shop posts it. @param at milliseconds since 1970 */
+/** A sale of two items, as a corner shop posts it. @param at milliseconds since 1970 */
 export function basket(index: number, at: number, next: () => number): PostedEvent {
   const items = [0, 1].map(() => ({
     sku: `SKU-${Math.floor(next() ** 2 * 2_000)}`,
@@ -41,13 +44,13 @@ export function basket(index: number, at: number, next: () => number): PostedEve
   };
 }
 
-/** Small baskets spread over the hour that starts at `hourStart`. */
+/** Small baskets spread over the hour from `hourStart`. */
 export function baskets(count: number, hourStart: number): PostedEvent[] {
   const next = random(7);
   return Array.from({ length: count }, (_, i) => basket(i, hourStart + Math.floor((i / count) * HOUR_MS), next));
 }
 
-/** The file's first invoices, set into one hour: their content is real, their times are not. */
+/** The first invoices of the file, moved into one hour: the content is real, the times are not. */
 export async function invoices(file: string, count: number, hourStart: number): Promise<PostedEvent[]> {
   const found: PostedEvent[] = [];
   for await (const event of readTrade(file)) {
@@ -57,7 +60,11 @@ export async function invoices(file: string, count: number, hourStart: number): 
   throw new Error(`${file} holds only ${found.length} invoices; ${count} are wanted`);
 }
 
-/** As the agent parses them. @throws Error when one is refused: the workload is wrong then */
+/**
+ * Parses events as the agent does.
+ *
+ * @throws Error when one is rejected, because the workload is then wrong
+ */
 export function parsed(events: readonly PostedEvent[]): TillEvent[] {
   return events.map((event) => {
     const result = parseEvent(event, { now: 0, store: null });

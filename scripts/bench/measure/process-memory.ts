@@ -1,10 +1,10 @@
-/** What a process holds and has used, as the kernel accounts it. */
+/** Memory and CPU time of a process, from the kernel's accounts. */
 import { readFileSync } from 'node:fs';
 
 export interface Memory {
-  /** MiB, shared pages and all. */
+  /** MiB, including shared pages. */
   readonly rss: number;
-  /** MiB of the process's own. */
+  /** MiB of private pages. */
   readonly anon: number;
 }
 
@@ -24,10 +24,11 @@ export function memoryOf(pid: number): Memory | null {
 /** `getconf CLK_TCK` of every Linux that Node runs on. */
 const TICKS_A_SECOND = 100;
 
-/** Seconds of CPU that a process has used so far, in user and kernel mode; null where there is no /proc. */
+/** CPU seconds used so far, in user and kernel mode; null where there is no /proc. */
 export function cpuSecondsOf(pid: number): number | null {
   try {
-    // The second field, the command's name, may hold spaces: fields are counted from its closing parenthesis (proc(5)).
+    // The second field, the command name, may contain spaces: fields are counted from its closing
+    // parenthesis (proc(5)).
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
     return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
   } catch {

@@ -1,10 +1,10 @@
-/** What a benchmark prints: rows of named figures, as aligned columns and as JSON. */
+/** A benchmark's report: rows of named figures, as aligned columns and as JSON. */
 
 export type Cell = string | number | null;
 
 export interface Section {
   readonly name: string;
-  /** How it was measured, in a line or two. */
+  /** How it was measured, in one or two lines. */
   readonly how: string;
   readonly rows: readonly Readonly<Record<string, Cell>>[];
 }

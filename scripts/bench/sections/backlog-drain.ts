@@ -1,4 +1,7 @@
-/** A till that comes back after days without a network: how it starts, drains, and what becomes of a new sale meanwhile. */
+/**
+ * A till that reconnects after days offline: its start, the draining of its backlog, and the
+ * latency of new sales meanwhile.
+ */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -19,10 +22,10 @@ import { quantile, type Section } from '../measure/report.ts';
 
 const START_MS = 60_000;
 const DEADLINE_MS = 600_000;
-/** An agent's memory is looked at after it has settled down. */
+/** Time for an agent to settle before its memory is measured. */
 const SETTLE_MS = 3_000;
 const SAMPLE_MS = 100;
-/** A sale of the last seconds may be on its way still. */
+/** Pending events below which the backlog counts as drained: recent sales may be in flight. */
 const NEARLY = 10;
 const SALE_MS = 1_000;
 const POLL_MS = 50;
@@ -45,7 +48,7 @@ async function fill(file: string, merchant: string, terminal: string, count: num
   if (code !== 0) throw new Error(`the buffer could not be filled (${code})`);
 }
 
-/** Until a sale is safe in an agent that is being started. @returns milliseconds */
+/** Time until a starting agent has stored a sale. @returns milliseconds */
 async function firstAnswer(agent: AgentProcess, till: Till): Promise<number> {
   const start = performance.now();
   const started = agent.start(START_MS);
@@ -55,7 +58,11 @@ async function firstAnswer(agent: AgentProcess, till: Till): Promise<number> {
   return ms;
 }
 
-/** Sells once a second, and asks the API until it counts the sale. @returns seconds each */
+/**
+ * Sells once a second, and polls the API until it counts the sale.
+ *
+ * @returns seconds for each sale
+ */
 async function sellUntil(over: AbortSignal, system: System, till: Till): Promise<number[]> {
   const seen: number[] = [];
   const next = random(5);
@@ -85,7 +92,7 @@ async function anonWhile(over: AbortSignal, pid: number): Promise<{ median: numb
   return { median: quantile(samples, 0.5), p95: quantile(samples, 0.95), max: quantile(samples, 1) };
 }
 
-/** @param hours that the events are spread over */
+/** @param hours over which the events are spread */
 export async function backlog({ count, hours }: { count: number; hours: number }): Promise<Section> {
   const merchant = `bench-${randomBytes(4).toString('hex')}`;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-bench-'));

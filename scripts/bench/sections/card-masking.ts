@@ -1,4 +1,4 @@
-/** What the guard against card data costs, and what it takes for a card that is none. */
+/** Cost of the card masking, and its false positives. */
 import { maskEvent } from '../../../shared/event/card-data/mask-event.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import type { TillEvent as PostedEvent } from '../../clients/till-event.ts';
@@ -8,7 +8,7 @@ import { median, type Section } from '../measure/report.ts';
 
 const ROUNDS = 9;
 
-/** The event that a near miss is the ref of, a sku of, or a text in attrs of. */
+/** An event with a near miss as its ref, in a sku, or in a text of attrs. */
 export function eventWith(text: string, place: NearMiss['place']): TillEvent {
   const event = { type: 'sale', ts: '2026-11-22T09:30:00Z', ...fieldWith(text, place) };
   return parsed([event as unknown as PostedEvent])[0]!;
@@ -25,7 +25,7 @@ function fieldWith(text: string, place: NearMiss['place']): object {
   }
 }
 
-/** @param count of each kind */
+/** @param count numbers of each kind */
 export function falsePositives(count: number): Section {
   const rows = NEAR_MISSES.map(({ what, place, make }) => {
     const next = random(11);

@@ -1,4 +1,7 @@
-/** Events a second from a till's POST, or from a fleet's MQTT batch, until the collector has stored and acknowledged them. */
+/**
+ * Events per second from a till's POST, or from a fleet's MQTT batch, until the collector has
+ * acknowledged them.
+ */
 import { randomBytes } from 'node:crypto';
 import { connectAsync } from 'mqtt';
 import type { StoreConfig } from '../../../collector/config/collector-config.ts';
@@ -16,10 +19,10 @@ import { cpuSecondsOf, memoryOf } from '../measure/process-memory.ts';
 import type { Section } from '../measure/report.ts';
 
 const DEADLINE_MS = 180_000;
-/** Tills at one agent, each with one post under way. */
+/** Tills at one agent, each with one post in flight. */
 const TILLS = 8;
 const FLEET = 20;
-/** As in the contract: an agent has at most four batches under way. */
+/** As in the contract: an agent has at most four batches in flight. */
 const WINDOW = 4;
 
 export interface StoreUnderTest {
@@ -29,7 +32,10 @@ export interface StoreUnderTest {
 
 type Row = Record<string, string | number | null>;
 
-/** The hour that runs: its events are in the API's answer as soon as they are stored; a closed hour's wait for the next rollup. */
+/**
+ * The current hour: its events are visible once stored; those of a closed hour wait for the next
+ * rollup.
+ */
 const measuredHour = (): number => hourOf(Date.now()) * HOUR_MS;
 
 async function throughAgent(
@@ -63,7 +69,10 @@ async function throughAgent(
   return { accepted: count / accepted, stored: count / stored };
 }
 
-/** Many tills at once, played by this process: batches made beforehand, acknowledged by the collector's own ack. */
+/**
+ * Many tills simulated by this process: prebuilt batches, each acknowledged by the collector's own
+ * ack.
+ */
 async function throughFleet(system: System, size: number, count: number): Promise<number> {
   const hour = measuredHour();
   const perTill = Math.ceil(count / FLEET / size);
@@ -141,7 +150,7 @@ export async function wholeWay(
       [1, single],
       [100, hundreds],
     ] as const) {
-      // Once to warm up, in small.
+      // A small run to warm up.
       await throughAgent(system, size, Math.ceil(count / 10 / size) * size);
       const cpuOf = (): Row =>
         Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, cpuSecondsOf(pid)]));

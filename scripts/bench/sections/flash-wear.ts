@@ -1,4 +1,4 @@
-/** What a till's day costs its flash: bytes that the kernel accounts to the agent's process, for each sale. */
+/** Flash writes of a till's day: bytes per sale that the kernel accounts to the agent's process. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,10 +11,13 @@ import type { Section } from '../measure/report.ts';
 /** A sale every 30 s, day and night. */
 const SALES_A_DAY = 2_880;
 const SALES_A_MINUTE = 2;
-/** Of the housekeeping, in the simulated day: `short-minutes.mjs`. */
+/** Duration of a minute of housekeeping in the simulated day: see `short-minutes.mjs`. */
 const SHORT_MINUTE_MS = 50;
 const SHORT_MINUTES = path.join(import.meta.dirname, '../load/short-minutes.mjs');
-/** After so many sales of the simulated day each minute deletes what was acknowledged as long ago. */
+/**
+ * After this many sales of the simulated day, each minute deletes what was acknowledged that long
+ * ago.
+ */
 const SALES_KEPT = 720;
 const DEADLINE_MS = 60_000;
 const MIB = 1024 * 1024;
@@ -23,14 +26,14 @@ interface Rhythm {
   readonly name: string;
   readonly buffer: Readonly<Record<string, unknown>>;
   readonly preloads?: readonly string[];
-  /** Of a day's sales. */
+  /** Share of a day's sales. */
   readonly share: number;
-  /** Sales before the bytes are counted. */
+  /** Sales before the counting of bytes begins. */
   readonly before: number;
-  /** Sales that come together, so many milliseconds apart. */
+  /** Sales in a group, and the milliseconds between them. */
   readonly together: number;
   readonly apartMs: number;
-  /** From one such group to the next at least. */
+  /** Minimum time between groups, milliseconds. */
   readonly everyMs: number;
 }
 
@@ -51,7 +54,7 @@ const RHYTHMS: readonly Rhythm[] = [
   { ...RUSH, name: 'the same, commitDelayMs 1000', buffer: { commitDelayMs: 1_000 } },
 ];
 
-/** Bytes that the process has made the kernel write to disks so far: proc_pid_io(5). */
+/** Bytes that the process has caused to be written to disks so far: proc_pid_io(5). */
 function writtenBy(pid: number): number {
   return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))![1]);
 }
@@ -89,7 +92,7 @@ async function measured(rhythm: Rhythm, scale: number) {
     await Promise.all(posts);
     const count = sale + together;
     await until(async () => (await stored()) === count, { what: 'the ack', deadlineMs: DEADLINE_MS, everyMs: 2 });
-    // What the kernel would write back by itself before the next sale, half a minute later.
+    // Flushes what the kernel would write back before the next sale, half a minute later.
     spawnSync('sync');
     await wait(Math.max(0, everyMs - (performance.now() - begun)));
   }
@@ -104,7 +107,7 @@ async function measured(rhythm: Rhythm, scale: number) {
   };
 }
 
-/** Null where there is no /proc to ask. @param scale of a day's sales: 10 for a tenth */
+/** Null where there is no /proc. @param scale divisor of a day's sales: 10 for a tenth */
 export async function flash(scale: number): Promise<Section | null> {
   if (process.platform !== 'linux') return null;
   const rows = [];

@@ -1,4 +1,4 @@
-/** What waiting for company costs and saves: batches, bytes and freshness at several rates of single sales. */
+/** Cost and benefit of lingering: batches, bytes and latency at several rates of single sales. */
 import { randomBytes } from 'node:crypto';
 import { System } from '../load/test-system.ts';
 import { quantile, type Section } from '../measure/report.ts';

@@ -1,4 +1,4 @@
-/** What the machine itself gives: the scale beside the other figures. */
+/** Baseline of the machine itself, as a scale for the other figures. */
 
 import { once } from 'node:events';
 import { closeSync, fdatasyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { median, type Section } from '../measure/report.ts';
 const SYNCS = 200;
 const PING_ROUNDS = 2_000;
 
-/** Appends of one 4 KiB page, each synced. @returns median milliseconds */
+/** Appends of one 4 KiB page, each followed by fsync. @returns median milliseconds */
 function syncMilliseconds(folder: string): number {
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, 'sync-probe');
@@ -28,7 +28,7 @@ function syncMilliseconds(folder: string): number {
   return median(times);
 }
 
-/** A byte there and back on loopback within this process. @returns median milliseconds */
+/** Round trip of a byte on loopback within this process. @returns median milliseconds */
 async function loopbackMilliseconds(): Promise<number> {
   const server = createServer((socket) => socket.setNoDelay(true).pipe(socket));
   server.listen(0, '127.0.0.1');

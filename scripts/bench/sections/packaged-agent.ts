@@ -1,4 +1,7 @@
-/** The agent as a till runs it: bundled, with the package's flags. What it takes while it waits for sales, and what it can take on. */
+/**
+ * The packaged agent, bundled and with the package's flags: its idle memory, and the load it can
+ * take.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -20,13 +23,16 @@ import type { Section } from '../measure/report.ts';
 const START_MS = 60_000;
 const STOP_MS = 15_000;
 const SALE_EVERY_MS = 5_000;
-/** Of a till that sells more than any, and leaves the driver and the collector their share of the cores. */
+/**
+ * Milliseconds between posts: more than any till sells, but leaves the cores to the driver and the
+ * collector.
+ */
 const PACE_MS = 20;
-/** Of an idle process in V8 alone. */
+/** An idle Node process, for comparison. */
 const BARE = ['--eval', 'setInterval(() => {}, 5000)'];
 
 export interface PackagedOptions {
-  /** That it waits for sales. */
+  /** Idle time. */
   readonly seconds: number;
   /** Posts of one event. */
   readonly singles: number;
@@ -40,7 +46,7 @@ interface Scene {
   readonly url: string;
 }
 
-/** Of a child that runs. */
+/** Memory of a running child. */
 const memory = ({ pid }: ChildProcess) => memoryOf(pid!) ?? { rss: Number.NaN, anon: Number.NaN };
 
 async function idle({ agent, bare, url }: Scene, seconds: number): Promise<Section> {
@@ -75,7 +81,7 @@ async function busy({ agent, url }: Scene, { singles, hundreds }: PackagedOption
     [1, singles, 0],
     [100, hundreds, 0],
   ] as const) {
-    // Once to warm up, in small.
+    // A small run to warm up.
     await postFrom(url, { events: events / 10, size, everyMs });
     const before = cpuSecondsOf(agent.pid!);
     const { perSecond, median, p99, driverPause } = await postFrom(url, { events, size, everyMs });
@@ -99,7 +105,7 @@ async function busy({ agent, url }: Scene, { singles, hundreds }: PackagedOption
   };
 }
 
-/** @param folder for what it writes */
+/** @param folder for temporary files */
 export async function packagedAgent(folder: string, options: PackagedOptions): Promise<Section[]> {
   const here = path.join(folder, 'packaged');
   const file = await runnableBundle(here);

@@ -1,4 +1,7 @@
-/** What a store adapter takes by itself: our layout (a row a batch) beside a plain one (a row an event) through the same client. */
+/**
+ * Throughput of a store adapter: our layout (a row per batch) and a plain one (a row per event)
+ * through the same client.
+ */
 import { randomBytes } from 'node:crypto';
 import { EventLog, type ReceivedBatch } from '../../../collector/store/event-log.ts';
 import type { Put, Tables } from '../../../collector/store/tables.ts';
@@ -13,15 +16,15 @@ import { median, type Section } from '../measure/report.ts';
 export interface AdapterUnderTest {
   readonly name: string;
   readonly tables: Tables;
-  /** Calls under way at a time. */
+  /** Concurrent calls. */
   readonly concurrency: number;
 }
 
-/** Rows a call: about what a group commit gathers under load. */
+/** Rows per call: about what a group commit gathers under load. */
 const ROWS_A_CALL = 500;
 const ROUNDS = 3;
 
-/** Runs `calls` with so many under way. @returns seconds */
+/** Runs `calls` with the given concurrency. @returns seconds */
 async function seconds(calls: readonly (() => Promise<void>)[], concurrency: number): Promise<number> {
   const start = performance.now();
   let next = 0;
@@ -36,7 +39,7 @@ async function seconds(calls: readonly (() => Promise<void>)[], concurrency: num
 const chunks = <T>(all: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));
 
-/** A terminal of its own for each round: a row is written once only. */
+/** A new terminal for each round, because a row is written only once. */
 const freshTerminal = (): TerminalId => `t-${randomBytes(4).toString('hex')}` as TerminalId;
 const freshEpoch = (): Epoch => randomBytes(8).toString('hex') as Epoch;
 const merchantOf = (i: number): MerchantId => `bench-${i % 50}` as MerchantId;
@@ -68,7 +71,7 @@ function plainRows(events: readonly PostedEvent[]): Put[] {
   }));
 }
 
-/** @param events a multiple of 100 of them */
+/** @param events a multiple of 100 */
 export async function storeAlone(
   adapters: readonly AdapterUnderTest[],
   events: readonly PostedEvent[],
@@ -84,7 +87,7 @@ export async function storeAlone(
         chunks(batches(events, 100), ROWS_A_CALL / 10).map((group) => () => log.append(group)),
     };
     const rates = new Map<string, number[]>();
-    // The layouts take turns, so that a slow minute of the machine hits all of them.
+    // The layouts alternate, so that a slow phase of the machine affects all of them.
     for (let round = 0; round < ROUNDS; round++) {
       for (const [layout, calls] of Object.entries(layouts)) {
         rates.set(layout, [...(rates.get(layout) ?? []), events.length / (await seconds(calls(), concurrency))]);

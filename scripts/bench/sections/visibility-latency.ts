@@ -1,4 +1,4 @@
-/** From a POST at the till to the figure in the merchant's API. */
+/** Latency from a POST at the till to the figure in the merchant's API. */
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -11,7 +11,10 @@ import type { StoreUnderTest } from './end-to-end.ts';
 const DEADLINE_MS = 60_000;
 const POLL_MS = 20;
 
-/** Posts `rate` single events a second for so long, never waiting for answers, while another request after the other asks for the count. */
+/**
+ * Posts `rate` single events a second without waiting for answers, while polling the API for the
+ * count.
+ */
 export async function latencies(system: System, rate: number, seconds: number): Promise<number[]> {
   const count = rate * seconds;
   const next = random(11);
@@ -37,7 +40,8 @@ export async function latencies(system: System, rate: number, seconds: number): 
       const now = Date.now();
       const seen = await system.counted(now - 2 * HOUR_MS, now + HOUR_MS);
       const at = performance.now();
-      // The n-th count is held against the n-th post: tills overtake each other by less than a poll.
+      // The n-th count is matched with the n-th post: tills overtake each other by less than a
+      // poll.
       while (visible.length < Math.min(seen, postedAt.length)) visible.push(at - postedAt[visible.length]!);
       await wait(POLL_MS);
     }

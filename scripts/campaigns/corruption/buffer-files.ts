@@ -1,4 +1,7 @@
-/** The files of a buffer, as bytes: copied from a running agent's folder as a crash leaves them, harmed, and put down again. */
+/**
+ * A buffer's files as bytes: copied from a running agent's folder as a crash leaves them, damaged,
+ * and written back.
+ */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pick } from '../../simulate/random.ts';
@@ -69,7 +72,7 @@ function zeroed(bytes: Buffer, start: number, length: number): Buffer {
   return harmed.fill(0, Math.min(start, bytes.length), Math.min(bytes.length, start + length));
 }
 
-/** @returns what was done, in words, and what is left */
+/** @returns descriptions of the damage, and the damaged files */
 export function harmed(files: Files, random: () => number): { readonly words: string[]; readonly files: Files } {
   const left: Record<Part, Buffer | null> = { ...files };
   const words: string[] = [];

@@ -1,9 +1,11 @@
 /**
- * Harm to the files of a buffer: bits flipped, files cut off, zeroed, swapped about, missing, one or several of them at once; with and without
- * a checkpoint, part of it stored at a collector, part of that acknowledged.
- *
- * What must hold afterwards, judged from outside: the agent opens, always, and takes events at once; what it offers is what was accepted under
- * that stream and seq; what was accepted is stored, offered or lost; and no more is lost than lay where the harm was.
+ * Corruption campaign: flips bits in a buffer's files, truncates, zeroes, swaps or removes parts or
+ * whole files, singly or combined; with and without a checkpoint, with some events stored by a
+ * collector and some of those acknowledged. a checkpoint, part of it stored at a collector, part of
+ * that acknowledged. Judged from outside, afterwards: the agent always opens and accepts events at
+ * once; what it offers was accepted under that stream and seq; every accepted event is stored,
+ * offered or lost; and no more is lost than lay in the damaged parts. that stream and seq; what was
+ * accepted is stored, offered or lost; and no more is lost than lay where the harm was.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,12 +28,12 @@ import { type Known, nothingKnown, Shop } from './scenario.ts';
 
 export interface CorruptionReport {
   runs: number;
-  /** Runs in which a file was set aside. */
+  /** Runs in which a file was set aside for recovery. */
   salvages: number;
   accepted: number;
-  /** Events that are in no row any more that could be read. */
+  /** Events without a readable row. */
   unreadable: number;
-  /** Of them and the others, what the ledger says is lost and the collector has not. */
+  /** Events that the ledger records as lost and the collector does not have. */
   lost: number;
 }
 
@@ -62,7 +64,7 @@ async function one(folder: string, random: () => number, figures: CorruptionRepo
   let found = before;
   let file = '';
   const words: string[] = [];
-  // Now and then what was just healed is harmed again.
+  // Sometimes a recovered buffer is damaged again.
   for (let round = 0; round < (random() < 0.2 ? 2 : 1); round++) {
     const harm = harmed(found, random);
     words.push(...harm.words);
@@ -76,13 +78,13 @@ async function one(folder: string, random: () => number, figures: CorruptionRepo
   return known.faults.map((fault) => `${fault} (${words.join('; ')})`);
 }
 
-/** Whether what is missing must be known: the side file is whole, or all that it guards. */
+/** Whether losses must be detected: the side file is intact, or all files that it guards are. */
 const isGuarded = (before: Files, after: Files): boolean =>
   same(before.side, after.side) || (same(before.database, after.database) && same(before.log, after.log));
 
 const same = (a: Buffer | null, b: Buffer | null): boolean => (a === null || b === null ? a === b : a.equals(b));
 
-/** Files as a crash leaves them after a life of some openings. */
+/** Files as a crash leaves them after several openings. */
 async function lived(file: string, shop: Shop, random: () => number): Promise<Files> {
   for (let opening = Math.floor(random() * 3); ; opening--) {
     const keeper = keeperOf(file, shop, random);
@@ -141,7 +143,7 @@ async function healedAndJudged(
       if (stored.has(key) || offered.has(key)) continue;
       if (!lost.has(key)) {
         if (guarded || !unreadable.has(key)) faults.push(`${key} is neither stored nor offered nor lost`);
-        // Nothing is left that could tell of it.
+        // No trace of it is left.
         lost.add(key);
       } else if (!lostBefore.has(key)) {
         figures.lost++;
@@ -154,7 +156,8 @@ async function healedAndJudged(
       if (offered.has(again) && (offered.has(first) || (stored.has(first) && !unreadable.has(first)))) {
         faults.push(`${again} counts once more what is ${first}`);
       }
-      // Where the first one was hit, nobody can know the repeat for one; and it looks like the first one from now on.
+      // The first event's row was damaged, so the repeat cannot be recognised, and later looks like
+      // the first.
       if (unreadable.has(first)) repeats.set(again, null);
     }
     figures.unreadable += unreadable.size;
@@ -168,7 +171,10 @@ async function healedAndJudged(
   if (!sound) faults.push(`the accounts are not sound: ${JSON.stringify(epochs)}`);
 }
 
-/** The buffer once all is salvaged, looked through and read: each of that may find more that has to be salvaged. */
+/**
+ * The buffer after recovery, a full scrub and a full read: each may find damage that needs recovery
+ * again.
+ */
 async function settled(keeper: BufferSupervisor<SqliteBuffer>, shop: Shop): Promise<SqliteBuffer> {
   for (;;) {
     await until(() => keeper.buffer !== null && keeper.buffer.facts().salvage === null);
@@ -179,7 +185,7 @@ async function settled(keeper: BufferSupervisor<SqliteBuffer>, shop: Shop): Prom
       shop.offered(buffer);
       buffer.losses(10_000);
     } catch {
-      // It is told to the keeper.
+      // The supervisor has recorded it.
     }
     await shop.sell(keeper, 1);
     if (keeper.buffer === buffer) return buffer;

@@ -1,4 +1,4 @@
-/** A clock that the collector has confirmed, which the campaign moves. */
+/** A clock that the collector has confirmed, moved by the campaign. */
 import type { EventClock } from '../../../agent/port/event-clock.ts';
 
 /** @param now milliseconds since 1970 */

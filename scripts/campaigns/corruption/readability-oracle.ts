@@ -1,7 +1,8 @@
 /**
- * Which events must still be readable in harmed files: an event whose row has the same bytes at the same place as before the harm. The judge
- * asks SQLite itself where the rows lie: a checkpoint of a copy, made before the harm, shows each page as it was last written. What it knows of
- * rows is little: the packed event is the last column, and the others before it take less than a hundred bytes.
+ * Decides which events must still be readable in damaged files: those whose row has the same bytes
+ * at the same place as before. SQLite itself tells where the rows are: a checkpoint of a copy, made
+ * before the damage, shows each page as it was last written. The oracle knows only that the packed
+ * event is the last column, and that the columns before it take less than a hundred bytes.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,12 +14,12 @@ const PAGE_BYTES = 4096;
 const FRAME_HEADER_BYTES = 24;
 const FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES;
 const LOG_HEADER_BYTES = 32;
-/** Columns before the packed event, with the record's header. */
+/** Columns before the packed event, including the record header. */
 const HEAD_BYTES = 96;
-/** Where a row is longer than its page, what goes on elsewhere starts with the number of the next page. */
+/** An overflow page of a long row starts with the number of the next page. */
 const LINK_BYTES = 4;
 
-/** A page of a file, by its offset. */
+/** Location of a page in a file, by its offset. */
 interface Copy {
   readonly part: 'database' | 'log';
   readonly offset: number;
@@ -38,7 +39,7 @@ function checkpointed(files: Files): Buffer {
   }
 }
 
-/** Up to its last commit, which a frame's header says. */
+/** The part up to the last commit, which frame headers mark. */
 function committedPart(log: Buffer | null): Buffer | null {
   let end = LOG_HEADER_BYTES;
   for (let at = end; log !== null && at + FRAME_BYTES <= log.length; at += FRAME_BYTES) {
@@ -51,14 +52,14 @@ export class Judge {
   readonly #before: Files;
   readonly #after: Files;
   readonly #live: Buffer;
-  /** Where each page lies as it was last written, in one file or both. */
+  /** Where each page lies as last written: in one file or both. */
   readonly #copies = new Map<number, Copy[]>();
-  /** Long rows lie in several pages; which page of the log is which is said by the headers of its frames. */
+  /** Long rows span several pages; the frame headers of the WAL say which page each frame holds. */
   readonly #logHeadersAreWhole: boolean;
 
   /**
-   * @param guarded whether the side file tells how far the log went: else what follows its last commit looks like a transaction that a crash
-   *   ended before anybody was answered
+   * @param guarded whether the side file says how far the WAL went. Otherwise the part after its
+   *   last commit looks like a transaction that a crash interrupted before it was answered.
    */
   constructor(before: Files, after: Files, guarded: boolean) {
     this.#before = before;
@@ -73,7 +74,7 @@ export class Judge {
       whole = this.#isWhole('log', 0, Math.min(log.length, LOG_HEADER_BYTES));
       for (let at = LOG_HEADER_BYTES; at + FRAME_BYTES <= log.length; at += FRAME_BYTES) {
         whole &&= this.#isWhole('log', at, at + FRAME_HEADER_BYTES);
-        // What is left of earlier rounds of the log, under other salts, nobody reads.
+        // Frames of earlier WAL cycles, under other salts, are never read.
         if (log.compare(log, 16, 24, at + 8, at + 16) !== 0) continue;
         this.#note(log.readUInt32BE(at) - 1, { part: 'log', offset: at + FRAME_HEADER_BYTES });
       }
@@ -98,7 +99,7 @@ export class Judge {
     return true;
   }
 
-  /** All of them: what a page still holds of a row that has moved on looks like the row, and may be of no use. */
+  /** All matches: a page's free space may hold a stale copy of a row that has moved. */
   #placesOf(bytes: Buffer): number[] {
     const places: number[] = [];
     for (let at = this.#live.indexOf(bytes); at >= 0; at = this.#live.indexOf(bytes, at + 1)) places.push(at);
@@ -111,7 +112,7 @@ export class Judge {
     this.#copies.set(page, [...(this.#copies.get(page) ?? []), copy]);
   }
 
-  /** @param from offset among the checkpointed bytes */
+  /** @param from offset in the checkpointed bytes */
   #someCopyIsWhole(from: number, to: number): boolean {
     const page = Math.floor((to - 1) / PAGE_BYTES);
     const start = Math.max(0, from - page * PAGE_BYTES);
@@ -120,7 +121,7 @@ export class Judge {
     );
   }
 
-  /** Of the page around an offset among the checkpointed bytes, in each file that has it. */
+  /** Checks the page around an offset of the checkpointed bytes, in each file that contains it. */
   #allCopiesAreWhole(at: number): boolean {
     const copies = this.#copies.get(Math.floor(at / PAGE_BYTES)) ?? [];
     return copies.length > 0 && copies.every(({ part, offset }) => this.#isWhole(part, offset, offset + PAGE_BYTES));

@@ -1,4 +1,7 @@
-/** The life of a buffer before it is harmed, and what an outsider knows of it: what was answered, and what a collector was given. */
+/**
+ * The history of a buffer before it is damaged, and what an outsider knows of it: answers, and what
+ * a collector received.
+ */
 
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
 import type { Intake } from '../../../agent/port/intake.ts';
@@ -11,15 +14,18 @@ import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';
 export type Key = string;
 
 export interface Known {
-  /** As they were accepted under what was answered. */
+  /** Accepted events, under the identity that was answered. */
   readonly accepted: Map<Key, TillEvent>;
-  /** What the collector has. */
+  /** Events that the collector has. */
   readonly stored: Map<Key, TillEvent>;
-  /** What the collector refused. */
+  /** Events that the collector refused. */
   readonly refused: Set<Key>;
-  /** What the collector was told is lost. */
+  /** Events that were reported to the collector as lost. */
   readonly lost: Set<Key>;
-  /** What was sent once more and not known again at once, and the first of it; null where that was hit. */
+  /**
+   * Retries not recognised as duplicates at once, with their first event; null where that was
+   * damaged.
+   */
   readonly repeats: Map<Key, Key | null>;
   readonly faults: string[];
 }
@@ -43,7 +49,7 @@ function event(random: () => number, ref: string, now: number): TillEvent {
       type: random() < 0.9 ? 'sale' : 'refund',
       amount: Math.floor(random() * 100_000),
       currency: 'EUR',
-      // Unique, and at the front of what is packed.
+      // Unique, and at the start of the packed event.
       ref,
       ts: now - Math.floor(random() * 3) * HOUR_MS,
       items: Array.from({ length: long }, (_, at) => ({ sku: `SKU-${ref}-${at}`, qty: 1, price: 100 })),
@@ -66,7 +72,7 @@ export class Shop {
     this.#known = known;
   }
 
-  /** A till that had no answer sends once more what it sold before. */
+  /** A till that got no answer sends an earlier sale again. */
   async repeat(intake: Intake): Promise<void> {
     const keys = [...this.#soldAt].filter(([, at]) => this.now - at < DAY_MS).map(([key]) => key);
     const key = keys[Math.floor(this.#random() * keys.length)];
@@ -85,7 +91,7 @@ export class Shop {
     this.#known.repeats.set(again, key);
   }
 
-  /** Sells so many at once; tries again while there is no buffer to take them. */
+  /** Sells `count` events at once; retries while no buffer can take them. */
   async sell(intake: Intake, count: number): Promise<void> {
     const events = Array.from({ length: count }, () => event(this.#random, `ref-${this.#sold++}`, this.now));
     let answer = await intake.accept(events);
@@ -97,7 +103,7 @@ export class Shop {
       this.#known.faults.push(`${count} new sales were answered ${JSON.stringify(answer)}`);
       return;
     }
-    // Seqs are given in the order of the hours.
+    // Seqs are assigned in the order of the hours.
     const ordered = [...events].sort((a, b) => Math.floor(a.ts / HOUR_MS) - Math.floor(b.ts / HOUR_MS));
     for (const [at, sold] of ordered.entries()) {
       const key = `${answer.stream}/${answer.firstSeq + at}`;
@@ -107,7 +113,7 @@ export class Shop {
     }
   }
 
-  /** A collector takes some of what is pending and of the ledger; not all of its answers arrive. */
+  /** A collector stores some pending events and loss records; not all of its answers arrive. */
   async ship(buffer: SqliteBuffer): Promise<void> {
     const random = this.#random;
     const pending = [...buffer.pending(0)];
@@ -128,7 +134,7 @@ export class Shop {
     await buffer.settle(settlements);
   }
 
-  /** The collector is told all of the ledger that it has not heard. */
+  /** Reports every unreported loss record to the collector. */
   tellLosses(buffer: SqliteBuffer, answered: boolean): Settlement[] {
     const losses = buffer.losses(10_000);
     for (const { epoch, firstSeq, count } of losses) {
@@ -137,7 +143,7 @@ export class Shop {
     return answered ? losses.map(({ id }) => ({ kind: 'loss-stored', id })) : [];
   }
 
-  /** What it still offers. */
+  /** Events that the buffer still offers. */
   offered(buffer: SqliteBuffer): Map<Key, TillEvent> {
     return new Map([...buffer.pending(0)].map(({ epoch, seq, event }) => [keyOf(epoch, seq), event]));
   }

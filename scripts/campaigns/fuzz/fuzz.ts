@@ -1,8 +1,9 @@
 /**
- * Wrong input for an agent from all sides at once: bodies, raw connections, a collector that lies, and configuration files.
+ * Fuzz campaign: attacks an agent with invalid input from all sides at once: bodies, raw
+ * connections, a lying collector, and configuration files.
  *
- * It runs as a process of its own, with a buffer on the disk. After each burst it must still be that process, and take a good event at once.
- * At the end none of the card numbers that were sent may be in its files.
+ * The agent is a process with a buffer on disk. After each burst it must be the same process and
+ * accept a good event at once. At the end none of the card numbers sent may be in its files.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,12 +20,12 @@ import { exchange, wildRequest } from './random-requests.ts';
 import { RogueCollector } from './rogue-collector.ts';
 
 const READY_MS = 60_000;
-/** A good event is answered within this, on a machine that is busy with other things too. */
+/** Time limit for answering a good event, also on a busy machine. */
 const GOOD_MS = 5_000;
 const BODIES_A_BURST = 40;
 const CONNECTIONS_A_BURST = 25;
 const CONFIGURATIONS_A_BURST = 40;
-/** However slow the machine. */
+/** Minimum, however slow the machine. */
 const LEAST_BURSTS = 3;
 const SHOWN_FAULTS = 10;
 const CARD = '4111111111111111';
@@ -37,11 +38,11 @@ export interface FuzzReport {
   acks: number;
   configurations: number;
   configurationsAccepted: number;
-  /** Answers of each status. */
+  /** Number of answers by status. */
   readonly answers: Record<string, number>;
 }
 
-/** @param folder to work in, empty */
+/** @param folder an empty working folder */
 export async function fuzz(
   folder: string,
   { seconds, seed }: { readonly seconds: number; readonly seed: number },
@@ -86,7 +87,7 @@ export async function fuzz(
       readWildConfigurations(random, CONFIGURATIONS_A_BURST, configurations);
       faults.push(...configurations.faults.splice(0));
       figures.bursts++;
-      // An agent that was told to wait for a year greets again.
+      // An agent that was told to wait for a year sends a new greeting.
       if (figures.bursts % 2 === 0) rogue.drop();
       if (!agent.child.running) faults.push(`the agent ended: ${JSON.stringify(await agent.child.exited)}`);
       else await postGood(agent.url, `good-${figures.bursts}`).catch((error: Error) => faults.push(error.message));
@@ -137,7 +138,7 @@ async function postGood(url: string, ref: string): Promise<void> {
   if (statusCode !== 201) throw new Error(`a good event was answered ${statusCode} ${answer}`);
 }
 
-/** Card numbers in what the agent wrote, and faults that it logged. */
+/** Finds card numbers in files that the agent wrote, and errors that it logged. */
 function faultsOf(folder: string): string[] {
   const faults: string[] = [];
   for (const name of readdirSync(folder)) {

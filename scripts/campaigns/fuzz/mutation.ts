@@ -1,4 +1,4 @@
-/** Small wrongs done to bytes and to JSON, from a seed. */
+/** Seeded mutations of bytes and of JSON. */
 import { Buffer } from 'node:buffer';
 import { pick } from '../../simulate/random.ts';
 
@@ -6,13 +6,13 @@ export type Random = () => number;
 
 export const below = (random: Random, end: number): number => Math.floor(random() * end);
 
-/** Bytes that mean something to some parser. */
+/** Bytes that some parsers treat specially. */
 const TELLING = Buffer.from(
   '{}[]",:\\\r\n\t \0;=%&?#\x7f\xef\xbb\xbf\xff\xc0\xed\xa0\x80-+.eE0919^<>!*|`~\'()',
   'latin1',
 );
 
-/** One to eight changes: bytes set, put in, taken out, doubled, or the end cut off. */
+/** Applies one to eight changes: sets, inserts, deletes or doubles bytes, or truncates the end. */
 export function mutated(random: Random, given: Buffer): Buffer {
   let bytes = Buffer.from(given);
   for (let left = 1 + below(random, 8); left > 0; left--) {
@@ -49,7 +49,7 @@ export function mutated(random: Random, given: Buffer): Buffer {
   return bytes;
 }
 
-/** Values, as JSON text, that have broken parsers. */
+/** JSON texts of values that have broken parsers. */
 const NASTY: readonly string[] = [
   ...[
     'null',
@@ -114,7 +114,7 @@ export function nasty(random: Random): string {
   }
 }
 
-/** The JSON text of a value, with a part of it replaced, doubled, renamed or left out. */
+/** The JSON text of a value with parts replaced, doubled, renamed or omitted. */
 export function wrongJson(random: Random, value: unknown, share = 0.15): string {
   if (random() < share) return nasty(random);
   if (Array.isArray(value)) return `[${value.map((part) => wrongJson(random, part, share)).join(',')}]`;

@@ -1,4 +1,4 @@
-/** Bodies of POST /v1/events as a broken till might send them. */
+/** Bodies of POST /v1/events as a faulty till might send them. */
 import { Buffer } from 'node:buffer';
 import { pick } from '../../simulate/random.ts';
 import { below, mutated, nasty, type Random, wrongJson } from './mutation.ts';

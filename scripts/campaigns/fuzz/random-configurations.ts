@@ -1,4 +1,7 @@
-/** Configuration files as a tired hand might leave them: each is read, or refused with told faults, and soon. */
+/**
+ * Configuration files with human mistakes: each must be read or rejected with described faults,
+ * quickly.
+ */
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,10 +12,10 @@ import { ROOT } from '../../processes/child.ts';
 import { pick } from '../../simulate/random.ts';
 import { below, mutated, nasty, type Random, wrongJson } from './mutation.ts';
 
-/** Longer than any of them takes on a slow and busy machine. */
+/** Longer than reading one takes on a slow and busy machine. */
 const HANGING_MS = 10_000;
 
-/** Pieces of YAML that mean something else than they look like. */
+/** YAML fragments that mean something other than they appear to. */
 const PIECES = [
   ...[
     '&a ',
@@ -83,7 +86,7 @@ export interface ConfigurationsReport {
 
 export const noConfigurations = (): ConfigurationsReport => ({ read: 0, accepted: 0, faults: [] });
 
-/** Reads so many, and adds to the report. */
+/** Reads `count` configurations, and adds the results to the report. */
 export function readWildConfigurations(random: Random, count: number, report: ConfigurationsReport): void {
   const texts = KINDS.map(({ file }) => readFileSync(path.join(ROOT, file), 'utf8'));
   for (let left = count; left > 0; left--) {
@@ -112,7 +115,7 @@ function wildText(random: Random, example: string): string {
       return example.slice(0, at) + pick(random, PIECES) + example.slice(at);
     }
     default: {
-      // Without comments, or most of what changes is one.
+      // Without comments, which most mutations would otherwise hit.
       const bare = example.replaceAll(/^ *#.*\n/gm, '');
       return mutated(random, Buffer.from(bare)).toString('utf8');
     }

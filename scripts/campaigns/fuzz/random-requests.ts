@@ -1,4 +1,4 @@
-/** What comes over a raw connection: requests with wrong heads, wrong chunks, or no HTTP at all. */
+/** Bytes for raw connections: requests with invalid heads or chunks, or no HTTP at all. */
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
@@ -76,7 +76,7 @@ const CHUNK_SIZES = [
   `${'0'.repeat(5_000)}5`,
 ];
 
-/** What goes over one connection. */
+/** The bytes of one connection. */
 export function wildRequest(random: Random): Buffer {
   if (random() < 0.05) return randomBytes(below(random, 2_000));
   if (random() < 0.05) return Buffer.from('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 'latin1');
@@ -114,10 +114,13 @@ function chunks(random: Random, body: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A client that has sent all it has to say waits no longer than this for an answer: many wait for more of it. */
+/**
+ * How long a client that has sent everything waits for an answer: many requests are incomplete and
+ * get none.
+ */
 const PATIENCE_MS = 150;
 
-/** Sends it in one or two pieces and ends, cuts, or waits. @returns what came back */
+/** Sends it in one or two parts, then ends, cuts or waits. @returns the answer */
 export function exchange(port: number, sent: Buffer, random: Random): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });

@@ -1,4 +1,7 @@
-/** A broker with a collector on it that answers what it likes: garbage, wrong acks, acks twice, and now and then the truth. */
+/**
+ * A broker with a collector that answers at random: garbage, wrong acks, double acks, and sometimes
+ * correct ones.
+ */
 
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
@@ -53,7 +56,7 @@ export class RogueCollector {
     await new Promise<void>((resolve) => this.#broker.close(() => resolve()));
   }
 
-  /** Ends all connections; the agent comes again. */
+  /** Closes all connections; the agent reconnects. */
   drop(): void {
     for (const socket of this.#sockets) socket.destroy();
   }

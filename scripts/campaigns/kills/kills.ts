@@ -1,8 +1,10 @@
 /**
- * kill -9 of agents at random moments under load, their tills repeating until they are answered.
+ * Kill campaign: kill -9 of agents at random moments under load, while their tills retry until
+ * answered.
  *
- * The judge stands outside: it knows what each till was answered (HTTP) and reads what the merchant's API holds (HTTP), and shares nothing
- * with the product. Every answered sale must be there once, under the identity that was answered, and nothing that no till sold.
+ * The judge is independent of the product: it knows each till's answers (HTTP) and reads the
+ * merchant's API (HTTP). Every answered sale must be there once, under the identity that was
+ * answered, and nothing that no till sold.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +21,7 @@ import { type Campaign, wholeNumber } from '../port/campaign.ts';
 const MERCHANT = 'kills';
 const READY_MS = 60_000;
 const DRAIN_MS = 120_000;
-/** Between an agent's start and its end: some die while they open, some in the thick of it. */
+/** Longest time from an agent's start to its kill: some die while opening, some under full load. */
 const LONGEST_LIFE_MS = 700;
 /** Sales in one request. */
 const SIZES = [1, 1, 1, 1, 5, 60];
@@ -40,7 +42,7 @@ export interface KillsReport {
   readonly stored: number;
 }
 
-/** A till in the hands of an impatient cashier. */
+/** A till whose cashier does not wait long for answers. */
 class Cashier {
   readonly #url: string;
   readonly #name: string;
@@ -163,7 +165,7 @@ export async function kills(
         const share = Math.floor(kills / count) + (index < kills % count ? 1 : 0);
         for (let kill = 0; kill < share; kill++) {
           agent.launch();
-          // Some lives end before the first answer.
+          // Some agents are killed before their first answer.
           if (random() < 0.8) await agent.ready(READY_MS);
           await wait(random() * LONGEST_LIFE_MS);
           if (!agent.child.running) throw new Error(`agent ${agent.terminal} ended by itself: ${agent.child.log}`);

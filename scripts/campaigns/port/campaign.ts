@@ -1,20 +1,20 @@
-/** A long attack on the real thing, of which CI runs a short version as a test. */
+/** A long-running attack on the real processes; CI runs a short version as a test. */
 import type { ParseArgsConfig } from 'node:util';
 
-/** What was given on the command line, by the names of the campaign's options. */
+/** The given options by name. */
 export type Given = Readonly<Record<string, string | boolean | undefined>>;
 
 export interface Campaign {
   /** One line for `--help`. */
   readonly summary: string;
-  /** One line each: how to call it. */
+  /** Example arguments, one line each. */
   readonly examples: readonly string[];
   readonly options: NonNullable<ParseArgsConfig['options']>;
   /**
    * Runs to its end.
    *
    * @param tell shows progress: `done` of `total`, with a few words
-   * @returns the figures to report, and what went wrong: nothing, when the promise held
+   * @returns the figures to report, and the faults: none when the promise held
    */
   run(
     given: Given,
@@ -22,7 +22,7 @@ export interface Campaign {
   ): Promise<{ readonly figures: Readonly<Record<string, unknown>>; readonly faults: readonly string[] }>;
 }
 
-/** A whole number of an option, or what it is when it was not given. @throws RangeError */
+/** A whole number from an option, or its default. @throws RangeError */
 export function wholeNumber(given: Given, name: string, otherwise: number): number {
   const text = given[name];
   if (text === undefined) return otherwise;

@@ -1,4 +1,7 @@
-/** TypeBox's compiler in the bundle: the checks were compiled when it was made, and only whoever has an error to tell loads the rest. */
+/**
+ * TypeBox's compiler in the bundle: the checks are precompiled, and TypeBox is loaded only to
+ * explain an error.
+ */
 
 import { checks } from 'tillstream:checks';
 import type { TSchema } from 'typebox';

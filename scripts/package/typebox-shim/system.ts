@@ -1,4 +1,4 @@
-/** TypeBox's settings, loaded with what they set: see `compile.ts`. */
+/** TypeBox's settings, loaded lazily with TypeBox: see `compile.ts`. */
 import type { Settings as Real } from 'typebox/system';
 
 declare const require: (name: 'typebox/system') => { readonly Settings: typeof Real };

@@ -1,6 +1,7 @@
 /**
- * TypeBox's builders, as far as the agent's schemas use them, without the engine behind: JSON Schema and nothing more. When the agent is
- * bundled, every schema is made with both, and the bundle fails unless they are the same.
+ * TypeBox's builders as far as the agent's schemas use them, without its engine: plain JSON Schema.
+ * When the agent is bundled, every schema is built with both, and the bundle fails unless they are
+ * equal.
  */
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -29,7 +30,7 @@ const Type = {
     const required = Object.keys(properties).filter((key) => !(optional in properties[key]!));
     return make({ type: 'object', ...(required.length > 0 ? { required } : {}), properties })(options);
   },
-  /** Marked out of JSON's sight. */
+  /** Marked with a non-enumerable property, which JSON omits. */
   Optional: (schema: Schema) => Object.defineProperty({ ...schema }, optional, { value: true }),
 };
 
