@@ -9,7 +9,7 @@ import { baskets, invoices } from './load/workload.ts';
 import { type Section, table } from './measure/report.ts';
 import { backlog } from './sections/backlog-drain.ts';
 import { falsePositives, guardCost } from './sections/card-masking.ts';
-import { type StoreUnderTest, wholeWay } from './sections/end-to-end.ts';
+import { endToEnd, type StoreUnderTest } from './sections/end-to-end.ts';
 import { flash } from './sections/flash-wear.ts';
 import { linger } from './sections/linger.ts';
 import { limits } from './sections/machine-baseline.ts';
@@ -119,7 +119,7 @@ async function main(): Promise<void> {
     const stores: StoreUnderTest[] = [{ name: 'SQLite', choice: undefined }];
     if (hbase !== null)
       stores.push({ name: 'HBase', choice: { kind: 'hbase', ...hbase, connections: 8, namespace: 'bench' } });
-    if (only.has('way')) add(...(await wholeWay(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
+    if (only.has('way')) add(...(await endToEnd(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
     if (only.has('linger')) add(await linger(quick ? 3 : 10));
     if (only.has('backlog')) add(await backlog({ count: 1_000_000 / scale, hours: 72 }));
     if (only.has('recovery')) add(await recovery(folder, { full, scale }));

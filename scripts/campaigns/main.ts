@@ -12,8 +12,8 @@ const CAMPAIGNS: Readonly<Record<string, () => Promise<{ readonly campaign: Camp
   corruption: () => import('./corruption/corruption.ts'),
 };
 
-const [name = '--help', ...words] = process.argv.slice(2);
-if (name === '--help' || words.includes('--help')) {
+const [name = '--help', ...args] = process.argv.slice(2);
+if (name === '--help' || args.includes('--help')) {
   for (const [name, load] of Object.entries(CAMPAIGNS)) {
     const { campaign } = await load();
     console.log(`${name}: ${campaign.summary}`);
@@ -25,7 +25,7 @@ if (name === '--help' || words.includes('--help')) {
 } else {
   const { campaign } = await CAMPAIGNS[name]!();
   try {
-    const { values } = parseArgs({ args: words, options: { ...campaign.options, json: { type: 'boolean' } } });
+    const { values } = parseArgs({ args: args, options: { ...campaign.options, json: { type: 'boolean' } } });
     process.exitCode = await report(campaign, values as Readonly<Record<string, string | boolean | undefined>>);
   } catch (error) {
     const usage = error instanceof RangeError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
@@ -39,12 +39,12 @@ async function report(
   values: Readonly<Record<string, string | boolean | undefined>>,
 ): Promise<number> {
   const terminal = process.stderr.isTTY;
-  let told = -1;
+  let reported = -1;
   const { figures, faults } = await campaign.run(values, (done, total, text) => {
     const percent = Math.floor((done / total) * 100);
     if (terminal) process.stderr.write(`\r\x1b[K${percent} % ${text}`);
-    else if (percent >= told + 10) {
-      told = percent;
+    else if (percent >= reported + 10) {
+      reported = percent;
       process.stderr.write(`${percent} % ${text}\n`);
     }
   });

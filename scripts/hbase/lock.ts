@@ -10,10 +10,10 @@ import { isAlive } from './processes.ts';
 export async function exclusively<T>(dir: string, log: (line: string) => void, work: () => Promise<T>): Promise<T> {
   await mkdir(dir, { recursive: true });
   const lock = join(dir, 'starting');
-  let told = false;
+  let isLogged = false;
   while (!(await take(lock))) {
-    if (!told) log(`another process is starting HBase in ${dir}; waiting for it …`);
-    told = true;
+    if (!isLogged) log(`another process is starting HBase in ${dir}; waiting for it …`);
+    isLogged = true;
     await delay(200);
   }
   try {

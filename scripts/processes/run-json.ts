@@ -17,7 +17,7 @@ export async function runJson<T>(script: string, args: readonly string[]): Promi
     const { stdout } = await run(process.execPath, [path.resolve(ROOT, script), ...args], { cwd: ROOT });
     return JSON.parse(stdout) as T;
   } catch (cause) {
-    const told = (cause as { stderr?: string }).stderr?.trim();
-    throw new Error(`${script} ${args[0] ?? ''}: ${told || (cause as Error).message}`, { cause });
+    const message = (cause as { stderr?: string }).stderr?.trim();
+    throw new Error(`${script} ${args[0] ?? ''}: ${message || (cause as Error).message}`, { cause });
   }
 }

@@ -1,7 +1,7 @@
 /** Polls a condition until a deadline. */
 import { setTimeout as wait } from 'node:timers/promises';
 
-export interface Patience {
+export interface WaitOptions {
   /** Named in the error, as in "waited 10 s for …". */
   readonly what: string;
   readonly deadlineMs: number;
@@ -16,9 +16,9 @@ export interface Patience {
  */
 export async function until<T>(
   ask: () => T | null | undefined | false | Promise<T | null | undefined | false>,
-  patience: Patience,
+  options: WaitOptions,
 ): Promise<T> {
-  const { what, deadlineMs, everyMs = 25, signal } = patience;
+  const { what, deadlineMs, everyMs = 25, signal } = options;
   const deadline = performance.now() + deadlineMs;
   for (;;) {
     const answer = await ask();

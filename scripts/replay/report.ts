@@ -31,7 +31,7 @@ export function describe(report: Report): string {
     lines.push(`all visible in the API after another ${report.secondsUntilVisible.toFixed(1)} s`);
   if (!report.checked) lines.push('not compared with the API (--no-check)');
   else if (report.differences.length === 0) lines.push("the API's totals are the file's");
-  for (const { metric, file: held, api } of report.differences)
-    lines.push(`DIFFERENT: ${metric} is ${held} in the file and ${api} in the API`);
+  for (const { metric, file: inFile, api } of report.differences)
+    lines.push(`DIFFERENT: ${metric} is ${inFile} in the file and ${api} in the API`);
   return `${lines.join('\n')}\n`;
 }

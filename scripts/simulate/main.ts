@@ -4,7 +4,7 @@ import { Till } from '../clients/till.ts';
 import { answers } from '../processes/http-probe.ts';
 import { onInterrupt } from '../processes/interrupts.ts';
 import { Shop } from './basket-generator.ts';
-import { Cable } from './network-link.ts';
+import { NetworkLink } from './network-link.ts';
 import { HELP, parseOptions, type SimulateOptions } from './options.ts';
 import { outages } from './outages.ts';
 import { seeded } from './random.ts';
@@ -31,18 +31,19 @@ async function simulate(options: SimulateOptions, signal: AbortSignal): Promise<
     };
   });
   for (const url of options.agents)
-    if (!(await answers(`${url}/healthz`))) console.error(`no agent answers at ${url} yet: its till keeps trying`);
-  const cable = options.cable === null ? null : await Cable.laid(options.cable.port, options.cable.target);
+    if (!(await answers(`${url}/healthz`))) console.error(`no agent answers at ${url} yet: its till retries`);
+  const link = options.cable === null ? null : await NetworkLink.open(options.cable.port, options.cable.target);
   const running: Promise<void>[] = tills.map((till) => trade(till, signal));
-  if (cable !== null) {
+  if (link !== null) {
     const { outageEveryMs: everyMs, outageForMs: lastMs } = options;
-    const onChange = (plugged: boolean) => console.log(plugged ? 'the cable is in again' : 'the cable is out');
-    running.push(outages({ cable, everyMs, lastMs, random: Math.random, onChange }, signal));
+    const onChange = (plugged: boolean) =>
+      console.log(plugged ? 'the network link is connected again' : 'the network link is disconnected');
+    running.push(outages({ link: link, everyMs, lastMs, random: Math.random, onChange }, signal));
   }
   try {
     await Promise.all(running);
   } finally {
-    cable?.close();
+    link?.close();
     await Promise.all(tills.map(({ till }) => till.close()));
   }
   return sold;

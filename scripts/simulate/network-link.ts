@@ -9,7 +9,7 @@ export interface Address {
   readonly port: number;
 }
 
-export class Cable {
+export class NetworkLink {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #plugged = true;
@@ -38,11 +38,11 @@ export class Cable {
   }
 
   /** @param port 0 for any */
-  static async laid(port: number, target: Address): Promise<Cable> {
-    const cable = new Cable(target);
-    cable.#server.listen(port, '127.0.0.1');
-    await once(cable.#server, 'listening');
-    return cable;
+  static async open(port: number, target: Address): Promise<NetworkLink> {
+    const link = new NetworkLink(target);
+    link.#server.listen(port, '127.0.0.1');
+    await once(link.#server, 'listening');
+    return link;
   }
 
   get port(): number {

@@ -1,9 +1,9 @@
 /** Simulates network outages. */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Cable } from './network-link.ts';
+import type { NetworkLink } from './network-link.ts';
 
 export interface Outages {
-  readonly cable: Cable;
+  readonly link: NetworkLink;
   /**
    * Mean time to the first outage and between outages; each is drawn between 0.5 and 1.5 times
    * this.
@@ -16,21 +16,21 @@ export interface Outages {
 
 /** Disconnects the link at intervals until the signal, then connects it. */
 export async function outages(
-  { cable, everyMs, lastMs, random, onChange }: Outages,
+  { link, everyMs, lastMs, random, onChange }: Outages,
   signal: AbortSignal,
 ): Promise<void> {
   const about = (ms: number) => wait(ms * (0.5 + random()), undefined, { signal });
   try {
     for (;;) {
       await about(everyMs);
-      cable.pull();
+      link.pull();
       onChange(false);
       await about(lastMs);
-      cable.plug();
+      link.plug();
       onChange(true);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
-    cable.plug();
+    link.plug();
   }
 }

@@ -10,7 +10,7 @@ import type { Child } from '../processes/child.ts';
 import { CollectorProcess } from '../processes/collector.ts';
 import { until } from '../processes/wait-until.ts';
 import { Shop } from '../simulate/basket-generator.ts';
-import { Cable } from '../simulate/network-link.ts';
+import { NetworkLink } from '../simulate/network-link.ts';
 import { outages } from '../simulate/outages.ts';
 import { seeded } from '../simulate/random.ts';
 import { trade } from '../simulate/till-loop.ts';
@@ -45,7 +45,7 @@ export class Quickstart {
   readonly #stopping = new AbortController();
   #agents: AgentProcess[] = [];
   #tills: Till[] = [];
-  #cable: Cable | null = null;
+  #link: NetworkLink | null = null;
   #starting: Promise<unknown> = Promise.resolve();
   /** Settles once the tills have stopped; rejects when an agent rejects an event. */
   #selling: Promise<unknown> = Promise.resolve();
@@ -78,7 +78,7 @@ export class Quickstart {
     signal.throwIfAborted();
     await this.collector.start(READY_MS, signal);
     const state = this.#file.read() ?? (await this.#register());
-    this.#cable = await Cable.laid(0, { host: '127.0.0.1', port: this.#options.mqttPort });
+    this.#link = await NetworkLink.open(0, { host: '127.0.0.1', port: this.#options.mqttPort });
     this.#agents = TILLS.map(({ terminal }, index) => this.#agent(terminal, index, state.tokens[index]!));
     await Promise.all(this.#agents.map((agent) => agent.start(READY_MS, signal)));
     this.#tills = this.#agents.map((agent) => new Till(agent.url, this.#around.random));
@@ -107,9 +107,9 @@ export class Quickstart {
     await Promise.allSettled([this.#starting]);
     await Promise.allSettled([this.#selling]);
     await Promise.all(this.#tills.map((till) => till.close()));
-    this.#cable?.plug();
+    this.#link?.plug();
     await Promise.all(this.#agents.filter(({ started }) => started).map(({ child }) => child.stop(STOP_MS)));
-    this.#cable?.close();
+    this.#link?.close();
     if (this.collector.started) await this.collector.child.stop(STOP_MS);
   }
 
@@ -146,7 +146,7 @@ export class Quickstart {
       terminal,
       store,
       token,
-      collector: offlineAtTimes ? `mqtt://127.0.0.1:${this.#cable!.port}` : this.collector.mqttUrl,
+      collector: offlineAtTimes ? `mqtt://127.0.0.1:${this.#link!.port}` : this.collector.mqttUrl,
       port: this.#options.agentPorts[index]!,
       // Short, so that reconnecting is visible.
       ship: { reconnectMaxMs: 5_000 },
@@ -186,8 +186,12 @@ export class Quickstart {
     });
     const { terminal } = TILLS.at(-1)!;
     const onChange = (plugged: boolean) =>
-      say(plugged ? `${terminal} is online again` : `${terminal} is offline: it sells on, its agent keeps the sales`);
-    const breaks = { cable: this.#cable!, everyMs: OUTAGE_EVERY_MS, lastMs: OUTAGE_FOR_MS, random, onChange };
+      say(
+        plugged
+          ? `${terminal} is online again`
+          : `${terminal} is offline: it keeps selling, and its agent buffers the sales`,
+      );
+    const breaks = { link: this.#link!, everyMs: OUTAGE_EVERY_MS, lastMs: OUTAGE_FOR_MS, random, onChange };
     return Promise.all([...selling, outages(breaks, signal)]);
   }
 }

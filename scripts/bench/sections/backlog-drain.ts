@@ -26,7 +26,7 @@ const DEADLINE_MS = 600_000;
 const SETTLE_MS = 3_000;
 const SAMPLE_MS = 100;
 /** Pending events below which the backlog counts as drained: recent sales may be in flight. */
-const NEARLY = 10;
+const DRAINED_BELOW = 10;
 const SALE_MS = 1_000;
 const POLL_MS = 50;
 
@@ -92,18 +92,35 @@ async function anonWhile(over: AbortSignal, pid: number): Promise<{ median: numb
   return { median: quantile(samples, 0.5), p95: quantile(samples, 0.95), max: quantile(samples, 1) };
 }
 
-/** @param hours over which the events are spread */
-export async function backlog({ count, hours }: { count: number; hours: number }): Promise<Section> {
-  const merchant = `bench-${randomBytes(4).toString('hex')}`;
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-bench-'));
-  await using system = await System.start({ merchant, agents: 0, fleet: 2 });
+/**
+ * Waits until the backlog is drained.
+ *
+ * @returns its size at the start, the seconds, and the last status
+ */
+async function drain(agent: AgentProcess): Promise<{ pending: number; seconds: number; status: ShipStatus }> {
+  const start = performance.now();
+  const signal = AbortSignal.timeout(DEADLINE_MS);
+  let status = await statusOf(agent);
+  const { pending } = status.buffer;
+  let seconds = 0;
+  while (status.buffer.pending > DRAINED_BELOW) {
+    signal.throwIfAborted();
+    await wait(SAMPLE_MS * 5);
+    status = await statusOf(agent);
+    seconds = (performance.now() - start) / 1000;
+  }
+  return { pending, seconds, status };
+}
+
+/** An agent with an empty buffer and one to be filled, both packaged. */
+async function packagedAgents(system: System, folder: string): Promise<[empty: AgentProcess, full: AgentProcess]> {
   const ports = await freePorts(2);
   const program = await runnableBundle(path.join(folder, 'bundle'));
-  const agents = [...system.tokens].map(
+  return [...system.tokens].map(
     ([terminal, token], at) =>
       new AgentProcess({
         folder: path.join(folder, terminal),
-        merchant,
+        merchant: system.merchant,
         terminal,
         token,
         collector: system.collector.mqttUrl,
@@ -112,6 +129,21 @@ export async function backlog({ count, hours }: { count: number; hours: number }
         runtime: { flags: NODE_FLAGS, environment: NODE_ENVIRONMENT },
       }),
   ) as [AgentProcess, AgentProcess];
+}
+
+/** Fails unless the API counts the whole backlog of the past hours. */
+async function checkCounted(system: System, count: number, hours: number): Promise<void> {
+  const end = hourOf(Date.now()) * HOUR_MS;
+  const stored = await system.counted(end - (hours + 1) * HOUR_MS, end);
+  if (stored < count) throw new Error(`the API counts ${stored} of ${count}`);
+}
+
+/** @param hours over which the events are spread */
+export async function backlog({ count, hours }: { count: number; hours: number }): Promise<Section> {
+  const merchant = `bench-${randomBytes(4).toString('hex')}`;
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'tillstream-bench-'));
+  await using system = await System.start({ merchant, agents: 0, fleet: 2 });
+  const agents = await packagedAgents(system, folder);
   const [empty, full] = agents;
   const tills = agents.map(({ url }) => new Till(url, Math.random)) as [Till, Till];
   try {
@@ -122,40 +154,28 @@ export async function backlog({ count, hours }: { count: number; hours: number }
 
     await fill(path.join(folder, full.terminal, 'buffer.db'), merchant, full.terminal, count, hours);
     const fullMs = await firstAnswer(full, tills[1]);
-    const start = performance.now();
     const over = new AbortController();
     const anon = anonWhile(over.signal, full.child.pid);
     const sales = sellUntil(over.signal, system, tills[1]);
-    const signal = AbortSignal.timeout(DEADLINE_MS);
-    let status = await statusOf(full);
-    const atStart = status.buffer.pending;
-    let seconds = 0;
-    while (status.buffer.pending > NEARLY) {
-      signal.throwIfAborted();
-      await wait(SAMPLE_MS * 5);
-      status = await statusOf(full);
-      seconds = (performance.now() - start) / 1000;
-    }
+    const { pending, seconds, status } = await drain(full);
     over.abort();
     const visible = await sales;
-    const held = await anon;
-    const range = hourOf(Date.now()) * HOUR_MS;
-    const stored = await system.counted(range - (hours + 1) * HOUR_MS, range);
-    if (stored < count) throw new Error(`the API counts ${stored} of ${count}`);
+    const memory = await anon;
+    await checkCounted(system, count, hours);
     return {
       name: 'A backlog drains',
       how: `${count.toLocaleString('en-US')} small baskets over ${hours} hours pending in the buffer of the packaged agent; a new sale each second meanwhile, until the API counts it. Limit: first answer 1 s, 20,000 events/s, RssAnon 15 MB above the empty agent's, 5 s until a sale is visible.`,
       rows: [
         {
-          pending: atStart,
+          pending,
           'first answer ms': fullMs,
           'empty: ms': emptyMs,
-          'drained events/s': atStart / seconds,
+          'drained events/s': pending / seconds,
           batches: status.counters.batchesSent,
-          'bytes/event': status.counters.bytesSent / atStart,
-          'RssAnon MiB, median': held?.median ?? null,
-          p95: held?.p95 ?? null,
-          max: held?.max ?? null,
+          'bytes/event': status.counters.bytesSent / pending,
+          'RssAnon MiB, median': memory?.median ?? null,
+          p95: memory?.p95 ?? null,
+          max: memory?.max ?? null,
           'empty: RssAnon': emptyAnon,
           'sale visible s, median': visible.length === 0 ? null : quantile(visible, 0.5),
           worst: visible.length === 0 ? null : quantile(visible, 1),

@@ -129,7 +129,35 @@ async function throughFleet(system: System, size: number, count: number): Promis
   return (perTill * size * FLEET) / seconds;
 }
 
-export async function wholeWay(
+type Processes = Readonly<Record<'agent' | 'collector', number>>;
+
+const cpuOf = (processes: Processes): Row =>
+  Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, cpuSecondsOf(pid)]));
+
+function memoryRows(store: string, processes: Processes, when: string): Row[] {
+  return Object.entries(processes).map(([process, pid]) => {
+    const memory = memoryOf(pid);
+    return { store, process, when, 'RSS MiB': memory?.rss ?? null, 'RssAnon MiB': memory?.anon ?? null };
+  });
+}
+
+/** Runs a load, and adds the CPU time that the processes spent on it. */
+async function measured(
+  processes: Processes,
+  count: number,
+  run: () => Promise<{ accepted: number | null; stored: number }>,
+): Promise<Row> {
+  const before = cpuOf(processes);
+  const { accepted, stored } = await run();
+  const after = cpuOf(processes);
+  const cpu = Object.keys(processes).map((name) => [
+    `${name} CPU us/event`,
+    after[name] === null ? null : ((Number(after[name]) - Number(before[name])) * 1e6) / count,
+  ]);
+  return { 'accepted events/s': accepted, 'stored events/s': stored, ...Object.fromEntries(cpu) };
+}
+
+export async function endToEnd(
   stores: readonly StoreUnderTest[],
   { single, hundreds }: { single: number; hundreds: number },
 ): Promise<Section[]> {
@@ -139,48 +167,22 @@ export async function wholeWay(
     const merchant = `bench-${randomBytes(4).toString('hex')}`;
     await using system = await System.start({ merchant, agents: 1, fleet: FLEET, ...(choice && { store: choice }) });
     const processes = { agent: system.agents[0]!.child.pid, collector: system.collector.child.pid };
-    const note = (when: string): void => {
-      for (const [process, pid] of Object.entries(processes)) {
-        const of = memoryOf(pid);
-        memory.push({ store: name, process, when, 'RSS MiB': of?.rss ?? null, 'RssAnon MiB': of?.anon ?? null });
-      }
-    };
-    note('idle');
+    memory.push(...memoryRows(name, processes, 'idle'));
     for (const [size, count] of [
       [1, single],
       [100, hundreds],
     ] as const) {
       // A small run to warm up.
       await throughAgent(system, size, Math.ceil(count / 10 / size) * size);
-      const cpuOf = (): Row =>
-        Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, cpuSecondsOf(pid)]));
-      const measure = async (
-        way: string,
-        run: () => Promise<{ accepted: number | null; stored: number }>,
-      ): Promise<void> => {
-        const before = cpuOf();
-        const { accepted, stored } = await run();
-        const after = cpuOf();
-        const cpu = Object.keys(processes).map((name) => [
-          `${name} CPU us/event`,
-          after[name] === null ? null : ((Number(after[name]) - Number(before[name])) * 1e6) / count,
-        ]);
-        rows.push({
-          store: name,
-          way,
-          'batch of': size,
-          'accepted events/s': accepted,
-          'stored events/s': stored,
-          ...Object.fromEntries(cpu),
-        });
-      };
-      await measure('till -> agent -> stored', () => throughAgent(system, size, count));
-      await measure(`${FLEET} tills' MQTT -> stored`, async () => ({
+      const till = await measured(processes, count, () => throughAgent(system, size, count));
+      rows.push({ store: name, way: 'till -> agent -> stored', 'batch of': size, ...till });
+      const fleet = await measured(processes, count, async () => ({
         accepted: null,
         stored: await throughFleet(system, size, count),
       }));
+      rows.push({ store: name, way: `${FLEET} tills' MQTT -> stored`, 'batch of': size, ...fleet });
     }
-    note('after the load');
+    memory.push(...memoryRows(name, processes, 'after the load'));
   }
   return [
     {

@@ -114,8 +114,8 @@ export async function packagedAgent(folder: string, options: PackagedOptions): P
   await collector.init();
   await collector.start(START_MS);
   const started: ChildProcess[] = [];
-  const start = (...words: string[]): ChildProcess => {
-    const child = spawn(process.execPath, words, { stdio: 'ignore', env: { ...process.env, ...NODE_ENVIRONMENT } });
+  const start = (...args: string[]): ChildProcess => {
+    const child = spawn(process.execPath, args, { stdio: 'ignore', env: { ...process.env, ...NODE_ENVIRONMENT } });
     started.push(child);
     return child;
   };

@@ -73,16 +73,16 @@ function zeroed(bytes: Buffer, start: number, length: number): Buffer {
 }
 
 /** @returns descriptions of the damage, and the damaged files */
-export function harmed(files: Files, random: () => number): { readonly words: string[]; readonly files: Files } {
+export function damage(files: Files, random: () => number): { readonly descriptions: string[]; readonly files: Files } {
   const left: Record<Part, Buffer | null> = { ...files };
-  const words: string[] = [];
+  const descriptions: string[] = [];
   for (let harms = 1 + below(random, 3); harms > 0; harms--) {
     const part = pick(random, ['database', 'database', 'database', 'log', 'log', 'side'] as const);
     const bytes = left[part];
     if (bytes === null || bytes.length === 0) continue;
     const name = pick(random, Object.keys(HARMS));
     left[part] = HARMS[name]!(bytes, random);
-    words.push(`${part}: ${name}`);
+    descriptions.push(`${part}: ${name}`);
   }
-  return { words, files: left };
+  return { descriptions: descriptions, files: left };
 }

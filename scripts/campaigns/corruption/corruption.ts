@@ -21,8 +21,8 @@ import { encodeBody } from '../../../agent/buffer/tables/event-row.ts';
 import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { seeded } from '../../simulate/random.ts';
 import { type Campaign, wholeNumber } from '../port/campaign.ts';
-import { type Files, harmed, readFiles, writeFiles } from './buffer-files.ts';
-import { steadyClock } from './fixed-clock.ts';
+import { damage, type Files, readFiles, writeFiles } from './buffer-files.ts';
+import { fixedClock } from './fixed-clock.ts';
 import { Judge } from './readability-oracle.ts';
 import { type Known, nothingKnown, Shop } from './scenario.ts';
 
@@ -42,7 +42,7 @@ const SHOWN_FAULTS = 10;
 export async function corrupt(
   folder: string,
   { runs, seed, first = 1 }: { readonly runs: number; readonly seed: number; readonly first?: number },
-  tell: (done: number, total: number, words: string) => void,
+  progress: (done: number, total: number, message: string) => void,
 ): Promise<{ figures: CorruptionReport; faults: string[] }> {
   const figures: CorruptionReport = { runs: 0, salvages: 0, accepted: 0, unreadable: 0, lost: 0 };
   const faults: string[] = [];
@@ -52,7 +52,7 @@ export async function corrupt(
     faults.push(...found.map((fault) => `run ${run} of seed ${seed}: ${fault}`));
     if (found.length === 0) rmSync(own, { recursive: true, force: true });
     figures.runs++;
-    tell(run - first + 1, runs, `${figures.salvages} salvages, ${figures.lost} events lost of ${figures.accepted}`);
+    progress(run - first + 1, runs, `${figures.salvages} salvages, ${figures.lost} events lost of ${figures.accepted}`);
   }
   return { figures, faults: faults.slice(0, SHOWN_FAULTS) };
 }
@@ -60,22 +60,22 @@ export async function corrupt(
 async function one(folder: string, random: () => number, figures: CorruptionReport): Promise<string[]> {
   const known = nothingKnown();
   const shop = new Shop(random, known);
-  const before = await lived(path.join(folder, 'before', 'buffer.db'), shop, random);
+  const before = await liveThrough(path.join(folder, 'before', 'buffer.db'), shop, random);
   let found = before;
   let file = '';
-  const words: string[] = [];
+  const descriptions: string[] = [];
   // Sometimes a recovered buffer is damaged again.
   for (let round = 0; round < (random() < 0.2 ? 2 : 1); round++) {
-    const harm = harmed(found, random);
-    words.push(...harm.words);
+    const damaged = damage(found, random);
+    descriptions.push(...damaged.descriptions);
     file = path.join(folder, `harmed-${round}`, 'buffer.db');
-    writeFiles(file, harm.files);
-    const guarded = isGuarded(found, harm.files);
-    await healedAndJudged(file, shop, known, new Judge(found, harm.files, guarded), guarded, random, figures);
+    writeFiles(file, damaged.files);
+    const guarded = isGuarded(found, damaged.files);
+    await recoverAndJudge(file, shop, known, new Judge(found, damaged.files, guarded), guarded, random, figures);
     found = readFiles(file);
   }
   figures.accepted += known.accepted.size;
-  return known.faults.map((fault) => `${fault} (${words.join('; ')})`);
+  return known.faults.map((fault) => `${fault} (${descriptions.join('; ')})`);
 }
 
 /** Whether losses must be detected: the side file is intact, or all files that it guards are. */
@@ -85,11 +85,11 @@ const isGuarded = (before: Files, after: Files): boolean =>
 const same = (a: Buffer | null, b: Buffer | null): boolean => (a === null || b === null ? a === b : a.equals(b));
 
 /** Files as a crash leaves them after several openings. */
-async function lived(file: string, shop: Shop, random: () => number): Promise<Files> {
+async function liveThrough(file: string, shop: Shop, random: () => number): Promise<Files> {
   for (let opening = Math.floor(random() * 3); ; opening--) {
-    const keeper = keeperOf(file, shop, random);
-    keeper.start();
-    const buffer = keeper.buffer!;
+    const supervisor = supervisorOf(file, shop, random);
+    supervisor.start();
+    const buffer = supervisor.buffer!;
     for (let acts = 1 + Math.floor(random() * 12); acts > 0; acts--) {
       const act = random();
       if (act < 0.6) await shop.sell(buffer, 1 + Math.floor(random() ** 3 * 120));
@@ -101,7 +101,7 @@ async function lived(file: string, shop: Shop, random: () => number): Promise<Fi
       }
     }
     const crash = opening === 0 && random() < 0.8 ? readFiles(file) : null;
-    await keeper.stop();
+    await supervisor.stop();
     if (opening === 0) return crash ?? readFiles(file);
   }
 }
@@ -112,7 +112,7 @@ function checkpoint(file: string): void {
   db.close();
 }
 
-async function healedAndJudged(
+async function recoverAndJudge(
   file: string,
   shop: Shop,
   known: Known,
@@ -126,12 +126,12 @@ async function healedAndJudged(
     [...accepted].flatMap(([key, event]) => (judge.isReadable(Buffer.from(encodeBody(event))) ? [] : [key])),
   );
   const lostBefore = new Set(lost);
-  const keeper = keeperOf(file, shop, random);
+  const supervisor = supervisorOf(file, shop, random);
   try {
-    keeper.start();
-    await shop.sell(keeper, 1 + Math.floor(random() * 5));
-    await shop.repeat(keeper);
-    const buffer = await settled(keeper, shop);
+    supervisor.start();
+    await shop.sell(supervisor, 1 + Math.floor(random() * 5));
+    await shop.repeat(supervisor);
+    const buffer = await recoverFully(supervisor, shop);
     const offered = shop.offered(buffer);
     shop.tellLosses(buffer, false);
     for (const [key, event] of offered) {
@@ -151,19 +151,19 @@ async function healedAndJudged(
           faults.push(`${key} is lost, and could be read`);
       }
     }
-    for (const [again, first] of repeats) {
+    for (const [repeat, first] of repeats) {
       if (first === null) continue;
-      if (offered.has(again) && (offered.has(first) || (stored.has(first) && !unreadable.has(first)))) {
-        faults.push(`${again} counts once more what is ${first}`);
+      if (offered.has(repeat) && (offered.has(first) || (stored.has(first) && !unreadable.has(first)))) {
+        faults.push(`${repeat} counts once more what is ${first}`);
       }
       // The first event's row was damaged, so the repeat cannot be recognised, and later looks like
       // the first.
-      if (unreadable.has(first)) repeats.set(again, null);
+      if (unreadable.has(first)) repeats.set(repeat, null);
     }
     figures.unreadable += unreadable.size;
     if (readdirSync(path.dirname(file)).some((name) => name.includes('.salvaged-'))) figures.salvages++;
   } finally {
-    await keeper.stop();
+    await supervisor.stop();
   }
   const db = openReadOnly(file);
   const { sound, epochs } = account(db);
@@ -175,10 +175,10 @@ async function healedAndJudged(
  * The buffer after recovery, a full scrub and a full read: each may find damage that needs recovery
  * again.
  */
-async function settled(keeper: BufferSupervisor<SqliteBuffer>, shop: Shop): Promise<SqliteBuffer> {
+async function recoverFully(supervisor: BufferSupervisor<SqliteBuffer>, shop: Shop): Promise<SqliteBuffer> {
   for (;;) {
-    await until(() => keeper.buffer !== null && keeper.buffer.facts().salvage === null);
-    const buffer = keeper.buffer!;
+    await until(() => supervisor.buffer !== null && supervisor.buffer.facts().salvage === null);
+    const buffer = supervisor.buffer!;
     try {
       await buffer.greeted({ storeGen: 'g', trueTimeOrigin: shop.now, uncertaintyMs: 1 });
       while (buffer.scrubStep()) {}
@@ -187,13 +187,13 @@ async function settled(keeper: BufferSupervisor<SqliteBuffer>, shop: Shop): Prom
     } catch {
       // The supervisor has recorded it.
     }
-    await shop.sell(keeper, 1);
-    if (keeper.buffer === buffer) return buffer;
+    await shop.sell(supervisor, 1);
+    if (supervisor.buffer === buffer) return buffer;
   }
 }
 
-function keeperOf(file: string, shop: Shop, random: () => number): BufferSupervisor<SqliteBuffer> {
-  const clock = steadyClock(() => shop.now);
+function supervisorOf(file: string, shop: Shop, random: () => number): BufferSupervisor<SqliteBuffer> {
+  const clock = fixedClock(() => shop.now);
   return new BufferSupervisor<SqliteBuffer>({
     open: (distrust, onFault) =>
       openBuffer({
@@ -241,11 +241,11 @@ export const campaign: Campaign = {
   summary: 'harm to the files of a buffer: it opens always, offers only what was accepted, loses only what was hit',
   examples: ['--runs 500', '--runs 50 --seed 7 --json', '--seed 7 --first 23 --runs 1   # that run again'],
   options: { runs: { type: 'string' }, seed: { type: 'string' }, first: { type: 'string' } },
-  async run(given, tell) {
+  async run(given, progress) {
     const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-corruption-'));
     const seed = wholeNumber(given, 'seed', 1);
     const first = wholeNumber(given, 'first', 1);
-    const { figures, faults } = await corrupt(folder, { runs: wholeNumber(given, 'runs', 500), seed, first }, tell);
+    const { figures, faults } = await corrupt(folder, { runs: wholeNumber(given, 'runs', 500), seed, first }, progress);
     if (faults.length === 0) rmSync(folder, { recursive: true, force: true });
     return { figures: { seed, ...figures }, faults: faults.length === 0 ? [] : [...faults, `files left in ${folder}`] };
   },

@@ -2,7 +2,7 @@
 import type { EventClock } from '../../../agent/port/event-clock.ts';
 
 /** @param now milliseconds since 1970 */
-export function steadyClock(now: () => number): EventClock {
+export function fixedClock(now: () => number): EventClock {
   const startedAt = now();
   const segment = { boot: 'campaign', origin: 0, right: true };
   return {

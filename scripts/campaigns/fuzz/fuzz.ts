@@ -14,9 +14,9 @@ import { freePorts } from '../../processes/ports.ts';
 import { seeded } from '../../simulate/random.ts';
 import { type Campaign, wholeNumber } from '../port/campaign.ts';
 import type { Random } from './mutation.ts';
-import { wildBody } from './random-bodies.ts';
-import { noConfigurations, readWildConfigurations } from './random-configurations.ts';
-import { exchange, wildRequest } from './random-requests.ts';
+import { randomBody } from './random-bodies.ts';
+import { noConfigurations, readRandomConfigurations } from './random-configurations.ts';
+import { exchange, randomRequest } from './random-requests.ts';
 import { RogueCollector } from './rogue-collector.ts';
 
 const READY_MS = 60_000;
@@ -42,60 +42,61 @@ export interface FuzzReport {
   readonly answers: Record<string, number>;
 }
 
+const noFigures = (): FuzzReport => ({
+  bursts: 0,
+  bodies: 0,
+  connections: 0,
+  acks: 0,
+  configurations: 0,
+  configurationsAccepted: 0,
+  answers: {},
+});
+
+/** Random bodies and raw connections, all at once. */
+async function burst({ url }: AgentProcess, port: number, random: Random, figures: FuzzReport, faults: string[]) {
+  await Promise.all(Array.from({ length: BODIES_A_BURST }, () => postRandom(url, random, figures, faults)));
+  const answers = Array.from({ length: CONNECTIONS_A_BURST }, () => exchange(port, randomRequest(random), random));
+  for (const answer of await Promise.all(answers)) {
+    figures.connections++;
+    if (answer !== '' && !HTTP_ANSWER.test(answer)) faults.push(`no HTTP: ${JSON.stringify(answer.slice(0, 200))}`);
+    if (answer.includes(CARD)) faults.push(`a card number in ${answer}`);
+  }
+}
+
 /** @param folder an empty working folder */
 export async function fuzz(
   folder: string,
   { seconds, seed }: { readonly seconds: number; readonly seed: number },
-  tell: (done: number, total: number, words: string) => void,
+  progress: (done: number, total: number, message: string) => void,
 ): Promise<{ figures: FuzzReport; faults: string[] }> {
   const random = seeded(seed);
-  const figures: FuzzReport = {
-    bursts: 0,
-    bodies: 0,
-    connections: 0,
-    acks: 0,
-    configurations: 0,
-    configurationsAccepted: 0,
-    answers: {},
-  };
+  const figures = noFigures();
   const faults: string[] = [];
   const configurations = noConfigurations();
   const rogue = await RogueCollector.start(random);
   const [port] = (await freePorts(1)) as [number];
-  const agent = new AgentProcess({
-    folder,
-    merchant: 'fuzz',
-    terminal: 'till-1',
-    token: 't',
-    collector: `mqtt://127.0.0.1:${rogue.port}`,
-    port,
-    ship: { lingerMs: 1, reconnectMaxMs: 1_000 },
-  });
+  const collector = `mqtt://127.0.0.1:${rogue.port}`;
+  const ship = { lingerMs: 1, reconnectMaxMs: 1_000 };
+  const agent = new AgentProcess({ folder, merchant: 'fuzz', terminal: 'till-1', token: 't', collector, port, ship });
   const start = performance.now();
   const elapsed = (): number => (performance.now() - start) / 1_000;
   try {
     await agent.start(READY_MS);
     await postGood(agent.url, 'first');
     while (faults.length === 0 && (elapsed() < seconds || figures.bursts < LEAST_BURSTS)) {
-      await Promise.all(Array.from({ length: BODIES_A_BURST }, () => postWild(agent.url, random, figures, faults)));
-      const answers = Array.from({ length: CONNECTIONS_A_BURST }, () => exchange(port, wildRequest(random), random));
-      for (const answer of await Promise.all(answers)) {
-        figures.connections++;
-        if (answer !== '' && !HTTP_ANSWER.test(answer)) faults.push(`no HTTP: ${JSON.stringify(answer.slice(0, 200))}`);
-        if (answer.includes(CARD)) faults.push(`a card number in ${answer}`);
-      }
-      readWildConfigurations(random, CONFIGURATIONS_A_BURST, configurations);
+      await burst(agent, port, random, figures, faults);
+      readRandomConfigurations(random, CONFIGURATIONS_A_BURST, configurations);
       faults.push(...configurations.faults.splice(0));
       figures.bursts++;
       // An agent that was told to wait for a year sends a new greeting.
       if (figures.bursts % 2 === 0) rogue.drop();
       if (!agent.child.running) faults.push(`the agent ended: ${JSON.stringify(await agent.child.exited)}`);
       else await postGood(agent.url, `good-${figures.bursts}`).catch((error: Error) => faults.push(error.message));
-      tell(Math.min(elapsed(), seconds), seconds, `${figures.bursts} bursts`);
+      progress(Math.min(elapsed(), seconds), seconds, `${figures.bursts} bursts`);
     }
     if (agent.child.running) {
       const { code } = await agent.child.stop(READY_MS);
-      if (code !== 0) faults.push(`the agent ended with ${code} when it was told to stop`);
+      if (code !== 0) faults.push(`the agent ended with ${code} when it was stopped`);
     }
     faults.push(...faultsOf(folder));
   } finally {
@@ -108,8 +109,8 @@ export async function fuzz(
   return { figures, faults: faults.slice(0, SHOWN_FAULTS) };
 }
 
-async function postWild(url: string, random: Random, figures: FuzzReport, faults: string[]): Promise<void> {
-  const { bytes, contentType } = wildBody(random);
+async function postRandom(url: string, random: Random, figures: FuzzReport, faults: string[]): Promise<void> {
+  const { bytes, contentType } = randomBody(random);
   figures.bodies++;
   try {
     const { statusCode, body } = await request(`${url}/v1/events`, {
@@ -155,10 +156,10 @@ export const campaign: Campaign = {
   summary: 'wrong bodies, raw connections, acks and configurations; the agent must go on, and write no card number',
   examples: ['', '--seconds 600 --seed 7'],
   options: { seconds: { type: 'string' }, seed: { type: 'string' } },
-  async run(given, tell) {
+  async run(given, progress) {
     const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-fuzz-'));
     const options = { seconds: wholeNumber(given, 'seconds', 60), seed: wholeNumber(given, 'seed', 1) };
-    const { figures, faults } = await fuzz(folder, options, tell);
+    const { figures, faults } = await fuzz(folder, options, progress);
     if (faults.length === 0) rmSync(folder, { recursive: true });
     return {
       figures: { ...figures, answers: JSON.stringify(figures.answers), ...(faults.length > 0 ? { folder } : {}) },

@@ -7,7 +7,7 @@ export type Random = () => number;
 export const below = (random: Random, end: number): number => Math.floor(random() * end);
 
 /** Bytes that some parsers treat specially. */
-const TELLING = Buffer.from(
+const SPECIAL_BYTES = Buffer.from(
   '{}[]",:\\\r\n\t \0;=%&?#\x7f\xef\xbb\xbf\xff\xc0\xed\xa0\x80-+.eE0919^<>!*|`~\'()',
   'latin1',
 );
@@ -27,7 +27,7 @@ export function mutated(random: Random, given: Buffer): Buffer {
         if (at < bytes.length) bytes[at]! ^= 1 << below(random, 8);
         break;
       case 2:
-        bytes = Buffer.concat([head, Buffer.from([pick(random, [...TELLING])]), bytes.subarray(at)]);
+        bytes = Buffer.concat([head, Buffer.from([pick(random, [...SPECIAL_BYTES])]), bytes.subarray(at)]);
         break;
       case 3:
         bytes = Buffer.concat([head, bytes.subarray(at + length)]);
@@ -115,9 +115,9 @@ export function nasty(random: Random): string {
 }
 
 /** The JSON text of a value with parts replaced, doubled, renamed or omitted. */
-export function wrongJson(random: Random, value: unknown, share = 0.15): string {
+export function mutatedJson(random: Random, value: unknown, share = 0.15): string {
   if (random() < share) return nasty(random);
-  if (Array.isArray(value)) return `[${value.map((part) => wrongJson(random, part, share)).join(',')}]`;
+  if (Array.isArray(value)) return `[${value.map((part) => mutatedJson(random, part, share)).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const parts = Object.entries(value).flatMap(([key, part]) => {
     if (random() < share / 4) return [];
@@ -125,7 +125,7 @@ export function wrongJson(random: Random, value: unknown, share = 0.15): string 
       random() < share / 4
         ? pick(random, ['__proto__', '', 'ref', 'a/b~c', '4111111111111111', key.toUpperCase()])
         : key;
-    const entry = `${JSON.stringify(name)}:${wrongJson(random, part, share)}`;
+    const entry = `${JSON.stringify(name)}:${mutatedJson(random, part, share)}`;
     return random() < share / 8 ? [entry, entry] : [entry];
   });
   return `{${parts.join(',')}}`;

@@ -1,7 +1,7 @@
 /** Bodies of POST /v1/events as a faulty till might send them. */
 import { Buffer } from 'node:buffer';
 import { pick } from '../../simulate/random.ts';
-import { below, mutated, nasty, type Random, wrongJson } from './mutation.ts';
+import { below, mutated, mutatedJson, nasty, type Random } from './mutation.ts';
 
 const EVENT = {
   type: 'sale',
@@ -33,7 +33,7 @@ export interface WildBody {
   readonly contentType: string;
 }
 
-export function wildBody(random: Random): WildBody {
+export function randomBody(random: Random): WildBody {
   const bytes = Buffer.from(text(random));
   return {
     bytes: random() < 0.3 ? mutated(random, bytes) : bytes,
@@ -44,7 +44,7 @@ export function wildBody(random: Random): WildBody {
 function text(random: Random): string {
   const event = (): string => {
     const ref = random() < 0.5 ? EVENT.ref : `R-${below(random, 1_000_000)}`;
-    return wrongJson(random, { ...EVENT, ref }, pick(random, [0, 0, 0.02, 0.15, 0.5]));
+    return mutatedJson(random, { ...EVENT, ref }, pick(random, [0, 0, 0.02, 0.15, 0.5]));
   };
   switch (below(random, 8)) {
     case 0:

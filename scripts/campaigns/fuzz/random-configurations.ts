@@ -10,7 +10,7 @@ import { parseConfig as parseCollectorConfig } from '../../../collector/config/c
 import { ConfigError, configOf } from '../../../shared/config/parse-config.ts';
 import { ROOT } from '../../processes/child.ts';
 import { pick } from '../../simulate/random.ts';
-import { below, mutated, nasty, type Random, wrongJson } from './mutation.ts';
+import { below, mutated, mutatedJson, nasty, type Random } from './mutation.ts';
 
 /** Longer than reading one takes on a slow and busy machine. */
 const HANGING_MS = 10_000;
@@ -87,11 +87,11 @@ export interface ConfigurationsReport {
 export const noConfigurations = (): ConfigurationsReport => ({ read: 0, accepted: 0, faults: [] });
 
 /** Reads `count` configurations, and adds the results to the report. */
-export function readWildConfigurations(random: Random, count: number, report: ConfigurationsReport): void {
+export function readRandomConfigurations(random: Random, count: number, report: ConfigurationsReport): void {
   const texts = KINDS.map(({ file }) => readFileSync(path.join(ROOT, file), 'utf8'));
   for (let left = count; left > 0; left--) {
     const kind = below(random, KINDS.length);
-    const text = wildText(random, texts[kind]!);
+    const text = randomText(random, texts[kind]!);
     const start = performance.now();
     try {
       configOf('wild.yaml', text, KINDS[kind]!.parse);
@@ -104,10 +104,10 @@ export function readWildConfigurations(random: Random, count: number, report: Co
   }
 }
 
-function wildText(random: Random, example: string): string {
+function randomText(random: Random, example: string): string {
   switch (below(random, 5)) {
     case 0:
-      return wrongJson(random, MINIMAL, pick(random, [0, 0.05, 0.3])).slice(0, 5_000);
+      return mutatedJson(random, MINIMAL, pick(random, [0, 0.05, 0.3])).slice(0, 5_000);
     case 1:
       return `${nasty(random).slice(0, 2_000)}\n`;
     case 2: {

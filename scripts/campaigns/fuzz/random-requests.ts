@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { pick } from '../../simulate/random.ts';
 import { below, mutated, type Random } from './mutation.ts';
-import { wildBody } from './random-bodies.ts';
+import { randomBody } from './random-bodies.ts';
 
 const METHODS = ['POST', 'POST', 'POST', 'GET', 'HEAD', 'PUT', 'OPTIONS', 'CONNECT', 'TRACE', 'PRI', 'post', '\0'];
 const TARGETS = [
@@ -77,7 +77,7 @@ const CHUNK_SIZES = [
 ];
 
 /** The bytes of one connection. */
-export function wildRequest(random: Random): Buffer {
+export function randomRequest(random: Random): Buffer {
   if (random() < 0.05) return randomBytes(below(random, 2_000));
   if (random() < 0.05) return Buffer.from('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 'latin1');
   const requests = Array.from({ length: 1 + below(random, 3) }, () => oneRequest(random));
@@ -86,7 +86,7 @@ export function wildRequest(random: Random): Buffer {
 }
 
 function oneRequest(random: Random): Buffer {
-  const body = wildBody(random).bytes;
+  const body = randomBody(random).bytes;
   const headers = Array.from({ length: below(random, 5) }, () => pick(random, HEADERS));
   if (random() < 0.7) headers.unshift('Host: localhost');
   if (random() < 0.5) headers.push(`Content-Length: ${body.length}`);
@@ -118,14 +118,14 @@ function chunks(random: Random, body: Buffer): Buffer {
  * How long a client that has sent everything waits for an answer: many requests are incomplete and
  * get none.
  */
-const PATIENCE_MS = 150;
+const ANSWER_TIMEOUT_MS = 150;
 
 /** Sends it in one or two parts, then ends, cuts or waits. @returns the answer */
 export function exchange(port: number, sent: Buffer, random: Random): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     let received = '';
-    const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
+    const timer = setTimeout(() => socket.destroy(), ANSWER_TIMEOUT_MS);
     socket
       .setEncoding('latin1')
       .on('data', (chunk: string) => {

@@ -130,7 +130,7 @@ async function storedEvents(api: MerchantApi): Promise<Map<string, string[]>> {
 export async function kills(
   folder: string,
   { kills, agents: count, seed }: { readonly kills: number; readonly agents: number; readonly seed: number },
-  tell: (done: number, total: number, words: string) => void,
+  progress: (done: number, total: number, message: string) => void,
 ): Promise<{ figures: KillsReport; faults: string[] }> {
   const random = seeded(seed);
   const [httpPort, mqttPort, ...ports] = (await freePorts(2 + count)) as [number, number, ...number[]];
@@ -170,7 +170,7 @@ export async function kills(
           await wait(random() * LONGEST_LIFE_MS);
           if (!agent.child.running) throw new Error(`agent ${agent.terminal} ended by itself: ${agent.child.log}`);
           await agent.child.kill();
-          tell(++killed, kills, `${killed} kills`);
+          progress(++killed, kills, `${killed} kills`);
         }
         await agent.start(READY_MS);
       }),
@@ -226,7 +226,7 @@ export const campaign: Campaign = {
   summary: 'kill -9 of agents at random moments under load; every answered sale must be stored once',
   examples: ['', '--kills 20 --agents 2 --seed 7'],
   options: { kills: { type: 'string' }, agents: { type: 'string' }, seed: { type: 'string' } },
-  async run(given, tell) {
+  async run(given, progress) {
     const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-kills-'));
     const outcome = await kills(
       folder,
@@ -235,7 +235,7 @@ export const campaign: Campaign = {
         agents: wholeNumber(given, 'agents', 2),
         seed: wholeNumber(given, 'seed', 1),
       },
-      tell,
+      progress,
     );
     if (outcome.faults.length === 0) rmSync(folder, { recursive: true });
     return {

@@ -13,12 +13,12 @@ export interface Campaign {
   /**
    * Runs to its end.
    *
-   * @param tell shows progress: `done` of `total`, with a few words
+   * @param progress shows progress: `done` of `total`, with a short message
    * @returns the figures to report, and the faults: none when the promise held
    */
   run(
     given: Given,
-    tell: (done: number, total: number, words: string) => void,
+    progress: (done: number, total: number, message: string) => void,
   ): Promise<{ readonly figures: Readonly<Record<string, unknown>>; readonly faults: readonly string[] }>;
 }
 

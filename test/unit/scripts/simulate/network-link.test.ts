@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t from 'tap';
-import { Cable } from '../../../../scripts/simulate/network-link.ts';
+import { NetworkLink } from '../../../../scripts/simulate/network-link.ts';
 
 t.test('a cable carries both ways until it is pulled, and again once it is plugged in', async (t) => {
   const echo = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
   await once(echo, 'listening');
-  const cable = await Cable.laid(0, { host: '127.0.0.1', port: (echo.address() as AddressInfo).port });
+  const cable = await NetworkLink.open(0, { host: '127.0.0.1', port: (echo.address() as AddressInfo).port });
   t.teardown(() => {
     cable.close();
     echo.close();
