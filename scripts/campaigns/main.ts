@@ -25,7 +25,7 @@ if (name === '--help' || args.includes('--help')) {
 } else {
   const { campaign } = await CAMPAIGNS[name]!();
   try {
-    const { values } = parseArgs({ args: args, options: { ...campaign.options, json: { type: 'boolean' } } });
+    const { values } = parseArgs({ args, options: { ...campaign.options, json: { type: 'boolean' } } });
     process.exitCode = await report(campaign, values as Readonly<Record<string, string | boolean | undefined>>);
   } catch (error) {
     const usage = error instanceof RangeError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');

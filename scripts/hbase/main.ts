@@ -5,16 +5,16 @@ import { findHBase, type RunningHBase, startHBase, stopHBase } from './server.ts
 
 const HELP = `Usage: npm run hbase -- COMMAND [--json] [--dir DIR]
 
-A real HBase (standalone, on this machine's file system, every write synced) with its Thrift2 gateway, on loopback.
-Needs Java 11 or 17, and Maven for the first start, which downloads some 120 MB.
+Runs a real HBase (standalone, on this machine's file system, every write synced) with its Thrift2 gateway, on loopback.
+Needs Java 11 or 17, and Maven for the first start, which downloads about 120 MB.
 
 Commands:
-  start    starts what does not run yet and waits until a call is answered; data and ports are kept over a restart
-  stop     ends both
-  status   says where they run; exit status 1 if they don't
+  start    start what is not running and wait until a call is answered; a restart keeps data and ports
+  stop     stop both
+  status   show where they run; exit status 1 if they do not
 
 Options:
-  --dir DIR  where data, configuration and logs lie (default: .tillstream/hbase)
+  --dir DIR  folder of data, configuration and logs (default: .tillstream/hbase)
   --json     one JSON document on standard output, everything else on standard error
              start, status: {"host","port","pid","masterPid","dir","version"}: pid is the gateway's, masterPid HBase's
 

@@ -12,17 +12,18 @@ import { DEBIAN_NAMES, layOutAgent } from './package-tree.ts';
 
 const HELP = `Usage: npm run package -- [options]
 
-Makes dist/tillstream-agent_VERSION_ARCH.deb: the bundled agent, its Node runtime, SQLite, a systemd unit. Needs dpkg-deb; a runtime of
-another architecture is fetched with npm.
+Builds dist/tillstream-agent_VERSION_ARCH.deb: the bundled agent, its Node runtime, SQLite and a systemd unit.
+Needs dpkg-deb. The runtime of another architecture is downloaded with npm.
 
 Options:
   --arch LIST     amd64, arm64 or both (default: amd64,arm64)
-  --version V     of the package and of the agent in it (default: ${packageJson.version})
-  --out DIR       default: dist
-  --level N       of xz, 0 (fast) to 9 (small); default: 6
+  --version V     version of the package and of the agent in it (default: ${packageJson.version})
+  --out DIR       output folder (default: dist)
+  --level N       compression level of xz, 0 (fast) to 9 (small); default: 6
   --json          one JSON document on standard output, everything else on standard error: {"packages":[{"arch","file","bytes"}]}
 
-SOURCE_DATE_EPOCH dates what is in it (default: the time of the last commit), so that the same source gives the same bytes.
+SOURCE_DATE_EPOCH dates the contents (default: the time of the last commit), so that the same source gives the same
+bytes.
 
 Examples:
   npm run package

@@ -7,16 +7,16 @@ Simulated tills that sell through agents which run already: baskets, refunds, vo
 Open whatever the clock says. Ctrl-C ends.
 
 Options:
-  --agent URL          an agent, one till each; repeat it for several (default: http://127.0.0.1:7070)
-  --rate N             baskets a minute and till, on average (default: 20)
+  --agent URL          an agent, with one till each; repeat it for several (default: http://127.0.0.1:7070)
+  --rate N             mean baskets per minute and till (default: 20)
   --currency CODE      ISO 4217 (default: EUR)
   --tz ZONE            IANA time zone of the tills (default: this machine's)
-  --cable PORT=HOST:PORT  a network cable from a port of this machine to the collector's broker, pulled out now and then for
-                       a while: the agent whose collector.urls names mqtt://127.0.0.1:PORT goes offline and comes back
-  --outage-every S     seconds between two outages, on average (default: 240)
-  --outage-for S       seconds that one lasts, on average (default: 45)
-  --for SECONDS        ends by itself
-  --seed N             the same seed sells the same baskets
+  --cable PORT=HOST:PORT  a network link from a port of this machine to the collector's broker, disconnected at times: the
+                       agent whose collector.urls names mqtt://127.0.0.1:PORT goes offline and reconnects
+  --outage-every S     mean seconds between outages (default: 240)
+  --outage-for S       mean seconds of an outage (default: 45)
+  --for SECONDS        stop after this time
+  --seed N             a seed; the same one gives the same baskets
 
 Examples:
   npm run simulate -- --agent http://127.0.0.1:7070 --rate 60

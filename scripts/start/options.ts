@@ -6,20 +6,20 @@ import type { WantedPort } from '../processes/ports.ts';
 
 export const HELP = `Usage: npm start -- [options]
 
-A whole Tillstream on this machine, to look at: a collector that stores in SQLite, two agents, and two simulated tills that
-sell whatever the clock says; the second one goes offline now and then. Begins with some days of history. Everything
-listens on 127.0.0.1 only. Ctrl-C stops it; a second start continues where it was.
+Runs a complete Tillstream on this machine as a demo: a collector that stores in SQLite, two agents, and two
+simulated tills that sell day and night; the second one goes offline at times. The first start begins with some days
+of history. Everything listens on 127.0.0.1 only. Ctrl-C stops it; the next start continues where it stopped.
 
 Options:
   --http-port PORT   the collector's HTTP API (default: 8080)
   --mqtt-port PORT   the collector's broker (default: 1883)
   --agent-port PORT  the first agent; the second one takes the port after it (default: 7070)
-  --rate N           baskets a minute and till, on average (default: 20)
+  --rate N           mean baskets per minute and till (default: 20)
   --days N           days of history, at the first start (default: 5)
   --dir DIR          data, configuration and logs (default: .tillstream/quickstart)
-  --for SECONDS      stops by itself
+  --for SECONDS      stop after this time
 
-To begin anew, delete the folder.
+To start afresh, delete the folder.
 `;
 
 export interface StartOptions {

@@ -15,12 +15,13 @@ import { train } from './zstd-train.ts';
 
 const HELP = `npm run train-dictionary -- [options]
 
-Trains a zstd dictionary for small batches with the trade of made-up merchants and of real invoices under other names, and prints the bytes an
-event with none, with each released dictionary and with the new one, for merchants that it was not trained with. Needs the command zstd.
+Trains a zstd dictionary for small batches on events of synthetic merchants and on pseudonymized real invoices. Prints
+the bytes per event without a dictionary, with each released one and with the new one, for merchants that were not used
+for training. Needs the command zstd.
 
   --file CSV.gz  real invoices (default: ../shared/data/online-retail-2010-12_to_2011-08.csv.gz)
   --bytes N      size of the dictionary (default: 8192; each batch pays for loading it)
-  --write        writes it as shared/wire/dictionaries/dictionary-N.ts, N being the next id; released.ts must then name it
+  --write        write it as shared/wire/dictionaries/dictionary-N.ts, N being the next id; released.ts must then name it
 
 A released dictionary is never trained again: agents in the field and stored batches use it.
 

@@ -160,7 +160,7 @@ export class BatchScheduler {
         counters.unmatched++;
         return [];
       }
-      collectorClock.heard(serverTime, batch.sentAt, timers.now());
+      collectorClock.addSample(serverTime, batch.sentAt, timers.now());
       return this.#ackHandler.apply(batch, ack) ?? [];
     });
   }

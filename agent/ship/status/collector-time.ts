@@ -26,7 +26,7 @@ export class CollectorClock {
    * estimate, or contradicts it: a suspend stops the monotonic clock, and collectors' clocks are
    * set.
    */
-  heard(serverTime: number, sentAt: number, receivedAt: number): void {
+  addSample(serverTime: number, sentAt: number, receivedAt: number): void {
     if (!(serverTime >= MIN_TS && serverTime < MAX_TS)) return;
     const trueTimeOrigin = serverTime - (sentAt + receivedAt) / 2;
     const uncertaintyMs = (receivedAt - sentAt) / 2 + RESOLUTION_MS;

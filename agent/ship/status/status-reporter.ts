@@ -47,7 +47,7 @@ export class StatusReporter {
   /** Content of the last status. */
   #lastSent = { pending: false, clear: false };
   /** When the oldest possibly unanswered status was sent, monotonic milliseconds. */
-  #askedAt: number | null = null;
+  #statusSentAt: number | null = null;
 
   constructor(dependencies: StatusReporterDependencies, hooks: StatusReporterHooks) {
     this.#with = dependencies;
@@ -72,7 +72,7 @@ export class StatusReporter {
     const holdings = outbox.holdings();
     const clear = this.clearThrough();
     const now = timers.now();
-    this.#askedAt ??= now;
+    this.#statusSentAt ??= now;
     this.#lastSent = { pending: holdings.pending > 0, clear: clear > 0 };
     this.#alarms.cancel('backlog');
     this.#alarms.cancel('losses');
@@ -94,10 +94,10 @@ export class StatusReporter {
    * measurement too vague to be used.
    */
   onAcks({ acks, serverTime }: AckEnvelope): void {
-    if (acks.length > 0 || this.#askedAt === null) return;
+    if (acks.length > 0 || this.#statusSentAt === null) return;
     const { collectorClock, timers } = this.#with;
-    collectorClock.heard(serverTime, this.#askedAt, timers.now());
-    this.#askedAt = null;
+    collectorClock.addSample(serverTime, this.#statusSentAt, timers.now());
+    this.#statusSentAt = null;
   }
 
   /**
