@@ -1,5 +1,6 @@
 /**
- * The agent's commands with their options and help texts: one table for both the parser and `--help`.
+ * The agent's commands with their options and help texts: one table for both the parser and
+ * `--help`.
  */
 
 /** Where packages install the configuration. */
