@@ -1,15 +1,25 @@
+/** Reads the source files of a tree: what each imports, and how large it is. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join, posix } from 'node:path';
 import { type Node, parse } from 'acorn';
 
-/** A source file and what it imports, all as paths below the root with forward slashes. */
+/** A source file, with paths below the root and forward slashes. */
 export interface Module {
   readonly path: string;
   /** Modules of this project; one that is not there is named all the same. */
   readonly modules: readonly string[];
   /** Packages and Node's own modules, by name: `undici`, `node:fs`. */
   readonly packages: readonly string[];
+  readonly lines: number;
+  readonly functions: readonly FunctionSize[];
+}
+
+export interface FunctionSize {
+  /** The name that it is declared by or assigned to. */
+  readonly name: string;
+  /** From its first line to its last. */
+  readonly lines: number;
 }
 
 /** What a type import looks like in the source; it counts only where stripping the types left nothing. */
@@ -40,6 +50,8 @@ export function readModules(root: string, folders: readonly string[]): Module[] 
         .map((name) => resolve(root, path, name))
         .filter((to) => !isData(root, to)),
       packages: imports.filter((name) => !isRelative(name)).map(packageOf),
+      lines: text.trimEnd().split('\n').length,
+      functions: functionsOf(text),
     };
   });
 }
@@ -54,22 +66,45 @@ export function importsOf(source: string): string[] {
     ({ 0: text, index }) => stripped.slice(index, index + text.length).trim() === '',
   );
   const names = new Set(ofTypes.map(nameIn));
-  visit(parse(javascript, { ecmaVersion: 'latest', sourceType: 'module', allowHashBang: true }), (node) => {
+  visit(parsed(javascript), (node) => {
     if ('source' in node && isText(node.source)) names.add(node.source.value);
   });
   return [...names];
 }
 
+/** Each function and method, those within others too. */
+export function functionsOf(source: string): FunctionSize[] {
+  const found: FunctionSize[] = [];
+  const sizeOf = ({ loc }: Node) => loc!.end.line - loc!.start.line + 1;
+  visit(parsed(stripTypeScriptTypes(source)), (node, name) => {
+    if (/^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type))
+      found.push({ name, lines: sizeOf(node) });
+  });
+  return found;
+}
+
+const parsed = (javascript: string): Node =>
+  parse(javascript, { ecmaVersion: 'latest', sourceType: 'module', allowHashBang: true, locations: true });
+
 function nameIn(match: RegExpExecArray): string {
   return (match[1] ?? match[2])!;
 }
 
-/** `source` is where a syntax tree (ESTree) keeps the name: of ImportDeclaration, Export…Declaration and ImportExpression. */
-function visit(node: Node, see: (node: Node) => void): void {
-  see(node);
+/**
+ * Walks a syntax tree (ESTree). `source` is where it keeps the name of ImportDeclaration, Export…Declaration and
+ * ImportExpression; `id` or `key` is where it keeps the name of what is declared.
+ */
+function visit(node: Node, see: (node: Node, name: string) => void, outer = 'module'): void {
+  const name = declaredName(node) ?? outer;
+  see(node, name);
   for (const child of Object.values(node).flat()) {
-    if (child !== null && typeof child === 'object' && 'type' in child) visit(child as Node, see);
+    if (child !== null && typeof child === 'object' && 'type' in child) visit(child as Node, see, name);
   }
+}
+
+function declaredName(node: Node): string | null {
+  const named = ('id' in node && node.id) || ('key' in node && node.key);
+  return named && typeof named === 'object' && 'name' in named ? String(named.name) : null;
 }
 
 function isText(node: unknown): node is { value: string } {

@@ -1,4 +1,5 @@
-/** The import rules of the project: which part may know which. */
+/** The rules of the layout: which part may import which, how parts are named, and how large they get. */
+import { posix } from 'node:path';
 import type { Module, Source } from './modules.ts';
 
 const STAGES = [
@@ -26,6 +27,36 @@ export const eventSqlBreaches = (sources: readonly Source[]): string[] =>
     .filter((path) => !EVENT_SQL_FILES.includes(path))
     .map((path) => `${path} holds SQL on events: it belongs into agent/buffer/tables/event-*.ts`);
 
+/**
+ * The folders of a side from top to bottom, one list for each folder that has folders. A module imports from
+ * its own level or a lower one. A module belongs to the longest path of a list that it lies in.
+ */
+const LEVELS: readonly (readonly string[])[] = [
+  ['agent', ...below('agent', 'cli monitoring runtime config inspect ingest ship buffer clock port')],
+  [
+    'agent/buffer',
+    ...below('agent/buffer', 'support recovery timestamps capacity sqlite-format high-water integrity transaction'),
+    ...below('agent/buffer', 'tables disk'),
+  ],
+  ['agent/ingest', ...below('agent/ingest', 'http body')],
+  ['agent/ship', ...below('agent/ship', 'batching status connection')],
+  ['agent/inspect/page', 'agent/inspect', ...below('agent/inspect', 'facts terminal')],
+  ['collector', ...below('collector', 'cli app api broker ingest rollup store aggregation config')],
+  ['collector/api', ...below('collector/api', 'losses figures query')],
+  ['collector/broker', ...below('collector/broker', 'access transport')],
+  ['collector/store/hbase', 'collector/store/sqlite', 'collector/store'],
+  ['collector/store/hbase', 'collector/store/hbase/thrift'],
+  [...below('shared', 'config wire event'), 'shared'],
+  ['shared/event/card-data', 'shared/event'],
+  ['shared/wire', 'shared/wire/dictionaries'],
+];
+
+const MAX_FILES_IN_FOLDER = 15;
+const MAX_LINES_OF_MODULE = 300;
+const MAX_LINES_OF_FUNCTION = 60;
+/** Functions that may be longer, each with its reason: `path: name`. */
+const LONG_FUNCTIONS: Readonly<Record<string, string>> = {};
+
 /** One sentence for each breach, sorted; empty when all rules hold. `dependencies`: what production code may import. */
 export function breaches(modules: readonly Module[], dependencies: readonly string[]): string[] {
   const known = new Set(modules.map(({ path }) => path));
@@ -36,7 +67,14 @@ export function breaches(modules: readonly Module[], dependencies: readonly stri
     ),
     ...module.packages.flatMap((name) => packageBreach(module.path, name, dependencies)),
   ]);
-  return [...found, ...cycles(modules)].sort();
+  const imports = new Map(modules.map((module) => [module.path, module.modules.filter((to) => known.has(to))]));
+  return [
+    ...found,
+    ...cycles('import cycle', imports),
+    ...folderCycles(imports),
+    ...levels(imports),
+    ...sizes(modules),
+  ].sort();
 }
 
 function importBreach(from: string, to: string): string[] {
@@ -88,23 +126,83 @@ function vagueName(path: string): string[] {
   return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) ? [] : [`${path}: the name is not in kebab case`];
 }
 
-/** Every cycle once, told from its first module on. */
-function cycles(modules: readonly Module[]): string[] {
-  const imports = new Map(modules.map((module) => [module.path, module.modules]));
+/** Every cycle once, told from its first node on. */
+function cycles(kind: string, imports: ReadonlyMap<string, readonly string[]>): string[] {
   const done = new Set<string>();
   const found: string[] = [];
   const follow = (path: string, way: readonly string[]) => {
     const before = way.indexOf(path);
     if (before >= 0) {
-      found.push(`import cycle: ${[...way.slice(before), path].join(' → ')}`);
+      found.push(`${kind}: ${[...way.slice(before), path].join(' → ')}`);
       return;
     }
     if (done.has(path)) return;
     for (const next of imports.get(path) ?? []) follow(next, [...way, path]);
     done.add(path);
   };
-  for (const { path } of modules) follow(path, []);
+  for (const path of imports.keys()) follow(path, []);
   return found;
+}
+
+/** Folders import each other in one direction only. Files of one folder count as one node, its folders as others. */
+function folderCycles(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const folders = new Map<string, string[]>();
+  for (const [from, targets] of imports) {
+    const folder = posix.dirname(from);
+    const others = targets.map((to) => posix.dirname(to)).filter((to) => to !== folder);
+    folders.set(folder, [...new Set([...(folders.get(folder) ?? []), ...others])]);
+  }
+  return cycles('folder cycle', folders);
+}
+
+/** Imports that run up a list of `LEVELS`, and folders that stand in none. */
+function levels(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const up = [...imports].flatMap(([from, targets]) =>
+    targets.flatMap((to) =>
+      LEVELS.flatMap((list) => {
+        const [upper, lower] = [levelOf(list, to), levelOf(list, from)];
+        if (upper < 0 || lower < 0 || upper >= lower) return [];
+        return [`${from} imports ${to}: ${list[lower]} lies below ${list[upper]}`];
+      }),
+    ),
+  );
+  const folders = new Set([...imports.keys()].map((path) => posix.dirname(path)));
+  const listed = new Set(LEVELS.flat());
+  const unlisted = [...folders].filter(
+    (folder) => PRODUCTION.some((side) => isIn(folder, side)) && !listed.has(folder),
+  );
+  return [...up, ...unlisted.map((folder) => `${folder}: the folder has no level in test/architecture/rules.ts`)];
+}
+
+/** Index of the longest entry that the module lies in; -1 when it lies in none. */
+function levelOf(list: readonly string[], path: string): number {
+  let best = -1;
+  list.forEach((folder, index) => {
+    if (isIn(path, folder) && (best < 0 || folder.length > list[best]!.length)) best = index;
+  });
+  return best;
+}
+
+function sizes(modules: readonly Module[]): string[] {
+  const files = new Map<string, number>();
+  for (const { path } of modules) files.set(posix.dirname(path), (files.get(posix.dirname(path)) ?? 0) + 1);
+  const full = [...files].filter(([, count]) => count > MAX_FILES_IN_FOLDER);
+  const production = modules.filter(({ path }) => [...PRODUCTION, 'scripts'].some((side) => isIn(path, side)));
+  const long = production.filter(({ lines }) => lines > MAX_LINES_OF_MODULE);
+  const functions = production.flatMap(({ path, functions }) =>
+    functions
+      .filter(({ name, lines }) => lines > MAX_LINES_OF_FUNCTION && LONG_FUNCTIONS[`${path}: ${name}`] === undefined)
+      .map(({ name, lines }) => `${path}: ${name} has ${lines} lines, more than ${MAX_LINES_OF_FUNCTION}`),
+  );
+  return [
+    ...full.map(([folder, count]) => `${folder}: ${count} files, more than ${MAX_FILES_IN_FOLDER}`),
+    ...long.map(({ path, lines }) => `${path}: ${lines} lines, more than ${MAX_LINES_OF_MODULE}`),
+    ...functions,
+  ];
+}
+
+function below(folder: string, names: string): string[] {
+  return names.split(' ').map((name) => `${folder}/${name}`);
 }
 
 function isIn(path: string, folder: string): boolean {
