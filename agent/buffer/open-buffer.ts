@@ -1,11 +1,10 @@
-/** Opens the buffer, also on a disk that is full to the brim: what is kept back for that makes room for the log. */
-
+/** Opens the buffer, also on a full disk: then the ballast is released to make room for the WAL. */
 import { releaseBallast } from './disk/ballast-file.ts';
 import { isFull } from './disk/buffer-error.ts';
 import type { BufferOptions } from './options.ts';
 import { SqliteBuffer } from './sqlite-buffer.ts';
 
-/** Whether the disk was full, as far as can be told from how an opening failed. */
+/** Whether an opening failed because the disk was full. */
 function sawFull(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) if (isFull(at)) return true;
   return false;

@@ -16,7 +16,7 @@ export interface BufferOptions {
   readonly commitDelayMs: number;
   readonly clock: EventClock;
   readonly randomBytes: (count: number) => Uint8Array;
-  /** Told of rows that are not what was written. */
+  /** Called with each row that is not what was written. */
   readonly damaged: (detail: string) => void;
   /**
    * Called with each fault of the file, before the caller who met it sees it; also with one that nobody waits for.
@@ -25,6 +25,6 @@ export interface BufferOptions {
   readonly onFault?: (error: unknown) => void;
   /** Bytes that the buffer's file system has left. */
   readonly diskFree: () => number;
-  /** Why what the file says is not to be believed: it is salvaged. Null or not given: nothing is known against it. */
+  /** Why the content of the file is not to be trusted: then it is recovered. Null or not given: it is trusted. */
   readonly distrust?: string | null;
 }

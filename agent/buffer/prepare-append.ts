@@ -1,5 +1,4 @@
-/** A request made ready outside the transaction: hashed, packed, and in the order in which its events get their seqs. */
-
+/** Prepares a request outside the transaction: hashes and encodes its events, in the order in which they get their seqs. */
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { crc32c } from '../../shared/crc32c.ts';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
@@ -9,25 +8,25 @@ import { contentHash, isDeduplicable } from './tables/content-hash.ts';
 import { encodeBody } from './tables/event-row.ts';
 import type { NewEvent } from './tables/event-table.ts';
 
-/** What a row takes beside its body: its other columns, its entries in indexes, its share of inner pages. */
+/** Bytes of a row beside its body: other columns, index entries, its share of inner pages. */
 const ROW_BYTES = 128;
-/** What a row of `refs` and its index entry take beside the texts, which are there twice. */
+/** Bytes of a dedup entry beside its texts, which are stored twice. */
 const REF_BYTES = 96;
-/** Above this a body spills over to pages of its own, the last of them part empty. */
+/** A larger body spills to overflow pages, the last of which is part empty. */
 const SPILL_BYTES = 1_000;
 const PAGE_BYTES = 4_096;
 
 export interface PreparedAppend {
   /** By hour, else as given. */
   readonly rows: readonly NewEvent[];
-  /** What they take in the file, rather more than less. */
+  /** Upper estimate of what they take in the file. */
   readonly bytes: number;
-  /** When the request came. */
+  /** When the request arrived. */
   readonly stamp: Stamp;
 }
 
-/** After so many the event loop may have a turn. */
-const PIECE_EVENTS = 100;
+/** Events between two yields. */
+const SLICE_EVENTS = 100;
 
 function intakeRow(event: TillEvent, index: number): NewEvent {
   const body = encodeBody(event);
@@ -46,7 +45,7 @@ export function* prepareAppend(events: readonly TillEvent[], stamp: Stamp): Coop
   const rows: NewEvent[] = [];
   let bytes = 0;
   for (const [index, given] of events.entries()) {
-    if (index % PIECE_EVENTS === PIECE_EVENTS - 1) yield;
+    if (index % SLICE_EVENTS === SLICE_EVENTS - 1) yield;
     const event = stamp.suspect ? { ...given, flags: given.flags | FLAG.clockSuspect } : given;
     const row = intakeRow(event, index);
     bytes += bytesOf(row);

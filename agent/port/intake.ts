@@ -1,4 +1,4 @@
-/** Port through which ingest hands events to the buffer. */
+/** The port at which ingest hands events to the buffer: `BufferSupervisor` implements it, and passes them to `SqliteBuffer`. */
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { StreamId } from '../../shared/ids.ts';
 
@@ -12,23 +12,20 @@ export interface Duplicate {
 export type Accepted =
   | {
       readonly kind: 'accepted';
-      /** Number of events stored; 0 when all were duplicates, and then the seqs are null. */
+      /** How many were stored; 0 when all were duplicates, and then the seqs are null. */
       readonly accepted: number;
       readonly stream: StreamId;
       readonly firstSeq: number | null;
       readonly lastSeq: number | null;
       readonly duplicates: readonly Duplicate[];
     }
-  /** The byte budget or the disk is exhausted; nothing of the request was stored. */
+  /** The byte budget or the disk is used up: nothing of the request was stored. */
   | { readonly kind: 'full'; readonly detail: string }
-  /**
-   * No buffer can be written at present (its disk is missing, read-only or failing). The agent
-   * retries.
-   */
+  /** There is no buffer to write to at present (its disk is gone, read-only, or ill); it is tried again by itself. */
   | { readonly kind: 'unavailable'; readonly detail: string };
 
-/** Accepts events into the buffer. */
+/** Where ingest hands events over. */
 export interface Intake {
-  /** All or nothing. Concurrent calls share a commit. Rejects on a disk error. */
+  /** All or nothing. Concurrent calls share a commit. Rejects on a fault of the disk. */
   accept(events: readonly TillEvent[]): Promise<Accepted>;
 }

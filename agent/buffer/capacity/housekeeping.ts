@@ -1,5 +1,4 @@
-/** Lets what is kept no longer go, in small slices between which events are accepted; and looks whether support has written to the file. */
-
+/** Schedules expiry, in small slices between which events are accepted, and the check for writes of other processes. */
 const EVERY_MS = 60_000;
 const BETWEEN_SLICES_MS = 25;
 const NOTICE_EVERY_MS = 5_000;
@@ -7,9 +6,9 @@ const NOTICE_EVERY_MS = 5_000;
 export interface Housekeeping {
   /** Deletes a slice. @returns whether there may be more */
   readonly expire: () => boolean;
-  /** Takes up what another process wrote. */
+  /** Loads what another process wrote. */
   readonly notice: () => void;
-  /** Told of faults; the next time it tries again. */
+  /** Gets faults; the next run tries again. */
   readonly failed: (error: unknown) => void;
   /** A timer. @returns cancels it */
   readonly after: (ms: number, run: () => void) => () => void;

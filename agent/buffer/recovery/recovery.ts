@@ -1,20 +1,19 @@
 /**
- * Brings what was set aside over, slice by slice, until memory knows all of it; and makes room where the budget or the disk has none.
+ * Drives the recovery of set-aside files, slice by slice, and makes room where the budget or the disk has none.
  *
- *     bringing over --no room--> what the collector has goes --nothing left of that--> waiting, and bringing over again
- *                                                                                        \--for long--> shipping meanwhile
+ *     recovering --no room--> evicting acked events --none left--> waiting, then recovering again
+ *                                                                     \--after long--> shipping ahead meanwhile
  *
- * Nothing is shipped before it is done, as a repeat of what is found could be shipped first. But only what the collector acknowledges makes room
- * in the end, so after some pauses what is here already is shipped.
+ * Nothing is shipped before the end: a retry of an event that is yet to be found could be shipped first.
+ * But in the end only acks make room, so after some pauses the events that are here are shipped.
  */
-
 import type { DiskBudget } from '../capacity/disk-budget.ts';
 import { isFull } from '../disk/buffer-error.ts';
 import type { StateTransitions } from '../transaction/state-transitions.ts';
 import type { TransactionRunner } from '../transaction/transaction-runner.ts';
 import type { FileRecovery } from './recover-files.ts';
 
-/** While there is no room: how long it waits, and how often before something is shipped all the same. */
+/** While there is no room: the length of a pause, and their number before events are shipped ahead. */
 const PAUSE_MS = 5_000;
 const PAUSES = 6;
 
@@ -51,23 +50,23 @@ export class Recovery {
     if (this.#isWhole || files.isShipping) this.#mayShip.resolve();
   }
 
-  /** Whether memory knows all that was set aside. */
+  /** Whether memory knows everything that was set aside. */
   get isWhole(): boolean {
     return this.#isWhole;
   }
 
-  /** Resolved when what was set aside is here, or can't come before something was shipped. */
+  /** Resolves when everything is recovered, or cannot be before something is shipped. */
   get mayShip(): Promise<void> {
     return this.#mayShip.promise;
   }
 
-  /** How it stands, for people; null when it is done. */
+  /** Describes the progress, for people; null when it is done. */
   describe(): string | null {
     return this.#isWhole ? null : (this.#files.describe() ?? 'brought over: counting');
   }
 
   /**
-   * Resolves once nothing is left to do. Rejects on a fault of the disk.
+   * Resolves when everything is recovered. Rejects on a fault of the disk.
    *
    * @param pause waits so many milliseconds, for the disk to have room again; false when the buffer is about to be closed
    */
@@ -102,7 +101,7 @@ export class Recovery {
     });
   }
 
-  /** What the collector has is kept for support only. @returns whether any of it went */
+  /** Acked events are kept for support only. @returns whether any was deleted */
   async #evictAcked(): Promise<boolean> {
     try {
       return (await this.#transactions.runBounded((changes, rows) => this.#transitions.evictAcked(rows, changes))) > 0;
@@ -119,7 +118,7 @@ export class Recovery {
       if (!isFull(error)) throw error;
       return;
     }
-    // What was brought over so far is all that there may be to ship.
+    // What was recovered so far may be all that there is to ship.
     this.#load();
     this.#mayShip.resolve();
   }

@@ -1,13 +1,13 @@
-/** What a transaction is about to change, for the memory that follows the rows once it is durable. */
+/** What a transaction changes, for the memory that follows the rows once it is durable. */
 import type { LossCounts } from '../tables/loss-ledger.ts';
 import type { IdRange, PendingSet } from '../tables/pending-set.ts';
 
 type Hours = ReadonlyMap<number, number>;
 
 export class ChangeSet {
-  /** What the group has written so far, about: bytes. */
+  /** Bytes that the transaction has written so far, about. */
   bytes = 0;
-  /** Rows that it deleted to make room. */
+  /** Rows that it has evicted. */
   evicted = 0;
   readonly #firstId: number;
   lastId: number;
