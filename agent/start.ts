@@ -1,4 +1,7 @@
-/** Starts an agent: creates the parts, in the order in which an event passes them, and stops them in that order. */
+/**
+ * Starts an agent: creates the parts, in the order in which an event passes them, and stops them in
+ * that order.
+ */
 import { randomBytes } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
 import { startHousekeeping } from './buffer/capacity/housekeeping.ts';
@@ -43,7 +46,9 @@ export interface RunningAgent {
   words(): string;
   /** What it has begun and not done. */
   work(): Progress;
-  /** Takes nothing more, answers what it has, waits briefly for acks, signs off, closes the buffer. */
+  /**
+   * Takes nothing more, answers what it has, waits briefly for acks, signs off, closes the buffer.
+   */
   stop(): Promise<void>;
 }
 

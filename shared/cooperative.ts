@@ -1,4 +1,7 @@
-/** Cooperative tasks: generators that yield where the event loop may have a turn, and return a result. */
+/**
+ * Cooperative tasks: generators that yield where the event loop may have a turn, and return a
+ * result.
+ */
 export type Cooperative<T> = Generator<void, T, void>;
 
 /** How long a slice may hold the event loop. */
@@ -26,7 +29,10 @@ export function runToEnd<T>(task: Cooperative<T>): T {
   }
 }
 
-/** Runs to the end, with turns of the event loop between slices; without one when a single slice will do. */
+/**
+ * Runs to the end, with turns of the event loop between slices; without one when a single slice
+ * will do.
+ */
 export async function runCooperatively<T>(task: Cooperative<T>): Promise<T> {
   for (;;) {
     const done = runSlice(task);

@@ -1,4 +1,7 @@
-/** Appends the events of a request: knows retries again, makes room, and gives new events their seqs. */
+/**
+ * Appends the events of a request: knows retries again, makes room, and gives new events their
+ * seqs.
+ */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { streamId, type TerminalId } from '../../shared/ids.ts';
@@ -53,7 +56,8 @@ export class Append {
         duplicates.push({ index, stream: streamId(terminal, before.epoch), seq: before.seq });
         continue;
       }
-      // A full buffer still recognises retries. The first new row ends the request: nothing was written yet.
+      // A full buffer still recognises retries. The first new row ends the request: nothing was
+      // written yet.
       hasRoom ||= budget.makeRoom(bytes, changes, state.rowCount, eviction);
       if (!hasRoom) return { kind: 'full', detail: budget.describe() };
       if (before === 'conflict') {

@@ -1,6 +1,7 @@
 /**
  * What memory knows of the rows: the numbering, which events are pending, how many rows there are.
- * It follows them after each commit, and is loaded again when another process has written to the file.
+ * It follows them after each commit, and is loaded again when another process has written to the
+ * file.
  */
 import { resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
@@ -93,7 +94,10 @@ export class BufferState implements RowIndex {
     this.#epochs = new EpochIndex(listEpochs(this.#db));
   }
 
-  /** Applies what a transaction changed, once it is durable. @returns whether there is more to ship */
+  /**
+   * Applies what a transaction changed, once it is durable.
+   * @returns whether there is more to ship
+   */
   apply(changes: ChangeSet): boolean {
     this.#lastId = changes.lastId;
     this.#counts.acked += changes.acked;

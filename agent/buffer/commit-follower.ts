@@ -1,8 +1,9 @@
 /**
- * Keeps what depends on the rows in step with each transaction: memory, high-water marks and listeners.
+ * Keeps what depends on the rows in step with each transaction: memory, high-water marks and
+ * listeners.
  *
- * Order after a COMMIT: memory, marks, listeners; then the answers leave (see `GroupCommit`); then, in a
- * later turn, a WAL checkpoint where the disk is nearly full.
+ * Order after a COMMIT: memory, marks, listeners; then the answers leave (see `GroupCommit`); then,
+ * in a later turn, a WAL checkpoint where the disk is nearly full.
  */
 import type { BufferState } from './buffer-state.ts';
 import type { DiskBudget } from './capacity/disk-budget.ts';

@@ -1,7 +1,9 @@
 /**
- * Detects that another connection has written to the file, as `requeue` does beside a running agent.
+ * Detects that another connection has written to the file, as `requeue` does beside a running
+ * agent.
  *
- * `PRAGMA data_version` changes with each commit of another connection; it costs one read of shared memory.
+ * `PRAGMA data_version` changes with each commit of another connection; it costs one read of shared
+ * memory.
  */
 import type { Database, Statement } from 'better-sqlite3';
 
@@ -14,7 +16,10 @@ export class ExternalWriteDetector {
     this.#seen = this.#version.get()!;
   }
 
-  /** Whether another connection has written since the last `acknowledge`. @throws on a fault of the disk */
+  /**
+   * Whether another connection has written since the last `acknowledge`.
+   * @throws on a fault of the disk
+   */
   get changed(): boolean {
     return this.#version.get()! !== this.#seen;
   }

@@ -19,12 +19,15 @@ export interface BufferOptions {
   /** Called with each row that is not what was written. */
   readonly damaged: (detail: string) => void;
   /**
-   * Called with each fault of the file, before the caller who met it sees it; also with one that nobody waits for.
-   * It may be called twice with the same fault, and may close the buffer.
+   * Called with each fault of the file, before the caller who met it sees it; also with one that
+   * nobody waits for. It may be called twice with the same fault, and may close the buffer.
    */
   readonly onFault?: (error: unknown) => void;
   /** Bytes that the buffer's file system has left. */
   readonly diskFree: () => number;
-  /** Why the content of the file is not to be trusted: then it is recovered. Null or not given: it is trusted. */
+  /**
+   * Why the content of the file is not to be trusted: then it is recovered. Null or not given: it
+   * is trusted.
+   */
   readonly distrust?: string | null;
 }

@@ -1,4 +1,7 @@
-/** Prepares a request outside the transaction: hashes and encodes its events, in the order in which they get their seqs. */
+/**
+ * Prepares a request outside the transaction: hashes and encodes its events, in the order in which
+ * they get their seqs.
+ */
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { crc32c } from '../../shared/crc32c.ts';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';

@@ -1,4 +1,7 @@
-/** Applies what the collector said of events and loss records: at once where there is room, else in portions. */
+/**
+ * Applies what the collector said of events and loss records: at once where there is room, else in
+ * portions.
+ */
 import type { EventClock } from '../port/event-clock.ts';
 import type { Settlement } from '../port/outbox.ts';
 import type { BufferState } from './buffer-state.ts';

@@ -1,9 +1,9 @@
 /**
  * The buffer on SQLite: implements `agent/port/intake.ts` and `agent/port/outbox.ts`.
  *
- * The way of an event: accept -> GroupCommit -> Append -> EventTable -> COMMIT -> CommitFollower. Each
- * transaction collects what it changes in a `ChangeSet`, which is applied to `BufferState` after COMMIT;
- * a rollback drops it.
+ * The way of an event: accept -> GroupCommit -> Append -> EventTable -> COMMIT -> CommitFollower.
+ * Each transaction collects what it changes in a `ChangeSet`, which is applied to `BufferState`
+ * after COMMIT; a rollback drops it.
  */
 import { resolve } from 'node:path';
 import { runCooperatively, runSlice } from '../../shared/cooperative.ts';
@@ -17,9 +17,10 @@ import type { Greeting, Holdings, Outbox, PendingEvent, PendingLoss, Settlement 
 import { Append } from './append.ts';
 import { BufferState } from './buffer-state.ts';
 import { BoundedTransactions } from './capacity/bounded-transactions.ts';
-import { checkpointPages, DiskBudget } from './capacity/disk-budget.ts';
+import { DiskBudget } from './capacity/disk-budget.ts';
 import { Eviction } from './capacity/eviction.ts';
 import { Expiry } from './capacity/expiry.ts';
+import { checkpointPages } from './capacity/growth-estimate.ts';
 import { CommitFollower } from './commit-follower.ts';
 import { isFull } from './disk/buffer-error.ts';
 import { classifyError } from './disk/classify-error.ts';
@@ -71,7 +72,7 @@ export class SqliteBuffer implements Intake, Outbox {
   /** One greeting at a time. */
   #greeting: Promise<void> = Promise.resolve();
 
-  /** @throws BufferError when the file cannot be opened for a reason to tell; else on a fault of the disk */
+  /** @throws BufferError when the file cannot be opened; else on a fault of the disk */
   constructor(options: BufferOptions) {
     this.#clock = options.clock;
     this.#faults = new FaultReporter(options.onFault ?? (() => {}));
@@ -94,12 +95,14 @@ export class SqliteBuffer implements Intake, Outbox {
       this.#losses = losses;
       const transitions = new StateTransitions({ rows, refs, losses, expired: new ExpiredRanges(db) }, state, clock);
       this.#storeGeneration = new StoreGeneration(db, transitions, losses);
-      const budget = new DiskBudget(db, path, limitsOf(options), options.diskFree);
+      const minFreeBytes = options.minFreeBytes ?? defaultMinFreeBytes(path);
+      const limits = { maxBytes: options.maxBytes, minFreeBytes };
+      const budget = new DiskBudget(db, path, limits, options.diskFree);
       this.#budget = budget;
       const clocks = this.#clocks;
       const eviction = new Eviction(options.whenFull, transitions);
       this.#append = new Append(db, { rows, refs, clocks, budget, eviction, state, terminal });
-      this.#budget.ensureReserve();
+      budget.ensureReserve();
       this.#files = new FileRecovery({ db, path, terminal, losses, clocks, now: () => clock.now(), elapsed });
       const [file, files, faults] = [this.#file, this.#files, this.#faults];
       this.#follower = new CommitFollower({ file, state, clocks, budget, files, faults, damaged, elapsed });
@@ -139,7 +142,8 @@ export class SqliteBuffer implements Intake, Outbox {
     // Most requests are ready at once, and then are submitted before this returns.
     const request = runSlice(task)?.result ?? (await runCooperatively(task));
     const work = (changes: ChangeSet) => this.#append.run(request, changes);
-    // The disk may have less space than it reported: the second attempt uses only what the files have already.
+    // The disk may have less space than it reported: the second attempt uses only what the files
+    // have already.
     for (let attempt = 1; attempt <= 2; attempt++) {
       try {
         return await this.#commits.submitCooperative(request.bytes, work);
@@ -242,7 +246,10 @@ export class SqliteBuffer implements Intake, Outbox {
     return this.#faults.run(() => this.#expiry.step());
   }
 
-  /** Loads memory again when another process has written to the file, as `requeue` does. @throws on a fault of the disk */
+  /**
+   * Loads memory again when another process has written to the file, as `requeue` does.
+   * @throws on a fault of the disk
+   */
   reloadIfChanged(): void {
     this.#faults.run(() => {
       if (!this.#commits.busy && this.#state.isBehind) this.#commits.now(0, () => {});
@@ -278,11 +285,6 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#commits.flush();
   }
 }
-
-const limitsOf = ({ path, maxBytes, minFreeBytes }: BufferOptions) => ({
-  maxBytes,
-  minFreeBytes: minFreeBytes ?? defaultMinFreeBytes(path),
-});
 
 function openDatabase({ path, merchant, terminal, maxBytes, distrust, clock }: BufferOptions): WritableDatabase {
   return openForWriting({

@@ -1,7 +1,7 @@
 /**
- * Remembers which state of the collector's store the acks are of. A store that was restored from a backup
- * has another generation and may lack what it acknowledged: acked events that are still kept become
- * pending again, in slices between which events are accepted.
+ * Remembers which state of the collector's store the acks are of. A store that was restored from a
+ * backup has another generation and may lack what it acknowledged: acked events that are still kept
+ * become pending again, in slices between which events are accepted.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { LossLedger } from './tables/loss-ledger.ts';
@@ -10,13 +10,18 @@ import type { StateTransitions } from './transaction/state-transitions.ts';
 import type { TransactionRunner } from './transaction/transaction-runner.ts';
 
 const KEY = 'store_gen';
-/** Of acks recovered from a file that does not say: they are offered again, whatever the generation. */
+/**
+ * Of acks recovered from a file that does not say: they are offered again, whatever the generation.
+ */
 const UNKNOWN = '';
 
 const get = (db: Database): Statement<[string], string> =>
   db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
 
-/** Of a database that may be damaged; null when it does not say. A damaged value differs from any that comes later. */
+/**
+ * Of a database that may be damaged; null when it does not say. A damaged value differs from any
+ * that comes later.
+ */
 export function readGeneration(db: Database): string | null {
   try {
     return get(db).get(KEY) ?? null;
@@ -25,7 +30,10 @@ export function readGeneration(db: Database): string | null {
   }
 }
 
-/** For a fresh database that a recovery fills. @param generation that the recovered acks are of; null: unknown */
+/**
+ * For a fresh database that a recovery fills.
+ * @param generation that the recovered acks are of; null: unknown
+ */
 export function inheritGeneration(db: Database, generation: string | null): void {
   db.prepare('INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)').run(KEY, generation ?? UNKNOWN);
 }
@@ -45,7 +53,9 @@ export class StoreGeneration {
     );
   }
 
-  /** Stores the new generation only when everything was offered again: after a crash it starts over. */
+  /**
+   * Stores the new generation only when everything was offered again: after a crash it starts over.
+   */
   async seen(generation: string, transactions: TransactionRunner): Promise<void> {
     const kept = this.#get.get(KEY);
     if (kept === generation) return;

@@ -1,14 +1,15 @@
 /**
- * Supervises the buffer: keeps one open for as long as the agent runs, whatever happens to its disk.
+ * Supervises the buffer: keeps one open for as long as the agent runs, whatever happens to its
+ * disk.
  *
  *     opening --opened--> open --a fault that makes the file unusable--> failed --after a wait--> opening
  *        \________________________cannot be opened________________________/
  *     any --stop()--> stopped
  *
- * Invariants: at most one buffer is open. Each opening has parts of its own, which start once it is open
- * and end before a stop closes it. A damaged file is opened with distrust, which recovers it. A refusal
- * (another agent has the buffer, ...) ends `start` with an error: waiting does not help. Later refusals
- * are waited out like any other fault.
+ * Invariants: at most one buffer is open. Each opening has parts of its own, which start once it is
+ * open and end before a stop closes it. A damaged file is opened with distrust, which recovers it.
+ * A refusal (another agent has the buffer, ...) ends `start` with an error: waiting does not help.
+ * Later refusals are waited out like any other fault.
  */
 import assert from 'node:assert/strict';
 import type { TillEvent } from '../../shared/event/event.ts';
@@ -39,7 +40,8 @@ export interface SupervisedBuffer extends Intake {
 export interface SupervisorDependencies<B extends SupervisedBuffer> {
   /**
    * @param distrust why the content of the file is not to be trusted; null when it is
-   * @param onFault to be called with each fault of the file, before the caller of the buffer sees it
+   * @param onFault to be called with each fault of the file, before the caller of the buffer sees
+   *   it
    * @throws BufferRefusal, or on a fault of the disk
    */
   readonly open: (distrust: string | null, onFault: (error: unknown) => void) => B;

@@ -99,7 +99,10 @@ function count(counters: IngestCounters, accepted: Accepted, { masked }: ParsedB
   }
 }
 
-/** The clock may have been set while the events were parsed: events without a time get the current one. */
+/**
+ * The clock may have been set while the events were parsed: events without a time get the current
+ * one.
+ */
 const stampedAt = (events: readonly TillEvent[], at: number): readonly TillEvent[] =>
   events.map((event) => ((event.flags & FLAG.tsDefaulted) === 0 || event.ts === at ? event : { ...event, ts: at }));
 

@@ -1,4 +1,7 @@
-/** What the open buffer says of itself; an error where none can be read, which the agent reports too. */
+/**
+ * What the open buffer says of itself; an error where none can be read, which the agent reports
+ * too.
+ */
 import { BufferError } from '../buffer/disk/buffer-error.ts';
 import type { SqliteBuffer } from '../buffer/sqlite-buffer.ts';
 import type { BufferSupervisor } from '../buffer/supervisor.ts';

@@ -1,4 +1,7 @@
-/** What a running agent remembers of itself for support: samples of the last day, and the connection's history. */
+/**
+ * What a running agent remembers of itself for support: samples of the last day, and the
+ * connection's history.
+ */
 import type { Timers } from '../port/timers.ts';
 import { ConnectionLog } from './connection-log.ts';
 import { type HistorySample, SAMPLE_EVERY_MS, SampleHistory } from './sample-history.ts';

@@ -1,4 +1,7 @@
-/** The port at which ingest hands events to the buffer: `BufferSupervisor` implements it, and passes them to `SqliteBuffer`. */
+/**
+ * The port at which ingest hands events to the buffer: `BufferSupervisor` implements it, and passes
+ * them to `SqliteBuffer`.
+ */
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { StreamId } from '../../shared/ids.ts';
 
@@ -21,7 +24,10 @@ export type Accepted =
     }
   /** The byte budget or the disk is used up: nothing of the request was stored. */
   | { readonly kind: 'full'; readonly detail: string }
-  /** There is no buffer to write to at present (its disk is gone, read-only, or ill); it is tried again by itself. */
+  /**
+   * There is no buffer to write to at present (its disk is gone, read-only, or ill); it is tried
+   * again by itself.
+   */
   | { readonly kind: 'unavailable'; readonly detail: string };
 
 /** Where ingest hands events over. */

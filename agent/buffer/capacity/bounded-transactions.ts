@@ -1,8 +1,8 @@
 /**
  * Runs transactions that store no events, with as many rows as the disk has room for.
  *
- * Every transaction needs WAL space before it frees any, even a pure delete. On a full disk only the
- * blocks that the WAL has already are available.
+ * Every transaction needs WAL space before it frees any, even a pure delete. On a full disk only
+ * the blocks that the WAL has already are available.
  */
 import { FullError, isFull } from '../disk/buffer-error.ts';
 import type { RowIndex } from '../tables/row-index.ts';

@@ -1,11 +1,12 @@
 /**
- * The byte budget of the buffer: database file, WAL and ballast together stay under `maxBytes`, and what
- * is accepted leaves `minFreeBytes` to the file system.
+ * The byte budget of the buffer: database file, WAL and ballast together stay under `maxBytes`, and
+ * what is accepted leaves `minFreeBytes` to the file system.
  *
- * Stored events are written twice, to the WAL and then to the database, and both count. Evicting frees
- * pages of the database, whose file never shrinks. The WAL is overwritten from its start once it was
- * copied, unless a reader holds it: then it only grows as far as it fits, and the rest is refused.
- * `refresh` measures before a transaction; within it, estimates of what it writes are added.
+ * Stored events are written twice, to the WAL and then to the database, and both count. Evicting
+ * frees pages of the database, whose file never shrinks. The WAL is overwritten from its start once
+ * it was copied, unless a reader holds it: then it only grows as far as it fits, and the rest is
+ * refused. `refresh` measures before a transaction; within it, estimates of what it writes are
+ * added.
  */
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
@@ -15,24 +16,22 @@ import { pruneRecovered } from '../disk/set-aside-files.ts';
 import { WalFile } from '../disk/wal-file.ts';
 import type { ChangeSet } from '../transaction/changeset.ts';
 import type { Eviction } from './eviction.ts';
+import { fileGrowth, NOTHING, PAGE_BYTES, type Spent, walGrowth, walReserve } from './growth-estimate.ts';
 
-/** WAL frames have headers, and a commit rewrites whole pages. */
-const WAL_FACTOR = 1.25;
-/** Pages that a commit touches whatever its size: index leaves, counters. */
-const WAL_FIXED_BYTES = 64 * 1024;
-const FILE_FACTOR = 1.25;
-const FILE_FIXED_BYTES = 16 * 1024;
-/** Preallocated for the WAL: on a full disk a transaction can use no more. SQLite keeps at least as much (`checkpointPages`). */
-const WAL_KEPT_BYTES = 1024 * 1024;
-/** WAL bytes of an evicted row: its share of the rewritten pages. */
-const WAL_EVICTED_BYTES = 64;
-/** Left by accepting to acks and the loss ledger, which grow indexes and must always be possible. */
+const MIB = 1024 * 1024;
+/**
+ * Preallocated for the WAL: on a full disk a transaction can use no more. SQLite keeps at least as
+ * much (`checkpointPages`).
+ */
+const WAL_KEPT_BYTES = MIB;
+/**
+ * Left by accepting to acks and the loss ledger, which grow indexes and must always be possible.
+ */
 const MARGIN_BYTES = 256 * 1024;
+/** How long a reader may hold the WAL before a restart is tried again. */
 const HELD_MS = 2_000;
 /** After a write that found the disk full, nothing tries to grow for so long. */
 const FULL_MS = 5_000;
-const PAGE_BYTES = 4096;
-const MIB = 1024 * 1024;
 /** Size up to which a file is rewritten to shrink it: the copy is held in memory. */
 const SHRUNK_BYTES = 16 * MIB;
 /** Other programs may fill so much between two measurements. */
@@ -42,33 +41,6 @@ export interface BudgetLimits {
   readonly maxBytes: number;
   readonly minFreeBytes: number;
 }
-
-const within = (least: number, value: number, most: number): number => Math.min(most, Math.max(least, value));
-
-/** Pages in the WAL at which SQLite checkpoints it. */
-export const checkpointPages = (maxBytes: number): number =>
-  Math.floor(within(MIB, maxBytes / 16, 4 * MIB) / PAGE_BYTES);
-
-/** What the database file leaves to the WAL: two checkpoints, and a transaction that settles some thousand events. */
-const walReserve = (maxBytes: number): number => within(2 * MIB, maxBytes / 8, 16 * MIB);
-
-/** What a transaction has stored and evicted so far. */
-export interface Spent {
-  /** Bytes of the requests stored. */
-  readonly bytes: number;
-  /** Rows evicted. */
-  readonly evicted: number;
-}
-
-const NOTHING: Spent = { bytes: 0, evicted: 0 };
-
-const inAll = (bytes: number, { bytes: before, evicted }: Spent): Spent => ({ bytes: before + bytes, evicted });
-
-const walGrowth = (bytes: number, evicted: number): number =>
-  bytes * WAL_FACTOR + WAL_FIXED_BYTES + evicted * WAL_EVICTED_BYTES;
-
-/** Upper bound of what storing so many bytes adds to the file: pages are filled in part, and indexes grow. */
-const fileGrowth = (bytes: number): number => (bytes === 0 ? 0 : bytes * FILE_FACTOR + FILE_FIXED_BYTES);
 
 export class DiskBudget {
   readonly #path: string;
@@ -83,7 +55,9 @@ export class DiskBudget {
   /** The same, and its free pages, as the open transaction left them: bytes. */
   #pagesNow = 0;
   #freePagesNow = 0;
-  /** Size of the database file, and what the file system has left, as of the last `#measure`: bytes. */
+  /**
+   * Size of the database file, and what the file system has left, as of the last `#measure`: bytes.
+   */
   #onDisk = 0;
   #free = 0;
   #lacking: 'room' | 'log' | 'disk' = 'room';
@@ -91,7 +65,10 @@ export class DiskBudget {
   #isWalHeld = false;
   /** Until then that is not tried again, as a try waits for the reader. Monotonic milliseconds. */
   #heldUntil = 0;
-  /** Until then no file may grow: a write found the disk full, whatever the file system reports. Monotonic milliseconds. */
+  /**
+   * Until then no file may grow: a write found the disk full, whatever the file system reports.
+   * Monotonic milliseconds.
+   */
   #fullUntil = 0;
   /** What it reported then: once it reports a good deal more, files may grow again. */
   #fullAt = 0;
@@ -106,15 +83,15 @@ export class DiskBudget {
     this.#wal = new WalFile(db, path);
     assert.equal(db.pragma('page_size', { simple: true }), PAGE_BYTES);
     this.#shrink(db);
-    // The last guard, should the estimates be wrong: SQLite itself refuses to grow the file beyond this.
-    // Where the budget was lowered below the size of the file, acks still need their margin.
+    // The last guard, should the estimates be wrong: SQLite itself refuses to grow the file beyond
+    // this. Where the budget was lowered below the size of the file, acks still need their margin.
     const most = this.#pages <= this.#maxFile ? this.#maxFile : this.#pages + MARGIN_BYTES;
     db.pragma(`max_page_count = ${Math.floor(most / PAGE_BYTES)}`);
   }
 
   /**
-   * Before a transaction that stores so many bytes: measures the files. Where room is short, restarts
-   * the WAL and deletes set-aside files that are recovered.
+   * Before a transaction that stores so many bytes: measures the files. Where room is short,
+   * restarts the WAL and deletes set-aside files that are recovered.
    *
    * @throws on a fault of the disk
    */
@@ -131,23 +108,23 @@ export class DiskBudget {
   }
 
   /**
-   * Within a transaction: whether the WAL can take so much. Also true within the reserve of a budget that
-   * was lowered below the size of the file, as that file has to drain.
+   * Within a transaction: whether the WAL can take so much. Also true within the reserve of a
+   * budget that was lowered below the size of the file, as that file has to drain.
    */
   walHasRoom(bytes: number): boolean {
     this.#countPages();
-    const wal = this.#wal.sizeAfter(walGrowth(bytes, 0));
+    const wal = this.#wal.sizeAfter(walGrowth({ bytes, evicted: 0 }));
     const can = this.#fitsWal(bytes, NOTHING) || wal <= walReserve(this.#limits.maxBytes);
     if (!can) this.#lacking = 'log';
     return can;
   }
 
   /**
-   * Whether writing so much leaves the disk some space. The WAL keeps what a rolled back transaction
-   * took, and without space for the database file it cannot be checkpointed.
+   * Whether writing so much leaves the disk some space. The WAL keeps what a rolled back
+   * transaction took, and without space for the database file it cannot be checkpointed.
    */
   leavesSpace(bytes: number): boolean {
-    const growth = this.#wal.sizeAfter(walGrowth(bytes, 0)) - this.#wal.size;
+    const growth = this.#wal.sizeAfter(walGrowth({ bytes, evicted: 0 })) - this.#wal.size;
     return growth <= 0 || this.#free - growth >= BALLAST_BYTES;
   }
 
@@ -169,7 +146,8 @@ export class DiskBudget {
       if (this.#fitsFile(bytes) && this.#fitsWal(bytes, changes) && this.#fitsDisk(bytes, changes)) return true;
       this.#lacking = !this.#fitsWal(bytes, changes) ? 'log' : this.#fitsFile(bytes) ? 'disk' : 'room';
       // Evicting frees pages of the database file only.
-      if (this.#lacking === 'log' || !this.#fitsDisk(0, inAll(bytes, changes))) return false;
+      if (this.#lacking === 'log' || !this.#fitsDisk(0, { bytes: changes.bytes + bytes, evicted: changes.evicted }))
+        return false;
       // No more than needed: an eviction itself grows the WAL.
       const lacking = fileGrowth(bytes) - this.#freePagesNow;
       if (eviction.some(Math.max(1, Math.ceil(lacking / this.rowBytes(rows))), changes) === 0) return false;
@@ -198,7 +176,10 @@ export class DiskBudget {
     this.#fullAt = this.#diskFree();
   }
 
-  /** Frees the ballast and recovered set-aside files, and restarts the WAL. @throws on a fault of the disk */
+  /**
+   * Frees the ballast and recovered set-aside files, and restarts the WAL.
+   * @throws on a fault of the disk
+   */
   releaseReserve(): void {
     pruneRecovered(this.#path, 0);
     releaseBallast(this.#path);
@@ -206,8 +187,9 @@ export class DiskBudget {
   }
 
   /**
-   * After a commit: where the disk may soon be full, checkpoints at once, so that the database file takes
-   * the space that it has grown by. A WAL that cannot be checkpointed later could never be reused.
+   * After a commit: where the disk may soon be full, checkpoints at once, so that the database file
+   * takes the space that it has grown by. A WAL that cannot be checkpointed later could never be
+   * reused.
    *
    * @throws on a fault of the disk
    */
@@ -218,7 +200,10 @@ export class DiskBudget {
     if (this.#pages > this.#onDisk && this.#free - this.#limits.minFreeBytes < LOW_BYTES) this.#wal.checkpoint();
   }
 
-  /** Creates the ballast and preallocates the WAL, as far as the disk has space for them. @throws on a fault of the disk */
+  /**
+   * Creates the ballast and preallocates the WAL, as far as the disk has space for them.
+   * @throws on a fault of the disk
+   */
   ensureReserve(): void {
     this.#measure();
     const hasRoomFor = (lacking: number): boolean => lacking > 0 && this.#free - lacking >= this.#limits.minFreeBytes;
@@ -232,7 +217,10 @@ export class DiskBudget {
     return this.#limits.maxBytes - walReserve(this.#limits.maxBytes) - BALLAST_BYTES;
   }
 
-  /** A budget below the size of the file would refuse everything for ever: once the file holds little, it is rewritten. */
+  /**
+   * A budget below the size of the file would refuse everything for ever: once the file holds
+   * little, it is rewritten.
+   */
   #shrink(db: Database): void {
     this.#measure();
     const used = this.#pages - this.#freePages.get()! * PAGE_BYTES;
@@ -276,13 +264,13 @@ export class DiskBudget {
   }
 
   #fitsWal(bytes: number, { bytes: before, evicted }: Spent): boolean {
-    const wal = this.#wal.sizeAfter(walGrowth(before + bytes, evicted));
+    const wal = this.#wal.sizeAfter(walGrowth({ bytes: before + bytes, evicted }));
     const file = Math.max(this.#pages, this.#pagesNow);
     return file + wal + BALLAST_BYTES <= this.#limits.maxBytes;
   }
 
   #fitsDisk(bytes: number, { bytes: before, evicted }: Spent): boolean {
-    const wal = this.#wal.sizeAfter(walGrowth(before + bytes, evicted)) - this.#wal.size;
+    const wal = this.#wal.sizeAfter(walGrowth({ bytes: before + bytes, evicted })) - this.#wal.size;
     // With a page more than the disk has room for, the WAL could not be checkpointed any more.
     const growth = this.#fileAfter(fileGrowth(bytes)) - this.#onDisk + wal;
     if (growth <= 0) return true;

@@ -1,10 +1,10 @@
 /**
  * Deletes rows when the buffer is full.
  *
- * First acked events, which are kept for support only, the longest acked first. Under `drop-oldest` then
- * quarantined events, whose loss is recorded already, then pending ones, each by age and with a loss
- * record, and at last dedup entries: a retry of such an event is then a new one. Never what the same
- * transaction stores.
+ * First acked events, which are kept for support only, the longest acked first. Under `drop-oldest`
+ * then quarantined events, whose loss is recorded already, then pending ones, each by age and with
+ * a loss record, and at last dedup entries: a retry of such an event is then a new one. Never what
+ * the same transaction stores.
  */
 import type { ChangeSet } from '../transaction/changeset.ts';
 import type { StateTransitions } from '../transaction/state-transitions.ts';
@@ -22,7 +22,10 @@ export class Eviction {
     this.#transitions = transitions;
   }
 
-  /** Deletes about so many rows, within a transaction. @returns how many; 0 when nothing is left that may go */
+  /**
+   * Deletes about so many rows, within a transaction.
+   * @returns how many; 0 when nothing is left that may go
+   */
   some(wanted: number, changes: ChangeSet): number {
     const rows = Math.min(wanted, AT_ONCE);
     const count =

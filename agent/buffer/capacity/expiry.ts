@@ -1,4 +1,7 @@
-/** Deletes expired rows, acked events and dedup entries, in slices between which events are accepted. */
+/**
+ * Deletes expired rows, acked events and dedup entries, in slices between which events are
+ * accepted.
+ */
 import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';
 import type { EventClock } from '../../port/event-clock.ts';
 import type { DedupIndex } from '../tables/dedup-index.ts';

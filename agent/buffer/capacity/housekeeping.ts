@@ -1,4 +1,7 @@
-/** Schedules expiry, in small slices between which events are accepted, and the check for writes of other processes. */
+/**
+ * Schedules expiry, in small slices between which events are accepted, and the check for writes of
+ * other processes.
+ */
 const EVERY_MS = 60_000;
 const BETWEEN_SLICES_MS = 25;
 const NOTICE_EVERY_MS = 5_000;

@@ -1,11 +1,13 @@
 /**
- * Drives the recovery of set-aside files, slice by slice, and makes room where the budget or the disk has none.
+ * Drives the recovery of set-aside files, slice by slice, and makes room where the budget or the
+ * disk has none.
  *
  *     recovering --no room--> evicting acked events --none left--> waiting, then recovering again
  *                                                                     \--after long--> shipping ahead meanwhile
  *
- * Nothing is shipped before the end: a retry of an event that is yet to be found could be shipped first.
- * But in the end only acks make room, so after some pauses the events that are here are shipped.
+ * Nothing is shipped before the end: a retry of an event that is yet to be found could be shipped
+ * first. But in the end only acks make room, so after some pauses the events that are here are
+ * shipped.
  */
 import type { DiskBudget } from '../capacity/disk-budget.ts';
 import { isFull } from '../disk/buffer-error.ts';
@@ -13,7 +15,9 @@ import type { StateTransitions } from '../transaction/state-transitions.ts';
 import type { TransactionRunner } from '../transaction/transaction-runner.ts';
 import type { FileRecovery } from './recover-files.ts';
 
-/** While there is no room: the length of a pause, and their number before events are shipped ahead. */
+/**
+ * While there is no room: the length of a pause, and their number before events are shipped ahead.
+ */
 const PAUSE_MS = 5_000;
 const PAUSES = 6;
 
@@ -68,7 +72,8 @@ export class Recovery {
   /**
    * Resolves when everything is recovered. Rejects on a fault of the disk.
    *
-   * @param pause waits so many milliseconds, for the disk to have room again; false when the buffer is about to be closed
+   * @param pause waits so many milliseconds, for the disk to have room again; false when the buffer
+   *   is about to be closed
    */
   async run(pause: (ms: number) => Promise<boolean>): Promise<void> {
     for (let pauses = 0; !this.#isWhole; ) {

@@ -10,6 +10,9 @@ export interface RowIndex {
   readonly pending: PendingSet;
   /** Event rows, whatever their state. */
   readonly rowCount: number;
-  /** Whether another process has written rows that memory does not know yet. @throws on a fault of the disk */
+  /**
+   * Whether another process has written rows that memory does not know yet.
+   * @throws on a fault of the disk
+   */
   readonly isBehind: boolean;
 }

@@ -1,13 +1,15 @@
 /**
  * Runs concurrent writers in one transaction, so that they share one fsync.
  *
- * What is submitted in one tick, or within the configured delay, runs in one transaction at its end,
- * in order. The work gets the transaction's change set as an argument. Large work is cooperative: the
- * event loop gets turns between its slices while the transaction stays open. Meanwhile nobody else may
- * write on the connection, and a reader on it sees uncommitted rows (`busy`).
+ * What is submitted in one tick, or within the configured delay, runs in one transaction at its
+ * end, in order. The work gets the transaction's change set as an argument. Large work is
+ * cooperative: the event loop gets turns between its slices while the transaction stays open.
+ * Meanwhile nobody else may write on the connection, and a reader on it sees uncommitted rows
+ * (`busy`).
  *
- * States: idle -> scheduled -> committing -> idle. Invariants: a promise resolves after COMMIT returned;
- * when anything fails, nothing of the group is stored and all of it is rejected; one transaction at a time.
+ * States: idle -> scheduled -> committing -> idle. Invariants: a promise resolves after COMMIT
+ * returned; when anything fails, nothing of the group is stored and all of it is rejected; one
+ * transaction at a time.
  */
 import assert from 'node:assert/strict';
 import type { Database, Statement } from 'better-sqlite3';
@@ -63,7 +65,8 @@ export class GroupCommit {
 
   /**
    * @param index knows the highest id given out so far; each change set continues from there
-   * @param delayMs how long a submission waits for more to share its commit; 0: to the end of the tick
+   * @param delayMs how long a submission waits for more to share its commit; 0: to the end of the
+   *   tick
    */
   constructor(db: Database, index: { readonly lastId: number }, observer: TransactionObserver, delayMs = 0) {
     this.#db = db;

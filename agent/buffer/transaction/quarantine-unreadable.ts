@@ -1,4 +1,7 @@
-/** Quarantines rows that are not what was written: each once, in a transaction after the read that found them. */
+/**
+ * Quarantines rows that are not what was written: each once, in a transaction after the read that
+ * found them.
+ */
 import type { UnreadableRow } from '../tables/event-table.ts';
 import type { StateTransitions } from './state-transitions.ts';
 import type { TransactionRunner } from './transaction-runner.ts';

@@ -1,6 +1,6 @@
 /**
- * The state transitions of events: acked, quarantined, expired, evicted, offered again. Each one that
- * ends an event writes, in the same transaction, what accounts for its seq afterwards.
+ * The state transitions of events: acked, quarantined, expired, evicted, offered again. Each one
+ * that ends an event writes, in the same transaction, what accounts for its seq afterwards.
  *
  * All methods run within a transaction and record in its change set what they did.
  */
@@ -74,7 +74,10 @@ export class StateTransitions {
     }
   }
 
-  /** Deletes acked rows that were kept long enough, or whose ack lies in the future. @returns how many */
+  /**
+   * Deletes acked rows that were kept long enough, or whose ack lies in the future.
+   * @returns how many
+   */
   expire(before: number, after: number, limit: number, changes: ChangeSet): number {
     const old = this.#delete(this.#rows.ackedUpTo(before, limit), changes);
     return old + this.#delete(this.#rows.ackedAfter(after, limit - old), changes);
@@ -94,7 +97,10 @@ export class StateTransitions {
     return count;
   }
 
-  /** Deletes the oldest pending rows with their dedup entries, so that a retry is stored again. @returns how many */
+  /**
+   * Deletes the oldest pending rows with their dedup entries, so that a retry is stored again.
+   * @returns how many
+   */
   evictPending(range: IdRange, limit: number, changes: ChangeSet): number {
     let count = 0;
     for (const run of this.#rows.oldest(range, STATE.pending, limit)) {

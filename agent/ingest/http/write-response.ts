@@ -3,7 +3,10 @@ import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpResponse } from './response.ts';
 
-/** How long, and how much, a refused client may go on sending before its connection is cut: an early cut would lose it the answer. */
+/**
+ * How long, and how much, a refused client may go on sending before its connection is cut: an early
+ * cut would lose it the answer.
+ */
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 16 * 1024 * 1024;
 
