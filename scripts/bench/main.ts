@@ -5,6 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
+import { TWO_WEEKS } from '../datasets/online-retail/extracts.ts';
 import { baskets, invoices } from './load/workload.ts';
 import { type Section, table } from './measure/report.ts';
 import { backlog } from './sections/backlog-drain.ts';
@@ -27,7 +28,7 @@ then JSON.
 
   --only LIST    some of: wire, code, store, way, visible, linger, backlog, recovery, cards, flash, package
                  (comma-separated)
-  --file CSV.gz  real invoices (default: ../shared/data/online-retail-2010-12_to_2011-08.csv.gz)
+  --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
   --quick        a tenth of the events: shows that it runs, not how fast
@@ -52,13 +53,12 @@ const SECTIONS = [
   'flash',
   'package',
 ];
-const DEFAULT_FILE = path.resolve(import.meta.dirname, '../../../shared/data/online-retail-2010-12_to_2011-08.csv.gz');
 
 function options() {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', default: SECTIONS.join(',') },
-      file: { type: 'string', default: DEFAULT_FILE },
+      file: { type: 'string', default: TWO_WEEKS },
       hbase: { type: 'string' },
       full: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
@@ -94,7 +94,7 @@ async function main(): Promise<void> {
     if (only.has('wire') || only.has('code')) {
       const workloads = [
         { name: 'small baskets', events: baskets(20_000 / scale, hour) },
-        { name: 'real invoices', events: await invoices(file, 2_000, hour) },
+        { name: 'real invoices', events: await invoices(file, 1_000, hour) },
       ];
       if (only.has('wire')) add(wireBytes(workloads));
       if (only.has('code')) add(pureCode(workloads));

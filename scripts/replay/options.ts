@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { TWO_WEEKS } from '../datasets/online-retail/extracts.ts';
 import { ROOT } from '../processes/child.ts';
 
-export const HELP = `Usage: npm run replay -- FILE.csv.gz [options]
+export const HELP = `Usage: npm run replay -- [FILE.csv.gz] [options]
 
 Plays real transactions through tills, agents and a collector: the Online Retail data set, one invoice an event, at the
-times the file tells (local time of Europe/London). Starts its own collector and agents and stops them at the end; a
+times the file tells (local time of Europe/London). Without FILE: the two weeks in test/data (2011-03-20 to 2011-04-03,
+about 1,000 invoices; summer time begins in them). Starts its own collector and agents and stops them at the end; a
 collector that runs already is used with --config. At the end the API's totals are compared with the file's.
 
 Options:
@@ -26,7 +28,8 @@ Options:
   --json           one JSON document on standard output, everything else on standard error
 
 Examples:
-  npm run replay -- ../shared/data/online-retail-2010-12_to_2011-08.csv.gz --from 2011-03-20 --to 2011-04-04
+  npm run replay
+  npm run replay -- FILE.csv.gz --from 2011-03-20 --to 2011-04-04
   npm run replay -- FILE.csv.gz --speed 600 --terminals 8
   npm run replay -- FILE.csv.gz --config config/collector.yaml --merchant online-retail
 `;
@@ -60,8 +63,7 @@ export function parseOptions(argv: readonly string[], now: Date): ReplayOptions 
   }
   const { values, positionals } = given;
   if (values.help) return null;
-  const [file, ...rest] = positionals;
-  if (file === undefined) return 'FILE.csv.gz is missing';
+  const [file = TWO_WEEKS, ...rest] = positionals;
   if (rest.length > 0) return `unexpected ${rest.join(' ')}`;
   if (!existsSync(file)) return `${file}: no such file`;
   const speed = values.speed === 'max' ? Number.POSITIVE_INFINITY : Number(values.speed);

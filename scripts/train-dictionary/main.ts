@@ -13,23 +13,24 @@ import { bodies, madeUp, renamed } from './samples.ts';
 import { dictionarySource } from './write-dictionary-file.ts';
 import { train } from './zstd-train.ts';
 
-const HELP = `npm run train-dictionary -- [options]
+const HELP = `npm run train-dictionary -- --file CSV.gz [options]
 
 Trains a zstd dictionary for small batches on events of synthetic merchants and on pseudonymized real invoices. Prints
 the bytes per event without a dictionary, with each released one and with the new one, for merchants that were not used
 for training. Needs the command zstd.
 
-  --file CSV.gz  real invoices (default: ../shared/data/online-retail-2010-12_to_2011-08.csv.gz)
+  --file CSV.gz  real invoices: the Online Retail data set, with days before and after 2011-02-01
   --bytes N      size of the dictionary (default: 8192; each batch pays for loading it)
   --write        write it as shared/wire/dictionaries/dictionary-N.ts, N being the next id; released.ts must then name it
 
 A released dictionary is never trained again: agents in the field and stored batches use it.
 
 Example
-  npm run train-dictionary -- --write
+  npm run train-dictionary -- --file online-retail.csv.gz --write
 `;
 
-const DEFAULT_FILE = path.resolve(import.meta.dirname, '../../../shared/data/online-retail-2010-12_to_2011-08.csv.gz');
+const WANTED_FILE =
+  'the Online Retail data set as gzipped CSV, 4,000 invoices at least (UCI Machine Learning Repository, doi 10.24432/C5BW33)';
 const MADE_UP = 600;
 /** Invoices from this day on are used for training; earlier ones only for evaluation. */
 const TRAIN_FROM = '2011-02-01';
@@ -58,7 +59,7 @@ async function heldOut(file: string): Promise<HeldOut[]> {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      file: { type: 'string', default: DEFAULT_FILE },
+      file: { type: 'string' },
       bytes: { type: 'string', default: '8192' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -68,14 +69,17 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
+  const { file } = values;
+  if (file === undefined) throw new Error(`--file is missing: ${WANTED_FILE}`);
+  if (!existsSync(file)) throw new Error(`${file}: no such file`);
   const size = Number(values.bytes);
   if (!Number.isInteger(size) || size < 512 || size > 1 << 20) throw new Error('--bytes must be from 512 to 1048576');
   const id = (RELEASED.at(-1)?.id ?? 0) + 1;
-  const trained = await samples(values.file);
+  const trained = await samples(file);
   const bytes = train(trained, id, size);
   process.stdout.write(`${bytes.length} bytes, trained with ${trained.length} batches\n\n`);
   const released = Object.fromEntries(RELEASED.map((dictionary) => [`released ${dictionary.id}`, dictionary]));
-  const figures = comparison(await heldOut(values.file), { ...released, new: { id, bytes } });
+  const figures = comparison(await heldOut(file), { ...released, new: { id, bytes } });
   process.stdout.write(table(figures));
   if (!values.write) return;
   const out = path.resolve(import.meta.dirname, `../../shared/wire/dictionaries/dictionary-${id}.ts`);

@@ -3,13 +3,12 @@
  * at the moments at which something has just been promised, or is about to be.
  */
 import t from 'tap';
-import { missingData } from '../../support/oracle/data-file.ts';
 import { countedOnce } from '../../support/system/count-once.ts';
 import type { Strike } from '../../support/system/kill-schedule.ts';
 import { Region } from '../../support/system/region.ts';
 
-/** With a bad-debt adjustment among them. */
-const DAYS = { from: '2011-08-08', to: '2011-08-17' };
+/** With the change to summer time among them. */
+const DAYS = { from: '2011-03-23', to: '2011-03-30' };
 const TERMINALS = ['till-1', 'till-2'];
 const STORED_MS = 60_000;
 
@@ -32,7 +31,7 @@ function killsOf(region: Region): Strike[] {
   ];
 }
 
-t.test('kill -9 of agents and of the collector during a replay', { skip: missingData() }, async (t) => {
+t.test('kill -9 of agents and of the collector during a replay', async (t) => {
   await using region = await Region.start({ folder: t.testdir(), merchant: 'online-retail', terminals: TERMINALS });
   const strikes = [...killsOf(region), ...killsOf(region)];
   const { retries } = await countedOnce(t, { region, strikes, tills: region.tills, days: DAYS, storedMs: STORED_MS });
