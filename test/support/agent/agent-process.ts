@@ -45,8 +45,19 @@ export function writeConfig(directory: string, more: Record<string, unknown> = {
 }
 
 /** Runs a command of the agent's to its end. */
-export async function runAgent(...words: string[]): Promise<Finished> {
-  const child = spawn(process.execPath, [...AGENT, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function runAgent(...words: string[]): Promise<Finished> {
+  return finished([process.execPath, ...AGENT, ...words]);
+}
+
+/** The same, held to the permissions of files even where root runs the tests. */
+export function runAgentWithPermissions(...words: string[]): Promise<Finished> {
+  // Root without this capability may still read what is its own. Another user could not read a checkout in root's folder.
+  const unprivileged = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override'] : [];
+  return finished([...unprivileged, process.execPath, ...AGENT, ...words]);
+}
+
+async function finished([command, ...args]: readonly string[]): Promise<Finished> {
+  const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
