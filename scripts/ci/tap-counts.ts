@@ -1,4 +1,4 @@
-import type { Parser, Result } from 'tap-parser';
+import type { Parser } from 'tap-parser';
 
 /** What a run of test points came to, and each one that failed or was skipped, told by the way to it. */
 export interface TapCounts {
@@ -23,14 +23,50 @@ export function countInto(counts: TapCounts, parser: Parser, at: readonly string
     child = next;
     countInto(counts, next, [...at, next.name]);
   });
-  parser.on('assert', (point: Result) => {
+  parser.on('assert', (point: Point & { readonly name: string }) => {
     const subtest = child?.name === point.name ? child : undefined;
     child = undefined;
     count(counts, point, subtest, [...at, point.name]);
   });
 }
 
-function count(counts: TapCounts, point: Result, subtest: Parser | undefined, at: readonly string[]): void {
+/** How a test file's process ended. */
+export interface FileEnd {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** What else was wrong with it. */
+  readonly message?: string;
+}
+
+/** Counts a test file itself, which is a subtest too: `parser` has read all that it wrote. */
+export function countFile(counts: TapCounts, file: string, parser: Parser, end: FileEnd): void {
+  const ok = parser.ok && end.exitCode === 0 && end.message === undefined;
+  // What failed in it has been counted, and says why it failed.
+  if (!ok && counts.failed > 0) return;
+  const plan = parser.results?.plan;
+  const skip = ok && plan?.skipAll === true && (plan.skipReason || 'no tests found');
+  if (ok) count(counts, { ok, skip, todo: false, diag: end }, parser, [file]);
+  else count(counts, { ok, skip, todo: false, diag: end }, undefined, [file]);
+}
+
+/** Adds `more` to `counts`. */
+export function addCounts(counts: TapCounts, more: TapCounts): void {
+  counts.passed += more.passed;
+  counts.failed += more.failed;
+  counts.skipped += more.skipped;
+  counts.failures.push(...more.failures);
+  counts.skips.push(...more.skips);
+}
+
+/** What a test point tells, a subtest's too. */
+interface Point {
+  readonly ok: boolean;
+  readonly skip: boolean | string;
+  readonly todo: boolean | string;
+  readonly diag: unknown;
+}
+
+function count(counts: TapCounts, point: Point, subtest: Parser | undefined, at: readonly string[]): void {
   const empty = subtest !== undefined && subtest.count === 0;
   const skip = point.skip || point.todo;
   const nothingFound = empty && (!skip || skip === 'no tests found');

@@ -196,7 +196,7 @@ t.test("the bundle does what the agent's own tests say", { skip }, async (t) => 
     delete process.env.TILLSTREAM_AGENT;
   });
   const lines: string[] = [];
-  const counts = await runTap(FLOWS, ['--timeout=300'], (line) => lines.push(line));
+  const counts = await runTap(FLOWS, { jobs: 2 }, (line) => lines.push(line));
   t.equal(counts.failed, 0, lines.join('\n'));
   t.ok(counts.passed > 0);
 });

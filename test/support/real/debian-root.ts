@@ -134,7 +134,15 @@ export class DebianRoot {
 
   /** The words to run a program in it. It starts no others where it is emulated. Nothing of tap's is loaded into one that is a Node. */
   command(...words: string[]): [string, ...string[]] {
-    return ['env', '--unset=NODE_OPTIONS', 'chroot', this.folder, ...this.#emulator, ...words];
+    return [
+      'env',
+      '--unset=NODE_OPTIONS',
+      '--unset=NODE_COMPILE_CACHE',
+      'chroot',
+      this.folder,
+      ...this.#emulator,
+      ...words,
+    ];
   }
 
   run(...words: string[]): Finished {
