@@ -1,10 +1,10 @@
-/** A clock that the collector has confirmed, moved by the campaign. */
+/** A clock that the collector has confirmed, for what does not depend on wrong clocks. The caller moves it. */
 import type { EventClock } from '../../../agent/port/event-clock.ts';
 
 /** @param now milliseconds since 1970 */
 export function fixedClock(now: () => number): EventClock {
   const startedAt = now();
-  const segment = { boot: 'campaign', origin: 0, right: true };
+  const segment = { boot: 'boot-1', origin: 0, right: true };
   return {
     now,
     stamp: () => ({ at: now(), segment, suspect: false }),
@@ -12,6 +12,6 @@ export function fixedClock(now: () => number): EventClock {
     running: () => now() - startedAt,
     retention: now,
     recall() {},
-    compare: () => ({ boot: 'campaign', origin: 0, at: now(), toleranceMs: 10_000 }),
+    compare: () => ({ boot: 'boot-1', origin: 0, at: now(), toleranceMs: 10_000 }),
   };
 }

@@ -4,7 +4,8 @@
  *
  * The judge is independent of the product: it knows each till's answers (HTTP) and reads the
  * merchant's API (HTTP). Every answered sale must be there once, under the identity that was
- * answered, and nothing that no till sold.
+ * answered, and nothing that no till sold. An agent that starts numbers its sales under an epoch
+ * that no start before it used.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { MerchantApi } from '../../clients/merchant-api.ts';
 import { AgentProcess } from '../../processes/agent.ts';
+import type { Child } from '../../processes/child.ts';
 import { CollectorProcess } from '../../processes/collector.ts';
 import { freePorts } from '../../processes/ports.ts';
 import { until } from '../../processes/wait-until.ts';
@@ -40,22 +42,26 @@ export interface KillsReport {
   readonly repeats: number;
   readonly duplicates: number;
   readonly stored: number;
+  /** Starts of agents after which a till was answered. */
+  readonly starts: number;
 }
 
 /** A till whose cashier does not wait long for answers. */
 class Cashier {
-  readonly #url: string;
+  readonly #agent: AgentProcess;
   readonly #name: string;
   readonly #random: () => number;
   /** ref -> `stream/seq` as answered. */
   readonly answered = new Map<string, string>();
+  /** Each start of the agent -> the streams under which it stored new sales. */
+  readonly streams = new Map<Child, Set<string>>();
   repeats = 0;
   duplicates = 0;
   #next = 0;
 
-  constructor(url: string, name: string, random: () => number) {
-    this.#url = url;
-    this.#name = name;
+  constructor(agent: AgentProcess, random: () => number) {
+    this.#agent = agent;
+    this.#name = agent.terminal;
     this.#random = random;
   }
 
@@ -73,9 +79,12 @@ class Cashier {
         })),
       );
       for (;;) {
+        const asked = this.#running;
         const answer = await this.#post(body);
         if (answer !== null) {
           this.#note(refs, answer);
+          // Where it was started again meanwhile, either may have answered.
+          if (asked !== null && asked === this.#running) this.#noteStream(asked, answer);
           break;
         }
         this.repeats++;
@@ -84,10 +93,14 @@ class Cashier {
     }
   }
 
+  get #running(): Child | null {
+    return this.#agent.started ? this.#agent.child : null;
+  }
+
   async #post(body: string): Promise<Answer | null> {
     try {
       const signal = AbortSignal.timeout(POST_MS);
-      const response = await fetch(`${this.#url}/v1/events`, { method: 'POST', body, signal });
+      const response = await fetch(`${this.#agent.url}/v1/events`, { method: 'POST', body, signal });
       const text = await response.text();
       if (response.status === 200 || response.status === 201) return JSON.parse(text) as Answer;
       if (response.status < 500) throw new RangeError(`refused: ${response.status} ${text}`);
@@ -105,6 +118,12 @@ class Cashier {
     refs.forEach((ref, index) => {
       this.answered.set(ref, known.get(index) ?? `${stream}/${seq++}`);
     });
+  }
+
+  #noteStream(start: Child, { stream, firstSeq }: Answer): void {
+    if (firstSeq === null) return;
+    const streams = this.streams.get(start) ?? new Set();
+    this.streams.set(start, streams.add(stream));
   }
 }
 
@@ -157,7 +176,7 @@ export async function kills(
         }),
       );
     }
-    const cashiers = agents.map(({ url, terminal }) => new Cashier(url, terminal, random));
+    const cashiers = agents.map((agent) => new Cashier(agent, random));
     const selling = Promise.all(cashiers.map((cashier) => cashier.sellUntil(ended.signal)));
     let killed = 0;
     await Promise.all(
@@ -211,6 +230,8 @@ function judge(
   }
   for (const ref of stored.keys()) if (!answered.has(ref)) faults.push(`${ref} is stored, and no till was answered`);
   if (answered.size === 0) faults.push('nothing was sold');
+  const starts = cashiers.flatMap((cashier) => [...cashier.streams.values()]);
+  faults.push(...epochFaults(starts));
   const sum = (of: (cashier: Cashier) => number): number => cashiers.reduce((total, cashier) => total + of(cashier), 0);
   const figures = {
     kills,
@@ -218,8 +239,19 @@ function judge(
     repeats: sum(({ repeats }) => repeats),
     duplicates: sum(({ duplicates }) => duplicates),
     stored: stored.size,
+    starts: starts.length,
   };
   return { figures, faults: faults.slice(0, SHOWN) };
+}
+
+/** @param starts of all agents: the streams under which each stored new sales */
+function epochFaults(starts: readonly ReadonlySet<string>[]): string[] {
+  const faults = starts
+    .filter(({ size }) => size > 1)
+    .map((streams) => `one start stored under several streams: ${[...streams].join(', ')}`);
+  const used = starts.flatMap((streams) => [...streams]);
+  const again = used.filter((stream, at) => used.indexOf(stream) < at);
+  return [...faults, ...again.map((stream) => `${stream} was used by more than one start`)];
 }
 
 export const campaign: Campaign = {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { freeBytes } from '../../../agent/buffer/disk/disk-usage.ts';
 import type { BufferOptions } from '../../../agent/buffer/options.ts';
 import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
+import { fixedClock } from '../../../scripts/campaigns/corruption/fixed-clock.ts';
 import { MERCHANT, NOW, TERMINAL } from './events.ts';
-import { rightClock } from './fixed-clock.ts';
 
 export interface Scratch {
   readonly path: string;
@@ -39,7 +39,7 @@ export function scratchBuffer(directory: string): Scratch {
         keepAckedHours: 24,
         whenFull: 'reject',
         commitDelayMs: 0,
-        clock: rightClock(() => scratch.clock),
+        clock: fixedClock(() => scratch.clock),
         randomBytes,
         diskFree: () => freeBytes(path),
         damaged: (detail) => damage.push(detail),

@@ -4,10 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
 import type { Settlement } from '../../../../agent/port/outbox.ts';
-import { ArrivalRate } from '../../../../agent/ship/batching/arrival-rate.ts';
 import { CollectorProtocol } from '../../../../agent/ship/collector-protocol.ts';
-import { unknownCollector, zeroCounters } from '../../../../agent/ship/status/collector-state.ts';
-import { CollectorClock } from '../../../../agent/ship/status/collector-time.ts';
 import { streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { decodeBatch } from '../../../../shared/wire/batch.ts';
@@ -15,6 +12,7 @@ import { pack } from '../../../../shared/wire/message-pack.ts';
 import { type Ack, type AckEnvelope, decodeAcks } from '../../../../shared/wire/messages.ts';
 import { NOW, parsed, sale, TERMINAL } from '../../../support/agent/events.ts';
 import { FakeTimers } from '../../../support/agent/fake-timers.ts';
+import { protocolOptions } from '../../../support/agent/protocol-options.ts';
 import { scratchBuffer } from '../../../support/agent/temp-buffer.ts';
 
 const odd = fc.oneof(
@@ -96,43 +94,24 @@ class Talk {
       Object.assign(outbox, {
         [name]: (...given: unknown[]) => (buffer[name] as (...given: unknown[]) => unknown)(...given),
       });
-    this.conversation = new CollectorProtocol(
-      {
-        outbox,
-        terminal: TERMINAL,
-        version: '1',
-        arrivals: new ArrivalRate(),
-        lingerMs: 50,
-        oldestRequest: () => null,
-        now: () => NOW,
-        wallClock: () => NOW,
-        timeTold: () => {},
-        backlogSent: () => {},
-        random,
-        timers,
-        collectorClock: new CollectorClock(),
-        view: unknownCollector(),
-        counters: zeroCounters(),
+    this.conversation = new CollectorProtocol(protocolOptions(outbox, timers, random), {
+      batch: (payload) => {
+        const batch = decodeBatch(payload);
+        if (!batch.ok) throw new Error('a batch that is none');
+        const { epoch, firstSeq, count, bodyCrc } = batch.header;
+        this.sent.push({
+          stream: streamId(TERMINAL, epoch),
+          first: firstSeq,
+          last: firstSeq + count - 1,
+          sum: bodyCrc,
+        });
       },
-      {
-        batch: (payload) => {
-          const batch = decodeBatch(payload);
-          if (!batch.ok) throw new Error('a batch that is none');
-          const { epoch, firstSeq, count, bodyCrc } = batch.header;
-          this.sent.push({
-            stream: streamId(TERMINAL, epoch),
-            first: firstSeq,
-            last: firstSeq + count - 1,
-            sum: bodyCrc,
-          });
-        },
-        status: () => {},
-        abort: (reason) => {
-          this.cut = reason;
-          this.conversation.close();
-        },
+      status: () => {},
+      abort: (reason) => {
+        this.cut = reason;
+        this.conversation.close();
       },
-    );
+    });
   }
 
   /** As the shipper hands it over. */

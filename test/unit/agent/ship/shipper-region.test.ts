@@ -1,17 +1,15 @@
 /** A region's agents lose their collector together, and come back with a backlog each. */
 import { mkdirSync } from 'node:fs';
 import t from 'tap';
-import { ArrivalRate } from '../../../../agent/ship/batching/arrival-rate.ts';
 import { CollectorProtocol } from '../../../../agent/ship/collector-protocol.ts';
 import { reconnectDelay } from '../../../../agent/ship/connection/backoff.ts';
-import { unknownCollector, zeroCounters } from '../../../../agent/ship/status/collector-state.ts';
-import { CollectorClock } from '../../../../agent/ship/status/collector-time.ts';
 import { streamId } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { decodeBatch } from '../../../../shared/wire/batch.ts';
 import type { Ack } from '../../../../shared/wire/messages.ts';
 import { NOW, parsed, sale, TERMINAL } from '../../../support/agent/events.ts';
 import { FakeTimers } from '../../../support/agent/fake-timers.ts';
+import { protocolOptions } from '../../../support/agent/protocol-options.ts';
 import { scratchBuffer } from '../../../support/agent/temp-buffer.ts';
 
 const AGENTS = 200;
@@ -113,35 +111,16 @@ t.test(
           ),
         );
         let began = false;
-        const conversation = new CollectorProtocol(
-          {
-            outbox: buffer,
-            terminal: TERMINAL,
-            version: '1',
-            arrivals: new ArrivalRate(),
-            lingerMs: 50,
-            oldestRequest: () => null,
-            now: () => NOW,
-            wallClock: () => NOW,
-            timeTold: () => {},
-            backlogSent: () => {},
-            random,
-            timers,
-            collectorClock: new CollectorClock(),
-            view: unknownCollector(),
-            counters: zeroCounters(),
+        const conversation = new CollectorProtocol(protocolOptions(buffer, timers, random), {
+          batch: (payload) => {
+            if (!began) starts.push(timers.now());
+            began = true;
+            sent++;
+            region.take(at, payload);
           },
-          {
-            batch: (payload) => {
-              if (!began) starts.push(timers.now());
-              began = true;
-              sent++;
-              region.take(at, payload);
-            },
-            status: () => {},
-            abort: (error) => t.fail(error.message),
-          },
-        );
+          status: () => {},
+          abort: (error) => t.fail(error.message),
+        });
         return { buffer, conversation };
       }),
     );
