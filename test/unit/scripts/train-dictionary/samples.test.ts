@@ -5,20 +5,6 @@ import { hourOf } from '../../../../shared/time.ts';
 import { fromColumns } from '../../../../shared/wire/column-decoder.ts';
 import { unpack } from '../../../../shared/wire/message-pack.ts';
 
-t.test('a made-up merchant trades within one hour, in one currency, and the agent takes what it posts', async (t) => {
-  for (let seed = 0; seed < 50; seed++) {
-    const { posted, events } = madeUp(seed);
-    t.equal(events.length, posted.length);
-    t.equal(new Set(events.map(({ ts }) => hourOf(ts))).size, 1);
-    t.equal(new Set(events.map(({ currency }) => currency).filter((currency) => currency !== null)).size, 1);
-  }
-});
-
-t.test('the same seed makes the same merchant, another seed another one', async (t) => {
-  t.same(madeUp(1), madeUp(1));
-  t.notSame(madeUp(1).posted, madeUp(2).posted);
-});
-
 t.test('real invoices keep their shape, but none of their articles, customers and numbers', async (t) => {
   const invoices: TillEvent[] = Array.from({ length: 60 }, (_, i) => ({
     ...{ type: 'sale', ts: '2011-02-01T08:00:00+00:00', amount: 590, currency: 'GBP', ref: `${536_000 + i}` },

@@ -9,9 +9,3 @@ const share = (what: string): number =>
 t.test('none of the numbers that say by themselves what they are is taken for a card number', async (t) => {
   for (const { what, mustPass } of NEAR_MISSES) if (mustPass) t.equal(share(what), 0, what);
 });
-
-t.test('of order numbers fewer than Luhn’s tenth are taken for one', async (t) => {
-  const orders = NEAR_MISSES.filter(({ what }) => what.startsWith('order number'));
-  t.ok(orders.length > 5);
-  for (const { what } of orders) t.ok(share(what) < 10, what);
-});
