@@ -29,7 +29,7 @@ async function run(config: AgentConfig, json: boolean, output: CliOutput): Promi
     pid: process.pid,
     notify: systemdNotify,
     work: () => agent.work(),
-    describe: () => agent.words(),
+    describe: () => agent.describe(),
     timers: systemTimers,
     warn: (message) => log.warn(message),
   });

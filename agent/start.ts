@@ -43,7 +43,7 @@ export interface RunningAgent {
   /** Of the buffer that was opened first; null when it could not be opened yet. */
   readonly stream: string | null;
   /** Its state, in a line. */
-  words(): string;
+  describe(): string;
   /** What it has begun and not done. */
   work(): Progress;
   /**
@@ -74,7 +74,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
   return {
     port: server.port,
     stream,
-    words: () => agent.describe(),
+    describe: () => agent.describe(),
     work: () => agent.progress(),
     async stop() {
       await server.stop();
@@ -158,7 +158,7 @@ class Agent {
       failed: this.#fault,
       after: systemTimers.after,
     });
-    this.#clock.onStep(() => this.#shipping.greetAgain());
+    this.#clock.onStep(() => this.#shipping.restartSession());
     const endStepWatch = startStepWatch(this.#clock, systemTimers.after);
     this.#monitor.start();
     return () => {
@@ -220,7 +220,7 @@ class Agent {
       preparing: () => this.#buffer.recovery(),
       now: this.#now,
       wallClock: Date.now,
-      timeTold: (measure) => this.#clock.hear(measure),
+      onCollectorTime: (measure) => this.#clock.hear(measure),
       random: Math.random,
       timers: systemTimers,
       log: this.#monitor.connections,

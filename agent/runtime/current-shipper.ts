@@ -38,7 +38,7 @@ export class CurrentShipper {
     return this.#shipper?.report() ?? this.#last;
   }
 
-  greetAgain(): void {
-    this.#shipper?.greetAgain();
+  restartSession(): void {
+    this.#shipper?.restartSession();
   }
 }

@@ -41,7 +41,7 @@ export interface SessionChannel {
 export type CollectorProtocolDependencies = StatusReporterDependencies &
   BatchSchedulerDependencies & {
     /** Called with the measured collector clock after each of its answers but the greeting's. */
-    readonly timeTold: (measure: ClockEstimate) => void;
+    readonly onCollectorTime: (measure: ClockEstimate) => void;
   };
 
 export class CollectorProtocol {
@@ -174,9 +174,9 @@ export class CollectorProtocol {
   }
 
   #reportTime(): void {
-    const { collectorClock, timers, timeTold } = this.#with;
+    const { collectorClock, timers, onCollectorTime } = this.#with;
     const measure = collectorClock.measure(timers.now());
-    if (measure !== null && this.#state !== 'preparing') timeTold(measure);
+    if (measure !== null && this.#state !== 'preparing') onCollectorTime(measure);
   }
 
   #prepare(storeGen: string): void {

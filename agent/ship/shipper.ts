@@ -113,7 +113,7 @@ export class Shipper {
    * Reconnects, because the machine's clock was set: before anything more is shipped, the buffer
    * needs the collector's time.
    */
-  greetAgain(): void {
+  restartSession(): void {
     if (this.#protocol !== null && this.#protocol.state !== 'greeting')
       this.#session?.abort(new Error('the clock of this machine was set: asking the collector for the time again'));
   }

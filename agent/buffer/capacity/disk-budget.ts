@@ -163,7 +163,7 @@ export class DiskBudget {
         return `the disk is full: it has ${this.#free} bytes left, and ${minFreeBytes} are to stay free (buffer.minFreeBytes)`;
       case 'log':
         return this.#isWalHeld
-          ? 'somebody reads the buffer for long, so its log cannot be copied and has no room left'
+          ? 'a process keeps reading the buffer, so its WAL cannot be checkpointed and has no room left'
           : `so much at once does not fit into what is left of the ${maxBytes} bytes of the buffer (buffer.maxBytes)`;
       case 'room':
         return `the ${maxBytes} bytes of the buffer (buffer.maxBytes) are full of events that the collector has not acknowledged`;

@@ -66,7 +66,7 @@ export class Recovery {
 
   /** Describes the progress, for people; null when it is done. */
   describe(): string | null {
-    return this.#isWhole ? null : (this.#files.describe() ?? 'brought over: counting');
+    return this.#isWhole ? null : (this.#files.describe() ?? 'counting the recovered events');
   }
 
   /**

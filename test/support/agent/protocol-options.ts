@@ -16,7 +16,7 @@ export function protocolOptions(outbox: Outbox, timers: FakeTimers, random: () =
     oldestRequest: () => null,
     now: () => NOW,
     wallClock: () => NOW,
-    timeTold: () => {},
+    onCollectorTime: () => {},
     backlogSent: () => {},
     random,
     timers,

@@ -53,7 +53,7 @@ export async function fixture(
     preparing: () => null,
     now: () => NOW,
     wallClock: () => NOW,
-    timeTold: () => {},
+    onCollectorTime: () => {},
     backlogSent: () => {},
     random: () => made.chance,
     timers,

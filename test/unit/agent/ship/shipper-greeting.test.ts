@@ -103,7 +103,7 @@ t.test(
     let answers = 0;
     const { collector, shipper, timers, accept } = await fixture(
       t,
-      { wallClock: () => NOW - 7_000, timeTold: () => answers++ },
+      { wallClock: () => NOW - 7_000, onCollectorTime: () => answers++ },
       { now: () => NOW + 5_000 + timers.now() + ahead },
     );
     shipper.start();

@@ -46,11 +46,11 @@ t.test('greeting', async (t) => {
 
   t.test('comes again when the clock of the machine was set, before anything more is shipped', async (t) => {
     const { buffer, collector, shipper, timers, accept } = await fixture(t);
-    shipper.greetAgain();
+    shipper.restartSession();
     shipper.start();
     await accept(0, 1);
     await settled(buffer, 1);
-    shipper.greetAgain();
+    shipper.restartSession();
     await until(() => shipper.report().state === 'offline', 'offline');
     t.match(shipper.report().words, /the clock of this machine was set/);
     await accept(1, 1);
@@ -62,7 +62,7 @@ t.test('greeting', async (t) => {
   t.test('is followed by the time with each answer', async (t) => {
     const told: number[] = [];
     const timeTold = ({ trueTimeOrigin }: { trueTimeOrigin: number }) => told.push(trueTimeOrigin);
-    const { buffer, shipper, accept } = await fixture(t, { timeTold });
+    const { buffer, shipper, accept } = await fixture(t, { onCollectorTime: timeTold });
     shipper.start();
     await accept(0, 1);
     await settled(buffer, 1);

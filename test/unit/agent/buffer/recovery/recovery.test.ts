@@ -78,7 +78,7 @@ t.test('it is whole once memory knows it, and nothing is shipped before', async 
   t.equal(bringing.describe(), '3 left');
   const running = bringing.run(never);
   state.slices = 0;
-  t.equal(bringing.describe(), 'brought over: counting');
+  t.equal(bringing.describe(), 'counting the recovered events');
   t.equal(mayShip(), false);
   state.slices = 2;
   await running;
