@@ -38,12 +38,15 @@ t.test('the package holds the product, and neither tests nor data', async (t) =>
     'collector/main.ts',
     'shared/keys.ts',
     'config/agent.yaml',
+    'docs/till-api.md',
     'config/collector.yaml',
   ]) {
     t.ok(paths.includes(path), path);
   }
   t.same(
-    paths.filter((path) => !/^(agent|collector|shared|config|scripts\/bin)\/|^[A-Z]+\.md$|^package\.json$/.test(path)),
+    paths.filter(
+      (path) => !/^(agent|collector|shared|config|docs|scripts\/bin)\/|^[A-Z]+\.md$|^package\.json$/.test(path),
+    ),
     [],
   );
 });
