@@ -28,6 +28,13 @@ export interface BufferSnapshot {
   readonly shipping: ShippingState;
 }
 
+/** What may follow on a mark's shipping state; another one leaves it as it is. docs/recovery.md has the states. */
+const NEXT_SHIPPING: Readonly<Record<ShippingState, readonly ShippingState[]>> = {
+  held: ['held', 'ahead', 'free'],
+  ahead: ['ahead', 'free'],
+  free: ['free'],
+};
+
 /**
  * Whether an update weakens a mark, and so has to be synced. A mark that is too low is harmless. A
  * mark that is too high would make recovery treat pending events as acknowledged, shipped epochs as
@@ -86,7 +93,7 @@ export class HighWaterMarks {
           isOpen && newestHour !== null ? Math.max(newestHour, before?.newestHour ?? 0) : (before?.newestHour ?? 0),
         unconfirmedFrom:
           unconfirmedFrom === null || unconfirmedFrom > base + known ? 0 : Math.max(1, unconfirmedFrom - base),
-        shipping: of === 'free' || (of === 'ahead' && shipping === 'held') ? of : shipping,
+        shipping: NEXT_SHIPPING[of].includes(shipping) ? shipping : of,
       };
       isWeaker ||= before !== null && isWeakened(before, mark);
       this.#file.put(mark);

@@ -2,16 +2,28 @@
  * How far the recovery of each set-aside file is: table `aside`. The files that exist count,
  * whatever the table says: the database that held the table may be the next one to be damaged.
  */
+import assert from 'node:assert/strict';
 import type { Database } from 'better-sqlite3';
 import { setAsideNames } from '../disk/set-aside-files.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 
+/**
+ * `ledger`, `pages` and `strays` read all pages; `imported`: all rows are imported; `done`: every
+ * seq is accounted for.
+ */
+export type RecoveryPhase = 'ledger' | 'pages' | 'strays' | 'imported' | 'done';
+
+/** States of docs/recovery.md. A reading phase is saved after each slice. */
+const NEXT: Readonly<Record<RecoveryPhase, readonly RecoveryPhase[]>> = {
+  ledger: ['ledger', 'pages'],
+  pages: ['pages', 'strays', 'imported'],
+  strays: ['strays', 'imported'],
+  imported: ['imported', 'done'],
+  done: ['done'],
+};
+
 export interface RecoveryProgress {
-  /**
-   * `ledger`, `pages` and `strays` read all pages; `imported`: all rows are imported; `done`: every
-   * seq is accounted for.
-   */
-  readonly phase: 'ledger' | 'pages' | 'strays' | 'imported' | 'done';
+  readonly phase: RecoveryPhase;
   /** Of the next page. */
   readonly index: number;
   /** Whether newer events may have been shipped during recovery. */
@@ -64,6 +76,13 @@ export function recordSetAside(
   return listSetAside(db);
 }
 
-export function saveProgress(db: Database, { ordinal }: SetAsideFile, progress: RecoveryProgress): void {
+/** @throws AssertionError when the phase does not follow on the one before, or shipping is taken back */
+export function saveProgress(
+  db: Database,
+  { ordinal, progress: before }: SetAsideFile,
+  progress: RecoveryProgress,
+): void {
+  assert(NEXT[before.phase].includes(progress.phase), `${before.phase} -> ${progress.phase}`);
+  assert(progress.isAhead || !before.isAhead, 'what was shipped ahead stays so');
   db.prepare('UPDATE aside SET position = ? WHERE ordinal = ?').run(JSON.stringify(progress), ordinal);
 }

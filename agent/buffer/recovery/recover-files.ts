@@ -25,7 +25,13 @@ import type { ClockSegments } from '../timestamps/clock-segments.ts';
 import type { TransactionRunner } from '../transaction/transaction-runner.ts';
 import { IdAllocation } from './id-allocation.ts';
 import { RowImport } from './import-rows.ts';
-import { listSetAside, type RecoveryProgress, type SetAsideFile, saveProgress } from './progress.ts';
+import {
+  listSetAside,
+  type RecoveryPhase,
+  type RecoveryProgress,
+  type SetAsideFile,
+  saveProgress,
+} from './progress.ts';
 import { recordLosses } from './record-losses.ts';
 
 /** Bounds of a slice, in time and in rows: with its commit it delays whoever sends an event. */
@@ -179,18 +185,11 @@ export class FileRecovery {
       }
     }
     const isWhole = kindOf(aside.name) === 'migrating' && !damaged;
-    const next = {
-      ledger: 'pages',
-      pages: isWhole ? 'imported' : 'strays',
-      strays: 'imported',
-      imported: 'imported',
-      done: 'done',
-    } as const;
     const isThrough = index >= pages.count;
     const progress: RecoveryProgress = {
       ...aside.progress,
       damaged,
-      phase: isThrough ? next[phase] : phase,
+      phase: isThrough ? phaseAfter(phase, isWhole) : phase,
       index: isThrough ? 0 : index,
     };
     await this.#run(transactions, () => {
@@ -251,6 +250,12 @@ export class FileRecovery {
     };
     return this.#open;
   }
+}
+
+/** @param isWhole whether every row is found by way of the pages: an undamaged file of an older schema */
+function phaseAfter(phase: RecoveryPhase, isWhole: boolean): RecoveryPhase {
+  if (phase === 'ledger') return 'pages';
+  return phase === 'pages' && !isWhole ? 'strays' : 'imported';
 }
 
 /**

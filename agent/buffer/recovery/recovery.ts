@@ -2,13 +2,16 @@
  * Drives the recovery of set-aside files, slice by slice, and makes room where the budget or the
  * disk has none.
  *
- *     recovering --no room--> evicting acked events --none left--> waiting, then recovering again
- *                                                                     \--after long--> shipping ahead meanwhile
+ *     recovering --no room--> evicting --acked rows deleted--> recovering
+ *                                      --none left--> waiting --a pause later--> recovering
+ *     recovering --every file recovered, memory loaded--> whole
  *
+ * At the sixth pause the events that are here are shipped ahead. docs/recovery.md has the states.
  * Nothing is shipped before the end: a retry of an event that is yet to be found could be shipped
  * first. But in the end only acks make room, so after some pauses the events that are here are
  * shipped.
  */
+import assert from 'node:assert/strict';
 import type { DiskBudget } from '../capacity/disk-budget.ts';
 import { isFull } from '../disk/buffer-error.ts';
 import type { StateTransitions } from '../transaction/state-transitions.ts';
@@ -20,6 +23,14 @@ import type { FileRecovery } from './recover-files.ts';
  */
 const PAUSE_MS = 5_000;
 const PAUSES = 6;
+
+type State = 'recovering' | 'evicting' | 'waiting' | 'whole';
+const NEXT: Readonly<Record<State, readonly State[]>> = {
+  recovering: ['evicting', 'whole'],
+  evicting: ['recovering', 'waiting'],
+  waiting: ['recovering'],
+  whole: [],
+};
 
 type Files = Pick<FileRecovery, 'isOver' | 'isShipping' | 'shipAhead' | 'step' | 'spareRoom' | 'describe'>;
 
@@ -34,29 +45,29 @@ export class Recovery {
   readonly #transactions: TransactionRunner;
   readonly #transitions: Pick<StateTransitions, 'evictAcked'>;
   readonly #budget: Pick<DiskBudget, 'releaseReserve'>;
-  readonly #state: Reloadable;
+  readonly #rows: Reloadable;
   readonly #mayShip = Promise.withResolvers<void>();
-  #isWhole: boolean;
+  #state: State;
 
   constructor(
     files: Files,
     transactions: TransactionRunner,
     transitions: Pick<StateTransitions, 'evictAcked'>,
     budget: Pick<DiskBudget, 'releaseReserve'>,
-    state: Reloadable,
+    rows: Reloadable,
   ) {
     this.#files = files;
     this.#transactions = transactions;
     this.#transitions = transitions;
     this.#budget = budget;
-    this.#state = state;
-    this.#isWhole = files.isOver;
-    if (this.#isWhole || files.isShipping) this.#mayShip.resolve();
+    this.#rows = rows;
+    this.#state = files.isOver ? 'whole' : 'recovering';
+    if (this.isWhole || files.isShipping) this.#mayShip.resolve();
   }
 
   /** Whether memory knows everything that was set aside. */
   get isWhole(): boolean {
-    return this.#isWhole;
+    return this.#state === 'whole';
   }
 
   /** Resolves when everything is recovered, or cannot be before something is shipped. */
@@ -66,7 +77,7 @@ export class Recovery {
 
   /** Describes the progress, for people; null when it is done. */
   describe(): string | null {
-    return this.#isWhole ? null : (this.#files.describe() ?? 'counting the recovered events');
+    return this.isWhole ? null : (this.#files.describe() ?? 'counting the recovered events');
   }
 
   /**
@@ -76,33 +87,44 @@ export class Recovery {
    *   is about to be closed
    */
   async run(pause: (ms: number) => Promise<boolean>): Promise<void> {
-    for (let pauses = 0; !this.#isWhole; ) {
+    // An earlier run may have ended in any state, by a fault of the disk.
+    if (this.#state === 'evicting' || this.#state === 'waiting') this.#become('recovering');
+    for (let pauses = 0; this.#state !== 'whole'; ) {
       try {
         await this.#goOn();
       } catch (error) {
         if (!isFull(error)) throw error;
+        this.#become('evicting');
         this.#files.spareRoom();
         this.#budget.releaseReserve();
-        if (await this.#evictAcked()) continue;
-        if (++pauses >= PAUSES && !this.#files.isShipping) await this.#shipAhead();
-        if (!(await pause(PAUSE_MS))) return;
+        if (!(await this.#evictAcked())) {
+          this.#become('waiting');
+          if (++pauses >= PAUSES && !this.#files.isShipping) await this.#shipAhead();
+          if (!(await pause(PAUSE_MS))) return;
+        }
+        this.#become('recovering');
       }
     }
     this.#mayShip.resolve();
+  }
+
+  #become(state: State): void {
+    assert(NEXT[this.#state].includes(state), `${this.#state} -> ${state}`);
+    this.#state = state;
   }
 
   async #goOn(): Promise<void> {
     if (!this.#files.isOver) await this.#files.step(this.#transactions);
     if (!this.#files.isShipping && !this.#files.isOver) return;
     this.#load();
-    this.#isWhole = this.#files.isOver;
+    if (this.#files.isOver) this.#become('whole');
   }
 
   /** In a transaction of its own: what shared one with it would be counted twice. */
   #load(): void {
     this.#transactions.runAlone(() => {
-      this.#state.reloadEpochs();
-      this.#state.reload();
+      this.#rows.reloadEpochs();
+      this.#rows.reload();
     });
   }
 
