@@ -19,25 +19,33 @@ import { holdsUnread } from './sqlite-format/wal-frames.ts';
 import { inheritGeneration, readGeneration } from './store-generation.ts';
 import { type Owner, prepareSchema } from './tables/schema.ts';
 
-/** Bounds what one connection holds of the file in memory: with four times as much no figure was better, and draining took 2 MiB more. */
+/**
+ * Page cache of one connection. Four times as much improved no figure, and draining took 2 MiB
+ * more.
+ */
 const CACHE_KIB = 1024;
-/** How long a checkpoint waits for somebody who looks at the file: events wait with it. */
+/** How long a checkpoint waits for another reader of the file; events wait with it. */
 const BUSY_MS = 250;
 
 export interface WritableDatabase {
   readonly db: Database;
   readonly highWater: HighWaterFile;
-  /** @throws FileMovedError when the database or its log was removed or replaced */
+  /** @throws FileMovedError when the database or its WAL was removed or replaced */
   assertInPlace(): void;
   /**
-   * A database that was removed is written again, to be brought over by the next opening.
+   * Closes the database. One that was removed is first written again, as a set-aside file that the
+   * next opening recovers.
    *
-   * @param distrusted whether it is set aside before, with all that its log still holds
+   * @param distrusted whether the database is set aside first, with all that its WAL still holds
    */
   close(distrusted?: boolean): void;
 }
 
-/** @throws BufferRefusal while another process has it. The system drops the lock when its holder dies, however it dies. */
+/**
+ * Takes the lock of the buffer. The system releases it when its holder dies, however it dies.
+ *
+ * @throws BufferRefusal while another process holds it
+ */
 function lock(path: string, again = true): Database {
   const holder = new Sqlite(`${path}.lock`, { timeout: 0 });
   try {
@@ -47,7 +55,7 @@ function lock(path: string, again = true): Database {
   } catch (cause) {
     holder.close();
     if (again && classifyError(cause) === 'damaged') {
-      // It is empty as long as it is ours: nobody holds this one.
+      // Our lock file is always empty, so nobody holds a damaged one.
       rmSync(`${path}.lock`, { force: true });
       return lock(path, false);
     }
@@ -59,8 +67,8 @@ function lock(path: string, again = true): Database {
 }
 
 /**
- * WAL mode leaves `synchronous` at NORMAL in some builds once the file is read, which loses commits in a power cut: so it is set, and
- * asserted after a read.
+ * Makes commits survive a power cut. In some builds, WAL mode leaves `synchronous` at NORMAL once
+ * the file is read, which loses commits then. So it is set here, and asserted after a read.
  */
 function durable(db: Database, checkpointPages: number): void {
   db.pragma('journal_mode = WAL');
@@ -74,7 +82,7 @@ function durable(db: Database, checkpointPages: number): void {
   assert.equal(db.pragma('synchronous', { simple: true }), 2);
 }
 
-/** What SQLite says when a file can't be opened is for the person at the till. */
+/** Turns SQLite's error at an opening into a message for the person at the till. */
 export const asBufferError = (error: unknown, path: string): unknown =>
   error instanceof Sqlite.SqliteError
     ? new BufferError(`${path}: cannot be opened: ${error.message}`, { cause: error })
@@ -83,19 +91,20 @@ export const asBufferError = (error: unknown, path: string): unknown =>
 export interface Opening {
   readonly path: string;
   readonly owner: Owner;
-  /** Pages in the write-ahead log at which it is copied into the database. */
+  /** Number of pages in the WAL that starts a checkpoint. */
   readonly checkpointPages: number;
-  /** Why what the file says is not to be believed; null when nothing is known against it. */
+  /** Suspected corruption: why the file is not believed; null when nothing is suspected. */
   readonly distrust: string | null;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
 /**
- * Opens the buffer whatever state it is in: a damaged file, one that lacks what was accepted last, and one of an older schema are set aside
- * (see `salvage/`), and a fresh one takes its place.
+ * Opens the buffer whatever state it is in. A damaged file, one that lacks what was accepted last,
+ * and one of an older schema are set aside (see `recovery/`), and a fresh one takes its place.
  *
- * @throws BufferRefusal when it is open elsewhere, too new or not ours; BufferError when it cannot be opened at present
+ * @throws BufferRefusal when it is open elsewhere, too new or not ours; BufferError when it cannot
+ *   be opened at present
  */
 export function openForWriting(opening: Opening): WritableDatabase {
   const path = resolve(opening.path);
@@ -139,13 +148,13 @@ function opened(path: string, opening: Opening, locked: Database): WritableDatab
     highWater: kept,
     assertInPlace: () => identity.assert(),
     close(distrusted = false) {
-      // Whatever a sick disk says to one of them: a lock that is kept would lock this very agent out.
+      // A faulty disk may fail each of these. A lock that is kept would lock out this very agent.
       using parts = new DisposableStack();
       parts.defer(() => locked.close());
       parts.defer(() => kept.close());
       parts.defer(() => db.close());
       if (!identity.isDatabaseInPlace) rescue(db, path, opening.now());
-      // Renamed while it is open: SQLite then neither copies its log into it nor removes that.
+      // It is renamed while open: SQLite then neither checkpoints its WAL nor removes it.
       else if (distrusted) setAside(path, 'damaged', opening.now());
     },
   };
@@ -161,7 +170,7 @@ function holdsUnreadLog(path: string): boolean {
   }
 }
 
-/** What was set aside just now. */
+/** The file that was set aside just now. */
 interface Added {
   readonly name: string;
   readonly why: string;
@@ -169,13 +178,13 @@ interface Added {
   readonly generation: string | null;
 }
 
-/** The database that is there, when it can be believed; else null, and what it was set aside as. */
+/** Opens the existing database if it is sound or empty; otherwise sets it aside. */
 function existingOf(
   path: string,
   { path: given, owner, checkpointPages, distrust, now }: Opening,
   marks: readonly HighWaterMark[],
 ): { readonly db: Database | null; readonly added: Added | null } {
-  // An empty database is none: SQLite would throw its log away.
+  // An empty database counts as missing: SQLite would discard its WAL.
   const hasDatabase = sizeOf(path) > 0;
   const isThere = hasDatabase || sizeOf(`${path}-wal`) > 0;
   const isKnown = setAsideNames(path).length > 0 || !marks.some((mark) => !isSettled(mark));
@@ -202,7 +211,7 @@ function existingOf(
     found = { kind: 'damaged', why: (error as Error).message };
   }
   const generation = db === null ? null : readGeneration(db);
-  // Renamed while it is open: SQLite then neither copies its log into it nor removes that.
+  // It is renamed while open: SQLite then neither checkpoints its WAL nor removes it.
   const name = setAside(path, found.kind === 'migrating' ? 'migrating' : 'damaged', now());
   db?.close();
   return { db: null, added: { name, why: 'why' in found ? found.why : '', generation } };
@@ -220,7 +229,7 @@ function fresh(path: string, { path: given, owner, checkpointPages }: Opening): 
   }
 }
 
-/** What a file holds that was removed under us is still there as long as it is open. */
+/** Saves the content of a removed file: it is still there as long as the file is open. */
 function rescue(db: Database, path: string, now: number): void {
   createDirectory(dirname(path));
   db.prepare('VACUUM INTO ?').run(join(dirname(path), newSetAsideName(path, 'damaged', now)));

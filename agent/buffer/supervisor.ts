@@ -2,8 +2,9 @@
  * Supervises the buffer: keeps one open for as long as the agent runs, whatever happens to its
  * disk.
  *
- *     opening --opened--> open --a fault that makes the file unusable--> failed --after a wait--> opening
- *        \________________________cannot be opened________________________/
+ *     opening --opened--> open --a fault that makes the file unusable--> failed
+ *     opening --cannot be opened--> failed
+ *     failed --after a wait--> opening
  *     any --stop()--> stopped
  *
  * Invariants: at most one buffer is open. Each opening has parts of its own, which start once it is
@@ -19,9 +20,9 @@ import { classifyError, type FileFault } from './disk/classify-error.ts';
 
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 30_000;
-/** After a buffer was open for so long, the waits start over. */
+/** Once a buffer was open for this long, the waits start over. */
 const STEADY_MS = 60_000;
-/** After so many failed reads of a file the disk is not expected to return its bytes later. */
+/** After this many failed reads of a file, its bytes are not expected to return. */
 const PATIENCE = 4;
 
 type State = 'opening' | 'open' | 'failed' | 'stopped';
@@ -45,7 +46,7 @@ export interface SupervisorDependencies<B extends SupervisedBuffer> {
    * @throws BufferRefusal, or on a fault of the disk
    */
   readonly open: (distrust: string | null, onFault: (error: unknown) => void) => B;
-  /** Starts what lives as long as this opening. @returns ends it */
+  /** Starts the parts of this opening. @returns a function that ends them */
   readonly onOpened: (buffer: B) => () => Promise<void>;
   /** After a fault of the disk: the system's message about it; null when a write succeeds now. */
   readonly probeDisk: () => string | null;
@@ -61,7 +62,7 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
   readonly #with: SupervisorDependencies<B>;
   #state: State = 'failed';
   #opening: { readonly buffer: B; readonly end: () => Promise<void>; readonly at: number } | null = null;
-  /** Why none is open. */
+  /** Why no buffer is open. */
   #trouble: { readonly words: string; readonly fault: FileFault | null } = { words: 'not opened yet', fault: null };
   #failures = 0;
   #lastRefusal: string | null = null;
@@ -108,7 +109,7 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
     return accepted;
   }
 
-  /** Ends the parts, then closes. */
+  /** Ends the parts, then closes the buffer. */
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#cancel();
@@ -168,7 +169,7 @@ export class BufferSupervisor<B extends SupervisedBuffer> implements Intake {
     this.#wait(error, false);
   }
 
-  /** @param distrusted whether it was opened with distrust already */
+  /** @param distrusted whether the buffer was already opened with distrust */
   #wait(error: unknown, distrusted: boolean): void {
     const { timers, random, probeDisk: probe, log } = this.#with;
     const fault = classifyError(error) ?? (error instanceof BufferRefusal ? null : 'damaged');

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
+import type { TillEvent } from '../clients/till-event.ts';
 import { TWO_WEEKS } from '../datasets/online-retail/extracts.ts';
 import { baskets, invoices } from './load/workload.ts';
 import { type Section, table } from './measure/report.ts';
@@ -74,6 +75,29 @@ function options() {
   return { ...values, only: new Set(only), hbase: host && port ? { host, port: Number(port) } : null };
 }
 
+/** Measures the store's adapters without the rest of the collector; HBase only if one runs. */
+async function adaptersAlone(
+  folder: string,
+  hbase: ReturnType<typeof options>['hbase'],
+  events: readonly TillEvent[],
+): Promise<Section> {
+  const adapters: AdapterUnderTest[] = [
+    { name: 'SQLite', tables: await openSqliteTables({ path: path.join(folder, 'alone.db') }), concurrency: 1 },
+  ];
+  if (hbase !== null) {
+    const { openHBaseTables } = await import('../../collector/store/hbase/hbase-tables.ts');
+    adapters.push({
+      name: 'HBase',
+      tables: await openHBaseTables({ ...hbase, connections: 8, namespace: 'bench' }),
+      concurrency: 8,
+    });
+  }
+  for (const { tables } of adapters) await tables.init();
+  const section = await storeAlone(adapters, events);
+  for (const { tables } of adapters) await tables.close();
+  return section;
+}
+
 async function main(): Promise<void> {
   const { only, file, hbase, full, quick, json, help } = options();
   if (help) {
@@ -100,22 +124,7 @@ async function main(): Promise<void> {
       if (only.has('code')) add(pureCode(workloads));
     }
     if (only.has('cards')) add(falsePositives(20_000 / scale), guardCost(20_000 / scale));
-    if (only.has('store')) {
-      const adapters: AdapterUnderTest[] = [
-        { name: 'SQLite', tables: await openSqliteTables({ path: path.join(folder, 'alone.db') }), concurrency: 1 },
-      ];
-      if (hbase !== null) {
-        const { openHBaseTables } = await import('../../collector/store/hbase/hbase-tables.ts');
-        adapters.push({
-          name: 'HBase',
-          tables: await openHBaseTables({ ...hbase, connections: 8, namespace: 'bench' }),
-          concurrency: 8,
-        });
-      }
-      for (const { tables } of adapters) await tables.init();
-      add(await storeAlone(adapters, baskets(50_000 / scale, hour)));
-      for (const { tables } of adapters) await tables.close();
-    }
+    if (only.has('store')) add(await adaptersAlone(folder, hbase, baskets(50_000 / scale, hour)));
     const stores: StoreUnderTest[] = [{ name: 'SQLite', choice: undefined }];
     if (hbase !== null)
       stores.push({ name: 'HBase', choice: { kind: 'hbase', ...hbase, connections: 8, namespace: 'bench' } });

@@ -1,5 +1,6 @@
-// Preloaded by every process of a test run (`--import …?folder=FOLDER`): TypeBox comes from the bundle that fast-start.ts made
-// of it. An older Node, which some tests run, knows no such hooks and takes the package.
+// Preload of every process of a test run (`--import …?folder=FOLDER`): resolves TypeBox to the
+// bundle that fast-start.ts made of it. An older Node, which some tests run, has no such hooks and
+// uses the package.
 import module from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * `npm run check`: types, lint and format, import rules, unit tests. A line for each step; stops at the first that fails,
- * with what it said. `--static` leaves out the last two, which `npm test` runs too.
+ * `npm run check`: types, lint and format, import rules, unit tests. It prints a line for each step
+ * and stops at the first that fails, with its output. `--static` leaves out the last two steps,
+ * which `npm test` runs too.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -11,9 +12,9 @@ import { summary } from './tap-counts.ts';
 
 interface Outcome {
   readonly ok: boolean;
-  /** What the step said. */
+  /** Standard output and standard error of the step. */
   readonly output: string;
-  /** One line about a step that went well. */
+  /** One line about a step that succeeded. */
   readonly brief?: string;
 }
 
@@ -42,7 +43,7 @@ for (const [name, run] of values.static ? staticSteps : [...staticSteps, ...test
   }
 }
 
-/** A tool that runs on Node. */
+/** Runs a tool on this Node. */
 function command(args: readonly string[]): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
   return { ok: status === 0, output: `${stdout}${stderr}` };

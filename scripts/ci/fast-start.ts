@@ -1,7 +1,7 @@
 /**
- * What lets the many processes of a test run start in half the time. TypeBox is some 700 small files, which cost each process
- * more than all the rest of the product: they are bundled once, unchanged. Node keeps what it compiled, and modules without
- * their types, for the next process.
+ * Halves the start time of a test run's many processes. TypeBox is some 700 small files, which cost
+ * each process more than all the rest of the product: they are bundled once, unchanged. Node's
+ * compile cache keeps compiled code, and modules without their types, for the next process.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,7 @@ const FOLDER = path.join(ROOT, '.tap');
 const PRELOAD = new URL('./bundled-typebox.mjs', import.meta.url);
 const { version } = JSON.parse(readFileSync(path.join(ROOT, 'node_modules/typebox/package.json'), 'utf8'));
 
-/** What the environment of a test file has besides, and hands on to what it starts. */
+/** Additional environment of a test file; the processes that it starts inherit it. */
 export async function fastStart(): Promise<Record<string, string>> {
   const bundles = path.join(FOLDER, `typebox-${version}`);
   if (!existsSync(bundles)) await bundleTypeBox(bundles);
@@ -23,7 +23,7 @@ export async function fastStart(): Promise<Record<string, string>> {
   };
 }
 
-/** Its entries share one instance, as they do in the package. */
+/** Bundles TypeBox. Its entries share one instance, as they do in the package. */
 async function bundleTypeBox(folder: string): Promise<void> {
   mkdirSync(FOLDER, { recursive: true });
   const made = mkdtempSync(path.join(FOLDER, 'typebox-'));
@@ -41,7 +41,7 @@ async function bundleTypeBox(folder: string): Promise<void> {
   try {
     renameSync(made, folder);
   } catch (error) {
-    // Another run was faster.
+    // Another run made the bundle first.
     if (!existsSync(folder)) throw error;
     rmSync(made, { recursive: true });
   }

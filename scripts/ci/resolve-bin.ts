@@ -1,10 +1,14 @@
+/** Finds the commands of installed packages. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 const require = createRequire(import.meta.url);
 
-/** The JavaScript file behind a package's command, to run with this Node: no shell, and no other Node on the path. */
+/**
+ * The JavaScript file of a package's command, to run with this Node: without a shell, and without
+ * another Node on the path.
+ */
 export function commandOf(name: string, command = name): [string] {
   const file = require.resolve(`${name}/package.json`);
   const { bin } = JSON.parse(readFileSync(file, 'utf8')) as { bin: Record<string, string> };

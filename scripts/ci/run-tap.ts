@@ -1,4 +1,7 @@
-/** Runs test files side by side, and reports each as it ends, then the slowest, and what was skipped. */
+/**
+ * Runs test files in parallel, and reports each as it ends, then the slowest files and the skipped
+ * tests.
+ */
 import { availableParallelism } from 'node:os';
 import { inspect } from 'node:util';
 import { fastStart } from './fast-start.ts';
@@ -6,19 +9,23 @@ import { addCounts, noCounts, type TapCounts } from './tap-counts.ts';
 import { type FileRun, killTestFiles, runTestFile } from './test-file.ts';
 
 export interface RunOptions {
-  /** Files at a time. Default: two a core, as they wait for the disk and for processes half of their time. */
+  /**
+   * Files that run at a time. Default: two for each core, because they wait for the disk and for
+   * processes half of their time.
+   */
   readonly jobs?: number;
-  /** For each file. Default: 300. */
+  /** Time limit of each file. Default: 300. */
   readonly timeoutSeconds?: number;
-  /** Of each test file's command line. */
+  /** Arguments of each test file's command line. */
   readonly args?: readonly string[];
 }
 
 const SLOWEST = 10;
 
 /**
- * `print` gets a line as each file ends, with its failures below it, and at the end the slowest files and a line for each skip.
- * In CI a skip is a failure: everything that tests need is there. No file at all is one everywhere.
+ * Prints a line as each file ends, with its failures below it, and at the end the slowest files and
+ * a line for each skip. In CI a skip is a failure, because everything that tests need is there. A
+ * run without any test is a failure everywhere.
  */
 export async function runTap(
   files: readonly string[],
@@ -44,7 +51,7 @@ export async function runTap(
   printSlowest(runs, print);
   for (const { at, reason } of counts.skips) print(`skipped: ${at.join(' > ')}: ${reason}`);
   if (counts.skipped > 0 && process.env.CI === 'true') {
-    print('In CI every test must run: what was skipped counts as failed.');
+    print('In CI every test must run: a skipped test counts as failed.');
     counts.failed += counts.skipped;
     counts.skipped = 0;
   }
@@ -55,7 +62,7 @@ export async function runTap(
   return counts;
 }
 
-/** The signals end the test files too. */
+/** Ends the test files too when a signal ends this process. */
 function endWith(...signals: readonly NodeJS.Signals[]): Disposable {
   const end = (): void => {
     killTestFiles();
@@ -85,7 +92,7 @@ function printSlowest(runs: readonly FileRun[], print: (line: string) => void): 
 
 const inSeconds = (seconds: number): string => `${seconds.toFixed(1).padStart(6)} s`;
 
-/** What helps to find the fault; the rest of tap's diagnostics says how tap was called. */
+/** Diagnostics that help to find the fault; tap's others say how tap was called. */
 function indented(diagnostics: unknown): string {
   const shown = ['message', 'diff', 'stack', 'wanted', 'found', 'expired', 'exitCode', 'signal', 'timeout'];
   const given = Object.entries((diagnostics ?? {}) as Record<string, unknown>);

@@ -1,6 +1,7 @@
+/** Counts of TAP test points, and their summary. */
 import type { Parser } from 'tap-parser';
 
-/** What a run of test points came to, and each one that failed or was skipped, told by the way to it. */
+/** Result of a run of test points; failed and skipped ones are named by the path to them. */
 export interface TapCounts {
   passed: number;
   failed: number;
@@ -14,8 +15,9 @@ export function noCounts(): TapCounts {
 }
 
 /**
- * Counts the test points of a TAP stream into `counts` as they come: assertions, and besides them a subtest (a test file is
- * one too) that failed otherwise: it crashed, timed out, or held no assertion, which tap lets pass.
+ * Counts the test points of a TAP stream into `counts` as they come. These are assertions, and
+ * subtests (a test file is one too) that failed otherwise: they crashed, timed out, or held no
+ * assertion, which tap lets pass.
  */
 export function countInto(counts: TapCounts, parser: Parser, at: readonly string[] = []): void {
   let child: Parser | undefined;
@@ -34,14 +36,14 @@ export function countInto(counts: TapCounts, parser: Parser, at: readonly string
 export interface FileEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** What else was wrong with it. */
+  /** Another fault of the file. */
   readonly message?: string;
 }
 
-/** Counts a test file itself, which is a subtest too: `parser` has read all that it wrote. */
+/** Counts a test file itself, which is a subtest too. `parser` has read all of its output. */
 export function countFile(counts: TapCounts, file: string, parser: Parser, end: FileEnd): void {
   const ok = parser.ok && end.exitCode === 0 && end.message === undefined;
-  // What failed in it has been counted, and says why it failed.
+  // The failures in it have been counted, and say why it failed.
   if (!ok && counts.failed > 0) return;
   const plan = parser.results?.plan;
   const skip = ok && plan?.skipAll === true && (plan.skipReason || 'no tests found');
@@ -58,7 +60,7 @@ export function addCounts(counts: TapCounts, more: TapCounts): void {
   counts.skips.push(...more.skips);
 }
 
-/** What a test point tells, a subtest's too. */
+/** A test point as the parser reports it; a subtest is one too. */
 interface Point {
   readonly ok: boolean;
   readonly skip: boolean | string;
@@ -86,7 +88,9 @@ function count(counts: TapCounts, point: Point, subtest: Parser | undefined, at:
   }
 }
 
-/** `12 passed, 0 failed`, and `, 3 skipped` where there were any: the last line of every test command. */
+/**
+ * `12 passed, 0 failed`, with `, 3 skipped` if there were any: the last line of every test command.
+ */
 export function summary({ passed, failed, skipped }: Pick<TapCounts, 'passed' | 'failed' | 'skipped'>): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }

@@ -8,22 +8,28 @@ export interface FileRun {
   readonly file: string;
   readonly seconds: number;
   readonly counts: TapCounts;
-  /** The last lines that it printed besides test points. */
+  /** Last lines of its output that are not test points. */
   readonly printed: readonly string[];
 }
 
 export interface FileOptions {
-  /** A file that takes longer is ended and has failed; so has a test in it that sets no limit of its own. */
+  /**
+   * Time limit of a file, and of each test in it that sets none of its own. Whatever takes longer
+   * is ended and has failed.
+   */
   readonly timeoutSeconds: number;
-  /** After its limit a file has so long to say which test it was, and after its end its output to end. Default: 10 s. */
+  /**
+   * Extra time after the limit, in which a file may say which test it was; and time after the
+   * file's end, in which its output may end. Default: 10 s.
+   */
   readonly graceMs?: number;
-  /** What its environment has beside this process's. */
+  /** Environment in addition to this process's. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Of the test file's command line. */
+  /** Arguments of the test file's command line. */
   readonly args: readonly string[];
 }
 
-/** Lines a test file printed that are worth keeping for its failure. */
+/** Lines of a test file's output that are kept for the report of its failure. */
 const KEPT_LINES = 200;
 
 const running = new Set<ChildProcess>();
@@ -66,12 +72,17 @@ export async function runTestFile(
   return { file, seconds: (performance.now() - started) / 1000, counts, printed };
 }
 
-/** Test files that still run are not left behind. */
+/** Kills the test files that still run. */
 export function killTestFiles(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** Kills it after `limitMs`, and `graceMs` more in which tap may end it, which says which test it was. @returns whether it had to */
+/**
+ * Kills the process after `limitMs` and `graceMs`. In the grace time tap may end it, and says which
+ * test it was.
+ *
+ * @returns whether the process was killed
+ */
 async function endsWithin(
   child: ChildProcess,
   exit: Promise<unknown>,

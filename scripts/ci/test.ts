@@ -1,6 +1,7 @@
 /**
- * Runs the tests: `npm test` all but those that need a real HBase, Chromium, small disks or root, `npm run test:real` those. Files
- * named as arguments run instead. Ends with the line `N passed, N failed`.
+ * Runs the tests: `npm test` all but those that need a real HBase, Chromium, small disks or root,
+ * `npm run test:real` those. Files named as arguments run instead. The last line is
+ * `N passed, N failed`.
  */
 import { existsSync, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -16,7 +17,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-// What takes longest begins first, so that no core is idle at the end.
+// The longest tests start first, so that no core is idle at the end.
 const folders = values.real ? ['real'] : ['flow', 'model', 'contract', 'unit'];
 const inFolders = folders.flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`).sort());
 const all = values.real ? inFolders : ['test/architecture.test.ts', ...inFolders];

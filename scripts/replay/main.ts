@@ -14,7 +14,7 @@ import { Progress } from './progress.ts';
 import { describe, type Report } from './report.ts';
 import { differences, type FileTotals, totalsInApi, totalsOf } from './totals.ts';
 
-/** How long no further event may become visible before the replay gives up. */
+/** The replay ends with an error when no further event became visible for this long. */
 const STALLED_MS = 300_000;
 
 const now = (): number => performance.now();
@@ -71,13 +71,13 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<Repo
       ...options,
       now,
       signal,
-      onProgress: (sofar) => progress.update(sofar),
+      onProgress: (soFar) => progress.update(soFar),
     }).finally(() => progress.end());
     const sent = now();
     const api = new MerchantApi(stage.apiUrl, options.merchant, stage.key);
     if (options.check) {
       say('sent; waiting until the API shows all of it');
-      await visible(api, file, signal);
+      await untilVisible(api, file, signal);
     }
     const seen = now();
     return {
@@ -96,8 +96,12 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<Repo
   }
 }
 
-/** Waits until the API shows as many events as the file has. @throws Error when their number stands still */
-async function visible(api: MerchantApi, { totals, range }: FileTotals, signal: AbortSignal): Promise<void> {
+/**
+ * Waits until the API shows as many events as the file has.
+ *
+ * @throws Error when their number no longer grows
+ */
+async function untilVisible(api: MerchantApi, { totals, range }: FileTotals, signal: AbortSignal): Promise<void> {
   for (let before = -1; ; ) {
     const count = await until(
       async () => {

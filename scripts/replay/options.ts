@@ -1,3 +1,4 @@
+/** Command line of `npm run replay`, and its help. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -6,8 +7,8 @@ import { ROOT } from '../processes/child.ts';
 
 export const HELP = `Usage: npm run replay -- [FILE.csv.gz] [options]
 
-Plays real transactions through tills, agents and a collector: the Online Retail data set, one invoice an event, at the
-times the file tells (local time of Europe/London). Without FILE: the two weeks in test/data (2011-03-20 to 2011-04-03,
+Plays real transactions through tills, agents and a collector: the Online Retail data set, one event for each invoice, at
+the times in the file (local time of Europe/London). Without FILE: the two weeks in test/data (2011-03-20 to 2011-04-03,
 about 1,000 invoices; summer time begins in them). Starts its own collector and agents and stops them at the end; a
 collector that runs already is used with --config. At the end the API's totals are compared with the file's.
 
@@ -16,7 +17,7 @@ Options:
   --from DATE      first day, such as 2011-03-20 (Europe/London)
   --to DATE        the day after the last one
   --terminals N    tills beside each other, each with its own agent (default: 3)
-  --batch N        most events in one post, of those that are due (default: 1, as a till sends them)
+  --batch N        maximum of events in one post, of those that are due (default: 1, as a till sends them)
   --merchant M     merchant; one used before continues there: what its agents know already counts as a duplicate
                    (default: a new one for each run)
   --store KIND     sqlite or hbase: of the collector that is started (default: sqlite); hbase needs Java, see npm run hbase
@@ -53,7 +54,7 @@ export interface ReplayOptions {
   readonly json: boolean;
 }
 
-/** What the command line asks for; a text says what is wrong with it; null asks for help. */
+/** Parses the command line. @returns the options, or an error message; null to show the help */
 export function parseOptions(argv: readonly string[], now: Date): ReplayOptions | string | null {
   let given: ReturnType<typeof parse>;
   try {

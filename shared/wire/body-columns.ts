@@ -1,4 +1,4 @@
-/** Access to the columns of a batch's body, checked for their form: one value per event, or flat. */
+/** Checked access to the columns of a batch's body: one value per event, or flat. */
 
 /** The body is not what `column-encoder.ts` writes. */
 export class InvalidColumns extends Error {

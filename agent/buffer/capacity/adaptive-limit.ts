@@ -1,4 +1,7 @@
-/** How much a transaction takes where room is short: halved until there is room for it; it grows again slowly, as there may be more by then. */
+/**
+ * Adaptive limit of a transaction's rows where room is short. A failure halves it, until the disk
+ * has room; success lets it grow again slowly, because there may be more room by then.
+ */
 const GROWTH = 1.25;
 
 export class AdaptiveLimit {

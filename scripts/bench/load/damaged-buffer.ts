@@ -1,10 +1,11 @@
 /**
- * Fills a buffer with small baskets, most of them acknowledged, damages one page of it, and dies as an agent does that is killed.
+ * Fills a buffer with small baskets, most of them acknowledged, damages one page of it, and dies
+ * like a killed agent.
  *
  *     node scripts/bench/load/damaged-buffer.ts BUFFER BYTES EVENTS PENDING
  *
- * It stops at so many bytes in use, or so many events, whichever comes first; 0: no such limit. PENDING of them, the newest, are not
- * acknowledged; -1: none is.
+ * Filling stops at BYTES in use or at EVENTS, whichever comes first; 0: no such limit. The newest
+ * PENDING events are not acknowledged; -1: none is.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
@@ -18,7 +19,7 @@ import { basket, parsed, random } from './workload.ts';
 
 const AT_ONCE = 2_000;
 const PAGE_BYTES = 4096;
-/** The file lives through so many openings, and its events lie in so many hours. */
+/** Number of openings of the file, and number of hours that its events span. */
 const OPENINGS = 4;
 const HOURS = 20;
 
@@ -47,10 +48,10 @@ const start = Date.now() - HOURS * HOUR_MS;
 const share = (of: SqliteBuffer, events: number): number =>
   Math.max(bytes === 0 ? 0 : of.holdings().bytes / bytes, count === 0 ? 0 : events / count);
 
-/** What is not acknowledged yet, the newest last. */
+/** Events that are not acknowledged yet, the newest last. */
 const waiting: { readonly epoch: Epoch; readonly seq: number }[] = [];
 
-/** All but the newest that are to stay pending. */
+/** Acknowledges all but the newest events, which are to stay pending. */
 async function acknowledge(of: SqliteBuffer): Promise<void> {
   const some = waiting.splice(0, Math.max(0, waiting.length - pending));
   const byEpoch = Map.groupBy(some, ({ epoch }) => epoch);
@@ -90,5 +91,5 @@ const fileBytes = statSync(file).size;
 const fd = openSync(file, 'r+');
 writeSync(fd, Buffer.alloc(PAGE_BYTES), 0, PAGE_BYTES, Math.floor(fileBytes / PAGE_BYTES / 2) * PAGE_BYTES);
 closeSync(fd);
-// Its log stays, which closing would remove.
+// Closing would remove the WAL; a kill leaves it.
 process.kill(process.pid, 'SIGKILL');

@@ -1,5 +1,6 @@
 /**
- * Recovers a damaged buffer as an agent does that nobody sends events to, and prints as JSON how long each phase took.
+ * Recovers a damaged buffer like an agent that nobody sends events to, and prints as JSON how long
+ * each phase took.
  *
  *     node scripts/bench/load/recover-buffer.ts BUFFER MAX_BYTES
  */
@@ -15,29 +16,32 @@ import { machineClocks } from '../../../agent/clock/machine-clocks.ts';
 import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { memoryOf } from '../measure/process-memory.ts';
 
-/** How often the phase is looked at. */
-const LOOK_MS = 10;
-/** It gives up before anything would be shipped: from then on each slice has memory load all of the rows anew. */
-const MOST_PAUSES = 5;
+/** Interval at which the phase is polled. */
+const POLL_MS = 10;
+/**
+ * Pauses for room until the run is abandoned, before anything would be shipped: from then on each
+ * slice makes the buffer state load all of the rows anew.
+ */
+const MAX_PAUSES = 5;
 
 export interface Recovered {
-  /** Of the damaged file, with its log. */
+  /** Size of the damaged file, with its WAL. */
   readonly fileBytes: number;
   readonly openMs: number;
-  /** By phase, as the file tells them, and `load`: from the last of them to the end. */
+  /** By phase, as the file records it, and `load`: from the last of them to the end. */
   readonly phases: Readonly<Record<string, number>>;
   readonly totalMs: number;
   readonly cpuUserMs: number;
   readonly cpuSystemMs: number;
-  /** The longest that the event loop had no turn. */
+  /** Longest time that the event loop was blocked. */
   readonly heldMs: number;
   readonly peakMiB: number | null;
   readonly pending: number;
   readonly acked: number;
   readonly refs: number;
-  /** Events. */
+  /** Number of lost events. */
   readonly lost: number;
-  /** False: it has no room for the rest, and would wait for the collector to take something. */
+  /** False: there is no room for the rest; recovery would wait for the collector's acks. */
   readonly isWhole: boolean;
 }
 
@@ -65,12 +69,12 @@ const buffer = new SqliteBuffer({
 });
 const openMs = performance.now() - start;
 
-const looking = new Sqlite(file, { readonly: true });
-const position = looking.prepare<[], string>('SELECT position FROM aside LIMIT 1').pluck();
+const reader = new Sqlite(file, { readonly: true });
+const position = reader.prepare<[], string>('SELECT position FROM aside LIMIT 1').pluck();
 const phases: Record<string, number> = {};
 let peak = 0;
 let last = performance.now();
-const look = (): void => {
+const poll = (): void => {
   const json = position.get();
   const phase = json === undefined ? 'load' : (JSON.parse(json) as { phase: string }).phase;
   const now = performance.now();
@@ -78,18 +82,18 @@ const look = (): void => {
   last = now;
   peak = Math.max(peak, memoryOf(process.pid)?.rss ?? 0);
 };
-const timer = setInterval(look, LOOK_MS);
+const timer = setInterval(poll, POLL_MS);
 let pauses = 0;
-await buffer.recover(async () => ++pauses < MOST_PAUSES);
+await buffer.recover(async () => ++pauses < MAX_PAUSES);
 const totalMs = performance.now() - start;
 clearInterval(timer);
-look();
-// What held the loop last is seen by the turn after it.
-await wait(LOOK_MS);
+poll();
+// Only a later turn of the event loop records how long the last one was blocked.
+await wait(POLL_MS);
 held.disable();
 const { user, system } = process.cpuUsage(cpu);
 const { pending, acked, refs, losses, salvage } = buffer.facts();
-looking.close();
+reader.close();
 buffer.close();
 const recovered: Recovered = {
   fileBytes,

@@ -1,4 +1,7 @@
-/** How long a damaged buffer takes to be recovered, by phase, beside what reading and inserting the same rows takes at least. */
+/**
+ * Time to recover a damaged buffer, by phase, beside a lower bound: plainly reading the file and
+ * inserting the same rows.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, cpSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
@@ -13,19 +16,19 @@ import { median, type Section } from '../measure/report.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-/** What a buffer of 1 GiB leaves to its database, less what waits in the log. */
+/** A 1 GiB budget's share for the database, less what waits in the WAL. */
 const FULL_BYTES = GIB - 28 * MIB;
 const READ_BYTES = MIB;
-/** Of the plain insert. */
-const ROWS_AT_ONCE = 50_000;
+/** Rows in a transaction of the plain insert. */
+const ROWS_PER_TRANSACTION = 50_000;
 
 interface Case {
   readonly name: string;
-  /** In use; 0: by the number of events. */
+  /** Bytes in use; 0: sized by the number of events. */
   readonly bytes: number;
-  /** 0: by the bytes in use. */
+  /** Number of events; 0: sized by the bytes in use. */
   readonly events: number;
-  /** -1: all. */
+  /** Number of pending events; -1: all. */
   readonly pending: number;
   /** `buffer.maxBytes` of the agent that recovers it. */
   readonly maxBytes: number;
@@ -46,7 +49,7 @@ function casesOf({ full, scale }: Sizes): readonly Case[] {
   const cases: Case[] = [
     USUAL,
     { ...large, name: 'acked, 1,000 pending', pending: 1_000 },
-    // Recovered, rows lie less densely: the same budget would not hold them.
+    // Recovered rows lie less densely, so the same budget would not hold them.
     { ...large, name: 'all pending', pending: -1, maxBytes: 2 * GIB },
   ];
   if (full) {
@@ -72,7 +75,7 @@ async function run(script: string, args: readonly unknown[], signal: NodeJS.Sign
   return output;
 }
 
-/** @returns seconds */
+/** Reads the file from start to end. @returns seconds */
 function plainRead(file: string): number {
   const bytes = Buffer.alloc(READ_BYTES);
   const fd = openSync(file, 'r');
@@ -83,7 +86,11 @@ function plainRead(file: string): number {
   return ms / 1000;
 }
 
-/** The rows of a buffer that was recovered, into a fresh one, without a look at any. @returns seconds */
+/**
+ * Inserts the rows of a recovered buffer into a fresh one, without checking any.
+ *
+ * @returns seconds
+ */
 function plainInsert(recovered: string, fresh: string): number {
   const db = new Sqlite(fresh);
   db.pragma('journal_mode = WAL');
@@ -97,7 +104,7 @@ function plainInsert(recovered: string, fresh: string): number {
     );
     const insert = db.prepare(`INSERT INTO ${table} SELECT * FROM recovered.${table} WHERE id > ? AND id <= ?`);
     for (let after: number | null = 0; after !== null; ) {
-      const upTo: number | null = last.pluck().get(after, ROWS_AT_ONCE) ?? null;
+      const upTo: number | null = last.pluck().get(after, ROWS_PER_TRANSACTION) ?? null;
       if (upTo !== null) insert.run(after, upTo);
       after = upTo;
     }
@@ -162,7 +169,7 @@ export async function recovery(folder: string, sizes: Sizes): Promise<Section> {
   for (const one of casesOf(sizes)) rows.push(await measured(path.join(folder, 'recovery'), one));
   return {
     name: 'Recovery of a damaged buffer',
-    how: `The buffer of a killed agent, one page of it zeroed, recovered under the packaged Node’s flags while nobody sends events. Medians of ${USUAL.runs} runs, of ${sizes.full ? 1 : 3} of the larger ones. Beside it: reading the file from the system’s cache, and inserting the same rows with synchronous=FULL, ${ROWS_AT_ONCE.toLocaleString('en-US')} a transaction, without a look at them.`,
+    how: `The buffer of a killed agent, one page of it zeroed, recovered under the packaged Node’s flags while nobody sends events. Medians of ${USUAL.runs} runs, of ${sizes.full ? 1 : 3} of the larger ones. Beside it: reading the file from the system’s cache, and inserting the same rows with synchronous=FULL, ${ROWS_PER_TRANSACTION.toLocaleString('en-US')} a transaction, without checking them.`,
     rows,
   };
 }

@@ -13,7 +13,7 @@ const SUFFIX: Readonly<Record<Part, string>> = { database: '', log: '-wal', side
 const PARTS = Object.keys(SUFFIX) as Part[];
 const PAGE_BYTES = 4096;
 
-/** @param path of the buffer */
+/** Reads the files that exist. @param path of the buffer */
 export const readFiles = (path: string): Files =>
   Object.fromEntries(
     PARTS.map((part) => [part, existsSync(path + SUFFIX[part]) ? readFileSync(path + SUFFIX[part]) : null]),
@@ -27,31 +27,32 @@ export function writeFiles(path: string, files: Files): void {
   }
 }
 
-type Harm = (bytes: Buffer, random: () => number) => Buffer | null;
+/** Damages a copy of the bytes; null: the file is missing. */
+type Damage = (bytes: Buffer, random: () => number) => Buffer | null;
 
 const below = (random: () => number, end: number): number => Math.floor(random() * end);
 
-const HARMS: Readonly<Record<string, Harm>> = {
+const KINDS: Readonly<Record<string, Damage>> = {
   'one bit': (bytes, random) => flipped(bytes, 1, random),
   'many bits': (bytes, random) => flipped(bytes, 2 + below(random, 60), random),
   'cut off': (bytes, random) => bytes.subarray(0, below(random, bytes.length)),
   'cut at a page': (bytes, random) => bytes.subarray(0, below(random, bytes.length / PAGE_BYTES) * PAGE_BYTES),
   'a zeroed page': (bytes, random) => zeroed(bytes, below(random, bytes.length / PAGE_BYTES) * PAGE_BYTES, PAGE_BYTES),
-  'a stretch of zeros': (bytes, random) => zeroed(bytes, below(random, bytes.length), 1 + below(random, 20_000)),
+  'a range of zeros': (bytes, random) => zeroed(bytes, below(random, bytes.length), 1 + below(random, 20_000)),
   'a zeroed header': (bytes) => zeroed(bytes, 0, 100),
   'a page in place of another': (bytes, random) => {
     const pages = Math.floor(bytes.length / PAGE_BYTES);
-    const harmed = Buffer.from(bytes);
+    const damaged = Buffer.from(bytes);
     const from = below(random, pages) * PAGE_BYTES;
-    bytes.copy(harmed, below(random, pages) * PAGE_BYTES, from, from + PAGE_BYTES);
-    return harmed;
+    bytes.copy(damaged, below(random, pages) * PAGE_BYTES, from, from + PAGE_BYTES);
+    return damaged;
   },
   noise: (bytes, random) => {
-    const harmed = Buffer.from(bytes);
+    const damaged = Buffer.from(bytes);
     const start = below(random, bytes.length);
     const end = Math.min(bytes.length, start + 1 + below(random, 3_000));
-    for (let at = start; at < end; at++) harmed[at] = below(random, 256);
-    return harmed;
+    for (let at = start; at < end; at++) damaged[at] = below(random, 256);
+    return damaged;
   },
   'all zeros': (bytes) => Buffer.alloc(bytes.length),
   empty: () => Buffer.alloc(0),
@@ -59,30 +60,30 @@ const HARMS: Readonly<Record<string, Harm>> = {
 };
 
 function flipped(bytes: Buffer, count: number, random: () => number): Buffer {
-  const harmed = Buffer.from(bytes);
-  for (let flip = 0; flip < count && harmed.length > 0; flip++) {
-    const at = below(random, harmed.length);
-    harmed[at] = harmed[at]! ^ (1 << below(random, 8));
+  const damaged = Buffer.from(bytes);
+  for (let flip = 0; flip < count && damaged.length > 0; flip++) {
+    const at = below(random, damaged.length);
+    damaged[at] = damaged[at]! ^ (1 << below(random, 8));
   }
-  return harmed;
+  return damaged;
 }
 
 function zeroed(bytes: Buffer, start: number, length: number): Buffer {
-  const harmed = Buffer.from(bytes);
-  return harmed.fill(0, Math.min(start, bytes.length), Math.min(bytes.length, start + length));
+  const damaged = Buffer.from(bytes);
+  return damaged.fill(0, Math.min(start, bytes.length), Math.min(bytes.length, start + length));
 }
 
-/** @returns descriptions of the damage, and the damaged files */
+/** Damages parts, one to three times. @returns descriptions of the damage, and the damaged files */
 export function damage(files: Files, random: () => number): { readonly descriptions: string[]; readonly files: Files } {
   const left: Record<Part, Buffer | null> = { ...files };
   const descriptions: string[] = [];
-  for (let harms = 1 + below(random, 3); harms > 0; harms--) {
+  for (let rounds = 1 + below(random, 3); rounds > 0; rounds--) {
     const part = pick(random, ['database', 'database', 'database', 'log', 'log', 'side'] as const);
     const bytes = left[part];
     if (bytes === null || bytes.length === 0) continue;
-    const name = pick(random, Object.keys(HARMS));
-    left[part] = HARMS[name]!(bytes, random);
+    const name = pick(random, Object.keys(KINDS));
+    left[part] = KINDS[name]!(bytes, random);
     descriptions.push(`${part}: ${name}`);
   }
-  return { descriptions: descriptions, files: left };
+  return { descriptions, files: left };
 }

@@ -1,11 +1,9 @@
 /**
  * Corruption campaign: flips bits in a buffer's files, truncates, zeroes, swaps or removes parts or
  * whole files, singly or combined; with and without a checkpoint, with some events stored by a
- * collector and some of those acknowledged. a checkpoint, part of it stored at a collector, part of
- * that acknowledged. Judged from outside, afterwards: the agent always opens and accepts events at
- * once; what it offers was accepted under that stream and seq; every accepted event is stored,
- * offered or lost; and no more is lost than lay in the damaged parts. that stream and seq; what was
- * accepted is stored, offered or lost; and no more is lost than lay where the harm was.
+ * collector and some of those acknowledged. Judged from outside, afterwards: the agent always opens
+ * and accepts events at once; what it offers was accepted under that stream and seq; every accepted
+ * event is stored, offered or lost; and no more is lost than lay in the damaged parts.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,7 +50,11 @@ export async function corrupt(
     faults.push(...found.map((fault) => `run ${run} of seed ${seed}: ${fault}`));
     if (found.length === 0) rmSync(own, { recursive: true, force: true });
     figures.runs++;
-    progress(run - first + 1, runs, `${figures.salvages} salvages, ${figures.lost} events lost of ${figures.accepted}`);
+    progress(
+      run - first + 1,
+      runs,
+      `${figures.salvages} recoveries, ${figures.lost} events lost of ${figures.accepted}`,
+    );
   }
   return { figures, faults: faults.slice(0, SHOWN_FAULTS) };
 }
@@ -68,7 +70,7 @@ async function one(folder: string, random: () => number, figures: CorruptionRepo
   for (let round = 0; round < (random() < 0.2 ? 2 : 1); round++) {
     const damaged = damage(found, random);
     descriptions.push(...damaged.descriptions);
-    file = path.join(folder, `harmed-${round}`, 'buffer.db');
+    file = path.join(folder, `damaged-${round}`, 'buffer.db');
     writeFiles(file, damaged.files);
     const guarded = isGuarded(found, damaged.files);
     await recoverAndJudge(file, shop, known, new Judge(found, damaged.files, guarded), guarded, random, figures);
@@ -116,14 +118,14 @@ async function recoverAndJudge(
   file: string,
   shop: Shop,
   known: Known,
-  judge: Judge,
+  oracle: Judge,
   guarded: boolean,
   random: () => number,
   figures: CorruptionReport,
 ): Promise<void> {
   const { accepted, stored, refused, lost, repeats, faults } = known;
   const unreadable = new Set(
-    [...accepted].flatMap(([key, event]) => (judge.isReadable(Buffer.from(encodeBody(event))) ? [] : [key])),
+    [...accepted].flatMap(([key, event]) => (oracle.isReadable(Buffer.from(encodeBody(event))) ? [] : [key])),
   );
   const lostBefore = new Set(lost);
   const supervisor = supervisorOf(file, shop, random);
@@ -133,7 +135,7 @@ async function recoverAndJudge(
     await shop.repeat(supervisor);
     const buffer = await recoverFully(supervisor, shop);
     const offered = shop.offered(buffer);
-    shop.tellLosses(buffer, false);
+    shop.reportLosses(buffer, false);
     for (const [key, event] of offered) {
       if (!accepted.has(key)) faults.push(`${key} is offered, which nobody was answered`);
       else if (!isDeepStrictEqual(event, accepted.get(key))) faults.push(`${key} is not what was accepted`);
@@ -168,7 +170,7 @@ async function recoverAndJudge(
   const db = openReadOnly(file);
   const { sound, epochs } = account(db);
   db.close();
-  if (!sound) faults.push(`the accounts are not sound: ${JSON.stringify(epochs)}`);
+  if (!sound) faults.push(`the seq accounting is not sound: ${JSON.stringify(epochs)}`);
 }
 
 /**
@@ -232,13 +234,14 @@ function supervisorOf(file: string, shop: Shop, random: () => number): BufferSup
 async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error('it did not come to that within a minute');
+    if (performance.now() > deadline) throw new Error('the condition did not hold within a minute');
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
 
 export const campaign: Campaign = {
-  summary: 'harm to the files of a buffer: it opens always, offers only what was accepted, loses only what was hit',
+  summary:
+    'damage to the files of a buffer: it always opens, offers only what was accepted, loses only what was damaged',
   examples: ['--runs 500', '--runs 50 --seed 7 --json', '--seed 7 --first 23 --runs 1   # that run again'],
   options: { runs: { type: 'string' }, seed: { type: 'string' }, first: { type: 'string' } },
   async run(given, progress) {

@@ -1,4 +1,7 @@
-/** A clock that the collector has confirmed, for what does not depend on wrong clocks. The caller moves it. */
+/**
+ * A clock that the collector has confirmed and the caller moves, for runs that do not depend on
+ * wrong clocks.
+ */
 import type { EventClock } from '../../../agent/port/event-clock.ts';
 
 /** @param now milliseconds since 1970 */

@@ -13,7 +13,7 @@ import { type Files, writeFiles } from './buffer-files.ts';
 const PAGE_BYTES = 4096;
 const FRAME_HEADER_BYTES = 24;
 const FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES;
-const LOG_HEADER_BYTES = 32;
+const WAL_HEADER_BYTES = 32;
 /** Columns before the packed event, including the record header. */
 const HEAD_BYTES = 96;
 /** An overflow page of a long row starts with the number of the next page. */
@@ -26,7 +26,7 @@ interface Copy {
 }
 
 function checkpointed(files: Files): Buffer {
-  const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-judge-'));
+  const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-oracle-'));
   try {
     const file = path.join(folder, 'copy.db');
     writeFiles(file, files);
@@ -39,13 +39,13 @@ function checkpointed(files: Files): Buffer {
   }
 }
 
-/** The part up to the last commit, which frame headers mark. */
-function committedPart(log: Buffer | null): Buffer | null {
-  let end = LOG_HEADER_BYTES;
-  for (let at = end; log !== null && at + FRAME_BYTES <= log.length; at += FRAME_BYTES) {
-    if (log.readUInt32BE(at + 4) !== 0) end = at + FRAME_BYTES;
+/** The part of the WAL up to the last commit, which frame headers record. */
+function committedPart(wal: Buffer | null): Buffer | null {
+  let end = WAL_HEADER_BYTES;
+  for (let at = end; wal !== null && at + FRAME_BYTES <= wal.length; at += FRAME_BYTES) {
+    if (wal.readUInt32BE(at + 4) !== 0) end = at + FRAME_BYTES;
   }
-  return log?.subarray(0, end) ?? null;
+  return wal?.subarray(0, end) ?? null;
 }
 
 export class Judge {
@@ -55,7 +55,7 @@ export class Judge {
   /** Where each page lies as last written: in one file or both. */
   readonly #copies = new Map<number, Copy[]>();
   /** Long rows span several pages; the frame headers of the WAL say which page each frame holds. */
-  readonly #logHeadersAreWhole: boolean;
+  readonly #walHeadersAreWhole: boolean;
 
   /**
    * @param guarded whether the side file says how far the WAL went. Otherwise the part after its
@@ -65,21 +65,21 @@ export class Judge {
     this.#before = before;
     this.#after = guarded ? after : { ...after, log: committedPart(after.log) };
     this.#live = checkpointed(before);
-    const { database, log } = before;
+    const { database, log: wal } = before;
     for (let page = 0; database !== null && page < database.length / PAGE_BYTES; page++) {
       this.#note(page, { part: 'database', offset: page * PAGE_BYTES });
     }
     let whole = true;
-    if (log !== null) {
-      whole = this.#isWhole('log', 0, Math.min(log.length, LOG_HEADER_BYTES));
-      for (let at = LOG_HEADER_BYTES; at + FRAME_BYTES <= log.length; at += FRAME_BYTES) {
+    if (wal !== null) {
+      whole = this.#isWhole('log', 0, Math.min(wal.length, WAL_HEADER_BYTES));
+      for (let at = WAL_HEADER_BYTES; at + FRAME_BYTES <= wal.length; at += FRAME_BYTES) {
         whole &&= this.#isWhole('log', at, at + FRAME_HEADER_BYTES);
         // Frames of earlier WAL cycles, under other salts, are never read.
-        if (log.compare(log, 16, 24, at + 8, at + 16) !== 0) continue;
-        this.#note(log.readUInt32BE(at) - 1, { part: 'log', offset: at + FRAME_HEADER_BYTES });
+        if (wal.compare(wal, 16, 24, at + 8, at + 16) !== 0) continue;
+        this.#note(wal.readUInt32BE(at) - 1, { part: 'log', offset: at + FRAME_HEADER_BYTES });
       }
     }
-    this.#logHeadersAreWhole = whole;
+    this.#walHeadersAreWhole = whole;
   }
 
   /** @param packed the event as its row holds it */
@@ -88,7 +88,7 @@ export class Judge {
     if (places.length > 0) return places.every((at) => this.#someCopyIsWhole(at - HEAD_BYTES, at + packed.length));
     const starts = this.#placesOf(packed.subarray(0, 48));
     const [start] = starts;
-    if (start === undefined || !this.#logHeadersAreWhole) return false;
+    if (start === undefined || !this.#walHeadersAreWhole) return false;
     if (!starts.every((at) => this.#allCopiesAreWhole(at))) return false;
     let length = 0;
     while (this.#live[start + length] === packed[length]) length++;

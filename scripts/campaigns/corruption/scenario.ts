@@ -130,12 +130,12 @@ export class Shop {
       this.#known.stored.set(keyOf(epoch, seq), event);
       if (answered) settlements.push({ kind: 'stored', epoch, firstSeq: seq, lastSeq: seq });
     }
-    settlements.push(...this.tellLosses(buffer, random() < 0.8));
+    settlements.push(...this.reportLosses(buffer, random() < 0.8));
     await buffer.settle(settlements);
   }
 
   /** Reports every unreported loss record to the collector. */
-  tellLosses(buffer: SqliteBuffer, answered: boolean): Settlement[] {
+  reportLosses(buffer: SqliteBuffer, answered: boolean): Settlement[] {
     const losses = buffer.losses(10_000);
     for (const { epoch, firstSeq, count } of losses) {
       for (let seq = firstSeq; seq < firstSeq + count; seq++) this.#known.lost.add(keyOf(epoch, seq));

@@ -1,4 +1,4 @@
-/** The days of the Online Retail data set that come with the repository; see the README beside them. */
+/** Extracts of the Online Retail data set in the repository; the README beside them has more. */
 import path from 'node:path';
 
 const FOLDER = path.resolve(import.meta.dirname, '../../../test/data');

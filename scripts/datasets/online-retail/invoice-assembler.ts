@@ -1,15 +1,19 @@
+/** Assembles invoices from the lines of the file. */
 import { Invoice, type Line } from './invoice.ts';
 
-/** An invoice is complete once the file is so much later than its last line. In the data set lines stand at most one minute apart. */
-const SETTLED_MS = 10 * 60_000;
-/** Numbers of complete invoices remembered, to notice a line that comes too late. */
+/**
+ * An invoice is complete once the file is this much later than its last line. In the data set,
+ * lines of an invoice are at most one minute apart.
+ */
+const COMPLETE_AFTER_MS = 10 * 60_000;
+/** How many numbers of complete invoices are remembered, to detect a line that comes too late. */
 const REMEMBERED = 100_000;
 
-/** Only differences count here, so UTC stands in for local time. */
-const clockOf = (line: string): number => Date.parse(`${line.replace(' ', 'T')}Z`);
+/** Milliseconds. Only differences count here, so the local time is read as UTC. */
+const millisecondsOf = (line: string): number => Date.parse(`${line.replace(' ', 'T')}Z`);
 
-/** Invoices whose lines are still coming, in order of their first lines. */
-export class Gathering {
+/** Holds the open invoices, whose lines are still coming, in order of their first lines. */
+export class InvoiceAssembler {
   readonly #open = new Map<string, Invoice>();
   readonly #complete = new Set<string>();
 
@@ -22,24 +26,24 @@ export class Gathering {
   /** @returns the invoices that are complete now */
   add(line: Line): Invoice[] {
     if (this.#complete.has(line.InvoiceNo))
-      throw new RangeError(`invoice ${line.InvoiceNo} goes on after more than ${SETTLED_MS / 60_000} minutes`);
+      throw new RangeError(`invoice ${line.InvoiceNo} goes on after more than ${COMPLETE_AFTER_MS / 60_000} minutes`);
     const open = this.#open.get(line.InvoiceNo);
     if (open === undefined) this.#open.set(line.InvoiceNo, new Invoice(line));
     else open.add(line);
-    return this.#settled(clockOf(line.InvoiceDate));
+    return this.#takeComplete(millisecondsOf(line.InvoiceDate));
   }
 
   rest(): Iterable<Invoice> {
     return this.#open.values();
   }
 
-  #settled(now: number): Invoice[] {
-    const settled: Invoice[] = [];
+  #takeComplete(now: number): Invoice[] {
+    const complete: Invoice[] = [];
     for (const invoice of this.#open.values()) {
-      if (clockOf(invoice.latest) + SETTLED_MS > now) break;
-      settled.push(invoice);
+      if (millisecondsOf(invoice.latest) + COMPLETE_AFTER_MS > now) break;
+      complete.push(invoice);
     }
-    for (const { number } of settled) {
+    for (const { number } of complete) {
       this.#open.delete(number);
       this.#complete.add(number);
       if (this.#complete.size <= REMEMBERED) continue;
@@ -48,6 +52,6 @@ export class Gathering {
         break;
       }
     }
-    return settled;
+    return complete;
   }
 }

@@ -1,9 +1,9 @@
-/** Lines of the file gathered by invoice, and the event that an invoice is. */
+/** An invoice made of lines of the file, and its event. */
 import type { TillEvent, TillItem } from '../../clients/till-event.ts';
 import { londonTime } from './london-time.ts';
 import { pence, wholeNumber } from './pence.ts';
 
-/** A line of the file, by its header. */
+/** A line of the file; the keys are its header. */
 export interface Line {
   readonly InvoiceNo: string;
   readonly StockCode: string;
@@ -17,7 +17,7 @@ export interface Line {
   readonly Country: string;
 }
 
-/** An event's bound (contract). No invoice of the data set comes near. */
+/** The contract's bound of an event. No invoice of the data set comes near. */
 const MAX_ITEMS = 2_000;
 
 const absolute = (value: bigint): bigint => (value < 0n ? -value : value);
@@ -60,7 +60,7 @@ export class Invoice {
     return this.#latest;
   }
 
-  /** @throws TypeError on a number that is none */
+  /** @throws TypeError on a malformed number */
   add(line: Line): void {
     const quantity = wholeNumber(line.Quantity);
     this.#pence += pence(quantity, line.UnitPrice);
@@ -70,12 +70,16 @@ export class Invoice {
     this.#items.push({
       sku: line.StockCode,
       qty: Number(absolute(quantity)),
-      // Whole pence, as the contract has it: a unit price of a tenth of a penny is 0, while the amount above is of the line's exact value.
+      // The contract has whole pence: a unit price of a tenth of a penny becomes 0. The amount
+      // above is computed from the line's exact value.
       price: Number(absolute(pence(1n, line.UnitPrice))),
     });
   }
 
-  /** @throws RangeError when an event cannot express the invoice: better no replay than one that leaves something out unseen */
+  /**
+   * @throws RangeError when an event cannot express the invoice: no replay is better than one that
+   *   silently leaves something out
+   */
   event(): TillEvent {
     const type = typeOf(this.number);
     if (this.#items.length > MAX_ITEMS)

@@ -1,4 +1,4 @@
-/** The file's times of day are those of Europe/London. */
+/** Converts the file's local times, which are those of Europe/London. */
 
 const ZONE = 'Europe/London';
 const LOCAL = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)$/;
@@ -6,8 +6,9 @@ const LOCAL = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)$/;
 /**
  * RFC 3339 with London's offset of that time.
  *
- * Where summer time begins, a time of day in the hour that does not exist moves forward by that hour; where it ends, one that comes twice
- * is the earlier of the two ("compatible", as RFC 5545 has it and as `Temporal` does unless told otherwise).
+ * Where summer time begins, a time in the hour that does not exist moves forward by that hour.
+ * Where it ends, a time that occurs twice is the earlier of the two. This is "compatible", as in
+ * RFC 5545 and as in `Temporal` by default.
  *
  * @param text `2011-03-28 09:15:00`
  * @throws TypeError on another form, RangeError on a date or time that does not exist

@@ -1,4 +1,7 @@
-/** Pence from the decimal text of a price, in integers: a price of three decimals times a quantity has no exact double. */
+/**
+ * Pence from the decimal text of a price. The arithmetic uses integers, because a price of three
+ * decimals times a quantity has no exact double.
+ */
 
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
 const INTEGER = /^-?\d+$/;
@@ -23,7 +26,7 @@ function rounded(above: bigint, below: bigint): bigint {
   return (2n * above + half) / (2n * below);
 }
 
-/** @throws TypeError unless a whole number. */
+/** @throws TypeError when the text is not a whole number */
 export function wholeNumber(text: string): bigint {
   if (!INTEGER.test(text)) throw new TypeError(`not a whole number: ${JSON.stringify(text)}`);
   return BigInt(text);
