@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { functionsOf, importsOf, type Module, readModules, readSources } from './architecture/modules.ts';
+import { commentsOf, functionsOf, importsOf, type Module, readModules, readSources } from './architecture/modules.ts';
 import { breaches, EVENT_SQL_FILES, eventSqlBreaches, withEventSql } from './architecture/rules.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -74,13 +74,14 @@ t.test('every way to import is seen', async (t) => {
 t.test('a module that breaks the rules is reported when it is read from a file', async (t) => {
   const root = t.testdir({
     collector: {
-      api: { 'query.ts': "import { fold } from '../rollup/fold.ts';\nimport 'express';" },
+      api: { 'query.ts': "/** A query. */\nimport { fold } from '../rollup/fold.ts';\nimport 'express';" },
       rollup: { 'fold.ts': 'export const fold: number = 1;' },
     },
   });
   t.same(breaches(readModules(root, ['collector']), ['fastify']), [
     'collector/api/query.ts imports collector/rollup/fold.ts: a stage knows its own folder, shared/, its side’s port and pure logic',
     'collector/api/query.ts imports express: not a dependency',
+    'collector/rollup/fold.ts: begins without a head comment that says what it is',
   ]);
 });
 
@@ -159,6 +160,37 @@ t.test('what grows too large is reported', async (t) => {
   t.same(breaches([module('agent/main.ts', { functions })], []), ['agent/main.ts: run has 62 lines, more than 60']);
 });
 
+t.test('a source file without a head comment, and a wide comment, are reported', async (t) => {
+  const of = (length: number, start: string) => start.padEnd(length, 'x');
+  const source = (length: number) =>
+    [
+      '#!/usr/bin/env node',
+      of(length, '// '),
+      'interface A {',
+      of(length, '  /** '),
+      '  b: string;',
+      '}',
+      '/**',
+      of(length, ' * '),
+      ' */',
+      `const text = '${'x'.repeat(length)}';`,
+    ].join('\n');
+  t.same(commentsOf(source(100)), { hasHead: true, wideComments: [] });
+  t.same(commentsOf(source(101)), { hasHead: true, wideComments: [2, 4, 8] });
+  t.ok(commentsOf('/** What it is. */').hasHead);
+  for (const headless of ['const a = 1;', '#!/usr/bin/env node\nconst a = 1;', '\n// Late.', ''])
+    t.notOk(commentsOf(headless).hasHead);
+
+  const bad = { hasHead: false, wideComments: [7] };
+  for (const path of ['agent/main.ts', 'collector/main.ts', 'shared/keys.ts', 'scripts/ci/preload.mjs'])
+    t.same(breaches([module(path, bad)], []), [
+      `${path}: begins without a head comment that says what it is`,
+      `${path}: line 7 is a comment wider than 100 columns`,
+    ]);
+  const exempt = ['agent/ship/types-of-mqtt.d.ts', 'shared/wire/dictionaries/dictionary-2.ts', 'test/flow/a.test.ts'];
+  for (const path of exempt) t.same(breaches([module(path, bad)], []), []);
+});
+
 t.test('what is allowed is not reported', async (t) => {
   const allowed: [from: string, to: string][] = [
     ['agent/ingest/http.ts', 'agent/port/intake.ts'],
@@ -176,7 +208,7 @@ t.test('what is allowed is not reported', async (t) => {
 });
 
 function module(path: string, imports: Partial<Module> = {}): Module {
-  return { path, modules: [], packages: [], lines: 1, functions: [], ...imports };
+  return { path, modules: [], packages: [], lines: 1, functions: [], hasHead: true, wideComments: [], ...imports };
 }
 
 function made(from: string, to: string): Module[] {

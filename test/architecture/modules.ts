@@ -13,6 +13,10 @@ export interface Module {
   readonly packages: readonly string[];
   readonly lines: number;
   readonly functions: readonly FunctionSize[];
+  /** Whether it begins with a comment, after a shebang if it has one. */
+  readonly hasHead: boolean;
+  /** Numbers of the comment lines that are wider than 100 columns. */
+  readonly wideComments: readonly number[];
 }
 
 export interface FunctionSize {
@@ -52,6 +56,7 @@ export function readModules(root: string, folders: readonly string[]): Module[] 
       packages: imports.filter((name) => !isRelative(name)).map(packageOf),
       lines: text.trimEnd().split('\n').length,
       functions: functionsOf(text),
+      ...commentsOf(text),
     };
   });
 }
@@ -81,6 +86,22 @@ export function functionsOf(source: string): FunctionSize[] {
       found.push({ name, lines: sizeOf(node) });
   });
   return found;
+}
+
+const COMMENT_COLUMNS = 100;
+const HEAD = /^(?:#!.*\r?\n)?\/[/*]/;
+/** A line that holds nothing but a comment, or a part of one. */
+const COMMENT_LINE = /^\s*(?:\/[/*]|\*(?:\s|\/|$))/;
+
+/**
+ * Head and wide lines of the comments. They are read from the text: stripping the types removes the
+ * comments among them.
+ */
+export function commentsOf(source: string): Pick<Module, 'hasHead' | 'wideComments'> {
+  const wideComments = source
+    .split(/\r?\n/)
+    .flatMap((line, at) => (line.length > COMMENT_COLUMNS && COMMENT_LINE.test(line) ? [at + 1] : []));
+  return { hasHead: HEAD.test(source), wideComments };
 }
 
 const parsed = (javascript: string): Node =>

@@ -51,6 +51,9 @@ const LEVELS: readonly (readonly string[])[] = [
   ['shared/wire', 'shared/wire/dictionaries'],
 ];
 
+/** Written by `npm run train-dictionary`. */
+const GENERATED = /^shared\/wire\/dictionaries\/dictionary-\d+\.ts$/;
+
 const MAX_FILES_IN_FOLDER = 15;
 const MAX_LINES_OF_MODULE = 300;
 const MAX_LINES_OF_FUNCTION = 60;
@@ -74,6 +77,7 @@ export function breaches(modules: readonly Module[], dependencies: readonly stri
     ...folderCycles(imports),
     ...levels(imports),
     ...sizes(modules),
+    ...comments(modules),
   ].sort();
 }
 
@@ -187,7 +191,7 @@ function sizes(modules: readonly Module[]): string[] {
   const files = new Map<string, number>();
   for (const { path } of modules) files.set(posix.dirname(path), (files.get(posix.dirname(path)) ?? 0) + 1);
   const full = [...files].filter(([, count]) => count > MAX_FILES_IN_FOLDER);
-  const production = modules.filter(({ path }) => [...PRODUCTION, 'scripts'].some((side) => isIn(path, side)));
+  const production = modules.filter(({ path }) => isSource(path));
   const long = production.filter(({ lines }) => lines > MAX_LINES_OF_MODULE);
   const functions = production.flatMap(({ path, functions }) =>
     functions
@@ -199,6 +203,21 @@ function sizes(modules: readonly Module[]): string[] {
     ...long.map(({ path, lines }) => `${path}: ${lines} lines, more than ${MAX_LINES_OF_MODULE}`),
     ...functions,
   ];
+}
+
+/** Each source file begins with a head, and comments fit their width. */
+function comments(modules: readonly Module[]): string[] {
+  return modules
+    .filter(({ path }) => isSource(path) && !path.endsWith('.d.ts') && !GENERATED.test(path))
+    .flatMap(({ path, hasHead, wideComments }) => [
+      ...(hasHead ? [] : [`${path}: begins without a head comment that says what it is`]),
+      ...wideComments.map((line) => `${path}: line ${line} is a comment wider than 100 columns`),
+    ]);
+}
+
+/** Production code and scripts; tests are none. */
+function isSource(path: string): boolean {
+  return [...PRODUCTION, 'scripts'].some((side) => isIn(path, side));
 }
 
 function below(folder: string, names: string): string[] {
