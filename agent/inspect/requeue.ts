@@ -23,7 +23,7 @@ export async function showRequeue(outcome: RequeueOutcome, json: boolean, output
   else {
     await output.result(
       requeued === 0
-        ? 'No event was requeued.\n'
+        ? `No event ${dryRun ? 'would be' : 'was'} requeued.\n`
         : `${count(requeued, 'event')} ${dryRun ? 'would be requeued' : requeued === 1 ? 'is pending again' : 'are pending again'}.\n`,
     );
     if (duplicates > 0)

@@ -28,7 +28,7 @@ export interface BufferSnapshot {
   readonly shipping: ShippingState;
 }
 
-/** What may follow on a mark's shipping state; another one leaves it as it is. docs/recovery.md has the states. */
+/** What may follow on a mark's shipping state; another leaves it as it is (docs/recovery.md). */
 const NEXT_SHIPPING: Readonly<Record<ShippingState, readonly ShippingState[]>> = {
   held: ['held', 'ahead', 'free'],
   ahead: ['ahead', 'free'],

@@ -76,7 +76,7 @@ export function recordSetAside(
   return listSetAside(db);
 }
 
-/** @throws AssertionError when the phase does not follow on the one before, or shipping is taken back */
+/** @throws AssertionError when the phase does not follow, or shipping ahead is taken back */
 export function saveProgress(
   db: Database,
   { ordinal, progress: before }: SetAsideFile,

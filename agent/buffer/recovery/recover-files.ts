@@ -252,7 +252,7 @@ export class FileRecovery {
   }
 }
 
-/** @param isWhole whether every row is found by way of the pages: an undamaged file of an older schema */
+/** @param isWhole whether pages list every row: an undamaged file of an older schema */
 function phaseAfter(phase: RecoveryPhase, isWhole: boolean): RecoveryPhase {
   if (phase === 'ledger') return 'pages';
   return phase === 'pages' && !isWhole ? 'strays' : 'imported';

@@ -19,7 +19,10 @@ import { ChangeSet } from './changeset.ts';
 /** Bytes of work after which the rest waits for the next transaction: bounds the WAL. */
 const MAX_GROUP_BYTES = 16 * 1024 * 1024;
 
-/** Called around each transaction, so that what is kept in memory follows the rows. */
+/**
+ * Called around each transaction, so that what is kept in memory follows the rows.
+ * `CommitFollower` implements it.
+ */
 export interface TransactionObserver {
   /** Before BEGIN. @param bytes that the group would store */
   prepare(bytes: number): void;
@@ -34,7 +37,10 @@ export interface TransactionObserver {
 
 interface Submission {
   readonly bytes: number;
-  /** Runs within the transaction. Its result resolves the promise after COMMIT. */
+  /**
+   * Runs within the transaction; for the events of a request it is `Append.run`. Its result
+   * resolves the promise after COMMIT.
+   */
   readonly work: (changes: ChangeSet) => unknown;
   /** Whether `work` returns a generator that is to be run in slices. */
   readonly isCooperative: boolean;
@@ -51,8 +57,8 @@ export class GroupCommit {
   readonly #index: { readonly lastId: number };
   readonly #observer: TransactionObserver;
   readonly #delayMs: number;
-  readonly #begin: Statement;
-  readonly #end: Statement;
+  readonly #beginStatement: Statement;
+  readonly #commitStatement: Statement;
   #state: 'idle' | 'scheduled' | 'committing' = 'idle';
   #waiting: Submission[] = [];
   #waitingBytes = 0;
@@ -73,8 +79,8 @@ export class GroupCommit {
     this.#index = index;
     this.#observer = observer;
     this.#delayMs = delayMs;
-    this.#begin = db.prepare('BEGIN IMMEDIATE');
-    this.#end = db.prepare('COMMIT');
+    this.#beginStatement = db.prepare('BEGIN IMMEDIATE');
+    this.#commitStatement = db.prepare('COMMIT');
   }
 
   /** Whether a transaction is open between two of its slices. */
@@ -211,7 +217,7 @@ export class GroupCommit {
   *#commit(group: readonly Submission[]): Cooperative<Outcome> {
     try {
       this.#observer.prepare(group.reduce((sum, { bytes }) => sum + bytes, 0));
-      this.#begin.run();
+      this.#beginStatement.run();
       this.#observer.begun();
       const changes = new ChangeSet(this.#index.lastId);
       const results: unknown[] = [];
@@ -219,7 +225,7 @@ export class GroupCommit {
         const result = work(changes);
         results.push(isCooperative ? yield* result as Cooperative<unknown> : result);
       }
-      this.#end.run();
+      this.#commitStatement.run();
       return { kind: 'committed', changes, results };
     } catch (error) {
       this.#rollBack();
