@@ -25,7 +25,18 @@ export function setAsideNames(path: string): string[] {
     .filter((name) => name.startsWith(own))
     .map((name) => name.slice(own.length).replace(/-wal$/, ''))
     .filter((rest) => NAME.test(rest));
-  return [...new Set(names)].sort().map((rest) => own + rest);
+  return [...new Set(names)].sort(byAge).map((rest) => own + rest);
+}
+
+/** By their times, whatever their kinds; those of one second by their numbers. */
+function byAge(one: string, other: string): number {
+  const [[timeA, numberA], [timeB, numberB]] = [ageOf(one), ageOf(other)];
+  return timeA < timeB ? -1 : timeA > timeB ? 1 : numberA - numberB;
+}
+
+function ageOf(suffix: string): readonly [time: string, number: number] {
+  const [, time = '', number = '1'] = /-([0-9TZ]+)(?:-(\d+))?$/.exec(suffix) ?? [];
+  return [time, Number(number)];
 }
 
 /**

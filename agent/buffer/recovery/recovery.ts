@@ -117,6 +117,8 @@ export class Recovery {
     if (!this.#files.isOver) await this.#files.step(this.#transactions);
     if (!this.#files.isShipping && !this.#files.isOver) return;
     this.#load();
+    // Also after a run that failed between allowing that and loading.
+    this.#mayShip.resolve();
     if (this.#files.isOver) this.#become('whole');
   }
 

@@ -31,7 +31,9 @@ export interface TransactionObserver {
   /** After COMMIT, before anybody is answered. */
   committed(changes: ChangeSet): void;
   rolledBack(): void;
-  /** The transaction is over, and its work was rejected. May close the database. */
+  /**
+   * The transaction is over: its work was rejected, or `committed` failed. May close the database.
+   */
   failed(error: unknown): void;
 }
 
@@ -210,8 +212,19 @@ export class GroupCommit {
       this.#observer.failed(outcome.error);
       return;
     }
-    this.#observer.committed(outcome.changes);
+    const fault = this.#follow(outcome.changes);
     for (let at = 0; at < group.length; at++) group[at]!.resolve(outcome.results[at]);
+    if (fault !== null) this.#observer.failed(fault.error);
+  }
+
+  /** What was committed is durable, and is answered whatever the observer does. */
+  #follow(changes: ChangeSet): { readonly error: unknown } | null {
+    try {
+      this.#observer.committed(changes);
+      return null;
+    } catch (error) {
+      return { error };
+    }
   }
 
   *#commit(group: readonly Submission[]): Cooperative<Outcome> {

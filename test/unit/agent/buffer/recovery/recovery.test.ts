@@ -14,7 +14,7 @@ interface Given {
 /** A salvage of so many slices, a budget with room for so many, and acked rows, each of which is worth a slice; `notes`: room for a few bytes. */
 function salvaging({ slices, room, acked = 0, ahead = false }: Given) {
   const did: string[] = [];
-  const state = { slices, room, acked, notes: 1 };
+  const state = { slices, room, acked, notes: 1, faults: 0 };
   const salvage = {
     get isOver() {
       return state.slices === 0;
@@ -51,7 +51,13 @@ function salvaging({ slices, room, acked = 0, ahead = false }: Given) {
     transactions,
     transitions,
     { releaseReserve: () => did.push('relieve') },
-    { reloadEpochs() {}, reload: () => did.push('load') },
+    {
+      reloadEpochs() {},
+      reload() {
+        if (state.faults-- > 0) throw new Error('disk I/O error');
+        did.push('load');
+      },
+    },
   );
   let mayShip = false;
   void bringing.mayShip.then(() => {
@@ -129,6 +135,19 @@ t.test(
     t.notOk(did.includes('load'), 'memory knew it from its opening on');
   },
 );
+
+t.test('a fault between allowing events to be shipped and loading them does not hold them back for ever', async (t) => {
+  const { bringing, state, salvage, mayShip } = salvaging({ slices: 3, room: 0 });
+  state.faults = 1;
+  await t.rejects(
+    bringing.run(async () => true),
+    /disk I\/O error/,
+  );
+  t.same([salvage.isShipping, mayShip()], [true, false]);
+  state.room = 1;
+  await bringing.run(async () => false);
+  t.equal(mayShip(), true);
+});
 
 t.test('nothing is shipped while that cannot be remembered', async (t) => {
   const { bringing, state, salvage, mayShip } = salvaging({ slices: 2, room: 0 });

@@ -32,6 +32,27 @@ t.test('what is submitted in one tick shares one transaction', async (t) => {
   t.same(values(), [1, 2, 3, 4]);
 });
 
+t.test('what is durable is answered, and the fault reported, when the observer fails after COMMIT', async (t) => {
+  const db = new Sqlite(':memory:');
+  const reported: unknown[] = [];
+  const commits = new GroupCommit(
+    db,
+    { lastId: 0 },
+    {
+      prepare() {},
+      begun() {},
+      committed() {
+        throw new Error('disk I/O error');
+      },
+      rolledBack: () => reported.push('rolled back'),
+      failed: (error) => reported.push((error as Error).message),
+    },
+  );
+  t.equal(await commits.submit(0, () => 'stored'), 'stored');
+  t.same(reported, ['disk I/O error']);
+  t.equal(await commits.submit(0, () => 'next'), 'next', 'the state is idle again');
+});
+
 t.test('each work of a group gets the change set of its transaction, which continues the numbering', async (t) => {
   const db = new Sqlite(':memory:');
   const index = { lastId: 7 };
