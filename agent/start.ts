@@ -4,9 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import packageJson from '../package.json' with { type: 'json' };
-import { startHousekeeping } from './buffer/capacity/housekeeping.ts';
 import { freeBytes } from './buffer/disk/disk-usage.ts';
 import { probeDisk } from './buffer/disk/write-probe.ts';
+import { startHousekeeping } from './buffer/housekeeping-schedule.ts';
 import { openBuffer } from './buffer/open-buffer.ts';
 import type { BufferOptions } from './buffer/options.ts';
 import type { SqliteBuffer } from './buffer/sqlite-buffer.ts';

@@ -6,7 +6,7 @@
 import type { ConfigFault } from '../../shared/config/config-validator.ts';
 import { deepFreeze } from '../../shared/config/deep-freeze.ts';
 import type { ParsedConfig } from '../../shared/config/parse-config.ts';
-import type { LogLevel } from '../../shared/config/schema-types.ts';
+import type { LogLevel } from '../../shared/config/schema-builders.ts';
 import { type MerchantId, merchantId, type StoreId, storeId, type TerminalId, terminalId } from '../../shared/ids.ts';
 import { CONFIG_VALIDATOR, type ConfigInput } from './config-schema.ts';
 

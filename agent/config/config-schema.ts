@@ -1,7 +1,7 @@
 /** Schema of the agent's configuration file, with a hint for each key on how to correct it. */
 import Type, { type Static } from 'typebox';
 import { ConfigValidator } from '../../shared/config/config-validator.ts';
-import { file, host, log, port, strictObject, withHint } from '../../shared/config/schema-types.ts';
+import { file, host, log, port, strictObject, withHint } from '../../shared/config/schema-builders.ts';
 import { ID_PATTERN } from '../../shared/ids.ts';
 
 /** With less than this, the write-ahead log alone would take a large share of the budget. */

@@ -6,7 +6,7 @@ import { validate as isCron } from 'node-cron';
 import type { ConfigFault } from '../../shared/config/config-validator.ts';
 import { deepFreeze } from '../../shared/config/deep-freeze.ts';
 import type { ParsedConfig } from '../../shared/config/parse-config.ts';
-import type { LogLevel } from '../../shared/config/schema-types.ts';
+import type { LogLevel } from '../../shared/config/schema-builders.ts';
 import { CONFIG_VALIDATORS, type ConfigInput, type StoreKind } from './config-schema.ts';
 
 /** All defaults. */

@@ -1,7 +1,7 @@
 /** The schema of the collector's configuration file, with a hint per key on how to correct it. */
 import Type, { type Static, type TSchema } from 'typebox';
 import { ConfigValidator } from '../../shared/config/config-validator.ts';
-import { file, host, integer, log, port, strictObject, withHint } from '../../shared/config/schema-types.ts';
+import { file, host, integer, log, port, strictObject, withHint } from '../../shared/config/schema-builders.ts';
 import { DIMENSION_KEY_PATTERN } from '../../shared/event/schema.ts';
 
 const MAX_DIMENSIONS = 16;

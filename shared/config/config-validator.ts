@@ -2,7 +2,7 @@
 import type { Static, TObject, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import { type SchemaError, schemaErrors } from '../schema-errors.ts';
-import { hintOf } from './schema-types.ts';
+import { hintOf } from './schema-builders.ts';
 
 export interface ConfigFault {
   /** JSON pointer (RFC 6901) into the document. */

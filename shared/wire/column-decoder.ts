@@ -18,8 +18,8 @@ import {
 import { MAX_OFFSET_MINUTES } from '../event/timestamp.ts';
 import { isId, type StoreId } from '../ids.ts';
 import { HOUR_MS } from '../time.ts';
-import { BodyColumns, refuse, whole } from './body-columns.ts';
 import { COLUMNS } from './column-encoder.ts';
+import { BodyColumns, refuse, whole } from './column-reader.ts';
 import { StringTable } from './string-table.ts';
 
 const EVENT_TYPE = new RegExp(EVENT_TYPE_PATTERN);

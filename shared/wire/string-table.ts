@@ -1,5 +1,5 @@
 /** A batch's string table. Each use has a form, which is checked once per entry, not per event. */
-import { refuse } from './body-columns.ts';
+import { refuse } from './column-reader.ts';
 
 export class StringTable {
   readonly #texts: readonly string[];

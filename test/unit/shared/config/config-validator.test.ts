@@ -1,7 +1,7 @@
 import t from 'tap';
 import Type from 'typebox';
 import { ConfigValidator } from '../../../../shared/config/config-validator.ts';
-import { file, integer, log, port, strictObject, withHint } from '../../../../shared/config/schema-types.ts';
+import { file, integer, log, port, strictObject, withHint } from '../../../../shared/config/schema-builders.ts';
 
 const names = withHint(Type.Array(Type.String({ pattern: '^[a-z]+$' }), { minItems: 1 }), 'give a list such as [a, b]');
 const form = new ConfigValidator(

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { startHousekeeping } from '../../../../../agent/buffer/capacity/housekeeping.ts';
-import { FakeTimers } from '../../../../support/agent/fake-timers.ts';
+import { startHousekeeping } from '../../../../agent/buffer/housekeeping-schedule.ts';
+import { FakeTimers } from '../../../support/agent/fake-timers.ts';
 
 t.test('slices follow one another closely while there is more, else come once a minute', async (t) => {
   const timers = new FakeTimers();
