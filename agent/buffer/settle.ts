@@ -1,6 +1,6 @@
 /**
  * Applies what the collector said of events and loss records: at once where there is room, else in
- * portions.
+ * bounded transactions.
  */
 import type { EventClock } from '../port/event-clock.ts';
 import type { Settlement } from '../port/outbox.ts';

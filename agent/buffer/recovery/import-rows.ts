@@ -102,22 +102,22 @@ export class RowImport {
   }
 
   /** Runs in a transaction. */
-  take(findings: readonly CarvedRow[]): void {
+  take(rows: readonly CarvedRow[]): void {
     // Losses may have been recorded between transactions.
     this.#ledger.changed();
-    for (const finding of findings) this.#take(finding);
+    for (const row of rows) this.#take(row);
   }
 
-  #take(finding: CarvedRow): void {
-    switch (finding.kind) {
+  #take(row: CarvedRow): void {
+    switch (row.kind) {
       case 'event':
-        this.#event(finding);
+        this.#event(row);
         break;
       case 'loss':
-        this.#loss(finding);
+        this.#loss(row);
         break;
       case 'ref':
-        this.#ref(finding);
+        this.#ref(row);
         break;
     }
   }

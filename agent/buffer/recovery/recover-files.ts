@@ -36,7 +36,7 @@ import { recordLosses } from './record-losses.ts';
 
 /** Bounds of a slice, in time and in rows: with its commit it delays whoever sends an event. */
 const SLICE_MS = 8;
-const SLICE_FINDINGS = 500;
+const SLICE_ROWS = 500;
 /**
  * Damaged files that are kept after recovery, for examination, while the disk has room for them.
  */
@@ -77,7 +77,7 @@ export class FileRecovery {
   readonly #import: RowImport;
   #open: OpenFile | null = null;
   #share = 0;
-  readonly #findings = new AdaptiveLimit(SLICE_FINDINGS);
+  readonly #sliceRows = new AdaptiveLimit(SLICE_ROWS);
 
   constructor(parts: FileRecoveryParts) {
     const { db, now, losses, clocks, terminal } = parts;
@@ -125,7 +125,7 @@ export class FileRecovery {
    */
   spareRoom(): void {
     this.#import.withoutAcked = true;
-    this.#findings.halve();
+    this.#sliceRows.halve();
   }
 
   /** Describes the progress for support; null when there is nothing to do. */
@@ -173,14 +173,14 @@ export class FileRecovery {
     const { pages, carver } = this.#opened(aside);
     const { phase } = aside.progress;
     const until = elapsed() + SLICE_MS;
-    const findings: CarvedRow[] = [];
+    const rows: CarvedRow[] = [];
     let { index, damaged } = aside.progress;
-    while (index < pages.count && findings.length < this.#findings.now && elapsed() < until) {
+    while (index < pages.count && rows.length < this.#sliceRows.now && elapsed() < until) {
       const position = pages.at(index++);
-      if (phase === 'strays') findings.push(...carver.strays(position));
+      if (phase === 'strays') rows.push(...carver.strays(position));
       else {
         const carved = carver.page(position);
-        findings.push(...(phase === 'pages' ? carved.findings : carved.findings.filter(({ kind }) => kind === 'loss')));
+        rows.push(...(phase === 'pages' ? carved.rows : carved.rows.filter(({ kind }) => kind === 'loss')));
         damaged ||= carved.damaged;
       }
     }
@@ -193,10 +193,10 @@ export class FileRecovery {
       index: isThrough ? 0 : index,
     };
     await this.#run(transactions, () => {
-      this.#import.take(findings);
+      this.#import.take(rows);
       saveProgress(db, aside, progress);
     });
-    this.#findings.grow();
+    this.#sliceRows.grow();
     this.#left[at] = { ...aside, progress };
     this.#share = (READING.indexOf(phase) + index / Math.max(1, pages.count)) / READING.length;
     if (progress.phase === 'imported') this.close();

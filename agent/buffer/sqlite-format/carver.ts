@@ -6,7 +6,7 @@ import type { PagePosition, Pages } from './pages.ts';
 import { readHeader, readValues, type Value } from './record.ts';
 
 export interface Carved {
-  readonly findings: readonly CarvedRow[];
+  readonly rows: readonly CarvedRow[];
   /** Whether the page lists a row that does not hold what was written. */
   readonly damaged: boolean;
 }
@@ -23,25 +23,25 @@ export class Carver {
   page(place: PagePosition): Carved {
     const page = this.#pages.bytes(place);
     const cells = leafCells(page, this.#pages.isFirst(place, page));
-    const findings: CarvedRow[] = [];
+    const rows: CarvedRow[] = [];
     let damaged = false;
     for (const cell of cells) {
       const reading = this.#read(page, cell);
       if (reading === 'damaged') damaged = true;
-      else if (reading !== 'foreign') findings.push(reading);
+      else if (reading !== 'foreign') rows.push(reading);
     }
-    return { findings, damaged };
+    return { rows, damaged };
   }
 
   /** All undamaged rows anywhere in the page, also those that it does not list. */
   strays(place: PagePosition): CarvedRow[] {
     const page = this.#pages.bytes(place);
-    const findings: CarvedRow[] = [];
+    const rows: CarvedRow[] = [];
     for (const cell of strayCells(page)) {
       const reading = this.#read(page, cell);
-      if (reading !== 'damaged' && reading !== 'foreign') findings.push(reading);
+      if (reading !== 'damaged' && reading !== 'foreign') rows.push(reading);
     }
-    return findings;
+    return rows;
   }
 
   #read(page: Buffer, cell: Cell): CarvedRow | 'foreign' | 'damaged' {

@@ -80,9 +80,9 @@ export class DamagedFileReader implements BufferReader {
     const until = Math.min(all, from + PAGE_EVENTS);
     const events: StoredEvent[] = [];
     for (let at = from; at < until; at++) {
-      const finding = this.#read(this.#found[order === 'oldest' ? at : all - 1 - at]!);
-      if (!rowMatches(finding, filter)) continue;
-      const stored = this.#stored(finding);
+      const row = this.#read(this.#found[order === 'oldest' ? at : all - 1 - at]!);
+      if (!rowMatches(row, filter)) continue;
+      const stored = this.#stored(row);
       if (stored.event === null || eventMatches(stored.event, filter)) events.push(stored);
     }
     const next = until < all ? until : null;
@@ -119,10 +119,10 @@ export class DamagedFileReader implements BufferReader {
     const epochs = new Map<Epoch, { readonly spots: Map<number, Spot>; oldest: number }>();
     const losses = new Map<string, StoredLoss>();
     for (const spot of this.#spots()) {
-      for (const finding of this.#findings(spot)) {
-        if (finding.kind === 'loss') this.#note(losses, finding);
-        if (finding.kind !== 'event') continue;
-        const { epoch, seq, at } = finding;
+      for (const row of this.#carvedRows(spot)) {
+        if (row.kind === 'loss') this.#note(losses, row);
+        if (row.kind !== 'event') continue;
+        const { epoch, seq, at } = row;
         const known = epochs.get(epoch) ?? { spots: new Map<number, Spot>(), oldest: at };
         epochs.set(epoch, known);
         known.oldest = Math.min(known.oldest, at);
@@ -143,9 +143,9 @@ export class DamagedFileReader implements BufferReader {
     }
   }
 
-  #findings({ page, isStray }: Spot): readonly CarvedRow[] {
+  #carvedRows({ page, isStray }: Spot): readonly CarvedRow[] {
     const place = this.#pages.at(page);
-    return isStray ? this.#carver.strays(place) : this.#carver.page(place).findings;
+    return isStray ? this.#carver.strays(place) : this.#carver.page(place).rows;
   }
 
   #note(losses: Map<string, StoredLoss>, { loss }: CarvedLoss): void {
@@ -167,10 +167,10 @@ export class DamagedFileReader implements BufferReader {
 
   #read({ epoch, seq, at }: Found): CarvedEvent {
     if (this.#last.page !== at.page || this.#last.isStray !== at.isStray)
-      this.#last = { ...at, events: this.#findings(at).filter((finding) => finding.kind === 'event') };
-    const finding = this.#last.events.find((event) => event.epoch === epoch && event.seq === seq);
-    if (finding === undefined) throw new BufferError('the file changes while it is read');
-    return isOutdated(finding, this.#settledThrough.get(epoch) ?? 0) ? { ...finding, state: STATE.acked } : finding;
+      this.#last = { ...at, events: this.#carvedRows(at).filter((row) => row.kind === 'event') };
+    const row = this.#last.events.find((event) => event.epoch === epoch && event.seq === seq);
+    if (row === undefined) throw new BufferError('the file changes while it is read');
+    return isOutdated(row, this.#settledThrough.get(epoch) ?? 0) ? { ...row, state: STATE.acked } : row;
   }
 
   #stored({ epoch, seq, state, at, reason, body }: CarvedEvent): StoredEvent {

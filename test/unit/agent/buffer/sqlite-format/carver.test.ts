@@ -35,14 +35,13 @@ function carved(database: Buffer, log: Buffer, strays: boolean): CarvedRow[] {
   const pages = new Pages(sourceOf(database), sourceOf(log));
   const carver = new Carver(pages);
   const places = Array.from({ length: pages.count }, (_, index) => pages.at(index));
-  const found = places.flatMap((place) => carver.page(place).findings);
+  const found = places.flatMap((place) => carver.page(place).rows);
   return strays ? [...found, ...places.flatMap((place) => carver.strays(place))] : found;
 }
 
-const eventsOf = (findings: readonly CarvedRow[]): CarvedEvent[] => {
+const eventsOf = (rows: readonly CarvedRow[]): CarvedEvent[] => {
   const first = new Map<number, CarvedEvent>();
-  for (const finding of findings)
-    if (finding.kind === 'event' && !first.has(finding.seq)) first.set(finding.seq, finding);
+  for (const row of rows) if (row.kind === 'event' && !first.has(row.seq)) first.set(row.seq, row);
   return [...first.values()].sort((a, b) => a.seq - b.seq);
 };
 
