@@ -18,7 +18,9 @@ const DEADLINE_MS = 60_000;
 const CONFIG = '/etc/tillstream/agent.yaml';
 const BUFFER = '/var/lib/tillstream/buffer.db';
 /** Those that start agents by `agent-process.ts`, but the long campaigns. */
-const FLOWS = ['command-line', 'inspect', 'kill', 'ship', 'tls'].map((name) => `test/flow/agent-${name}.test.ts`);
+const FLOWS = ['command-line', 'inspect', 'identity-across-kills', 'tls'].map(
+  (name) => `test/flow/agent/${name}.test.ts`,
+);
 
 t.setTimeout(900_000);
 

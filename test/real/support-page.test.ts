@@ -144,7 +144,7 @@ else {
     await page.getByRole('heading', { level: 1, name: 'Till acme/till-1' }).waitFor();
     await page.getByRole('heading', { name: 'Latest events' }).waitFor();
     await page.getByRole('columnheader', { name: 'Amount' }).first().waitFor();
-    await page.getByRole('table', { name: 'The last events that the till handed over' }).waitFor();
+    await page.getByRole('table', { name: 'The latest events from the till' }).waitFor();
     await page.getByRole('img', { name: /^Pending events over the last/ }).waitFor();
     t.equal(await page.getByRole('status').count(), 1);
   });

@@ -6,7 +6,7 @@ import { split } from './page.ts';
 const LINK = /\]\(([^)\s]+)\)/g;
 const CODE = /`([^`]+)`/g;
 const REPOSITORY_PATH = /^(?:(?:agent|collector|config|docs|scripts|shared|test)\/[\w.*/-]*|[A-Z]+\.md)$/;
-/** As in: `test/flow/kill.test.ts`: "kill -9 loses nothing". The title may go on in the next line. */
+/** As in: `test/flow/agent/tls.test.ts`: "a title of a test". The title may go on in the next line. */
 const PROOF = /`(test\/[\w./-]+\.ts)`:\s+"([^"]+)"/g;
 
 const proseOf = (text: string): string => split(text.split('\n')).prose.join('\n');
