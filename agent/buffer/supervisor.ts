@@ -1,6 +1,6 @@
 /**
  * Supervises the buffer: keeps one open for as long as the agent runs, whatever happens to its
- * disk.
+ * disk. In an agent it is a `SqliteBuffer`.
  *
  *     opening --opened--> open --a fault that makes the file unusable--> failed
  *     opening --cannot be opened--> failed
