@@ -7,14 +7,11 @@
  * Filling stops at BYTES in use or at EVENTS, whichever comes first; 0: no such limit. The newest
  * PENDING events are not acknowledged; -1: none is.
  */
-import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
-import { freeBytes } from '../../../agent/buffer/disk/disk-usage.ts';
 import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
-import { DisciplinedClock } from '../../../agent/clock/disciplined-clock.ts';
-import { machineClocks } from '../../../agent/clock/machine-clocks.ts';
-import { type Epoch, merchantId, parseStreamId, terminalId } from '../../../shared/ids.ts';
+import { type Epoch, parseStreamId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
+import { bufferOptions } from './buffer-options.ts';
 import { basket, parsed, random } from './workload.ts';
 
 const AT_ONCE = 2_000;
@@ -25,21 +22,7 @@ const HOURS = 20;
 
 const [file, ...limits] = process.argv.slice(2) as [string, string, string, string];
 const [bytes, count, pending] = limits.map(Number) as [number, number, number];
-const open = (): SqliteBuffer =>
-  new SqliteBuffer({
-    path: file,
-    merchant: merchantId('bench'),
-    terminal: terminalId('till-1'),
-    maxBytes: 8 * 2 ** 30,
-    minFreeBytes: 0,
-    keepAckedHours: 24,
-    whenFull: 'reject',
-    commitDelayMs: 0,
-    clock: new DisciplinedClock(machineClocks()),
-    randomBytes: (some) => randomBytes(some),
-    damaged: (detail) => process.stderr.write(`${detail}\n`),
-    diskFree: () => freeBytes(file),
-  });
+const open = (): SqliteBuffer => new SqliteBuffer(bufferOptions(file));
 const greet = (buffer: SqliteBuffer): Promise<void> =>
   buffer.greeted({ storeGen: 'bench', trueTimeOrigin: performance.timeOrigin, uncertaintyMs: 1 });
 

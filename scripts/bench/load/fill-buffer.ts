@@ -4,32 +4,15 @@
  *
  *     node scripts/bench/load/fill-buffer.ts BUFFER MERCHANT TERMINAL COUNT HOURS
  */
-import { randomBytes } from 'node:crypto';
-import { freeBytes } from '../../../agent/buffer/disk/disk-usage.ts';
 import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
-import { DisciplinedClock } from '../../../agent/clock/disciplined-clock.ts';
-import { machineClocks } from '../../../agent/clock/machine-clocks.ts';
-import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../../shared/time.ts';
+import { bufferOptions } from './buffer-options.ts';
 import { basket, parsed, random } from './workload.ts';
 
 const AT_ONCE = 2_000;
 
 const [file, merchant, terminal, count, hours] = process.argv.slice(2) as [string, string, string, string, string];
-const buffer = new SqliteBuffer({
-  path: file,
-  merchant: merchantId(merchant),
-  terminal: terminalId(terminal),
-  maxBytes: 8 * 2 ** 30,
-  minFreeBytes: 0,
-  keepAckedHours: 24,
-  whenFull: 'reject',
-  commitDelayMs: 0,
-  clock: new DisciplinedClock(machineClocks()),
-  randomBytes: (bytes) => randomBytes(bytes),
-  damaged: (detail) => process.stderr.write(`${detail}\n`),
-  diskFree: () => freeBytes(file),
-});
+const buffer = new SqliteBuffer(bufferOptions(file, merchant, terminal));
 const next = random(7);
 const total = Number(count);
 /** The baskets end at the start of the current hour. */

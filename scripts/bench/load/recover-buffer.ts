@@ -4,17 +4,13 @@
  *
  *     node scripts/bench/load/recover-buffer.ts BUFFER MAX_BYTES
  */
-import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import { freeBytes } from '../../../agent/buffer/disk/disk-usage.ts';
 import { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
-import { DisciplinedClock } from '../../../agent/clock/disciplined-clock.ts';
-import { machineClocks } from '../../../agent/clock/machine-clocks.ts';
-import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { memoryOf } from '../measure/process-memory.ts';
+import { bufferOptions } from './buffer-options.ts';
 
 /** Interval at which the phase is polled. */
 const POLL_MS = 10;
@@ -52,21 +48,7 @@ const held = monitorEventLoopDelay({ resolution: 1 });
 held.enable();
 const cpu = process.cpuUsage();
 const start = performance.now();
-const buffer = new SqliteBuffer({
-  path: file,
-  merchant: merchantId('bench'),
-  terminal: terminalId('till-1'),
-  maxBytes: Number(maxBytes),
-  minFreeBytes: 0,
-  keepAckedHours: 24,
-  whenFull: 'reject',
-  commitDelayMs: 0,
-  clock: new DisciplinedClock(machineClocks()),
-  randomBytes: (count) => randomBytes(count),
-  damaged: (detail) => process.stderr.write(`${detail}\n`),
-  diskFree: () => freeBytes(file),
-  distrust: 'bench',
-});
+const buffer = new SqliteBuffer({ ...bufferOptions(file), maxBytes: Number(maxBytes), distrust: 'bench' });
 const openMs = performance.now() - start;
 
 const reader = new Sqlite(file, { readonly: true });
