@@ -1,5 +1,7 @@
 /** `check-config`, `init` and `rollup`: one-time actions of an operator or a deployment. */
 import { randomUUID } from 'node:crypto';
+import type { Limits } from '../../shared/limits.ts';
+import { LIMITS_BY_STAGE } from '../app/limits.ts';
 import { createRunner } from '../app/rollup-role.ts';
 import { initializeStore } from '../store/initialize-store.ts';
 import { type Command, CommandFailed, withStore } from './command.ts';
@@ -7,13 +9,26 @@ import { type Command, CommandFailed, withStore } from './command.ts';
 export const checkConfig: Command = {
   name: 'check-config',
   summary: 'reads the configuration and shows it with its defaults',
-  options: {},
-  help: [],
-  examples: ['check-config --config config/collector.yaml'],
-  async run({ config }) {
+  options: { limits: { type: 'boolean' } },
+  help: ['--limits           shows what anybody outside may cause at most, by stage, with the reasons'],
+  examples: ['check-config --config config/collector.yaml', 'check-config --limits --config config/collector.yaml'],
+  async run({ config, given }) {
+    if (given.limits === true) return { json: { limits: LIMITS_BY_STAGE }, text: limitsText(LIMITS_BY_STAGE) };
     return { json: { valid: true, config }, text: `valid:\n${JSON.stringify(config, null, 2)}` };
   },
 };
+
+function limitsText(stages: Readonly<Record<string, Limits>>): string {
+  return Object.entries(stages)
+    .flatMap(([stage, limits]) => [
+      `${stage}:`,
+      ...Object.entries(limits).flatMap(([name, { value, unit, why, key }]) => [
+        `  ${name}: ${value} ${unit}${key === undefined ? '' : ` (${key})`}`,
+        `    ${why}`,
+      ]),
+    ])
+    .join('\n');
+}
 
 export const initStore: Command = {
   name: 'init',

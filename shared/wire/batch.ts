@@ -6,7 +6,6 @@
  * Golden bytes in `test/unit/shared/wire/` pin the format.
  */
 import { Buffer } from 'node:buffer';
-import { crc32c } from '../crc32c.ts';
 import type { TillEvent } from '../event/event.ts';
 import type { Epoch } from '../ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../time.ts';
@@ -14,6 +13,7 @@ import { fromColumns } from './column-decoder.ts';
 import { Columns } from './column-encoder.ts';
 import { InvalidColumns } from './column-reader.ts';
 import { type Packed, packBody, unpackBody } from './compression.ts';
+import { crc32c } from './crc32c.ts';
 import { type Dictionary, NEWEST, releasedDictionary } from './dictionaries/released.ts';
 import { type BatchHeader, HEADER_BYTES, type Refusal, readHeader, writeHeader } from './header.ts';
 import { type Loss, lossBody, readLoss } from './loss.ts';

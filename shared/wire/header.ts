@@ -20,9 +20,9 @@
  * can identify, and refuse, a batch that it cannot decode.
  */
 import { Buffer } from 'node:buffer';
-import { crc32c } from '../crc32c.ts';
 import type { Epoch } from '../ids.ts';
 import { type Kind, REGISTRY_EPOCH } from '../keys.ts';
+import { crc32c } from './crc32c.ts';
 
 export const VERSION = 1;
 const MAGIC = 0x5453;

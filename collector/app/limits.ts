@@ -1,0 +1,15 @@
+/** The limits of all stages, as `check-config --limits` shows them. */
+import type { Limits } from '../../shared/limits.ts';
+import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
+import { API_LIMITS } from '../api/limits.ts';
+import { BROKER_LIMITS } from '../broker/limits.ts';
+import { INGEST_LIMITS } from '../ingest/limits.ts';
+import { ROLLUP_LIMITS } from '../rollup/limits.ts';
+
+export const LIMITS_BY_STAGE: Readonly<Record<string, Limits>> = {
+  broker: BROKER_LIMITS,
+  ingest: INGEST_LIMITS,
+  aggregation: AGGREGATION_LIMITS,
+  rollup: ROLLUP_LIMITS,
+  api: API_LIMITS,
+};
