@@ -5,6 +5,7 @@ import type { SetAsideKind } from '../disk/set-aside-files.ts';
 import { type HighWaterMark, isSettled } from '../high-water/high-water-mark.ts';
 import { checkVersion, isOwnerSound, type Owner, readOwner, SCHEMA_VERSION, schemaVersion } from '../tables/schema.ts';
 import { missingSeqs } from './missing-seqs.ts';
+import { lacksPending } from './unlisted-pending.ts';
 
 export type Assessment =
   | { readonly kind: 'sound' }
@@ -49,5 +50,6 @@ export function assess(db: Database, given: string, owner: Owner, marks: readonl
     const verdict = db.pragma('quick_check(1)', { simple: true });
     return verdict === 'ok' ? { kind: 'migrating', why: `schema ${version}` } : damaged(String(verdict));
   }
-  return missingSeqs(db, marks).length === 0 ? { kind: 'sound' } : damaged('its latest events are missing');
+  if (missingSeqs(db, marks).length > 0) return damaged('its latest events are missing');
+  return lacksPending(db, marks) ? damaged('an index lacks pending events') : { kind: 'sound' };
 }

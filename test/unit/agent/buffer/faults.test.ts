@@ -110,7 +110,9 @@ t.test('a fault of a transaction that nobody waits for is reported', async (t) =
 t.test('a page that cannot be read, met while shipping, has the file set aside', async (t) => {
   const scratch = scratchBuffer(t.testdir());
   const before = scratch.open();
-  await before.accept(Array.from({ length: 3_000 }, (_, at) => parsed(sale(`R-${at}`, { ts: NOW }))));
+  // More than the page cache holds.
+  const attrs = { text: 'x'.repeat(900) };
+  await before.accept(Array.from({ length: 3_000 }, (_, at) => parsed(sale(`R-${at}`, { ts: NOW, attrs }))));
   before.close();
   const db = new Sqlite(scratch.path);
   const leaves = db
