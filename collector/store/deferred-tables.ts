@@ -26,6 +26,14 @@ export class DeferredTables implements Tables {
     await this.#open().put(table, puts);
   }
 
+  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
+    await this.#open().putIfAbsent(table, puts);
+  }
+
+  async exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {
+    return this.#open().exists(table, rows);
+  }
+
   async get(...args: Parameters<Tables['get']>): Promise<(Row | null)[]> {
     return this.#open().get(...args);
   }

@@ -7,9 +7,9 @@
  *
  * Invariants of every adapter:
  * - Rows sort by unsigned bytes. A row exists while it has at least one cell.
- * - `put` and `checkAndPut` resolve only once the write survives a power cut. A `put` of several
- *   rows is not atomic across rows (after a failure any of them may have been applied), but the
- *   cells of one row are always applied together.
+ * - `put`, `putIfAbsent` and `checkAndPut` resolve only once the write survives a power cut. A
+ *   write of several rows is not atomic across rows (after a failure any of them may have been
+ *   applied), but the cells of one row are always applied together.
  * - A cell holds one version: the one with the newest `time`; of two with the same time, the one
  *   put last. A `checkAndPut` without a time is never older than the cell that it checked, whatever
  *   happened to the store's clock: a reported success is visible.
@@ -76,6 +76,14 @@ export interface Tables {
   /** Creates what is missing; safe to call again and from several processes. */
   init(): Promise<void>;
   put(table: TableName, puts: readonly Put[]): Promise<void>;
+  /**
+   * Puts the rows that do not exist and leaves the others as they are, with their times; of a row
+   * that is named twice the first one. For rows named by their content: where two callers put the
+   * same absent row at the same moment, either may be the one that stays.
+   */
+  putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void>;
+  /** Which of the rows exist, in the requested order. */
+  exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]>;
   /** The rows in the requested order; a missing row is null. */
   get(table: TableName, rows: readonly Uint8Array[], columns?: Columns): Promise<(Row | null)[]>;
   /**

@@ -12,6 +12,7 @@ import { deleteContract } from './tables/delete.ts';
 import { getContract } from './tables/get.ts';
 import { lifecycleContract } from './tables/lifecycle.ts';
 import { putContract } from './tables/put.ts';
+import { putIfAbsentContract } from './tables/put-if-absent.ts';
 import type { OpenTables } from './tables/rows.ts';
 import { scanContract } from './tables/scan.ts';
 import { scanPagesContract } from './tables/scan-pages.ts';
@@ -21,6 +22,7 @@ export async function tablesContract(t: Test, open: OpenTables): Promise<void> {
   const tables = await open();
   try {
     await t.test('put', (t) => putContract(t, tables));
+    await t.test('putIfAbsent and exists', (t) => putIfAbsentContract(t, tables));
     await t.test('get', (t) => getContract(t, tables));
     await t.test('scan', (t) => scanContract(t, tables));
     await t.test('scan over pages', (t) => scanPagesContract(t, tables));

@@ -9,7 +9,7 @@ import { toColumns, toPut, toRow } from './row-mapping.ts';
 import { scanRows } from './scan.ts';
 import { createSchema, type SchemaOptions } from './schema.ts';
 import { type Deadlines, Gateway } from './thrift/gateway.ts';
-import { deleteMultiple, getMultiple, getScannerResults, putMultiple, type TColumn } from './thrift/idl.ts';
+import { deleteMultiple, existsAll, getMultiple, getScannerResults, putMultiple, type TColumn } from './thrift/idl.ts';
 import { ReplyTooLarge } from './thrift/reply-scanner.ts';
 
 export interface HBaseTablesOptions {
@@ -80,6 +80,34 @@ class HBaseTables implements Tables {
     const effective = puts.filter(({ cells }) => cells.size > 0);
     for (const chunk of chunks(effective, bytesOfPut, MAX_CALL))
       await this.#gateway.call(putMultiple, { table: bytes, tputs: chunk.map(toPut) }, name);
+  }
+
+  /** Asks first, because a put with a later time would become the newest version of its row. */
+  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
+    const named = new Map<string, Put>();
+    for (const put of puts) {
+      const name = Buffer.from(put.row).toString('latin1');
+      if (!named.has(name)) named.set(name, put);
+    }
+    const first = [...named.values()];
+    const existing = await this.exists(
+      table,
+      first.map(({ row }) => row),
+    );
+    await this.put(
+      table,
+      first.filter((_put, index) => !existing[index]),
+    );
+  }
+
+  async exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {
+    const { name, bytes } = this.#named(table);
+    const existing: boolean[] = [];
+    for (const chunk of chunks(rows, (row) => row.length, MAX_CALL))
+      existing.push(
+        ...(await this.#gateway.call(existsAll, { table: bytes, tgets: chunk.map((row) => ({ row })) }, name)),
+      );
+    return existing;
   }
 
   async get(table: TableName, rows: readonly Uint8Array[], columns?: Columns): Promise<(Row | null)[]> {

@@ -13,6 +13,7 @@ const NO_VALUE = new Uint8Array(0);
 export class Cells {
   readonly #find: Statement<[Uint8Array, string], { time: number; valueId: number }>;
   readonly #value: Statement<[Uint8Array, string], Uint8Array>;
+  readonly #exists: Statement<[Uint8Array], number>;
   readonly #insertValue: Statement<[Uint8Array]>;
   readonly #insertCell: Statement<[Uint8Array, string, number, number | bigint]>;
   readonly #updateValue: Statement<[Uint8Array, number]>;
@@ -30,6 +31,7 @@ export class Cells {
     this.#value = database
       .prepare<[Uint8Array, string], Uint8Array>(`SELECT ${value} FROM ${cells} WHERE row = ? AND col = ?`)
       .pluck();
+    this.#exists = database.prepare<[Uint8Array], number>(`SELECT 1 FROM ${cells} WHERE row = ? LIMIT 1`).pluck();
     this.#insertValue = database.prepare(`INSERT INTO ${values} (value) VALUES (?)`);
     this.#insertCell = database.prepare(`INSERT INTO ${cells} (row, col, time, value_id) VALUES (?, ?, ?, ?)`);
     this.#updateValue = database.prepare(`UPDATE ${values} SET value = ? WHERE id = ?`);
@@ -65,6 +67,10 @@ export class Cells {
         this.#updateCell.run(time, put.row, column);
       }
     }
+  }
+
+  has(row: Uint8Array): boolean {
+    return this.#exists.get(row) !== undefined;
   }
 
   holds(row: Uint8Array, column: Column, expected: Uint8Array | null): boolean {

@@ -69,6 +69,22 @@ class SqliteTables implements Tables {
     });
   }
 
+  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
+    if (puts.length === 0) return;
+    const now = this.#now();
+    this.#write(`put to ${table}`, () => {
+      const cells = this.#of(table);
+      for (const put of puts) if (!cells.has(put.row)) cells.put(put, now);
+    });
+  }
+
+  async exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {
+    return this.#read(`read of ${table}`, () => {
+      const cells = this.#of(table);
+      return rows.map((row) => cells.has(row));
+    });
+  }
+
   async get(table: TableName, rows: readonly Uint8Array[], columns?: Columns): Promise<(Row | null)[]> {
     return this.#read(`get from ${table}`, () => {
       const cells = this.#of(table);

@@ -18,7 +18,7 @@ export class SwitchableTables implements Tables {
   readonly #waiting: (() => void)[] = [];
   #state: Switch = 'on';
   #only: TableName | null = null;
-  /** Calls of `put` that arrived, by table. */
+  /** Calls of `put` and `putIfAbsent` that arrived, by table. */
   readonly puts = new Map<TableName, number>();
 
   constructor(tables: Tables) {
@@ -47,6 +47,17 @@ export class SwitchableTables implements Tables {
     this.puts.set(table, (this.puts.get(table) ?? 0) + 1);
     await this.#pass(table);
     await this.#tables.put(table, puts);
+  }
+
+  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
+    this.puts.set(table, (this.puts.get(table) ?? 0) + 1);
+    await this.#pass(table);
+    await this.#tables.putIfAbsent(table, puts);
+  }
+
+  async exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {
+    await this.#pass(table);
+    return this.#tables.exists(table, rows);
   }
 
   async get(...args: Parameters<Tables['get']>): Promise<(Row | null)[]> {

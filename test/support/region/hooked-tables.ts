@@ -2,7 +2,8 @@
 import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../../../collector/store/tables.ts';
 
 export interface Call {
-  readonly operation: 'put' | 'get' | 'scan' | 'checkAndPut' | 'delete';
+  /** `putIfAbsent` is a put. */
+  readonly operation: 'put' | 'exists' | 'get' | 'scan' | 'checkAndPut' | 'delete';
   readonly table: TableName;
   /** Of a scan. */
   readonly keysOnly?: boolean;
@@ -28,6 +29,12 @@ export class HookedTables implements Tables {
   }
   put(table: TableName, puts: readonly Put[]): Promise<void> {
     return this.#around({ operation: 'put', table }, () => this.#tables.put(table, puts));
+  }
+  putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
+    return this.#around({ operation: 'put', table }, () => this.#tables.putIfAbsent(table, puts));
+  }
+  exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {
+    return this.#around({ operation: 'exists', table }, () => this.#tables.exists(table, rows));
   }
   get(table: TableName, rows: readonly Uint8Array[], columns?: Columns): Promise<(Row | null)[]> {
     return this.#around({ operation: 'get', table }, () => this.#tables.get(table, rows, columns));

@@ -97,6 +97,8 @@ function procedure<const A extends Fields>(name: string, args: A): Method<A, und
   return { name, args: struct(args), answers: false, result: struct(RAISED) };
 }
 
+export const existsAll = method('existsAll', { table: [1, binary], tgets: [2, list(TGet)] }, list(bool));
+
 export const getMultiple = method('getMultiple', { table: [1, binary], tgets: [2, list(TGet)] }, list(TResult));
 
 export const putMultiple = procedure('putMultiple', { table: [1, binary], tputs: [2, list(TPut)] });
