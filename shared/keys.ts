@@ -38,7 +38,7 @@ export function prefixEnd(prefix: Uint8Array): Buffer {
 
 /**
  * `events`: salt · merchant · 0 · hour u32 · kind u8 · terminal · 0 · epoch 8
- * · firstSeq u64 · count u32 · bodyCrc u32
+ * · firstSeq u64 · count u32 · digest 8
  */
 export interface EventsKey {
   readonly merchant: MerchantId;
@@ -48,7 +48,8 @@ export interface EventsKey {
   readonly epoch: Epoch;
   readonly firstSeq: number;
   readonly count: number;
-  readonly bodyCrc: number;
+  /** Of what the batch says: see `wire/batch-digest.ts`. 16 hex digits. */
+  readonly digest: string;
 }
 
 export const eventsKey = (k: EventsKey): Buffer =>
@@ -59,8 +60,11 @@ export const eventsKey = (k: EventsKey): Buffer =>
     .hex8(k.epoch)
     .u64(k.firstSeq)
     .u32(k.count)
-    .u32(k.bodyCrc)
+    .hex8(k.digest)
     .done();
+
+/** Below every digest: the first key that a row of these seqs could have. */
+export const NO_DIGEST = '0000000000000000';
 
 /** Prefix of one hour's rows, optionally narrowed to a kind and, within it, to a terminal. */
 export function eventsPrefix(merchant: MerchantId, hour: number, kind?: Kind, terminal?: TerminalId): Buffer {
@@ -82,7 +86,7 @@ export function parseEventsKey(bytes: Uint8Array): EventsKey {
     epoch: r.hex8<Epoch>(),
     firstSeq: r.u64(),
     count: r.u32(),
-    bodyCrc: r.u32(),
+    digest: r.hex8(),
   };
   r.end();
   return key;

@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import { type Epoch, epoch, type MerchantId, streamId, type TerminalId, terminalId } from '../../shared/ids.ts';
-import { eventsKey } from '../../shared/keys.ts';
+import { eventsKey, NO_DIGEST } from '../../shared/keys.ts';
 import { hourOf, MINUTE_MS, type Range } from '../../shared/time.ts';
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
 import { readRow } from '../aggregation/raw-row.ts';
@@ -71,7 +71,7 @@ interface Found {
 /** The lowest key of a row that may contain the cursor's event. */
 const startAt = (merchant: MerchantId, { hour, terminal, epoch, seq }: Cursor): Uint8Array => {
   const firstSeq = Math.max(1, seq - MAX_EVENTS + 1);
-  return eventsKey({ merchant, hour, kind: 'events', terminal, epoch, firstSeq, count: 0, bodyCrc: 0 });
+  return eventsKey({ merchant, hour, kind: 'events', terminal, epoch, firstSeq, count: 0, digest: NO_DIGEST });
 };
 
 const streamIn = ({ hour, terminal, epoch }: Omit<Cursor, 'seq'>): string => `${hour}/${terminal}/${epoch}`;

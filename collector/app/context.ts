@@ -1,12 +1,14 @@
 /** The collector's context: start options, stores, logic and metrics, as the roles receive them. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { SIPHASH_KEY_BYTES } from '../../shared/siphash.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
 import type { CollectorConfig, StoreConfig } from '../config/collector-config.ts';
 import type { TlsFiles } from '../config/load-config.ts';
 import { Control } from '../store/control.ts';
 import { DueMarks } from '../store/due-marks.ts';
 import { EventLog } from '../store/event-log.ts';
+import type { StoreIdentity } from '../store/initialize-store.ts';
 import { Rollups } from '../store/rollups.ts';
 import type { Tables } from '../store/tables.ts';
 import { Terminals } from '../store/terminals.ts';
@@ -50,6 +52,13 @@ export interface CollectorContext extends StartOptions {
   readonly metrics: CollectorMetrics;
 }
 
+/** For a store that has no identity yet. */
+export const proposedIdentity = (): Pick<StoreIdentity, 'storeGen' | 'digestKey'> => ({
+  storeGen: randomUUID(),
+  digestKey: randomBytes(SIPHASH_KEY_BYTES),
+});
+
+/** The event log cannot append before it got the digest key of the opened store. */
 export const storesOn = (tables: Tables): Stores => ({
   log: new EventLog(tables),
   marks: new DueMarks(tables, () => randomBytes(8).toString('hex')),

@@ -7,7 +7,6 @@
  * retry, and everything resumes when the store is back. A stop follows the flow of data: no new
  * messages, answers to those in progress, the running rollup, HTTP, the store.
  */
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
@@ -16,9 +15,9 @@ import { Auth } from '../api/auth.ts';
 import { LiveHours } from '../api/figures/live-hours.ts';
 import { createServer } from '../api/server.ts';
 import { DeferredTables } from '../store/deferred-tables.ts';
-import { initializeStore } from '../store/initialize-store.ts';
+import { initializeStore, type StoreIdentity } from '../store/initialize-store.ts';
 import { StoreUnavailable } from '../store/tables.ts';
-import { type CollectorContext, type StartOptions, storesOn } from './context.ts';
+import { type CollectorContext, proposedIdentity, type StartOptions, storesOn } from './context.ts';
 import { Health } from './health.ts';
 import { IngestRole } from './ingest-role.ts';
 import { listening } from './listen.ts';
@@ -30,8 +29,8 @@ export interface Collector {
   readonly mqttPort: number | null;
   readonly httpPort: number;
   /**
-   * Resolves when the store has accepted a first write. Rejects with ConfigError when the store was
-   * initialized with other dimensions.
+   * Resolves when the store has accepted a first write. Rejects with ConfigError when the store has
+   * another layout or was initialized with other dimensions.
    */
   readonly ready: Promise<void>;
   /** Resolves when everything is closed; safe to call again. */
@@ -72,7 +71,9 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
   const prober = setInterval(() => void health.probe(), PROBE_EVERY_MS);
 
   const ready = (async () => {
-    storeGen = await openStore(options, tables, stopping.signal);
+    const identity = await openStore(options, tables, stopping.signal);
+    if (identity !== null) stores.log.opened(identity.digestKey);
+    storeGen = identity?.storeGen ?? null;
     await health.probe();
     if (stopping.signal.aborted) return;
     rollup?.start();
@@ -106,14 +107,18 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
 /**
  * Opens and initializes the store, however long that takes.
  *
- * @returns its generation; null when stopped before
+ * @returns its identity; null when stopped before
  */
-async function openStore(options: StartOptions, tables: DeferredTables, stopping: AbortSignal): Promise<string | null> {
+async function openStore(
+  options: StartOptions,
+  tables: DeferredTables,
+  stopping: AbortSignal,
+): Promise<StoreIdentity | null> {
   const { config, openTables, log, random } = options;
   for (let attempt = 0; !stopping.aborted; attempt++) {
     try {
       if (!tables.isOpen) await tables.opened(await openTables(config.store));
-      return (await initializeStore(tables, config.dimensions, randomUUID())).storeGen;
+      return await initializeStore(tables, config.dimensions, proposedIdentity());
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       log.warn({ err: error }, 'the store is unavailable: trying again');

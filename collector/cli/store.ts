@@ -1,6 +1,6 @@
 /** `check-config`, `init` and `rollup`: one-time actions of an operator or a deployment. */
-import { randomUUID } from 'node:crypto';
 import type { Limits } from '../../shared/limits.ts';
+import { proposedIdentity } from '../app/context.ts';
 import { LIMITS_BY_STAGE } from '../app/limits.ts';
 import { createRunner } from '../app/rollup-role.ts';
 import { initializeStore } from '../store/initialize-store.ts';
@@ -38,7 +38,7 @@ export const initStore: Command = {
   examples: ['init --config config/collector.yaml'],
   async run(context) {
     const { storeGen, logic } = await withStore(context, (_stores, tables) =>
-      initializeStore(tables, context.config.dimensions, randomUUID()),
+      initializeStore(tables, context.config.dimensions, proposedIdentity()),
     );
     return {
       json: { store: context.config.store.kind, storeGen, logic },
@@ -55,7 +55,7 @@ export const rollupOnce: Command = {
   examples: ['rollup --json --config config/collector.yaml'],
   async run(context) {
     const report = await withStore(context, async (stores, tables) => {
-      const { logic } = await initializeStore(tables, context.config.dimensions, randomUUID());
+      const { logic } = await initializeStore(tables, context.config.dimensions, proposedIdentity());
       const failures: string[] = [];
       const onFailure: Parameters<typeof createRunner>[0]['onFailure'] = ({ merchant, level, time }, error) =>
         failures.push(`${merchant} ${level} ${time}: ${error.message}`);

@@ -11,8 +11,8 @@
  * - `stored` is answered only after the store took the batch's row *and then* its due mark (or this
  *   process has one that covers it).
  * - A batch answered `busy` is not kept here. Its row may be in the store, without a due mark: the
- *   till resends it, and since the row's key contains the checksum of its bytes, a second put
- *   changes nothing.
+ *   till resends it, and since a row's key names what its batch says, a second append changes
+ *   nothing.
  * - Memory is bounded by the groups' limits, whatever the store does; every batch is answered
  *   within a bounded time.
  * - Counters move after the commit.

@@ -1,5 +1,6 @@
 /**
- * Small records about the whole store: API keys (hashed), logic versions, the store's generation.
+ * Small records about the whole store: API keys (hashed), logic versions, the store's generation,
+ * layout and digest key.
  */
 import type { MerchantId } from '../../shared/ids.ts';
 import { controlKey, prefixEnd } from '../../shared/keys.ts';
@@ -61,6 +62,26 @@ export class Control {
    */
   storeGen(proposed: string): Promise<string> {
     return this.#readOrCreate('store', 'generation', proposed);
+  }
+
+  /**
+   * The version of the layout of the store's rows; null: the store is older than that record.
+   * `proposed` becomes that of a store which was never initialized.
+   */
+  async layout(proposed: number): Promise<number | null> {
+    // In this order: whoever initializes the store beside us records the layout before the
+    // generation.
+    const initialized = (await this.#read('store', 'generation')) !== null;
+    if (initialized) return this.#read<number>('store', 'layout');
+    return this.#readOrCreate('store', 'layout', proposed);
+  }
+
+  /**
+   * The secret key of the digests in the keys of `events`; the first caller's `proposed` becomes it
+   * permanently.
+   */
+  digestKey(proposed: Uint8Array): Promise<Uint8Array> {
+    return this.#readOrCreate('store', 'digestKey', proposed);
   }
 
   /** The record of a logic version; the first caller's `proposed` is recorded permanently. */

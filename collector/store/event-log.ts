@@ -3,11 +3,12 @@
  * recomputed from it.
  */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { type EventsKey, eventsKey, eventsPrefix, parseEventsKey, prefixEnd } from '../../shared/keys.ts';
+import { type EventsKey, eventsKey, eventsPrefix, NO_DIGEST, parseEventsKey, prefixEnd } from '../../shared/keys.ts';
 import type { SeqInterval } from '../../shared/seq-ranges.ts';
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
+import { batchDigest } from '../../shared/wire/batch-digest.ts';
 import type { BatchHeader } from '../../shared/wire/header.ts';
-import type { Column, Row, Tables } from './tables.ts';
+import { type Column, type Row, StoreUnavailable, type Tables } from './tables.ts';
 
 const BATCH: Column = 'b:batch';
 /** With batches of at most 128 KiB this is 8 MiB. */
@@ -41,25 +42,48 @@ export interface HourWithRows {
 
 export class EventLog {
   readonly #tables: Tables;
-  constructor(tables: Tables) {
+  #digestKey: Uint8Array | null;
+
+  /** @param digestKey the store's; null: it is not known yet, so nothing can be appended */
+  constructor(tables: Tables, digestKey: Uint8Array | null = null) {
     this.#tables = tables;
+    this.#digestKey = digestKey;
+  }
+
+  /** The store is open, and this is its digest key. */
+  opened(digestKey: Uint8Array): void {
+    this.#digestKey = digestKey;
   }
 
   /**
-   * Durable when it resolves. Safe to repeat: a row's key contains the checksum of its bytes. After
-   * a failure any of the batches may be stored.
+   * The name of a batch's row: two batches have one name only if they say the same.
+   *
+   * @throws StoreUnavailable when the store was not opened yet
    */
-  append(batches: readonly ReceivedBatch[]): Promise<void> {
-    return this.#tables.put(
+  rowKeyOf({ merchant, terminal, header, bytes }: Omit<ReceivedBatch, 'arrival'>): Buffer {
+    if (this.#digestKey === null) throw new StoreUnavailable('the store has not been opened yet');
+    const { hour, kind, epoch, firstSeq, count } = header;
+    const digest = batchDigest(this.#digestKey, bytes);
+    return eventsKey({ merchant, hour, kind, terminal, epoch, firstSeq, count, digest });
+  }
+
+  /** Which of these rows are stored, in the same order. */
+  existing(rowKeys: readonly Uint8Array[]): Promise<boolean[]> {
+    return this.#tables.exists('events', rowKeys);
+  }
+
+  /**
+   * Durable when it resolves. A batch that is stored already changes nothing: neither its row nor
+   * the row's arrival. After a failure any of the batches may be stored.
+   */
+  async append(batches: readonly ReceivedBatch[]): Promise<void> {
+    await this.#tables.putIfAbsent(
       'events',
-      batches.map(({ merchant, terminal, header, bytes, arrival }) => {
-        const { hour, kind, epoch, firstSeq, count, bodyCrc } = header;
-        return {
-          row: eventsKey({ merchant, hour, kind, terminal, epoch, firstSeq, count, bodyCrc }),
-          cells: new Map([[BATCH, bytes]]),
-          time: arrival,
-        };
-      }),
+      batches.map((batch) => ({
+        row: this.rowKeyOf(batch),
+        cells: new Map([[BATCH, batch.bytes]]),
+        time: batch.arrival,
+      })),
     );
   }
 
@@ -115,7 +139,7 @@ export class EventLog {
     last: number,
   ): AsyncIterable<SeqInterval> {
     const at = (firstSeq: number): Uint8Array =>
-      eventsKey({ merchant, hour, kind: 'events', terminal, epoch, firstSeq, count: 0, bodyCrc: 0 });
+      eventsKey({ merchant, hour, kind: 'events', terminal, epoch, firstSeq, count: 0, digest: NO_DIGEST });
     const range = { start: at(Math.max(1, first - MAX_EVENTS + 1)), stop: at(last + 1), keysOnly: true };
     for await (const { row } of this.#tables.scan('events', range)) {
       const { firstSeq, count } = parseEventsKey(row);

@@ -1,6 +1,6 @@
 /**
- * Initializes a store on first use: its tables, its generation, and the dimensions of its logic
- * version.
+ * Initializes a store on first use: its tables, layout, digest key and generation, and the
+ * dimensions of its logic version. Refuses a store of another layout.
  */
 import { ConfigError } from '../../shared/config/parse-config.ts';
 import { LOGIC_VERSION, type Logic } from '../aggregation/logic-version.ts';
@@ -10,21 +10,31 @@ import type { Tables } from './tables.ts';
 export interface StoreIdentity {
   readonly storeGen: string;
   readonly logic: Logic;
+  /** Secret: whoever has it can make two batches of one name. */
+  readonly digestKey: Uint8Array;
 }
+
+/**
+ * Version of the layout of the store's rows: `docs/formats/store-keys.md`. In layout 1, before the
+ * first release, a raw row's key ended in the CRC-32C of the batch's body.
+ */
+const LAYOUT = 2;
 
 /**
  * Safe to repeat, and to run concurrently.
  *
- * @param newGeneration becomes the store's generation if it has none
- * @throws ConfigError when the store was initialized with other dimensions; StoreUnavailable
+ * @param proposed becomes the store's if it has none
+ * @throws ConfigError when the store has another layout or was initialized with other dimensions;
+ *   StoreUnavailable
  */
 export async function initializeStore(
   tables: Tables,
   dimensions: readonly string[],
-  newGeneration: string,
+  proposed: Pick<StoreIdentity, 'storeGen' | 'digestKey'>,
 ): Promise<StoreIdentity> {
   await tables.init();
   const control = new Control(tables);
+  checkLayout(await control.layout(LAYOUT));
   const logic = await control.logic({ version: LOGIC_VERSION, dimensions });
   const [recorded, configured] = [logic.dimensions.join(', '), dimensions.join(', ')];
   if (recorded !== configured) {
@@ -33,5 +43,15 @@ export async function initializeStore(
         'Configure those: other dimensions make a new logic version, which comes with reprocessing and is not available yet.',
     );
   }
-  return { storeGen: await control.storeGen(newGeneration), logic };
+  const digestKey = await control.digestKey(proposed.digestKey);
+  return { storeGen: await control.storeGen(proposed.storeGen), logic, digestKey };
+}
+
+function checkLayout(layout: number | null): void {
+  if (layout === LAYOUT) return;
+  throw new ConfigError(
+    (layout ?? 1) > LAYOUT
+      ? `store: it was written by a newer release (layout ${layout}, this one knows ${LAYOUT}): use that release or a newer one.`
+      : `store: it has layout ${layout ?? 1}, from before the first release, and this release needs ${LAYOUT}. There is no way to convert it: configure a new store (another path, or another namespace).`,
+  );
 }

@@ -26,6 +26,7 @@ import type { Ack } from '../../shared/wire/messages.ts';
 import { amountOf, batchOf, HOUR, lossOf } from '../support/collector/batches.ts';
 import { Counts, ingestMetrics } from '../support/collector/broker-and-ingest.ts';
 import { EPOCH } from '../support/collector/mqtt-till.ts';
+import { DIGEST_KEY } from '../support/collector/raw-rows.ts';
 import { SwitchableTables } from '../support/collector/switchable-tables.ts';
 
 const TERMINAL = terminalId('till-1');
@@ -50,7 +51,7 @@ interface Region {
 
 function region(tables: SwitchableTables): Region {
   const merchant = merchantId(`m${randomBytes(8).toString('hex')}`);
-  const log = new EventLog(tables);
+  const log = new EventLog(tables, DIGEST_KEY);
   const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));
   const collector = () =>
     new Ingest({

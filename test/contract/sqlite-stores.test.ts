@@ -1,8 +1,12 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
+import { initializeContract } from './initialize-contract.ts';
 import { storesContract } from './stores-contract.ts';
 
-const path = join(t.testdir(), 'store.db');
+const folder = t.testdir();
+const path = join(folder, 'store.db');
+let stores = 0;
 
 await storesContract(t, () => openSqliteTables({ path }));
+await initializeContract(t, () => openSqliteTables({ path: join(folder, `fresh-${++stores}.db`) }));

@@ -3,6 +3,7 @@ import t from 'tap';
 import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { apiContract } from '../contract/api-contract.ts';
 import { ingestContract } from '../contract/ingest-contract.ts';
+import { initializeContract } from '../contract/initialize-contract.ts';
 import { liveHoursContract } from '../contract/live-hours-contract.ts';
 import { rollupContract } from '../contract/rollup-contract.ts';
 import { storesContract } from '../contract/stores-contract.ts';
@@ -17,6 +18,11 @@ if (hbase !== null) {
     'live hours': liveHoursContract,
     api: apiContract,
   };
+  await t.test('HBase keeps the contract of a first use', (t) =>
+    initializeContract(t, async () =>
+      openHBaseTables({ ...hbase, namespace: `test_${randomBytes(4).toString('hex')}` }),
+    ),
+  );
   for (const [name, contract] of Object.entries(suites)) {
     await t.test(`HBase keeps the contract of ${name}`, async (t) => {
       const namespace = `test_${randomBytes(4).toString('hex')}`;

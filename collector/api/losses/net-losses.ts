@@ -4,7 +4,7 @@
  * delivered it.
  */
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { eventsKey } from '../../../shared/keys.ts';
+import { eventsKey, NO_DIGEST } from '../../../shared/keys.ts';
 import { difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
 import type { Loss } from '../../../shared/wire/loss.ts';
 import { readLossRow } from '../../aggregation/raw-row.ts';
@@ -60,7 +60,7 @@ export interface LossesOf {
 }
 
 const startOf = (merchant: MerchantId, { hour, record }: LossPosition): Uint8Array | undefined =>
-  record === null ? undefined : eventsKey({ merchant, hour, kind: 'losses', ...record, count: 0, bodyCrc: 0 });
+  record === null ? undefined : eventsKey({ merchant, hour, kind: 'losses', ...record, count: 0, digest: NO_DIGEST });
 
 /** @throws Error when a record is unreadable; StoreUnavailable */
 export async function* netLosses(

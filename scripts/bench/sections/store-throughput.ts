@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { EventLog, type ReceivedBatch } from '../../../collector/store/event-log.ts';
 import type { Put, Tables } from '../../../collector/store/tables.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { eventsKey } from '../../../shared/keys.ts';
+import { eventsKey, NO_DIGEST } from '../../../shared/keys.ts';
+import { SIPHASH_KEY_BYTES } from '../../../shared/siphash.ts';
 import { hourOf } from '../../../shared/time.ts';
 import { encodeEvents } from '../../../shared/wire/batch.ts';
 import type { TillEvent as PostedEvent } from '../../clients/till-event.ts';
@@ -65,7 +66,7 @@ function plainRows(events: readonly PostedEvent[]): Put[] {
       epoch,
       firstSeq: i + 1,
       count: 1,
-      bodyCrc: 0,
+      digest: NO_DIGEST,
     }),
     cells: new Map([['b:json' as const, Buffer.from(JSON.stringify(event))]]),
   }));
@@ -78,7 +79,7 @@ export async function storeAlone(
 ): Promise<Section> {
   const rows: Record<string, string | number | null>[] = [];
   for (const { name, tables, concurrency } of adapters) {
-    const log = new EventLog(tables);
+    const log = new EventLog(tables, randomBytes(SIPHASH_KEY_BYTES));
     const layouts: Record<string, () => (() => Promise<void>)[]> = {
       'a row an event (JSON)': () =>
         chunks(plainRows(events), ROWS_A_CALL).map((group) => () => tables.put('events', group)),

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { PartialFold } from '../../../collector/aggregation/fold.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { eventsKey } from '../../../shared/keys.ts';
+import { eventsKey, NO_DIGEST } from '../../../shared/keys.ts';
 import { hourOf } from '../../../shared/time.ts';
 import { type BatchIdentity, decodeBatch, encodeEvents } from '../../../shared/wire/batch.ts';
 import type { TillEvent as PostedEvent } from '../../clients/till-event.ts';
@@ -87,7 +87,7 @@ export function pureCode(workloads: readonly Workload[]): Section {
       const encoded = batches.map((batch, i) => encodeEvents({ ...identity(hour), firstSeq: 1 + i * size }, batch));
       const bare = batches.map((batch) => encodeEvents(identity(hour), batch, null));
       const rowKeys = encoded.map(({ header }) =>
-        eventsKey({ ...header, merchant: 'm' as MerchantId, terminal: 't' as TerminalId }),
+        eventsKey({ ...header, merchant: 'm' as MerchantId, terminal: 't' as TerminalId, digest: NO_DIGEST }),
       );
       // A fresh partial aggregate for each pass, because a seq is counted only once.
       let part = new PartialFold(logic);

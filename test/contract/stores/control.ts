@@ -34,6 +34,13 @@ export async function controlContract(t: Test, tables: Tables): Promise<void> {
     t.equal(await control.storeGen('another'), generation);
   });
 
+  await t.test("the store's digest key is its first caller's", async (t) => {
+    const proposals = Array.from({ length: 3 }, () => control.digestKey(randomBytes(16)));
+    const keys = (await Promise.all(proposals)).map((key) => Buffer.from(key).toString('hex'));
+    t.equal(new Set(keys).size, 1);
+    t.equal(Buffer.from(await control.digestKey(randomBytes(16))).toString('hex'), keys[0]);
+  });
+
   await t.test('a probe can be written again and again', async (t) => {
     await t.resolves(control.probe('a-host', 1));
     await t.resolves(control.probe('a-host', 2));

@@ -1,8 +1,10 @@
 import type { Test } from 'tap';
 import { EventLog } from '../../../collector/store/event-log.ts';
-import type { Tables } from '../../../collector/store/tables.ts';
+import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
 import { epoch, terminalId } from '../../../shared/ids.ts';
 import { eventsKey } from '../../../shared/keys.ts';
+import { forgedSale } from '../../support/collector/forged-batch.ts';
+import { DIGEST_KEY } from '../../support/collector/raw-rows.ts';
 import { HOUR } from '../../support/collector/till-events.ts';
 import { Region } from '../../support/region/region.ts';
 import { salesIn } from '../../support/region/sales.ts';
@@ -11,7 +13,7 @@ const hexOf = (rows: readonly { readonly rowKey: Uint8Array }[]): string[] =>
   rows.map(({ rowKey }) => Buffer.from(rowKey).toString('hex'));
 
 export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
-  const log = new EventLog(tables);
+  const log = new EventLog(tables, DIGEST_KEY);
   const region = new Region(tables);
   const { merchant } = region;
   const rows = [
@@ -31,9 +33,9 @@ export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
     t.ok(found.every(({ bytes }, i) => Buffer.compare(bytes, rows[i]!.bytes) === 0));
     t.same(
       found.map(({ arrival, key }) => ({ arrival, key })),
-      rows.map(({ arrival, key: { merchant, hour, kind, terminal, epoch, firstSeq, count, bodyCrc } }) => ({
+      rows.map(({ arrival, key: { merchant, hour, kind, terminal, epoch, firstSeq, count, digest } }) => ({
         arrival,
-        key: { merchant, hour, kind, terminal, epoch, firstSeq, count, bodyCrc },
+        key: { merchant, hour, kind, terminal, epoch, firstSeq, count, digest },
       })),
     );
   });
@@ -139,14 +141,53 @@ export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
     },
   );
 
-  await t.test('a batch stored again is one row; its bytes are the same whatever the arrival', async (t) => {
+  await t.test('a batch stored again is one row, which keeps its first arrival', async (t) => {
     const again = new Region(tables);
     const row = again.events('a', 1, salesIn(HOUR, [1]));
     await again.append(row, row);
-    await again.append({ ...row, arrival: row.arrival + 5 });
+    for (const by of [5, -5, 0]) await again.append({ ...row, arrival: row.arrival + by });
     const found = await Array.fromAsync(log.scan(again.merchant, HOUR, HOUR + 1));
     t.same(hexOf(found), hexOf([row]));
-    t.equal(found[0]?.arrival, row.arrival + 5);
+    t.equal(found[0]?.arrival, row.arrival);
+  });
+
+  await t.test('a batch that was made to have the checksum of a stored one is a row of its own', async (t) => {
+    const { merchant } = new Region(tables);
+    const place = { merchant, terminal: terminalId('a') };
+    const sale = { epoch: epoch('00000000000000aa'), firstSeq: 1, hour: HOUR };
+    const honest = { ...place, ...forgedSale({ ...sale, amount: 50_000 }), arrival: Date.now() };
+    const { bodyCrc: checksum } = honest.header;
+    const forged = { ...place, ...forgedSale({ ...sale, amount: 100, checksum }), arrival: honest.arrival + 1 };
+    t.equal(forged.header.bodyCrc, checksum);
+    await log.append([honest]);
+    await log.append([forged]);
+    const found = await Array.fromAsync(log.scan(merchant, HOUR, HOUR + 1));
+    const byArrival = found.toSorted((a, b) => a.arrival - b.arrival);
+    t.same(
+      byArrival.map(({ bytes, arrival }) => ({ bytes: Buffer.from(bytes).toString('hex'), arrival })),
+      [honest, forged].map(({ bytes, arrival }) => ({ bytes: Buffer.from(bytes).toString('hex'), arrival })),
+    );
+  });
+
+  await t.test('which batches are stored is told by the names of their rows', async (t) => {
+    const some = new Region(tables);
+    const stored = some.events('a', 1, salesIn(HOUR, [1]));
+    await some.append(stored);
+    const names = [stored, some.events('a', 1, salesIn(HOUR, [2])), some.losses('a', 1, 1)].map((row) =>
+      log.rowKeyOf({ merchant: some.merchant, terminal: row.key.terminal, ...row }),
+    );
+    t.same(hexOf(names.slice(0, 1).map((rowKey) => ({ rowKey }))), hexOf([stored]));
+    t.same(await log.existing(names.toReversed()), [false, false, true]);
+  });
+
+  await t.test('without the digest key of an open store nothing is named or appended', async (t) => {
+    const early = new EventLog(tables);
+    const row = new Region(tables).events('a', 1, salesIn(HOUR, [1]));
+    const batch = { ...row, merchant: row.key.merchant, terminal: row.key.terminal };
+    await t.rejects(early.append([batch]), StoreUnavailable);
+    t.throws(() => early.rowKeyOf(batch), StoreUnavailable);
+    early.opened(DIGEST_KEY);
+    t.same(early.rowKeyOf(batch), log.rowKeyOf(batch));
   });
 
   await t.test('batches of the same seqs with other contents or counts are rows of their own', async (t) => {

@@ -17,6 +17,7 @@ import { type Registration, Terminals } from '../../../collector/store/terminals
 import { merchantId, terminalId } from '../../../shared/ids.ts';
 import { HOUR } from './batches.ts';
 import { MqttTill, type TillOptions } from './mqtt-till.ts';
+import { DIGEST_KEY } from './raw-rows.ts';
 import { SwitchableTables } from './switchable-tables.ts';
 
 export const STORE_GEN = 'generation-1';
@@ -71,7 +72,7 @@ export async function brokerAndIngest(t: Test, options: Options = {}) {
   const tables = new SwitchableTables(await openSqliteTables({ path: join(t.testdir(), 'store.db') }));
   await tables.init();
   const stores = {
-    log: new EventLog(tables),
+    log: new EventLog(tables, DIGEST_KEY),
     marks: new DueMarks(tables, () => randomBytes(8).toString('hex')),
     terminals: new Terminals(tables),
   };

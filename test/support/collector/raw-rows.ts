@@ -7,8 +7,12 @@ import { type Epoch, epoch, type MerchantId, merchantId, type TerminalId, termin
 import { eventsKey } from '../../../shared/keys.ts';
 import { hourOf } from '../../../shared/time.ts';
 import { type EncodedBatch, encodeEvents, encodeLoss, type Loss } from '../../../shared/wire/batch.ts';
+import { batchDigest } from '../../../shared/wire/batch-digest.ts';
 import type { BatchHeader } from '../../../shared/wire/header.ts';
 import { HOUR, LOGIC } from './till-events.ts';
+
+/** The digest key of the stores under test that no collector initialized. */
+export const DIGEST_KEY: Uint8Array = Buffer.alloc(16, 'a key of a test.');
 
 export interface StreamPlace {
   readonly merchant: MerchantId;
@@ -37,7 +41,8 @@ export interface SentRow extends StoredRow {
 function sent({ arrival = 0, loss: _, ...options }: RowOptions, encode: (place: StreamPlace) => EncodedBatch): SentRow {
   const place = { ...PLACE, ...options };
   const { bytes, header } = encode(place);
-  const key = { ...place, ...header };
+  const { kind, hour, firstSeq, count } = header;
+  const key = { ...place, kind, hour, firstSeq, count, digest: batchDigest(DIGEST_KEY, bytes) };
   return { rowKey: eventsKey(key), key, header, bytes, arrival };
 }
 

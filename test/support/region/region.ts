@@ -20,7 +20,7 @@ import { type Level, salt } from '../../../shared/keys.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../collector/figures-oracle.ts';
 import { eventsOf } from '../collector/oracle-rows.ts';
-import { eventsRow, lossRow, type RowOptions, type SentRow } from '../collector/raw-rows.ts';
+import { DIGEST_KEY, eventsRow, lossRow, type RowOptions, type SentRow } from '../collector/raw-rows.ts';
 import { HOUR, LOGIC } from '../collector/till-events.ts';
 import { freshMerchant } from './fresh.ts';
 
@@ -64,7 +64,7 @@ export class Region {
   }
 
   get log(): EventLog {
-    return new EventLog(this.tables);
+    return new EventLog(this.tables, DIGEST_KEY);
   }
   get marks(): DueMarks {
     return new MerchantsMarks(this.tables, this.merchant);
@@ -91,6 +91,11 @@ export class Region {
   async append(...rows: readonly SentRow[]): Promise<void> {
     await this.log.append(rows.map((row) => ({ ...row, merchant: this.merchant, terminal: row.key.terminal })));
     this.delivered.push(...rows);
+  }
+
+  /** Puts other bytes into a row behind its key, as damage to the store does, or puts it right. */
+  overwrite({ rowKey, arrival, bytes }: SentRow, by: Uint8Array = bytes): Promise<void> {
+    return this.tables.put('events', [{ row: rowKey, cells: new Map([['b:batch', by]]), time: arrival }]);
   }
 
   /** Raw rows and then their marks, as ingest does it. */

@@ -25,7 +25,7 @@ export const eventsKeys: fc.Arbitrary<EventsKey> = fc.record({
   epoch: epochs,
   firstSeq: seqs,
   count: u32,
-  bodyCrc: u32,
+  digest: hex8,
 });
 export const dueKeys: fc.Arbitrary<DueKey> = fc.record({
   minute: u32,

@@ -31,7 +31,7 @@ const ordered = {
     k.epoch,
     k.firstSeq,
     k.count,
-    k.bodyCrc,
+    k.digest,
   ],
   due: (k: DueKey): Field[] => [salt(k.merchant), k.minute, k.merchant, LEVEL[k.level], k.time, k.nonce],
   rollups: (k: { merchant: MerchantId; level: Level; logic: number; time: number }): Field[] => [
@@ -88,9 +88,9 @@ t.test(
       epoch: epoch('9f3c0000000000a1'),
       firstSeq: 1,
       count: 3,
-      bodyCrc: 9,
+      digest: '0000000000000009',
     };
     t.ok(Buffer.compare(eventsKey({ ...key, kind: 'losses', terminal: terminalId('z') }), eventsKey(key)) < 0);
-    t.ok(Buffer.compare(eventsKey(key), eventsKey({ ...key, count: 4, bodyCrc: 0 })) < 0);
+    t.ok(Buffer.compare(eventsKey(key), eventsKey({ ...key, count: 4, digest: '0000000000000000' })) < 0);
   },
 );

@@ -54,12 +54,12 @@ t.test('the keys are these bytes, for ever', async (t) => {
     epoch: EPOCH,
     firstSeq: 2 ** 32 + 41,
     count: 3,
-    bodyCrc: 0xdeadbeef,
+    digest: 'deadbeef01020304',
   };
   const till = '74696c6c2d3100';
   t.equal(
     hex(eventsKey(event)),
-    `c661636d6500 00079c11 01 ${till} 9f3c0000000000a1 0000000100000029 00000003 deadbeef`.replaceAll(' ', ''),
+    `c661636d6500 00079c11 01 ${till} 9f3c0000000000a1 0000000100000029 00000003 deadbeef01020304`.replaceAll(' ', ''),
   );
   t.equal(hex(eventsKey({ ...event, kind: 'losses' })).slice(20, 22), '00');
   t.equal(hex(eventsPrefix(ACME, HOUR)), 'c661636d650000079c11');

@@ -12,9 +12,11 @@ import { checkConfig, initStore, rollupOnce } from '../../../../collector/cli/st
 import { addTerminal, listTerminals, revokeTerminal } from '../../../../collector/cli/terminals.ts';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { openTables } from '../../../../collector/main.ts';
+import { EventLog } from '../../../../collector/store/event-log.ts';
 import { merchantId, terminalId } from '../../../../shared/ids.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
 import { batchOf, HOUR } from '../../../support/collector/batches.ts';
+import { DIGEST_KEY } from '../../../support/collector/raw-rows.ts';
 
 const ACME = merchantId('acme');
 const TILL = { merchant: 'acme', terminal: 'till-1' };
@@ -32,7 +34,7 @@ async function standing(t: Test, more: Record<string, unknown> = {}) {
   await run(initStore);
   const tables = await openTables(config.store);
   t.teardown(() => tables.close());
-  return { run, clock, config, stores: storesOn(tables) };
+  return { run, clock, config, tables, stores: storesOn(tables) };
 }
 
 t.test('init settles generation and dimensions, and again changes nothing', async (t) => {
@@ -141,9 +143,9 @@ t.test('a key is stored by its hash, listed by an id, and revoked by either', as
 });
 
 t.test('what is due is rolled up once', async (t) => {
-  const { run, stores } = await standing(t);
+  const { run, stores, tables } = await standing(t);
   const [merchant, terminal] = [ACME, terminalId('till-1')];
-  await stores.log.append([{ merchant, terminal, ...batchOf(1, 3), arrival: 0 }]);
+  await new EventLog(tables, DIGEST_KEY).append([{ merchant, terminal, ...batchOf(1, 3), arrival: 0 }]);
   await stores.marks.add([{ minute: HOUR * 60 + 60, merchant, level: 'hour', time: HOUR, terminals: [terminal] }]);
   t.match(await run(rollupOnce), { hours: 1, marks: 1, failures: 0 });
   t.match(await run(rollupOnce), { hours: 0, marks: 0 });

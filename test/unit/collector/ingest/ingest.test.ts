@@ -14,6 +14,7 @@ import { encodeStatus } from '../../../../shared/wire/messages.ts';
 import { batchOf, HOUR } from '../../../support/collector/batches.ts';
 import { Counts, ingestMetrics } from '../../../support/collector/broker-and-ingest.ts';
 import { EPOCH } from '../../../support/collector/mqtt-till.ts';
+import { DIGEST_KEY } from '../../../support/collector/raw-rows.ts';
 import { SwitchableTables } from '../../../support/collector/switchable-tables.ts';
 
 const ACME = merchantId('acme');
@@ -33,7 +34,7 @@ async function standing(t: Test, options: Partial<IngestOptions> = {}) {
   const counts = new Counts();
   /** `now`: wall clock; `put`: what it shows once the rows' put has returned, if that differs. */
   const clock = { now: START + 10 * MINUTE_MS, put: null as number | null, monotonic: 0 };
-  const log = new EventLog(tables);
+  const log = new EventLog(tables, DIGEST_KEY);
   const ingest = new Ingest({
     log: {
       append: async (batches) => {

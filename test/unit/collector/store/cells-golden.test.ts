@@ -8,6 +8,7 @@ import type { Put, TableName, Tables } from '../../../../collector/store/tables.
 import { Terminals } from '../../../../collector/store/terminals.ts';
 import { epoch, merchantId, storeId, terminalId } from '../../../../shared/ids.ts';
 import { encodeLoss } from '../../../../shared/wire/batch.ts';
+import { DIGEST_KEY } from '../../../support/collector/raw-rows.ts';
 
 // These cells are in the stores of others. Of some the bytes are compared by a later write (checkAndPut), so even the
 // order of keys in a map must not change. docs/formats/store-keys.md describes them.
@@ -35,13 +36,16 @@ async function written(write: (tables: Tables) => Promise<unknown>) {
       ...(check !== undefined && { check }),
     });
   };
-  const tables: Pick<Tables, 'put' | 'checkAndPut' | 'get'> = {
+  const tables: Pick<Tables, 'put' | 'putIfAbsent' | 'checkAndPut' | 'get'> = {
     async put(table, puts) {
       for (const put of puts) add(table, put);
     },
     async checkAndPut(table, { column, expected }, put) {
       add(table, put, [column, expected === null ? null : hex(expected)]);
       return true;
+    },
+    async putIfAbsent(table, puts) {
+      for (const put of puts) add(table, put);
     },
     async get() {
       return [null];
@@ -55,7 +59,7 @@ t.test('events: the batch as it came, at the time of its arrival', async (t) => 
   const loss = { reason: 'evicted', at: AT, detail: null };
   const { bytes, header } = encodeLoss({ epoch: EPOCH, firstSeq: 7, hour: 498_705, clearThrough: 0 }, 1_000, loss);
   const batch = { merchant: MERCHANT, terminal: TERMINAL, header, bytes, arrival: AT };
-  const [row] = await written((tables) => new EventLog(tables).append([batch]));
+  const [row] = await written((tables) => new EventLog(tables, DIGEST_KEY).append([batch]));
   t.match(row, { table: 'events', cells: { 'b:batch': hex(bytes) }, time: AT });
   t.strictSame(Object.keys(row!.cells), ['b:batch']);
 });
@@ -141,6 +145,23 @@ t.test('control: API keys, the logic version, the generation of the store', asyn
       table: 'control',
       row: hex(Buffer.from('store\0generation')),
       cells: { 'm:value': text('gen-1') },
+      check: ['m:value', null],
+    },
+  ]);
+  t.strictSame(await written((tables) => new Control(tables).layout(2)), [
+    {
+      table: 'control',
+      row: hex(Buffer.from('store\0layout')),
+      cells: { 'm:value': '02' },
+      check: ['m:value', null],
+    },
+  ]);
+  const digestKey = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
+  t.strictSame(await written((tables) => new Control(tables).digestKey(digestKey)), [
+    {
+      table: 'control',
+      row: hex(Buffer.from('store\0digestKey')),
+      cells: { 'm:value': `c410${hex(digestKey)}` },
       check: ['m:value', null],
     },
   ]);

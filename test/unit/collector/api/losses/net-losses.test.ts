@@ -2,6 +2,7 @@ import t from 'tap';
 import { netLosses } from '../../../../../collector/api/losses/net-losses.ts';
 import type { EventLog, RawRow } from '../../../../../collector/store/event-log.ts';
 import { epoch, merchantId, terminalId } from '../../../../../shared/ids.ts';
+import { NO_DIGEST } from '../../../../../shared/keys.ts';
 import type { SeqInterval } from '../../../../../shared/seq-ranges.ts';
 import { encodeLoss } from '../../../../../shared/wire/batch.ts';
 
@@ -14,8 +15,8 @@ const STREAM = { merchant: merchantId('acme'), terminal: terminalId('till-1'), e
  */
 function logWith(hours: number, ranges: number, range: SeqInterval): EventLog {
   const identity = { epoch: STREAM.epoch, firstSeq: 1, hour: HOUR, clearThrough: 0 };
-  const { bytes, header } = encodeLoss(identity, 10, { reason: 'evicted', at: 1, detail: null });
-  const key = { ...STREAM, hour: HOUR, kind: 'losses', firstSeq: 1, count: 10, bodyCrc: header.bodyCrc } as const;
+  const { bytes } = encodeLoss(identity, 10, { reason: 'evicted', at: 1, detail: null });
+  const key = { ...STREAM, hour: HOUR, kind: 'losses', firstSeq: 1, count: 10, digest: NO_DIGEST } as const;
   const row: RawRow = { rowKey: new Uint8Array(), key, bytes, arrival: 0 };
   const log: Pick<EventLog, 'hoursBackwards' | 'hours' | 'losses' | 'held'> = {
     async *hoursBackwards() {
