@@ -4,12 +4,13 @@ import { MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
 import { TokenVerifier } from '../broker/access/token-verifier.ts';
 import { Broker } from '../broker/broker.ts';
 import type { StoreConfig } from '../config/collector-config.ts';
+import type { RoomLimits } from '../ingest/admission/room.ts';
 import type { GroupLimits } from '../ingest/group-commit.ts';
 import { Ingest } from '../ingest/ingest.ts';
+import { INGEST_LIMITS } from '../ingest/limits.ts';
 import type { CollectorContext } from './context.ts';
 
 const KIB = 1024;
-const MIB = 1024 * KIB;
 
 /** A batch plus its topic (five levels, two of them ids of at most 64 characters) and packet id. */
 const MAX_PUBLISH_BYTES = MAX_WIRE_BYTES + KIB;
@@ -40,14 +41,19 @@ const GROUPS: Readonly<Record<StoreConfig['kind'], (store: StoreConfig) => Group
   hbase: (store) => groups(store.kind === 'hbase' ? store.connections : 1),
 };
 
-/** A group is one call to HBase. No entry waits so long that its till's keep-alive expires. */
 const groups = (maxGroups: number): GroupLimits => ({
   maxGroups,
-  maxRows: 1_000,
-  maxBytes: 1 * MIB,
-  maxHeldBytes: 32 * MIB,
-  maxWaitMs: 25_000,
+  maxRows: INGEST_LIMITS.groupRows.value,
+  maxBytes: INGEST_LIMITS.groupBytes.value,
+  maxWaitMs: INGEST_LIMITS.storeWait.value,
+  gatherMs: INGEST_LIMITS.groupGather.value,
 });
+
+const ROOM: RoomLimits = {
+  maxBytes: INGEST_LIMITS.heldBytes.value,
+  maxTerminalBatches: INGEST_LIMITS.batchesPerTerminal.value,
+  maxTerminalBytes: INGEST_LIMITS.bytesPerTerminal.value,
+};
 
 const TICK_MS = 1_000;
 const DRAIN_MS = 10_000;
@@ -73,9 +79,16 @@ export class IngestRole {
       random,
       graceMs: config.rollup.graceSeconds * 1000,
       groups: GROUPS[config.store.kind](config.store),
+      room: ROOM,
+      quotas: config.ingest.quotas,
       metrics: metrics.ingest,
       onFailure: (error, batches) =>
         log.warn({ err: error, batches }, 'batches were not stored; their tills resend them'),
+      onRefused: ({ merchant, terminal }, reason, batches) =>
+        log.warn(
+          { merchant, terminal, reason, batches },
+          'batches beyond a limit were refused; the last was of this till',
+        ),
     });
     const { mqtt } = config;
     const limits = { tls, maxConnections: mqtt.maxConnections, handshakeMs: GATE.handshakeMs };

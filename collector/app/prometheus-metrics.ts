@@ -68,7 +68,13 @@ function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHi
   );
   const failures = counter('ingest_commit_failures_total', 'Commits that failed; their batches were answered busy.');
   const marks = counter('ingest_marks_total', 'Stored batches with a new due mark, or covered by one.', ['mark']);
-  const held = gauge('ingest_held_bytes', 'Bytes of batches that wait for the store.');
+  const held = gauge('ingest_held_bytes', 'Bytes of batches that are not answered yet.');
+  const refused = counter(
+    'ingest_refused_total',
+    'Batches answered busy because their terminal or merchant exceeds a limit, by reason.',
+    ['reason'],
+  );
+  const repeats = counter('ingest_repeats_total', 'Batches that were stored already, answered without decoding.');
   const statuses = counter('ingest_statuses_total', 'Status records of epochs, by outcome.', ['outcome']);
   return {
     committed: (group) => {
@@ -79,6 +85,8 @@ function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHi
     },
     commitFailed: () => failures.inc(),
     acked: (result) => batches.inc({ result }),
+    refused: (reason) => refused.inc({ reason }),
+    repeated: () => repeats.inc(),
     marked: (made, covered) => {
       marks.inc({ mark: 'made' }, made);
       marks.inc({ mark: 'covered' }, covered);

@@ -15,6 +15,7 @@ const DEFAULTS = {
   hbase: { host: '127.0.0.1', port: 9090, connections: 4, namespace: 'tillstream' },
   mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000 },
   http: { host: '127.0.0.1', port: 8080 },
+  ingest: { quotas: { bytesPerDay: 1024 ** 3, eventsPerDay: 10_000_000 } },
   rollup: { cron: '* * * * *', graceSeconds: 120 },
   dimensions: ['method', 'cashier', 'category'],
   log: { level: 'info' },
@@ -46,6 +47,10 @@ export interface CollectorConfig {
     readonly websocket: { readonly host: string; readonly port: number } | null;
   };
   readonly http: { readonly host: string; readonly port: number };
+  readonly ingest: {
+    /** What a terminal may store in a UTC day. */
+    readonly quotas: { readonly bytesPerDay: number; readonly eventsPerDay: number };
+  };
   readonly rollup: { readonly cron: string; readonly graceSeconds: number };
   /** In alphabetical order, because their order has no meaning. */
   readonly dimensions: readonly string[];
@@ -102,6 +107,7 @@ export function parseConfig(input: unknown): ParsedConfig<CollectorConfig> {
       websocket: websocket === null ? null : { host: at.host, ...websocket },
     },
     http: { ...DEFAULTS.http, ...given.http },
+    ingest: { quotas: { ...DEFAULTS.ingest.quotas, ...given.ingest?.quotas } },
     rollup: { ...DEFAULTS.rollup, ...given.rollup },
     dimensions: [...(given.dimensions ?? DEFAULTS.dimensions)].sort(),
     log: { ...DEFAULTS.log, ...given.log },

@@ -6,6 +6,8 @@ import { DIMENSION_KEY_PATTERN } from '../../shared/event/schema.ts';
 
 const MAX_DIMENSIONS = 16;
 
+const quota = integer(1, Number.MAX_SAFE_INTEGER);
+
 const STORES = {
   sqlite: Type.Object({ kind: Type.Literal('sqlite'), path: file("the store's database file") }, strictObject),
   hbase: Type.Object(
@@ -52,6 +54,16 @@ const configSchema = <T extends TSchema>(store: T) =>
         ),
       ),
       http: Type.Optional(Type.Object({ host: Type.Optional(host), port: Type.Optional(port) }, strictObject)),
+      ingest: Type.Optional(
+        Type.Object(
+          {
+            quotas: Type.Optional(
+              Type.Object({ bytesPerDay: Type.Optional(quota), eventsPerDay: Type.Optional(quota) }, strictObject),
+            ),
+          },
+          strictObject,
+        ),
+      ),
       rollup: Type.Optional(
         Type.Object(
           {

@@ -1,16 +1,17 @@
 /**
  * Group commit: gathers the items of many connections into groups that share a commit, within
- * bounds of memory and time.
+ * bounds of size and time.
  *
- *     offered ──▶ waiting ──▶ in a running group ──▶ committed | failed
- *        │           │               │
- *       full       late            late (the commit continues; its outcome is ignored)
+ *     offered: waiting ──▶ in a running group ──▶ committed | failed
+ *                 │               │
+ *               late            late (the commit continues; its outcome is ignored)
  *
  * Invariants:
  * - An entry has exactly one outcome, and `committed` only after its group's commit resolved.
  * - At most `maxGroups` groups are running; each holds at most `maxRows` entries and `maxBytes`
  *   bytes (but at least one entry).
- * - All entries that this object or a running commit still references take at most `maxHeldBytes`.
+ * - Late entries stay in memory only while a running group holds them. Whoever offers bounds the
+ *   others (`admission/room.ts`).
  * - Given `expire` is called, no entry waits longer for its outcome than `maxWaitMs` plus the time
  *   between two calls.
  */
@@ -18,8 +19,6 @@
 export type Outcome =
   | { readonly kind: 'committed' }
   | { readonly kind: 'failed'; readonly cause: Error }
-  /** No room: not accepted at all. */
-  | { readonly kind: 'full' }
   /** No outcome in time: it may have been committed, or may still be. */
   | { readonly kind: 'late' };
 
@@ -27,8 +26,9 @@ export interface GroupLimits {
   readonly maxGroups: number;
   readonly maxRows: number;
   readonly maxBytes: number;
-  readonly maxHeldBytes: number;
   readonly maxWaitMs: number;
+  /** How long a group waits for more entries while more are coming. */
+  readonly gatherMs: number;
 }
 
 interface Entry<T> {
@@ -40,43 +40,37 @@ interface Entry<T> {
   settle: ((outcome: Outcome) => void) | null;
 }
 
-/** Approximate overhead of an entry besides its bytes. */
-const ENTRY_BYTES = 512;
-
 const COMMITTED: Outcome = { kind: 'committed' };
-const FULL: Outcome = { kind: 'full' };
 const LATE: Outcome = { kind: 'late' };
 
 export class GroupCommit<T> {
   readonly #commit: (items: readonly T[]) => Promise<void>;
   readonly #limits: GroupLimits;
   readonly #clock: () => number;
+  readonly #moreComing: () => boolean;
   #waiting: Entry<T>[] = [];
   readonly #groups = new Set<readonly Entry<T>[]>();
-  #heldBytes = 0;
   #starting = false;
 
-  /** @param clock monotonic milliseconds */
-  constructor(commit: (items: readonly T[]) => Promise<void>, limits: GroupLimits, clock: () => number) {
+  /**
+   * @param clock monotonic milliseconds
+   * @param moreComing whether more entries are about to be offered
+   */
+  constructor(
+    commit: (items: readonly T[]) => Promise<void>,
+    limits: GroupLimits,
+    clock: () => number,
+    moreComing: () => boolean = () => false,
+  ) {
     this.#commit = commit;
     this.#limits = limits;
     this.#clock = clock;
-  }
-
-  /** Bytes of all waiting and running entries. */
-  get heldBytes(): number {
-    return this.#heldBytes;
-  }
-
-  hasRoom(bytes: number): boolean {
-    return this.#heldBytes + bytes + ENTRY_BYTES <= this.#limits.maxHeldBytes;
+    this.#moreComing = moreComing;
   }
 
   /** Never rejects. */
   offer(item: T, bytes: number): Promise<Outcome> {
-    if (!this.hasRoom(bytes)) return Promise.resolve(FULL);
     return new Promise((settle) => {
-      this.#heldBytes += bytes + ENTRY_BYTES;
       this.#waiting.push({ item, bytes, since: this.#clock(), settle });
       this.#startSoon();
     });
@@ -87,15 +81,12 @@ export class GroupCommit<T> {
     const before = this.#clock() - this.#limits.maxWaitMs;
     const fresh = this.#waiting.findIndex(({ since }) => since > before);
     const late = this.#waiting.splice(0, fresh === -1 ? this.#waiting.length : fresh);
-    for (const entry of late) {
-      this.#heldBytes -= entry.bytes + ENTRY_BYTES;
-      settle(entry, LATE);
-    }
+    for (const entry of late) settle(entry, LATE);
     for (const group of this.#groups) for (const entry of group) if (entry.since <= before) settle(entry, LATE);
   }
 
   /**
-   * Starts after this turn of the event loop, so that batches of other sockets in the same turn
+   * Starts after this turn of the event loop, or later while more entries are coming, so that they
    * share the commit.
    */
   #startSoon(): void {
@@ -103,8 +94,19 @@ export class GroupCommit<T> {
     this.#starting = true;
     setImmediate(() => {
       this.#starting = false;
+      if (this.#isGathering()) {
+        this.#startSoon();
+        return;
+      }
       while (this.#waiting.length > 0 && this.#groups.size < this.#limits.maxGroups) void this.#run(this.#take());
     });
+  }
+
+  #isGathering(): boolean {
+    const { maxRows, gatherMs } = this.#limits;
+    const [oldest] = this.#waiting;
+    if (oldest === undefined || this.#waiting.length >= maxRows || !this.#moreComing()) return false;
+    return this.#clock() - oldest.since < gatherMs;
   }
 
   #take(): Entry<T>[] {
@@ -128,10 +130,7 @@ export class GroupCommit<T> {
       outcome = { kind: 'failed', cause: error as Error };
     }
     this.#groups.delete(group);
-    for (const entry of group) {
-      this.#heldBytes -= entry.bytes + ENTRY_BYTES;
-      settle(entry, outcome);
-    }
+    for (const entry of group) settle(entry, outcome);
     if (this.#waiting.length > 0) this.#startSoon();
   }
 }

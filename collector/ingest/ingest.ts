@@ -1,10 +1,12 @@
 /**
  * The path of a till's batch into the raw log, and of its ack back.
  *
- *     received ──▶ busy (no room)
- *        │   └───▶ damaged | unsupported | invalid (decoded, refused)
+ *     received ──▶ busy (no room, or over the day's quota)
+ *        │   └───▶ stored (a repeat that this process has stored)
  *        ▼
- *     waiting ──▶ rows durable ──▶ marks durable, or covered by one ──▶ stored
+ *     waiting for its turn ──▶ damaged | unsupported | invalid (decoded, refused)
+ *        ▼
+ *     waiting for a commit ──▶ rows durable ──▶ marks durable, or covered by one ──▶ stored
  *        └─────────────┴──────────────────┴──▶ busy (failed, or no answer in time)
  *
  * Invariants:
@@ -13,25 +15,33 @@
  * - A batch answered `busy` is not kept here. Its row may be in the store, without a due mark: the
  *   till resends it, and since a row's key names what its batch says, a second append changes
  *   nothing.
- * - Memory is bounded by the groups' limits, whatever the store does; every batch is answered
- *   within a bounded time.
+ * - Memory is bounded by the room and the groups' limits, whatever the store does; every batch is
+ *   answered within a bounded time.
+ * - A batch waits for the decoding of one batch of each merchant that used less time, whatever
+ *   others send.
  * - Counters move after the commit.
  */
-import { type Ack, decodeStatus } from '../../shared/wire/messages.ts';
+import type { Ack } from '../../shared/wire/messages.ts';
 import type { NewDueMark } from '../store/due-marks.ts';
 import type { ReceivedBatch } from '../store/event-log.ts';
-import type { TerminalStatus } from '../store/terminals.ts';
+import type { Terminals } from '../store/terminals.ts';
+import { DecodeTurns } from './admission/decode-turns.ts';
+import { type DailyQuotas, Quotas } from './admission/quotas.ts';
+import { Room, type RoomLimits } from './admission/room.ts';
+import { batchDigest, StoredBatches } from './admission/stored-batches.ts';
 import { creditFor, retryAfterMs } from './backpressure.ts';
-import { type BatchName, nameOnly, readBatch, type Sender } from './decode-batch.ts';
+import { type BatchName, nameOnly, type ReadBatch, readBatch, type Sender } from './decode-batch.ts';
 import { DueMarkWriter } from './due-mark-writer.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
-import type { IngestMetrics } from './metrics.ts';
-import { StatusWriter } from './status-writer.ts';
+import { INGEST_LIMITS, ROW_BYTES } from './limits.ts';
+import type { IngestMetrics, RefusalReason } from './metrics.ts';
+import { StatusIntake } from './status/status-intake.ts';
+import { StatusWriter } from './status/status-writer.ts';
 
 export interface IngestStores {
   readonly log: { append(batches: readonly ReceivedBatch[]): Promise<void> };
   readonly marks: { add(marks: readonly NewDueMark[]): Promise<void> };
-  readonly terminals: { putStatuses(statuses: readonly TerminalStatus[]): Promise<void> };
+  readonly terminals: Pick<Terminals, 'putStatuses' | 'epochsOf' | 'forgetEpochs' | 'addUsage'>;
 }
 
 export interface IngestOptions extends IngestStores {
@@ -44,35 +54,81 @@ export interface IngestOptions extends IngestStores {
   /** How long after its end an hour is first rolled up. */
   readonly graceMs: number;
   readonly groups: GroupLimits;
+  readonly room: RoomLimits;
+  readonly quotas: DailyQuotas;
   readonly metrics: IngestMetrics;
   /** Called for each failed group, with its number of batches. */
   readonly onFailure: (error: Error, batches: number) => void;
+  /**
+   * Called when batches are refused, at most once in 10 s: with the last one's sender and reason,
+   * and their number since the last call.
+   */
+  readonly onRefused: (sender: Sender, reason: RefusalReason, batches: number) => void;
 }
 
-const MAX_MARKS_REMEMBERED = 200_000;
-const MAX_STATUSES = 20_000;
-const STATUSES_PER_WRITE = 500;
+const ALARM_EVERY_MS = 10_000;
 
 interface Batch extends ReceivedBatch {
   readonly events: number;
+  readonly digest: string;
 }
+
+const limit = (name: keyof typeof INGEST_LIMITS): number => INGEST_LIMITS[name].value;
+
+const STATUS_LIMITS = {
+  maxEpochs: limit('epochsPerTerminal'),
+  rows: { burst: limit('statusRowsAtOnce'), perSecond: limit('statusRows') },
+  newEpochs: { burst: limit('newEpochsAtOnce'), perSecond: limit('newEpochs') },
+  maxWaiting: limit('waitingStatuses'),
+  maxRows: limit('statusesPerWrite'),
+  maxBooks: limit('rememberedTerminals'),
+  maxKnown: limit('rememberedEpochs'),
+} as const;
+
+const NO_ROOM = {
+  'terminal-room': 'this terminal has more batches waiting than an agent sends: no room for another',
+  'merchant-room': 'no room at the moment',
+} as const;
 
 export class Ingest {
   readonly #options: IngestOptions;
   readonly #markWriter: DueMarkWriter;
   readonly #groups: GroupCommit<Batch>;
   readonly #statusWriter: StatusWriter;
+  readonly #statuses: StatusIntake;
+  readonly #room: Room;
+  readonly #turns: DecodeTurns;
+  readonly #stored = new StoredBatches(limit('rememberedBatches'));
+  readonly #quotas: Quotas;
   #failures = 0;
+  /** Refusals since the last alarm, and when that was. */
+  #refusals = 0;
+  #alarmedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: IngestOptions) {
     this.#options = options;
-    this.#markWriter = new DueMarkWriter({ ...options, maxRemembered: MAX_MARKS_REMEMBERED });
-    this.#groups = new GroupCommit((batches) => this.#commit(batches), options.groups, options.clock);
-    this.#statusWriter = new StatusWriter({
-      write: (statuses) => options.terminals.putStatuses(statuses),
-      maxWaiting: MAX_STATUSES,
-      maxRows: STATUSES_PER_WRITE,
-      metrics: options.metrics,
+    this.#markWriter = new DueMarkWriter({ ...options, maxRemembered: limit('rememberedMarks') });
+    this.#room = new Room(options.room);
+    this.#turns = new DecodeTurns(limit('decodeTurn'), options.clock);
+    this.#groups = new GroupCommit(
+      (batches) => this.#commit(batches),
+      options.groups,
+      options.clock,
+      () => this.#turns.waiting > 0,
+    );
+    this.#statusWriter = new StatusWriter({ ...STATUS_LIMITS, ...options });
+    this.#statuses = new StatusIntake({
+      ...options,
+      turns: this.#turns,
+      room: this.#room,
+      writer: this.#statusWriter,
+    });
+    this.#quotas = new Quotas({
+      ...options.quotas,
+      share: limit('quotaShare'),
+      maxTracked: limit('quotaTerminals'),
+      addUsage: (...usage) => options.terminals.addUsage(...usage),
+      now: options.now,
     });
   }
 
@@ -83,50 +139,46 @@ export class Ingest {
     return ack;
   }
 
-  onStatus({ merchant, terminal }: Sender, bytes: Uint8Array): void {
-    const status = decodeStatus(bytes);
-    if (status === null) {
-      this.#options.metrics.statuses('unreadable', 1);
-      return;
-    }
-    // Field by field: a status may contain keys that this version does not know.
-    const { version, epochs, clearThrough, losses, bufferBytes, clockOffsetMs } = status;
-    const common = {
-      merchant,
-      terminal,
-      lastSeen: this.#options.now(),
-      version,
-      clearThrough,
-      losses,
-      bufferBytes,
-      clockOffsetMs,
-    };
-    for (const { epoch, lastSeq, pending } of epochs) {
-      this.#statusWriter.enqueue({ ...common, epoch: epoch as TerminalStatus['epoch'], lastSeq, pending });
-    }
+  onStatus(sender: Sender, bytes: Uint8Array): void {
+    this.#statuses.take(sender, owned(bytes));
   }
 
   credit(): number {
-    return creditFor(this.#groups.heldBytes, this.#options.groups.maxHeldBytes);
+    return creditFor(this.#room.heldBytes, this.#options.room.maxBytes);
   }
 
   /**
    * Call it about once a second: expires batches that the store does not answer, and writes pending
-   * statuses.
+   * statuses and what terminals have used.
    */
   async tick(): Promise<void> {
     this.#groups.expire();
-    this.#options.metrics.heldBytes(this.#groups.heldBytes);
-    await this.#statusWriter.flush();
+    this.#options.metrics.heldBytes(this.#room.heldBytes);
+    await Promise.all([this.#statusWriter.flush(), this.#quotas.report()]);
   }
 
-  async #take(sender: Sender, bytes: Uint8Array): Promise<Ack> {
-    if (!this.#groups.hasRoom(bytes.length)) return this.#busy(nameOnly(sender, bytes), 'no room at the moment');
-    const read = readBatch(sender, bytes);
+  async #take(sender: Sender, received: Uint8Array): Promise<Ack> {
+    const digest = batchDigest(sender, received);
+    if (this.#stored.has(digest)) return this.#repeat(sender, received);
+    const over = this.#quotas.exceeded(sender);
+    if (over !== null) return this.#refuse(sender, received, over.reason, over.message, over.retryAfterMs);
+    const full = this.#room.take(sender, received.length);
+    if (full !== null) return this.#refuse(sender, received, full, NO_ROOM[full]);
+    try {
+      return await this.#store(sender, owned(received), digest);
+    } finally {
+      this.#room.release(sender, received.length);
+    }
+  }
+
+  async #store(sender: Sender, bytes: Uint8Array, digest: string): Promise<Ack> {
+    const arrival = this.#options.now();
+    const read = await this.#turns.run(sender, () => this.#decode(sender, bytes, digest));
+    if (read === 'stored') return this.#repeat(sender, bytes);
     if (!read.ok) return read.ack;
     const { merchant, terminal } = sender;
     const { header, events, name } = read;
-    const batch = { merchant, terminal, header, events, bytes: owned(bytes), arrival: this.#options.now() };
+    const batch = { merchant, terminal, header, events, bytes, arrival, digest };
     const outcome = await this.#groups.offer(batch, bytes.length);
     switch (outcome.kind) {
       case 'committed':
@@ -135,14 +187,33 @@ export class Ingest {
         return this.#busy(name, 'the store did not take it');
       case 'late':
         return this.#busy(name, 'the store does not answer');
-      case 'full':
-        return this.#busy(name, 'no room at the moment');
     }
   }
 
-  #busy(name: BatchName, reason: string): Ack {
-    const wait = retryAfterMs(this.#failures, this.#options.random());
-    return { ...name, result: 'busy', reason, retryAfterMs: wait };
+  /** Decodes a batch, unless the same one was stored while it waited. */
+  #decode(sender: Sender, bytes: Uint8Array, digest: string): ReadBatch | 'stored' {
+    return this.#stored.has(digest) ? 'stored' : readBatch(sender, bytes);
+  }
+
+  #repeat(sender: Sender, bytes: Uint8Array): Ack {
+    this.#options.metrics.repeated();
+    return { ...nameOnly(sender, bytes), result: 'stored' };
+  }
+
+  #refuse(sender: Sender, bytes: Uint8Array, reason: RefusalReason, message: string, waitMs?: number): Ack {
+    const { metrics, clock, onRefused } = this.#options;
+    metrics.refused(reason);
+    this.#refusals++;
+    if (clock() - this.#alarmedAt >= ALARM_EVERY_MS) {
+      onRefused(sender, reason, this.#refusals);
+      this.#refusals = 0;
+      this.#alarmedAt = clock();
+    }
+    return this.#busy(nameOnly(sender, bytes), message, waitMs);
+  }
+
+  #busy(name: BatchName, reason: string, waitMs = retryAfterMs(this.#failures, this.#options.random())): Ack {
+    return { ...name, result: 'busy', reason, retryAfterMs: waitMs };
   }
 
   async #commit(batches: readonly Batch[]): Promise<void> {
@@ -160,6 +231,10 @@ export class Ingest {
       throw error;
     }
     this.#failures = 0;
+    for (const batch of batches) {
+      this.#stored.add(batch.digest);
+      this.#quotas.stored(batch, batch.bytes.length + ROW_BYTES, batch.header.count);
+    }
     const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
     const events = batches.reduce((sum, batch) => sum + batch.events, 0);
     metrics.committed({ batches: batches.length, events, bytes, seconds: (clock() - start) / 1000 });

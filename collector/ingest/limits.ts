@@ -1,4 +1,117 @@
 /** The limits of collector/ingest: what anybody may cause there at most. See docs/limits.md. */
 import type { Limits } from '../../shared/limits.ts';
 
-export const INGEST_LIMITS = {} as const satisfies Limits;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+export const INGEST_LIMITS = {
+  decodeTurn: {
+    value: 4,
+    unit: 'ms',
+    why: 'A turn of the event loop begins no further decode after this time, so that others get theirs. Merchants take turns by the time they used, and so do the terminals of one: an ack waits for one batch of those who used no more.',
+  },
+  heldBytes: {
+    value: 32 * MIB,
+    unit: 'bytes',
+    why: 'Batches in memory from arrival to ack; a merchant holds as much as is left to others, so at most half. 500 tills at their full window of 64 KiB batches.',
+  },
+  batchesPerTerminal: {
+    value: 64,
+    unit: 'count',
+    why: 'Batches of a terminal without an ack, over all its connections. An agent sends 4, and 4 more when it reconnects.',
+  },
+  bytesPerTerminal: {
+    value: MIB,
+    unit: 'bytes',
+    why: 'Bytes of those batches. An agent sends 256 KiB, and as many more when it reconnects.',
+  },
+  groupRows: { value: 1_000, unit: 'count', why: 'Batches that share a commit. More wait for the next one.' },
+  groupBytes: { value: MIB, unit: 'bytes', why: 'Bytes that share a commit: one call to HBase.' },
+  groupGather: {
+    value: 20,
+    unit: 'ms',
+    why: 'How long a commit waits for batches that are being decoded. A lone batch waits for nobody.',
+  },
+  storeWait: {
+    value: 25_000,
+    unit: 'ms',
+    why: 'A batch that the store did not take by then is answered busy, before the till doubts its connection.',
+  },
+  rememberedBatches: {
+    value: 65_536,
+    unit: 'count',
+    why: 'Stored batches whose repeat is answered without decoding it; an older one is decoded again.',
+  },
+  rememberedMarks: {
+    value: 200_000,
+    unit: 'count',
+    why: 'Due marks that cover later batches of the same hour and terminal; a forgotten one is made again.',
+  },
+  bytesPerDay: {
+    value: GIB,
+    unit: 'bytes',
+    why: 'What a terminal may store in a UTC day, each batch with 256 bytes for its row. A full buffer of the default size takes a quarter of it when drained; a usual till takes 100 KB.',
+    key: 'ingest.quotas.bytesPerDay',
+  },
+  eventsPerDay: {
+    value: 10_000_000,
+    unit: 'count',
+    why: 'Seqs that a terminal may store in a UTC day, as events or as losses. A backlog of a million events is a tenth, a usual day 200 events.',
+    key: 'ingest.quotas.eventsPerDay',
+  },
+  quotaShare: {
+    value: 1 / 16,
+    unit: 'ratio',
+    why: 'Part of a quota that a process counts alone before it adds it to the sum in the store: what each further process, and each restart, may add to a quota.',
+  },
+  quotaTerminals: {
+    value: 50_000,
+    unit: 'count',
+    why: 'Terminals counted in memory; the one that stored longest ago is forgotten first, with less than a share.',
+  },
+  epochsPerTerminal: {
+    value: 512,
+    unit: 'count',
+    why: 'Epochs of a terminal whose status is kept; those seen longest ago are deleted. A till opens one a start, and names at most 256 in a status.',
+  },
+  newEpochsAtOnce: {
+    value: 512,
+    unit: 'count',
+    why: 'New epochs that a terminal may name at once: twice what fits into a status, as after 300 starts without a connection.',
+  },
+  newEpochs: {
+    value: 1 / 60,
+    unit: '1/s',
+    why: 'New epochs of a terminal in the long run: one start a minute. Further ones get no status row until then; their events are stored all the same.',
+  },
+  statusRowsAtOnce: {
+    value: 512,
+    unit: 'count',
+    why: 'Status rows of a terminal that are written at once, one for each epoch that it names. The last status waits for the next ones.',
+  },
+  statusRows: {
+    value: 0.5,
+    unit: '1/s',
+    why: 'Status rows of a terminal in the long run. An agent sends a status each 15 minutes and on change.',
+  },
+  waitingStatuses: {
+    value: 20_000,
+    unit: 'count',
+    why: 'Epochs whose status waits to be written; a status beyond is dropped, and the next one says the same.',
+  },
+  statusesPerWrite: { value: 500, unit: 'count', why: 'Status rows in one call to the store.' },
+  rememberedTerminals: {
+    value: 50_000,
+    unit: 'count',
+    why: 'Terminals whose epochs and rates are remembered; more than may be connected.',
+  },
+  rememberedEpochs: {
+    value: 200_000,
+    unit: 'count',
+    why: 'Epochs that are remembered over all terminals; of a forgotten one the store is read again.',
+  },
+} as const satisfies Limits;
+
+/** What a row takes in the raw log besides the batch: key, cell and index, bytes. */
+export const ROW_BYTES = 256;

@@ -3,8 +3,12 @@
  * them.
  */
 import type { Ack } from '../../shared/wire/messages.ts';
+import type { StatusMetrics } from './status/status-writer.ts';
 
-export interface IngestMetrics {
+/** Why a batch was answered `busy` although the store takes batches. */
+export type RefusalReason = 'terminal-room' | 'merchant-room' | 'bytes-per-day' | 'events-per-day';
+
+export interface IngestMetrics extends StatusMetrics {
   /** A group of batches is durable, with its marks. */
   committed(group: {
     readonly batches: number;
@@ -16,8 +20,11 @@ export interface IngestMetrics {
   commitFailed(): void;
   /** Every ack, by its result. */
   acked(result: Ack['result']): void;
+  /** Batches that exceed what their terminal or merchant may cause. */
+  refused(reason: RefusalReason): void;
+  /** Batches answered `stored` without decoding them: this process stored the same bytes before. */
+  repeated(): void;
   /** Batches with a new due mark, and those covered by an existing one. */
   marked(made: number, skipped: number): void;
   heldBytes(bytes: number): void;
-  statuses(outcome: 'kept' | 'unreadable' | 'dropped', count: number): void;
 }

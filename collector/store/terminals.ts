@@ -2,9 +2,10 @@
 import type { Epoch, MerchantId, StoreId, TerminalId } from '../../shared/ids.ts';
 import { parseTerminalKey, prefixEnd, REGISTRY_EPOCH, terminalKey, terminalsPrefix } from '../../shared/keys.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
-import type { Column, Tables } from './tables.ts';
+import { type Column, StoreUnavailable, type Tables } from './tables.ts';
 
 const REGISTRY: Column = 'm:registry';
+const USAGE: Column = 'm:usage';
 const STATUS: Column = 'm:presence';
 
 export interface TokenRecord {
@@ -41,6 +42,23 @@ export interface TerminalStatus {
   readonly version: string;
 }
 
+/** What a terminal stored in a UTC day, as far as collectors reported it. */
+export interface DailyUsage {
+  /** Days since 1970. */
+  readonly day: number;
+  /** Of rows in the raw log. */
+  readonly bytes: number;
+  /** Seqs: events, and those in loss records. */
+  readonly events: number;
+}
+
+/** Epoch 0 is the registry's. */
+const FIRST_EPOCH = '0000000000000001' as Epoch;
+const LAST_EPOCH = 'ffffffffffffffff' as Epoch;
+
+/** Attempts to add to a usage that other collectors change at the same time. */
+const MAX_RACES = 16;
+
 export class Terminals {
   readonly #tables: Tables;
   constructor(tables: Tables) {
@@ -62,6 +80,28 @@ export class Terminals {
     return this.#tables.checkAndPut('terminals', check, { row, cells: new Map([[REGISTRY, pack(registration)]]) });
   }
 
+  /**
+   * Adds to what a terminal stored today. A later day than that in the store replaces it.
+   *
+   * @returns the sum over all collectors
+   */
+  async addUsage(merchant: MerchantId, terminal: TerminalId, more: DailyUsage): Promise<DailyUsage> {
+    const row = terminalKey(merchant, terminal, REGISTRY_EPOCH);
+    for (let race = 0; race < MAX_RACES; race++) {
+      const [found] = await this.#tables.get('terminals', [row], [USAGE]);
+      const expected = found?.cells.get(USAGE) ?? null;
+      const before = expected === null ? null : (unpack(expected) as DailyUsage);
+      const { day, bytes, events } = more;
+      const sum =
+        before !== null && before.day >= day
+          ? { day: before.day, bytes: before.bytes + bytes, events: before.events + events }
+          : more;
+      const put = { row, cells: new Map([[USAGE, pack(sum)]]) };
+      if (await this.#tables.checkAndPut('terminals', { column: USAGE, expected }, put)) return sum;
+    }
+    throw new StoreUnavailable(`the usage of ${merchant}/${terminal} changed ${MAX_RACES} times meanwhile`);
+  }
+
   /** Stores the last status of several epochs; the newest `lastSeen` wins. */
   putStatuses(statuses: readonly TerminalStatus[]): Promise<void> {
     return this.#tables.put(
@@ -71,6 +111,34 @@ export class Terminals {
         cells: new Map([[STATUS, pack(status)]]),
         time: status.lastSeen,
       })),
+    );
+  }
+
+  /**
+   * The epochs of a terminal that have a status, in order of epoch.
+   *
+   * @param limit at most so many
+   */
+  async epochsOf(
+    merchant: MerchantId,
+    terminal: TerminalId,
+    limit: number,
+  ): Promise<{ epoch: Epoch; lastSeen: number }[]> {
+    const start = terminalKey(merchant, terminal, FIRST_EPOCH);
+    const stop = prefixEnd(terminalKey(merchant, terminal, LAST_EPOCH));
+    const rows = await Array.fromAsync(this.#tables.scan('terminals', { start, stop, limit, keysOnly: true }));
+    return rows.map(({ row, time }) => ({ epoch: parseTerminalKey(row).epoch, lastSeen: time }));
+  }
+
+  /**
+   * Deletes the status of epochs that were not seen for long. Should one come again, its status
+   * has a later time than the deletion, so HBase shows it. If clocks differ, HBase may hide that
+   * status; the next one says the same.
+   */
+  forgetEpochs(merchant: MerchantId, terminal: TerminalId, epochs: readonly Epoch[]): Promise<void> {
+    return this.#tables.delete(
+      'terminals',
+      epochs.map((epoch) => terminalKey(merchant, terminal, epoch)),
     );
   }
 

@@ -44,6 +44,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['collector', ...below('collector', 'cli app api broker ingest rollup store aggregation config')],
   ['collector/api', ...below('collector/api', 'losses figures query')],
   ['collector/broker', ...below('collector/broker', 'access transport')],
+  ['collector/ingest', ...below('collector/ingest', 'status admission')],
   ['collector/store/hbase', 'collector/store/sqlite', 'collector/store'],
   ['collector/store/hbase', 'collector/store/hbase/thrift'],
   [...below('shared', 'config wire event'), 'shared'],

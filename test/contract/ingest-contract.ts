@@ -24,7 +24,7 @@ import { HOUR_MS } from '../../shared/time.ts';
 import type { EncodedBatch } from '../../shared/wire/batch.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
 import { amountOf, batchOf, HOUR, lossOf } from '../support/collector/batches.ts';
-import { Counts, ingestMetrics } from '../support/collector/broker-and-ingest.ts';
+import { Counts, INGEST_BOUNDS, ingestMetrics } from '../support/collector/broker-and-ingest.ts';
 import { EPOCH } from '../support/collector/mqtt-till.ts';
 import { DIGEST_KEY } from '../support/collector/raw-rows.ts';
 import { SwitchableTables } from '../support/collector/switchable-tables.ts';
@@ -32,7 +32,7 @@ import { SwitchableTables } from '../support/collector/switchable-tables.ts';
 const TERMINAL = terminalId('till-1');
 const NOW = HOUR * HOUR_MS + 600_000;
 const FAR_MINUTE = 2 ** 31;
-const GROUPS = { maxGroups: 2, maxRows: 100, maxBytes: 1_000_000, maxHeldBytes: 8_000_000, maxWaitMs: 120_000 };
+const GROUPS = { maxGroups: 2, maxRows: 100, maxBytes: 1_000_000, maxWaitMs: 120_000, gatherMs: 20 };
 
 interface Region {
   readonly tables: SwitchableTables;
@@ -57,6 +57,7 @@ function region(tables: SwitchableTables): Region {
     new Ingest({
       ...{ log, marks, terminals: new Terminals(tables) },
       ...{ now: () => NOW, clock: () => performance.now(), random: () => 0.5, graceMs: 120_000 },
+      ...INGEST_BOUNDS,
       ...{ groups: GROUPS, metrics: ingestMetrics(new Counts()), onFailure: () => undefined },
     });
   return {

@@ -81,4 +81,43 @@ export async function terminalsContract(t: Test, tables: Tables): Promise<void> 
       { registration: registration(merchant, 'c'), terminal: 'c', epochs: [] },
     ]);
   });
+
+  await t.test('what a terminal stored in a day is summed over all who count', async (t) => {
+    const merchant = freshMerchant();
+    const till = terminalId('till-1');
+    await terminals.register(registration(merchant, 'till-1'), null);
+    const add = (day: number, bytes: number) => terminals.addUsage(merchant, till, { day, bytes, events: 1 });
+    t.same(await add(7, 100), { day: 7, bytes: 100, events: 1 });
+    await Promise.all([add(7, 10), add(7, 20), add(7, 30)]);
+    t.same(await add(7, 0), { day: 7, bytes: 160, events: 5 });
+    t.same(await add(8, 5), { day: 8, bytes: 5, events: 1 }, 'a new day begins with nothing');
+    t.same(await add(7, 2), { day: 8, bytes: 7, events: 2 }, 'whose clock is behind counts into the new day');
+    t.same(await terminals.registration(merchant, till), registration(merchant, 'till-1'));
+  });
+
+  await t.test('the epochs of one terminal are listed and forgotten, and come again', async (t) => {
+    const merchant = freshMerchant();
+    const [a, b, c] = ['0000000000000001', '80000000000000bb', 'ffffffffffffffff'] as const;
+    await terminals.register(registration(merchant, 'till'), null);
+    await terminals.putStatuses([
+      ...[a, b, c].map((of, at) => presence(merchant, 'till', of, seenAt + at)),
+      presence(merchant, 'till-1', a, seenAt),
+    ]);
+    const till = terminalId('till');
+    const known = async (limit = 10) =>
+      (await terminals.epochsOf(merchant, till, limit)).map(({ epoch, lastSeen }) => [epoch, lastSeen - seenAt]);
+    t.same(await known(), [
+      [a, 0],
+      [b, 1],
+      [c, 2],
+    ]);
+    t.equal((await known(2)).length, 2);
+    await terminals.forgetEpochs(merchant, till, [epoch(a), epoch(c)]);
+    t.same(await known(), [[b, 1]]);
+    t.equal((await terminals.epochsOf(merchant, terminalId('till-1'), 10)).length, 1);
+    // Later than the deletion by the store's clock.
+    await terminals.putStatuses([presence(merchant, 'till', a, Date.now() + 1_000)]);
+    t.equal((await known()).length, 2);
+    t.ok(await terminals.registration(merchant, till), 'the registration stays');
+  });
 }

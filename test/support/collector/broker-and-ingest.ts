@@ -31,7 +31,14 @@ const GATE = {
   packetMs: 10_000,
 };
 
-const GROUPS = { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxHeldBytes: 4_000_000, maxWaitMs: 25_000 };
+const GROUPS = { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxWaitMs: 25_000, gatherMs: 20 };
+
+/** What ingest takes of a terminal, so that a test only says what it is about. */
+export const INGEST_BOUNDS: Pick<IngestOptions, 'room' | 'quotas' | 'onRefused'> = {
+  room: { maxBytes: 8_000_000, maxTerminalBatches: 64, maxTerminalBytes: 1_048_576 },
+  quotas: { bytesPerDay: 1024 ** 3, eventsPerDay: 10_000_000 },
+  onRefused: () => undefined,
+};
 
 /** Counts by name, such as `ended oversized`. */
 export class Counts {
@@ -56,6 +63,8 @@ export const ingestMetrics = (counts: Counts): IngestMetrics => ({
     counts.add('marks made', made);
     counts.add('marks covered', covered);
   },
+  refused: (reason) => counts.add(`refused ${reason}`),
+  repeated: () => counts.add('repeated'),
   heldBytes: () => undefined,
   statuses: (outcome, count) => counts.add(`statuses ${outcome}`, count),
 });
@@ -91,6 +100,7 @@ export async function brokerAndIngest(t: Test, options: Options = {}) {
   const clock = () => performance.now();
   const ingest = new Ingest({
     ...stores,
+    ...INGEST_BOUNDS,
     ...{ now, clock, random: () => 0.5, graceMs: 120_000 },
     groups: { ...GROUPS, ...options.groups },
     metrics: ingestMetrics(counts),

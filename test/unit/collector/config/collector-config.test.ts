@@ -4,6 +4,7 @@ import t from 'tap';
 import { parse } from 'yaml';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { loadConfig } from '../../../../collector/config/load-config.ts';
+import { INGEST_LIMITS } from '../../../../collector/ingest/limits.ts';
 import { ConfigError } from '../../../../shared/config/parse-config.ts';
 
 const SQLITE = { kind: 'sqlite', path: 'store.db' };
@@ -26,6 +27,7 @@ t.test('a store is enough; everything else has its default', async (t) => {
     store: SQLITE,
     mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000, tls: null, websocket: null },
     http: { host: '127.0.0.1', port: 8080 },
+    ingest: { quotas: { bytesPerDay: 1_073_741_824, eventsPerDay: 10_000_000 } },
     rollup: { cron: '* * * * *', graceSeconds: 120 },
     dimensions: ['cashier', 'category', 'method'],
     log: { level: 'info' },
@@ -135,4 +137,11 @@ t.test('a key that is not the certificate’s is reported before anything starts
   t.throws(() => loadConfig(config('nowhere.pem', tls('cert'))), {
     message: /nowhere.pem: mqtt.tls.key cannot be read/,
   });
+});
+
+t.test('the quotas of a terminal are whole numbers, and their defaults those of the list of limits', async (t) => {
+  const { quotas } = configOf({ store: SQLITE, ingest: { quotas: { eventsPerDay: 5_000 } } }).ingest;
+  t.same(quotas, { bytesPerDay: INGEST_LIMITS.bytesPerDay.value, eventsPerDay: 5_000 });
+  t.equal(configOf({ store: SQLITE }).ingest.quotas.eventsPerDay, INGEST_LIMITS.eventsPerDay.value);
+  t.match(faultsOf({ store: SQLITE, ingest: { quotas: { bytesPerDay: 0 } } }), [/^\/ingest\/quotas\/bytesPerDay /]);
 });

@@ -1,12 +1,13 @@
 import t from 'tap';
 import { GroupCommit, type GroupLimits, type Outcome } from '../../../../collector/ingest/group-commit.ts';
 
-const LIMITS: GroupLimits = { maxGroups: 1, maxRows: 3, maxBytes: 100, maxHeldBytes: 10_000, maxWaitMs: 1_000 };
+const LIMITS: GroupLimits = { maxGroups: 1, maxRows: 3, maxBytes: 100, maxWaitMs: 1_000, gatherMs: 20 };
 
 /** Groups as they were started, each to be ended by hand. */
 function standing(limits: Partial<GroupLimits> = {}) {
   const started: { items: readonly string[]; end: PromiseWithResolvers<void> }[] = [];
   const clock = { now: 0 };
+  const coming = { more: false };
   const groups = new GroupCommit<string>(
     (items) => {
       const end = Promise.withResolvers<void>();
@@ -15,8 +16,9 @@ function standing(limits: Partial<GroupLimits> = {}) {
     },
     { ...LIMITS, ...limits },
     () => clock.now,
+    () => coming.more,
   );
-  return { groups, started, clock, items: () => started.map(({ items }) => items) };
+  return { groups, started, clock, coming, items: () => started.map(({ items }) => items) };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -80,16 +82,26 @@ t.test('a failed group fails its entries, and the next one continues', async (t)
   t.match(await offered[1], { kind: 'committed' });
 });
 
-t.test('without room nothing is taken, and the answer comes at once', async (t) => {
-  const { groups, started } = standing({ maxHeldBytes: 1_300 });
-  const first = groups.offer('a', 50);
-  const second = groups.offer('b', 50);
-  t.equal((await groups.offer('c', 50)).kind, 'full', 'two entries with their own weight fill 1,300 bytes');
+t.test('while more is coming a group gathers, for a bounded time', async (t) => {
+  const { groups, items, clock, coming } = standing();
+  coming.more = true;
+  void groups.offer('a', 10);
   await turn();
-  started[0]!.end.resolve();
-  await Promise.all([first, second]);
-  t.equal(groups.heldBytes, 0);
-  t.ok(groups.hasRoom(50));
+  void groups.offer('b', 10);
+  await turn();
+  t.same(items(), []);
+  clock.now = 20;
+  await turn();
+  await turn();
+  t.same(items(), [['a', 'b']]);
+});
+
+t.test('a full group does not wait for more', async (t) => {
+  const { groups, items, coming } = standing();
+  coming.more = true;
+  for (const item of ['a', 'b', 'c']) void groups.offer(item, 10);
+  await turn();
+  t.same(items(), [['a', 'b', 'c']]);
 });
 
 t.test('what waits too long is late, while others keep waiting', async (t) => {
@@ -105,33 +117,4 @@ t.test('what waits too long is late, while others keep waiting', async (t) => {
   groups.expire();
   t.same(kinds(await Promise.all([under, early])), ['late', 'late']);
   t.equal(await Promise.race([fresh, 'still waiting']), 'still waiting');
-});
-
-t.test('bytes that the store still holds count until it lets go, late or not', async (t) => {
-  const { groups, started, clock } = standing();
-  const late = groups.offer('a', 100);
-  await turn();
-  clock.now = 1_000;
-  groups.expire();
-  t.equal((await late).kind, 'late');
-  t.ok(groups.heldBytes >= 100);
-  started[0]!.end.resolve();
-  await turn();
-  t.equal(groups.heldBytes, 0);
-});
-
-t.test('a store that never answers holds no more than the bound, whatever is offered', async (t) => {
-  const { groups, clock } = standing({ maxHeldBytes: 50_000 });
-  const outcomes = new Map<string, number>();
-  for (let i = 0; i < 20_000; i++) {
-    clock.now += 1;
-    void groups.offer(`batch ${i}`, 1_000).then(({ kind }) => outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1));
-    if (i % 100 === 0) groups.expire();
-    if (groups.heldBytes > 50_000) t.fail(`${groups.heldBytes} bytes held`);
-    if (i % 50 === 0) await turn();
-  }
-  clock.now += 1_000;
-  groups.expire();
-  await turn();
-  t.equal((outcomes.get('full') ?? 0) + (outcomes.get('late') ?? 0), 20_000, 'and each was answered');
 });

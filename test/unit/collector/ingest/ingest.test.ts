@@ -12,7 +12,7 @@ import { salt } from '../../../../shared/keys.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
 import { encodeStatus } from '../../../../shared/wire/messages.ts';
 import { batchOf, HOUR } from '../../../support/collector/batches.ts';
-import { Counts, ingestMetrics } from '../../../support/collector/broker-and-ingest.ts';
+import { Counts, INGEST_BOUNDS, ingestMetrics } from '../../../support/collector/broker-and-ingest.ts';
 import { EPOCH } from '../../../support/collector/mqtt-till.ts';
 import { DIGEST_KEY } from '../../../support/collector/raw-rows.ts';
 import { SwitchableTables } from '../../../support/collector/switchable-tables.ts';
@@ -23,7 +23,9 @@ const END = START + HOUR_MS;
 const GRACE_MS = 120_000;
 const OPEN_MINUTE = (END + GRACE_MS) / MINUTE_MS;
 
-const sender = (terminal = 'till-1') => ({ merchant: ACME, terminal: terminalId(terminal), epoch: epoch(EPOCH) });
+const sender = (terminal = 'till-1', merchant = 'acme') => ({
+  ...{ merchant: merchantId(merchant), terminal: terminalId(terminal), epoch: epoch(EPOCH) },
+});
 
 async function standing(t: Test, options: Partial<IngestOptions> = {}) {
   const tables = new SwitchableTables(await openSqliteTables({ path: join(t.testdir(), 'store.db') }));
@@ -44,7 +46,8 @@ async function standing(t: Test, options: Partial<IngestOptions> = {}) {
       },
     },
     ...{ marks, terminals, now: () => clock.now, clock: () => clock.monotonic, random: () => 0, graceMs: GRACE_MS },
-    groups: { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxHeldBytes: 100_000, maxWaitMs: 20_000 },
+    ...INGEST_BOUNDS,
+    groups: { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxWaitMs: 20_000, gatherMs: 20 },
     ...{ metrics: ingestMetrics(counts), onFailure: () => undefined },
     ...options,
   });
@@ -135,14 +138,18 @@ t.test('a mark that was not durable covers nothing', async (t) => {
 t.test(
   'while a store is silent memory stays bounded, what finds no room is told at once, and all is told in time',
   async (t) => {
-    const { ingest, tables, clock, counts } = await standing(t);
+    const { ingest, tables, clock, counts } = await standing(t, {
+      room: { maxBytes: 100_000, maxTerminalBatches: 1_000, maxTerminalBytes: 1_000_000 },
+    });
     tables.turn('silent');
-    const answers = Array.from({ length: 500 }, (_, i) => ingest.onBatch(sender(), batchOf(i + 1, i + 1).bytes));
+    const answers = Array.from({ length: 1_000 }, (_, i) =>
+      ingest.onBatch(sender('till-1', `m${i % 5}`), batchOf(i + 1, i + 1).bytes),
+    );
     await turn();
     const full = counts.of('acked busy');
-    t.ok(full > 0 && full < 500, `${full} of 500 found no room`);
-    t.equal(ingest.credit(), 0.25);
-    t.match(await answers.at(-1), { result: 'busy', first: 500, last: 500, reason: /room/, retryAfterMs: 250 });
+    t.ok(full > 0 && full < 1_000, `${full} of 1,000 found no room`);
+    t.ok(ingest.credit() < 0.5);
+    t.match(await answers.at(-1), { result: 'busy', first: 1_000, last: 1_000, reason: /room/, retryAfterMs: 250 });
     clock.monotonic = 20_000;
     await ingest.tick();
     const acks = await Promise.all(answers);
@@ -193,6 +200,7 @@ t.test('what tills say of themselves is kept, once the store takes it', async (t
   const said = { version: '0.1.0', clearThrough: 7, losses: 1, bufferBytes: 9, clockOffsetMs: -3 };
   tables.turn('refuses');
   ingest.onStatus(sender(), encodeStatus({ epochs, ...said }));
+  await turn();
   await ingest.tick();
   tables.turn('on');
   await ingest.tick();
@@ -211,4 +219,94 @@ t.test('a stored payload does not keep the socket’s whole read alive', async (
   await ingest.onBatch(sender(), read.subarray(1_000, 1_000 + bytes.length));
   t.same(Buffer.from(kept[0]!), bytes);
   t.ok(kept[0]!.buffer.byteLength < 10_000);
+});
+
+t.test(
+  'a batch that was stored is answered again without decoding it, and no other bytes are taken for it',
+  async (t) => {
+    const { ingest, tables, counts } = await standing(t);
+    const { bytes } = batchOf(1, 3);
+    const first = await ingest.onBatch(sender(), bytes);
+    for (let i = 0; i < 100; i++) t.same(await ingest.onBatch(sender(), Buffer.from(bytes)), first);
+    t.equal(counts.of('repeated'), 100);
+    t.equal(tables.puts.get('events'), 1);
+    t.match(await ingest.onBatch(sender('till-2'), bytes), { result: 'stored' });
+    t.match(await ingest.onBatch(sender(), batchOf(1, 3, { amount: () => 1 }).bytes), { result: 'stored' });
+    t.equal(tables.puts.get('events'), 3, 'another till’s, and other content, are batches of their own');
+    const damaged = Buffer.from(bytes);
+    damaged[damaged.length - 1]! ^= 1;
+    t.match(await ingest.onBatch(sender(), damaged), { result: 'damaged' });
+  },
+);
+
+t.test('a batch whose mark was not durable is no repeat', async (t) => {
+  const { send, tables, counts } = await standing(t);
+  tables.turn('refuses', 'due');
+  t.match(await send(1), { result: 'busy' });
+  t.match(await send(1), { result: 'busy' });
+  t.equal(counts.of('repeated'), 0);
+  tables.turn('on');
+  t.match(await send(1), { result: 'stored' });
+});
+
+t.test('an honest till waits for one batch of another, however many that one has sent', async (t) => {
+  const { ingest } = await standing(t);
+  const order: string[] = [];
+  const answered = async (name: string, ack: Promise<{ result: string }>) => {
+    await ack;
+    order.push(name);
+  };
+  // The same bytes are decoded until the first of them is stored, so each batch differs.
+  const evil = Array.from({ length: 40 }, (_, i) => batchOf(1 + 5_000 * i, 5_000 * (i + 1)).bytes);
+  const all = evil.map((bytes, i) => answered(`evil ${i}`, ingest.onBatch(sender(`till-${i % 4}`, 'evil'), bytes)));
+  all.push(answered('good', ingest.onBatch(sender('till-1', 'good'), batchOf(1, 1).bytes)));
+  await Promise.all(all);
+  t.ok(order.indexOf('good') <= 10, `answered after ${order.indexOf('good')} of 40`);
+});
+
+t.test('a terminal over its day’s quota is told until when to wait, and goes on at midnight', async (t) => {
+  const refused: string[] = [];
+  const { send, clock, counts } = await standing(t, {
+    quotas: { bytesPerDay: 1_000_000, eventsPerDay: 3 },
+    onRefused: ({ terminal }, reason, batches) => void refused.push(`${terminal} ${reason} ${batches}`),
+  });
+  const midnight = Date.UTC(2026, 10, 23);
+  for (const seq of [1, 2, 3]) t.match(await send(seq), { result: 'stored' });
+  t.match(await send(4), {
+    result: 'busy',
+    reason: /ingest\.quotas\.eventsPerDay: 3.*00:00 UTC/,
+    retryAfterMs: 900_000,
+  });
+  t.match(await send(3), { result: 'stored' }, 'a repeat costs nothing');
+  t.match(await send(1, 'till-2'), { result: 'stored' });
+  clock.now = midnight - 5_000;
+  t.match(await send(4), { result: 'busy', retryAfterMs: 5_000 });
+  clock.now = midnight;
+  t.match(await send(4), { result: 'stored' });
+  t.equal(counts.of('refused events-per-day'), 2);
+  t.same(refused, ['till-1 events-per-day 1'], 'the log is told once in ten seconds');
+});
+
+t.test('bytes count with the row that they take', async (t) => {
+  const { send, counts } = await standing(t, { quotas: { bytesPerDay: 1_000, eventsPerDay: 1_000 } });
+  const results = [];
+  for (let seq = 1; seq <= 10; seq++) results.push((await send(seq)).result);
+  t.same(results.slice(0, 4), ['stored', 'stored', 'stored', 'busy']);
+  t.equal(counts.of('refused bytes-per-day'), 7);
+});
+
+t.test('of statuses that wait for their turn only the last is decoded', async (t) => {
+  const { ingest, terminals, counts } = await standing(t);
+  for (let seq = 1; seq <= 100; seq++)
+    ingest.onStatus(
+      sender(),
+      encodeStatus({
+        epochs: [{ epoch: EPOCH, lastSeq: seq, pending: [] }],
+        ...{ version: '0.1.0', clearThrough: 0, losses: 0, bufferBytes: 0, clockOffsetMs: null },
+      }),
+    );
+  await turn();
+  await ingest.tick();
+  t.equal(counts.of('statuses kept'), 1);
+  t.match((await Array.fromAsync(terminals.list(ACME)))[0]?.epochs, [{ lastSeq: 100 }]);
 });

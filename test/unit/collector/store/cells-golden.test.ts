@@ -127,6 +127,18 @@ t.test('terminals: the registration of a terminal, and the last status of an epo
   ]);
 });
 
+t.test('terminals: what a terminal stored in a day', async (t) => {
+  const usage = { day: 20_779, bytes: 65_536, events: 3 };
+  t.strictSame(await written((tables) => new Terminals(tables).addUsage(MERCHANT, TERMINAL, usage)), [
+    {
+      table: 'terminals',
+      row: 'c661636d650074696c6c2d31000000000000000000',
+      cells: { 'm:usage': squeezed(`83 ${text('day')} cd512b ${text('bytes')} ce00010000 ${text('events')} 03`) },
+      check: ['m:usage', null],
+    },
+  ]);
+});
+
 t.test('control: API keys, the logic version, the generation of the store', async (t) => {
   const key = { merchant: MERCHANT, hash: 'abcd', createdAt: AT, revokedAt: null };
   const plain = (revokedAt: string): string =>

@@ -1,0 +1,176 @@
+/**
+ * Write-behind cache for the tills' statuses. Nothing waits for a write: a newer status replaces an
+ * older one that is not written yet, and a status that finds no room is dropped, since the next one
+ * repeats it.
+ *
+ * Invariants:
+ * - At most `maxWaiting` epochs are held; of a terminal, those of its last status.
+ * - At most one write of at most `maxRows` (but one whole status) is running.
+ * - A terminal's rows and new epochs keep to `ClaimLimits`: what exceeds the rows waits, new epochs
+ *   beyond their rate are left out.
+ */
+import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
+import type { TerminalStatus, Terminals } from '../../store/terminals.ts';
+import { type ClaimLimits, EpochBook } from './epoch-book.ts';
+
+export interface StatusMetrics {
+  /**
+   * Status records of epochs: written; in no status; without room; of new epochs beyond the rate;
+   * deleted because newer ones are too many.
+   */
+  statuses(outcome: 'kept' | 'unreadable' | 'dropped' | 'refused' | 'forgotten', count: number): void;
+}
+
+export interface StatusWriterOptions extends ClaimLimits {
+  readonly terminals: Pick<Terminals, 'putStatuses' | 'epochsOf' | 'forgetEpochs'>;
+  readonly maxWaiting: number;
+  readonly maxRows: number;
+  /** Terminals whose claims are remembered; the one that spoke longest ago is forgotten first. */
+  readonly maxBooks: number;
+  /** Epochs that are remembered over all of them. */
+  readonly maxKnown: number;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  readonly metrics: StatusMetrics;
+}
+
+interface Waiting {
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+  readonly epochs: readonly TerminalStatus[];
+}
+
+/** What one write does. */
+interface Write {
+  readonly rows: TerminalStatus[];
+  readonly terminals: Waiting[];
+}
+
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  /** By terminal, longest waiting first. */
+  readonly #waiting = new Map<string, Waiting>();
+  #waitingEpochs = 0;
+  /** By terminal; the one that spoke longest ago first. */
+  readonly #books = new Map<string, EpochBook>();
+  #known = 0;
+  #writing: Promise<void> | null = null;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Epochs whose status is not written. */
+  get waiting(): number {
+    return this.#waitingEpochs;
+  }
+
+  /** @param epochs of one status message */
+  enqueue(merchant: MerchantId, terminal: TerminalId, epochs: readonly TerminalStatus[]): void {
+    const name = nameOf({ merchant, terminal });
+    const before = this.#waiting.get(name)?.epochs.length ?? 0;
+    if (this.#waitingEpochs - before + epochs.length > this.#options.maxWaiting) {
+      this.#options.metrics.statuses('dropped', epochs.length);
+      return;
+    }
+    if (epochs.length === 0) return;
+    this.#waitingEpochs += epochs.length - before;
+    this.#waiting.set(name, { merchant, terminal, epochs });
+  }
+
+  /**
+   * Writes the waiting statuses that may be written now; those that fail wait again, unless a newer
+   * one has come meanwhile. Joins a running write.
+   */
+  flush(): Promise<void> {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    const ready = [...this.#waiting.keys()];
+    while (ready.length > 0 && (await this.#writeSome(ready)));
+  }
+
+  /** @returns false when the store did not accept them */
+  async #writeSome(ready: string[]): Promise<boolean> {
+    const { terminals, metrics } = this.#options;
+    const write: Write = { rows: [], terminals: [] };
+    try {
+      while (ready.length > 0 && write.rows.length < this.#options.maxRows) await this.#gather(ready.shift()!, write);
+      if (write.rows.length > 0) await terminals.putStatuses(write.rows);
+      metrics.statuses('kept', write.rows.length);
+      for (const { merchant, terminal } of write.terminals) await this.#forgetSurplus(merchant, terminal);
+      return true;
+    } catch {
+      for (const waiting of write.terminals)
+        if (!this.#waiting.has(nameOf(waiting))) this.enqueue(waiting.merchant, waiting.terminal, waiting.epochs);
+      return false;
+    }
+  }
+
+  /** Takes a terminal's status out of those that wait, unless it has to wait longer. */
+  async #gather(name: string, write: Write): Promise<void> {
+    const { terminals, clock, metrics, maxEpochs } = this.#options;
+    const status = this.#waiting.get(name);
+    if (status === undefined) return;
+    const book = this.#bookOf(name);
+    if (book.rows.available(clock()) < status.epochs.length) return;
+    this.#waiting.delete(name);
+    this.#waitingEpochs -= status.epochs.length;
+    write.terminals.push(status);
+    const isNew = ({ epoch }: TerminalStatus): boolean => !book.knows(epoch);
+    if (book.mustRead(status.epochs.filter(isNew).length)) {
+      const limit = 4 * maxEpochs;
+      const stored = await terminals.epochsOf(status.merchant, status.terminal, limit);
+      this.#change(book, () => book.read(stored, stored.length < limit));
+    }
+    const allowed = book.newEpochs.available(clock());
+    const fresh = status.epochs.filter(isNew);
+    // The newest come last in a status.
+    const left = new Set<Epoch>(fresh.slice(0, Math.max(0, fresh.length - allowed)).map(({ epoch }) => epoch));
+    const rows = status.epochs.filter(({ epoch }) => !left.has(epoch));
+    if (left.size > 0) metrics.statuses('refused', left.size);
+    book.newEpochs.take(fresh.length - left.size);
+    book.rows.take(rows.length);
+    this.#change(book, () => {
+      for (const row of rows) book.seen(row);
+    });
+    write.rows.push(...rows);
+  }
+
+  async #forgetSurplus(merchant: MerchantId, terminal: TerminalId): Promise<void> {
+    const book = this.#books.get(nameOf({ merchant, terminal }));
+    if (book === undefined) return;
+    const surplus = book.surplus();
+    if (surplus.length === 0) return;
+    await this.#options.terminals.forgetEpochs(merchant, terminal, surplus);
+    this.#change(book, () => book.forget(surplus));
+    this.#options.metrics.statuses('forgotten', surplus.length);
+  }
+
+  #bookOf(name: string): EpochBook {
+    const book = this.#books.get(name) ?? new EpochBook(this.#options, this.#options.clock());
+    this.#books.delete(name);
+    this.#books.set(name, book);
+    return book;
+  }
+
+  /** Changes a book, and keeps the memory of all within its bounds. */
+  #change<T>(book: EpochBook, change: () => T): T {
+    const before = book.size;
+    const result = change();
+    this.#known += book.size - before;
+    for (const [name, oldest] of this.#books) {
+      const { maxBooks, maxKnown } = this.#options;
+      if ((this.#books.size <= maxBooks && this.#known <= maxKnown) || oldest === book) break;
+      this.#books.delete(name);
+      this.#known -= oldest.size;
+    }
+    return result;
+  }
+}
+
+const nameOf = ({ merchant, terminal }: Pick<Waiting, 'merchant' | 'terminal'>): string => `${merchant}/${terminal}`;

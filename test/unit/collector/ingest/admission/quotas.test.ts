@@ -1,0 +1,116 @@
+/** Quotas of several collectors on one real SQLite store. */
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Quotas } from '../../../../../collector/ingest/admission/quotas.ts';
+import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
+import { Terminals } from '../../../../../collector/store/terminals.ts';
+import { merchantId, terminalId } from '../../../../../shared/ids.ts';
+import { SwitchableTables } from '../../../../support/collector/switchable-tables.ts';
+
+const NOON = Date.UTC(2026, 10, 22, 12);
+const DAY_MS = 86_400_000;
+const till = (name = 'till-1') => ({ merchant: merchantId('acme'), terminal: terminalId(name) });
+
+async function standing(t: Test, maxTracked = 100) {
+  const tables = new SwitchableTables(await openSqliteTables({ path: join(t.testdir(), 'store.db') }));
+  t.teardown(() => tables.close());
+  await tables.init();
+  const terminals = new Terminals(tables);
+  const clock = { now: NOON };
+  const calls = { count: 0 };
+  const collector = () =>
+    new Quotas({
+      ...{ bytesPerDay: 16_000, eventsPerDay: 1_600, share: 1 / 16, maxTracked, now: () => clock.now },
+      addUsage: (...usage) => {
+        calls.count++;
+        return terminals.addUsage(...usage);
+      },
+    });
+  return { tables, terminals, clock, calls, collector };
+}
+
+/** Stores a hundred bytes and one event at a time until it may not. @returns how many times it could */
+async function storeAll(quotas: Quotas, name = 'till-1'): Promise<number> {
+  for (let times = 0; times < 1_000; times++) {
+    if (quotas.exceeded(till(name)) !== null) return times;
+    quotas.stored(till(name), 100, 1);
+    await quotas.report();
+  }
+  return 1_000;
+}
+
+t.test('a terminal stores its quota of bytes, and then waits', async (t) => {
+  const { collector } = await standing(t);
+  const quotas = collector();
+  t.equal(await storeAll(quotas), 160);
+  t.match(quotas.exceeded(till()), { reason: 'bytes-per-day', retryAfterMs: 900_000, message: /16000/ });
+});
+
+t.test('events count on their own', async (t) => {
+  const { collector } = await standing(t);
+  const quotas = collector();
+  quotas.stored(till(), 10, 1_600);
+  t.match(quotas.exceeded(till()), { reason: 'events-per-day' });
+});
+
+t.test('of several collectors, and after each restart, a terminal gets a share more and not a quota', async (t) => {
+  const { collector } = await standing(t);
+  let stored = await storeAll(collector());
+  for (let restarts = 0; restarts < 8; restarts++) stored += await storeAll(collector());
+  t.ok(stored <= 160 + 8 * 10, `${stored * 100} bytes of 16,000 and 8 shares of 1,000`);
+});
+
+t.test('two that count at the same time lose nothing of each other', async (t) => {
+  const { collector, terminals } = await standing(t);
+  const all = [collector(), collector(), collector()];
+  for (let i = 0; i < 4; i++) {
+    for (const quotas of all) quotas.stored(till(), 1_000, 1);
+    await Promise.all(all.map((quotas) => quotas.report()));
+  }
+  const day = NOON / DAY_MS;
+  t.same(
+    await terminals.addUsage(merchantId('acme'), terminalId('till-1'), { day: Math.floor(day), bytes: 0, events: 0 }),
+    {
+      day: Math.floor(day),
+      bytes: 12_000,
+      events: 12,
+    },
+  );
+});
+
+t.test('who stores less than a share costs the store nothing', async (t) => {
+  const { collector, calls } = await standing(t);
+  const quotas = collector();
+  for (let i = 0; i < 50; i++) quotas.stored(till(`till-${i}`), 999, 1);
+  await quotas.report();
+  t.equal(calls.count, 0);
+});
+
+t.test('a new day begins with nothing', async (t) => {
+  const { collector, clock } = await standing(t);
+  const quotas = collector();
+  t.equal(await storeAll(quotas), 160);
+  clock.now += DAY_MS / 2;
+  t.equal(await storeAll(quotas), 160);
+});
+
+t.test('what the store did not take is reported later', async (t) => {
+  const { collector, tables } = await standing(t);
+  const quotas = collector();
+  quotas.stored(till(), 15_900, 1);
+  tables.turn('refuses');
+  await quotas.report();
+  t.equal(quotas.exceeded(till()), null);
+  tables.turn('on');
+  await quotas.report();
+  t.equal(await storeAll(collector()), 10, 'a share');
+});
+
+t.test('so many terminals as allowed are counted, the least recent is forgotten', async (t) => {
+  const { collector } = await standing(t, 10);
+  const quotas = collector();
+  quotas.stored(till(), 16_000, 1);
+  for (let i = 0; i < 30; i++) quotas.stored(till(`other-${i}`), 1, 1);
+  t.equal(quotas.tracked, 10);
+  t.equal(quotas.exceeded(till()), null);
+});

@@ -1,0 +1,33 @@
+import t from 'tap';
+import { Room } from '../../../../../collector/ingest/admission/room.ts';
+
+const LIMITS = { maxBytes: 1_000_000, maxTerminalBatches: 64, maxTerminalBytes: 100_000 };
+const till = (merchant: string, terminal = 'a') => ({ merchant, terminal });
+
+/** How many batches of a size find room until the first that does not, and why that one does not. */
+function fill(room: Room, payer: { merchant: string; terminal: string }, size: number) {
+  for (let taken = 0; ; taken++) {
+    const refused = room.take(payer, size);
+    if (refused !== null) return { taken, refused };
+  }
+}
+
+t.test('a terminal holds so many batches and so many bytes, through however many connections', async (t) => {
+  t.same(fill(new Room(LIMITS), till('acme'), 100), { taken: 64, refused: 'terminal-room' });
+  t.same(fill(new Room(LIMITS), till('acme'), 9_488), { taken: 10, refused: 'terminal-room' });
+});
+
+t.test('a merchant holds half of the room, and the next one finds half of the rest', async (t) => {
+  const room = new Room({ ...LIMITS, maxTerminalBytes: 1_000_000 });
+  t.same(fill(room, till('evil'), 9_488), { taken: 50, refused: 'merchant-room' });
+  t.same(fill(room, till('evil', 'b'), 9_488), { taken: 0, refused: 'merchant-room' });
+  t.same(fill(room, till('good'), 9_488), { taken: 25, refused: 'merchant-room' });
+});
+
+t.test('what is released is free again, to the last byte', async (t) => {
+  const room = new Room(LIMITS);
+  const { taken } = fill(room, till('acme'), 1_000);
+  for (let i = 0; i < taken; i++) room.release(till('acme'), 1_000);
+  t.equal(room.heldBytes, 0);
+  t.same(fill(room, till('acme'), 1_000), { taken, refused: 'terminal-room' });
+});
