@@ -8,7 +8,7 @@ import { eventsKey, NO_DIGEST } from '../../../shared/keys.ts';
 import { difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
 import type { Loss } from '../../../shared/wire/loss.ts';
 import { readLossRow } from '../../aggregation/raw-row.ts';
-import type { EventLog, RawRow } from '../../store/event-log.ts';
+import type { EventLog, RawRow, Stream } from '../../store/event-log.ts';
 import { NearbyHours } from './nearby-hours.ts';
 
 /**
@@ -17,8 +17,11 @@ import { NearbyHours } from './nearby-hours.ts';
  */
 const NEARBY_HOURS = 72;
 const HOURS_PER_READ = 16;
-/** A record may cover billions of seqs; this many are searched at a time. */
-const SEQS_PER_STEP = 50_000;
+/**
+ * Separate ranges of stored seqs that are read of an hour at a time. A record may claim billions of
+ * seqs: what it costs is the rows that are there.
+ */
+const RANGES_PER_STEP = 10_000;
 
 /**
  * Where a walk continues: hours come newest first, the records of one hour by terminal, epoch and
@@ -88,9 +91,8 @@ export async function* netLosses(
       const end = key.firstSeq + key.count;
       const record = { row, loss: readLossRow(row) };
       for (next = Math.max(next, key.firstSeq); next < end; ) {
-        const last = Math.min(end, next + SEQS_PER_STEP) - 1;
-        const { lost, reads } = await notHeld(log, row, next, last, hours);
-        next = last + 1;
+        const { lost, through, reads } = await notHeld(log, row, next, end - 1, hours);
+        next = through + 1;
         yield { lost, record, reads, next: { hour, record: { ...key, seq: next } } };
       }
       next = Math.max(next, end);
@@ -100,16 +102,31 @@ export async function* netLosses(
 }
 
 /**
- * The seqs that no event row of the stream holds in any of the hours. Hours are read in the given
- * order until nothing is missing any more.
+ * The seqs, from `first` through `through`, that no event row of the stream holds in any of the
+ * hours. Hours are read in the given order until nothing is missing any more.
  */
 async function notHeld(log: EventLog, { key }: RawRow, first: number, last: number, hours: readonly number[]) {
   let lost: Ranges = [[first, last]];
+  let through = last;
   let reads = 0;
   for (; reads < hours.length && lost.length > 0; reads += HOURS_PER_READ) {
     const some = hours.slice(reads, reads + HOURS_PER_READ);
-    const found = await Promise.all(some.map((hour) => Array.fromAsync(log.held(key, hour, first, last))));
-    lost = difference(lost, union(found.flat()));
+    const found = await Promise.all(some.map((hour) => heldRanges(log, key, hour, first, through)));
+    through = Math.min(through, ...found.map((hour) => hour.through));
+    const unread: Ranges = through < last ? [[through + 1, last]] : [];
+    lost = difference(lost, union([...found.flatMap(({ ranges }) => ranges), ...unread]));
   }
-  return { lost, reads: Math.min(reads, hours.length) };
+  return { lost, through, reads: Math.min(reads, hours.length) };
+}
+
+/** The ranges of one hour's rows, and the seq through which they are complete. */
+async function heldRanges(log: EventLog, stream: Stream, hour: number, first: number, last: number) {
+  const ranges: [number, number][] = [];
+  for await (const [from, to] of log.held(stream, hour, first, last)) {
+    const before = ranges.at(-1);
+    if (before !== undefined && from <= before[1] + 1) before[1] = Math.max(before[1], to);
+    else if (ranges.length === RANGES_PER_STEP) return { ranges, through: from - 1 };
+    else ranges.push([from, to]);
+  }
+  return { ranges, through: last };
 }

@@ -216,7 +216,7 @@ export async function lossesContract(t: Test, tables: Tables): Promise<void> {
     t.equal(next, null);
   });
 
-  await t.test('one response reads a bounded number of rows, also for four thousand million seqs', async (t) => {
+  await t.test('a record of four thousand million seqs costs what is stored, not what it claims', async (t) => {
     const region = new Region(tables);
     let scans = 0;
     const counted = new HookedTables(tables, async (call, make) => {
@@ -224,11 +224,15 @@ export async function lossesContract(t: Test, tables: Tables): Promise<void> {
       return make();
     });
     await region.append(region.losses('a', 1, 2 ** 32 - 1), region.losses('b', 1, 1));
+    await region.append(region.events('a', 2 ** 31, sales(HOUR, 1)));
     const { losses, next } = await (await Api.open(region.through(counted))).get('losses', { limit: '1000' });
-    t.ok(scans < 5_000, `${scans} scans`);
-    t.same(ranges(losses), [[1, losses[0].lastSeq]]);
-    const more = await (await Api.open(region)).get('losses', { limit: '1000', cursor: next });
-    t.equal(more.losses[0].firstSeq, losses[0].lastSeq + 1);
+    t.ok(scans < 50, `${scans} scans`);
+    t.same(ranges(losses), [
+      [1, 2 ** 31 - 1],
+      [2 ** 31 + 1, 2 ** 32 - 1],
+      [1, 1],
+    ]);
+    t.equal(next, null);
   });
 
   await t.test('a wrong question is answered with the parameter to blame', async (t) => {
