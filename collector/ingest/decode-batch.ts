@@ -2,6 +2,7 @@
 import { type Epoch, type MerchantId, streamId, type TerminalId } from '../../shared/ids.ts';
 import { decodeBatch } from '../../shared/wire/batch.ts';
 import { type BatchHeader, readHeader } from '../../shared/wire/header.ts';
+import { MAX_LOSS_SEQS } from '../../shared/wire/loss.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
 
 /** The sender, as in the broker's port. */
@@ -35,6 +36,10 @@ export type ReadBatch =
 export function readBatch(sender: Sender, bytes: Uint8Array): ReadBatch {
   const batch = decodeBatch(bytes);
   if (batch.ok) {
+    if (batch.kind === 'losses' && batch.header.count > MAX_LOSS_SEQS) {
+      const reason = `${batch.header.count} lost seqs are more than ${MAX_LOSS_SEQS}: send several records`;
+      return { ok: false, ack: { ...nameOf(sender, batch.header), result: 'invalid', reason } };
+    }
     const events = batch.kind === 'events' ? batch.events.length : 0;
     return { ok: true, header: batch.header, name: nameOf(sender, batch.header), events };
   }

@@ -1,5 +1,6 @@
 /** The limits of collector/ingest: what anybody may cause there at most. See docs/limits.md. */
 import type { Limits } from '../../shared/limits.ts';
+import { MAX_LOSS_SEQS } from '../../shared/wire/loss.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -69,6 +70,11 @@ export const INGEST_LIMITS = {
     value: 50_000,
     unit: 'count',
     why: 'Terminals counted in memory; the one that stored longest ago is forgotten first, with less than a share.',
+  },
+  lossSeqsPerRecord: {
+    value: MAX_LOSS_SEQS,
+    unit: 'count',
+    why: 'Seqs that one loss record may name; they count against eventsPerDay. Agents begin another record there.',
   },
   epochsPerTerminal: {
     value: 512,

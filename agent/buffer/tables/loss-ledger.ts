@@ -7,16 +7,9 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
+import { MAX_LOSS_SEQS } from '../../../shared/wire/loss.ts';
 import type { PendingLoss, SeqRange } from '../../port/outbox.ts';
-import {
-  asPending,
-  isSound,
-  type LossReason,
-  type LossRecord,
-  type LossRow,
-  lossSum,
-  MAX_LOSS_COUNT,
-} from './loss-record.ts';
+import { asPending, isSound, type LossReason, type LossRecord, type LossRow, lossSum } from './loss-record.ts';
 
 export interface LossCounts {
   /** Lost events, over all records. */
@@ -88,12 +81,12 @@ export class LossLedger {
       newest.first_seq + newest.count === first &&
       this.#grows(newest, hour, reason, detail)
     ) {
-      const count = Math.min(MAX_LOSS_COUNT, newest.count + lastSeq - first + 1);
+      const count = Math.min(MAX_LOSS_SEQS, newest.count + lastSeq - first + 1);
       this.#grow.run(count, lossSum({ ...newest, count }), newest.id);
       first = newest.first_seq + count;
     }
     while (first <= lastSeq) {
-      const count = Math.min(MAX_LOSS_COUNT, lastSeq - first + 1);
+      const count = Math.min(MAX_LOSS_SEQS, lastSeq - first + 1);
       const record: LossRecord = { epoch, first_seq: first, count, hour, reason, at, detail, acked: 0 };
       this.#insert.run(epoch, first, count, hour, reason, at, detail, 0, lossSum(record));
       added.records++;
@@ -150,7 +143,7 @@ export class LossLedger {
       newest.hour === hour &&
       newest.reason === reason &&
       newest.detail === detail &&
-      newest.count < MAX_LOSS_COUNT &&
+      newest.count < MAX_LOSS_SEQS &&
       isSound(newest)
     );
   }

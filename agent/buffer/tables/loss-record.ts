@@ -30,8 +30,8 @@ export interface LossRecord {
 
 export type LossRow = LossRecord & { readonly id: number; readonly sum: number };
 
-/** The wire format has 32 bits for the count. */
-export const MAX_LOSS_COUNT = 0xffff_ffff;
+/** The wire format has 32 bits for the count. New records keep to `MAX_LOSS_SEQS`. */
+const MAX_LOSS_COUNT = 0xffff_ffff;
 
 const FIXED_BYTES = 48;
 

@@ -29,6 +29,14 @@ t.test('losses are read, too, and are no events', async (t) => {
   t.match(readBatch(SENDER, lossOf(1, 40).bytes), { ok: true, name: { first: 1, last: 40 }, events: 0 });
 });
 
+t.test('a loss record of more seqs than an agent puts into one is invalid', async (t) => {
+  t.match(readBatch(SENDER, lossOf(1, 2 ** 24).bytes), { ok: true });
+  t.match(readBatch(SENDER, lossOf(1, 2 ** 24 + 1).bytes), {
+    ok: false,
+    ack: { first: 1, last: 2 ** 24 + 1, result: 'invalid', reason: /send several records/ },
+  });
+});
+
 t.test('a body that was damaged on its way is named by its header', async (t) => {
   const { bytes } = batchOf(1, 2);
   bytes[bytes.length - 1]! ^= 1;

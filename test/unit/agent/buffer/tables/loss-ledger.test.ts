@@ -1,6 +1,8 @@
 import { copyFileSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
+import { LossLedger } from '../../../../../agent/buffer/tables/loss-ledger.ts';
+import { epoch as epochOf } from '../../../../../shared/ids.ts';
 import { HOUR_MS, hourOf } from '../../../../../shared/time.ts';
 import { healed } from '../../../../support/agent/crashed-buffer.ts';
 import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
@@ -74,6 +76,24 @@ t.test('a record grows until it is offered for shipping', async (t) => {
   await giveUp(8, 9);
   t.match(buffer.losses(10), [{}, { count: 2 }, { firstSeq: 8 }], 'not over a gap');
   buffer.close();
+});
+
+t.test('a loss of more seqs than a collector takes in one record is several', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const buffer = scratch.open();
+  buffer.close();
+  const db = new Sqlite(scratch.path);
+  const ledger = new LossLedger(db, t.fail);
+  const epoch = epochOf('00000000000000aa');
+  const lost = { epoch, hour: HOUR, reason: 'unreadable', detail: null } as const;
+  t.match(ledger.write({ ...lost, firstSeq: 1, lastSeq: 2 ** 24 - 1 }, NOW), { records: 1 });
+  t.match(ledger.write({ ...lost, firstSeq: 2 ** 24, lastSeq: 2 ** 25 + 5 }, NOW), { records: 2 });
+  t.match(ledger.unacknowledged(10), [
+    { firstSeq: 1, count: 2 ** 24 },
+    { firstSeq: 2 ** 24 + 1, count: 2 ** 24 },
+    { firstSeq: 2 ** 25 + 1, count: 5 },
+  ]);
+  db.close();
 });
 
 t.test('a record that is not what was written is not offered, and told once', async (t) => {
