@@ -22,10 +22,13 @@ export function nameOf(sender: Sender, header: BatchHeader | null): BatchName {
   return { stream: streamId(sender.terminal, epoch), first: firstSeq, last: firstSeq + count - 1, sum: bodyCrc };
 }
 
-/** Identifies a batch without decoding its body. */
-export function nameOnly(sender: Sender, bytes: Uint8Array): BatchName {
+/** Identifies a batch without decoding its body; `header` is null when it is refused already. */
+export function readName(
+  sender: Sender,
+  bytes: Uint8Array,
+): { readonly name: BatchName; readonly header: BatchHeader | null } {
   const head = readHeader(bytes);
-  return nameOf(sender, nameable(head.header));
+  return { name: nameOf(sender, nameable(head.header)), header: head.ok ? head.header : null };
 }
 
 export type ReadBatch =

@@ -3,6 +3,7 @@
  *
  *     received ──▶ busy (no room, or over the day's quota)
  *        │   └───▶ stored (a repeat that this process has stored)
+ *        ├──────▶ waiting for a commit (a repeat whose row is in the store)
  *        ▼
  *     waiting for its turn ──▶ damaged | unsupported | invalid (decoded, refused)
  *        ▼
@@ -21,16 +22,17 @@
  *   others send.
  * - Counters move after the commit.
  */
+import type { BatchHeader } from '../../shared/wire/header.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
 import type { NewDueMark } from '../store/due-marks.ts';
-import type { ReceivedBatch } from '../store/event-log.ts';
+import type { EventLog, ReceivedBatch } from '../store/event-log.ts';
 import type { Terminals } from '../store/terminals.ts';
 import { DecodeTurns } from './admission/decode-turns.ts';
 import { type DailyQuotas, Quotas } from './admission/quotas.ts';
 import { Room, type RoomLimits } from './admission/room.ts';
-import { batchDigest, StoredBatches } from './admission/stored-batches.ts';
+import { RowLookup, StoredBatches } from './admission/stored-batches.ts';
 import { creditFor, retryAfterMs } from './backpressure.ts';
-import { type BatchName, nameOnly, type ReadBatch, readBatch, type Sender } from './decode-batch.ts';
+import { type BatchName, type ReadBatch, readBatch, readName, type Sender } from './decode-batch.ts';
 import { DueMarkWriter } from './due-mark-writer.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
 import { INGEST_LIMITS, ROW_BYTES } from './limits.ts';
@@ -39,7 +41,7 @@ import { StatusIntake } from './status/status-intake.ts';
 import { StatusWriter } from './status/status-writer.ts';
 
 export interface IngestStores {
-  readonly log: { append(batches: readonly ReceivedBatch[]): Promise<void> };
+  readonly log: Pick<EventLog, 'append' | 'existing' | 'rowKeyOf'>;
   readonly marks: { add(marks: readonly NewDueMark[]): Promise<void> };
   readonly terminals: Pick<Terminals, 'putStatuses' | 'epochsOf' | 'forgetEpochs' | 'addUsage'>;
 }
@@ -69,8 +71,19 @@ export interface IngestOptions extends IngestStores {
 const ALARM_EVERY_MS = 10_000;
 
 interface Batch extends ReceivedBatch {
+  readonly rowKey: Uint8Array;
   readonly events: number;
-  readonly digest: string;
+  /** Its row is in the store; its due mark may not be. */
+  readonly isStored: boolean;
+}
+
+/** A batch that has room, and its header was read. */
+interface Arrived {
+  readonly sender: Sender;
+  readonly bytes: Uint8Array;
+  readonly name: BatchName;
+  readonly header: BatchHeader;
+  readonly rowKey: Uint8Array;
 }
 
 const limit = (name: keyof typeof INGEST_LIMITS): number => INGEST_LIMITS[name].value;
@@ -99,6 +112,7 @@ export class Ingest {
   readonly #room: Room;
   readonly #turns: DecodeTurns;
   readonly #stored = new StoredBatches(limit('rememberedBatches'));
+  readonly #lookup: RowLookup;
   readonly #quotas: Quotas;
   #failures = 0;
   /** Refusals since the last alarm, and when that was. */
@@ -110,6 +124,12 @@ export class Ingest {
     this.#markWriter = new DueMarkWriter({ ...options, maxRemembered: limit('rememberedMarks') });
     this.#room = new Room(options.room);
     this.#turns = new DecodeTurns(limit('decodeTurn'), options.clock);
+    this.#lookup = new RowLookup({
+      existing: (rowKeys) => options.log.existing(rowKeys),
+      maxRows: options.groups.maxRows,
+      maxWaitMs: limit('lookupWait'),
+      clock: options.clock,
+    });
     this.#groups = new GroupCommit(
       (batches) => this.#commit(batches),
       options.groups,
@@ -152,37 +172,56 @@ export class Ingest {
    * statuses and what terminals have used.
    */
   async tick(): Promise<void> {
+    this.#lookup.expire();
     this.#groups.expire();
     this.#options.metrics.heldBytes(this.#room.heldBytes);
     await Promise.all([this.#statusWriter.flush(), this.#quotas.report()]);
   }
 
   async #take(sender: Sender, received: Uint8Array): Promise<Ack> {
-    const digest = batchDigest(sender, received);
-    if (this.#stored.has(digest)) return this.#repeat(sender, received);
+    const { name, header } = readName(sender, received);
+    const rowKey = header === null ? null : this.#rowKeyOf(sender, header, received);
+    if (rowKey !== null && this.#stored.has(rowKey)) return this.#repeat(name);
     const over = this.#quotas.exceeded(sender);
-    if (over !== null) return this.#refuse(sender, received, over.reason, over.message, over.retryAfterMs);
+    if (over !== null) return this.#refuse(sender, name, over.reason, over.message, over.retryAfterMs);
     const full = this.#room.take(sender, received.length);
-    if (full !== null) return this.#refuse(sender, received, full, NO_ROOM[full]);
+    if (full !== null) return this.#refuse(sender, name, full, NO_ROOM[full]);
     try {
-      return await this.#store(sender, owned(received), digest);
+      const bytes = owned(received);
+      if (header !== null && rowKey !== null) return await this.#store({ sender, bytes, name, header, rowKey });
+      const read = await this.#turns.run(sender, () => readBatch(sender, bytes));
+      return read.ok ? this.#busy(name, 'the store does not answer') : read.ack;
     } finally {
       this.#room.release(sender, received.length);
     }
   }
 
-  async #store(sender: Sender, bytes: Uint8Array, digest: string): Promise<Ack> {
+  /** Null while the store is not open. */
+  #rowKeyOf({ merchant, terminal }: Sender, header: BatchHeader, bytes: Uint8Array): Uint8Array | null {
+    try {
+      return this.#options.log.rowKeyOf({ merchant, terminal, header, bytes });
+    } catch {
+      return null;
+    }
+  }
+
+  async #store({ sender, bytes, name, header, rowKey }: Arrived): Promise<Ack> {
     const arrival = this.#options.now();
-    const read = await this.#turns.run(sender, () => this.#decode(sender, bytes, digest));
-    if (read === 'stored') return this.#repeat(sender, bytes);
-    if (!read.ok) return read.ack;
+    // Of a terminal that waits for itself, a question to the store is cheaper than a decode.
+    const isStored = this.#room.batchesOf(sender) > 1 && (await this.#lookup.has(rowKey));
+    let events = 0;
+    if (!isStored) {
+      const read = await this.#turns.run(sender, () => this.#decode(sender, bytes, rowKey));
+      if (read === 'repeat') return this.#repeat(name);
+      if (!read.ok) return read.ack;
+      events = read.events;
+    }
     const { merchant, terminal } = sender;
-    const { header, events, name } = read;
-    const batch = { merchant, terminal, header, events, bytes, arrival, digest };
+    const batch = { merchant, terminal, header, events, bytes, arrival, rowKey, isStored };
     const outcome = await this.#groups.offer(batch, bytes.length);
     switch (outcome.kind) {
       case 'committed':
-        return { ...name, result: 'stored' };
+        return isStored ? this.#repeat(name) : { ...name, result: 'stored' };
       case 'failed':
         return this.#busy(name, 'the store did not take it');
       case 'late':
@@ -191,16 +230,16 @@ export class Ingest {
   }
 
   /** Decodes a batch, unless the same one was stored while it waited. */
-  #decode(sender: Sender, bytes: Uint8Array, digest: string): ReadBatch | 'stored' {
-    return this.#stored.has(digest) ? 'stored' : readBatch(sender, bytes);
+  #decode(sender: Sender, bytes: Uint8Array, rowKey: Uint8Array): ReadBatch | 'repeat' {
+    return this.#stored.has(rowKey) ? 'repeat' : readBatch(sender, bytes);
   }
 
-  #repeat(sender: Sender, bytes: Uint8Array): Ack {
+  #repeat(name: BatchName): Ack {
     this.#options.metrics.repeated();
-    return { ...nameOnly(sender, bytes), result: 'stored' };
+    return { ...name, result: 'stored' };
   }
 
-  #refuse(sender: Sender, bytes: Uint8Array, reason: RefusalReason, message: string, waitMs?: number): Ack {
+  #refuse(sender: Sender, name: BatchName, reason: RefusalReason, message: string, waitMs?: number): Ack {
     const { metrics, clock, onRefused } = this.#options;
     metrics.refused(reason);
     this.#refusals++;
@@ -209,7 +248,7 @@ export class Ingest {
       this.#refusals = 0;
       this.#alarmedAt = clock();
     }
-    return this.#busy(nameOnly(sender, bytes), message, waitMs);
+    return this.#busy(name, message, waitMs);
   }
 
   #busy(name: BatchName, reason: string, waitMs = retryAfterMs(this.#failures, this.#options.random())): Ack {
@@ -219,8 +258,9 @@ export class Ingest {
   async #commit(batches: readonly Batch[]): Promise<void> {
     const { log, metrics, clock, onFailure } = this.#options;
     const start = clock();
+    const fresh = batches.filter(({ isStored }) => !isStored);
     try {
-      await log.append(batches);
+      if (fresh.length > 0) await log.append(fresh);
       await this.#markWriter.ensureMarks(
         batches.map(({ merchant, terminal, header }) => ({ merchant, terminal, hour: header.hour })),
       );
@@ -231,13 +271,15 @@ export class Ingest {
       throw error;
     }
     this.#failures = 0;
-    for (const batch of batches) {
-      this.#stored.add(batch.digest);
+    for (const { rowKey } of batches) this.#stored.add(rowKey);
+    if (fresh.length === 0) return;
+    let [bytes, events] = [0, 0];
+    for (const batch of fresh) {
       this.#quotas.stored(batch, batch.bytes.length + ROW_BYTES, batch.header.count);
+      bytes += batch.bytes.length;
+      events += batch.events;
     }
-    const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
-    const events = batches.reduce((sum, batch) => sum + batch.events, 0);
-    metrics.committed({ batches: batches.length, events, bytes, seconds: (clock() - start) / 1000 });
+    metrics.committed({ batches: fresh.length, events, bytes, seconds: (clock() - start) / 1000 });
   }
 }
 

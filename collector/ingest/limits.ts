@@ -39,6 +39,11 @@ export const INGEST_LIMITS = {
     unit: 'ms',
     why: 'A batch that the store did not take by then is answered busy, before the till doubts its connection.',
   },
+  lookupWait: {
+    value: 2_000,
+    unit: 'ms',
+    why: 'How long a batch waits for the store to say whether it has it already, before it is decoded. Only the second and further waiting batches of a terminal are asked for.',
+  },
   rememberedBatches: {
     value: 65_536,
     unit: 'count',

@@ -22,6 +22,8 @@ export interface ReceivedBatch {
   readonly bytes: Uint8Array;
   /** Milliseconds since 1970, the collector's clock. */
   readonly arrival: number;
+  /** What `rowKeyOf` returned, if it was asked before: the digest of a large batch takes long. */
+  readonly rowKey?: Uint8Array;
 }
 
 export interface RawRow {
@@ -60,7 +62,7 @@ export class EventLog {
    *
    * @throws StoreUnavailable when the store was not opened yet
    */
-  rowKeyOf({ merchant, terminal, header, bytes }: Omit<ReceivedBatch, 'arrival'>): Buffer {
+  rowKeyOf({ merchant, terminal, header, bytes }: Omit<ReceivedBatch, 'arrival' | 'rowKey'>): Buffer {
     if (this.#digestKey === null) throw new StoreUnavailable('the store has not been opened yet');
     const { hour, kind, epoch, firstSeq, count } = header;
     const digest = batchDigest(this.#digestKey, bytes);
@@ -80,7 +82,7 @@ export class EventLog {
     await this.#tables.putIfAbsent(
       'events',
       batches.map((batch) => ({
-        row: this.rowKeyOf(batch),
+        row: batch.rowKey ?? this.rowKeyOf(batch),
         cells: new Map([[BATCH, batch.bytes]]),
         time: batch.arrival,
       })),

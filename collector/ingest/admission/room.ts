@@ -36,6 +36,11 @@ export class Room {
     return this.#bytes;
   }
 
+  /** Batches of a terminal. */
+  batchesOf(payer: Payer): number {
+    return this.#terminals.get(nameOf(payer))?.batches ?? 0;
+  }
+
   /** @returns why there is no room; null when it was taken, and must be released */
   take(payer: Payer, size: number): 'terminal-room' | 'merchant-room' | null {
     const { maxBytes, maxTerminalBatches, maxTerminalBytes } = this.#limits;

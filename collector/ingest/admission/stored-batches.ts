@@ -1,35 +1,92 @@
 /**
- * Batches that this process knows to be stored with their due mark, so that a repeat is answered
- * without decoding it. Forgetting one is always safe: it costs one decode.
- *
- * A batch is known by its sender and the SHA-256 of all its bytes: nobody can make other bytes that
- * would be taken for it.
+ * Recognises repeats of stored batches by the keys of their rows, which name what a batch says:
+ * nobody can make another batch of that name (`shared/wire/batch-digest.ts`).
  */
-import { hash } from 'node:crypto';
-import type { Payer } from './decode-turns.ts';
+import { Buffer } from 'node:buffer';
 
-export const batchDigest = ({ merchant, terminal }: Payer, bytes: Uint8Array): string =>
-  `${merchant}/${terminal}/${hash('sha256', bytes, 'latin1')}`;
-
+/**
+ * The batches that this process knows to be stored with their due mark. Forgetting one is always
+ * safe: it costs a decode.
+ */
 export class StoredBatches {
   readonly #max: number;
   /** Oldest first. */
-  readonly #digests = new Set<string>();
+  readonly #names = new Set<string>();
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  has(digest: string): boolean {
-    return this.#digests.has(digest);
+  has(rowKey: Uint8Array): boolean {
+    return this.#names.has(nameOf(rowKey));
   }
 
   /** Call it once the batch's row and then its due mark are durable. */
-  add(digest: string): void {
-    this.#digests.delete(digest);
-    this.#digests.add(digest);
-    if (this.#digests.size <= this.#max) return;
-    const [oldest] = this.#digests;
-    this.#digests.delete(oldest!);
+  add(rowKey: Uint8Array): void {
+    const name = nameOf(rowKey);
+    this.#names.delete(name);
+    this.#names.add(name);
+    if (this.#names.size <= this.#max) return;
+    const [oldest] = this.#names;
+    this.#names.delete(oldest!);
+  }
+}
+
+const nameOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+
+interface Question {
+  readonly rowKey: Uint8Array;
+  /** Monotonic milliseconds. */
+  readonly since: number;
+  /** Further calls do nothing. */
+  readonly answer: (exists: boolean) => void;
+}
+
+export interface RowLookupOptions {
+  readonly existing: (rowKeys: readonly Uint8Array[]) => Promise<boolean[]>;
+  /** Rows in one call. */
+  readonly maxRows: number;
+  /** How long a question waits for its answer. */
+  readonly maxWaitMs: number;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+}
+
+/**
+ * Asks the store which rows it has, one call at a time for all that was asked meanwhile. Nothing is
+ * said of a row's due mark. Given `expire` is called, no question waits longer than `maxWaitMs`
+ * plus the time between two calls.
+ */
+export class RowLookup {
+  readonly #options: RowLookupOptions;
+  #waiting: Question[] = [];
+  #asked: Question[] = [];
+
+  constructor(options: RowLookupOptions) {
+    this.#options = options;
+  }
+
+  /** False also when the store does not say in time. */
+  has(rowKey: Uint8Array): Promise<boolean> {
+    return new Promise((answer) => {
+      this.#waiting.push({ rowKey, since: this.#options.clock(), answer });
+      if (this.#asked.length === 0) void this.#ask();
+    });
+  }
+
+  expire(): void {
+    const before = this.#options.clock() - this.#options.maxWaitMs;
+    for (const { since, answer } of [...this.#asked, ...this.#waiting]) if (since <= before) answer(false);
+    this.#waiting = this.#waiting.filter(({ since }) => since > before);
+  }
+
+  async #ask(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      this.#asked = this.#waiting.splice(0, this.#options.maxRows);
+      const exist = await this.#options.existing(this.#asked.map(({ rowKey }) => rowKey)).catch(() => []);
+      for (const [index, { answer }] of this.#asked.entries()) answer(exist[index] ?? false);
+      this.#asked = [];
+    }
   }
 }

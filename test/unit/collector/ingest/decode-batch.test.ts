@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import t from 'tap';
-import { nameOnly, readBatch } from '../../../../collector/ingest/decode-batch.ts';
+import { readBatch, readName } from '../../../../collector/ingest/decode-batch.ts';
 import { crc32c } from '../../../../shared/crc32c.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
 import { decodeAcks, encodeAcks } from '../../../../shared/wire/messages.ts';
@@ -22,7 +22,7 @@ t.test('a batch goes by the epoch in its header, which may be an earlier one tha
   const { bytes, header } = batchOf(5, 9);
   const name = { stream: 'till-1.00000000000000aa', first: 5, last: 9, sum: header.bodyCrc };
   t.match(readBatch(SENDER, bytes), { ok: true, name, events: 5 });
-  t.same(nameOnly(SENDER, bytes), name);
+  t.same(readName(SENDER, bytes).name, name);
 });
 
 t.test('losses are read, too, and are no events', async (t) => {
@@ -50,7 +50,7 @@ t.test('a header that can’t be trusted leaves zeros and the connection’s str
   const { bytes } = batchOf(1, 2);
   bytes[20]! ^= 1;
   t.match(readBatch(SENDER, bytes), { ok: false, ack: { ...NAMELESS, result: 'damaged' } });
-  t.same(nameOnly(SENDER, bytes), NAMELESS);
+  t.same(readName(SENDER, bytes).name, NAMELESS);
   t.match(readBatch(SENDER, new Uint8Array()), { ok: false, ack: { ...NAMELESS, result: 'damaged' } });
 });
 

@@ -10,6 +10,7 @@ import { Terminals } from '../../../../collector/store/terminals.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
 import { salt } from '../../../../shared/keys.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
+import { writeHeader } from '../../../../shared/wire/header.ts';
 import { encodeStatus } from '../../../../shared/wire/messages.ts';
 import { batchOf, HOUR } from '../../../support/collector/batches.ts';
 import { Counts, INGEST_BOUNDS, ingestMetrics } from '../../../support/collector/broker-and-ingest.ts';
@@ -34,11 +35,17 @@ async function standing(t: Test, options: Partial<IngestOptions> = {}) {
   const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));
   const terminals = new Terminals(tables);
   const counts = new Counts();
+  const asked = { rows: 0 };
   /** `now`: wall clock; `put`: what it shows once the rows' put has returned, if that differs. */
   const clock = { now: START + 10 * MINUTE_MS, put: null as number | null, monotonic: 0 };
   const log = new EventLog(tables, DIGEST_KEY);
   const ingest = new Ingest({
     log: {
+      rowKeyOf: (batch) => log.rowKeyOf(batch),
+      existing: async (rowKeys) => {
+        asked.rows += rowKeys.length;
+        return log.existing(rowKeys);
+      },
       append: async (batches) => {
         await log.append(batches);
         if (clock.put !== null) clock.now = clock.put;
@@ -52,7 +59,7 @@ async function standing(t: Test, options: Partial<IngestOptions> = {}) {
     ...options,
   });
   return {
-    ...{ tables, terminals, counts, clock, ingest },
+    ...{ tables, terminals, counts, clock, ingest, log, asked },
     minutes: async () => (await Array.fromAsync(marks.due(salt(ACME), 2 ** 31))).map(({ minute }) => minute),
     terminalsMarked: async () =>
       (await Array.fromAsync(marks.due(salt(ACME), 2 ** 31))).map(({ terminals }) => terminals),
@@ -150,7 +157,10 @@ t.test(
     t.ok(full > 0 && full < 1_000, `${full} of 1,000 found no room`);
     t.ok(ingest.credit() < 0.5);
     t.match(await answers.at(-1), { result: 'busy', first: 1_000, last: 1_000, reason: /room/, retryAfterMs: 250 });
-    clock.monotonic = 20_000;
+    clock.monotonic = 2_000;
+    await ingest.tick();
+    await turn();
+    clock.monotonic = 22_000;
     await ingest.tick();
     const acks = await Promise.all(answers);
     t.ok(acks.every(({ result }) => result === 'busy'));
@@ -211,7 +221,11 @@ t.test('what tills say of themselves is kept, once the store takes it', async (t
 t.test('a stored payload does not keep the socket’s whole read alive', async (t) => {
   const kept: Uint8Array[] = [];
   const { ingest } = await standing(t, {
-    log: { append: async (batches) => void kept.push(...batches.map(({ bytes }) => bytes)) },
+    log: {
+      rowKeyOf: () => Buffer.of(1),
+      existing: async () => [],
+      append: async (batches) => void kept.push(...batches.map(({ bytes }) => bytes)),
+    },
   });
   const { bytes } = batchOf(1, 1);
   const read = Buffer.alloc(64_000);
@@ -236,6 +250,35 @@ t.test(
     const damaged = Buffer.from(bytes);
     damaged[damaged.length - 1]! ^= 1;
     t.match(await ingest.onBatch(sender(), damaged), { result: 'damaged' });
+  },
+);
+
+t.test('a resend that says the same with another clearance is a repeat', async (t) => {
+  const { ingest, counts } = await standing(t);
+  const { bytes, header } = batchOf(1, 3);
+  await ingest.onBatch(sender(), bytes);
+  const again = Buffer.from(bytes);
+  writeHeader({ ...header, clearThrough: 7 }, again);
+  t.match(await ingest.onBatch(sender(), again), { result: 'stored' });
+  t.equal(counts.of('repeated'), 1);
+});
+
+t.test(
+  'of a terminal with batches waiting the store is asked before they are decoded, and a mark is made',
+  async (t) => {
+    const before = await standing(t);
+    before.tables.turn('refuses', 'due');
+    const all = Array.from({ length: 10 }, (_, i) => batchOf(1 + i, 1 + i).bytes);
+    for (const bytes of all) t.match(await before.ingest.onBatch(sender(), bytes), { result: 'busy' });
+    t.equal(before.asked.rows, 0, 'one at a time nobody is asked');
+    before.tables.turn('on');
+    t.same(await before.minutes(), []);
+    const acks = await Promise.all(all.map((bytes) => before.ingest.onBatch(sender(), Buffer.from(bytes))));
+    t.ok(acks.every(({ result }) => result === 'stored'));
+    t.equal(before.asked.rows, 9);
+    t.equal(before.counts.of('repeated'), 9);
+    t.equal(before.counts.of('batches'), 1, 'only what was decoded counts as stored by us');
+    t.ok((await before.minutes()).length > 0, 'their hour is due');
   },
 );
 
