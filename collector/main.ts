@@ -8,7 +8,7 @@ import { type Command, CommandFailed, required, UsageError } from './cli/command
 import { addKey, listKeys, revokeKey } from './cli/keys.ts';
 import { parseCommandLine, RUN } from './cli/parse-command-line.ts';
 import { checkConfig, initStore, rollupOnce } from './cli/store.ts';
-import { addTerminal, listTerminals, revokeTerminal } from './cli/terminals.ts';
+import { addTerminal, listTerminals, revokeTerminal, setQuota } from './cli/terminals.ts';
 import type { CollectorConfig } from './config/collector-config.ts';
 import { loadConfig, readTls } from './config/load-config.ts';
 import { StoreUnavailable } from './store/tables.ts';
@@ -17,6 +17,7 @@ const COMMANDS: readonly Command[] = [
   initStore,
   addTerminal,
   listTerminals,
+  setQuota,
   revokeTerminal,
   addKey,
   listKeys,

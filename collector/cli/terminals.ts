@@ -1,6 +1,6 @@
 /**
- * `terminals add | list | revoke`: who may connect to the broker. A token is shown once; the store
- * keeps only its hash.
+ * `terminals add | list | quota | revoke`: who may connect to the broker, and what a terminal may
+ * store in a day. A token is shown once; the store keeps only its hash.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { merchantId, storeId, terminalId } from '../../shared/ids.ts';
@@ -73,6 +73,7 @@ export const addTerminal: Command = {
         state: 'active',
         tokens: [{ hash: sha256(token), expiresAt: null }, ...(before === null ? [] : outgoing(before, now(), grace))],
         createdAt: before?.createdAt ?? now(),
+        ...(before?.quotas !== undefined && { quotas: before.quotas }),
       };
       if (!(await terminals.register(registration, before)))
         throw new CommandFailed(`${merchant}/${terminal} was changed by somebody else at the same time: try again`);
@@ -104,6 +105,7 @@ export const listTerminals: Command = {
           state,
           tokens: state === 'active' ? valid : 0,
           createdAt: iso(createdAt),
+          ...(registration.quotas !== undefined && { quotas: registration.quotas }),
           lastSeen: iso(lastSeen),
         });
       }
@@ -113,6 +115,54 @@ export const listTerminals: Command = {
       [terminal, store ?? '-', state, `last seen ${lastSeen ?? 'never'}`].join('  '),
     );
     return { json: { merchant, terminals }, text: lines.join('\n') || `${merchant} has no terminals` };
+  },
+};
+
+/** @throws UsageError */
+function quotaOf({ given }: CommandContext, option: string): number | null {
+  if (given[option] === undefined) return null;
+  return parsed(given, option, (text) => {
+    const number = Number(text);
+    if (!Number.isSafeInteger(number) || number < 1) throw new Error('give a whole number from 1');
+    return number;
+  });
+}
+
+export const setQuota: Command = {
+  name: 'terminals quota',
+  summary: 'sets what a terminal may store in a UTC day, in place of ingest.quotas; without numbers: as configured',
+  options: { ...terminalOptions, 'bytes-per-day': { type: 'string' }, 'events-per-day': { type: 'string' } },
+  help: [
+    '--merchant M       the merchant',
+    '--terminal T       the terminal',
+    '--bytes-per-day N  bytes of its batches, each with 256 for its row',
+    '--events-per-day N its events, and the seqs that its loss records name',
+  ],
+  examples: [
+    'terminals quota --merchant acme --terminal till-1 --events-per-day 50000000 --config config/collector.yaml',
+  ],
+  async run(context) {
+    const merchant = parsed(context.given, 'merchant', merchantId);
+    const terminal = parsed(context.given, 'terminal', terminalId);
+    const bytesPerDay = quotaOf(context, 'bytes-per-day');
+    const eventsPerDay = quotaOf(context, 'events-per-day');
+    const quotas = {
+      ...(bytesPerDay !== null && { bytesPerDay }),
+      ...(eventsPerDay !== null && { eventsPerDay }),
+    };
+    await withStore(context, async ({ terminals }) => {
+      const before = await terminals.registration(merchant, terminal);
+      if (before === null) throw new CommandFailed(`${merchant}/${terminal} is not registered`);
+      const { quotas: _, ...registration } = before;
+      const next = Object.keys(quotas).length === 0 ? registration : { ...registration, quotas };
+      if (!(await terminals.register(next, before)))
+        throw new CommandFailed(`${merchant}/${terminal} was changed by somebody else at the same time: try again`);
+    });
+    const { bytesPerDay: bytes, eventsPerDay: events } = { ...context.config.ingest.quotas, ...quotas };
+    return {
+      json: { merchant, terminal, quotas },
+      text: `${merchant}/${terminal} may store ${bytes} bytes and ${events} events in a UTC day`,
+    };
   },
 };
 

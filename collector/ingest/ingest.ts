@@ -26,9 +26,9 @@ import type { BatchHeader } from '../../shared/wire/header.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
 import type { NewDueMark } from '../store/due-marks.ts';
 import type { EventLog, ReceivedBatch } from '../store/event-log.ts';
-import type { Terminals } from '../store/terminals.ts';
+import type { DailyQuotas, Terminals } from '../store/terminals.ts';
 import { DecodeTurns } from './admission/decode-turns.ts';
-import { type DailyQuotas, Quotas } from './admission/quotas.ts';
+import { Quotas } from './admission/quotas.ts';
 import { Room, type RoomLimits } from './admission/room.ts';
 import { RowLookup, StoredBatches } from './admission/stored-batches.ts';
 import { creditFor, retryAfterMs } from './backpressure.ts';
@@ -71,7 +71,7 @@ export interface IngestOptions extends IngestStores {
 const ALARM_EVERY_MS = 10_000;
 
 interface Batch extends ReceivedBatch {
-  readonly rowKey: Uint8Array;
+  readonly precomputedRowKey: Uint8Array;
   readonly events: number;
   /** Its row is in the store; its due mark may not be. */
   readonly isStored: boolean;
@@ -147,7 +147,7 @@ export class Ingest {
       ...options.quotas,
       share: limit('quotaShare'),
       maxTracked: limit('quotaTerminals'),
-      addUsage: (...usage) => options.terminals.addUsage(...usage),
+      terminals: options.terminals,
       now: options.now,
     });
   }
@@ -217,7 +217,7 @@ export class Ingest {
       events = read.events;
     }
     const { merchant, terminal } = sender;
-    const batch = { merchant, terminal, header, events, bytes, arrival, rowKey, isStored };
+    const batch = { merchant, terminal, header, events, bytes, arrival, precomputedRowKey: rowKey, isStored };
     const outcome = await this.#groups.offer(batch, bytes.length);
     switch (outcome.kind) {
       case 'committed':
@@ -271,7 +271,7 @@ export class Ingest {
       throw error;
     }
     this.#failures = 0;
-    for (const { rowKey } of batches) this.#stored.add(rowKey);
+    for (const batch of batches) this.#stored.add(batch.precomputedRowKey);
     if (fresh.length === 0) return;
     let [bytes, events] = [0, 0];
     for (const batch of fresh) {

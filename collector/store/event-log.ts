@@ -23,7 +23,7 @@ export interface ReceivedBatch {
   /** Milliseconds since 1970, the collector's clock. */
   readonly arrival: number;
   /** What `rowKeyOf` returned, if it was asked before: the digest of a large batch takes long. */
-  readonly rowKey?: Uint8Array;
+  readonly precomputedRowKey?: Uint8Array;
 }
 
 export interface RawRow {
@@ -62,7 +62,7 @@ export class EventLog {
    *
    * @throws StoreUnavailable when the store was not opened yet
    */
-  rowKeyOf({ merchant, terminal, header, bytes }: Omit<ReceivedBatch, 'arrival' | 'rowKey'>): Buffer {
+  rowKeyOf({ merchant, terminal, header, bytes }: Omit<ReceivedBatch, 'arrival' | 'precomputedRowKey'>): Buffer {
     if (this.#digestKey === null) throw new StoreUnavailable('the store has not been opened yet');
     const { hour, kind, epoch, firstSeq, count } = header;
     const digest = batchDigest(this.#digestKey, bytes);
@@ -82,7 +82,7 @@ export class EventLog {
     await this.#tables.putIfAbsent(
       'events',
       batches.map((batch) => ({
-        row: batch.rowKey ?? this.rowKeyOf(batch),
+        row: batch.precomputedRowKey ?? this.rowKeyOf(batch),
         cells: new Map([[BATCH, batch.bytes]]),
         time: batch.arrival,
       })),

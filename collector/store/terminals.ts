@@ -23,6 +23,13 @@ export interface Registration {
   /** All tokens that are valid now: two during a rotation. */
   readonly tokens: readonly TokenRecord[];
   readonly createdAt: number;
+  /** What the terminal may store in a UTC day, where that differs from the configuration. */
+  readonly quotas?: Partial<DailyQuotas>;
+}
+
+export interface DailyQuotas {
+  readonly bytesPerDay: number;
+  readonly eventsPerDay: number;
 }
 
 /** The last status of an epoch. */
@@ -83,12 +90,16 @@ export class Terminals {
   /**
    * Adds to what a terminal stored today. A later day than that in the store replaces it.
    *
-   * @returns the sum over all collectors
+   * @returns the sum over all collectors, and the terminal's own quotas
    */
-  async addUsage(merchant: MerchantId, terminal: TerminalId, more: DailyUsage): Promise<DailyUsage> {
+  async addUsage(
+    merchant: MerchantId,
+    terminal: TerminalId,
+    more: DailyUsage,
+  ): Promise<{ usage: DailyUsage; quotas: Partial<DailyQuotas> }> {
     const row = terminalKey(merchant, terminal, REGISTRY_EPOCH);
     for (let race = 0; race < MAX_RACES; race++) {
-      const [found] = await this.#tables.get('terminals', [row], [USAGE]);
+      const [found] = await this.#tables.get('terminals', [row], [REGISTRY, USAGE]);
       const expected = found?.cells.get(USAGE) ?? null;
       const before = expected === null ? null : (unpack(expected) as DailyUsage);
       const { day, bytes, events } = more;
@@ -97,7 +108,9 @@ export class Terminals {
           ? { day: before.day, bytes: before.bytes + bytes, events: before.events + events }
           : more;
       const put = { row, cells: new Map([[USAGE, pack(sum)]]) };
-      if (await this.#tables.checkAndPut('terminals', { column: USAGE, expected }, put)) return sum;
+      if (!(await this.#tables.checkAndPut('terminals', { column: USAGE, expected }, put))) continue;
+      const registry = found?.cells.get(REGISTRY);
+      return { usage: sum, quotas: registry === undefined ? {} : ((unpack(registry) as Registration).quotas ?? {}) };
     }
     throw new StoreUnavailable(`the usage of ${merchant}/${terminal} changed ${MAX_RACES} times meanwhile`);
   }

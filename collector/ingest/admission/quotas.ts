@@ -11,19 +11,14 @@
  */
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
-import type { DailyUsage } from '../../store/terminals.ts';
+import type { DailyQuotas, DailyUsage, Terminals } from '../../store/terminals.ts';
 
-export interface DailyQuotas {
-  readonly bytesPerDay: number;
-  readonly eventsPerDay: number;
-}
-
+/** The quotas of a terminal that has none of its own. */
 export interface QuotaOptions extends DailyQuotas {
   /** Part of a quota that a process counts before it tells the others. */
   readonly share: number;
   readonly maxTracked: number;
-  /** Adds to the terminal's usage in the store. @returns what all collectors have counted */
-  readonly addUsage: (merchant: MerchantId, terminal: TerminalId, more: DailyUsage) => Promise<DailyUsage>;
+  readonly terminals: Pick<Terminals, 'addUsage'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -44,11 +39,17 @@ interface Counted {
   readonly payer: Terminal;
   /** As the store had it at the last report. */
   reported: DailyUsage;
+  /** The terminal's own, as they were at that report. */
+  quotas: Partial<DailyQuotas>;
+  /** When that was, milliseconds since 1970. */
+  at: number;
   /** Not reported yet, of the same day. */
   bytes: number;
   events: number;
 }
 
+/** How often a terminal over its quota is looked up: its own quota may have been raised. */
+const ASK_AGAIN_MS = 30_000;
 /** Agents wait no longer than this whatever they are told, and then ask again. */
 const MAX_WAIT_MS = 15 * 60_000;
 const REPORTS_PER_FLUSH = 256;
@@ -73,33 +74,33 @@ export class Quotas {
     const counted = this.#counted.get(nameOf(payer));
     const day = this.#today();
     if (counted === undefined || counted.reported.day !== day) return null;
-    const { bytesPerDay, eventsPerDay, now } = this.#options;
-    const over = (reason: OverQuota['reason'], quota: string): OverQuota => ({
-      reason,
-      message: `this terminal has stored what it may in a day (${quota}): it goes on at 00:00 UTC`,
+    const { bytesPerDay, eventsPerDay, now } = { ...this.#options, ...counted.quotas };
+    const overBytes = counted.reported.bytes + counted.bytes >= bytesPerDay;
+    if (!overBytes && counted.reported.events + counted.events < eventsPerDay) return null;
+    if (now() - counted.at >= ASK_AGAIN_MS) this.#due.add(counted);
+    const quota = overBytes ? `${bytesPerDay} bytes` : `${eventsPerDay} events`;
+    return {
+      reason: overBytes ? 'bytes-per-day' : 'events-per-day',
+      message: `this terminal has stored its quota of a day, ${quota}: it goes on at 00:00 UTC`,
       retryAfterMs: Math.min(MAX_WAIT_MS, (day + 1) * DAY_MS - now()),
-    });
-    if (counted.reported.bytes + counted.bytes >= bytesPerDay)
-      return over('bytes-per-day', `ingest.quotas.bytesPerDay: ${bytesPerDay}`);
-    if (counted.reported.events + counted.events >= eventsPerDay)
-      return over('events-per-day', `ingest.quotas.eventsPerDay: ${eventsPerDay}`);
-    return null;
+    };
   }
 
   /** Counts what became durable. */
   stored(payer: Terminal, bytes: number, events: number): void {
-    const { share, bytesPerDay, eventsPerDay, maxTracked } = this.#options;
     const name = nameOf(payer);
     const day = this.#today();
     let counted = this.#counted.get(name);
     this.#counted.delete(name);
     if (counted === undefined || counted.reported.day !== day) {
       if (counted !== undefined) this.#due.delete(counted);
-      counted = { payer, reported: { day, bytes: 0, events: 0 }, bytes: 0, events: 0 };
+      const nothing = { day, bytes: 0, events: 0 };
+      counted = { payer, reported: nothing, quotas: {}, at: 0, bytes: 0, events: 0 };
     }
     this.#counted.set(name, counted);
     counted.bytes += bytes;
     counted.events += events;
+    const { share, bytesPerDay, eventsPerDay, maxTracked } = { ...this.#options, ...counted.quotas };
     if (counted.bytes >= share * bytesPerDay || counted.events >= share * eventsPerDay) this.#due.add(counted);
     if (this.#counted.size <= maxTracked) return;
     const [first] = this.#counted;
@@ -120,11 +121,11 @@ export class Quotas {
       const { payer, reported, bytes, events } = counted;
       this.#due.delete(counted);
       try {
-        counted.reported = await this.#options.addUsage(payer.merchant, payer.terminal, {
-          day: reported.day,
-          bytes,
-          events,
-        });
+        const more = { day: reported.day, bytes, events };
+        const { usage, quotas } = await this.#options.terminals.addUsage(payer.merchant, payer.terminal, more);
+        counted.reported = usage;
+        counted.quotas = quotas;
+        counted.at = this.#options.now();
         counted.bytes -= bytes;
         counted.events -= events;
       } catch {

@@ -86,13 +86,18 @@ export async function terminalsContract(t: Test, tables: Tables): Promise<void> 
     const merchant = freshMerchant();
     const till = terminalId('till-1');
     await terminals.register(registration(merchant, 'till-1'), null);
-    const add = (day: number, bytes: number) => terminals.addUsage(merchant, till, { day, bytes, events: 1 });
+    const add = async (day: number, bytes: number) =>
+      (await terminals.addUsage(merchant, till, { day, bytes, events: 1 })).usage;
     t.same(await add(7, 100), { day: 7, bytes: 100, events: 1 });
     await Promise.all([add(7, 10), add(7, 20), add(7, 30)]);
     t.same(await add(7, 0), { day: 7, bytes: 160, events: 5 });
     t.same(await add(8, 5), { day: 8, bytes: 5, events: 1 }, 'a new day begins with nothing');
     t.same(await add(7, 2), { day: 8, bytes: 7, events: 2 }, 'whose clock is behind counts into the new day');
-    t.same(await terminals.registration(merchant, till), registration(merchant, 'till-1'));
+    const before = registration(merchant, 'till-1');
+    t.same(await terminals.registration(merchant, till), before);
+    const quotas = { eventsPerDay: 7 };
+    t.equal(await terminals.register({ ...before, quotas }, before), true);
+    t.same((await terminals.addUsage(merchant, till, { day: 8, bytes: 0, events: 0 })).quotas, quotas);
   });
 
   await t.test('the epochs of one terminal are listed and forgotten, and come again', async (t) => {

@@ -9,7 +9,7 @@ import { storesOn } from '../../../../collector/app/context.ts';
 import type { Command, Given } from '../../../../collector/cli/command.ts';
 import { addKey, listKeys, revokeKey } from '../../../../collector/cli/keys.ts';
 import { checkConfig, initStore, rollupOnce } from '../../../../collector/cli/store.ts';
-import { addTerminal, listTerminals, revokeTerminal } from '../../../../collector/cli/terminals.ts';
+import { addTerminal, listTerminals, revokeTerminal, setQuota } from '../../../../collector/cli/terminals.ts';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { openTables } from '../../../../collector/main.ts';
 import { EventLog } from '../../../../collector/store/event-log.ts';
@@ -172,4 +172,16 @@ t.test('what is missing or malformed is named', async (t) => {
   ];
   for (const [command, given, says] of cases)
     await t.rejects(run(command, given), { name: 'UsageError', message: says }, JSON.stringify(given));
+});
+
+t.test('a terminal has quotas of its own, which a new token leaves', async (t) => {
+  const { run } = await standing(t);
+  await t.rejects(run(setQuota, TILL), { name: 'CommandFailed', message: /not registered/ });
+  await run(addTerminal, TILL);
+  await t.rejects(run(setQuota, { ...TILL, 'bytes-per-day': '1.5' }), { name: 'UsageError', message: /whole number/ });
+  t.match(await run(setQuota, { ...TILL, 'events-per-day': '50' }), { ...TILL, quotas: { eventsPerDay: 50 } });
+  await run(addTerminal, { ...TILL, rotate: true });
+  t.match(await run(listTerminals, TILL), { terminals: [{ terminal: 'till-1', quotas: { eventsPerDay: 50 } }] });
+  await run(setQuota, TILL);
+  t.notOk('quotas' in (await run(listTerminals, TILL)).terminals[0], 'as configured again');
 });

@@ -317,7 +317,7 @@ t.test('a terminal over its day’s quota is told until when to wait, and goes o
   for (const seq of [1, 2, 3]) t.match(await send(seq), { result: 'stored' });
   t.match(await send(4), {
     result: 'busy',
-    reason: /ingest\.quotas\.eventsPerDay: 3.*00:00 UTC/,
+    reason: /quota of a day, 3 events.*00:00 UTC/,
     retryAfterMs: 900_000,
   });
   t.match(await send(3), { result: 'stored' }, 'a repeat costs nothing');

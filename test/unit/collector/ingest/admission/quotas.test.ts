@@ -21,9 +21,11 @@ async function standing(t: Test, maxTracked = 100) {
   const collector = () =>
     new Quotas({
       ...{ bytesPerDay: 16_000, eventsPerDay: 1_600, share: 1 / 16, maxTracked, now: () => clock.now },
-      addUsage: (...usage) => {
-        calls.count++;
-        return terminals.addUsage(...usage);
+      terminals: {
+        addUsage: (...usage) => {
+          calls.count++;
+          return terminals.addUsage(...usage);
+        },
       },
     });
   return { tables, terminals, clock, calls, collector };
@@ -43,7 +45,11 @@ t.test('a terminal stores its quota of bytes, and then waits', async (t) => {
   const { collector } = await standing(t);
   const quotas = collector();
   t.equal(await storeAll(quotas), 160);
-  t.match(quotas.exceeded(till()), { reason: 'bytes-per-day', retryAfterMs: 900_000, message: /16000/ });
+  t.match(quotas.exceeded(till()), {
+    reason: 'bytes-per-day',
+    retryAfterMs: 900_000,
+    message: /16000 bytes.*00:00 UTC/,
+  });
 });
 
 t.test('events count on their own', async (t) => {
@@ -67,15 +73,24 @@ t.test('two that count at the same time lose nothing of each other', async (t) =
     for (const quotas of all) quotas.stored(till(), 1_000, 1);
     await Promise.all(all.map((quotas) => quotas.report()));
   }
-  const day = NOON / DAY_MS;
-  t.same(
-    await terminals.addUsage(merchantId('acme'), terminalId('till-1'), { day: Math.floor(day), bytes: 0, events: 0 }),
-    {
-      day: Math.floor(day),
-      bytes: 12_000,
-      events: 12,
-    },
-  );
+  const day = Math.floor(NOON / DAY_MS);
+  const { merchant, terminal } = till();
+  const { usage } = await terminals.addUsage(merchant, terminal, { day, bytes: 0, events: 0 });
+  t.same(usage, { day, bytes: 12_000, events: 12 });
+});
+
+t.test('a terminal has quotas of its own, and one that waits is told of a new one', async (t) => {
+  const { collector, terminals, clock } = await standing(t);
+  const registration = { ...till(), store: null, state: 'active', tokens: [], createdAt: 0 } as const;
+  await terminals.register(registration, null);
+  const quotas = collector();
+  t.equal(await storeAll(quotas), 160);
+  await terminals.register({ ...registration, quotas: { bytesPerDay: 32_000 } }, registration);
+  clock.now += 30_000;
+  t.ok(quotas.exceeded(till()));
+  await quotas.report();
+  t.equal(quotas.exceeded(till()), null);
+  t.equal(await storeAll(quotas), 160, 'as much again');
 });
 
 t.test('who stores less than a share costs the store nothing', async (t) => {
