@@ -15,7 +15,7 @@ const DEFAULTS = {
   hbase: { host: '127.0.0.1', port: 9090, connections: 4, namespace: 'tillstream' },
   mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000 },
   http: { host: '127.0.0.1', port: 8080 },
-  ingest: { quotas: { bytesPerDay: 1024 ** 3, eventsPerDay: 10_000_000 } },
+  ingest: { quotas: { bytesPerDay: 2 * 1024 ** 3, eventsPerDay: 20_000_000 } },
   rollup: { cron: '* * * * *', graceSeconds: 120 },
   dimensions: ['method', 'cashier', 'category'],
   log: { level: 'info' },

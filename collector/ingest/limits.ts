@@ -55,15 +55,15 @@ export const INGEST_LIMITS = {
     why: 'Due marks that cover later batches of the same hour and terminal; a forgotten one is made again.',
   },
   bytesPerDay: {
-    value: GIB,
+    value: 2 * GIB,
     unit: 'bytes',
-    why: 'What a terminal may store in a UTC day, each batch with 256 bytes for its row. A full buffer of the default size takes a quarter of it when drained; a usual till takes 100 KB.',
+    why: 'What a terminal may store in a UTC day, each batch with 256 bytes for its row. A full buffer of the default size takes less than half of it when drained, even if nothing could be compressed; a usual till takes 100 KB.',
     key: 'ingest.quotas.bytesPerDay',
   },
   eventsPerDay: {
-    value: 10_000_000,
+    value: 20_000_000,
     unit: 'count',
-    why: 'Seqs that a terminal may store in a UTC day, as events or as losses. A backlog of a million events is a tenth, a usual day 200 events.',
+    why: 'Seqs that a terminal may store in a UTC day, as events or as losses. A full buffer of the default size holds less than half of it, a usual day has 200 events.',
     key: 'ingest.quotas.eventsPerDay',
   },
   quotaShare: {

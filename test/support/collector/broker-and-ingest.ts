@@ -36,7 +36,7 @@ const GROUPS = { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxWaitMs: 2
 /** What ingest takes of a terminal, so that a test only says what it is about. */
 export const INGEST_BOUNDS: Pick<IngestOptions, 'room' | 'quotas' | 'onRefused'> = {
   room: { maxBytes: 8_000_000, maxTerminalBatches: 64, maxTerminalBytes: 1_048_576 },
-  quotas: { bytesPerDay: 1024 ** 3, eventsPerDay: 10_000_000 },
+  quotas: { bytesPerDay: 2 * 1024 ** 3, eventsPerDay: 20_000_000 },
   onRefused: () => undefined,
 };
 

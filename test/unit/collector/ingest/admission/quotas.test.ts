@@ -2,9 +2,11 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Quotas } from '../../../../../collector/ingest/admission/quotas.ts';
+import { INGEST_LIMITS, ROW_BYTES } from '../../../../../collector/ingest/limits.ts';
 import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
 import { Terminals } from '../../../../../collector/store/terminals.ts';
 import { merchantId, terminalId } from '../../../../../shared/ids.ts';
+import { batchOf } from '../../../../support/collector/batches.ts';
 import { SwitchableTables } from '../../../../support/collector/switchable-tables.ts';
 
 const NOON = Date.UTC(2026, 10, 22, 12);
@@ -128,4 +130,14 @@ t.test('so many terminals as allowed are counted, the least recent is forgotten'
   for (let i = 0; i < 30; i++) quotas.stored(till(`other-${i}`), 1, 1);
   t.equal(quotas.tracked, 10);
   t.equal(quotas.exceeded(till()), null);
+});
+
+t.test('a backlog of a million events, in whatever batches, is far within the default quotas', async (t) => {
+  const { bytesPerDay, eventsPerDay } = INGEST_LIMITS;
+  const million = 1_000_000;
+  t.ok(million * 10 < eventsPerDay.value);
+  for (const events of [1, 10, 100, 1_000, 5_000]) {
+    const bytes = batchOf(1, events).bytes.length + ROW_BYTES;
+    t.ok((million / events) * bytes * 4 < bytesPerDay.value, `${events} a batch: ${bytes} bytes each`);
+  }
 });
