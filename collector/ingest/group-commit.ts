@@ -34,8 +34,9 @@ export interface GroupLimits {
 interface Entry<T> {
   readonly item: T;
   readonly bytes: number;
-  /** Monotonic milliseconds. */
+  /** When it was offered, and when it will be late, monotonic milliseconds. */
   readonly since: number;
+  readonly lateAt: number;
   /** Null once it has its outcome. */
   settle: ((outcome: Outcome) => void) | null;
 }
@@ -68,21 +69,27 @@ export class GroupCommit<T> {
     this.#moreComing = moreComing;
   }
 
-  /** Never rejects. */
-  offer(item: T, bytes: number): Promise<Outcome> {
+  /**
+   * Never rejects.
+   *
+   * @param waitedMs how long the item has waited elsewhere: counts as part of `maxWaitMs`
+   */
+  offer(item: T, bytes: number, waitedMs = 0): Promise<Outcome> {
     return new Promise((settle) => {
-      this.#waiting.push({ item, bytes, since: this.#clock(), settle });
+      const since = this.#clock();
+      this.#waiting.push({ item, bytes, since, lateAt: since + this.#limits.maxWaitMs - waitedMs, settle });
       this.#startSoon();
     });
   }
 
   /** Settles entries without an outcome for too long as late. Call it regularly. */
   expire(): void {
-    const before = this.#clock() - this.#limits.maxWaitMs;
-    const fresh = this.#waiting.findIndex(({ since }) => since > before);
-    const late = this.#waiting.splice(0, fresh === -1 ? this.#waiting.length : fresh);
+    const now = this.#clock();
+    const isLate = ({ lateAt }: Entry<T>): boolean => lateAt <= now;
+    const late = this.#waiting.filter(isLate);
+    if (late.length > 0) this.#waiting = this.#waiting.filter((entry) => !isLate(entry));
+    for (const group of this.#groups) late.push(...group.filter(isLate));
     for (const entry of late) settle(entry, LATE);
-    for (const group of this.#groups) for (const entry of group) if (entry.since <= before) settle(entry, LATE);
   }
 
   /**

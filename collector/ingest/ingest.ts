@@ -37,6 +37,7 @@ import { DueMarkWriter } from './due-mark-writer.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
 import { INGEST_LIMITS, ROW_BYTES } from './limits.ts';
 import type { IngestMetrics, RefusalReason } from './metrics.ts';
+import { type RefusalOptions, Refusals } from './refusals.ts';
 import { StatusIntake } from './status/status-intake.ts';
 import { StatusWriter } from './status/status-writer.ts';
 
@@ -46,11 +47,9 @@ export interface IngestStores {
   readonly terminals: Pick<Terminals, 'putStatuses' | 'epochsOf' | 'forgetEpochs' | 'addUsage'>;
 }
 
-export interface IngestOptions extends IngestStores {
+export interface IngestOptions extends IngestStores, RefusalOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Monotonic milliseconds. */
-  readonly clock: () => number;
   /** From 0 up to 1. */
   readonly random: () => number;
   /** How long after its end an hour is first rolled up. */
@@ -61,14 +60,7 @@ export interface IngestOptions extends IngestStores {
   readonly metrics: IngestMetrics;
   /** Called for each failed group, with its number of batches. */
   readonly onFailure: (error: Error, batches: number) => void;
-  /**
-   * Called when batches are refused, at most once in 10 s: with the last one's sender and reason,
-   * and their number since the last call.
-   */
-  readonly onRefused: (sender: Sender, reason: RefusalReason, batches: number) => void;
 }
-
-const ALARM_EVERY_MS = 10_000;
 
 interface Batch extends ReceivedBatch {
   readonly precomputedRowKey: Uint8Array;
@@ -114,10 +106,8 @@ export class Ingest {
   readonly #stored = new StoredBatches(limit('rememberedBatches'));
   readonly #lookup: RowLookup;
   readonly #quotas: Quotas;
+  readonly #refusals: Refusals;
   #failures = 0;
-  /** Refusals since the last alarm, and when that was. */
-  #refusals = 0;
-  #alarmedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: IngestOptions) {
     this.#options = options;
@@ -143,6 +133,7 @@ export class Ingest {
       room: this.#room,
       writer: this.#statusWriter,
     });
+    this.#refusals = new Refusals(options);
     this.#quotas = new Quotas({
       ...options.quotas,
       share: limit('quotaShare'),
@@ -206,19 +197,22 @@ export class Ingest {
   }
 
   async #store({ sender, bytes, name, header, rowKey }: Arrived): Promise<Ack> {
-    const arrival = this.#options.now();
+    const { now, clock } = this.#options;
+    const arrival = now();
+    const since = clock();
     // Of a terminal that waits for itself, a question to the store is cheaper than a decode.
     const isStored = this.#room.batchesOf(sender) > 1 && (await this.#lookup.has(rowKey));
     let events = 0;
     if (!isStored) {
-      const read = await this.#turns.run(sender, () => this.#decode(sender, bytes, rowKey));
+      const read = await this.#turns.run(sender, () => this.#decode(sender, bytes, rowKey, since));
       if (read === 'repeat') return this.#repeat(name);
+      if (read === 'late') return this.#busy(name, 'too much to do at the moment');
       if (!read.ok) return read.ack;
       events = read.events;
     }
     const { merchant, terminal } = sender;
     const batch = { merchant, terminal, header, events, bytes, arrival, precomputedRowKey: rowKey, isStored };
-    const outcome = await this.#groups.offer(batch, bytes.length);
+    const outcome = await this.#groups.offer(batch, bytes.length, clock() - since);
     switch (outcome.kind) {
       case 'committed':
         return isStored ? this.#repeat(name) : { ...name, result: 'stored' };
@@ -229,9 +223,11 @@ export class Ingest {
     }
   }
 
-  /** Decodes a batch, unless the same one was stored while it waited. */
-  #decode(sender: Sender, bytes: Uint8Array, rowKey: Uint8Array): ReadBatch | 'repeat' {
-    return this.#stored.has(rowKey) ? 'repeat' : readBatch(sender, bytes);
+  /** Decodes a batch, unless the same one was stored while it waited, or it waited too long. */
+  #decode(sender: Sender, bytes: Uint8Array, rowKey: Uint8Array, since: number): ReadBatch | 'repeat' | 'late' {
+    if (this.#stored.has(rowKey)) return 'repeat';
+    const { clock, groups } = this.#options;
+    return clock() - since >= groups.maxWaitMs ? 'late' : readBatch(sender, bytes);
   }
 
   #repeat(name: BatchName): Ack {
@@ -240,14 +236,7 @@ export class Ingest {
   }
 
   #refuse(sender: Sender, name: BatchName, reason: RefusalReason, message: string, waitMs?: number): Ack {
-    const { metrics, clock, onRefused } = this.#options;
-    metrics.refused(reason);
-    this.#refusals++;
-    if (clock() - this.#alarmedAt >= ALARM_EVERY_MS) {
-      onRefused(sender, reason, this.#refusals);
-      this.#refusals = 0;
-      this.#alarmedAt = clock();
-    }
+    this.#refusals.count(sender, reason);
     return this.#busy(name, message, waitMs);
   }
 

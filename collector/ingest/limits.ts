@@ -37,7 +37,7 @@ export const INGEST_LIMITS = {
   storeWait: {
     value: 25_000,
     unit: 'ms',
-    why: 'A batch that the store did not take by then is answered busy, before the till doubts its connection.',
+    why: 'A batch that was not stored by then, counted from its arrival, is answered busy: before its till doubts the connection after 30 s.',
   },
   lookupWait: {
     value: 2_000,

@@ -118,3 +118,13 @@ t.test('what waits too long is late, while others keep waiting', async (t) => {
   t.same(kinds(await Promise.all([under, early])), ['late', 'late']);
   t.equal(await Promise.race([fresh, 'still waiting']), 'still waiting');
 });
+
+t.test('what has waited elsewhere is late by so much earlier', async (t) => {
+  const { groups, clock } = standing({ maxRows: 1 });
+  const first = groups.offer('a', 10);
+  const second = groups.offer('b', 10, 900);
+  clock.now = 100;
+  groups.expire();
+  t.equal((await second).kind, 'late');
+  t.equal(await Promise.race([first, 'still waiting']), 'still waiting');
+});
