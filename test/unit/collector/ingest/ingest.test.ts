@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { statusMessage } from '../../../../agent/ship/status/status-message.ts';
 import { Ingest, type IngestOptions } from '../../../../collector/ingest/ingest.ts';
 import { DueMarks } from '../../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../../collector/store/event-log.ts';
@@ -352,4 +353,44 @@ t.test('of statuses that wait for their turn only the last is decoded', async (t
   await ingest.tick();
   t.equal(counts.of('statuses kept'), 1);
   t.match((await Array.fromAsync(terminals.list(ACME)))[0]?.epochs, [{ lastSeq: 100 }]);
+});
+
+/** The status of an agent whose epochs from `first` to `last` have something pending. */
+const statusOf = (first: number, last: number) => {
+  const epochs = Array.from({ length: last - first + 1 }, (_, i) => ({
+    epoch: epoch((first + i).toString(16).padStart(16, '0')),
+    ...{ lastSeq: 3, pending: [[1, 3]] as const },
+  }));
+  const holdings = { epochs, open: epochs.at(-1)!.epoch, ...{ pending: 3 * epochs.length, losses: 0, bytes: 65_536 } };
+  const facts = { version: '0.1.0', clearThrough: 0, clockOffsetMs: null, unsentLosses: new Set<never>() };
+  return encodeStatus(statusMessage({ ...facts, holdings, signingOff: false }));
+};
+
+t.test('an agent that restarted 300 times offline is known by all its epochs once it has drained', async (t) => {
+  const { ingest, terminals, counts, clock } = await standing(t);
+  for (const drained of [0, 10, 60, 200, 299]) {
+    ingest.onStatus(sender(), statusOf(1 + drained, 300));
+    // Its batches are stored whatever becomes of its statuses.
+    const oldest = (1 + drained).toString(16).padStart(16, '0');
+    t.match(await ingest.onBatch(sender(), batchOf(1, 3, { epoch: oldest }).bytes), { result: 'stored' });
+    clock.monotonic += 600_000;
+    await ingest.tick();
+  }
+  const [till] = await Array.fromAsync(terminals.list(ACME));
+  t.ok(till!.epochs.length >= 256, `${till!.epochs.length} epochs`);
+  t.equal(counts.of('statuses refused'), 0);
+  t.equal(counts.of('statuses dropped'), 0);
+});
+
+t.test('statuses of invented epochs leave as many rows as a terminal may have', async (t) => {
+  const { ingest, terminals, counts, clock } = await standing(t);
+  for (let round = 0; round < 200; round++) {
+    ingest.onStatus(sender(), statusOf(1 + 256 * round, 256 * (round + 1)));
+    clock.monotonic += 50;
+    await turn();
+    await ingest.tick();
+  }
+  const [till] = await Array.fromAsync(terminals.list(ACME));
+  t.ok(till!.epochs.length <= 512, `${till!.epochs.length} rows for 51,200 epochs`);
+  t.ok(counts.of('statuses kept') <= 520);
 });
