@@ -174,12 +174,13 @@ export class ClientHooks {
   }
 
   #send(client: Client, topic: string, acks: Ack[], done: () => void): void {
-    if (client.closed) {
+    const session = this.sessions.of(client);
+    if (client.closed || session === undefined) {
       done();
       return;
     }
     const { inbox, now, storeGen } = this.#options;
-    const envelope = { acks, credit: inbox.credit(), serverTime: now(), storeGen: storeGen() ?? '' };
+    const envelope = { acks, credit: inbox.credit(session.sender), serverTime: now(), storeGen: storeGen() ?? '' };
     const payload = Buffer.from(encodeAcks(envelope));
     client.publish({ cmd: 'publish', topic, payload, qos: 1, dup: false, retain: false }, done);
   }

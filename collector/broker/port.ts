@@ -18,6 +18,6 @@ export interface Inbox {
   onBatch(sender: Sender, bytes: Uint8Array): Promise<Ack>;
   /** A status that is unreadable or finds no room is dropped: the next one says the same. */
   onStatus(sender: Sender, bytes: Uint8Array): void;
-  /** Factor on a till's window, 0 to 1, by the room that is left now. */
-  credit(): number;
+  /** Factor on a till's window, 0 to 1, by the room that is left to its merchant now. */
+  credit(sender: Sender): number;
 }

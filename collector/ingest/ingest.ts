@@ -154,8 +154,9 @@ export class Ingest {
     this.#statuses.take(sender, owned(bytes));
   }
 
-  credit(): number {
-    return creditFor(this.#room.heldBytes, this.#options.room.maxBytes);
+  credit(sender: Sender): number {
+    const { held, max } = this.#room.ofMerchant(sender);
+    return creditFor(held, max);
   }
 
   /**

@@ -15,7 +15,7 @@ export const INGEST_LIMITS = {
   heldBytes: {
     value: 32 * MIB,
     unit: 'bytes',
-    why: 'Batches in memory from arrival to ack; a merchant holds as much as is left to others, so at most half. 500 tills at their full window of 64 KiB batches.',
+    why: 'Batches in memory from arrival to ack; a merchant holds as much as is left to others, so at most half. 64 tills of one merchant at their full window; beyond, windows shrink by credit.',
   },
   batchesPerTerminal: {
     value: 64,

@@ -36,6 +36,12 @@ export class Room {
     return this.#bytes;
   }
 
+  /** Bytes that a merchant holds, and how many it may hold while others hold what they hold. */
+  ofMerchant({ merchant }: Payer): { readonly held: number; readonly max: number } {
+    const held = this.#merchants.get(merchant)?.bytes ?? 0;
+    return { held, max: (this.#limits.maxBytes - (this.#bytes - held)) / 2 };
+  }
+
   /** Batches of a terminal. */
   batchesOf(payer: Payer): number {
     return this.#terminals.get(nameOf(payer))?.batches ?? 0;
@@ -43,13 +49,13 @@ export class Room {
 
   /** @returns why there is no room; null when it was taken, and must be released */
   take(payer: Payer, size: number): 'terminal-room' | 'merchant-room' | null {
-    const { maxBytes, maxTerminalBatches, maxTerminalBytes } = this.#limits;
+    const { maxTerminalBatches, maxTerminalBytes } = this.#limits;
     const bytes = size + BATCH_BYTES;
     const terminal = this.#terminals.get(nameOf(payer));
     if (terminal !== undefined && (terminal.batches >= maxTerminalBatches || terminal.bytes + bytes > maxTerminalBytes))
       return 'terminal-room';
-    const merchant = this.#merchants.get(payer.merchant);
-    if ((merchant?.bytes ?? 0) + bytes > maxBytes - this.#bytes) return 'merchant-room';
+    const { held, max } = this.ofMerchant(payer);
+    if (held + bytes > max) return 'merchant-room';
     this.#bytes += bytes;
     add(this.#terminals, nameOf(payer), 1, bytes);
     add(this.#merchants, payer.merchant, 1, bytes);

@@ -156,7 +156,8 @@ t.test(
     await turn();
     const full = counts.of('acked busy');
     t.ok(full > 0 && full < 1_000, `${full} of 1,000 found no room`);
-    t.ok(ingest.credit() < 0.5);
+    t.equal(ingest.credit(sender('till-1', 'm0')), 0.25);
+    t.equal(ingest.credit(sender('till-1', 'newcomer')), 1);
     t.match(await answers.at(-1), { result: 'busy', first: 1_000, last: 1_000, reason: /room/, retryAfterMs: 250 });
     clock.monotonic = 2_000;
     await ingest.tick();
@@ -180,7 +181,7 @@ t.test('when a silent store is back everything resumes, and its late answers are
   tables.turn('on');
   t.match(await send(1), { result: 'stored' });
   t.equal(counts.of('acked stored'), 1);
-  t.equal(ingest.credit(), 1);
+  t.equal(ingest.credit(sender()), 1);
 });
 
 t.test('the wait grows with each failure in a row, and starts anew after a success', async (t) => {

@@ -22,6 +22,7 @@ t.test('a merchant holds half of the room, and the next one finds half of the re
   t.same(fill(room, till('evil'), 9_488), { taken: 50, refused: 'merchant-room' });
   t.same(fill(room, till('evil', 'b'), 9_488), { taken: 0, refused: 'merchant-room' });
   t.same(fill(room, till('good'), 9_488), { taken: 25, refused: 'merchant-room' });
+  t.same(room.ofMerchant(till('good')), { held: 250_000, max: 250_000 });
 });
 
 t.test('what is released is free again, to the last byte', async (t) => {
