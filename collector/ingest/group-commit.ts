@@ -7,6 +7,7 @@
  *               late            late (the commit continues; its outcome is ignored)
  *
  * Invariants:
+ * - A group takes next whose sender has had the fewest bytes written (`admission/fair-queue.ts`).
  * - An entry has exactly one outcome, and `committed` only after its group's commit resolved.
  * - At most `maxGroups` groups are running; each holds at most `maxRows` entries and `maxBytes`
  *   bytes (but at least one entry).
@@ -15,6 +16,8 @@
  * - Given `expire` is called, no entry waits longer for its outcome than `maxWaitMs` plus the time
  *   between two calls.
  */
+import { FairQueue, type Payer } from './admission/fair-queue.ts';
+import { ROW_BYTES } from './limits.ts';
 
 export type Outcome =
   | { readonly kind: 'committed' }
@@ -32,6 +35,7 @@ export interface GroupLimits {
 }
 
 interface Entry<T> {
+  readonly payer: Payer;
   readonly item: T;
   readonly bytes: number;
   /** When it was offered, and when it will be late, monotonic milliseconds. */
@@ -49,7 +53,9 @@ export class GroupCommit<T> {
   readonly #limits: GroupLimits;
   readonly #clock: () => number;
   readonly #moreComing: () => boolean;
-  #waiting: Entry<T>[] = [];
+  /** In the order of their arrival, and in the order in which they are taken. */
+  readonly #waiting = new Set<Entry<T>>();
+  #queue = new FairQueue<Entry<T>>();
   readonly #groups = new Set<readonly Entry<T>[]>();
   #starting = false;
 
@@ -74,10 +80,13 @@ export class GroupCommit<T> {
    *
    * @param waitedMs how long the item has waited elsewhere: counts as part of `maxWaitMs`
    */
-  offer(item: T, bytes: number, waitedMs = 0): Promise<Outcome> {
+  offer(payer: Payer, item: T, bytes: number, waitedMs = 0): Promise<Outcome> {
     return new Promise((settle) => {
       const since = this.#clock();
-      this.#waiting.push({ item, bytes, since, lateAt: since + this.#limits.maxWaitMs - waitedMs, settle });
+      const lateAt = since + this.#limits.maxWaitMs - waitedMs;
+      const entry = { payer, item, bytes, since, lateAt, settle };
+      this.#waiting.add(entry);
+      this.#queue.push(payer, entry);
       this.#startSoon();
     });
   }
@@ -86,10 +95,17 @@ export class GroupCommit<T> {
   expire(): void {
     const now = this.#clock();
     const isLate = ({ lateAt }: Entry<T>): boolean => lateAt <= now;
-    const late = this.#waiting.filter(isLate);
-    if (late.length > 0) this.#waiting = this.#waiting.filter((entry) => !isLate(entry));
+    const late = [...this.#waiting].filter(isLate);
+    if (late.length > 0) this.#drop(late);
     for (const group of this.#groups) late.push(...group.filter(isLate));
     for (const entry of late) settle(entry, LATE);
+  }
+
+  /** Entries that wait no longer. */
+  #drop(entries: readonly Entry<T>[]): void {
+    for (const entry of entries) this.#waiting.delete(entry);
+    this.#queue = new FairQueue();
+    for (const entry of this.#waiting) this.#queue.push(entry.payer, entry);
   }
 
   /**
@@ -105,27 +121,31 @@ export class GroupCommit<T> {
         this.#startSoon();
         return;
       }
-      while (this.#waiting.length > 0 && this.#groups.size < this.#limits.maxGroups) void this.#run(this.#take());
+      while (this.#waiting.size > 0 && this.#groups.size < this.#limits.maxGroups) void this.#run(this.#take());
     });
   }
 
   #isGathering(): boolean {
     const { maxRows, gatherMs } = this.#limits;
     const [oldest] = this.#waiting;
-    if (oldest === undefined || this.#waiting.length >= maxRows || !this.#moreComing()) return false;
+    if (oldest === undefined || this.#waiting.size >= maxRows || !this.#moreComing()) return false;
     return this.#clock() - oldest.since < gatherMs;
   }
 
   #take(): Entry<T>[] {
     const { maxRows, maxBytes } = this.#limits;
+    const group: Entry<T>[] = [];
     let bytes = 0;
-    let rows = 0;
-    for (const entry of this.#waiting) {
-      if (rows > 0 && (rows >= maxRows || bytes + entry.bytes > maxBytes)) break;
-      rows++;
-      bytes += entry.bytes;
+    for (let next = this.#queue.next; next !== undefined; next = this.#queue.next) {
+      if (group.length > 0 && (group.length >= maxRows || bytes + next.bytes > maxBytes)) break;
+      bytes += next.bytes;
+      this.#queue.serveNext((entry) => {
+        group.push(entry);
+        this.#waiting.delete(entry);
+        return entry.bytes + ROW_BYTES;
+      });
     }
-    return this.#waiting.splice(0, rows);
+    return group;
   }
 
   async #run(group: readonly Entry<T>[]): Promise<void> {
@@ -138,7 +158,7 @@ export class GroupCommit<T> {
     }
     this.#groups.delete(group);
     for (const entry of group) settle(entry, outcome);
-    if (this.#waiting.length > 0) this.#startSoon();
+    if (this.#waiting.size > 0) this.#startSoon();
   }
 }
 

@@ -213,7 +213,7 @@ export class Ingest {
     }
     const { merchant, terminal } = sender;
     const batch = { merchant, terminal, header, events, bytes, arrival, precomputedRowKey: rowKey, isStored };
-    const outcome = await this.#groups.offer(batch, bytes.length, clock() - since);
+    const outcome = await this.#groups.offer(sender, batch, bytes.length, clock() - since);
     switch (outcome.kind) {
       case 'committed':
         return isStored ? this.#repeat(name) : { ...name, result: 'stored' };

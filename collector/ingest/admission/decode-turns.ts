@@ -5,12 +5,7 @@
  * Invariants: a turn begins no task once it has taken `turnMs`; what a task took is charged to its
  * sender.
  */
-import { FairQueue } from './fair-queue.ts';
-
-export interface Payer {
-  readonly merchant: string;
-  readonly terminal: string;
-}
+import { FairQueue, type Payer } from './fair-queue.ts';
 
 export class DecodeTurns {
   readonly #turnMs: number;

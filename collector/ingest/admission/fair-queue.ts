@@ -1,7 +1,7 @@
 /**
- * Queue that shares a worker's time fairly: first between merchants, then between the terminals of
- * a merchant. Start-time fair queueing (Goyal, Vin, Cheng 1996): who has used least goes next. A
- * cost is known only once an item was served, which this discipline allows.
+ * Queue that shares a worker's time, or another resource, fairly: first between merchants, then
+ * between the terminals of a merchant. Start-time fair queueing (Goyal, Vin, Cheng 1996): who has
+ * used least goes next. A cost is known only once an item was served, which this discipline allows.
  *
  * Invariants:
  * - Of one terminal, items are served in their order.
@@ -21,7 +21,7 @@ const FIRST_SWEEP = 1_024;
 interface Lane<T> {
   readonly name: string;
   readonly content: T;
-  /** Virtual milliseconds: the time that the lane had used when its next item became first. */
+  /** Virtual time: what the lane had used when its next item became first. */
   start: number;
   /** Of lanes with the same start the one that came first. */
   order: number;
@@ -31,7 +31,7 @@ interface Lane<T> {
 class Level<T> {
   readonly #lanes = new Map<string, Lane<T>>();
   readonly #heap = new Heap<Lane<T>>((a, b) => a.start - b.start || a.order - b.order);
-  /** Until when the names that do not wait have used time, virtual milliseconds. */
+  /** What the names that do not wait have used, virtual time. */
   readonly #used = new Map<string, number>();
   #virtual = 0;
   #order = 0;
@@ -56,10 +56,10 @@ class Level<T> {
   }
 
   /** @param waits whether the lane that was next has more to serve */
-  charge(ms: number, waits: boolean): void {
+  charge(cost: number, waits: boolean): void {
     const lane = this.#heap.removeFirst()!;
     this.#virtual = lane.start;
-    lane.start += ms;
+    lane.start += cost;
     if (waits) {
       lane.order = this.#order++;
       this.#heap.push(lane);
@@ -85,6 +85,12 @@ class Level<T> {
   }
 }
 
+/** Who pays for an item. */
+export interface Payer {
+  readonly merchant: string;
+  readonly terminal: string;
+}
+
 export class FairQueue<T> {
   readonly #merchants = new Level<Level<T[]>>();
   #size = 0;
@@ -93,7 +99,12 @@ export class FairQueue<T> {
     return this.#size;
   }
 
-  push({ merchant, terminal }: { readonly merchant: string; readonly terminal: string }, item: T): void {
+  /** The item that is served next. */
+  get next(): T | undefined {
+    return this.#merchants.next?.next?.[0];
+  }
+
+  push({ merchant, terminal }: Payer, item: T): void {
     this.#size++;
     this.#merchants
       .lane(merchant, () => new Level())
@@ -104,15 +115,15 @@ export class FairQueue<T> {
   /**
    * Serves the next item, if there is one.
    *
-   * @param serve returns what it took, milliseconds
+   * @param serve returns what it cost, in one unit for all: milliseconds, bytes
    */
   serveNext(serve: (item: T) => number): void {
     const terminals = this.#merchants.next;
     const items = terminals?.next;
     if (terminals === undefined || items === undefined) return;
     this.#size--;
-    const ms = serve(items.shift()!);
-    terminals.charge(ms, items.length > 0);
-    this.#merchants.charge(ms, terminals.next !== undefined);
+    const cost = serve(items.shift()!);
+    terminals.charge(cost, items.length > 0);
+    this.#merchants.charge(cost, terminals.next !== undefined);
   }
 }

@@ -6,7 +6,7 @@
  * A batch that was answered while its commit still runs is held by that commit: `GroupLimits`
  * bounds those.
  */
-import type { Payer } from './decode-turns.ts';
+import type { Payer } from './fair-queue.ts';
 
 export interface RoomLimits {
   readonly maxBytes: number;

@@ -21,12 +21,14 @@ function standing(limits: Partial<GroupLimits> = {}) {
   return { groups, started, clock, coming, items: () => started.map(({ items }) => items) };
 }
 
+const TILL = { merchant: 'acme', terminal: 'till-1' };
+
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const kinds = (outcomes: readonly Outcome[]) => outcomes.map(({ kind }) => kind);
 
 t.test('what comes in one turn of the event loop shares a group', async (t) => {
   const { groups, started, items } = standing();
-  const offered = ['a', 'b', 'c'].map((item) => groups.offer(item, 10));
+  const offered = ['a', 'b', 'c'].map((item) => groups.offer(TILL, item, 10));
   t.same(items(), []);
   await turn();
   t.same(items(), [['a', 'b', 'c']]);
@@ -36,11 +38,11 @@ t.test('what comes in one turn of the event loop shares a group', async (t) => {
 
 t.test('what comes while a group is under way gathers for the next', async (t) => {
   const { groups, started, items } = standing();
-  void groups.offer('a', 10);
+  void groups.offer(TILL, 'a', 10);
   await turn();
-  void groups.offer('b', 10);
+  void groups.offer(TILL, 'b', 10);
   await turn();
-  void groups.offer('c', 10);
+  void groups.offer(TILL, 'c', 10);
   await turn();
   t.same(items(), [['a']]);
   started[0]!.end.resolve();
@@ -59,21 +61,21 @@ t.test('a group is bounded by rows and by bytes, but takes one entry at least', 
     ['e', 60],
     ['f', 500],
   ] as const)
-    void groups.offer(item, bytes);
+    void groups.offer(TILL, item, bytes);
   await turn();
   t.same(items(), [['a', 'b', 'c'], ['d'], ['e'], ['f']]);
 });
 
 t.test('so many groups as allowed are under way at the same time', async (t) => {
   const { groups, items } = standing({ maxGroups: 2, maxRows: 1 });
-  for (const item of ['a', 'b', 'c']) void groups.offer(item, 1);
+  for (const item of ['a', 'b', 'c']) void groups.offer(TILL, item, 1);
   await turn();
   t.same(items(), [['a'], ['b']]);
 });
 
 t.test('a failed group fails its entries, and the next one continues', async (t) => {
   const { groups, started } = standing({ maxRows: 1 });
-  const offered = ['a', 'b'].map((item) => groups.offer(item, 10));
+  const offered = ['a', 'b'].map((item) => groups.offer(TILL, item, 10));
   await turn();
   started[0]!.end.reject(new Error('store away'));
   t.match(await offered[0], { kind: 'failed', cause: { message: 'store away' } });
@@ -85,9 +87,9 @@ t.test('a failed group fails its entries, and the next one continues', async (t)
 t.test('while more is coming a group gathers, for a bounded time', async (t) => {
   const { groups, items, clock, coming } = standing();
   coming.more = true;
-  void groups.offer('a', 10);
+  void groups.offer(TILL, 'a', 10);
   await turn();
-  void groups.offer('b', 10);
+  void groups.offer(TILL, 'b', 10);
   await turn();
   t.same(items(), []);
   clock.now = 20;
@@ -99,18 +101,18 @@ t.test('while more is coming a group gathers, for a bounded time', async (t) => 
 t.test('a full group does not wait for more', async (t) => {
   const { groups, items, coming } = standing();
   coming.more = true;
-  for (const item of ['a', 'b', 'c']) void groups.offer(item, 10);
+  for (const item of ['a', 'b', 'c']) void groups.offer(TILL, item, 10);
   await turn();
   t.same(items(), [['a', 'b', 'c']]);
 });
 
 t.test('what waits too long is late, while others keep waiting', async (t) => {
   const { groups, clock } = standing({ maxRows: 1 });
-  const under = groups.offer('under way', 10);
+  const under = groups.offer(TILL, 'under way', 10);
   await turn();
-  const early = groups.offer('early', 10);
+  const early = groups.offer(TILL, 'early', 10);
   clock.now = 600;
-  const fresh = groups.offer('fresh', 10);
+  const fresh = groups.offer(TILL, 'fresh', 10);
   clock.now = 999;
   groups.expire();
   clock.now = 1_000;
@@ -121,10 +123,23 @@ t.test('what waits too long is late, while others keep waiting', async (t) => {
 
 t.test('what has waited elsewhere is late by so much earlier', async (t) => {
   const { groups, clock } = standing({ maxRows: 1 });
-  const first = groups.offer('a', 10);
-  const second = groups.offer('b', 10, 900);
+  const first = groups.offer(TILL, 'a', 10);
+  const second = groups.offer(TILL, 'b', 10, 900);
   clock.now = 100;
   groups.expire();
   t.equal((await second).kind, 'late');
   t.equal(await Promise.race([first, 'still waiting']), 'still waiting');
+});
+
+t.test('a group takes from each merchant, whoever has more waiting', async (t) => {
+  const { groups, items, started } = standing({ maxRows: 4, maxBytes: 10_000 });
+  const of = (merchant: string, terminal: string) => ({ merchant, terminal });
+  void groups.offer(of('first', 'a'), 'under way', 10);
+  await turn();
+  for (let i = 0; i < 100; i++) void groups.offer(of('evil', `${i % 10}`), `evil ${i}`, 10);
+  void groups.offer(of('good', 'a'), 'good', 10);
+  started[0]!.end.resolve();
+  await turn();
+  await turn();
+  t.ok(items()[1]!.includes('good'));
 });
