@@ -15,7 +15,7 @@ import type { ItemMeasures, Measures } from './measures.ts';
 import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
 import { digestText, parseDigest } from './row-set-digest.ts';
 
-const FORMAT = 1;
+export const FORMAT = 1;
 
 /** Which of the expensive measures a reader wants. */
 export interface SketchSelection {
