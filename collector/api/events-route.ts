@@ -12,7 +12,8 @@ import { hourOf, MINUTE_MS, type Range } from '../../shared/time.ts';
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
 import { readRow } from '../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
-import { merchantOf } from './auth.ts';
+import { merchantOf, questionOf } from './guard.ts';
+import { API_LIMITS } from './limits.ts';
 import type { MetricsDeps } from './metrics-route.ts';
 import { PeriodQuery, parsePeriod } from './query/period.ts';
 import { badParameter } from './query/problem.ts';
@@ -126,21 +127,26 @@ export function eventsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const { range } = parsePeriod(query, deps.now());
     const limit = query.limit ?? 100;
     const cursor = query.cursor === undefined ? null : decodeCursor(query.cursor, range);
-    const events: Record<string, unknown>[] = [];
+    const question = questionOf(request);
+    const events: string[] = [];
     let next: string | null = null;
     let scanned = 0;
+    let length = 0;
     for await (const found of eventsFrom(deps.log, merchantOf(request), range, cursor)) {
       const { event, row, seq } = found;
-      if (events.length >= limit || scanned >= MAX_SCANNED) {
+      if (events.length >= limit || scanned >= MAX_SCANNED || length >= API_LIMITS.eventsPageBytes.value) {
         next = encodeCursor({ ...row.key, seq });
         break;
       }
       scanned++;
+      await question.turn();
       if (event.ts < range.from || event.ts >= range.to) continue;
       if (query.type !== undefined && event.type !== query.type) continue;
       if (query.ref !== undefined && event.ref !== query.ref) continue;
-      events.push(toJson(found));
+      const text = JSON.stringify(toJson(found));
+      events.push(text);
+      length += text.length;
     }
-    return reply.type('application/json').send(JSON.stringify({ events, next }));
+    return reply.type('application/json').send(`{"events":[${events.join(',')}],"next":${JSON.stringify(next)}}`);
   });
 }

@@ -8,7 +8,8 @@ import Type, { type Static } from 'typebox';
 import { epoch, ID_PATTERN, streamId, type TerminalId, terminalId } from '../../shared/ids.ts';
 import type { SeqInterval } from '../../shared/seq-ranges.ts';
 import { hourOf, MAX_TS } from '../../shared/time.ts';
-import { merchantOf } from './auth.ts';
+import type { Question } from './admission/question.ts';
+import { merchantOf, questionOf } from './guard.ts';
 import { type LossPosition, type LossStep, netLosses } from './losses/net-losses.ts';
 import type { MetricsDeps } from './metrics-route.ts';
 import { badParameter } from './query/problem.ts';
@@ -89,7 +90,11 @@ export function lossesRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const merchant = merchantOf(request);
     const terminal = query.terminal === undefined ? undefined : terminalId(query.terminal);
     const from = query.cursor === undefined ? { hour: LAST_HOUR, record: null } : decodeCursor(query.cursor, terminal);
-    const page = await pageOf(netLosses(deps.log, { merchant, terminal }, from), query.limit ?? 100);
+    const page = await pageOf(
+      netLosses(deps.log, { merchant, terminal }, from),
+      query.limit ?? 100,
+      questionOf(request),
+    );
     return reply.type('application/json').send(JSON.stringify(page));
   });
 }
@@ -97,11 +102,13 @@ export function lossesRoute(app: FastifyInstance, deps: MetricsDeps): void {
 async function pageOf(
   steps: AsyncIterable<LossStep>,
   limit: number,
+  question: Question,
 ): Promise<{ losses: LossJson[]; next: string | null }> {
   const losses: LossJson[] = [];
   let reads = 0;
   let before: LossStep['record'] = null;
   for await (const { lost, record, reads: stepReads, next } of steps) {
+    await question.turn();
     for (const [firstSeq, lastSeq] of record === null ? [] : lost) {
       const last = losses.at(-1);
       if (last !== undefined && record === before && last.lastSeq + 1 === firstSeq) {

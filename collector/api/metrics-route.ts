@@ -4,13 +4,17 @@ import Type, { type Static } from 'typebox';
 import type { MerchantId } from '../../shared/ids.ts';
 import { formatInstant, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
-import { type Auth, merchantOf } from './auth.ts';
+import type { Question } from './admission/question.ts';
+import { sendText } from './answer/send-text.ts';
+import { seriesCsv } from './answer/series-csv.ts';
+import { seriesJson } from './answer/series-json.ts';
+import type { Auth } from './auth.ts';
 import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './figures/metric-catalog.ts';
 import { FiguresReader, type FiguresSource, type FiguresStores } from './figures/read-figures.ts';
-import { type Series, SeriesBuilder, type SeriesRequest, statusAt } from './figures/series.ts';
+import { SeriesBuilder, type SeriesRequest, type SeriesSet, statusAt } from './figures/series.ts';
+import { merchantOf, questionOf } from './guard.ts';
 import { type Compare, comparedRange, type Period, PeriodQuery, parsePeriod } from './query/period.ts';
 import { badParameter } from './query/problem.ts';
-import { seriesCsv } from './series-csv.ts';
 
 const DEFAULT_METRICS = 'sales.count,sales.amount';
 
@@ -42,7 +46,7 @@ export interface MetricsDeps extends FiguresStores {
 
 interface Answer {
   readonly meta: Readonly<Record<string, unknown>>;
-  readonly series: readonly Series[];
+  readonly set: SeriesSet;
 }
 
 export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
@@ -52,7 +56,7 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     produces: ['application/json', 'text/csv'],
   };
   app.get('/v1/merchants/:merchant/metrics', { schema }, async (request, reply) => {
-    const merchant = merchantOf(request);
+    const question = questionOf(request);
     const now = deps.now();
     const query = request.query as Query;
     const period = parsePeriod(query, now);
@@ -60,11 +64,23 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const csv = request.headers.accept?.includes('text/csv') ?? false;
     if (csv && query.compare !== undefined) throw badParameter('compare', 'is not available as CSV');
     const earlier = query.compare && { ...asked, range: comparedRange(period, query.compare as Compare) };
-    const answer = await answerTo(deps, merchant, asked, now);
-    if (csv) return reply.type('text/csv; charset=utf-8').send(seriesCsv(answer.series, asked.metrics));
-    const compared = earlier && (await answerTo(deps, merchant, earlier, now));
-    return reply.type('application/json').send(JSON.stringify(compared ? { ...answer, compare: compared } : answer));
+    const answerTo = (of: SeriesRequest): Promise<Answer> => answer(deps, merchantOf(request), of, now, question);
+    const answered = await answerTo(asked);
+    if (csv) return sendText(reply, 'text/csv; charset=utf-8', seriesCsv(answered.set, now), question);
+    const compared = earlier ? await answerTo(earlier) : null;
+    return sendText(reply, 'application/json', answerJson(answered, compared, now), question);
   });
+}
+
+/** @param compared the answer to compare with, if there is one */
+function* answerJson({ meta, set }: Answer, compared: Answer | null, now: number): Iterable<string> {
+  yield `{"meta":${JSON.stringify(meta)},"series":`;
+  yield* seriesJson(set, now);
+  if (compared !== null) {
+    yield ',"compare":';
+    yield* answerJson(compared, null, now);
+  }
+  yield '}';
 }
 
 function parseRequest(query: Query, { range, tz }: Period, logic: Logic): SeriesRequest {
@@ -102,14 +118,20 @@ function sourceFor({ by, filters }: SeriesRequest): FiguresSource {
   return { kind: 'view', name: [...needed][0] ?? 'total' };
 }
 
-async function answerTo(deps: MetricsDeps, merchant: MerchantId, asked: SeriesRequest, now: number): Promise<Answer> {
-  const builder = new SeriesBuilder(asked);
-  const reader = new FiguresReader(deps, merchant, now);
-  for await (const cube of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
-    builder.add(cube);
+async function answer(
+  deps: MetricsDeps,
+  merchant: MerchantId,
+  asked: SeriesRequest,
+  now: number,
+  question: Question,
+): Promise<Answer> {
+  const builder = await question.run(SeriesBuilder.of(asked));
+  const reader = new FiguresReader(deps, merchant, now, question);
+  for await (const figures of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
+    await question.run(builder.add(figures));
   return {
     meta: { ...metaOf(merchant, asked, deps.logic, now), interval: asked.interval },
-    series: builder.series(now),
+    set: await question.run(builder.end()),
   };
 }
 

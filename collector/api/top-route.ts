@@ -5,11 +5,11 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { slotOf } from '../../shared/time.ts';
-import { compareExact } from '../aggregation/exact-sum.ts';
-import { emptyItemMeasures, type ItemMeasures, mergeItemMeasures } from '../aggregation/measures.ts';
-import { merchantOf } from './auth.ts';
 import { minorUnits, pieces } from './figures/metric-catalog.ts';
+import { ArticleSums } from './figures/ranking.ts';
 import { FiguresReader } from './figures/read-figures.ts';
+import { merchantOf, questionOf } from './guard.ts';
+import { API_LIMITS } from './limits.ts';
 import { type MetricsDeps, metaOf } from './metrics-route.ts';
 import { PeriodQuery, parsePeriod } from './query/period.ts';
 
@@ -26,37 +26,30 @@ const QuerySchema = Type.Object(
 export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
   const schema = { querystring: QuerySchema, summary: 'The articles that sold most' };
   app.get('/v1/merchants/:merchant/top', { schema }, async (request, reply) => {
-    const merchant = merchantOf(request);
+    const [merchant, question] = [merchantOf(request), questionOf(request)];
     const query = request.query as Static<typeof QuerySchema>;
     const now = deps.now();
     const period = parsePeriod(query, now);
     const { range } = period;
     const by = query.by === 'quantity' ? 'quantity' : 'amount';
     const limit = query.limit ?? 10;
-    const currencies = new Map<string | null, Map<string, ItemMeasures>>();
+    const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value);
     const [first, end] = [slotOf(range.from), slotOf(range.to)];
-    for await (const cube of new FiguresReader(deps, merchant, now).articles(range)) {
-      for (const { key, slots } of cube.groups()) {
-        const [currency = null, sku] = key;
-        for (const [slot, measures] of slots) {
-          if (slot < first || slot >= end) continue;
-          const skus = currencies.get(currency) ?? new Map<string, ItemMeasures>();
-          currencies.set(currency, skus);
-          const sum = skus.get(sku!) ?? emptyItemMeasures();
-          skus.set(sku!, sum);
-          mergeItemMeasures(sum, measures);
-        }
-      }
+    for await (const { each } of new FiguresReader(deps, merchant, now, question).articles(range)) {
+      const added = each(([currency = null, sku], slot, measures) => {
+        if (slot >= first && slot < end) sums.add(currency, sku!, measures);
+      });
+      await question.run(added);
     }
-    const series = [...currencies]
-      .sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))
-      .map(([currency, skus]) => ({
-        key: { currency },
-        items: [...skus]
-          .sort(([a, x], [b, y]) => compareExact(y[by], x[by]) || (a < b ? -1 : 1))
-          .slice(0, limit)
-          .map(([sku, { quantity, amount }]) => ({ sku, quantity: pieces(quantity), amount: minorUnits(amount) })),
-      }));
+    const best = await question.run(sums.best(by, limit));
+    const series = best.map(({ currency, items }) => ({
+      key: { currency },
+      items: items.map(({ sku, quantity, amount }) => ({
+        sku,
+        quantity: pieces(quantity),
+        amount: minorUnits(amount),
+      })),
+    }));
     const meta = { ...metaOf(merchant, period, deps.logic, now), of: 'sku', by, limit };
     return reply.type('application/json').send(JSON.stringify({ meta, series }));
   });

@@ -136,6 +136,9 @@ async function startHttp(context: CollectorContext, health: Health): Promise<Fas
     readiness: () => health.readiness(),
     registry: metrics.registry,
     onError: (error) => log.error({ err: error }, 'a request failed'),
+    clock,
+    maxConnections: config.http.maxConnections,
+    trustedProxies: config.http.trustedProxies,
     merchants: roles.has('api') ? { ...stores, live, logic, auth: new Auth(stores.control, clock), now } : null,
     version,
   });

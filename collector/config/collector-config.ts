@@ -2,6 +2,7 @@
  * The collector's configuration: turns `unknown` into a checked, frozen, typed object with all
  * defaults, or into a list of faults.
  */
+import { isIP } from 'node:net';
 import { validate as isCron } from 'node-cron';
 import type { ConfigFault } from '../../shared/config/config-validator.ts';
 import { deepFreeze } from '../../shared/config/deep-freeze.ts';
@@ -14,7 +15,7 @@ const DEFAULTS = {
   region: 'local',
   hbase: { host: '127.0.0.1', port: 9090, connections: 4, namespace: 'tillstream' },
   mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000 },
-  http: { host: '127.0.0.1', port: 8080 },
+  http: { host: '127.0.0.1', port: 8080, maxConnections: 1_000, trustedProxies: [] },
   ingest: { quotas: { bytesPerDay: 2 * 1024 ** 3, eventsPerDay: 20_000_000 } },
   rollup: { cron: '* * * * *', graceSeconds: 120 },
   dimensions: ['method', 'cashier', 'category'],
@@ -46,7 +47,13 @@ export interface CollectorConfig {
     /** MQTT over WebSocket, with the same TLS; null: none. */
     readonly websocket: { readonly host: string; readonly port: number } | null;
   };
-  readonly http: { readonly host: string; readonly port: number };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly maxConnections: number;
+    /** Addresses and networks whose X-Forwarded-For is believed. */
+    readonly trustedProxies: readonly string[];
+  };
   readonly ingest: {
     /** What a terminal may store in a UTC day. */
     readonly quotas: { readonly bytesPerDay: number; readonly eventsPerDay: number };
@@ -58,7 +65,7 @@ export interface CollectorConfig {
 }
 
 /** Checks that the schema cannot express. */
-function otherFaults({ mqtt, rollup, dimensions }: ConfigInput): ConfigFault[] {
+function otherFaults({ mqtt, http, rollup, dimensions }: ConfigInput): ConfigFault[] {
   const faults: ConfigFault[] = [];
   if (mqtt?.external !== undefined) {
     const detail = 'an external broker is not available yet: leave it out, and the collector is its own broker';
@@ -67,11 +74,23 @@ function otherFaults({ mqtt, rollup, dimensions }: ConfigInput): ConfigFault[] {
   if (rollup?.cron !== undefined && !isCron(rollup.cron)) {
     faults.push({ pointer: '/rollup/cron', detail: 'is not a cron expression: give one such as "* * * * *"' });
   }
+  http?.trustedProxies?.forEach((entry, index) => {
+    if (isAddressOrNetwork(entry)) return;
+    const detail = 'is neither an address nor a network: give one such as 10.0.0.7 or 10.0.0.0/8';
+    faults.push({ pointer: `/http/trustedProxies/${index}`, detail });
+  });
   dimensions?.forEach((name, index) => {
     if (!RESERVED_DIMENSIONS.includes(name)) return;
     faults.push({ pointer: `/dimensions/${index}`, detail: `${name} is always there: leave it out` });
   });
   return faults;
+}
+
+function isAddressOrNetwork(text: string): boolean {
+  const [address = '', prefix, ...more] = text.split('/');
+  const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+  const fits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+  return bits > 0 && fits && more.length === 0;
 }
 
 /** The schema to check against, or why none matches. */

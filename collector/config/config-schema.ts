@@ -5,6 +5,7 @@ import { file, host, integer, log, port, strictObject, withHint } from '../../sh
 import { DIMENSION_KEY_PATTERN } from '../../shared/event/schema.ts';
 
 const MAX_DIMENSIONS = 16;
+const MAX_PROXIES = 256;
 
 const quota = integer(1, Number.MAX_SAFE_INTEGER);
 
@@ -23,6 +24,18 @@ const STORES = {
     strictObject,
   ),
 } as const;
+
+const HTTP = Type.Object(
+  {
+    host: Type.Optional(host),
+    port: Type.Optional(port),
+    maxConnections: Type.Optional(integer(16, 1_000_000)),
+    trustedProxies: Type.Optional(
+      withHint(Type.Array(Type.String(), { maxItems: MAX_PROXIES }), 'give a list of addresses and networks'),
+    ),
+  },
+  strictObject,
+);
 
 const configSchema = <T extends TSchema>(store: T) =>
   Type.Object(
@@ -53,7 +66,7 @@ const configSchema = <T extends TSchema>(store: T) =>
           strictObject,
         ),
       ),
-      http: Type.Optional(Type.Object({ host: Type.Optional(host), port: Type.Optional(port) }, strictObject)),
+      http: Type.Optional(HTTP),
       ingest: Type.Optional(
         Type.Object(
           {

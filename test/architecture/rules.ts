@@ -42,7 +42,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['agent/ship', ...below('agent/ship', 'batching status connection')],
   ['agent/inspect/page', 'agent/inspect', ...below('agent/inspect', 'facts terminal')],
   ['collector', ...below('collector', 'cli app api broker ingest rollup store aggregation config')],
-  ['collector/api', ...below('collector/api', 'losses figures query')],
+  ['collector/api', ...below('collector/api', 'answer figures losses admission query')],
   ['collector/broker', ...below('collector/broker', 'access transport')],
   ['collector/ingest', ...below('collector/ingest', 'status admission')],
   ['collector/store/hbase', 'collector/store/sqlite', 'collector/store'],

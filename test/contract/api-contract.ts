@@ -5,6 +5,7 @@
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
+import { admissionContract } from './api/admission.ts';
 import { authContract } from './api/auth.ts';
 import { compareContract } from './api/compare.ts';
 import { csvContract } from './api/csv.ts';
@@ -32,6 +33,7 @@ export async function apiContract(t: Test, open: () => Promise<Tables>): Promise
     await t.test('events', (t) => eventsContract(t, tables));
     await t.test('losses', (t) => lossesContract(t, tables));
     await t.test('keys and tenants', (t) => authContract(t, tables));
+    await t.test('admission', (t) => admissionContract(t, tables));
     await t.test('wrong questions', (t) => wrongQuestionsContract(t, tables));
     await t.test('server', (t) => serverContract(t, tables));
     await t.test('freshness', (t) => freshnessContract(t, tables));

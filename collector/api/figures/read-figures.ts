@@ -7,16 +7,18 @@
  * ago) is folded from the raw log. Figures do not dip either when a rollup row takes over, because
  * a row is complete from its first publication on (`collector/rollup/recompute.ts`).
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Cooperative } from '../../../shared/cooperative.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../../shared/time.ts';
-import { decodeArticles, decodePartialFigures, decodeView, type SketchSelection } from '../../aggregation/codec.ts';
+import { CellEntries, type CellKind, unpackCell, type Visit } from '../../aggregation/cell-entries.ts';
+import type { SketchSelection } from '../../aggregation/codec.ts';
 import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import { ARTICLES_VIEW } from '../../aggregation/views.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import { type Cells, isWhole, type Rollup, type Rollups } from '../../store/rollups.ts';
+import type { Question } from '../admission/question.ts';
 import type { LiveHours, LivePartial } from './live-hours.ts';
 
 export interface FiguresStores {
@@ -30,51 +32,83 @@ export interface FiguresStores {
 export type Source = FiguresSource | { readonly kind: 'articles' };
 export type FiguresSource = { readonly kind: 'view'; readonly name: string } | { readonly kind: 'parts' };
 
-/** A cube with its terminal; null: all terminals. */
-export interface TerminalFigures {
+/** Measures by group and slot, to be visited in slices. */
+export interface Entries<M> {
+  /** Names of the group keys' positions. */
+  readonly keys: readonly string[];
+  /** The entries of a group come together, with the same key object. */
+  readonly each: (visit: Visit<M>) => Cooperative<void>;
+}
+
+/** The figures of a terminal in an hour or day; null: of all terminals. */
+export interface TerminalFigures extends Entries<Measures> {
   readonly terminal: string | null;
-  readonly figures: Cube<Measures>;
+  /** None of its slots is earlier, nor is one of what comes later. */
+  readonly firstSlot: number;
 }
 
 /** A rollup row of one day or hour, or the live partial aggregates of an hour without one. */
 type Section =
   | { readonly kind: 'rollup'; readonly row: Rollup }
-  | { readonly kind: 'live'; readonly partials: readonly LivePartial[] };
+  | { readonly kind: 'live'; readonly hour: number; readonly partials: readonly LivePartial[] };
 
 const SLOTS = { hour: SLOTS_PER_HOUR, day: SLOTS_PER_DAY } as const;
 
 /**
- * Reads one merchant's figures as of one moment. Use each cube before the next one is requested;
- * other work gets its turn between two of them.
+ * Reads one merchant's figures as of one moment, in order of time. Visit each before the next one
+ * is requested.
  */
 export class FiguresReader {
   readonly #stores: FiguresStores;
   readonly #merchant: MerchantId;
   readonly #now: number;
+  readonly #question: Question;
 
   /** @param now milliseconds since 1970 */
-  constructor(stores: FiguresStores, merchant: MerchantId, now: number) {
+  constructor(stores: FiguresStores, merchant: MerchantId, now: number, question: Question) {
     this.#stores = stores;
     this.#merchant = merchant;
     this.#now = now;
+    this.#question = question;
   }
 
   async *figures(range: Range, source: FiguresSource, wanted: SketchSelection): AsyncIterable<TerminalFigures> {
     for await (const section of this.#days(range, source)) {
-      for (const figures of figuresOf(section, wanted)) {
-        yield figures;
-        await nextTurn();
+      if (section.kind === 'live') {
+        const firstSlot = section.hour * SLOTS_PER_HOUR;
+        for (const { terminal, partial } of section.partials)
+          yield { terminal, firstSlot, ...entriesOf(partial.figures) };
+        continue;
+      }
+      const { views, parts, time, level } = section.row;
+      const firstSlot = time * SLOTS[level];
+      const read = async (terminal: string | null, bytes: Uint8Array): Promise<TerminalFigures> => {
+        const cell = await this.#cell(bytes, terminal === null ? 'view' : 'part', firstSlot);
+        return { terminal, firstSlot, keys: cell.keys, each: (visit) => cell.figures(wanted, visit) };
+      };
+      for (const bytes of views.values()) yield await read(null, bytes);
+      for (const [terminal, bytes] of parts) yield await read(terminal, bytes);
+    }
+  }
+
+  async *articles(range: Range): AsyncIterable<Entries<ItemMeasures>> {
+    for await (const section of this.#days(range, { kind: 'articles' })) {
+      if (section.kind === 'live') {
+        for (const { partial } of section.partials) yield entriesOf(partial.articles);
+        continue;
+      }
+      const { views, time, level } = section.row;
+      for (const bytes of views.values()) {
+        const cell = await this.#cell(bytes, 'articles', time * SLOTS[level]);
+        yield { keys: cell.keys, each: (visit) => cell.articles(visit) };
       }
     }
   }
 
-  async *articles(range: Range): AsyncIterable<Cube<ItemMeasures>> {
-    for await (const section of this.#days(range, { kind: 'articles' })) {
-      for (const cube of articlesOf(section)) {
-        yield cube;
-        await nextTurn();
-      }
-    }
+  async #cell(bytes: Uint8Array, kind: CellKind, base: number): Promise<CellEntries> {
+    const unpacked = await unpackCell(bytes);
+    this.#question.unpacked(unpacked.length);
+    return this.#question.run(CellEntries.of(unpacked, kind, base));
   }
 
   async *#days(range: Range, source: Source): AsyncIterable<Section> {
@@ -103,14 +137,27 @@ export class FiguresReader {
 
   async *#live(from: number, to: number): AsyncIterable<Section> {
     const { log, live } = this.#stores;
-    for await (const hour of log.hours(this.#merchant, from, to))
-      yield { kind: 'live', partials: await live.partials(this.#merchant, hour) };
+    for await (const hour of log.hours(this.#merchant, from, to)) {
+      await this.#question.read(0);
+      yield { kind: 'live', hour, partials: await live.partials(this.#merchant, hour) };
+    }
   }
 
-  #rows(level: Rollup['level'], from: number, to: number, source: Source): AsyncIterable<Rollup> {
+  async *#rows(level: Rollup['level'], from: number, to: number, source: Source): AsyncIterable<Rollup> {
     const { rollups, logic } = this.#stores;
-    return rollups.scan(this.#merchant, level, logic.version, from, to, cellsOf(source));
+    await this.#question.turn();
+    for await (const row of rollups.scan(this.#merchant, level, logic.version, from, to, cellsOf(source))) {
+      await this.#question.read(sizeOf(row));
+      yield row;
+    }
   }
+}
+
+function sizeOf({ views, parts }: Rollup): number {
+  let bytes = 0;
+  for (const cell of views.values()) bytes += cell.length;
+  for (const cell of parts.values()) bytes += cell.length;
+  return bytes;
 }
 
 function cellsOf(source: Source): Cells {
@@ -123,23 +170,11 @@ function cellsOf(source: Source): Cells {
   }
 }
 
-/** A row has only the cells that were read: one view, or all parts. */
-function* figuresOf(section: Section, wanted: SketchSelection): Iterable<TerminalFigures> {
-  if (section.kind === 'live') {
-    for (const { terminal, partial } of section.partials) yield { terminal, figures: partial.figures };
-    return;
-  }
-  const { views, parts, time, level } = section.row;
-  const base = time * SLOTS[level];
-  for (const bytes of views.values()) yield { terminal: null, figures: decodeView(bytes, base, wanted) };
-  for (const [terminal, bytes] of parts) yield { terminal, figures: decodePartialFigures(bytes, base, wanted) };
-}
+const entriesOf = <M>(cube: Cube<M>): Entries<M> => ({ keys: cube.keys, each: (visit) => visitCube(cube, visit) });
 
-function* articlesOf(section: Section): Iterable<Cube<ItemMeasures>> {
-  if (section.kind === 'live') {
-    for (const { partial } of section.partials) yield partial.articles;
-    return;
+function* visitCube<M>(cube: Cube<M>, visit: Visit<M>): Cooperative<void> {
+  for (const { key, slots } of cube.groups()) {
+    for (const [slot, measures] of slots) visit(key, slot, measures);
+    yield;
   }
-  const { views, time, level } = section.row;
-  for (const bytes of views.values()) yield decodeArticles(bytes, time * SLOTS[level]);
 }

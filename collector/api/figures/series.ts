@@ -1,23 +1,20 @@
 /**
  * Turns cubes into series: filters and names groups, sorts slots into buckets, calculates metrics.
+ *
+ * Cubes come in order of time. A bucket that has ended is reduced to its values before the next
+ * cube is added, so that what is held is the answer and the buckets that are still filling, never
+ * the measures of the whole range.
  */
-import {
-  buckets,
-  formatInstant,
-  HOUR_MS,
-  hourOf,
-  type Interval,
-  type Range,
-  SLOT_MS,
-  slotOf,
-} from '../../../shared/time.ts';
+import type { Cooperative } from '../../../shared/cooperative.ts';
+import { HOUR_MS, hourOf, type Interval, type Range } from '../../../shared/time.ts';
+import type { GroupKey } from '../../aggregation/cube.ts';
 import { mergeMeasures } from '../../aggregation/measures.ts';
 import { badParameter } from '../query/problem.ts';
 import { type Bucket, emptyBucket, METRICS, type MetricName, type Value } from './metric-catalog.ts';
 import type { TerminalFigures } from './read-figures.ts';
+import { TimeBuckets } from './time-buckets.ts';
 
-const MAX_BUCKETS = 10_000;
-/** Points of all series times metrics: about 20 MiB of JSON, built in half a second. */
+/** Points of all series times metrics. */
 const MAX_VALUES = 1_000_000;
 
 export interface SeriesRequest {
@@ -34,7 +31,17 @@ export type Status = 'open' | 'provisional';
 
 export interface Series {
   readonly key: Readonly<Record<string, string | null>>;
-  readonly points: readonly Readonly<Record<string, Value | string>>[];
+  /** Bucket by bucket the values of all metrics; undefined: nothing happened in the bucket. */
+  readonly values: readonly (Value | undefined)[];
+}
+
+/** All series of an answer. */
+export interface SeriesSet {
+  readonly metrics: readonly MetricName[];
+  readonly buckets: TimeBuckets;
+  /** Values of a bucket in which nothing happened. */
+  readonly none: readonly Value[];
+  readonly series: readonly Series[];
 }
 
 /**
@@ -43,97 +50,109 @@ export interface Series {
  */
 export const statusAt = (end: number, now: number): Status => (end > hourOf(now) * HOUR_MS ? 'open' : 'provisional');
 
+interface Filling {
+  readonly key: Record<string, string | null>;
+  readonly values: (Value | undefined)[];
+  /** Buckets that have not ended. */
+  readonly open: Map<number, Bucket>;
+}
+
 export class SeriesBuilder {
   readonly #request: SeriesRequest;
-  readonly #buckets: readonly (Range & { readonly t: string })[];
-  readonly #firstSlot: number;
-  /** Bucket of each slot of the range. */
-  readonly #bucketOf: Uint16Array;
+  readonly #buckets: TimeBuckets;
   readonly #keyNames: readonly string[];
-  readonly #series = new Map<string, { key: Record<string, string | null>; buckets: Map<number, Bucket> }>();
+  readonly #series = new Map<string, Filling>();
+  /** Buckets before this one have ended. */
+  #ended = 0;
 
-  /** @throws Problem 400 on more than `MAX_BUCKETS` buckets */
-  constructor(request: SeriesRequest) {
+  private constructor(request: SeriesRequest, buckets: TimeBuckets) {
     this.#request = request;
-    const found = buckets(request.range, request.interval, request.tz, MAX_BUCKETS);
-    if (found === null)
-      throw badParameter(
-        'interval',
-        `gives more than ${MAX_BUCKETS} points: ask for a shorter range or a longer interval`,
-      );
-    this.#buckets = found.map((range) => ({ ...range, t: formatInstant(range.from, request.tz) }));
-    this.#firstSlot = slotOf(request.range.from);
-    this.#bucketOf = new Uint16Array((request.range.to - request.range.from) / SLOT_MS);
-    found.forEach(({ from, to }, index) => {
-      this.#bucketOf.fill(index, slotOf(from) - this.#firstSlot, slotOf(to) - this.#firstSlot);
-    });
+    this.#buckets = buckets;
     const money = request.metrics.some((name) => METRICS[name].money);
     this.#keyNames = [...(money ? ['currency'] : []), ...(request.by === null ? [] : [request.by])];
   }
 
-  add({ terminal, figures }: TerminalFigures): void {
+  /** @throws Problem 400 on too many buckets */
+  static *of(request: SeriesRequest): Cooperative<SeriesBuilder> {
+    return new SeriesBuilder(request, yield* TimeBuckets.of(request.range, request.interval, request.tz));
+  }
+
+  /** @throws Problem 400 on too many values */
+  *add({ terminal, firstSlot, keys, each }: TerminalFigures): Cooperative<void> {
+    yield* this.#close(this.#buckets.endedBy(firstSlot));
     const { filters } = this.#request;
-    const value = (key: readonly (string | null)[], name: string): string | null =>
-      name === 'terminal' ? terminal : (key[figures.keys.indexOf(name)] ?? null);
-    for (const group of figures.groups()) {
-      if (filters.some(({ dimension, value: wanted }) => value(group.key, dimension) !== wanted)) continue;
-      let into: Map<number, Bucket> | null = null;
-      for (const [slot, measures] of group.slots) {
-        const index = this.#bucketOf[slot - this.#firstSlot];
-        if (index === undefined) continue;
-        into ??= this.#of(this.#keyNames.map((name) => value(group.key, name)));
-        const bucket = into.get(index) ?? emptyBucket();
-        into.set(index, bucket);
-        bucket.events += measures.count;
-        const [type] = group.key;
-        if (type === 'sale') mergeMeasures(bucket.sales, measures);
-        else if (type === 'refund') mergeMeasures(bucket.refunds, measures);
+    let group: GroupKey | null = null;
+    let matches = false;
+    let open: Map<number, Bucket> | null = null;
+    const value = (key: GroupKey, name: string): string | null =>
+      name === 'terminal' ? terminal : (key[keys.indexOf(name)] ?? null);
+    yield* each((key, slot, measures) => {
+      if (key !== group) {
+        group = key;
+        matches = filters.every(({ dimension, value: wanted }) => value(key, dimension) === wanted);
+        open = null;
+      }
+      const index = matches ? this.#buckets.indexOf(slot) : null;
+      if (index === null) return;
+      open ??= this.#of(this.#keyNames.map((name) => value(key, name)));
+      const bucket = open.get(index) ?? emptyBucket();
+      open.set(index, bucket);
+      bucket.events += measures.count;
+      const [type] = key;
+      if (type === 'sale') mergeMeasures(bucket.sales, measures);
+      else if (type === 'refund') mergeMeasures(bucket.refunds, measures);
+    });
+  }
+
+  /** One series of zeros when there is no data. */
+  *end(): Cooperative<SeriesSet> {
+    yield* this.#close(this.#buckets.length);
+    if (this.#series.size === 0) this.#of(this.#keyNames.map(() => null));
+    const { metrics } = this.#request;
+    const empty = emptyBucket();
+    return {
+      metrics,
+      buckets: this.#buckets,
+      none: metrics.map((name) => METRICS[name].of(empty)),
+      series: [...this.#series.keys()].sort().map((name) => this.#series.get(name)!),
+    };
+  }
+
+  /** Reduces the buckets before `ended` to their values. */
+  *#close(ended: number): Cooperative<void> {
+    if (ended <= this.#ended) return;
+    this.#ended = ended;
+    const { metrics } = this.#request;
+    for (const { open, values } of this.#series.values()) {
+      for (const [index, bucket] of open) {
+        if (index >= ended) continue;
+        metrics.forEach((name, at) => {
+          values[index * metrics.length + at] = METRICS[name].of(bucket);
+        });
+        open.delete(index);
+        yield;
       }
     }
   }
 
-  /**
-   * One series of zeros when there is no data.
-   *
-   * @param now milliseconds since 1970
-   */
-  series(now: number): Series[] {
-    if (this.#series.size === 0) this.#of(this.#keyNames.map(() => null));
-    const names = [...this.#series.keys()].sort();
-    return names.map((name) => {
-      const { key, buckets: filled } = this.#series.get(name)!;
-      return {
-        key,
-        points: this.#buckets.map(({ t, to }, index) => ({
-          t,
-          status: statusAt(to, now),
-          ...this.#values(filled.get(index) ?? emptyBucket()),
-        })),
-      };
-    });
-  }
-
-  #values(bucket: Bucket): Record<string, Value> {
-    return Object.fromEntries(this.#request.metrics.map((name) => [name, METRICS[name].of(bucket)]));
-  }
-
-  #of(values: readonly (string | null)[]): Map<number, Bucket> {
-    const name = JSON.stringify(values);
+  #of(names: readonly (string | null)[]): Map<number, Bucket> {
+    const name = JSON.stringify(names);
     let found = this.#series.get(name);
     if (found === undefined) {
-      const { length: points } = this.#buckets;
-      if ((this.#series.size + 1) * points * this.#request.metrics.length > MAX_VALUES) {
+      const values = this.#buckets.length * this.#request.metrics.length;
+      if ((this.#series.size + 1) * values > MAX_VALUES) {
         throw badParameter(
           this.#request.by === null ? 'interval' : 'by',
           `gives more than ${MAX_VALUES} values in all: filter, or ask for fewer metrics, a shorter range or a longer interval`,
         );
       }
       found = {
-        key: Object.fromEntries(this.#keyNames.map((key, at) => [key, values[at] ?? null])),
-        buckets: new Map(),
+        key: Object.fromEntries(this.#keyNames.map((key, at) => [key, names[at] ?? null])),
+        values: new Array<Value | undefined>(values),
+        open: new Map(),
       };
       this.#series.set(name, found);
     }
-    return found.buckets;
+    return found.open;
   }
 }

@@ -11,11 +11,18 @@ export class Problem extends Error {
   override readonly name = 'Problem';
   readonly status: number;
   readonly errors: readonly ParameterError[];
+  /** When to ask again, seconds; null: asking again will not help. */
+  readonly retryAfterS: number | null;
 
-  constructor(status: number, detail: string, errors: readonly ParameterError[] = []) {
+  constructor(
+    status: number,
+    detail: string,
+    { errors = [], retryAfterS = null }: { errors?: readonly ParameterError[]; retryAfterS?: number | null } = {},
+  ) {
     super(detail);
     this.status = status;
     this.errors = errors;
+    this.retryAfterS = retryAfterS;
   }
 
   body(): Record<string, unknown> {
@@ -31,4 +38,4 @@ export class Problem extends Error {
 }
 
 export const badParameter = (parameter: string, detail: string): Problem =>
-  new Problem(400, `${parameter} ${detail}`, [{ parameter, detail }]);
+  new Problem(400, `${parameter} ${detail}`, { errors: [{ parameter, detail }] });

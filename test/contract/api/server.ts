@@ -5,7 +5,7 @@ import Schema from 'typebox/schema';
 import { request } from 'undici';
 import { createServer } from '../../../collector/api/server.ts';
 import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
-import { Api, openServer } from '../../support/region/api.ts';
+import { Api, openServer, SERVER } from '../../support/region/api.ts';
 import { HookedTables } from '../../support/region/hooked-tables.ts';
 import { Region } from '../../support/region/region.ts';
 
@@ -26,7 +26,7 @@ export async function serverContract(t: Test, tables: Tables): Promise<void> {
       registry: new Registry(),
       onError: () => undefined,
       merchants: null,
-      version: '0.0.0',
+      ...SERVER,
     });
     t.match(await draining.inject('/readyz'), { statusCode: 503, body: 'draining\n' });
     t.match(await draining.inject('/livez'), { statusCode: 200 });

@@ -31,6 +31,9 @@ export interface ServerOptions {
   readonly errors?: Error[];
 }
 
+/** What a server has where a test does not say otherwise. */
+export const SERVER = { clock: () => 0, maxConnections: 100, trustedProxies: [], version: '0.0.0' } as const;
+
 export function openServer(
   tables: Tables,
   { now, clock = () => 0, errors = [] }: ServerOptions,
@@ -41,6 +44,8 @@ export function openServer(
     readiness: () => ({ ready: true, reason: 'ready' }),
     registry: new Registry(),
     onError: (error) => errors.push(error),
+    ...SERVER,
+    clock,
     merchants: {
       log,
       rollups: new Rollups(tables),
@@ -49,7 +54,6 @@ export function openServer(
       auth: new Auth(new Control(tables), clock),
       now,
     },
-    version: '0.0.0',
   });
 }
 

@@ -1,0 +1,246 @@
+/**
+ * Stands between a client's socket and Node's HTTP parser, which would parse and begin every
+ * pipelined request at once.
+ *
+ *     idle ── first byte ──▶ head ── blank line, a turn ──▶ answering ── answered() ──▶ idle
+ *
+ * Invariants:
+ * - The parser gets the bytes of one request's head at a time; what follows waits for the answer.
+ *   Requests have no bodies here: one that announces a body is refused and ends the connection.
+ * - While an answer is under way the socket is read on, so that a client that leaves is noticed,
+ *   but paused once more than `pipelinedBytes` wait. Bytes held are at most that and one read.
+ * - A client takes each piece of an answer within `writeMs`, or is cut.
+ */
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import type { Turns } from './turns.ts';
+
+export interface RequestGateOptions {
+  readonly turns: Turns;
+  /** Whose turns its requests take. */
+  readonly address: string;
+  readonly pipelinedBytes: number;
+  readonly writeMs: number;
+  /** Called when the gate becomes idle, or is no longer. */
+  readonly onIdle: (gate: RequestGate, idle: boolean) => void;
+  readonly onSlowReader: () => void;
+}
+
+type State = 'idle' | 'head' | 'turn' | 'answering';
+
+const NOTHING = Buffer.alloc(0);
+const BLANK_LINE = '\r\n\r\n';
+const [CR, LF] = [13, 10];
+/** The unit in which a client has to take an answer. */
+const PIECE_BYTES = 64 * 1024;
+/** How long a closing connection may take to read its last answer before it is cut. */
+const LINGER_MS = 2_000;
+const HEALTH = /^(?:GET|HEAD) \/(?:livez|readyz)[ ?]/;
+
+export class RequestGate extends Duplex {
+  readonly #socket: Socket;
+  readonly #options: RequestGateOptions;
+  readonly address: string;
+  #state: State = 'idle';
+  #held: Buffer = NOTHING;
+  /** The last bytes passed of a head that is not complete. */
+  #tail: Buffer = NOTHING;
+  /** Requests begun on this connection. */
+  #begun = 0;
+  /** Whether the parser has read the request under way. */
+  #parsed = false;
+  #ended = false;
+  #writeTimer: NodeJS.Timeout | null = null;
+
+  constructor(socket: Socket, options: RequestGateOptions) {
+    // Node's HTTP server ends its side by itself when the client has ended its own.
+    super({ allowHalfOpen: true });
+    this.#socket = socket;
+    this.#options = options;
+    this.address = options.address;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('end', () => this.#end());
+    socket.on('timeout', () => this.emit('timeout'));
+    socket.on('error', (error) => this.destroy(error));
+    socket.on('close', () => this.destroy());
+  }
+
+  // What Node's HTTP server and Fastify use of a socket, besides the stream.
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+  get remotePort(): number | undefined {
+    return this.#socket.remotePort;
+  }
+  setTimeout(ms: number, callback?: () => void): this {
+    this.#socket.setTimeout(ms);
+    if (callback !== undefined) this.once('timeout', callback);
+    return this;
+  }
+  setNoDelay(): this {
+    return this;
+  }
+  setKeepAlive(): this {
+    return this;
+  }
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
+  /**
+   * The parser has read a request.
+   *
+   * @returns its number on this connection, from 1; null: it is not the one that was passed, so the
+   *   gate and the parser disagree about where a request ends
+   */
+  begin(): number | null {
+    if (this.#state !== 'answering' || this.#parsed) return null;
+    this.#parsed = true;
+    return ++this.#begun;
+  }
+
+  /** The answer has been written: the next request may pass. */
+  answered(): void {
+    if (this.destroyed) return;
+    this.#parsed = false;
+    this.#become('idle');
+    this.#pass();
+    this.#flow();
+  }
+
+  /** Ends the connection at once. */
+  cut(): void {
+    this.#socket.destroy();
+  }
+
+  override _read(): void {
+    // The parser always reads: it is given one head at a time.
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    const piece = chunk.length > PIECE_BYTES ? chunk.subarray(0, PIECE_BYTES) : chunk;
+    this.#writeTimer = setTimeout(() => this.#cutSlowReader(), this.#options.writeMs);
+    this.#socket.write(piece, (error) => {
+      this.#disarm();
+      if (error || piece === chunk) callback(error);
+      else this._write(chunk.subarray(piece.length), _encoding, callback);
+    });
+  }
+
+  override _writev(
+    chunks: { chunk: Buffer; encoding: BufferEncoding }[],
+    callback: (error?: Error | null) => void,
+  ): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'binary', callback);
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#socket.end(callback);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#disarm();
+    this.#held = NOTHING;
+    this.#options.onIdle(this, false);
+    const socket = this.#socket;
+    if (error !== null || socket.destroyed) socket.destroy();
+    else {
+      const cut = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+      socket.once('close', () => clearTimeout(cut));
+      // What the client still sends has to be read; otherwise the system answers it with a reset
+      // that overtakes the last answer.
+      socket.resume();
+      if (!socket.writableEnded) socket.end();
+    }
+    callback(error);
+  }
+
+  /** The client sends no more: nothing that waits is answered. */
+  #end(): void {
+    if (this.destroyed) return;
+    this.#held = NOTHING;
+    this.#ended = true;
+    this.push(null);
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.destroyed || this.#ended) return;
+    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#pass();
+    this.#flow();
+  }
+
+  #flow(): void {
+    const waits = this.#state === 'turn' || this.#state === 'answering';
+    if (waits && this.#held.length > this.#options.pipelinedBytes) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** Passes on the next head, or the part of it that is there. */
+  #pass(): void {
+    if (this.#state === 'idle') {
+      this.#skipBlankLines();
+      if (this.#held.length > 0) this.#become('head');
+    }
+    if (this.#state !== 'head' || this.#held.length === 0) return;
+    const end = this.#endOfHead();
+    if (end === null) {
+      this.#tail = Buffer.concat([this.#tail, this.#held]).subarray(-(BLANK_LINE.length - 1));
+      this.push(this.#take(this.#held.length));
+      return;
+    }
+    const { turns, address } = this.#options;
+    const run = (): void => {
+      if (this.destroyed || this.#ended) return;
+      this.#become('answering');
+      this.push(this.#take(end));
+    };
+    const health = this.#tail.length === 0 && HEALTH.test(this.#held.toString('latin1', 0, 16));
+    this.#tail = NOTHING;
+    this.#become('turn');
+    if (health) turns.takeForHealth(address, run);
+    else turns.take(address, run);
+  }
+
+  /** Servers skip blank lines before a request (RFC 9112, 2.2). */
+  #skipBlankLines(): void {
+    let at = 0;
+    while (this.#held[at] === CR || this.#held[at] === LF) at++;
+    this.#take(at);
+  }
+
+  /** How many of the held bytes belong to the head; null: all, and more to come. */
+  #endOfHead(): number | null {
+    const overlap = this.#tail.length;
+    const searched = overlap === 0 ? this.#held : Buffer.concat([this.#tail, this.#held]);
+    const at = searched.indexOf(BLANK_LINE, 0, 'latin1');
+    return at < 0 ? null : at + BLANK_LINE.length - overlap;
+  }
+
+  #take(bytes: number): Buffer {
+    const taken = this.#held.subarray(0, bytes);
+    this.#held = bytes === this.#held.length ? NOTHING : this.#held.subarray(bytes);
+    return taken;
+  }
+
+  #become(state: State): void {
+    const wasIdle = this.#state === 'idle' || this.#state === 'head';
+    this.#state = state;
+    const idle = state === 'idle' || state === 'head';
+    if (idle !== wasIdle) this.#options.onIdle(this, idle);
+  }
+
+  #cutSlowReader(): void {
+    this.#options.onSlowReader();
+    this.destroy(new Error('the client did not read its answer'));
+  }
+
+  #disarm(): void {
+    if (this.#writeTimer === null) return;
+    clearTimeout(this.#writeTimer);
+    this.#writeTimer = null;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Turns of the event loop for HTTP: in one iteration of the loop one request begins, or one slice
+ * of one answer runs. Everything else in the process (tills, health) runs in between, however many
+ * requests there are.
+ *
+ * Owners (addresses, merchants) have turns one after the other. Health checks have a line of their
+ * own, which has a turn in each iteration as well.
+ *
+ * After a long piece some iterations are left to others: what a till's batch needs takes several,
+ * and it would otherwise wait for a piece in each of them. Without others they take no time.
+ */
+import { FairQueue } from './fair-queue.ts';
+
+type Run = () => void;
+
+const LONG_MS = 2;
+const ITERATIONS_FOR_OTHERS = 4;
+
+export class Turns {
+  readonly #queue = new FairQueue<Run>();
+  readonly #health = new FairQueue<Run>();
+  /** Whether an iteration that had its turns is not over yet. */
+  #taken = false;
+  /** When the last piece began, monotonic milliseconds. */
+  #begunAt = Number.POSITIVE_INFINITY;
+  #forOthers = 0;
+
+  /** Runs it at once if nobody has had a turn in this iteration, otherwise in its turn. */
+  take(owner: string, run: Run): void {
+    if (this.#taken) this.#queue.push(owner, run);
+    else this.#begin(run);
+  }
+
+  takeForHealth(owner: string, run: Run): void {
+    if (this.#taken) this.#health.push(owner, run);
+    else this.#begin(run);
+  }
+
+  /** Resolves in a later iteration, when the owner has a turn. */
+  next(owner: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#queue.push(owner, resolve);
+      this.#arm();
+    });
+  }
+
+  #begin(run: Run): void {
+    this.#arm();
+    this.#begunAt = performance.now();
+    run();
+  }
+
+  #arm(): void {
+    if (this.#taken) return;
+    this.#taken = true;
+    setImmediate(this.#iterate);
+  }
+
+  readonly #iterate = (): void => {
+    this.#taken = false;
+    if (performance.now() - this.#begunAt >= LONG_MS) this.#forOthers = ITERATIONS_FOR_OTHERS;
+    this.#begunAt = Number.POSITIVE_INFINITY;
+    const health = this.#health.shift();
+    if (this.#forOthers > 0) this.#forOthers--;
+    const run = this.#forOthers > 0 ? undefined : this.#queue.shift();
+    if (this.#forOthers > 0 || run !== undefined || health !== undefined) this.#arm();
+    health?.();
+    if (run !== undefined) this.#begin(run);
+  };
+}

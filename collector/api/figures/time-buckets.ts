@@ -1,0 +1,70 @@
+/** The buckets of a series: which one a slot belongs to, and how each is shown. */
+import type { Cooperative } from '../../../shared/cooperative.ts';
+import { buckets, formatInstant, type Interval, type Range, slotOf } from '../../../shared/time.ts';
+import { badParameter } from '../query/problem.ts';
+
+const MAX_BUCKETS = 10_000;
+
+export class TimeBuckets {
+  /** First slot of each bucket, and the first slot after the last one. */
+  readonly #starts: readonly number[];
+  /** End of each bucket, milliseconds since 1970. */
+  readonly ends: readonly number[];
+  /** Start of each bucket, as RFC 3339 in the zone. */
+  readonly labels: readonly string[];
+  /** The bucket found last: slots come in order, mostly. */
+  #last = 0;
+
+  private constructor(starts: number[], ends: number[], labels: string[]) {
+    this.#starts = starts;
+    this.ends = ends;
+    this.labels = labels;
+  }
+
+  /** @throws Problem 400 on more than `MAX_BUCKETS` buckets */
+  static *of(range: Range, interval: Interval, tz: string): Cooperative<TimeBuckets> {
+    const found = buckets(range, interval, tz, MAX_BUCKETS);
+    if (found === null)
+      throw badParameter(
+        'interval',
+        `gives more than ${MAX_BUCKETS} points: ask for a shorter range or a longer interval`,
+      );
+    const labels: string[] = [];
+    for (const { from } of found) {
+      labels.push(formatInstant(from, tz));
+      yield;
+    }
+    const starts = [...found.map(({ from }) => slotOf(from)), slotOf(range.to)];
+    return new TimeBuckets(
+      starts,
+      found.map(({ to }) => to),
+      labels,
+    );
+  }
+
+  get length(): number {
+    return this.labels.length;
+  }
+
+  /** Index of the bucket of a slot; null: the slot is outside of the range. */
+  indexOf(slot: number): number | null {
+    const starts = this.#starts;
+    if (slot >= starts[this.#last]! && slot < starts[this.#last + 1]!) return this.#last;
+    if (slot < starts[0]! || slot >= starts[this.length]!) return null;
+    let [low, high] = [0, this.length];
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if (starts[middle]! <= slot) low = middle;
+      else high = middle;
+    }
+    this.#last = low;
+    return low;
+  }
+
+  /** How many buckets end at or before a slot. */
+  endedBy(slot: number): number {
+    const index = this.indexOf(slot);
+    if (index !== null) return index;
+    return slot < this.#starts[0]! ? 0 : this.length;
+  }
+}

@@ -1,0 +1,75 @@
+import t from 'tap';
+import { FairQueue } from '../../../../../collector/api/admission/fair-queue.ts';
+import { Turns } from '../../../../../collector/api/admission/turns.ts';
+
+t.test('owners are served in turn, however long their lines are', async (t) => {
+  const queue = new FairQueue<string>();
+  for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'b2']) queue.push(item[0]!, item);
+  queue.remove('a', 'a2');
+  queue.remove('c', 'c1');
+  queue.remove('c', 'c1');
+  t.equal(queue.size, 4);
+  t.equal(queue.waiting('a'), 2);
+  t.equal(
+    queue.shift((owner) => owner === 'b'),
+    'b1',
+  );
+  t.equal(
+    queue.shift((owner) => owner === 'c'),
+    undefined,
+  );
+  t.strictSame([queue.shift(), queue.shift(), queue.shift(), queue.shift()], ['a1', 'b2', 'a3', undefined]);
+});
+
+/** In which iteration of the event loop each piece of work ran. */
+function recorded() {
+  const ran: string[] = [];
+  let iteration = 0;
+  let counting = true;
+  const count = (): void => {
+    iteration++;
+    if (counting) setImmediate(count);
+  };
+  setImmediate(count);
+  return {
+    ran,
+    work: (name: string) => () => void ran.push(`${name}@${iteration}`),
+    stop: () => {
+      counting = false;
+    },
+  };
+}
+
+t.test('one piece of work runs in an iteration of the loop, and one for health', async (t) => {
+  const turns = new Turns();
+  const { ran, work, stop } = recorded();
+  turns.take('a', work('first'));
+  t.strictSame(ran, ['first@0'], 'at once, since nobody had a turn');
+  for (const name of ['a1', 'a2', 'b1']) turns.take(name[0]!, work(name));
+  const slice = turns.next('c').then(work('c1'));
+  turns.takeForHealth('a', work('health'));
+  await slice;
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  stop();
+  const iterations = ran.slice(1).map((entry) => Number(entry.split('@')[1]));
+  t.strictSame(
+    ran.slice(1).map((entry) => entry.split('@')[0]),
+    ['health', 'a1', 'b1', 'c1', 'a2'],
+  );
+  t.equal(new Set(iterations.slice(1)).size, 4, 'each in an iteration of its own');
+});
+
+t.test('work that is always there takes its turns and no more', async (t) => {
+  const turns = new Turns();
+  let floods = 0;
+  let stopped = false;
+  const flood = (): void => {
+    floods++;
+    if (!stopped) turns.take('flood', flood);
+  };
+  for (let at = 0; at < 100; at++) turns.take('flood', flood);
+  for (let at = 0; at < 10; at++) await turns.next('honest');
+  stopped = true;
+  t.ok(floods <= 30, `${floods} pieces while another owner had ten turns`);
+});
