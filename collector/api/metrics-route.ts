@@ -13,7 +13,9 @@ import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './fig
 import { FiguresReader, type FiguresSource, type FiguresStores } from './figures/read-figures.ts';
 import { SeriesBuilder, type SeriesRequest, type SeriesSet, statusAt } from './figures/series.ts';
 import { merchantOf, questionOf } from './guard.ts';
-import { type Compare, comparedRange, type Period, PeriodQuery, parsePeriod } from './query/period.ts';
+import { preferredFormat } from './query/accept.ts';
+import { COMPARISONS, type Compare, comparedRange, counterpartsOf } from './query/compare.ts';
+import { type Period, PeriodQuery, parsePeriod } from './query/period.ts';
 import { badParameter } from './query/problem.ts';
 
 const DEFAULT_METRICS = 'sales.count,sales.amount';
@@ -29,10 +31,11 @@ const QuerySchema = Type.Object(
     filter: Type.Optional(
       Type.Array(Type.String(), {
         maxItems: 8,
-        description: 'dimension:value; several must all match. Example: method:upi',
+        description:
+          'dimension:value; several must all match. method:upi, or method: for events that lack the dimension.',
       }),
     ),
-    compare: Type.Optional(Type.String({ enum: ['previous_period', 'previous_year'] })),
+    compare: Type.Optional(Type.String({ enum: [...COMPARISONS] })),
   },
   { additionalProperties: false },
 );
@@ -47,6 +50,8 @@ export interface MetricsDeps extends FiguresStores {
 interface Answer {
   readonly meta: Readonly<Record<string, unknown>>;
   readonly set: SeriesSet;
+  /** Which buckets stand beside the points of the asked period; left out: all, as they are. */
+  readonly order?: readonly (number | null)[];
 }
 
 export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
@@ -61,21 +66,27 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const query = request.query as Query;
     const period = parsePeriod(query, now);
     const asked = parseRequest(query, period, deps.logic);
-    const csv = request.headers.accept?.includes('text/csv') ?? false;
+    const csv = preferredFormat(request.headers) === 'csv';
     if (csv && query.compare !== undefined) throw badParameter('compare', 'is not available as CSV');
-    const earlier = query.compare && { ...asked, range: comparedRange(period, query.compare as Compare) };
+    const compare = (query.compare as Compare | undefined) ?? null;
+    // Before anything is read: it may be refused.
+    const earlier = compare === null ? null : comparedRange(period, compare, asked.interval);
     const answerTo = (of: SeriesRequest): Promise<Answer> => answer(deps, merchantOf(request), of, now, question);
     const answered = await answerTo(asked);
     if (csv) return sendText(reply, 'text/csv; charset=utf-8', seriesCsv(answered.set, now), question);
-    const compared = earlier ? await answerTo(earlier) : null;
-    return sendText(reply, 'application/json', answerJson(answered, compared, now), question);
+    if (compare === null || earlier === null)
+      return sendText(reply, 'application/json', answerJson(answered, null, now), question);
+    const compared = await answerTo({ ...asked, range: earlier });
+    const [points, before] = [answered, compared].map(({ set }) => set.buckets.froms) as [number[], number[]];
+    const order = await question.run(counterpartsOf(period, earlier, compare, asked.interval, points, before));
+    return sendText(reply, 'application/json', answerJson(answered, { ...compared, order }, now), question);
   });
 }
 
 /** @param compared the answer to compare with, if there is one */
-function* answerJson({ meta, set }: Answer, compared: Answer | null, now: number): Iterable<string> {
+function* answerJson({ meta, set, order }: Answer, compared: Answer | null, now: number): Iterable<string> {
   yield `{"meta":${JSON.stringify(meta)},"series":`;
-  yield* seriesJson(set, now);
+  yield* seriesJson(set, now, order);
   if (compared !== null) {
     yield ',"compare":';
     yield* answerJson(compared, null, now);
@@ -96,7 +107,8 @@ function parseRequest(query: Query, { range, tz }: Period, logic: Logic): Series
   const filters = (query.filter ?? []).map((text) => {
     const colon = text.indexOf(':');
     if (colon < 1) throw badParameter('filter', 'must be dimension:value, such as method:upi');
-    return { dimension: known('filter', text.slice(0, colon)), value: text.slice(colon + 1) };
+    // Values are never empty: nothing after the colon asks for events without the dimension.
+    return { dimension: known('filter', text.slice(0, colon)), value: text.slice(colon + 1) || null };
   });
   const by = query.by === undefined ? null : known('by', query.by);
   return {

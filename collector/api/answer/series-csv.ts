@@ -1,9 +1,14 @@
 /** Series as CSV (RFC 4180), one line per point. */
 import { type SeriesSet, statusAt } from '../figures/series.ts';
 
+/** Spreadsheets take text that begins so for a formula (CWE-1236). A number is none. */
+const FORMULA = /^[=+\-@\t\r]/;
+const guarded = (text: string): string => (FORMULA.test(text) ? `'${text}` : text);
+
 const cell = (value: unknown): string => {
   if (value === null || value === undefined) return '';
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (typeof value === 'number') return String(value);
+  const text = typeof value === 'string' ? guarded(value) : JSON.stringify(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 const line = (cells: readonly unknown[]): string => `${cells.map(cell).join(',')}\r\n`;

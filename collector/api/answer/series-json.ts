@@ -8,16 +8,26 @@ const valueText = (value: Value): string => (typeof value === 'number' ? String(
  * The array `series`.
  *
  * @param now milliseconds since 1970
+ * @param order the buckets to show, as points; null: a point without a bucket. Left out: all
  */
-export function* seriesJson({ metrics, buckets, none, series }: SeriesSet, now: number): Iterable<string> {
+export function* seriesJson(
+  { metrics, buckets, none, series }: SeriesSet,
+  now: number,
+  order: readonly (number | null)[] = [...buckets.labels.keys()],
+): Iterable<string> {
   const names = metrics.map((name) => `,${JSON.stringify(name)}:`);
   const noneText = none.map(valueText);
   let before = '[';
   for (const { key, values } of series) {
     yield `${before}{"key":${JSON.stringify(key)},"points":[`;
     before = ',';
-    for (let index = 0; index < buckets.length; index++) {
-      let text = `${index === 0 ? '' : ','}{"t":"${buckets.labels[index]!}","status":"${statusAt(buckets.ends[index]!, now)}"`;
+    for (const [place, index] of order.entries()) {
+      const comma = place === 0 ? '' : ',';
+      if (index === null) {
+        yield `${comma}null`;
+        continue;
+      }
+      let text = `${comma}{"t":"${buckets.labels[index]!}","status":"${statusAt(buckets.ends[index]!, now)}"`;
       for (let at = 0; at < names.length; at++) {
         const value = values[index * names.length + at];
         text += names[at]! + (value === undefined ? noneText[at]! : valueText(value));

@@ -23,8 +23,8 @@ export interface SeriesRequest {
   readonly interval: Interval;
   readonly metrics: readonly MetricName[];
   readonly by: string | null;
-  /** All of them must match. */
-  readonly filters: readonly { readonly dimension: string; readonly value: string }[];
+  /** All of them must match; null: events that lack the dimension. */
+  readonly filters: readonly { readonly dimension: string; readonly value: string | null }[];
 }
 
 export type Status = 'open' | 'provisional';
@@ -84,8 +84,9 @@ export class SeriesBuilder {
     let group: GroupKey | null = null;
     let matches = false;
     let open: Map<number, Bucket> | null = null;
+    // An empty value is none.
     const value = (key: GroupKey, name: string): string | null =>
-      name === 'terminal' ? terminal : (key[keys.indexOf(name)] ?? null);
+      name === 'terminal' ? terminal : key[keys.indexOf(name)] || null;
     yield* each((key, slot, measures) => {
       if (key !== group) {
         group = key;

@@ -8,16 +8,18 @@ const MAX_BUCKETS = 10_000;
 export class TimeBuckets {
   /** First slot of each bucket, and the first slot after the last one. */
   readonly #starts: readonly number[];
-  /** End of each bucket, milliseconds since 1970. */
+  /** Start and end of each bucket, milliseconds since 1970. */
+  readonly froms: readonly number[];
   readonly ends: readonly number[];
   /** Start of each bucket, as RFC 3339 in the zone. */
   readonly labels: readonly string[];
   /** The bucket found last: slots come in order, mostly. */
   #last = 0;
 
-  private constructor(starts: number[], ends: number[], labels: string[]) {
-    this.#starts = starts;
-    this.ends = ends;
+  private constructor(found: readonly Range[], labels: string[]) {
+    this.froms = found.map(({ from }) => from);
+    this.ends = found.map(({ to }) => to);
+    this.#starts = [...this.froms.map(slotOf), slotOf(this.ends.at(-1)!)];
     this.labels = labels;
   }
 
@@ -34,12 +36,7 @@ export class TimeBuckets {
       labels.push(formatInstant(from, tz));
       yield;
     }
-    const starts = [...found.map(({ from }) => slotOf(from)), slotOf(range.to)];
-    return new TimeBuckets(
-      starts,
-      found.map(({ to }) => to),
-      labels,
-    );
+    return new TimeBuckets(found, labels);
   }
 
   get length(): number {

@@ -1,14 +1,7 @@
-/** The time range of a query: its parameters, parsing, and the range to compare with. */
+/** The time range of a query: its parameters and their parsing. */
 import Type, { type Static } from 'typebox';
 import { parseTimestamp } from '../../../shared/event/timestamp.ts';
-import {
-  formatInstant,
-  isTimeZone,
-  type Range,
-  startOfLocalDate,
-  widenToSlots,
-  yearBefore,
-} from '../../../shared/time.ts';
+import { formatInstant, isTimeZone, type Range, startOfLocalDate, widenToSlots } from '../../../shared/time.ts';
 import { badParameter } from './problem.ts';
 
 export const PeriodQuery = {
@@ -35,7 +28,7 @@ export interface Period {
 
 const DATE = /^\d{4}-\d\d-\d\d$/;
 /** Half-open ends may reach 2100-01-01 in any time zone. */
-const FIRST = Date.UTC(1999, 11, 31);
+export const FIRST_INSTANT = Date.UTC(1999, 11, 31);
 const LAST = Date.UTC(2100, 0, 2);
 
 function bound(parameter: string, text: string, tz: string): number {
@@ -46,7 +39,7 @@ function bound(parameter: string, text: string, tz: string): number {
     } catch {
       throw badParameter(parameter, `is not a date that exists: ${text}`);
     }
-    if (start < FIRST || start > LAST) throw badParameter(parameter, 'must lie in the years 2000 to 2099');
+    if (start < FIRST_INSTANT || start > LAST) throw badParameter(parameter, 'must lie in the years 2000 to 2099');
     return start;
   }
   // A plus sign that was not percent-encoded arrives as a space.
@@ -69,33 +62,3 @@ export function parsePeriod(query: Static<typeof PeriodSchema>, now: number): Pe
 }
 
 const startOfDay = (at: number, tz: string): number => startOfLocalDate(formatInstant(at, tz).slice(0, 10), tz);
-
-export type Compare = 'previous_period' | 'previous_year';
-
-/**
- * The range to compare with: one calendar year earlier, or the preceding one of equal length, in
- * whole local days if the range consists of them.
- *
- * @throws Problem 400
- */
-export function comparedRange(period: Period, compare: Compare): Range {
-  const range = compare === 'previous_year' ? sameRangeLastYear(period) : rangeBefore(period);
-  if (range.from < FIRST) throw badParameter('compare', 'would reach back before the year 2000');
-  return range;
-}
-
-function sameRangeLastYear({ range, tz }: Period): Range {
-  const before = yearBefore(range, tz);
-  // From 28 to 29 February, both ends fall on the same instant of the year before.
-  return before.from < before.to ? before : { from: before.from, to: before.from + range.to - range.from };
-}
-
-function rangeBefore({ range, tz }: Period): Range {
-  const [from, to] = [range.from, range.to].map((at) =>
-    Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(tz),
-  ) as [Temporal.ZonedDateTime, Temporal.ZonedDateTime];
-  const wholeDays = [from, to].every((at) => at.epochMilliseconds === at.startOfDay().epochMilliseconds);
-  if (!wholeDays) return { from: range.from - (range.to - range.from), to: range.from };
-  const { days } = from.toPlainDate().until(to.toPlainDate(), { largestUnit: 'day' });
-  return { from: from.subtract({ days }).epochMilliseconds, to: range.from };
-}

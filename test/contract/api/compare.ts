@@ -42,12 +42,34 @@ export async function compareContract(t: Test, tables: Tables): Promise<void> {
     ]);
   });
 
-  await t.test('the previous period of anything else is just as long', async (t) => {
+  await t.test('the previous period of a part of a day has the same local times', async (t) => {
     t.same(await compared('previous_period', '2011-03-27T00:00:00Z', '2011-03-27T01:00:00Z'), [
-      '2011-03-26T23:00:00+00:00',
-      '2011-03-27T00:00:00+00:00',
-      16,
+      '2011-03-26T00:00:00+00:00',
+      '2011-03-26T02:00:00+00:00',
+      0,
     ]);
+    t.same(await compared('previous_period', '2011-03-27', '2011-03-27T12:30:00+01:00'), [
+      '2011-03-26T00:00:00+00:00',
+      '2011-03-26T12:30:00+00:00',
+      8,
+    ]);
+  });
+
+  await t.test('the previous period of whole months is as many months', async (t) => {
+    t.same(await compared('previous_period', '2011-03-01', '2011-04-01'), [
+      '2011-02-01T00:00:00+00:00',
+      '2011-03-01T00:00:00+00:00',
+      2,
+    ]);
+  });
+
+  await t.test('a point without a counterpart is null', async (t) => {
+    const march = { metrics: 'sales.amount', interval: 'day', from: '2011-03-01', to: '2011-04-01' };
+    const { series, compare } = await api.get('metrics', { ...march, compare: 'previous_period' });
+    const { points } = compare.series[0];
+    t.equal(points.length, series[0].points.length);
+    t.match(points[27], { t: '2011-02-28T00:00:00+00:00', 'sales.amount': 2 });
+    t.same(points.slice(28), [null, null, null]);
   });
 
   await t.test('the previous year is the same dates a year earlier', async (t) => {

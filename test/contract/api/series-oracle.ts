@@ -26,7 +26,7 @@ const MONEY = /amount|ticket/;
 
 const fieldOf = ({ terminal, event }: Sold, name: string): string | null => {
   if (name === 'terminal') return terminal;
-  return name === 'type' || name === 'store' || name === 'currency' ? event[name] : dimension(event, name);
+  return name === 'type' || name === 'store' || name === 'currency' ? event[name] : dimension(event, name) || null;
 };
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -72,7 +72,9 @@ export function expectedSeries(sold: readonly Sold[], asked: Asked): unknown[] {
   const names = [...(metrics.some((name) => MONEY.test(name)) ? ['currency'] : []), ...(by === null ? [] : [by])];
   const matching = sold.filter(
     (one) =>
-      one.event.ts >= from && one.event.ts < to && filters.every(([name, wanted]) => fieldOf(one, name) === wanted),
+      one.event.ts >= from &&
+      one.event.ts < to &&
+      filters.every(([name, wanted]) => fieldOf(one, name) === (wanted || null)),
   );
   const groups = Map.groupBy(matching, (one) => JSON.stringify(names.map((name) => fieldOf(one, name))));
   if (groups.size === 0) groups.set(JSON.stringify(names.map(() => null)), []);
