@@ -29,7 +29,7 @@ import type { EventLog, ReceivedBatch } from '../store/event-log.ts';
 import type { DailyQuotas, Terminals } from '../store/terminals.ts';
 import { DecodeTurns } from './admission/decode-turns.ts';
 import { Quotas } from './admission/quotas.ts';
-import { Room, type RoomLimits } from './admission/room.ts';
+import { type Place, Room, type RoomLimits } from './admission/room.ts';
 import { RowLookup, StoredBatches } from './admission/stored-batches.ts';
 import { creditFor, retryAfterMs } from './backpressure.ts';
 import { type BatchName, type ReadBatch, readBatch, readName, type Sender } from './decode-batch.ts';
@@ -62,8 +62,14 @@ export interface IngestOptions extends IngestStores, RefusalOptions {
   readonly onFailure: (error: Error, batches: number) => void;
 }
 
+interface RawRowName {
+  readonly key: Buffer;
+  /** The key as Latin-1. */
+  readonly name: string;
+}
+
 interface Batch extends ReceivedBatch {
-  readonly precomputedRowKey: Uint8Array;
+  readonly row: RawRowName;
   readonly events: number;
   /** Its row is in the store; its due mark may not be. */
   readonly isStored: boolean;
@@ -75,7 +81,8 @@ interface Arrived {
   readonly bytes: Uint8Array;
   readonly name: BatchName;
   readonly header: BatchHeader;
-  readonly rowKey: Uint8Array;
+  readonly row: RawRowName;
+  readonly place: Place;
 }
 
 const limit = (name: keyof typeof INGEST_LIMITS): number => INGEST_LIMITS[name].value;
@@ -172,47 +179,48 @@ export class Ingest {
 
   async #take(sender: Sender, received: Uint8Array): Promise<Ack> {
     const { name, header } = readName(sender, received);
-    const rowKey = header === null ? null : this.#rowKeyOf(sender, header, received);
-    if (rowKey !== null && this.#stored.has(rowKey)) return this.#repeat(name);
+    const row = header === null ? null : this.#rowOf(sender, header, received);
+    if (row !== null && this.#stored.has(row.name)) return this.#repeat(name);
     const over = this.#quotas.exceeded(sender);
     if (over !== null) return this.#refuse(sender, name, over.reason, over.message, over.retryAfterMs);
-    const full = this.#room.take(sender, received.length);
-    if (full !== null) return this.#refuse(sender, name, full, NO_ROOM[full]);
+    const place = this.#room.take(sender, received.length);
+    if (typeof place === 'string') return this.#refuse(sender, name, place, NO_ROOM[place]);
     try {
       const bytes = owned(received);
-      if (header !== null && rowKey !== null) return await this.#store({ sender, bytes, name, header, rowKey });
+      if (header !== null && row !== null) return await this.#store({ sender, bytes, name, header, row, place });
       const read = await this.#turns.run(sender, () => readBatch(sender, bytes));
       return read.ok ? this.#busy(name, 'the store does not answer') : read.ack;
     } finally {
-      this.#room.release(sender, received.length);
+      this.#room.release(place);
     }
   }
 
   /** Null while the store is not open. */
-  #rowKeyOf({ merchant, terminal }: Sender, header: BatchHeader, bytes: Uint8Array): Uint8Array | null {
+  #rowOf({ merchant, terminal }: Sender, header: BatchHeader, bytes: Uint8Array): RawRowName | null {
     try {
-      return this.#options.log.rowKeyOf({ merchant, terminal, header, bytes });
+      const key = this.#options.log.rowKeyOf({ merchant, terminal, header, bytes });
+      return { key, name: key.toString('latin1') };
     } catch {
       return null;
     }
   }
 
-  async #store({ sender, bytes, name, header, rowKey }: Arrived): Promise<Ack> {
+  async #store({ sender, bytes, name, header, row, place }: Arrived): Promise<Ack> {
     const { now, clock } = this.#options;
     const arrival = now();
     const since = clock();
     // Of a terminal that waits for itself, a question to the store is cheaper than a decode.
-    const isStored = this.#room.batchesOf(sender) > 1 && (await this.#lookup.has(rowKey));
+    const isStored = place.terminal.batches > 1 && (await this.#lookup.has(row.key));
     let events = 0;
     if (!isStored) {
-      const read = await this.#turns.run(sender, () => this.#decode(sender, bytes, rowKey, since));
+      const read = await this.#turns.run(sender, () => this.#decode(sender, bytes, row, since));
       if (read === 'repeat') return this.#repeat(name);
       if (read === 'late') return this.#busy(name, 'too much to do at the moment');
       if (!read.ok) return read.ack;
       events = read.events;
     }
     const { merchant, terminal } = sender;
-    const batch = { merchant, terminal, header, events, bytes, arrival, precomputedRowKey: rowKey, isStored };
+    const batch = { merchant, terminal, header, events, bytes, arrival, precomputedRowKey: row.key, row, isStored };
     const outcome = await this.#groups.offer(sender, batch, bytes.length, clock() - since);
     switch (outcome.kind) {
       case 'committed':
@@ -225,8 +233,8 @@ export class Ingest {
   }
 
   /** Decodes a batch, unless the same one was stored while it waited, or it waited too long. */
-  #decode(sender: Sender, bytes: Uint8Array, rowKey: Uint8Array, since: number): ReadBatch | 'repeat' | 'late' {
-    if (this.#stored.has(rowKey)) return 'repeat';
+  #decode(sender: Sender, bytes: Uint8Array, row: RawRowName, since: number): ReadBatch | 'repeat' | 'late' {
+    if (this.#stored.has(row.name)) return 'repeat';
     const { clock, groups } = this.#options;
     return clock() - since >= groups.maxWaitMs ? 'late' : readBatch(sender, bytes);
   }
@@ -261,7 +269,7 @@ export class Ingest {
       throw error;
     }
     this.#failures = 0;
-    for (const batch of batches) this.#stored.add(batch.precomputedRowKey);
+    for (const { row } of batches) this.#stored.add(row.name);
     if (fresh.length === 0) return;
     let [bytes, events] = [0, 0];
     for (const batch of fresh) {

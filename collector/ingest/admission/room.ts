@@ -17,9 +17,18 @@ export interface RoomLimits {
 /** Approximate overhead of a batch besides its bytes. */
 const BATCH_BYTES = 512;
 
+/** What a terminal or a merchant holds. */
 interface Held {
   batches: number;
   bytes: number;
+}
+
+/** The room that a batch takes. */
+export interface Place {
+  readonly payer: Payer;
+  readonly bytes: number;
+  /** What its terminal holds, with this batch. */
+  readonly terminal: Readonly<Held>;
 }
 
 export class Room {
@@ -42,41 +51,45 @@ export class Room {
     return { held, max: (this.#limits.maxBytes - (this.#bytes - held)) / 2 };
   }
 
-  /** Batches of a terminal. */
-  batchesOf(payer: Payer): number {
-    return this.#terminals.get(nameOf(payer))?.batches ?? 0;
-  }
-
-  /** @returns why there is no room; null when it was taken, and must be released */
-  take(payer: Payer, size: number): 'terminal-room' | 'merchant-room' | null {
+  /** @returns why there is no room, or the place, which must be released once */
+  take(payer: Payer, size: number): 'terminal-room' | 'merchant-room' | Place {
     const { maxTerminalBatches, maxTerminalBytes } = this.#limits;
     const bytes = size + BATCH_BYTES;
-    const terminal = this.#terminals.get(nameOf(payer));
-    if (terminal !== undefined && (terminal.batches >= maxTerminalBatches || terminal.bytes + bytes > maxTerminalBytes))
+    const name = nameOf(payer);
+    const known = this.#terminals.get(name);
+    if (known !== undefined && (known.batches >= maxTerminalBatches || known.bytes + bytes > maxTerminalBytes))
       return 'terminal-room';
     const { held, max } = this.ofMerchant(payer);
     if (held + bytes > max) return 'merchant-room';
     this.#bytes += bytes;
-    add(this.#terminals, nameOf(payer), 1, bytes);
-    add(this.#merchants, payer.merchant, 1, bytes);
-    return null;
+    const terminal = add(this.#terminals, name, bytes);
+    add(this.#merchants, payer.merchant, bytes);
+    return { payer, bytes, terminal };
   }
 
-  /** Call it once for what `take` took. */
-  release(payer: Payer, size: number): void {
-    const bytes = size + BATCH_BYTES;
+  release({ payer, bytes }: Place): void {
     this.#bytes -= bytes;
-    add(this.#terminals, nameOf(payer), -1, -bytes);
-    add(this.#merchants, payer.merchant, -1, -bytes);
+    remove(this.#terminals, nameOf(payer), bytes);
+    remove(this.#merchants, payer.merchant, bytes);
   }
 }
 
-function add(all: Map<string, Held>, name: string, batches: number, bytes: number): void {
-  const held = all.get(name) ?? { batches: 0, bytes: 0 };
-  held.batches += batches;
+function add(all: Map<string, Held>, name: string, bytes: number): Held {
+  let held = all.get(name);
+  if (held === undefined) {
+    held = { batches: 0, bytes: 0 };
+    all.set(name, held);
+  }
+  held.batches++;
   held.bytes += bytes;
+  return held;
+}
+
+function remove(all: Map<string, Held>, name: string, bytes: number): void {
+  const held = all.get(name)!;
+  held.batches--;
+  held.bytes -= bytes;
   if (held.batches === 0) all.delete(name);
-  else all.set(name, held);
 }
 
 const nameOf = ({ merchant, terminal }: Payer): string => `${merchant}/${terminal}`;

@@ -2,38 +2,32 @@
  * Recognises repeats of stored batches by the keys of their rows, which name what a batch says:
  * nobody can make another batch of that name (`shared/wire/batch-digest.ts`).
  */
-import { Buffer } from 'node:buffer';
 
 /**
- * The batches that this process knows to be stored with their due mark. Forgetting one is always
- * safe: it costs a decode.
+ * The batches that this process knows to be stored with their due mark, by the keys of their rows
+ * as Latin-1. Forgetting one is always safe: it costs a decode.
  */
 export class StoredBatches {
   readonly #max: number;
   /** Oldest first. */
-  readonly #names = new Set<string>();
+  readonly #rows = new Set<string>();
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  has(rowKey: Uint8Array): boolean {
-    return this.#names.has(nameOf(rowKey));
+  has(row: string): boolean {
+    return this.#rows.has(row);
   }
 
   /** Call it once the batch's row and then its due mark are durable. */
-  add(rowKey: Uint8Array): void {
-    const name = nameOf(rowKey);
-    this.#names.delete(name);
-    this.#names.add(name);
-    if (this.#names.size <= this.#max) return;
-    const [oldest] = this.#names;
-    this.#names.delete(oldest!);
+  add(row: string): void {
+    this.#rows.add(row);
+    if (this.#rows.size <= this.#max) return;
+    const [oldest] = this.#rows;
+    this.#rows.delete(oldest!);
   }
 }
-
-const nameOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
-  Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
 
 interface Question {
   readonly rowKey: Uint8Array;

@@ -7,7 +7,7 @@ import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { decodeStatus } from '../../../shared/wire/messages.ts';
 import type { TerminalStatus } from '../../store/terminals.ts';
 import type { DecodeTurns } from '../admission/decode-turns.ts';
-import type { Room } from '../admission/room.ts';
+import type { Place, Room } from '../admission/room.ts';
 import type { StatusMetrics, StatusWriter } from './status-writer.ts';
 
 export interface StatusIntakeOptions {
@@ -27,6 +27,7 @@ interface Teller {
 interface Received {
   readonly bytes: Uint8Array;
   readonly at: number;
+  readonly place: Place;
 }
 
 export class StatusIntake {
@@ -42,13 +43,14 @@ export class StatusIntake {
   take({ merchant, terminal }: Teller, bytes: Uint8Array): void {
     const { turns, room, now, metrics } = this.#options;
     const name = `${merchant}/${terminal}`;
-    if (room.take({ merchant, terminal }, bytes.length) !== null) {
+    const place = room.take({ merchant, terminal }, bytes.length);
+    if (typeof place === 'string') {
       metrics.statuses('dropped', 1);
       return;
     }
     const before = this.#waiting.get(name);
-    this.#waiting.set(name, { bytes, at: now() });
-    if (before !== undefined) room.release({ merchant, terminal }, before.bytes.length);
+    this.#waiting.set(name, { bytes, at: now(), place });
+    if (before !== undefined) room.release(before.place);
     else void turns.run({ merchant, terminal }, () => this.#decode({ merchant, terminal }));
   }
 
@@ -58,7 +60,7 @@ export class StatusIntake {
     const received = this.#waiting.get(name);
     if (received === undefined) return;
     this.#waiting.delete(name);
-    room.release({ merchant, terminal }, received.bytes.length);
+    room.release(received.place);
     const status = decodeStatus(received.bytes);
     if (status === null) {
       metrics.statuses('unreadable', 1);
