@@ -27,12 +27,14 @@ interface Lane<T> {
   order: number;
 }
 
+const leastUsed = (a: Lane<unknown>, b: Lane<unknown>): number => a.start - b.start || a.order - b.order;
+
 /** Named lanes with something to serve, least used first, and what the other names owe. */
 class Level<T> {
   readonly #lanes = new Map<string, Lane<T>>();
-  readonly #heap = new Heap<Lane<T>>((a, b) => a.start - b.start || a.order - b.order);
+  readonly #heap = new Heap<Lane<T>>(leastUsed);
   /** What the names that do not wait have used, virtual time. */
-  readonly #used = new Map<string, number>();
+  #used: Map<string, number> | null = null;
   #virtual = 0;
   #order = 0;
   #sweepAt = FIRST_SWEEP;
@@ -41,8 +43,8 @@ class Level<T> {
   lane(name: string, create: () => T): T {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      const start = Math.max(this.#virtual, this.#used.get(name) ?? 0);
-      this.#used.delete(name);
+      const start = Math.max(this.#virtual, this.#used?.get(name) ?? 0);
+      this.#used?.delete(name);
       lane = { name, content: create(), start, order: this.#order++ };
       this.#lanes.set(name, lane);
       this.#heap.push(lane);
@@ -71,13 +73,14 @@ class Level<T> {
   }
 
   #forget(): void {
-    this.#used.clear();
+    this.#used = null;
     this.#virtual = 0;
     this.#order = 0;
     this.#sweepAt = FIRST_SWEEP;
   }
 
   #remember({ name, start }: Lane<T>): void {
+    this.#used ??= new Map();
     this.#used.set(name, start);
     if (this.#used.size < this.#sweepAt) return;
     for (const [other, until] of this.#used) if (until <= this.#virtual) this.#used.delete(other);
