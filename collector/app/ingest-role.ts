@@ -1,39 +1,13 @@
 /** The role `ingest`: the broker, and behind it the code that stores the tills' batches. */
-
-import { MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
 import { TokenVerifier } from '../broker/access/token-verifier.ts';
 import { Broker } from '../broker/broker.ts';
+import { brokerLimits, TOKEN_VERIFIER } from '../broker/limits.ts';
 import type { StoreConfig } from '../config/collector-config.ts';
 import type { RoomLimits } from '../ingest/admission/room.ts';
 import type { GroupLimits } from '../ingest/group-commit.ts';
 import { Ingest } from '../ingest/ingest.ts';
 import { INGEST_LIMITS } from '../ingest/limits.ts';
 import type { CollectorContext } from './context.ts';
-
-const KIB = 1024;
-
-/** A batch plus its topic (five levels, two of them ids of at most 64 characters) and packet id. */
-const MAX_PUBLISH_BYTES = MAX_WIRE_BYTES + KIB;
-
-const GATE = {
-  maxControlBytes: 4 * KIB,
-  maxPublishBytes: MAX_PUBLISH_BYTES,
-  // An agent keeps to 4 batches and 256 KiB; its status messages come on top.
-  maxUnreleased: 16,
-  maxUnreleasedBytes: 512 * KIB,
-  handshakeMs: 10_000,
-  // 128 KiB over a line of 2 KiB/s.
-  packetMs: 120_000,
-} as const;
-
-/**
- * How long a token may outlive its revocation at most: cache time plus recheck interval. 60 s are
- * promised.
- */
-const CACHE_MS = 15_000;
-const RECHECK_MS = 35_000;
-
-const TOKEN_VERIFIER = { cacheMs: CACHE_MS, maxCached: 50_000, deadlineMs: 4_000, maxLookups: 500 } as const;
 
 const GROUPS: Readonly<Record<StoreConfig['kind'], (store: StoreConfig) => GroupLimits>> = {
   // SQLite has one writer at a time anyway.
@@ -91,17 +65,15 @@ export class IngestRole {
         ),
     });
     const { mqtt } = config;
-    const limits = { tls, maxConnections: mqtt.maxConnections, handshakeMs: GATE.handshakeMs };
     const broker = await Broker.start({
-      listen: { host: mqtt.host, port: mqtt.port, ...limits },
-      websocket: mqtt.websocket === null ? null : { ...mqtt.websocket, ...limits },
-      gate: GATE,
+      ...brokerLimits(mqtt),
+      listen: { host: mqtt.host, port: mqtt.port, tls },
+      websocket: mqtt.websocket === null ? null : { ...mqtt.websocket, tls },
       tokenVerifier: new TokenVerifier({ registry: stores.terminals, now, clock, ...TOKEN_VERIFIER }),
       inbox: ingest,
       now,
       clock,
       storeGen,
-      recheckMs: RECHECK_MS,
       metrics: metrics.broker,
       log,
     });

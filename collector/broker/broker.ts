@@ -9,18 +9,32 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { Aedes, type Client } from 'aedes';
+import type { EndReason } from './access/metrics.ts';
+import { LimitedLog } from './budget/limited-log.ts';
+import type { Rate } from './budget/token-bucket.ts';
 import { ClientHooks, type ClientHooksOptions } from './client-hooks.ts';
 import { disconnectReason } from './disconnect-reason.ts';
-import { FramingGate, type GateLimits } from './transport/framing-gate.ts';
-import { Listener, type ListenerOptions } from './transport/listener.ts';
+import { Admission, type AdmissionLimits, type Admitted } from './transport/admission.ts';
+import { BEGUN, FramingGate, type GateLimits } from './transport/framing-gate.ts';
+import { type Connected, Listener, type ListenerOptions } from './transport/listener.ts';
+import { ReceiveMemory } from './transport/receive-memory.ts';
+import type { WebSocketLimits } from './transport/web-socket.ts';
 
-type ListenAt = Omit<ListenerOptions, 'framing' | 'onConnection' | 'onRefused'>;
+type ListenAt = Pick<ListenerOptions, 'host' | 'port' | 'tls'>;
 
 export interface BrokerOptions extends ClientHooksOptions {
   readonly listen: ListenAt;
   /** A second port, for MQTT over WebSocket; null: none. */
   readonly websocket: ListenAt | null;
+  readonly admission: AdmissionLimits;
   readonly gate: GateLimits;
+  readonly webSocketLimits: WebSocketLimits;
+  /** Bytes of unfinished packets, of all connections. */
+  readonly maxPartialBytes: number;
+  /** How long answers may wait for a client that does not read. */
+  readonly unreadMs: number;
+  /** Log lines of one message. */
+  readonly logLines: Rate;
 }
 
 const SWEEP_EVERY_MS = 5_000;
@@ -32,21 +46,31 @@ export class Broker {
   readonly #options: BrokerOptions;
   readonly #listeners: readonly Listener[];
   readonly #hooks: ClientHooks;
-  readonly #gates = new Set<FramingGate>();
+  readonly #gates = new Map<FramingGate, Admitted>();
+  /** An ending counts once, however often it shows. */
+  readonly #counted = new WeakSet<Duplex>();
+  readonly #memory: ReceiveMemory;
+  readonly #log: LimitedLog;
   readonly #aedes: Aedes;
   #sweeper: NodeJS.Timeout | null = null;
 
   private constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#hooks = new ClientHooks(options);
-    this.#aedes = new Aedes(this.#hooks.aedesHooks());
+    const { metrics, logLines, clock, admission, gate, webSocketLimits } = options;
+    this.#log = new LimitedLog(options.log, logLines, clock);
+    this.#memory = new ReceiveMemory(options.maxPartialBytes);
+    this.#hooks = new ClientHooks({ ...options, log: this.#log }, (session, reason) =>
+      this.#countEnd(session.gate, reason),
+    );
+    this.#aedes = new Aedes({ ...this.#hooks.aedesHooks(), drainTimeout: options.unreadMs });
+    const shared = {
+      ...{ handshakeMs: gate.handshakeMs, webSocket: webSocketLimits, memory: this.#memory },
+      admission: new Admission(admission, (reason) => metrics.ended(reason)),
+      onConnection: (connected: Connected) => this.#connect(connected),
+      onRefused: (reason: 'limit' | 'tls') => metrics.ended(reason),
+    };
     const listener = (at: ListenAt, framing: ListenerOptions['framing']): Listener =>
-      new Listener({
-        ...at,
-        framing,
-        onConnection: (stream, certified) => this.#connect(stream, certified),
-        onRefused: (reason) => options.metrics.ended(reason),
-      });
+      new Listener({ ...shared, ...at, framing });
     this.#listeners = [
       listener(options.listen, 'mqtt'),
       ...(options.websocket === null ? [] : [listener(options.websocket, 'websocket')]),
@@ -87,7 +111,8 @@ export class Broker {
    * seconds.
    */
   sweep(): Promise<void> {
-    return this.#hooks.sessions.sweep();
+    this.#log.flush();
+    return this.#hooks.sweep();
   }
 
   /**
@@ -97,12 +122,12 @@ export class Broker {
   async stop(drainMs: number): Promise<void> {
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
-    for (const gate of this.#gates) gate.hold();
+    for (const gate of this.#gates.keys()) gate.hold();
     const { clock } = this.#options;
     const deadline = clock() + drainMs;
-    const busy = () => [...this.#gates].some((gate) => gate.unreleased > 0);
+    const busy = () => [...this.#gates.keys()].some((gate) => gate.unreleased > 0);
     while (busy() && clock() < deadline) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    for (const gate of this.#gates) gate.destroy();
+    for (const gate of this.#gates.keys()) gate.destroy();
     const cut = setTimeout(() => {
       for (const listener of this.#listeners) listener.cut();
     }, CUT_AFTER_MS);
@@ -115,28 +140,47 @@ export class Broker {
     return new Promise((resolve) => this.#aedes.close(resolve));
   }
 
-  #connect(stream: Duplex, certified: string | null): void {
-    const { metrics } = this.#options;
-    const gate = new FramingGate(stream, this.#options.gate, certified);
-    this.#gates.add(gate);
+  #connect({ stream, certified, admitted }: Connected): void {
+    const { metrics, clock, gate: limits } = this.#options;
+    const gate = new FramingGate(stream, { limits, memory: this.#memory, clock, certified });
+    this.#gates.set(gate, admitted);
     metrics.connections(this.#gates.size);
-    const client = this.#aedes.handle(gate);
+    let client: Client | null = null;
+    // A client of aedes is large: who sends nothing gets none.
+    gate.once(BEGUN, () => {
+      admitted.progressed();
+      client = this.#aedes.handle(gate);
+    });
+    gate.on('error', (error) => this.#ended(gate, error));
     gate.once('close', () => {
       this.#gates.delete(gate);
-      this.#hooks.sessions.leave(client);
+      if (client !== null) this.#hooks.sessions.leave(client);
       metrics.connections(this.#gates.size);
     });
   }
 
+  #ended(gate: Duplex, error: Error): void {
+    const reason = disconnectReason(error);
+    if (this.#countEnd(gate, reason)) this.#log.debug({ reason, err: error }, 'connection ended');
+  }
+
+  /** @returns false: this connection's ending was counted before */
+  #countEnd(gate: Duplex, reason: EndReason | null): boolean {
+    if (this.#counted.has(gate)) return false;
+    this.#counted.add(gate);
+    if (reason !== null) this.#options.metrics.ended(reason);
+    return true;
+  }
+
   #observe(): void {
-    const { metrics, log } = this.#options;
-    const ended = (client: Client, error: Error): void => {
-      const reason = disconnectReason(error);
-      if (reason !== null) metrics.ended(reason);
-      log.debug({ client: client.id, reason, err: error }, 'connection ended');
-    };
-    this.#aedes.on('clientReady', (client) => (client.conn as FramingGate).accept());
-    this.#aedes.on('keepaliveTimeout', () => metrics.ended('keep-alive'));
+    const { log } = this.#options;
+    const ended = (client: Client, error: Error): void => this.#ended(client.conn as FramingGate, error);
+    this.#aedes.on('clientReady', (client) => {
+      const gate = client.conn as FramingGate;
+      this.#gates.get(gate)?.done();
+      gate.accept();
+    });
+    this.#aedes.on('keepaliveTimeout', (client) => this.#countEnd(client.conn as FramingGate, 'keep-alive'));
     this.#aedes.on('clientError', ended);
     this.#aedes.on('connectionError', ended);
     const emitter: EventEmitter = this.#aedes;

@@ -15,19 +15,15 @@ import {
   type ConnectVerdict,
   topicsOf,
 } from './access/authorization.ts';
-import type { BrokerMetrics } from './access/metrics.ts';
+import type { BrokerMetrics, EndReason } from './access/metrics.ts';
 import type { TokenVerifier } from './access/token-verifier.ts';
 import { AckBatcher } from './ack-batcher.ts';
+import type { BrokerLog } from './budget/limited-log.ts';
+import { TerminalBudgets, type TerminalRates } from './budget/terminal-budgets.ts';
 import { ForbiddenPublish } from './disconnect-reason.ts';
 import type { Inbox } from './port.ts';
-import { type Session, Sessions } from './sessions.ts';
+import { type Session, type SessionLimits, Sessions, terminalName } from './sessions.ts';
 import type { FramingGate } from './transport/framing-gate.ts';
-
-export interface BrokerLog {
-  error(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  debug(fields: object, message: string): void;
-}
 
 export interface ClientHooksOptions {
   readonly tokenVerifier: TokenVerifier;
@@ -40,15 +36,17 @@ export interface ClientHooksOptions {
   readonly storeGen: () => string | null;
   /** Maximum age of the registration that a session was accepted by, before it is read again. */
   readonly recheckMs: number;
+  /** Longest keep-alive of a connection. */
+  readonly keepAliveMs: number;
+  readonly sessions: SessionLimits;
+  readonly terminals: TerminalRates;
   readonly metrics: BrokerMetrics;
   readonly log: BrokerLog;
 }
 
-/**
- * Longest keep-alive of a connection: an agent sends at least every 15 minutes. Seconds; MQTT
- * allows half as much again.
- */
-const MAX_KEEPALIVE_S = 1_200;
+/** aedes refuses it with CONNACK 1, as it does any version that is not 3 or 4. */
+const NO_VERSION = 0;
+const MQTT_3_1_1 = 4;
 /** Registrations read in parallel by a sweep. */
 const MAX_RECHECKS = 8;
 
@@ -63,23 +61,36 @@ export class ClientHooks {
    */
   readonly #connects = new WeakMap<Client, ConnectVerdict>();
 
-  constructor(options: ClientHooksOptions) {
+  readonly #budgets: TerminalBudgets;
+
+  /** @param onEnd called when a session is ended from here */
+  constructor(options: ClientHooksOptions, onEnd: (session: Session, reason: EndReason) => void) {
     this.#options = options;
-    const { tokenVerifier, clock, recheckMs, metrics } = options;
+    const { tokenVerifier, clock, recheckMs, sessions, terminals } = options;
+    this.#budgets = new TerminalBudgets(terminals, clock);
     this.sessions = new Sessions({
       verify: ({ sender, tokenHash }) => tokenVerifier.verifyHash(sender.merchant, sender.terminal, tokenHash),
-      clock,
-      recheckMs,
-      maxRechecks: MAX_RECHECKS,
-      onEnd: (_session, reason) => metrics.ended(reason),
+      ...{ limits: sessions, clock, recheckMs, maxRechecks: MAX_RECHECKS, onEnd },
     });
+  }
+
+  /** Runs every few seconds. */
+  async sweep(): Promise<void> {
+    this.#budgets.prune();
+    await this.sessions.sweep();
   }
 
   aedesHooks(): Required<Hooks> {
     return {
       preConnect: (client, packet, callback) => {
         this.#connects.set(client, authorizeConnect(packet, (client.conn as FramingGate).certified));
-        packet.keepalive = Math.min(packet.keepalive || MAX_KEEPALIVE_S, MAX_KEEPALIVE_S);
+        const maxKeepalive = Math.floor(this.#options.keepAliveMs / 1000);
+        packet.keepalive = Math.min(packet.keepalive || maxKeepalive, maxKeepalive);
+        // MQTT 3.1, and 5: tills speak 3.1.1.
+        if (packet.protocolVersion !== MQTT_3_1_1) {
+          this.#options.metrics.connected('form');
+          (packet as { protocolVersion: number }).protocolVersion = NO_VERSION;
+        }
         callback(null, true);
       },
       authenticate: (client, _username, _password, callback) => {
@@ -125,18 +136,25 @@ export class ClientHooks {
       log.info({ ...who, code, reason }, 'till refused');
       return code;
     }
-    metrics.connected('accepted');
-    this.#beginSession(client, authentication);
-    return null;
+    const outcome = this.#beginSession(client, authentication);
+    metrics.connected(outcome);
+    if (outcome === 'accepted') return null;
+    const { merchant, terminal } = authentication.claim;
+    log.info({ merchant, terminal, code: CONNACK.serverUnavailable, reason: outcome }, 'till refused');
+    return CONNACK.serverUnavailable;
   }
 
-  #beginSession(client: Client, { claim, hash, asOf }: Authentication & { kind: 'accepted' }): void {
+  #beginSession(
+    client: Client,
+    { claim, hash, asOf }: Authentication & { kind: 'accepted' },
+  ): 'accepted' | 'too-often' | 'full' {
+    if (!this.#budgets.take(terminalName(claim), 'connects')) return 'too-often';
     const { merchant, terminal, epoch } = claim;
     // aedes identifies clients by this id alone and disconnects an older client with the same id,
     // so two merchants' ids must never be equal.
     client.id = `${merchant}/${streamId(terminal, epoch)}`;
     const topics = topicsOf(merchant, terminal);
-    this.sessions.enter({
+    const entered = this.sessions.enter({
       id: client.id,
       sender: { merchant, terminal, epoch },
       topics,
@@ -146,6 +164,7 @@ export class ClientHooks {
       tokenHash: hash,
       verifiedAt: asOf,
     });
+    return entered ? 'accepted' : 'full';
   }
 
   #onPublish(session: Session, channel: 'batch' | 'status', payload: Buffer): void {
@@ -153,6 +172,10 @@ export class ClientHooks {
     const release = session.gate.claim();
     metrics.received(channel, payload.length);
     if (channel === 'status') {
+      if (!this.#budgets.take(terminalName(session.sender), 'statuses')) {
+        this.sessions.end(session, 'status-budget');
+        return;
+      }
       inbox.onStatus(session.sender, payload);
       session.outbox.add(null, release);
     } else {
@@ -182,6 +205,7 @@ export class ClientHooks {
     const { inbox, now, storeGen } = this.#options;
     const envelope = { acks, credit: inbox.credit(session.sender), serverTime: now(), storeGen: storeGen() ?? '' };
     const payload = Buffer.from(encodeAcks(envelope));
+    (client.conn as FramingGate).published();
     client.publish({ cmd: 'publish', topic, payload, qos: 1, dup: false, retain: false }, done);
   }
 }

@@ -20,12 +20,22 @@ export class ForbiddenPublish extends Error {
 }
 
 /**
- * Null for network errors, and for events that were counted when they happened: a refused CONNECT,
- * a keep-alive timeout.
+ * Errors of aedes that tell nothing new: a refused CONNECT and a keep-alive timeout were counted
+ * when they happened, and answers that wait for a connection fail when it is closed.
  */
+const KNOWN_ALREADY = ['keep alive timeout', 'connection closed'];
+
+/** Of `ws`: a message in too many fragments, or a frame in too many reads. */
+const TOO_MANY_PIECES = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
+
+/** Null for network errors, and for what was counted when it happened. */
 export function disconnectReason(error: Error): EndReason | null {
   if (error instanceof GateError) return error.fault;
   if (error instanceof ForbiddenPublish) return `publish-${error.reason}`;
-  const known = 'code' in error || 'errorCode' in error || error.message === 'keep alive timeout';
+  if (error.message === 'drain timeout') return 'unread';
+  const { code } = error as { code?: unknown };
+  if (code === TOO_MANY_PIECES) return 'pieces';
+  if (typeof code === 'string' && code.startsWith('WS_ERR_')) return 'protocol';
+  const known = 'code' in error || 'errorCode' in error || KNOWN_ALREADY.includes(error.message);
   return known ? null : 'protocol';
 }

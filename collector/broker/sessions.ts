@@ -5,6 +5,9 @@
  * Invariants:
  * - One session per client id: a newer connection ends the older one [MQTT-3.1.4-2]. Client ids
  *   contain the merchant, so two merchants' ids never collide.
+ * - A terminal has at most `maxPerTerminal` sessions: a newer one ends the oldest.
+ * - There are at most `maxSessions`. When all are taken, a merchant below its share gets one of the
+ *   merchant that exceeds its share by most; while there is room, shares bind nobody.
  * - A session's evidence (its terminal's registration) was read less than `recheckMs` ago, or the
  *   next sweep reads it again: a revoked or expired token loses its session, while an unavailable
  *   store ends none.
@@ -15,6 +18,7 @@ import type { EndReason } from './access/metrics.ts';
 import type { Verdict } from './access/token-verifier.ts';
 import type { AckBatcher } from './ack-batcher.ts';
 import type { Sender } from './port.ts';
+import { SessionGroups } from './session-groups.ts';
 import type { FramingGate } from './transport/framing-gate.ts';
 
 export interface Session {
@@ -31,7 +35,15 @@ export interface Session {
   verifiedAt: number;
 }
 
+export interface SessionLimits {
+  readonly maxSessions: number;
+  readonly maxPerTerminal: number;
+  /** Of the sessions, what a merchant keeps when all are taken: above 0, at most 1. */
+  readonly merchantShare: number;
+}
+
 export interface SessionsOptions {
+  readonly limits: SessionLimits;
   readonly verify: (session: Session) => Promise<Verdict>;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
@@ -45,6 +57,9 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #byId = new Map<string, Session>();
   readonly #byClient = new Map<Client, Session>();
+  /** The oldest first, in both. */
+  readonly #byTerminal = new SessionGroups<Session>(({ sender }) => terminalName(sender));
+  readonly #byMerchant = new SessionGroups<Session>(({ sender }) => sender.merchant);
   #sweeping = false;
 
   constructor(options: SessionsOptions) {
@@ -59,17 +74,26 @@ export class Sessions {
     return client === null ? undefined : this.#byClient.get(client);
   }
 
-  enter(session: Session): void {
+  /** @returns false: all sessions are taken */
+  enter(session: Session): boolean {
     const before = this.#byId.get(session.id);
     if (before !== undefined) this.end(before, 'taken-over');
+    const same = this.#byTerminal.of(session);
+    if (same.size >= this.#options.limits.maxPerTerminal) this.end(first(same)!, 'terminal-sessions');
+    if (!this.#makeRoom(session)) return false;
     this.#byId.set(session.id, session);
     this.#byClient.set(session.client, session);
+    this.#byTerminal.add(session);
+    this.#byMerchant.add(session);
+    return true;
   }
 
   leave(client: Client): void {
     const session = this.#byClient.get(client);
     if (session === undefined) return;
     this.#byClient.delete(client);
+    this.#byTerminal.delete(session);
+    this.#byMerchant.delete(session);
     if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
   }
 
@@ -95,9 +119,26 @@ export class Sessions {
     this.#sweeping = false;
   }
 
+  #makeRoom(session: Session): boolean {
+    const { maxSessions, merchantShare } = this.#options.limits;
+    if (this.#byClient.size < maxSessions) return true;
+    const share = Math.max(1, Math.floor(maxSessions * merchantShare));
+    const most = this.#byMerchant.largest();
+    if (most.size <= share || this.#byMerchant.of(session).size >= share) return false;
+    this.end(first(most)!, 'merchant-share');
+    return true;
+  }
+
   async #recheck(session: Session): Promise<void> {
     const verdict = await this.#options.verify(session);
     if (verdict.kind === 'accepted') session.verifiedAt = verdict.asOf;
     else if (verdict.kind !== 'unavailable' && this.#byClient.has(session.client)) this.end(session, 'token-ended');
   }
+}
+
+export const terminalName = ({ merchant, terminal }: Sender): string => `${merchant}/${terminal}`;
+
+function first(sessions: ReadonlySet<Session>): Session | undefined {
+  for (const session of sessions) return session;
+  return undefined;
 }

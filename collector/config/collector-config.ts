@@ -14,7 +14,7 @@ import { CONFIG_VALIDATORS, type ConfigInput, type StoreKind } from './config-sc
 const DEFAULTS = {
   region: 'local',
   hbase: { host: '127.0.0.1', port: 9090, connections: 4, namespace: 'tillstream' },
-  mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000 },
+  mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000, merchantShare: 0.25 },
   http: { host: '127.0.0.1', port: 8080, maxConnections: 1_000, trustedProxies: [] },
   ingest: { quotas: { bytesPerDay: 2 * 1024 ** 3, eventsPerDay: 20_000_000 } },
   rollup: { cron: '* * * * *', graceSeconds: 120 },
@@ -41,7 +41,14 @@ export interface CollectorConfig {
   readonly mqtt: {
     readonly host: string;
     readonly port: number;
+    /** Sessions, over both ports. */
     readonly maxConnections: number;
+    /** Of the sessions, what a merchant keeps when all are taken: above 0, at most 1. */
+    readonly merchantShare: number;
+    /** Addresses and networks from which many tills connect. */
+    readonly loadBalancers: readonly string[];
+    /** Tills may connect in plain text from other machines: TLS ends elsewhere. */
+    readonly allowPlaintext: boolean;
     /** Paths of PEM files; null: plain TCP. */
     readonly tls: { readonly key: string; readonly cert: string; readonly ca: string | null } | null;
     /** MQTT over WebSocket, with the same TLS; null: none. */
@@ -74,11 +81,14 @@ function otherFaults({ mqtt, http, rollup, dimensions }: ConfigInput): ConfigFau
   if (rollup?.cron !== undefined && !isCron(rollup.cron)) {
     faults.push({ pointer: '/rollup/cron', detail: 'is not a cron expression: give one such as "* * * * *"' });
   }
-  http?.trustedProxies?.forEach((entry, index) => {
-    if (isAddressOrNetwork(entry)) return;
-    const detail = 'is neither an address nor a network: give one such as 10.0.0.7 or 10.0.0.0/8';
-    faults.push({ pointer: `/http/trustedProxies/${index}`, detail });
-  });
+  const networks = { '/mqtt/loadBalancers': mqtt?.loadBalancers, '/http/trustedProxies': http?.trustedProxies };
+  for (const [pointer, entries] of Object.entries(networks)) {
+    entries?.forEach((entry, index) => {
+      if (isAddressOrNetwork(entry)) return;
+      const detail = 'is neither an address nor a network: give one such as 10.0.0.7 or 10.0.0.0/8';
+      faults.push({ pointer: `${pointer}/${index}`, detail });
+    });
+  }
   dimensions?.forEach((name, index) => {
     if (!RESERVED_DIMENSIONS.includes(name)) return;
     faults.push({ pointer: `/dimensions/${index}`, detail: `${name} is always there: leave it out` });
@@ -122,6 +132,8 @@ export function parseConfig(input: unknown): ParsedConfig<CollectorConfig> {
     store: given.store.kind === 'sqlite' ? given.store : { ...DEFAULTS.hbase, ...given.store },
     mqtt: {
       ...at,
+      loadBalancers: mqtt.loadBalancers ?? [],
+      allowPlaintext: mqtt.allowPlaintext ?? false,
       tls: tls === null ? null : { ca: null, ...tls },
       websocket: websocket === null ? null : { host: at.host, ...websocket },
     },

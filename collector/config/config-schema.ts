@@ -5,6 +5,7 @@ import { file, host, integer, log, port, strictObject, withHint } from '../../sh
 import { DIMENSION_KEY_PATTERN } from '../../shared/event/schema.ts';
 
 const MAX_DIMENSIONS = 16;
+const MAX_LOAD_BALANCERS = 100;
 const MAX_PROXIES = 256;
 
 const quota = integer(1, Number.MAX_SAFE_INTEGER);
@@ -50,6 +51,16 @@ const configSchema = <T extends TSchema>(store: T) =>
             host: Type.Optional(host),
             port: Type.Optional(port),
             maxConnections: Type.Optional(integer(1, 1_000_000)),
+            merchantShare: Type.Optional(
+              withHint(Type.Number({ exclusiveMinimum: 0, maximum: 1 }), 'give a number above 0, at most 1'),
+            ),
+            loadBalancers: Type.Optional(
+              withHint(
+                Type.Array(Type.String(), { maxItems: MAX_LOAD_BALANCERS, uniqueItems: true }),
+                'give a list of addresses and networks, such as [10.0.0.0/8]',
+              ),
+            ),
+            allowPlaintext: Type.Optional(withHint(Type.Boolean(), 'give true or false')),
             tls: Type.Optional(
               Type.Object(
                 {

@@ -6,6 +6,7 @@
 /** Packet types, section 2.2.1. */
 export const CONNECT = 1;
 export const PUBLISH = 3;
+export const PUBACK = 4;
 
 const MAX_LENGTH_BYTES = 4;
 

@@ -17,34 +17,52 @@
  *   it cannot deadlock on a partial packet.
  * - Bytes held back are at most one read from the socket. The socket is paused while the gate waits
  *   or aedes does not read.
- * - A handshake ends within `handshakeMs`, a packet that has begun within `packetMs`.
+ * - A handshake ends within `handshakeMs`, a packet that has begun within `packetMs` and in at most
+ *   `maxPieces` pieces. What is unfinished counts in the memory shared by all gates.
+ * - Packets that carry no batch are paid from a budget.
  */
 import { Duplex } from 'node:stream';
+import { closeGently } from './close-gently.ts';
+import { ControlBudget, type ControlLimits, EMPTY_FRAME, EMPTY_FRAME_TYPE } from './control-budget.ts';
 import { CONNECT, PUBLISH, readFixedHeader } from './fixed-header.ts';
 import { GateError, type GateFault } from './gate-error.ts';
 import { InFlightLimit, type InFlightLimits } from './in-flight-limit.ts';
+import type { ReceiveMemory } from './receive-memory.ts';
 
-export interface GateLimits extends InFlightLimits {
+export interface GateLimits extends InFlightLimits, ControlLimits {
   /** Maximum size of any packet but PUBLISH, bytes. */
   readonly maxControlBytes: number;
   readonly maxPublishBytes: number;
   readonly handshakeMs: number;
   readonly packetMs: number;
+  /** Reads of the socket, or WebSocket messages, that a packet may come in. */
+  readonly maxPieces: number;
 }
+
+export interface GateOptions {
+  readonly limits: GateLimits;
+  readonly memory: ReceiveMemory;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  /** `{merchant}/{terminal}` of the client certificate; null when there is none. */
+  readonly certified: string | null;
+}
+
+/** Event of a gate: its first bytes arrived. */
+export const BEGUN = 'begun';
 
 /** One read's worth for aedes: with less, packets of 16 KiB pass at a quarter of the speed. */
 const READ_AHEAD_BYTES = 256 * 1024;
-/** How long a closing connection may take to read its last answer (a CONNACK) before it is cut. */
-const LINGER_MS = 5_000;
 const NOTHING = Buffer.alloc(0);
 
 type State = 'handshake' | 'waiting' | 'open' | 'held';
 
 export class FramingGate extends Duplex {
   readonly #socket: Duplex;
-  /** `{merchant}/{terminal}` of the client certificate; null when there is none. */
   readonly certified: string | null;
   readonly #limits: GateLimits;
+  readonly #memory: ReceiveMemory;
+  readonly #control: ControlBudget;
   readonly #handshakeTimer: NodeJS.Timeout;
   #packetTimer: NodeJS.Timeout | null = null;
   #state: State = 'handshake';
@@ -52,23 +70,31 @@ export class FramingGate extends Duplex {
   #held: Buffer = NOTHING;
   /** Bytes of the passing packet that have not arrived yet. */
   #remaining = 0;
+  /** Bytes of the passing packet that have passed. */
+  #passed = 0;
+  /** In which the bytes came that arrived since a packet ended last. */
+  #pieces = 0;
   #publishPassing = false;
   /** The next packet waits for a release, or for the CONNECT to be accepted. */
   #blocked = false;
   #aedesReads = true;
   readonly #inFlight: InFlightLimit;
 
-  constructor(socket: Duplex, limits: GateLimits, certified: string | null = null) {
+  constructor(socket: Duplex, { limits, memory, clock, certified }: GateOptions) {
     super({ readableHighWaterMark: READ_AHEAD_BYTES });
     this.#socket = socket;
     this.certified = certified;
     this.#limits = limits;
+    this.#memory = memory;
+    this.#control = new ControlBudget(limits, clock);
     this.#inFlight = new InFlightLimit(limits, () => this.#pass());
     this.#handshakeTimer = setTimeout(
       () => this.#fail('slow-handshake', `no accepted CONNECT within ${limits.handshakeMs} ms`),
       limits.handshakeMs,
     );
+    socket.once('data', () => this.emit(BEGUN));
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on(EMPTY_FRAME, () => this.#pay(EMPTY_FRAME_TYPE, 0));
     socket.on('end', () => {
       // Nobody would read the answers to the packets still held back.
       this.hold();
@@ -106,6 +132,11 @@ export class FramingGate extends Duplex {
    */
   claim(): () => void {
     return this.#inFlight.claim();
+  }
+
+  /** A PUBLISH goes to the client: it will answer with a PUBACK. */
+  published(): void {
+    this.#control.published();
   }
 
   /**
@@ -151,20 +182,19 @@ export class FramingGate extends Duplex {
     clearTimeout(this.#handshakeTimer);
     this.#disarm();
     this.#held = NOTHING;
+    this.#memory.set(this, 0);
     if (error !== null || this.#socket.destroyed) this.#socket.destroy();
-    else {
-      const cut = setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
-      this.#socket.once('close', () => clearTimeout(cut));
-      // What the peer still sends has to be read; otherwise the system answers it with a reset that
-      // overtakes the last answer.
-      this.#socket.resume();
-      this.#socket.end(() => this.#socket.destroy());
-    }
+    else closeGently(this.#socket);
     callback(error);
   }
 
   #receive(chunk: Buffer): void {
     if (this.destroyed) return;
+    const { maxPieces } = this.#limits;
+    if (++this.#pieces > maxPieces) {
+      this.#fail('pieces', `a packet in more than ${maxPieces} pieces`);
+      return;
+    }
     this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     this.#pass();
   }
@@ -188,22 +218,28 @@ export class FramingGate extends Duplex {
         this.#blocked = verdict === 'wait';
         if (this.#blocked) break;
         this.#remaining = header.size;
+        this.#passed = 0;
       }
       const now = Math.min(this.#remaining, this.#held.length - at);
       at += now;
       this.#remaining -= now;
+      this.#passed += now;
       if (this.#remaining > 0) break;
       ended = true;
+      this.#passed = 0;
       this.#publishPassing = false;
     }
     const begun = !this.#blocked && (this.#remaining > 0 || at < this.#held.length);
     if (ended || !begun) this.#disarm();
     if (begun) this.#arm();
+    if (ended) this.#pieces = 0;
     if (at > 0) {
       const passed = this.#held.subarray(0, at);
       this.#held = at === this.#held.length ? NOTHING : this.#held.subarray(at);
       if (!this.push(passed)) this.#aedesReads = false;
     }
+    this.#memory.set(this, this.#passed + this.#held.length);
+    if (this.destroyed) return;
     // Evaluated after the push, because a reader may have released something meanwhile.
     if (this.#blocked || !this.#aedesReads) this.#socket.pause();
     else this.#socket.resume();
@@ -230,10 +266,18 @@ export class FramingGate extends Duplex {
       this.#state = 'waiting';
       return 'pass';
     }
+    if (type === PUBLISH && !this.#inFlight.hasRoom) return 'wait';
+    if (!this.#pay(type, size)) return 'destroyed';
     if (type !== PUBLISH) return 'pass';
-    if (!this.#inFlight.take(size)) return 'wait';
+    this.#inFlight.take(size);
     this.#publishPassing = true;
     return 'pass';
+  }
+
+  #pay(type: number, size: number): boolean {
+    const admitted = this.#control.admits(type, size);
+    if (!admitted) this.#fail('control-budget', `too many packets that carry no batch; the last of type ${type}`);
+    return admitted;
   }
 
   #arm(): void {

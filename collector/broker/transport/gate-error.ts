@@ -1,5 +1,14 @@
 /** Reasons for which a framing gate closes its connection. */
-export type GateFault = 'malformed' | 'oversized' | 'no-connect' | 'early-bytes' | 'slow-handshake' | 'slow-packet';
+export type GateFault =
+  | 'malformed'
+  | 'oversized'
+  | 'no-connect'
+  | 'early-bytes'
+  | 'slow-handshake'
+  | 'slow-packet'
+  | 'control-budget'
+  | 'pieces'
+  | 'receive-memory';
 
 export class GateError extends Error {
   override readonly name = 'GateError';

@@ -25,17 +25,17 @@ export class InFlightLimit {
     return this.#count;
   }
 
-  /**
-   * Admits a publish unless a bound is reached; so the bytes exceed their bound by one packet at
-   * most.
-   */
-  take(size: number): boolean {
+  /** No bound is reached; so the bytes exceed their bound by one packet at most. */
+  get hasRoom(): boolean {
     const { maxUnreleased, maxUnreleasedBytes } = this.#limits;
-    if (this.#count >= maxUnreleased || this.#bytes >= maxUnreleasedBytes) return false;
+    return this.#count < maxUnreleased && this.#bytes < maxUnreleasedBytes;
+  }
+
+  /** Admits a publish, for which there is room. */
+  take(size: number): void {
     this.#count++;
     this.#bytes += size;
     this.#unclaimed.push(size);
-    return true;
   }
 
   /**

@@ -2,13 +2,13 @@
  * A listening port for tills: plain TCP or TLS, each with MQTT directly or over WebSocket (for
  * shops whose network allows only HTTPS).
  */
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
-import { createWebSocketStream, WebSocketServer } from 'ws';
+import type { Admission, Admitted } from './admission.ts';
 import { certifiedName } from './client-certificate.ts';
+import type { ReceiveMemory } from './receive-memory.ts';
+import { type WebSocketLimits, webSocketServer } from './web-socket.ts';
 
 /** PEM texts. */
 export interface ListenerTls {
@@ -18,6 +18,14 @@ export interface ListenerTls {
   readonly ca: string | null;
 }
 
+/** A connection of a till that may have sent nothing yet. */
+export interface Connected {
+  readonly stream: Duplex;
+  /** `{merchant}/{terminal}` of the client certificate; null when there is none. */
+  readonly certified: string | null;
+  readonly admitted: Admitted;
+}
+
 export interface ListenerOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -25,11 +33,12 @@ export interface ListenerOptions {
   /** Null: plain TCP. */
   readonly tls: ListenerTls | null;
   readonly framing: 'mqtt' | 'websocket';
-  /** Further connections are closed at once. */
-  readonly maxConnections: number;
   readonly handshakeMs: number;
-  /** @param certified `{merchant}/{terminal}` of the client certificate; null when there is none */
-  readonly onConnection: (stream: Duplex, certified: string | null) => void;
+  readonly webSocket: WebSocketLimits;
+  /** Shared with the other listeners. */
+  readonly admission: Admission;
+  readonly memory: ReceiveMemory;
+  readonly onConnection: (connected: Connected) => void;
   readonly onRefused: (reason: 'limit' | 'tls') => void;
 }
 
@@ -37,30 +46,20 @@ export interface ListenerOptions {
 const READ_AHEAD_BYTES = 256 * 1024;
 const BACKLOG = 1_024;
 const TCP_KEEP_ALIVE_MS = 60_000;
-/** MQTT 3.1.1, section 6: the name of the WebSocket subprotocol. */
-const SUBPROTOCOL = 'mqtt';
-/** Requests before the upgrade are small. */
-const MAX_HTTP_HEADER_BYTES = 8 * 1024;
 
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   /** Includes sockets whose handshake has not ended, which no other object knows. */
   readonly #sockets = new Set<Socket>();
+  /** By the peer's address and port: TLS puts another socket over the one that was admitted. */
+  readonly #handshakes = new Map<string, Admitted>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    const { maxConnections, onRefused } = options;
-    this.#server = options.framing === 'mqtt' ? mqttServer(options) : webSocketServer(options);
-    this.#server.maxConnections = maxConnections;
-    this.#server.prependListener('connection', (socket: Socket) => {
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
-    this.#server.on('drop', () => onRefused('limit'));
-    this.#server.on('tlsClientError', () => onRefused('tls'));
+    this.#server = options.framing === 'mqtt' ? this.#mqttServer() : this.#webSocketServer();
+    this.#server.prependListener('connection', (socket: Socket) => this.#admit(socket));
+    this.#server.on('tlsClientError', () => options.onRefused('tls'));
   }
 
   /** Rejects with the system's error (EADDRINUSE, EACCES, …). */
@@ -92,7 +91,60 @@ export class Listener {
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+
+  #admit(socket: Socket): void {
+    const peer = peerOf(socket);
+    const admitted = this.#options.admission.admit(socket.remoteAddress ?? '', () => socket.destroy());
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+    const handshake: Admitted = {
+      progressed: () => admitted.progressed(),
+      done: () => {
+        admitted.done();
+        // Another connection may have the same peer meanwhile.
+        if (this.#handshakes.get(peer) === handshake) this.#handshakes.delete(peer);
+      },
+    };
+    this.#sockets.add(socket);
+    this.#handshakes.set(peer, handshake);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      handshake.done();
+    });
+  }
+
+  /** @param socket the one that was admitted, or TLS over it */
+  #connected(stream: Duplex, socket: Socket): void {
+    const admitted = this.#handshakes.get(peerOf(socket));
+    // Ended meanwhile, for a newer one.
+    if (admitted === undefined) {
+      stream.destroy();
+      return;
+    }
+    admitted.progressed();
+    this.#options.onConnection({ stream, certified: certifiedBy(socket), admitted });
+  }
+
+  #mqttServer(): Server {
+    const { tls, handshakeMs } = this.#options;
+    const connected = (socket: Socket): void => this.#connected(socket, socket);
+    return tls === null
+      ? createServer({ highWaterMark: READ_AHEAD_BYTES }, connected)
+      : createTlsServer({ ...tlsOptions(tls), handshakeTimeout: handshakeMs }, connected);
+  }
+
+  #webSocketServer(): Server {
+    const { tls, handshakeMs, webSocket, memory } = this.#options;
+    return webSocketServer({
+      ...{ handshakeMs, memory, limits: webSocket, readAheadBytes: READ_AHEAD_BYTES },
+      tls: tls === null ? null : tlsOptions(tls),
+      inHandshake: (socket) => this.#handshakes.has(peerOf(socket)),
+      onConnection: (stream, socket) => this.#connected(stream, socket),
+    });
+  }
 }
+
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
 
 /**
  * Client certificates are requested, not required: a token is equivalent. A client with neither is
@@ -106,49 +158,3 @@ const tlsOptions = ({ key, cert, ca }: ListenerTls): TlsOptions => ({
 });
 
 const certifiedBy = (socket: Duplex): string | null => (socket instanceof TLSSocket ? certifiedName(socket) : null);
-
-function mqttServer({ tls, handshakeMs, onConnection }: ListenerOptions): Server {
-  const connected = (socket: Socket): void => onConnection(socket, certifiedBy(socket));
-  return tls === null
-    ? createServer({ highWaterMark: READ_AHEAD_BYTES }, connected)
-    : createTlsServer({ ...tlsOptions(tls), handshakeTimeout: handshakeMs }, connected);
-}
-
-function webSocketServer({ tls, handshakeMs, onConnection }: ListenerOptions): HttpServer {
-  const http = {
-    maxHeaderSize: MAX_HTTP_HEADER_BYTES,
-    headersTimeout: handshakeMs,
-    requestTimeout: handshakeMs,
-    // Otherwise Node checks for late requests every 30 seconds only.
-    connectionsCheckingInterval: Math.ceil(handshakeMs / 4),
-  };
-  const server =
-    tls === null
-      ? createHttpServer(http)
-      : createHttpsServer({ ...http, ...tlsOptions(tls), handshakeTimeout: handshakeMs });
-  const sockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: READ_AHEAD_BYTES,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-  });
-  server.on('upgrade', (request, socket, head) => {
-    socket.on('error', () => socket.destroy());
-    sockets.handleUpgrade(request, socket, head, (client) => {
-      const stream = createWebSocketStream(client, { highWaterMark: READ_AHEAD_BYTES });
-      stream.on('error', () => stream.destroy());
-      // A frame of any other type ends the connection [MQTT-6.0.0-1], before the stream passes it
-      // on.
-      client.prependListener('message', (_data, isBinary) => {
-        if (!isBinary) stream.destroy();
-      });
-      onConnection(stream, certifiedBy(socket));
-    });
-  });
-  server.on('request', (_request, response) => {
-    // Closed, because timely requests would otherwise keep the connection open without a CONNECT.
-    response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket', connection: 'upgrade, close' });
-    response.end('Tills connect here by MQTT over WebSocket.\n');
-  });
-  return server;
-}

@@ -286,14 +286,16 @@ t.test('a till that sends without waiting is held back to its bound, and loses n
   t.equal((await region.rows('acme')).length, 50);
 });
 
-t.test('connections beyond the limit are closed, and counted', async (t) => {
-  const region = await brokerAndIngest(t, { listen: { maxConnections: 1 } });
+t.test('a till beyond the limit of sessions is asked to come back, and counted', async (t) => {
+  const region = await brokerAndIngest(t, { sessions: { maxSessions: 1 } });
   await region.register('acme', 'till-1');
+  await region.register('acme', 'till-2');
   await using till = await region.connect('acme', 'till-1');
-  const beyond = connectSocket(region.port, '127.0.0.1');
-  await lastWords(beyond);
-  t.equal(region.counts.of('ended limit'), 1);
+  t.equal(await codeOf(region.connect('acme', 'till-2')), 3);
+  t.equal(region.counts.of('connects full'), 1);
   t.ok(till.client.connected);
+  await using again = await region.connect('acme', 'till-1');
+  t.ok(again.client.connected, 'a till can always replace its own session');
 });
 
 t.test('over TLS it is the same; what is not TLS is cut and counted', async (t) => {

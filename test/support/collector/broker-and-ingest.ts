@@ -8,6 +8,7 @@ import type { Test } from 'tap';
 import type { BrokerMetrics } from '../../../collector/broker/access/metrics.ts';
 import { TokenVerifier } from '../../../collector/broker/access/token-verifier.ts';
 import { Broker, type BrokerOptions } from '../../../collector/broker/broker.ts';
+import { brokerLimits } from '../../../collector/broker/limits.ts';
 import { Ingest, type IngestOptions } from '../../../collector/ingest/ingest.ts';
 import type { IngestMetrics } from '../../../collector/ingest/metrics.ts';
 import { DueMarks } from '../../../collector/store/due-marks.ts';
@@ -22,14 +23,11 @@ import { SwitchableTables } from './switchable-tables.ts';
 
 export const STORE_GEN = 'generation-1';
 
-const GATE = {
-  maxControlBytes: 4_096,
-  maxPublishBytes: 130_000,
-  maxUnreleased: 16,
-  maxUnreleasedBytes: 512_000,
-  handshakeMs: 10_000,
-  packetMs: 10_000,
+const LIMITS = {
+  ...brokerLimits({ maxConnections: 100, merchantShare: 0.25, loadBalancers: [] }),
+  unreadMs: 10_000,
 };
+const GATE = { ...LIMITS.gate, maxPublishBytes: 130_000, maxUnreleasedBytes: 512_000, packetMs: 10_000 };
 
 const GROUPS = { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxWaitMs: 25_000, gatherMs: 20 };
 
@@ -70,8 +68,10 @@ export const ingestMetrics = (counts: Counts): IngestMetrics => ({
 });
 
 export interface Options {
-  readonly broker?: Partial<Omit<BrokerOptions, 'gate' | 'listen'>>;
-  readonly gate?: Partial<typeof GATE>;
+  readonly broker?: Partial<Omit<BrokerOptions, 'gate' | 'listen' | 'admission' | 'sessions'>>;
+  readonly gate?: Partial<BrokerOptions['gate']>;
+  readonly admission?: Partial<BrokerOptions['admission']>;
+  readonly sessions?: Partial<BrokerOptions['sessions']>;
   readonly listen?: Partial<BrokerOptions['listen']>;
   readonly groups?: Partial<typeof GROUPS>;
   readonly ingest?: Partial<IngestOptions>;
@@ -112,10 +112,13 @@ export async function brokerAndIngest(t: Test, options: Options = {}) {
     ...{ now, clock, cacheMs: 15_000, maxCached: 100, deadlineMs: 10_000, maxLookups: 100 },
   });
   const broker = await Broker.start({
-    listen: { host: '127.0.0.1', port: 0, tls: null, maxConnections: 100, handshakeMs: 10_000, ...options.listen },
+    ...LIMITS,
+    listen: { host: '127.0.0.1', port: 0, tls: null, ...options.listen },
     websocket: null,
     gate: { ...GATE, ...options.gate },
-    ...{ tokenVerifier, inbox: ingest, now, clock, storeGen: () => STORE_GEN, recheckMs: 35_000, metrics },
+    admission: { ...LIMITS.admission, ...options.admission },
+    sessions: { ...LIMITS.sessions, ...options.sessions },
+    ...{ tokenVerifier, inbox: ingest, now, clock, storeGen: () => STORE_GEN, metrics },
     log: { error: (_fields, message) => t.fail(message), info: () => undefined, debug: () => undefined },
     ...options.broker,
   });

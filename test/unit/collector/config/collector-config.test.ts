@@ -25,7 +25,10 @@ t.test('a store is enough; everything else has its default', async (t) => {
   t.same(configOf({ store: SQLITE }), {
     region: 'local',
     store: SQLITE,
-    mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000, tls: null, websocket: null },
+    mqtt: {
+      ...{ host: '127.0.0.1', port: 1883, maxConnections: 20_000, tls: null, websocket: null },
+      ...{ merchantShare: 0.25, loadBalancers: [], allowPlaintext: false },
+    },
     http: { host: '127.0.0.1', port: 8080, maxConnections: 1_000, trustedProxies: [] },
     ingest: { quotas: { bytesPerDay: 2_147_483_648, eventsPerDay: 20_000_000 } },
     rollup: { cron: '* * * * *', graceSeconds: 120 },

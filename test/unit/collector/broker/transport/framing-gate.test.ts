@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 import { readFixedHeader } from '../../../../../collector/broker/transport/fixed-header.ts';
 import { FramingGate, type GateLimits } from '../../../../../collector/broker/transport/framing-gate.ts';
 import type { GateError } from '../../../../../collector/broker/transport/gate-error.ts';
+import { ReceiveMemory } from '../../../../../collector/broker/transport/receive-memory.ts';
 import { connect, packet, pingreq, publish } from '../../../../support/collector/mqtt-packets.ts';
 
 const LIMITS: GateLimits = {
@@ -16,12 +17,18 @@ const LIMITS: GateLimits = {
   maxUnreleasedBytes: 2_000,
   handshakeMs: 60_000,
   packetMs: 60_000,
+  maxPieces: 1_000,
+  control: { burst: 1_000, perSecond: 0 },
+  minPublishBytes: 0,
 };
+
+const gateOn = (socket: Duplex, limits: Partial<GateLimits> = {}, memory = new ReceiveMemory(1_000_000)): FramingGate =>
+  new FramingGate(socket, { limits: { ...LIMITS, ...limits }, memory, clock: () => 0, certified: null });
 
 /** A gate, the till's end of its socket, and what has passed so far. */
 function standing(t: Test, limits: Partial<GateLimits> = {}) {
   const [till, socket] = duplexPair();
-  const gate = new FramingGate(socket, { ...LIMITS, ...limits });
+  const gate = gateOn(socket, limits);
   t.teardown(() => gate.destroy());
   const passed: Buffer[] = [];
   // As aedes reads: everything available, on each 'readable' event.
@@ -167,7 +174,7 @@ t.test('a partial packet at the bound is no deadlock: it passes as it comes', as
 
 t.test('one read gives all that has passed, in however many pieces it came', async (t) => {
   const [till, socket] = duplexPair();
-  const gate = new FramingGate(socket, LIMITS);
+  const gate = gateOn(socket);
   t.teardown(() => gate.destroy());
   for (const byte of connect()) pour(till, Buffer.of(byte));
   await until(() => gate.readableLength === connect().length);

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
+import { Admission } from '../../../../../collector/broker/transport/admission.ts';
 import { Listener } from '../../../../../collector/broker/transport/listener.ts';
+import { ReceiveMemory } from '../../../../../collector/broker/transport/receive-memory.ts';
 
 const HANDSHAKE_MS = 300;
 const UPGRADE = [
@@ -17,6 +19,7 @@ const UPGRADE = [
   '',
   '',
 ].join('\r\n');
+const ADMISSION = { maxHandshakes: 10, maxHandshakesPerAddress: 10, loadBalancers: [] };
 const [TEXT, BINARY] = [1, 2];
 
 /** A short, final frame under a mask of zeros (RFC 6455, section 5.2). */
@@ -30,9 +33,11 @@ async function listening(t: Test): Promise<{ port: number; stream: Promise<Duple
     port: 0,
     tls: null,
     framing: 'websocket',
-    maxConnections: 10,
     handshakeMs: HANDSHAKE_MS,
-    onConnection: connected.resolve,
+    webSocket: { maxMessageBytes: 1_000, maxFragments: 4, maxPongs: 2, maxHandshakeBytes: 500 },
+    admission: new Admission(ADMISSION, () => undefined),
+    memory: new ReceiveMemory(1_000_000),
+    onConnection: ({ stream }) => connected.resolve(stream),
     onRefused: () => {},
   });
   await listener.listen();
