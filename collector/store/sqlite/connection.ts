@@ -2,7 +2,7 @@
  * Opens the store's SQLite file with the pragmas that make commits survive a power cut, and detects
  * its removal or replacement.
  */
-import { mkdirSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
@@ -18,25 +18,53 @@ const FULL = 2;
 /** WAL pages before a checkpoint: see the measurement in `schema.ts`. */
 const CHECKPOINT_PAGES = 8_000;
 const WAL_SIZE_LIMIT = 64 * 1024 * 1024;
+const [OWN_FILE, OWN_FOLDER, OTHERS] = [0o600, 0o700, 0o007];
+/** SQLite keeps such a database in memory: it is refused later, as one without a WAL. */
+const IN_MEMORY = ':memory:';
 
 /**
- * Opens the file, and creates it and its directory where missing. Resolves only if commits will
- * survive a power cut.
+ * Opens the file, and creates it and its directory where missing, for the own user only. Resolves
+ * only if commits will survive a power cut.
  *
  * @param busyTimeoutMs how long a write waits for another process's write
  */
 export async function openConnection(path: string, busyTimeoutMs: number): Promise<Database.Database> {
   const database = wrapStoreErrors('open', path, () => {
-    mkdirSync(dirname(resolve(path)), { recursive: true });
+    mkdirSync(dirname(resolve(path)), { recursive: true, mode: OWN_FOLDER });
+    createPrivate(path);
     return new Database(path, { timeout: busyTimeoutMs });
   });
   try {
     await switchToWal(database, path, busyTimeoutMs);
     wrapStoreErrors('open', path, () => configure(database, path));
+    closeToOthers(path);
     return database;
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** Creates the file for the own user, where missing. SQLite gives its WAL the same rights. */
+function createPrivate(path: string): void {
+  if (path === IN_MEMORY) return;
+  try {
+    closeSync(openSync(path, 'wx', OWN_FILE));
+  } catch {
+    // It exists, or SQLite will say why not.
+  }
+}
+
+/** Stores of earlier releases were open to everybody. A group that an operator let in stays. */
+function closeToOthers(path: string): void {
+  for (const suffix of ['', '-wal', '-shm']) {
+    const found = statSync(path + suffix, { throwIfNoEntry: false });
+    if (found === undefined || (found.mode & OTHERS) === 0) continue;
+    try {
+      chmodSync(path + suffix, OWN_FILE);
+    } catch {
+      // Somebody else's file: its owner decides.
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t from 'tap';
@@ -177,6 +177,29 @@ t.test('a store that cannot give its promise is refused', async (t) => {
     name: 'StoreUnavailable',
     message: /journal_mode is memory/,
   });
+});
+
+t.test('a store is its user’s alone, with its WAL and its folder, also one that was open to all', async (t) => {
+  const folder = join(t.testdir(), 'made');
+  const path = join(folder, 'store.db');
+  const modeOf = (file: string): string => (statSync(file).mode & 0o777).toString(8);
+  const tables = await filled(path, 1, 10);
+  t.equal(modeOf(folder), '700');
+  t.same(
+    ['', '-wal', '-shm'].map((suffix) => modeOf(path + suffix)),
+    ['600', '600', '600'],
+  );
+  await tables.close();
+  chmodSync(path, 0o644);
+  const again = await filled(path, 1, 10);
+  t.same(
+    ['', '-wal', '-shm'].map((suffix) => modeOf(path + suffix)),
+    ['600', '600', '600'],
+  );
+  await again.close();
+  chmodSync(path, 0o660);
+  await (await openSqliteTables({ path })).close();
+  t.equal(modeOf(path), '660', 'a group that was let in stays');
 });
 
 t.test('errors name operation, path, what was behind it and what to do', async (t) => {
