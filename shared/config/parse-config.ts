@@ -47,7 +47,23 @@ function plain(document: Document, path: string): unknown {
       `${path}: something in it contains itself, or lies more than ${MAX_DEPTH} levels deep: look at its indentation and its aliases (*)`,
     );
   }
+  const at = pointerToNul(value);
+  if (at !== null) throw new ConfigError(`${path}: ${at} holds a NUL character: leave it out`);
   return value;
+}
+
+/**
+ * JSON pointer to a text with a NUL: no value may have one, and the system ends a path there, which
+ * is then another one. Null: there is none.
+ */
+function pointerToNul(value: unknown): string | null {
+  if (typeof value === 'string') return value.includes('\0') ? '' : null;
+  if (typeof value !== 'object' || value === null) return null;
+  for (const [key, part] of Object.entries(value)) {
+    const below = pointerToNul(part);
+    if (below !== null) return `/${key}${below}`;
+  }
+  return null;
 }
 
 const isDeeper = (value: unknown, most: number): boolean =>

@@ -55,3 +55,8 @@ t.test('what contains itself, or lies deeper than any configuration, is refused 
     t.throws(faulty, { name: 'ConfigError', message: /^collector\.yaml: / }, dimensions.slice(0, 40));
   }
 });
+
+t.test('a text with a NUL is refused with its field: a path would end there', async (t) => {
+  t.equal(refused('store: {path: "a\\0b"}'), 'a.yaml: /store/path holds a NUL character: leave it out');
+  t.equal(refused('urls: [x, "\\0"]'), 'a.yaml: /urls/1 holds a NUL character: leave it out');
+});
