@@ -89,7 +89,8 @@ async function dispatch(args: readonly string[], output: Output): Promise<void> 
   const { usage, given } = called;
   const config = loadConfig(required(given, 'config'));
   if (usage.run !== null) {
-    const { json, text } = await usage.run({ config, given, openTables, now: Date.now });
+    const { json, text, warnings = [] } = await usage.run({ config, given, openTables, now: Date.now });
+    for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
     output.print(json, text);
     return;
   }

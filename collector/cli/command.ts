@@ -19,6 +19,8 @@ export interface CommandContext {
 export interface Printed {
   readonly json: unknown;
   readonly text: string;
+  /** Told on standard error, in both cases. */
+  readonly warnings?: readonly string[];
 }
 
 /** How a command is called. */

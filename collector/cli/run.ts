@@ -3,6 +3,7 @@ import pino from 'pino';
 import { ROLES, type Role, type StartOptions } from '../app/context.ts';
 import type { Collector } from '../app/start.ts';
 import type { CollectorConfig } from '../config/collector-config.ts';
+import { warningsOf } from '../config/config-warnings.ts';
 import { type Given, UsageError } from './command.ts';
 
 export interface RunContext {
@@ -27,6 +28,7 @@ export async function run({ config, given, start, onListening }: RunContext): Pr
     { level: config.log.level, base: { region: config.region } },
     pino.destination({ dest: process.stderr.fd, sync: true }),
   );
+  for (const warning of roles.has('ingest') ? warningsOf(config) : []) log.warn(warning);
   const { promise: signalled, resolve } = Promise.withResolvers<NodeJS.Signals>();
   let signals = 0;
   const onSignal = (name: NodeJS.Signals): void => {

@@ -3,6 +3,7 @@ import type { Limits } from '../../shared/limits.ts';
 import { proposedIdentity } from '../app/context.ts';
 import { LIMITS_BY_STAGE } from '../app/limits.ts';
 import { createRunner } from '../app/rollup-role.ts';
+import { warningsOf } from '../config/config-warnings.ts';
 import { initializeStore } from '../store/initialize-store.ts';
 import { type Command, CommandFailed, withStore } from './command.ts';
 
@@ -14,7 +15,8 @@ export const checkConfig: Command = {
   examples: ['check-config --config config/collector.yaml', 'check-config --limits --config config/collector.yaml'],
   async run({ config, given }) {
     if (given.limits === true) return { json: { limits: LIMITS_BY_STAGE }, text: limitsText(LIMITS_BY_STAGE) };
-    return { json: { valid: true, config }, text: `valid:\n${JSON.stringify(config, null, 2)}` };
+    const warnings = warningsOf(config);
+    return { json: { valid: true, warnings, config }, text: `valid:\n${JSON.stringify(config, null, 2)}`, warnings };
   },
 };
 

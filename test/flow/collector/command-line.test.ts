@@ -1,7 +1,7 @@
 /** The collector's command line, as processes. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -96,6 +96,28 @@ t.test('terminals add prints exactly merchant, terminal and token; keys add exac
   t.match(JSON.parse(again.stdout), { error: /--rotate/ }, 'a failure is one document, too');
   const words = await cli('keys', 'add', '--merchant', 'acme', ...config);
   t.match(words.stdout, /^tsk_.*\n\nThis is an API key of acme/, 'without --json people get words');
+});
+
+t.test('check-config warns of plain text for all the world, on stderr and in its document', async (t) => {
+  const open = ['--config', configFile(t, { mqtt: { host: '0.0.0.0', port: 0 } })];
+  const { code, stdout, stderr } = await cli('check-config', '--json', ...open);
+  t.equal(code, 0);
+  t.match(stderr, /^warning: mqtt takes tokens and sales in plain text on 0\.0\.0\.0:0: give mqtt\.tls/);
+  t.match(JSON.parse(stdout), { valid: true, warnings: [/^mqtt takes/] });
+  const { logged } = await running(t, ...open);
+  await logged(JSON.parse(stdout).warnings[0]);
+});
+
+t.test('a NUL in a path is exit 2 in words, and leaves no file', async (t) => {
+  const dir = testDir(t);
+  const bad = join(dir, 'nul.yaml');
+  writeFileSync(bad, JSON.stringify({ store: { kind: 'sqlite', path: `${dir}/store\0.db` } }));
+  for (const command of ['init', 'check-config', 'run']) {
+    const { code, stderr } = await cli(command, '--config', bad);
+    t.equal(code, 2);
+    t.match(stderr, /^[^\n]*nul.yaml: \/store\/path holds a NUL character: leave it out\n$/);
+  }
+  t.same(readdirSync(dir), ['nul.yaml']);
 });
 
 t.test('the wrong command line or configuration is exit 2, what can’t be done exit 1', async (t) => {

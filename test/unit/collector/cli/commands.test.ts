@@ -153,7 +153,7 @@ t.test('what is due is rolled up once', async (t) => {
 
 t.test('the configuration is shown with its defaults', async (t) => {
   const { run, config } = await standing(t);
-  t.same(await run(checkConfig), { valid: true, config });
+  t.same(await run(checkConfig), { valid: true, warnings: [], config });
 });
 
 t.test('what is missing or malformed is named', async (t) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';
+import { warningsOf } from '../../../../collector/config/config-warnings.ts';
 import { loadConfig } from '../../../../collector/config/load-config.ts';
 import { INGEST_LIMITS } from '../../../../collector/ingest/limits.ts';
 import { ConfigError } from '../../../../shared/config/parse-config.ts';
@@ -147,4 +148,28 @@ t.test('the quotas of a terminal are whole numbers, and their defaults those of 
   t.same(quotas, { bytesPerDay: INGEST_LIMITS.bytesPerDay.value, eventsPerDay: 5_000 });
   t.equal(configOf({ store: SQLITE }).ingest.quotas.eventsPerDay, INGEST_LIMITS.eventsPerDay.value);
   t.match(faultsOf({ store: SQLITE, ingest: { quotas: { bytesPerDay: 0 } } }), [/^\/ingest\/quotas\/bytesPerDay /]);
+});
+
+t.test('the share of a merchant and the load balancers are checked', async (t) => {
+  const mqtt = { merchantShare: 1, loadBalancers: ['10.0.0.7', '10.0.0.0/8', '::1', '2001:db8::/32'] };
+  t.match(configOf({ store: SQLITE, mqtt }).mqtt, mqtt);
+  t.match(faultsOf({ store: SQLITE, mqtt: { merchantShare: 0 } }), [/merchantShare .*above 0, at most 1/]);
+  const wrong = ['10.0.0.0/33', 'example.com', '10.0.0.1/', '::1/129', '1.2.3.4/8/8', ''];
+  t.same(
+    faultsOf({ store: SQLITE, mqtt: { loadBalancers: wrong } }),
+    wrong.map(
+      (_, i) => `/mqtt/loadBalancers/${i} is neither an address nor a network: give one such as 10.0.0.7 or 10.0.0.0/8`,
+    ),
+  );
+});
+
+t.test('plain text beyond loopback is warned of, unless the operator says that TLS ends before', async (t) => {
+  const warned = (mqtt: object) => warningsOf(configOf({ store: SQLITE, mqtt }));
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) t.same(warned({ host }), [], host);
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', 'collector'])
+    t.match(warned({ host }), [/^mqtt takes .* plain text/]);
+  t.match(warned({ host: '0.0.0.0', websocket: { port: 1 } }), [/^mqtt takes/, /^mqtt.websocket takes .*0.0.0.0:1/]);
+  t.match(warned({ websocket: { host: '::', port: 1 } }), [/^mqtt.websocket/]);
+  t.same(warned({ host: '0.0.0.0', allowPlaintext: true }), []);
+  t.same(warned({ host: '0.0.0.0', tls: { key: 'k', cert: 'c' } }), []);
 });
