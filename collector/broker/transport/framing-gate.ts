@@ -292,7 +292,9 @@ export class FramingGate extends Duplex {
     this.#packetTimer = null;
   }
 
+  /** A connection that is being closed gently is cut. */
   #fail(fault: GateFault, detail: string): void {
-    this.destroy(new GateError(fault, detail));
+    if (this.destroyed) this.#socket.destroy();
+    else this.destroy(new GateError(fault, detail));
   }
 }

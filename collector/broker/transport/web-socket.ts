@@ -78,10 +78,13 @@ function streamOf(client: WebSocket, socket: Socket, options: WebSocketOptions):
   const { limits, memory, readAheadBytes, inHandshake } = options;
   const stream = createWebSocketStream(client, { highWaterMark: readAheadBytes });
   stream.on('error', () => stream.destroy());
+  // `ws` would go on reading until the client agrees to close.
+  client.once('error', () => client.terminate());
   let early = 0;
   let unfinished = 0;
   // Before the receiver of `ws`, which keeps what it cannot pass on yet.
   socket.prependListener('data', (bytes: Buffer) => {
+    if (stream.destroyed) return;
     unfinished += bytes.length;
     memory.set(stream, unfinished);
     if (early > limits.maxHandshakeBytes || !inHandshake(socket)) return;

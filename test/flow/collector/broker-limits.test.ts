@@ -319,3 +319,27 @@ t.test('pongs that nobody reads end their connection', async (t) => {
   await until(() => region.connections.open === 0);
   t.equal(region.counts.of('connects accepted'), 1);
 });
+
+t.test('who breaks the framing is cut, and nothing more of it is read', async (t) => {
+  const region = await standing(t, { broker: { websocket: WEBSOCKET } });
+  const { socket, closed } = dialled(t, region.broker.websocketPort!);
+  socket.write(UPGRADE);
+  socket.write(Buffer.from([0xff, 0xff]));
+  const flood = setInterval(() => socket.write(Buffer.alloc(100_000)), 1);
+  t.teardown(() => clearInterval(flood));
+  await closed;
+  await until(() => region.connections.open === 0);
+  t.ok(socket.bytesWritten < 50_000_000, `${socket.bytesWritten} bytes`);
+});
+
+t.test('after its DISCONNECT a client is read no further than a little', async (t) => {
+  const region = await standing(t);
+  const { socket, closed } = dialled(t, region.port);
+  socket.write(connectBytes());
+  await until(() => region.counts.of('connects accepted') === 1);
+  const flood = setInterval(() => socket.write(Buffer.alloc(100_000, 0xe0)), 1);
+  socket.write(Buffer.of(0xe0, 0));
+  t.teardown(() => clearInterval(flood));
+  await closed;
+  t.ok(socket.bytesWritten < 50_000_000, `${socket.bytesWritten} bytes`);
+});
