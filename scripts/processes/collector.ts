@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import type { StoreConfig } from '../../collector/config/collector-config.ts';
-import { Child } from './child.ts';
+import { Child, PLAIN, type Runtime } from './child.ts';
 import { answers } from './http-probe.ts';
 import { runJson } from './run-json.ts';
 
@@ -16,6 +16,8 @@ export interface CollectorSettings {
   readonly store?: StoreConfig;
   /** Further keys of its configuration. */
   readonly more?: Readonly<Record<string, unknown>>;
+  /** See `Child`. */
+  readonly runtime?: Runtime;
 }
 
 const MAIN = 'collector/main.ts';
@@ -26,6 +28,7 @@ export class CollectorProcess {
   readonly httpUrl: string;
   readonly mqttUrl: string;
   readonly #log: string;
+  readonly #runtime: Runtime;
   #child: Child | null = null;
 
   /** Writes the configuration; starts nothing. */
@@ -34,6 +37,7 @@ export class CollectorProcess {
     mkdirSync(folder, { recursive: true });
     this.config = path.join(folder, 'collector.yaml');
     this.#log = path.join(folder, 'collector.log');
+    this.#runtime = settings.runtime ?? PLAIN;
     this.httpUrl = `http://${LOOPBACK}:${httpPort}`;
     this.mqttUrl = `mqtt://${LOOPBACK}:${mqttPort}`;
     writeFileSync(
@@ -63,7 +67,12 @@ export class CollectorProcess {
   }
 
   async start(deadlineMs: number, signal?: AbortSignal): Promise<void> {
-    this.#child = new Child({ name: 'collector', command: [MAIN, 'run', '--config', this.config], log: this.#log });
+    this.#child = new Child({
+      name: 'collector',
+      command: [MAIN, 'run', '--config', this.config],
+      log: this.#log,
+      runtime: this.#runtime,
+    });
     await this.#child.ready(() => answers(`${this.httpUrl}/readyz`), deadlineMs, signal);
   }
 

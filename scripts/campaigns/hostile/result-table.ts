@@ -1,0 +1,87 @@
+/** The campaign's report: one line for each attack, and what it broke. */
+import type { Summary } from './honest/latencies.ts';
+import type { Idle, Measured } from './judge.ts';
+
+export interface Result {
+  readonly name: string;
+  readonly idle: Idle;
+  readonly measured: Measured;
+  /** Empty: the collector stood it. */
+  readonly faults: readonly string[];
+}
+
+const HEADINGS = [
+  'attack',
+  'sent/s',
+  'ack p50/p99/max',
+  'connect',
+  'question',
+  'livez',
+  'RSS',
+  'log',
+  'store',
+  'verdict',
+];
+const SHOWN_REFUSALS = 4;
+
+/** Times are milliseconds: p50/p99/max. */
+export function resultTable(results: readonly Result[]): string {
+  const [first] = results;
+  const rows = results.map(rowOf);
+  const lines = [HEADINGS, ...(first === undefined ? [] : [idleRow(first.idle)]), ...rows];
+  const widths = HEADINGS.map((_, at) => Math.max(...lines.map((line) => line[at]!.length)));
+  const aligned = lines.map((line) =>
+    line
+      .map((cell, at) => cell.padEnd(widths[at]!))
+      .join('  ')
+      .trimEnd(),
+  );
+  const details = results.flatMap(({ name, measured: { refused }, faults }) => [
+    ...(Object.keys(refused).length === 0 ? [] : [`  ${name}: refused ${refusedText(refused)}`]),
+    ...faults.map((fault) => `  ${name}: BROKEN: ${fault}`),
+  ]);
+  return [...aligned, '', ...details].join('\n');
+}
+
+function idleRow({ honest, rssMib }: Idle): string[] {
+  return [
+    '(idle)',
+    '',
+    ...[honest.ack, honest.connect, honest.question, honest.livez].map(times),
+    round(rssMib),
+    '',
+    '',
+    '',
+  ];
+}
+
+function rowOf({ name, measured, faults }: Result): string[] {
+  const { attack, honest, ending, peakRssMib, logBytes, storeMib } = measured;
+  const verdict = faults.length === 0 ? 'held' : ending === null ? 'BROKEN' : 'BROKEN, ended';
+  return [
+    name,
+    size(attack.sentBytes / Math.max(attack.seconds, 0.001)),
+    ...[honest.ack, honest.connect, honest.question, honest.livez].map(times),
+    round(peakRssMib),
+    size(logBytes),
+    size(storeMib * 2 ** 20),
+    verdict,
+  ];
+}
+
+const refusedText = (refused: Readonly<Record<string, number>>): string =>
+  Object.entries(refused)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, SHOWN_REFUSALS)
+    .map(([reason, count]) => `${reason} ${count}`)
+    .join(', ');
+
+const round = (value: number): string => String(Math.round(value));
+
+const times = ({ p50, p99, max, failures }: Summary): string =>
+  `${[p50, p99, max].map((value) => (value === null ? '-' : round(value))).join('/')}${failures > 0 ? ` !${failures}` : ''}`;
+
+function size(bytes: number): string {
+  if (bytes < 1_024) return `${round(bytes)} B`;
+  return bytes < 2 ** 20 ? `${round(bytes / 1_024)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
