@@ -53,7 +53,7 @@ export function judge(idle: Idle, measured: Measured, bounds: Bounds): string[] 
   const faults: string[] = [];
   if (ending !== null) faults.push(ending);
   if (attack.failure !== null) faults.push(`the attack failed: ${attack.failure}`);
-  if (attack.sentBytes === 0) faults.push('the attack sent nothing');
+  if (attack.connections === 0) faults.push('the attack opened no connection');
   for (const what of WAITS) faults.push(...waitFaults(what, idle.honest[what], honest[what], bounds));
   if (honest.endings > 0) faults.push(`the honest till's session was ended ${honest.endings} times`);
   if (peakRssMib > idle.rssMib + bounds.rssMib)

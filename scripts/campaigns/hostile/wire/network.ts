@@ -9,6 +9,7 @@ export class Line {
   readonly #socket: Socket;
   #drained = Promise.withResolvers<void>();
   #closed = false;
+  #sentBytes = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -32,9 +33,9 @@ export class Line {
     return this.#closed;
   }
 
-  /** Bytes that the system took. */
+  /** Bytes that the system took: writes count once they are complete. */
   get sentBytes(): number {
-    return this.#socket.bytesWritten - this.#socket.writableLength;
+    return this.#sentBytes;
   }
 
   onData(listener: (chunk: Buffer) => void): void {
@@ -47,9 +48,12 @@ export class Line {
   }
 
   /** Resolves when there is room for more. @returns false once the connection is closed */
-  async write(bytes: Uint8Array | string): Promise<boolean> {
+  async write(bytes: Uint8Array): Promise<boolean> {
     if (this.#closed) return false;
-    if (!this.#socket.write(bytes)) await this.#drained.promise;
+    const taken = (error?: Error | null): void => {
+      if (!error) this.#sentBytes += bytes.length;
+    };
+    if (!this.#socket.write(bytes, taken)) await this.#drained.promise;
     return !this.#closed;
   }
 

@@ -6,17 +6,19 @@ export const CONTINUATION = 0;
 export const BINARY = 2;
 export const PING = 9;
 
-const UPGRADE = [
-  'GET / HTTP/1.1',
-  'Host: till',
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Protocol: mqtt',
-  '',
-  '',
-].join('\r\n');
+const UPGRADE = Buffer.from(
+  [
+    'GET / HTTP/1.1',
+    'Host: till',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Protocol: mqtt',
+    '',
+    '',
+  ].join('\r\n'),
+);
 
 /** Payloads from this length on have a length field of 2 bytes. */
 const LONG = 126;
