@@ -5,6 +5,7 @@ import type { StoreId } from '../ids.ts';
 import { CURRENCIES } from './currencies.ts';
 import { FLAG, type Item, type TillEvent } from './event.ts';
 import { escaped, type FieldError, report, reportSchemaErrors } from './field-errors.ts';
+import { givenEvent, isFields, TOO_MANY_DECIMALS } from './given-event.ts';
 import { MAX_ATTRS_BYTES, type TillEventInput, TillEventSchema } from './schema.ts';
 import { isEventTime, parseTimestamp } from './timestamp.ts';
 
@@ -22,9 +23,6 @@ export interface ParseContext {
 }
 
 const checker = Compile(TillEventSchema);
-
-type Fields = Readonly<Record<string, unknown>>;
-const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 
 /** JSON has a negative zero; figures and checksums must not. */
 const unsignedZero = (value: number): number => value + 0;
@@ -60,7 +58,7 @@ function checkMoney(amount: unknown, currency: unknown, errors: FieldError[]): v
 
 function readDims(dims: unknown, errors: FieldError[]): string[] {
   const flat: string[] = [];
-  if (!isObject(dims)) return flat;
+  if (!isFields(dims)) return flat;
   for (const key of Object.keys(dims).sort()) {
     checkText(dims[key], `/dims/${escaped(key)}`, errors);
     flat.push(key, dims[key] as string);
@@ -69,11 +67,11 @@ function readDims(dims: unknown, errors: FieldError[]): string[] {
 }
 
 function readItem(item: unknown, index: number, errors: FieldError[]): Item {
-  const { sku, qty, price } = (isObject(item) ? item : {}) as unknown as Item;
+  const { sku, qty, price } = (isFields(item) ? item : {}) as unknown as Item;
   const thousandths = Math.round(qty * 1000);
   // A decimal with at most three digits is the double nearest to its thousandths divided by 1,000.
   if (typeof qty === 'number' && thousandths / 1000 !== qty) {
-    report(errors, `/items/${index}/qty`, 'must have at most three decimals');
+    report(errors, `/items/${index}/qty`, TOO_MANY_DECIMALS);
   }
   checkText(sku, `/items/${index}/sku`, errors);
   return { sku, qty: thousandths, price: unsignedZero(price) };
@@ -96,12 +94,13 @@ function attrsText(attrs: unknown, errors: FieldError[]): string | null {
  * Checks everything but the event's size in bytes (`MAX_EVENT_BYTES`), which only the reader of the
  * bytes knows.
  *
- * @param input one event as `JSON.parse` returns it
+ * @param given one event as `parseExactJson` returns it
  */
-export function parseEvent(input: unknown, context: ParseContext): ParsedEvent {
+export function parseEvent(given: unknown, context: ParseContext): ParsedEvent {
   const errors: FieldError[] = [];
+  const input = givenEvent(given, errors);
   if (!checker.Check(input)) reportSchemaErrors(checker, input, errors);
-  if (!isObject(input)) return { ok: false, errors };
+  if (!isFields(input)) return { ok: false, errors };
   const { ts, offset } = readTime(input.ts, context.now, errors);
   checkMoney(input.amount, input.currency, errors);
   checkText(input.ref, '/ref', errors);

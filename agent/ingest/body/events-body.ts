@@ -5,12 +5,12 @@ import { maskEvent } from '../../../shared/event/card-data/mask-event.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { type FieldError, type ParseContext, parseEvent } from '../../../shared/event/parse.ts';
 import { MAX_EVENT_BYTES } from '../../../shared/event/schema.ts';
+import { parseExactJson } from '../../../shared/exact-json.ts';
 import { epoch } from '../../../shared/ids.ts';
 import { hourOf } from '../../../shared/time.ts';
 import { encodeEvents, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../../shared/wire/batch.ts';
 import { MAX_DEPTH, scanJson } from './json-scanner.ts';
 import { locateSyntaxFault } from './json-syntax-error.ts';
-import { parseJson } from './lossless-json.ts';
 
 export type Format = 'json' | 'ndjson';
 /** What happens to an event that holds card data: see `ingest.cardData`. */
@@ -142,7 +142,7 @@ export function* parseEventsBody(given: Buffer, format: Format, context: BodyCon
     }
     let input: unknown;
     try {
-      input = parseJson(bytes.toString('utf8', start, end));
+      input = parseExactJson(bytes.toString('utf8', start, end));
     } catch {
       return format === 'ndjson' ? notJson(bytes.subarray(start, end), index ?? 0, index) : notJson(bytes, 0, null);
     }

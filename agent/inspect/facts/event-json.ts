@@ -1,5 +1,6 @@
 /** Converts an event to the JSON that its till could have posted. */
 import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
+import { parseExactJson } from '../../../shared/exact-json.ts';
 import { MINUTE_MS } from '../../../shared/time.ts';
 
 export interface EventJson {
@@ -35,7 +36,7 @@ export function eventJson(event: TillEvent): EventJson {
     ...(ref === null ? {} : { ref }),
     ...(pairs.length === 0 ? {} : { dims: Object.fromEntries(pairs) }),
     ...(items.length === 0 ? {} : { items: items.map(({ sku, qty, price }) => ({ sku, qty: qty / 1000, price })) }),
-    ...(attrs === null ? {} : { attrs: JSON.parse(attrs) as unknown }),
+    ...(attrs === null ? {} : { attrs: parseExactJson(attrs) }),
   };
 }
 

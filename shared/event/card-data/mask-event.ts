@@ -3,6 +3,7 @@
  * allows.
  */
 
+import { decimalOf, isRawNumber, parseExactJson, type RawNumber } from '../../exact-json.ts';
 import { storeId } from '../../ids.ts';
 import { FLAG, type Item, type TillEvent } from '../event.ts';
 import { escaped } from '../field-errors.ts';
@@ -86,7 +87,7 @@ function maskItems(items: readonly Item[], text: MaskText): readonly Item[] {
 function maskAttrs(attrs: string | null, pointers: string[]): string | null {
   if (attrs === null || !hasEnoughDigits(attrs)) return attrs;
   const before = pointers.length;
-  const masked = maskValue(JSON.parse(attrs), '', '/attrs', pointers);
+  const masked = maskValue(parseExactJson(attrs), '', '/attrs', pointers);
   return pointers.length === before ? attrs : JSON.stringify(masked);
 }
 
@@ -99,21 +100,42 @@ function maskValue(value: unknown, key: string, pointer: string, pointers: strin
       if (masked !== value) pointers.push(pointer);
       return masked;
     }
-    case 'number': {
-      const digits = String(Math.trunc(Math.abs(value)));
-      if (digits.length < MIN_CARD_DIGITS || (BAR_CODE_KEY.test(key) && isBarCode(digits)) || !holdsCardData(digits))
-        return value;
-      pointers.push(pointer);
-      // Without two digits, whose place the quotes take: attrs do not get longer.
-      return maskCardData(digits).slice(2);
-    }
+    case 'number':
+      return maskNumber(value, key, pointer, pointers);
     case 'object':
       if (value === null) return null;
+      if (isRawNumber(value)) return maskNumber(value, key, pointer, pointers);
       if (Array.isArray(value)) return value.map((part, at) => maskValue(part, key, `${pointer}/${at}`, pointers));
       return maskObject(value as Readonly<Record<string, unknown>>, pointer, pointers);
     default:
       return value;
   }
+}
+
+/** Padding zeros of an exponent beyond this are no card number's. */
+const MAX_WHOLE_DIGITS = 64;
+
+/** Digits that may be a card number: those before the point; with an exponent, all as written. */
+function readingsOf(number: number | RawNumber, source: string): string[] {
+  const { digits, exponent } = decimalOf(number);
+  const whole = Math.max(0, digits.length + exponent);
+  const readings = whole > MAX_WHOLE_DIGITS ? [] : [digits.slice(0, whole).padEnd(whole, '0')];
+  const [mantissa = '', power] = source.split(/e/i);
+  if (power !== undefined) readings.push(mantissa.replaceAll(/[^0-9]/g, '').replace(/^0+/, ''));
+  return readings;
+}
+
+/** @returns a masked text for a number that is a card's; else the number */
+function maskNumber(number: number | RawNumber, key: string, pointer: string, pointers: string[]): unknown {
+  const source = typeof number === 'number' ? String(number) : number.rawJSON;
+  if (source.length < MIN_CARD_DIGITS) return number;
+  const isCode = BAR_CODE_KEY.test(key);
+  const card = readingsOf(number, source).find((digits) => !(isCode && isBarCode(digits)) && holdsCardData(digits));
+  if (card === undefined) return number;
+  pointers.push(pointer);
+  const masked = maskCardData(card);
+  // Without two digits, whose place the quotes take: attrs do not get longer.
+  return masked.slice(Math.max(2, masked.length - source.length + 2));
 }
 
 function maskObject(object: Readonly<Record<string, unknown>>, pointer: string, pointers: string[]): unknown {

@@ -3,6 +3,7 @@ import { holdsCardData } from '../../../../../shared/event/card-data/card-data.t
 import { maskEvent } from '../../../../../shared/event/card-data/mask-event.ts';
 import { FLAG, type TillEvent } from '../../../../../shared/event/event.ts';
 import { parseEvent } from '../../../../../shared/event/parse.ts';
+import { parseExactJson } from '../../../../../shared/exact-json.ts';
 import { grouped, TEST_CARD_NUMBERS } from '../../../../support/shared/card-numbers.ts';
 
 const VISA = '4111111111111111';
@@ -154,4 +155,32 @@ t.test('no miss: every form of a number is masked in values and in keys', async 
   }
   for (const key of ['b4111x1111x1111x1111', 'b4111x1111_1111_1111', 'b4111111111111111123'])
     t.match(masked({ dims: { [key]: 'v' } }).event.dims[0], /^b[x_]+1111(?:123)?$/, `a dimension: ${key}`);
+});
+
+t.test('a card number in a number of attrs is masked, however the number is spelled', async (t) => {
+  for (const source of [
+    '4111111111111111',
+    '-4111111111111111',
+    '4111111111111111.00',
+    '4111111111111111.5',
+    '4.111111111111111e15',
+    '4.1111111111111110E+15',
+    '0.4111111111111111e16',
+    '41111111111111110000e-4',
+    '4111111111111111e-3',
+    '4111111111111111e-16',
+    '4111111111111111e5',
+    '4111111111111111e100',
+    '4111111111111111e-400',
+  ]) {
+    const attrs = `{"a":[${source}],"b":1}`;
+    const event = parseEvent(parseExactJson(`{"type":"sale","attrs":${attrs}}`), {
+      now: Date.UTC(2026, 10, 22),
+      store: null,
+    });
+    const found = event.ok ? maskEvent(event.event) : null;
+    t.match(found?.pointers, ['/attrs/a/0'], source);
+    t.match(found?.event.attrs, /^\{"a":\["\*+[0-9]{0,4}"\],"b":1\}$/, source);
+    t.ok(found!.event.attrs!.length <= attrs.length, `${source} gets no longer`);
+  }
 });
