@@ -1,26 +1,31 @@
 /**
- * An event as the schema and the readers of `parse.ts` take it: numbers are judged as they are
- * written.
+ * An event as the schema and the readers of `parse.ts` take it: an optional field that is null is
+ * left out, numbers are judged as they are written, and texts are in Unicode NFC.
  */
 import { isRawNumber, type RawNumber, scaled } from '../exact-json.ts';
 import { escaped, type FieldError, report } from './field-errors.ts';
+import { MAX_TEXT, TillEventSchema, TillItemSchema } from './schema.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
 
+/** A required field that is null is missing, and told so. */
+const EVENT_KEYS: ReadonlySet<string> = new Set(Object.keys(TillEventSchema.properties));
+const ITEM_KEYS: ReadonlySet<string> = new Set(Object.keys(TillItemSchema.properties));
 /** Decimals that a numeric field may have. */
 const DECIMALS: Readonly<Record<string, number>> = { ts: 0, amount: 0, price: 0, qty: 3 };
 export const TOO_MANY_DECIMALS = 'must have at most three decimals';
 
-/** @param replaced the value to take in place of a field's */
+/** @param replaced the value to take in place of a field's; undefined: the field is left out */
 function replaceFields(object: Fields, replaced: (key: string, value: unknown) => unknown): Fields {
   let copy: Record<string, unknown> | null = null;
   for (const key of Object.keys(object)) {
     const value = replaced(key, object[key]);
     if (value === object[key]) continue;
     copy ??= { ...object };
-    copy[key] = value;
+    if (value === undefined) delete copy[key];
+    else copy[key] = value;
   }
   return copy ?? object;
 }
@@ -36,7 +41,16 @@ function judged({ rawJSON }: RawNumber, decimals: number, pointer: string, error
   return rounded;
 }
 
-/** A value of an event or an item. */
+/** Code points of a text are at most its UTF-16 units. */
+const isLong = (text: string): boolean => text.length > MAX_TEXT && [...text].length > MAX_TEXT;
+
+/** In NFC, unless only that makes it too long: some characters of Indic scripts become two. */
+function nfc(text: string): string {
+  const composed = text.normalize('NFC');
+  return composed.length > text.length && isLong(composed) && !isLong(text) ? text : composed;
+}
+
+/** A value of an event or an item, but for a null. */
 function given(key: string, value: unknown, pointer: string, errors: FieldError[]): unknown {
   if (isRawNumber(value)) {
     const decimals = Object.hasOwn(DECIMALS, key) ? DECIMALS[key] : undefined;
@@ -44,23 +58,31 @@ function given(key: string, value: unknown, pointer: string, errors: FieldError[
       ? Number(value.rawJSON)
       : judged(value, decimals, `${pointer}/${escaped(key)}`, errors);
   }
-  return value;
+  return typeof value === 'string' && (key === 'ref' || key === 'sku') ? nfc(value) : value;
 }
 
 function givenItems(items: readonly unknown[], errors: FieldError[]): readonly unknown[] {
   return items.map((item, at) => {
     if (!isFields(item)) return isRawNumber(item) ? Number(item.rawJSON) : item;
-    return replaceFields(item, (key, value) => given(key, value, `/items/${at}`, errors));
+    return replaceFields(item, (key, value) =>
+      value === null && ITEM_KEYS.has(key) ? undefined : given(key, value, `/items/${at}`, errors),
+    );
   });
 }
 
+/** An empty dimension is none. */
 const givenDims = (dims: Fields): Fields =>
-  replaceFields(dims, (_key, value) => (isRawNumber(value) ? Number(value.rawJSON) : value));
+  replaceFields(dims, (_key, value) => {
+    if (value === null || value === '') return undefined;
+    if (isRawNumber(value)) return Number(value.rawJSON);
+    return typeof value === 'string' ? nfc(value) : value;
+  });
 
 /** @param input one event as `parseExactJson` returns it */
 export function givenEvent(input: unknown, errors: FieldError[]): unknown {
   if (!isFields(input)) return isRawNumber(input) ? Number(input.rawJSON) : input;
   return replaceFields(input, (key, value) => {
+    if (value === null) return EVENT_KEYS.has(key) ? undefined : value;
     if (key === 'attrs') return value;
     if (key === 'dims' && isFields(value)) return givenDims(value);
     if (key === 'items' && Array.isArray(value)) return givenItems(value, errors);

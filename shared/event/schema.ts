@@ -22,7 +22,7 @@ export const EVENT_TYPE_PATTERN = '^[a-z][a-z0-9_.]{0,31}$';
 export const CURRENCY_PATTERN = '^[A-Z]{3}$';
 export const DIMENSION_KEY_PATTERN = '^[a-z][a-z0-9_]{0,31}$';
 
-const TillItem = Type.Object(
+export const TillItemSchema = Type.Object(
   {
     sku: Type.String({ maxLength: MAX_TEXT }),
     qty: Type.Number({ exclusiveMinimum: 0, maximum: MAX_QTY, description: 'Pieces, up to three decimals.' }),
@@ -57,7 +57,7 @@ export const TillEventSchema = Type.Object(
         Type.Object({ store: Type.Optional(Type.String({ pattern: ID_PATTERN })) }),
       ]),
     ),
-    items: Type.Optional(Type.Array(TillItem, { maxItems: MAX_ITEMS })),
+    items: Type.Optional(Type.Array(TillItemSchema, { maxItems: MAX_ITEMS })),
     attrs: Type.Optional(Type.Unknown({ description: 'Any JSON up to 4 KiB; kept, not aggregated.' })),
   },
   { additionalProperties: false },
