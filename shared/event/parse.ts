@@ -7,7 +7,7 @@ import { FLAG, type Item, type TillEvent } from './event.ts';
 import { escaped, type FieldError, report, reportSchemaErrors } from './field-errors.ts';
 import { givenEvent, isFields, TOO_MANY_DECIMALS } from './given-event.ts';
 import { MAX_ATTRS_BYTES, type TillEventInput, TillEventSchema } from './schema.ts';
-import { isEventTime, parseTimestamp } from './timestamp.ts';
+import { isEventTime, isOfClock, parseInstant, parseTimestamp } from './timestamp.ts';
 
 export type { FieldError } from './field-errors.ts';
 
@@ -18,6 +18,11 @@ export type ParsedEvent =
 export interface ParseContext {
   /** Milliseconds since 1970: the `ts` of an event without one. */
   readonly now: number;
+  /**
+   * What the machine's clock shows, milliseconds since 1970, while it is known to be wrong: a time
+   * that the till took from it may be of any year, and is corrected where it is stored.
+   */
+  readonly wrongClock?: number | undefined;
   /** The store of an event without `dims.store`. */
   readonly store: StoreId | null;
 }
@@ -31,16 +36,25 @@ const unsignedZero = (value: number): number => value + 0;
 // values of the wrong type, which the schema's errors report. After an error their results are not
 // used.
 
-function readTime(given: unknown, now: number, errors: FieldError[]): { ts: number; offset: number } {
+const DIGITS = /^[0-9]+(?:\.[0-9]+)?$/;
+const NUMBER_IN_QUOTES = 'is a number in quotes: give milliseconds since 1970 without the quotes';
+
+function readTime(
+  given: unknown,
+  { now, wrongClock }: ParseContext,
+  errors: FieldError[],
+): { ts: number; offset: number } {
   if (given === undefined) {
     if (!isEventTime(now))
       report(errors, '/ts', "is missing, and this machine's clock is not in the years 2000 to 2099");
     return { ts: now, offset: 0 };
   }
   if (typeof given === 'string' || typeof given === 'number') {
+    const instant = parseInstant(given);
+    if (instant.ok && wrongClock !== undefined && isOfClock(instant.ts, wrongClock)) return instant;
     const time = parseTimestamp(given);
     if (time.ok) return time;
-    report(errors, '/ts', time.detail);
+    report(errors, '/ts', typeof given === 'string' && DIGITS.test(given) ? NUMBER_IN_QUOTES : time.detail);
   }
   return { ts: now, offset: 0 };
 }
@@ -99,9 +113,9 @@ function attrsText(attrs: unknown, errors: FieldError[]): string | null {
 export function parseEvent(given: unknown, context: ParseContext): ParsedEvent {
   const errors: FieldError[] = [];
   const input = givenEvent(given, errors);
+  const { ts, offset } = readTime(isFields(input) ? input.ts : undefined, context, errors);
   if (!checker.Check(input)) reportSchemaErrors(checker, input, errors);
   if (!isFields(input)) return { ok: false, errors };
-  const { ts, offset } = readTime(input.ts, context.now, errors);
   checkMoney(input.amount, input.currency, errors);
   checkText(input.ref, '/ref', errors);
   const dims = readDims(input.dims, errors);

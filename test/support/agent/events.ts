@@ -18,9 +18,9 @@ export const sale = (ref: string, more: Record<string, unknown> = {}): Record<st
   ...more,
 });
 
-/** @param now the `ts` of an event that has none */
-export function parsed(input: unknown, now = NOW): TillEvent {
-  const result = parseEvent(input, { now, store: null });
+/** @param now the `ts` of an event that has none @param wrongClock what a machine's wrong clock shows */
+export function parsed(input: unknown, now = NOW, wrongClock?: number): TillEvent {
+  const result = parseEvent(input, { now, store: null, wrongClock });
   assert(result.ok, JSON.stringify(result));
   return result.event;
 }

@@ -29,6 +29,32 @@ t.test('each way to write an instant with an offset is read', async (t) => {
   }
 });
 
+t.test('a leap second stays in its day, and 24:00 ends it', async (t) => {
+  const cases: [string, string, number][] = [
+    ['2016-12-31T23:59:60Z', '2016-12-31T23:59:59.999Z', 0],
+    ['2016-12-31T23:59:60.123456789Z', '2016-12-31T23:59:59.999Z', 0],
+    ['2017-01-01T05:29:60+05:30', '2016-12-31T23:59:59.999Z', 330],
+    ['2016-12-31T15:59:60-08:00', '2016-12-31T23:59:59.999Z', -480],
+    ['2026-11-22T24:00:00Z', '2026-11-23T00:00:00Z', 0],
+    ['2026-11-22T24:00:00.000+05:30', '2026-11-22T18:30:00Z', 330],
+    ['2026-12-31T24:00-05:00', '2027-01-01T05:00:00Z', -300],
+  ];
+  for (const [text, instant, offset] of cases)
+    t.strictSame(parseTimestamp(text), { ok: true, ts: utc(instant), offset }, text);
+});
+
+t.test('a number in another unit than milliseconds is told by its unit', async (t) => {
+  const cases: [number, RegExp][] = [
+    [1_795_342_500, /in seconds: give milliseconds since 1970, here 1795342500000$/],
+    [1_795_342_500.25, /in seconds: .* here 1795342500250$/],
+    [1_795_342_500_000_123, /in microseconds: .* here 1795342500000$/],
+    [1_795_342_500_000_000_000, /in nanoseconds: .* here 1795342500000$/],
+    [1_795_342_500_000.5, /whole milliseconds/],
+    [0, /years 2000 to 2099/],
+  ];
+  for (const [given, detail] of cases) t.match(parseTimestamp(given), { ok: false, detail }, String(given));
+});
+
 t.test('up to nine fractional digits are taken, and cut to milliseconds', async (t) => {
   const second = utc('2026-11-22T09:30:00Z');
   const cases: [string, number][] = [
@@ -93,7 +119,11 @@ t.test('days and times that do not exist are refused', async (t) => {
     ['2026-13-10T00:00:00Z', 'has no such day'],
     ['2026-01-00T00:00:00Z', 'has no such day'],
     ['2026-01-32T00:00:00Z', 'has no such day'],
-    ['2026-01-01T24:00:00Z', 'has no such time of day'],
+    ['2026-01-01T24:00:01Z', 'has no such time of day'],
+    ['2026-01-01T24:01:00Z', 'has no such time of day'],
+    ['2026-01-01T25:00:00Z', 'has no such time of day'],
+    ['2026-12-31T23:59:61Z', 'has no such time of day'],
+    ['2026-12-31T23:59:60+05:30', 'has no such time of day'],
     ['2026-01-01T00:60:00Z', 'has no such time of day'],
     ['2026-01-01T00:00:60Z', 'has no such time of day'],
     ['2026-01-01T00:00:00+18:01', 'has an impossible offset'],
