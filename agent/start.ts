@@ -142,6 +142,10 @@ class Agent {
       large: new LargeRequestQueue(),
       uncommitted: this.#inFlight,
       now: this.#now,
+      wrongClock: () => {
+        const { suspect, wall } = this.#clock.stamp();
+        return suspect ? wall : undefined;
+      },
       store,
       fault: this.#fault,
       counters: this.#counters,

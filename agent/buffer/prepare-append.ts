@@ -5,11 +5,13 @@
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { crc32c } from '../../shared/crc32c.ts';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
+import { isEventTime, isOfClock } from '../../shared/event/timestamp.ts';
 import { hourOf } from '../../shared/time.ts';
 import type { Stamp } from '../port/event-clock.ts';
 import { contentHash, isDeduplicable } from './tables/content-hash.ts';
 import { encodeBody } from './tables/event-row.ts';
 import type { NewEvent } from './tables/event-table.ts';
+import { correctedBy } from './timestamps/corrected-time.ts';
 
 /** Bytes of a row beside its body: other columns, index entries, its share of inner pages. */
 const ROW_BYTES = 128;
@@ -31,9 +33,23 @@ export interface PreparedAppend {
 /** Events between two yields. */
 const SLICE_EVENTS = 100;
 
-function intakeRow(event: TillEvent, index: number): NewEvent {
+/**
+ * A time that the till took from the machine's clock, while that is known to be wrong, is shifted
+ * by the clock's error; so is one that can be no event's, for the clock was set right meanwhile.
+ */
+function corrected(given: TillEvent, { at, wall, suspect }: Stamp): TillEvent {
+  const event = suspect ? { ...given, flags: given.flags | FLAG.clockSuspect } : given;
+  const isWrong = suspect && (event.flags & FLAG.tsDefaulted) === 0 && isOfClock(event.ts, wall);
+  if (!isWrong && isEventTime(event.ts)) return event;
+  return correctedBy(event, isWrong ? at - wall : at - event.ts);
+}
+
+/** @param stamp of the request */
+function intakeRow(given: TillEvent, index: number, stamp: Stamp): NewEvent {
+  const event = corrected(given, stamp);
   const body = encodeBody(event);
-  const known = isDeduplicable(event) ? { ref: event.ref, content: contentHash(event) } : null;
+  // A repeat is known by the time that the till gave.
+  const known = isDeduplicable(given) ? { ref: given.ref, content: contentHash(given) } : null;
   return { index, hour: hourOf(event.ts), body, bodyCrc: crc32c(body), type: event.type, known };
 }
 
@@ -47,10 +63,9 @@ function bytesOf({ body, type, known }: NewEvent): number {
 export function* prepareAppend(events: readonly TillEvent[], stamp: Stamp): Cooperative<PreparedAppend> {
   const rows: NewEvent[] = [];
   let bytes = 0;
-  for (const [index, given] of events.entries()) {
+  for (const [index, event] of events.entries()) {
     if (index % SLICE_EVENTS === SLICE_EVENTS - 1) yield;
-    const event = stamp.suspect ? { ...given, flags: given.flags | FLAG.clockSuspect } : given;
-    const row = intakeRow(event, index);
+    const row = intakeRow(event, index, stamp);
     bytes += bytesOf(row);
     rows.push(row);
   }

@@ -67,7 +67,8 @@ export class DisciplinedClock implements EventClock {
 
   stamp(): Stamp {
     const suspect = this.#collectorReading === null ? !this.#mayBeRight() : !this.#agrees(this.#collectorReading);
-    return { at: this.#at(), segment: this.#segment, suspect };
+    const wall = Math.floor(this.#bootClock.now() + this.#wallOrigin);
+    return { at: this.#at(), segment: this.#segment, wall, suspect };
   }
 
   running(): number {

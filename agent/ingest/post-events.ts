@@ -42,6 +42,8 @@ export interface PostEventsDependencies {
   readonly uncommitted: InFlightRequests;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** See `ParseContext.wrongClock`. */
+  readonly wrongClock: () => number | undefined;
   /** Default of events that name none. */
   readonly store: StoreId | null;
   readonly cardData: CardDataPolicy;
@@ -107,8 +109,9 @@ const stampedAt = (events: readonly TillEvent[], at: number): readonly TillEvent
   events.map((event) => ((event.flags & FLAG.tsDefaulted) === 0 || event.ts === at ? event : { ...event, ts: at }));
 
 async function storeEvents(bytes: Buffer, format: Format, dependencies: PostEventsDependencies): Promise<HttpResponse> {
-  const { intake, now, store, cardData, counters } = dependencies;
-  const parsed = await runCooperatively(parseEventsBody(bytes, format, { now: now(), store, cardData }));
+  const { intake, now, wrongClock, store, cardData, counters } = dependencies;
+  const context = { now: now(), wrongClock: wrongClock(), store, cardData };
+  const parsed = await runCooperatively(parseEventsBody(bytes, format, context));
   if (!parsed.ok) {
     counters.requestsRefused++;
     return problem(parsed.status, parsed.detail, { errors: parsed.errors });

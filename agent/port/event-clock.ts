@@ -30,6 +30,8 @@ export interface Stamp {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly segment: ClockSegment;
+  /** What the machine's wall clock shows, milliseconds since 1970. */
+  readonly wall: number;
   /**
    * Whether the machine's wall clock is known to be wrong: tills on this machine take their times
    * from it.

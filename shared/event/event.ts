@@ -20,6 +20,8 @@ export const FLAG = {
   tsDefaulted: 2,
   /** Something that looked like card data was masked. */
   masked: 4,
+  /** The till's `ts` was of a clock known to be wrong; the agent corrected it. */
+  tsCorrected: 8,
 } as const;
 
 export interface TillEvent {

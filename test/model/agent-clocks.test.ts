@@ -10,7 +10,7 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import { FLAG } from '../../shared/event/event.ts';
-import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../shared/time.ts';
 import { NOW } from '../support/agent/events.ts';
 import { FakeMachine } from '../support/agent/fake-machine.ts';
 import { Shop } from '../support/agent/till-machine.ts';
@@ -22,11 +22,17 @@ const COARSE_MS = 1_020;
 /** What a quartz may stray between two greetings is not known wrong. */
 const STRAYED_MS = 120_000;
 
+type Given = 'own' | 'machine' | null;
+const OWN_AGO_MS = 30 * DAY_MS;
+const MACHINE_AGO_MS = 5 * MINUTE_MS;
+
 interface Sold {
   readonly ref: string;
   readonly at: number;
-  /** Null: the till left it out. */
-  readonly given: number | null;
+  /**
+   * `own`: of a clock of the till's own, 30 days ago; `machine`: what the machine's clock showed five minutes ago; null: the till left it out.
+   */
+  readonly given: Given;
   readonly boot: string;
   /** Wall clock less true time. */
   readonly wallError: number;
@@ -42,7 +48,7 @@ const action = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('sell' as const),
       count: fc.constantFrom(1, 2, 3, 30),
-      given: fc.boolean(),
+      given: fc.constantFrom<Given>('own', 'machine', null),
       waits: fc.boolean(),
     }),
   },
@@ -87,8 +93,9 @@ t.test('what is offered bears true times, once and for all', async (t) => {
           const now = JSON.stringify(event);
           assert.equal(shipped.get(event.ref) ?? now, now, 'what was offered once stays as it is');
           shipped.set(event.ref, now);
-          const off = Math.abs(event.ts - (sale.given ?? sale.at));
-          if (sale.given !== null) assert.equal(off, 0, 'given times are kept');
+          const ago = { own: OWN_AGO_MS, machine: MACHINE_AGO_MS, none: 0 }[sale.given ?? 'none'];
+          const off = Math.abs(event.ts - (sale.at - ago));
+          if (sale.given === 'own') assert.equal(off, 0, "times of a till's own clock are kept");
           if (sale.boot !== machine.boot) continue;
           assert(off <= TOLERANCE_MS + COARSE_MS, `${off} ms off`);
           const flagged = (event.flags & FLAG.clockSuspect) !== 0;
@@ -102,11 +109,12 @@ t.test('what is offered bears true times, once and for all', async (t) => {
       for (const act of actions) {
         switch (act.kind) {
           case 'sell': {
-            const given = act.given ? machine.trueTime - 3 * HOUR_MS : null;
+            const { given } = act;
+            const ts = given === 'own' ? machine.trueTime - OWN_AGO_MS : machine.wall() - MACHINE_AGO_MS;
             const refs = Array.from({ length: act.count }, () => `R-${next++}`);
             for (const ref of refs)
               sold.set(ref, { ref, at: machine.trueTime, given, boot: machine.boot, wallError: machine.wallError });
-            const selling = shop.sell(refs, given === null ? {} : { ts: given });
+            const selling = shop.sell(refs, given === null ? {} : { ts });
             if (act.waits) await selling;
             else work.push(selling);
             break;

@@ -7,10 +7,15 @@ import type { Epoch } from '../../../shared/ids.ts';
 import { CHECKED_COLUMNS } from './event-queries.ts';
 import type { EventRow, State } from './event-row.ts';
 
+export interface PendingRow extends EventRow {
+  /** When it was accepted, milliseconds since 1970. */
+  readonly at: number;
+}
+
 /** The first pending rows of a range of ids. */
-export const pendingRows = (db: Database): Statement<[first: number, last: number, limit: number], EventRow> =>
+export const pendingRows = (db: Database): Statement<[first: number, last: number, limit: number], PendingRow> =>
   db.prepare(
-    `SELECT ${CHECKED_COLUMNS} FROM events NOT INDEXED
+    `SELECT ${CHECKED_COLUMNS}, at FROM events NOT INDEXED
      WHERE id BETWEEN ? AND ? AND state = 0 ORDER BY id LIMIT ?`,
   );
 

@@ -5,23 +5,31 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { crc32c } from '../../../shared/crc32c.ts';
 import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
+import { isOfClock } from '../../../shared/event/timestamp.ts';
 import type { Epoch } from '../../../shared/ids.ts';
-import { hourOf, MAX_TS, MIN_TS } from '../../../shared/time.ts';
-import { pendingRows, rewriteEvent } from '../tables/event-repair.ts';
-import { type EventRow, encodeBody, RowCheck, RowChecksum, STATE, tryDecodeBody } from '../tables/event-row.ts';
+import { hourOf } from '../../../shared/time.ts';
+import { type PendingRow, pendingRows, rewriteEvent } from '../tables/event-repair.ts';
+import { encodeBody, RowCheck, RowChecksum, STATE, tryDecodeBody } from '../tables/event-row.ts';
 import type { IdRange } from '../tables/pending-set.ts';
 import type { ChangeSet } from '../transaction/changeset.ts';
+import { correctedBy } from './corrected-time.ts';
 
 /** Bytes of bodies that a slice corrects; events are accepted between slices. */
 const BYTES_AT_ONCE = 128 * 1024;
 /** Rows held in memory. */
 const READ_AT_ONCE = 20;
 
-/** A time that the till gave is kept; a defaulted one is shifted. */
-function corrected(event: TillEvent, shift: number): TillEvent {
-  const flags = event.flags | FLAG.clockSuspect;
-  if ((event.flags & FLAG.tsDefaulted) === 0) return { ...event, flags };
-  return { ...event, flags, ts: Math.min(MAX_TS - 1, Math.max(MIN_TS, event.ts + shift)) };
+/**
+ * A defaulted time is shifted. So is one that the till took from the same clock: within an hour of
+ * the acceptance, if nothing was known against the clock then. Another one is kept.
+ *
+ * @param at when the event was accepted, by the clock that is corrected
+ */
+function corrected(event: TillEvent, at: number, shift: number): TillEvent {
+  const followsAgent = (event.flags & (FLAG.tsDefaulted | FLAG.tsCorrected)) !== 0;
+  const followsClock = (event.flags & FLAG.clockSuspect) === 0 && isOfClock(event.ts, at);
+  if (followsAgent || followsClock) return correctedBy(event, shift);
+  return { ...event, flags: event.flags | FLAG.clockSuspect };
 }
 
 export class EventCorrection {
@@ -67,11 +75,11 @@ export class EventCorrection {
   }
 
   /** @returns the hour under which the event lies from now on */
-  #correct(row: EventRow, shift: number): number {
+  #correct(row: PendingRow, shift: number): number {
     // The next reader of an unreadable row quarantines it.
     const event = this.#check.fault(row) ?? tryDecodeBody(row.body);
     if (typeof event === 'string') return row.hour;
-    const moved = corrected(event, shift);
+    const moved = corrected(event, row.at, shift);
     const hour = hourOf(moved.ts);
     const body = encodeBody(moved);
     const sum = this.#checksum.of(row.epoch as Epoch, row.seq, hour, crc32c(body), STATE.pending);

@@ -10,7 +10,7 @@ export function fixedClock(now: () => number): EventClock {
   const segment = { boot: 'boot-1', origin: 0, right: true };
   return {
     now,
-    stamp: () => ({ at: now(), segment, suspect: false }),
+    stamp: () => ({ at: now(), segment, wall: now(), suspect: false }),
     offset: 0,
     running: () => now() - startedAt,
     retention: now,

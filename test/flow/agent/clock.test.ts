@@ -15,6 +15,8 @@ const READY_MS = 120_000;
 
 t.setTimeout(300_000);
 
+const SALE = { type: 'sale', amount: 100, currency: 'EUR' };
+
 /** A till: what its clock shows is its test's to say. */
 class Till {
   readonly agent: AgentProcess;
@@ -23,6 +25,7 @@ class Till {
   /** When each ref was sold. */
   readonly sold = new Map<string, number>();
   readonly wrong = new Set<string>();
+  lastTs = '';
   #errorMs = 0;
 
   constructor(folder: string, name: string, settings: { token: string; collector: string; port: number }) {
@@ -43,12 +46,26 @@ class Till {
     renameSync(`${this.#file}.new`, this.#file);
   }
 
+  /** A sale without a time, and one with the time of the till's machine. */
   async sell(): Promise<void> {
+    await this.#post({});
+    const ts = new Date(Date.now() + this.#errorMs).toISOString();
+    await this.#post({ ts });
+    this.lastTs = ts;
+  }
+
+  /** The last sale once more. */
+  async repeat(): Promise<number> {
+    const body = JSON.stringify({ ...SALE, ref: [...this.sold.keys()].at(-1), ts: this.lastTs });
+    return (await fetch(`${this.agent.url}/v1/events`, { method: 'POST', body })).status;
+  }
+
+  async #post(more: Record<string, unknown>): Promise<void> {
     const ref = `${this.name}-${this.sold.size}`;
     const at = Date.now();
-    const body = JSON.stringify({ type: 'sale', amount: 100, currency: 'EUR', ref });
-    const { status } = await fetch(`${this.agent.url}/v1/events`, { method: 'POST', body });
-    if (status !== 201) throw new Error(`${this.name}: ${status}`);
+    const body = JSON.stringify({ ...SALE, ref, ...more });
+    const answer = await fetch(`${this.agent.url}/v1/events`, { method: 'POST', body });
+    if (answer.status !== 201) throw new Error(`${this.name}: ${answer.status} ${await answer.text()}`);
     this.sold.set(ref, at);
     if (this.#errorMs !== 0) this.wrong.add(ref);
   }
@@ -58,7 +75,7 @@ class Till {
   }
 }
 
-t.test('wrong clocks', async (t) => {
+t.test('wrong clocks, of tills that send times of their own too', async (t) => {
   const [httpPort, mqttPort, ...ports] = (await freePorts(8)) as [number, number, ...number[]];
   const folder = t.testdir();
   // What is not rolled up shows at once.
@@ -91,6 +108,7 @@ t.test('wrong clocks', async (t) => {
   rebooted.clock(YEARS_MS, '11111111-1111-4111-8111-111111111111');
   await Promise.all(tills.map(({ agent }) => agent.start(READY_MS)));
   for (const each of tills) await each.sell();
+  for (const each of tills) t.equal(await each.repeat(), 200, `${each.name}: a repeat is known`);
 
   for (const errorMs of [YEARS_MS, -YEARS_MS, 0]) {
     jumping.clock(errorMs);
@@ -114,10 +132,14 @@ t.test('wrong clocks', async (t) => {
   await drained();
   // Now they know the time, and their clocks jump again.
   for (const each of tills) await each.sell();
+  for (const each of tills) t.equal(await each.repeat(), 200, `${each.name}: a repeat is known`);
   jumping.clock(YEARS_MS);
   await jumping.sell();
   jumping.clock(-YEARS_MS);
   await jumping.sell();
+  jumping.clock(0);
+  t.equal(await jumping.repeat(), 200, 'also once the clock is set right');
+  jumping.clock(-YEARS_MS);
   await drained();
 
   const range = {

@@ -69,7 +69,8 @@ export class Shop {
   /** Sales with these refs, each the same again. */
   sell(refs: readonly string[], more: Record<string, unknown> = {}): Promise<Accepted> {
     const now = this.clock.now();
-    return this.buffer.accept(refs.map((ref) => parsed(sale(ref, more), now)));
+    const { suspect, wall } = this.clock.stamp();
+    return this.buffer.accept(refs.map((ref) => parsed(sale(ref, more), now, suspect ? wall : undefined)));
   }
 
   greet(): Promise<void> {
