@@ -2,18 +2,24 @@
  * Appends the events of a request: knows retries again, makes room, and gives new events their
  * seqs.
  */
+import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { streamId, type TerminalId } from '../../shared/ids.ts';
-import type { Accepted, Duplicate } from '../port/intake.ts';
+import type { Accepted, KnownEvent } from '../port/intake.ts';
 import type { BufferState } from './buffer-state.ts';
 import type { DiskBudget } from './capacity/disk-budget.ts';
 import type { Eviction } from './capacity/eviction.ts';
 import type { PreparedAppend } from './prepare-append.ts';
+import { otherHashes } from './tables/content-hash.ts';
 import type { DedupIndex } from './tables/dedup-index.ts';
-import type { EventTable } from './tables/event-table.ts';
+import { decodeBody } from './tables/event-row.ts';
+import type { EventTable, NewEvent } from './tables/event-table.ts';
 import type { ClockSegments } from './timestamps/clock-segments.ts';
 import type { ChangeSet } from './transaction/changeset.ts';
+
+const byIndex = (a: KnownEvent, b: KnownEvent): number => a.index - b.index;
+const otherHashesOf = ({ body }: NewEvent): Buffer[] => otherHashes(decodeBody(body));
 
 /** Rows between two yields. */
 const SLICE_ROWS = 100;
@@ -46,21 +52,24 @@ export class Append {
     const { at, segment } = stamp;
     let hasRoom = false;
     let done = 0;
-    const duplicates: Duplicate[] = [];
+    const duplicates: KnownEvent[] = [];
+    const conflicts: KnownEvent[] = [];
     const firstId = changes.lastId + 1;
     for (const row of rows) {
       if (++done % SLICE_ROWS === 0) yield;
       const { index, hour, type, known } = row;
-      const before = known === null ? null : refs.find(type, known.ref, known.content);
-      if (before !== null && before !== 'conflict') {
-        duplicates.push({ index, stream: streamId(terminal, before.epoch), seq: before.seq });
+      const before = known === null ? null : refs.find(type, known.ref, known.content, () => otherHashesOf(row));
+      const earlier = before === null ? null : { index, stream: streamId(terminal, before.epoch), seq: before.seq };
+      if (before?.kind === 'same') {
+        duplicates.push(earlier!);
         continue;
       }
       // A full buffer still recognises retries. The first new row ends the request: nothing was
       // written yet.
       hasRoom ||= budget.makeRoom(bytes, changes, state.rowCount, eviction);
       if (!hasRoom) return { kind: 'full', detail: budget.describe() };
-      if (before === 'conflict') {
+      if (before?.kind === 'conflict') {
+        conflicts.push(earlier!);
         this.#countConflict.run();
         changes.refConflicts++;
       }
@@ -80,7 +89,8 @@ export class Append {
       stream: streamId(terminal, epoch),
       firstSeq: accepted > 0 ? firstId - base : null,
       lastSeq: accepted > 0 ? changes.lastId - base : null,
-      duplicates: duplicates.sort((a, b) => a.index - b.index),
+      duplicates: duplicates.sort(byIndex),
+      conflicts: conflicts.sort(byIndex),
     };
   }
 }

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { runCooperatively } from '../../shared/cooperative.ts';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import type { StoreId } from '../../shared/ids.ts';
-import type { Accepted, Intake } from '../port/intake.ts';
+import type { Accepted, Intake, KnownEvent } from '../port/intake.ts';
 import { type CardDataPolicy, type EventsBody, type Format, parseEventsBody } from './body/events-body.ts';
 import { type BodyReader, MAX_BODY_BYTES } from './http/body-reader.ts';
 import type { LargeRequestQueue } from './http/large-request-queue.ts';
@@ -76,10 +76,12 @@ function answerOf(accepted: Accepted, { indexOf }: ParsedBody): HttpResponse {
         },
       );
     case 'accepted': {
-      const { kind: _, duplicates, ...stored } = accepted;
+      const { kind: _, duplicates, conflicts, ...stored } = accepted;
+      const inRequest = ({ index, stream, seq }: KnownEvent) => ({ index: indexOf(index), stream, seq });
       return json(accepted.accepted > 0 ? 201 : 200, {
         ...stored,
-        duplicates: duplicates.map(({ index, stream, seq }) => ({ index: indexOf(index), stream, seq })),
+        duplicates: duplicates.map(inRequest),
+        ...(conflicts.length > 0 && { conflicts: conflicts.map(inRequest) }),
       });
     }
   }

@@ -5,7 +5,8 @@
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { StreamId } from '../../shared/ids.ts';
 
-export interface Duplicate {
+/** An event of a request that has the ref of an earlier one: the earlier one's identity. */
+export interface KnownEvent {
   /** Index in the request. */
   readonly index: number;
   readonly stream: StreamId;
@@ -20,7 +21,10 @@ export type Accepted =
       readonly stream: StreamId;
       readonly firstSeq: number | null;
       readonly lastSeq: number | null;
-      readonly duplicates: readonly Duplicate[];
+      /** Not stored: of the same content as the earlier one. */
+      readonly duplicates: readonly KnownEvent[];
+      /** Stored: of other content than the earlier one. */
+      readonly conflicts: readonly KnownEvent[];
     }
   /** The byte budget or the disk is used up: nothing of the request was stored. */
   | { readonly kind: 'full'; readonly detail: string }

@@ -100,6 +100,7 @@ t.test('the buffer agrees with its model', async (t) => {
         const { open: epoch } = buffer.holdings();
         let seq = Math.max(0, ...events.filter((known) => known.epoch === epoch).map((known) => known.seq));
         const duplicates: { index: number; stream: string; seq: number }[] = [];
+        const conflicting: { index: number; stream: string; seq: number }[] = [];
         const order = inputs.map((input, index) => ({
           input,
           index,
@@ -119,7 +120,11 @@ t.test('the buffer agrees with its model', async (t) => {
             duplicates.push({ index, stream: same.stream, seq: same.seq });
             continue;
           }
-          if (sameRef.length > 0) conflicts++;
+          const newest = sameRef.at(-1);
+          if (newest !== undefined) {
+            conflicting.push({ index, stream: newest.stream, seq: newest.seq });
+            conflicts++;
+          }
           events.push({
             stream: buffer.stream,
             epoch,
@@ -134,9 +139,10 @@ t.test('the buffer agrees with its model', async (t) => {
           accepted++;
         }
         duplicates.sort((a, b) => a.index - b.index);
+        conflicting.sort((a, b) => a.index - b.index);
         const stored =
           accepted > 0 ? { firstSeq: seq - accepted + 1, lastSeq: seq } : { firstSeq: null, lastSeq: null };
-        return { kind: 'accepted', accepted, stream: buffer.stream, ...stored, duplicates };
+        return { kind: 'accepted', accepted, stream: buffer.stream, ...stored, duplicates, conflicts: conflicting };
       };
 
       /** What made room: acked events, then quarantined ones, then the oldest pending ones, and none for nothing. */

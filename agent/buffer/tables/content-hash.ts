@@ -2,15 +2,53 @@
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
+import { decimalOf, isRawNumber, parseExactJson, type RawNumber } from '../../../shared/exact-json.ts';
 
 const HASH_BYTES = 16;
 
-function sortedKeys(value: unknown): unknown {
+function hashOf(content: readonly unknown[]): Buffer {
+  const digest = hash('sha256', JSON.stringify(content), 'hex');
+  // A digest as a buffer is allocated outside the heap, which costs as much as the hashing.
+  return Buffer.from(digest.slice(0, 2 * HASH_BYTES), 'hex');
+}
+
+const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : a > b ? 1 : 0;
+
+/** One form for all spellings of a value: keys sorted, texts in NFC, 1.0 as 1. */
+function canonical(value: unknown): unknown {
+  if (typeof value === 'string') return value.normalize('NFC');
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(sortedKeys);
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  if (isRawNumber(value)) return canonicalNumber(value);
+  if (Array.isArray(value)) return value.map(canonical);
+  const entries = Object.entries(value).map(([key, part]): [string, unknown] => [
+    key.normalize('NFC'),
+    canonical(part),
+  ]);
   // Pairs keep the place of a key such as "1"; the wrapper makes them differ from any array.
-  return { pairs: entries.map(([key, part]) => [key, sortedKeys(part)]) };
+  return { pairs: entries.sort(byKey) };
+}
+
+/** The double, where it is exact; else a wrapper, which differs from any number. */
+function canonicalNumber(number: RawNumber): unknown {
+  const written = decimalOf(number);
+  const rounded = Number(number.rawJSON);
+  const { digits, exponent } = Number.isFinite(rounded) ? decimalOf(rounded) : { digits: '', exponent: 0 };
+  if (digits === written.digits && exponent === written.exponent) return rounded;
+  return { number: `${written.isNegative ? '-' : ''}${written.digits}e${written.exponent}` };
+}
+
+/** Attrs that say nothing are as none. */
+function canonicalAttrs(attrs: string | null): readonly unknown[] {
+  return attrs === null || /^(?:null|""|\[\]|\{\})$/.test(attrs) ? [] : [canonical(parseExactJson(attrs))];
+}
+
+/** An older agent kept empty dimensions, and texts as they came. */
+function canonicalDims(dims: readonly string[]): readonly string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < dims.length; at += 2)
+    if (dims[at + 1] !== '') kept.push(dims[at]!, dims[at + 1]!.normalize('NFC'));
+  return kept;
 }
 
 /**
@@ -20,16 +58,59 @@ function sortedKeys(value: unknown): unknown {
 export const isDeduplicable = (event: TillEvent): event is TillEvent & { readonly ref: string } =>
   event.ref !== null && !((event.flags & FLAG.masked) !== 0 && event.ref.includes('*'));
 
+/** In place of a time that the agent corrected: what the till gave is not known any more. */
+const CORRECTED = 'corrected';
+
+function timeOf({ ts, flags }: TillEvent): number | string | null {
+  if ((flags & FLAG.tsDefaulted) !== 0) return null;
+  return (flags & FLAG.tsCorrected) !== 0 ? CORRECTED : ts;
+}
+
 /**
- * First 16 bytes of SHA-256 over a canonical form: dims and attrs by sorted keys. A defaulted `ts`
- * is left out, and so is the stamped store: it comes from the agent's configuration unless it is
- * among the dims.
+ * First 16 bytes of SHA-256 over a canonical form: the same for all spellings of one content. Of
+ * the time only the instant counts. A defaulted `ts` is left out, and so is the stamped store: it
+ * comes from the agent's configuration unless it is among the dims.
  */
 export function contentHash(event: TillEvent): Buffer {
-  const { type, amount, currency, ref, dims, items } = event;
-  const time = event.flags & FLAG.tsDefaulted ? null : [event.ts, event.offset];
+  const { type, amount, currency, ref, dims, items, attrs } = event;
+  return hashOf([
+    type,
+    timeOf(event),
+    amount,
+    currency,
+    ref?.normalize('NFC') ?? null,
+    canonicalDims(dims),
+    items.map((item) => ({ ...item, sku: item.sku.normalize('NFC') })),
+    canonicalAttrs(attrs),
+  ]);
+}
+
+/**
+ * Other hashes under which the same content may be known: that of an agent before the upgrade, and
+ * that of an event whose time was corrected and which recovery found.
+ */
+export const otherHashes = (event: TillEvent): Buffer[] => [
+  hashOfOlderAgents(event),
+  contentHash({ ...event, flags: event.flags | FLAG.tsCorrected }),
+];
+
+/**
+ * Agents of 0.1 compared spellings: offsets beside instants, and numbers as doubles. Refs are kept
+ * for 24 hours, so the release after the next one does without.
+ */
+function hashOfOlderAgents(event: TillEvent): Buffer {
+  const { type, ts, offset, amount, currency, ref, dims, items } = event;
   const attrs = event.attrs === null ? [] : [sortedKeys(JSON.parse(event.attrs))];
-  const digest = hash('sha256', JSON.stringify([type, time, amount, currency, ref, dims, items, attrs]), 'hex');
-  // A digest as a buffer is allocated outside the heap, which costs as much as the hashing.
-  return Buffer.from(digest.slice(0, 2 * HASH_BYTES), 'hex');
+  const time = (event.flags & FLAG.tsDefaulted) !== 0 ? null : [ts, offset];
+  return hashOf([type, time, amount, currency, ref, dims, items, attrs]);
+}
+
+function sortedKeys(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sortedKeys);
+  return {
+    pairs: Object.entries(value)
+      .sort(byKey)
+      .map(([key, part]) => [key, sortedKeys(part)]),
+  };
 }

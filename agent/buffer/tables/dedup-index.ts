@@ -10,12 +10,16 @@ import type { IdRange } from './pending-set.ts';
 
 const REF_KEPT_MS = DAY_MS;
 
+/** An earlier event with the same type and ref; `conflict`: with other content. */
 export interface KnownRef {
+  readonly kind: 'same' | 'conflict';
   readonly epoch: Epoch;
   readonly seq: number;
 }
 
-interface RefTime {
+interface StoredRef {
+  readonly epoch: Epoch;
+  readonly seq: number;
   /** The event's id. */
   readonly id: number;
   /** When it was accepted, by the clock of that time. */
@@ -25,10 +29,10 @@ interface RefTime {
 export class DedupIndex {
   readonly #age: (id: number, at: number) => number;
   readonly #isKnown: Statement<[string, string], 0 | 1>;
-  readonly #any: Statement<[string, string], RefTime>;
-  readonly #same: Statement<[string, string, Buffer], KnownRef & RefTime>;
+  readonly #any: Statement<[string, string], StoredRef>;
+  readonly #same: Statement<[string, string, Buffer], StoredRef>;
   readonly #insert: Statement<[number, string, string, Buffer, Epoch, number, number]>;
-  readonly #oldest: Statement<[number], RefTime>;
+  readonly #oldest: Statement<[number], Pick<StoredRef, 'id' | 'at'>>;
   readonly #expire: Statement<[number]>;
   readonly #delete: Statement<[number, number]>;
   readonly #evict: Statement<[number, number]>;
@@ -45,7 +49,7 @@ export class DedupIndex {
       .pluck();
     // The newest one decides: while it is kept, a retry of it is not stored. There are two
     // statements, as one that prefers the same content would have to sort.
-    this.#any = db.prepare('SELECT id, at FROM refs WHERE type = ? AND ref = ? ORDER BY id DESC LIMIT 1');
+    this.#any = db.prepare('SELECT id, at, epoch, seq FROM refs WHERE type = ? AND ref = ? ORDER BY id DESC LIMIT 1');
     this.#same = db.prepare(
       'SELECT id, at, epoch, seq FROM refs WHERE type = ? AND ref = ? AND content = ? ORDER BY id DESC LIMIT 1',
     );
@@ -58,14 +62,28 @@ export class DedupIndex {
   }
 
   /**
-   * The newest event with this ref and content; `conflict` when the ref is known with other content
-   * only; null when it is not known.
+   * The newest event with this ref and content, else the newest one with this ref; null when the
+   * ref is not known.
+   *
+   * @param others further hashes of the same content
    */
-  find(type: string, ref: string, content: Buffer): KnownRef | 'conflict' | null {
+  find(type: string, ref: string, content: Buffer, others: () => readonly Buffer[]): KnownRef | null {
     if (this.#isKnown.get(type, ref) === 0) return null;
-    if (!this.#isKept(this.#any.get(type, ref)!)) return null;
+    const newest = this.#any.get(type, ref)!;
+    if (!this.#isKept(newest)) return null;
+    const same =
+      this.#sameAs(type, ref, content) ??
+      others()
+        .map((other) => this.#sameAs(type, ref, other))
+        .find((found) => found !== null);
+    return same === undefined
+      ? { kind: 'conflict', epoch: newest.epoch, seq: newest.seq }
+      : { kind: 'same', epoch: same.epoch, seq: same.seq };
+  }
+
+  #sameAs(type: string, ref: string, content: Buffer): StoredRef | null {
     const same = this.#same.get(type, ref, content);
-    return same !== undefined && this.#isKept(same) ? { epoch: same.epoch, seq: same.seq } : 'conflict';
+    return same !== undefined && this.#isKept(same) ? same : null;
   }
 
   insert(id: number, type: string, ref: string, content: Buffer, epoch: Epoch, seq: number, at: number): void {
@@ -78,7 +96,7 @@ export class DedupIndex {
     return old === undefined ? 0 : this.#expire.run(old.id).changes;
   }
 
-  #isKept({ id, at }: RefTime): boolean {
+  #isKept({ id, at }: Pick<StoredRef, 'id' | 'at'>): boolean {
     return this.#age(id, at) < REF_KEPT_MS;
   }
 

@@ -29,6 +29,11 @@ t.test('a number of attrs is kept digit by digit, and tells two orders apart', a
     );
   const kept = await exportedLines(config);
   for (const [at, number] of NUMBERS.entries()) t.match(kept.get(`R-${at}`), `"attrs":{"orderId":${number}}`, number);
+
+  const order = (id: string) => postText(agent, `{"type":"sale","ref":"order","attrs":{"orderId":${id}}}`);
+  t.match(await order('9007199254740993'), { status: 201 });
+  t.match(await order('9007199254740992'), { status: 201 }, 'another order of the same ref is no repeat');
+  t.match(await order('9007199254740993'), { status: 200, body: { duplicates: [{ seq: NUMBERS.length + 1 }] } });
 });
 
 t.test('amounts, prices, quantities and times are judged as written', async (t) => {

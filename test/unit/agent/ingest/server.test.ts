@@ -42,6 +42,7 @@ async function fixture(t: Test, options: Partial<IngestServerOptions> = {}): Pro
     large: new LargeRequestQueue(),
     uncommitted,
     now: () => NOW,
+    wrongClock: () => undefined,
     store: null,
     cardData: 'mask',
     counters,
@@ -289,7 +290,15 @@ t.test('the buffer', async (t) => {
     let commit = (): void => {};
     const committed = new Promise<Accepted>((resolve) => {
       commit = () =>
-        resolve({ kind: 'accepted', accepted: 1, stream: 'x' as never, firstSeq: 1, lastSeq: 1, duplicates: [] });
+        resolve({
+          kind: 'accepted',
+          accepted: 1,
+          stream: 'x' as never,
+          firstSeq: 1,
+          lastSeq: 1,
+          duplicates: [],
+          conflicts: [],
+        });
     });
     const { post, uncommitted } = await fixture(t, { intake: answering(() => committed) });
     let answered = false;
@@ -315,7 +324,15 @@ t.test('card data', async (t) => {
       intake: {
         accept: async (events) => {
           seen.push(...events);
-          return { kind: 'accepted', accepted: 1, stream: 'x' as never, firstSeq: 1, lastSeq: 1, duplicates: [] };
+          return {
+            kind: 'accepted',
+            accepted: 1,
+            stream: 'x' as never,
+            firstSeq: 1,
+            lastSeq: 1,
+            duplicates: [],
+            conflicts: [],
+          };
         },
       },
     });
@@ -387,7 +404,15 @@ t.test('clients that hang', async (t) => {
     let commit = (): void => {};
     const committed = new Promise<Accepted>((resolve) => {
       commit = () =>
-        resolve({ kind: 'accepted', accepted: 1, stream: 'x' as never, firstSeq: 1, lastSeq: 1, duplicates: [] });
+        resolve({
+          kind: 'accepted',
+          accepted: 1,
+          stream: 'x' as never,
+          firstSeq: 1,
+          lastSeq: 1,
+          duplicates: [],
+          conflicts: [],
+        });
     });
     const agent = await fixture(t, { intake: { accept: () => committed } });
     const idle = await raw(t, agent, 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
@@ -472,7 +497,15 @@ t.test('stopping answers what was asked, then accepts nothing more', async (t) =
   let commit = (): void => {};
   const committed = new Promise<Accepted>((resolve) => {
     commit = () =>
-      resolve({ kind: 'accepted', accepted: 1, stream: 'x' as never, firstSeq: 1, lastSeq: 1, duplicates: [] });
+      resolve({
+        kind: 'accepted',
+        accepted: 1,
+        stream: 'x' as never,
+        firstSeq: 1,
+        lastSeq: 1,
+        duplicates: [],
+        conflicts: [],
+      });
   });
   const agent = await fixture(t, { intake: { accept: () => committed } });
   const answer = agent.post(sale('a'));

@@ -81,7 +81,7 @@ t.test('a fresh buffer has these tables, and rows like these', async (t) => {
     [3, EPOCH, 3, 498_706, 0, NOW, null, 2_173_269_872, pending],
   ]);
   t.strictSame(rowsOf(db, 'refs'), [
-    [1, 'sale', 'R-1', 'e612494e378f098e1ac52cd429293d21', EPOCH, 1, NOW],
+    [1, 'sale', 'R-1', 'fcbfd1f22a9f71983f4d12b533792ccf', EPOCH, 1, NOW],
     [3, 'sale', 'R-1', 'da580663169fbe3d0cf50fdded90a187', EPOCH, 3, NOW],
   ]);
   t.strictSame(rowsOf(db, 'losses'), [[1, EPOCH, 2, 1, 498_706, 'quarantined', NOW + 1_000, 'odd', 0, 300_095_913]]);
