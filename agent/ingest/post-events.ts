@@ -56,8 +56,9 @@ const RETRY_SOON = { 'retry-after': '1' };
 /** A full or failing disk does not recover at once. */
 const RETRY_LATER = { 'retry-after': '10' };
 
-const formatOf = (contentType: string | undefined): Format =>
-  /^application\/(x-)?ndjson\s*(;|$)/i.test(contentType ?? '') ? 'ndjson' : 'json';
+/** Events one a line, by the names in use; a JSON sequence too (RFC 7464). */
+const LINES = /^(?:application|text)\/(?:x-)?(?:ndjson|jsonl|json-?lines|json-seq)\s*(?:;|$)/i;
+const formatOf = (contentType: string | undefined): Format => (LINES.test(contentType ?? '') ? 'ndjson' : 'json');
 
 type ParsedBody = Extract<EventsBody, { ok: true }>;
 

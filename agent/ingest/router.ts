@@ -1,7 +1,8 @@
 /** Routes a request to one of the agent's endpoints. */
 import type { IncomingMessage } from 'node:http';
 import { MAX_BODY_BYTES, statedLength } from './http/body-reader.ts';
-import { rejectForeignOrigin } from './http/origin-check.ts';
+import { rejectForeign } from './http/origin-check.ts';
+import { rejectEncoded, rejectMalformed, targetOf } from './http/request-head.ts';
 import { type HttpResponse, json, problem, text } from './http/response.ts';
 import { type PostEventsDependencies, postEvents } from './post-events.ts';
 
@@ -30,9 +31,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rejects a request by its head alone; null when the head is acceptable. */
-function rejectByHead(request: IncomingMessage, path: string, host: string): HttpResponse | null {
-  const foreign = rejectForeignOrigin(request.headers, host);
-  if (foreign !== null) return problem(403, foreign);
+function rejectByHead(request: IncomingMessage, path: string): HttpResponse | null {
   const methods = METHODS[path];
   // The answer does not repeat the path: it may hold a card number in an encoding that is not
   // masked.
@@ -40,9 +39,8 @@ function rejectByHead(request: IncomingMessage, path: string, host: string): Htt
   if (!methods.includes(request.method!))
     return problem(405, `${path} takes ${methods.join(' or ')}.`, { headers: { allow: methods.join(', ') } });
   if (path !== '/v1/events') return null;
-  const encoding = request.headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity')
-    return problem(415, `Content-Encoding ${encoding} is not supported: send the body uncompressed.`);
+  const encoded = rejectEncoded(request);
+  if (encoded !== null) return encoded;
   if (statedLength(request) > MAX_BODY_BYTES) return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
   return null;
 }
@@ -56,8 +54,11 @@ export async function route(
   dependencies: RouterDependencies,
   proceed: () => void,
 ): Promise<HttpResponse | null> {
-  const path = request.url!.split('?', 1)[0]!;
-  const refused = rejectByHead(request, path, dependencies.host);
+  const { path, authority } = targetOf(request);
+  const refused =
+    rejectMalformed(request) ??
+    rejectForeign(request.headers, authority, dependencies.host) ??
+    rejectByHead(request, path);
   if (refused !== null) return refused;
   proceed();
   switch (path) {

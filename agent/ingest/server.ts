@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { ConnectionLimiter } from './http/connection-limiter.ts';
 import { listenOn } from './http/listen.ts';
 import { type HttpResponse, problem } from './http/response.ts';
-import { writeResponse } from './http/write-response.ts';
+import { rawProblem, writeResponse } from './http/write-response.ts';
 import { type RouterDependencies, route } from './router.ts';
 
 /** A till on loopback sends at once; a slower client must not hold memory for long. */
@@ -19,6 +19,13 @@ const KEEP_ALIVE_MS = 75_000;
 /** In both address families together. */
 const MAX_CONNECTIONS = 256;
 const DRAIN_MS = 5_000;
+
+/** What Node's parser refused. */
+function clientErrorOf({ code }: NodeJS.ErrnoException): HttpResponse {
+  if (code === 'HPE_HEADER_OVERFLOW') return problem(431, 'The head of the request is larger than 16 KiB.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problem(408, 'The request did not arrive in time.');
+  return problem(400, `The request is not HTTP/1.1 (${code}). This port speaks http://, not https://.`);
+}
 
 export interface IngestServerOptions extends RouterDependencies {
   /** 0: any free port. */
@@ -87,11 +94,21 @@ export class IngestServer {
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: 5_000,
       noDelay: true,
+      // The router refuses a request without Host, in words.
+      requireHostHeader: false,
     });
     server.on('connection', (socket) => this.#connections.opened(socket));
     server.on('request', (request, response) => void this.#handle(request, response, () => {}));
     server.on('checkContinue', (request, response) => {
       void this.#handle(request, response, () => response.writeContinue());
+    });
+    server.on('checkExpectation', (request, response) => {
+      this.#connections.requested(request, response);
+      writeResponse(request, response, problem(417, 'The only expectation known here is 100-continue.'), true);
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (socket.writable && error.code !== 'ECONNRESET') socket.end(rawProblem(clientErrorOf(error)));
+      else socket.destroy();
     });
     return server;
   }

@@ -11,6 +11,7 @@ import { hourOf } from '../../../shared/time.ts';
 import { encodeEvents, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../../shared/wire/batch.ts';
 import { MAX_DEPTH, scanJson } from './json-scanner.ts';
 import { locateSyntaxFault } from './json-syntax-error.ts';
+import { syntaxHint } from './syntax-hint.ts';
 
 export type Format = 'json' | 'ndjson';
 /** What happens to an event that holds card data: see `ingest.cardData`. */
@@ -42,6 +43,7 @@ const MAX_POINTER_LENGTH = 1_024;
 const LARGE_EVENT_BYTES = 100 * 1024;
 const LOOKS_LIKE_A_CARD = 'looks like the number or the magnetic track of a payment card';
 const PROBE = epoch('0000000000000000');
+const NOT_UTF_8 = 'The body is not UTF-8. JSON is sent in UTF-8, not in UTF-16 or a code page such as Windows-1252.';
 const BOM = [0xef, 0xbb, 0xbf];
 
 const refuse = (status: 400 | 413, detail: string, errors: readonly FieldError[] = []): EventsBody => ({
@@ -73,6 +75,8 @@ interface Part {
 const NEWLINE = 0x0a;
 /** Space and control characters below it: no line of JSON begins with a control character. */
 const BLANK = 0x20;
+/** Begins a text in a JSON sequence (RFC 7464). */
+const RECORD_SEPARATOR = 0x1e;
 
 /** Finds lines lazily: a body of eight million blank lines takes no memory. */
 function* linesOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
@@ -83,6 +87,7 @@ function* linesOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
       index++;
       start = at + 1;
     }
+    if (bytes[at] === RECORD_SEPARATOR) start = at + 1;
     if (bytes[at]! <= BLANK) continue;
     const newline = bytes.indexOf(NEWLINE, at);
     const end = newline < 0 ? bytes.length : newline;
@@ -96,7 +101,7 @@ function* linesOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
 function* elementsOf(bytes: Buffer): Generator<Part, EventsBody | null, void> {
   for (const found of scanJson(bytes)) {
     if (found.kind === 'too-deep') return tooDeep(found.index);
-    if (found.kind === 'broken') return notJson(bytes, 0, null);
+    if (found.kind === 'broken') return notJson(bytes, null);
     yield found;
   }
   return null;
@@ -107,12 +112,18 @@ const tooDeep = (index: number | null): EventsBody =>
     { pointer: pointerOf(index), detail: `is nested deeper than ${MAX_DEPTH}` },
   ]);
 
-/** @param lines number of lines before the text */
-function notJson(text: Buffer, lines: number, index: number | null): EventsBody {
-  const fault = locateSyntaxFault(text.toString());
+/** @param index null: the text is the whole body; else the number of the line that it is */
+function notJson(bytes: Buffer, index: number | null): EventsBody {
+  const text = bytes.toString();
+  if (text.trim() === '') return refuse(400, 'The body is not JSON: it is empty.');
+  const fault = locateSyntaxFault(text);
+  const hint = fault === null ? null : syntaxHint(text, fault, index !== null);
   const place =
-    fault === null ? '' : `: expected ${fault.expected} at line ${fault.line + lines}, column ${fault.column}`;
-  return refuse(400, `The body is not JSON${place}.`, [{ pointer: pointerOf(index), detail: `is not JSON${place}` }]);
+    fault === null ? '' : `: expected ${fault.expected} at line ${fault.line + (index ?? 0)}, column ${fault.column}`;
+  const way = hint === null ? '' : ` (${hint})`;
+  return refuse(400, `The body is not JSON${place}${way}.`, [
+    { pointer: pointerOf(index), detail: `is not JSON${place}${way}` },
+  ]);
 }
 
 export interface BodyContext extends ParseContext {
@@ -124,7 +135,7 @@ export interface BodyContext extends ParseContext {
  * bounded by the events in the body, and the event loop can run between two of them.
  */
 export function* parseEventsBody(given: Buffer, format: Format, context: BodyContext): Cooperative<EventsBody> {
-  if (!isUtf8(given)) return refuse(400, 'The body is not UTF-8.');
+  if (!isUtf8(given)) return refuse(400, NOT_UTF_8);
   const bytes = BOM.every((byte, at) => given[at] === byte) ? given.subarray(BOM.length) : given;
   const events: TillEvent[] = [];
   const indexes: number[] = [];
@@ -144,7 +155,7 @@ export function* parseEventsBody(given: Buffer, format: Format, context: BodyCon
     try {
       input = parseExactJson(bytes.toString('utf8', start, end));
     } catch {
-      return format === 'ndjson' ? notJson(bytes.subarray(start, end), index ?? 0, index) : notJson(bytes, 0, null);
+      return format === 'ndjson' ? notJson(bytes.subarray(start, end), index ?? 0) : notJson(bytes, null);
     }
     const parsed = parseEvent(input, context);
     if (!parsed.ok) {

@@ -7,6 +7,8 @@ export interface SyntaxFault {
   /** Both from 1; columns in UTF-16 code units. */
   readonly line: number;
   readonly column: number;
+  /** In UTF-16 code units, from 0. */
+  readonly offset: number;
   readonly expected: string;
 }
 
@@ -47,7 +49,7 @@ function stringEnd(text: string, open: number): number {
 function fault(text: string, offset: number, expected: string): SyntaxFault {
   const before = text.slice(0, offset);
   const line = before.split('\n').length;
-  return { line, column: offset - (before.lastIndexOf('\n') + 1) + 1, expected };
+  return { line, column: offset - (before.lastIndexOf('\n') + 1) + 1, offset, expected };
 }
 
 /** @returns null when the text is valid JSON */

@@ -3,20 +3,28 @@
  * own name as Host (DNS rebinding).
  */
 import type { IncomingHttpHeaders } from 'node:http';
-
-const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+import { addressName, hostName, isLoopback } from './host-name.ts';
+import { type HttpResponse, problem } from './response.ts';
 
 /**
+ * @param authority that the client names, see `targetOf`
  * @param host address that the server listens on
- * @returns why the request is rejected; null when it is not
+ * @returns the refusal; null when the request is not rejected
  */
-export function rejectForeignOrigin(headers: IncomingHttpHeaders, host: string): string | null {
-  if (headers.origin !== undefined) return 'Requests from web pages (with an Origin header) are rejected.';
-  const configured = (host.includes(':') ? `[${host}]` : host).toLowerCase();
-  // HTTP/1.0 has no Host header (1.1 without one is rejected earlier), and browsers do not use it:
-  // only a program on this machine can.
-  if (headers.host === undefined && LOCAL.has(configured)) return null;
-  const named = headers.host?.toLowerCase().replace(/:\d*$/, '') ?? '';
-  if (LOCAL.has(named) || named === configured) return null;
-  return 'The Host header does not name this agent: use localhost, 127.0.0.1, [::1] or the configured ingest.host.';
+export function rejectForeign(
+  headers: IncomingHttpHeaders,
+  authority: string | null,
+  host: string,
+): HttpResponse | null {
+  if (headers.origin !== undefined)
+    return problem(403, 'Requests from web pages (with an Origin header) are rejected.');
+  const configured = addressName(host);
+  // HTTP/1.0 has no Host header, and browsers do not use it: only a program on this machine can.
+  if (authority === null && configured !== null && isLoopback(configured)) return null;
+  const named = authority === null ? null : hostName(authority);
+  if (named !== null && (isLoopback(named) || named === configured)) return null;
+  return problem(
+    403,
+    'The Host header does not name this agent: use localhost, 127.0.0.1, [::1] or the configured ingest.host.',
+  );
 }

@@ -1,6 +1,6 @@
 /** Writes a handler's answer, also while the client is still sending a body that nobody reads. */
 import { Buffer } from 'node:buffer';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { HttpResponse } from './response.ts';
 
 /**
@@ -26,6 +26,11 @@ function endAfterBody(request: IncomingMessage, response: ServerResponse): void 
   request.on('data', drop).once('end', finish).once('close', finish).once('error', finish);
   request.resume();
 }
+
+/** An answer to what is no request, as it goes on the wire. */
+export const rawProblem = ({ status, contentType, body }: HttpResponse): string =>
+  `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${contentType}\r\n` +
+  `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
 
 /** @param isLast closes the connection afterwards */
 export function writeResponse(

@@ -50,7 +50,11 @@ t.test('the place and what should stand there are told', async (t) => {
     ["{'a': 1}", 1, 2, 'a key or "}"'],
     ['[1}', 1, 3, '"," or "]"'],
   ];
-  for (const [text, line, column, expected] of cases) t.same(locateSyntaxFault(text), { line, column, expected }, text);
+  for (const [text, line, column, expected] of cases) {
+    const before = text.split('\n').slice(0, line - 1);
+    const offset = before.reduce((sum, { length }) => sum + length + 1, 0) + column - 1;
+    t.same(locateSyntaxFault(text), { line, column, offset, expected }, text);
+  }
 });
 
 t.test('a long text is no trouble', async (t) => {

@@ -1,8 +1,22 @@
 import t from 'tap';
-import { rejectForeignOrigin } from '../../../../../agent/ingest/http/origin-check.ts';
+import { rejectForeign } from '../../../../../agent/ingest/http/origin-check.ts';
+
+const rejectForeignOrigin = (headers: { host?: string; origin?: string }, host: string): string | null =>
+  rejectForeign(headers, headers.host ?? null, host)?.body ?? null;
 
 t.test('this machine may be named in any way', async (t) => {
-  for (const host of ['localhost', 'LOCALHOST:7070', '127.0.0.1', '127.0.0.1:80', '[::1]', '[::1]:7070'])
+  for (const host of [
+    'localhost',
+    'LOCALHOST:7070',
+    '127.0.0.1',
+    '127.0.0.1:80',
+    '[::1]',
+    '[::1]:7070',
+    'localhost.',
+    '127.1',
+    '127.0.0.2',
+    '[0:0:0:0:0:0:0:1]',
+  ])
     t.equal(rejectForeignOrigin({ host }, '127.0.0.1'), null, host);
 });
 
@@ -13,6 +27,13 @@ t.test('another name is refused', async (t) => {
     '127.0.0.1.evil.example',
     '10.0.0.1',
     'localhost:80:80',
+    'evil@127.0.0.1',
+    '127.0.0.1/evil',
+    '127.0.0.1#evil',
+    '128.0.0.1',
+    '[::2]',
+    'localhost%00.evil.example',
+    '.localhost',
     '',
     '::1',
   ]) {
