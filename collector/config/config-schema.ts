@@ -5,9 +5,13 @@ import { file, host, integer, log, port, strictObject, withHint } from '../../sh
 import { DIMENSION_KEY_PATTERN } from '../../shared/event/schema.ts';
 
 const MAX_DIMENSIONS = 16;
-const MAX_LOAD_BALANCERS = 100;
-const MAX_PROXIES = 256;
+/** Load balancers or proxies, as addresses and networks. */
+const MAX_NETWORKS = 256;
 
+const networks = withHint(
+  Type.Array(Type.String(), { maxItems: MAX_NETWORKS, uniqueItems: true }),
+  'give a list of addresses and networks, such as [10.0.0.0/8]',
+);
 const quota = integer(1, Number.MAX_SAFE_INTEGER);
 
 const STORES = {
@@ -26,13 +30,46 @@ const STORES = {
   ),
 } as const;
 
+const MQTT = Type.Object(
+  {
+    host: Type.Optional(host),
+    port: Type.Optional(port),
+    maxConnections: Type.Optional(integer(1, 1_000_000)),
+    merchantShare: Type.Optional(
+      withHint(Type.Number({ exclusiveMinimum: 0, maximum: 1 }), 'give a number above 0, at most 1'),
+    ),
+    loadBalancers: Type.Optional(networks),
+    allowPlaintext: Type.Optional(withHint(Type.Boolean(), 'give true or false')),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          key: file("the private key of the broker's certificate (PEM)"),
+          cert: file("the broker's certificate, with its chain (PEM)"),
+          ca: Type.Optional(file('the authorities of client certificates (PEM)')),
+        },
+        strictObject,
+      ),
+    ),
+    websocket: Type.Optional(Type.Object({ host: Type.Optional(host), port }, strictObject)),
+    external: Type.Optional(Type.Unknown()),
+  },
+  strictObject,
+);
+
 const HTTP = Type.Object(
   {
     host: Type.Optional(host),
     port: Type.Optional(port),
     maxConnections: Type.Optional(integer(16, 1_000_000)),
-    trustedProxies: Type.Optional(
-      withHint(Type.Array(Type.String(), { maxItems: MAX_PROXIES }), 'give a list of addresses and networks'),
+    trustedProxies: Type.Optional(networks),
+  },
+  strictObject,
+);
+
+const INGEST = Type.Object(
+  {
+    quotas: Type.Optional(
+      Type.Object({ bytesPerDay: Type.Optional(quota), eventsPerDay: Type.Optional(quota) }, strictObject),
     ),
   },
   strictObject,
@@ -45,49 +82,9 @@ const configSchema = <T extends TSchema>(store: T) =>
         withHint(Type.String({ minLength: 1, maxLength: 64 }), 'give a name of at most 64 characters'),
       ),
       store,
-      mqtt: Type.Optional(
-        Type.Object(
-          {
-            host: Type.Optional(host),
-            port: Type.Optional(port),
-            maxConnections: Type.Optional(integer(1, 1_000_000)),
-            merchantShare: Type.Optional(
-              withHint(Type.Number({ exclusiveMinimum: 0, maximum: 1 }), 'give a number above 0, at most 1'),
-            ),
-            loadBalancers: Type.Optional(
-              withHint(
-                Type.Array(Type.String(), { maxItems: MAX_LOAD_BALANCERS, uniqueItems: true }),
-                'give a list of addresses and networks, such as [10.0.0.0/8]',
-              ),
-            ),
-            allowPlaintext: Type.Optional(withHint(Type.Boolean(), 'give true or false')),
-            tls: Type.Optional(
-              Type.Object(
-                {
-                  key: file("the private key of the broker's certificate (PEM)"),
-                  cert: file("the broker's certificate, with its chain (PEM)"),
-                  ca: Type.Optional(file('the authorities of client certificates (PEM)')),
-                },
-                strictObject,
-              ),
-            ),
-            websocket: Type.Optional(Type.Object({ host: Type.Optional(host), port }, strictObject)),
-            external: Type.Optional(Type.Unknown()),
-          },
-          strictObject,
-        ),
-      ),
+      mqtt: Type.Optional(MQTT),
       http: Type.Optional(HTTP),
-      ingest: Type.Optional(
-        Type.Object(
-          {
-            quotas: Type.Optional(
-              Type.Object({ bytesPerDay: Type.Optional(quota), eventsPerDay: Type.Optional(quota) }, strictObject),
-            ),
-          },
-          strictObject,
-        ),
-      ),
+      ingest: Type.Optional(INGEST),
       rollup: Type.Optional(
         Type.Object(
           {
