@@ -4,6 +4,7 @@ import { ConfigError } from '../shared/config/parse-config.ts';
 import { type OpenTables, ROLES, type StartOptions } from './app/context.ts';
 import { ListenError } from './app/listen.ts';
 import type { Collector } from './app/start.ts';
+import { audit } from './cli/audit.ts';
 import { type Command, CommandFailed, required, UsageError } from './cli/command.ts';
 import { addKey, listKeys, revokeKey } from './cli/keys.ts';
 import { parseCommandLine, RUN } from './cli/parse-command-line.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly Command[] = [
   listKeys,
   revokeKey,
   rollupOnce,
+  audit,
   checkConfig,
 ];
 
@@ -79,20 +81,23 @@ class Output {
   }
 }
 
-async function dispatch(args: readonly string[], output: Output): Promise<void> {
+/** @returns the exit code */
+async function dispatch(args: readonly string[], output: Output): Promise<number> {
   const called = parseCommandLine(args, [{ ...RUN, run: null }, ...COMMANDS]);
   if (called.kind === 'help') {
     output.print({ help: called.text }, called.text.trimEnd());
-    return;
+    return 0;
   }
   if (called.kind === 'not-yet') throw new CommandFailed(`${called.name} is not available yet in this version`);
   const { usage, given } = called;
   const config = loadConfig(required(given, 'config'));
   if (usage.run !== null) {
-    const { json, text, warnings = [] } = await usage.run({ config, given, openTables, now: Date.now });
+    const progress = (line: string): boolean => process.stderr.write(`${line}\n`);
+    const context = { config, given, openTables, now: Date.now, progress };
+    const { json, text, warnings = [], found } = await usage.run(context);
     for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
     output.print(json, text);
-    return;
+    return found === true ? 1 : 0;
   }
   const { run } = await import('./cli/run.ts');
   const onListening = ({ mqttPort, httpPort }: Collector): void => {
@@ -102,14 +107,14 @@ async function dispatch(args: readonly string[], output: Output): Promise<void> 
     output.print({ http, mqtt }, text.join('\n'));
   };
   await run({ config, given, start: startCollector, onListening });
+  return 0;
 }
 
 /** @returns the exit code */
 async function main(args: readonly string[]): Promise<number> {
   const output = new Output(args.includes('--json'));
   try {
-    await dispatch(args, output);
-    return 0;
+    return await dispatch(args, output);
   } catch (error) {
     const wrong = error instanceof UsageError || error instanceof ConfigError;
     const foreseen =

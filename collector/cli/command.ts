@@ -13,6 +13,8 @@ export interface CommandContext {
   readonly openTables: OpenTables;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Shows a line about a long command's progress. */
+  readonly progress?: (line: string) => void;
 }
 
 /** What a command prints: the document under `--json`, otherwise the text. */
@@ -21,6 +23,8 @@ export interface Printed {
   readonly text: string;
   /** Told on standard error, in both cases. */
   readonly warnings?: readonly string[];
+  /** An audit found something: exit code 1. */
+  readonly found?: boolean;
 }
 
 /** How a command is called. */

@@ -2,6 +2,7 @@
  * The raw log: received batches, unchanged, in the `events` table. Everything else can be
  * recomputed from it.
  */
+import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { type EventsKey, eventsKey, eventsPrefix, NO_DIGEST, parseEventsKey, prefixEnd } from '../../shared/keys.ts';
 import type { SeqInterval } from '../../shared/seq-ranges.ts';
@@ -13,6 +14,9 @@ import { type Column, type Row, StoreUnavailable, type Tables } from './tables.t
 const BATCH: Column = 'b:batch';
 /** With batches of at most 128 KiB this is 8 MiB. */
 const KEYS_PER_READ = 64;
+const LAST_HOUR = 2 ** 32 - 1;
+/** After every key: no id begins with this byte. */
+const AFTER_ALL = Buffer.of(0xff, 0xff);
 
 export interface ReceivedBatch {
   readonly merchant: MerchantId;
@@ -157,6 +161,18 @@ export class EventLog {
     for (let at = 0; at < rowKeys.length; at += KEYS_PER_READ) {
       for (const row of await this.#tables.get('events', rowKeys.slice(at, at + KEYS_PER_READ), [BATCH]))
         if (row !== null) yield rawRow(row);
+    }
+  }
+
+  /** Merchants with any row, in the order of their keys: one key read a merchant. */
+  async *merchants(): AsyncIterable<MerchantId> {
+    for (let start: Uint8Array = Buffer.of(0); ; ) {
+      const range = { start, stop: AFTER_ALL, keysOnly: true, limit: 1 };
+      const [first] = await Array.fromAsync(this.#tables.scan('events', range));
+      if (first === undefined) return;
+      const { merchant } = parseEventsKey(first.row);
+      yield merchant;
+      start = prefixEnd(eventsPrefix(merchant, LAST_HOUR));
     }
   }
 

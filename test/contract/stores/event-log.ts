@@ -1,8 +1,8 @@
 import type { Test } from 'tap';
 import { EventLog } from '../../../collector/store/event-log.ts';
 import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
-import { epoch, terminalId } from '../../../shared/ids.ts';
-import { eventsKey } from '../../../shared/keys.ts';
+import { epoch, type MerchantId, terminalId } from '../../../shared/ids.ts';
+import { eventsKey, eventsPrefix } from '../../../shared/keys.ts';
 import { forgedSale } from '../../support/collector/forged-batch.ts';
 import { DIGEST_KEY } from '../../support/collector/raw-rows.ts';
 import { HOUR } from '../../support/collector/till-events.ts';
@@ -11,6 +11,8 @@ import { salesIn } from '../../support/region/sales.ts';
 
 const hexOf = (rows: readonly { readonly rowKey: Uint8Array }[]): string[] =>
   rows.map(({ rowKey }) => Buffer.from(rowKey).toString('hex'));
+
+const named = (merchant: MerchantId): Buffer => eventsPrefix(merchant, 0);
 
 export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
   const log = new EventLog(tables, DIGEST_KEY);
@@ -167,6 +169,19 @@ export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
       byArrival.map(({ bytes, arrival }) => ({ bytes: Buffer.from(bytes).toString('hex'), arrival })),
       [honest, forged].map(({ bytes, arrival }) => ({ bytes: Buffer.from(bytes).toString('hex'), arrival })),
     );
+  });
+
+  await t.test('the merchants that have rows are told in the order of their keys, each once', async (t) => {
+    const some = Array.from({ length: 4 }, () => new Region(tables));
+    for (const region of some)
+      await region.append(...[0, 1].map((by) => region.losses('a', 1, 1, { hour: HOUR + by })));
+    const found = await Array.fromAsync(log.merchants());
+    const expected = some.map(({ merchant }) => merchant).sort((a, b) => Buffer.compare(named(a), named(b)));
+    t.same(
+      found.filter((merchant) => expected.includes(merchant)),
+      expected,
+    );
+    t.equal(new Set(found).size, found.length);
   });
 
   await t.test('which batches are stored is told by the names of their rows', async (t) => {

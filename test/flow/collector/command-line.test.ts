@@ -6,7 +6,13 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
+import { loadConfig } from '../../../collector/config/load-config.ts';
+import { openTables } from '../../../collector/main.ts';
+import { EventLog } from '../../../collector/store/event-log.ts';
+import { merchantId, terminalId } from '../../../shared/ids.ts';
+import { batchOf } from '../../support/collector/batches.ts';
 import { MqttTill } from '../../support/collector/mqtt-till.ts';
+import { DIGEST_KEY } from '../../support/collector/raw-rows.ts';
 import { killedAtEnd } from '../../support/system/killed-at-end.ts';
 import { testDir } from '../../support/system/test-dir.ts';
 
@@ -139,6 +145,26 @@ t.test('the wrong command line or configuration is exit 2, what can’t be done 
     t.match(ended.stderr, says);
     t.equal(ended.stdout, '');
   }
+});
+
+t.test('an audit that finds something is exit 1, and still one document', async (t) => {
+  const file = configFile(t);
+  const config = ['--config', file];
+  await json('init', ...config);
+  const nothing = await cli('audit', '--json', ...config);
+  t.equal(nothing.code, 0);
+  t.same(JSON.parse(nothing.stdout), { conflicts: [], conflictsNotListed: 0 });
+  const tables = await openTables(loadConfig(file).store);
+  const names = { merchant: merchantId('acme'), terminal: terminalId('till-1') };
+  const claims = [1, 2].map((amount) => ({ ...names, ...batchOf(1, 1, { amount: () => amount }), arrival: amount }));
+  await new EventLog(tables, DIGEST_KEY).append(claims);
+  await tables.close();
+  const found = await cli('audit', '--conflicts', '--json', ...config);
+  t.equal(found.code, 1);
+  t.match(JSON.parse(found.stdout), { conflicts: [{ merchant: 'acme', firstSeq: 1, lastSeq: 1 }] });
+  const words = await cli('audit', ...config);
+  t.equal(words.code, 1);
+  t.match(words.stdout, /^acme till-1\.00000000000000aa seqs 1 to 1, /);
 });
 
 t.test('--help is for standard output, and no failure', async (t) => {

@@ -1,0 +1,69 @@
+/** `audit --conflicts`: the seqs that a till has sent with different contents. */
+import { parseTimestamp } from '../../shared/event/timestamp.ts';
+import { merchantId, streamId } from '../../shared/ids.ts';
+import { HOUR_MS } from '../../shared/time.ts';
+import type { RawRow } from '../store/event-log.ts';
+import { type CommandContext, type Given, type Printed, parsed, withStore } from './command.ts';
+import { type Claim, type Conflict, conflictsOf } from './conflicts.ts';
+
+/** More are counted and not listed. */
+const MAX_LISTED = 10_000;
+/** Rows between two lines of progress: some seconds. */
+const ROWS_PER_LINE = 200_000;
+const END_HOUR = 2 ** 32 - 1;
+
+export async function auditConflicts(context: CommandContext): Promise<Printed> {
+  const { given, progress = () => undefined } = context;
+  const merchant = given.merchant === undefined ? null : parsed(given, 'merchant', merchantId);
+  const from = Math.floor(boundary(given, 'from', 0));
+  const to = Math.ceil(boundary(given, 'to', END_HOUR));
+  const listed: Conflict[] = [];
+  let conflicts = 0;
+  await withStore(context, async ({ log }) => {
+    let rows = 0;
+    const watched = async function* (of: AsyncIterable<RawRow>): AsyncGenerator<RawRow, void> {
+      for await (const row of of) {
+        if (++rows % ROWS_PER_LINE === 0) progress(`conflicts: ${rows} rows read, now of ${row.key.merchant}`);
+        yield row;
+      }
+    };
+    for await (const one of merchant === null ? log.merchants() : [merchant]) {
+      const keys = watched(log.scan(one, from, to, { keysOnly: true }));
+      for await (const conflict of conflictsOf(log, keys)) if (++conflicts <= MAX_LISTED) listed.push(conflict);
+    }
+  });
+  const lines = listed.map(lineOf);
+  if (conflicts > MAX_LISTED)
+    lines.push(`… and ${conflicts - MAX_LISTED} more: narrow it with --merchant, --from, --to`);
+  return {
+    json: { conflicts: listed.map(entryOf), conflictsNotListed: conflicts - listed.length },
+    text: lines.join('\n') || 'no seq is claimed with different contents',
+    found: conflicts > 0,
+  };
+}
+
+/** Hours since 1970, maybe not a whole number. */
+function boundary(given: Given, option: 'from' | 'to', otherwise: number): number {
+  if (given[option] === undefined) return otherwise;
+  return parsed(given, option, (text) => {
+    const instant = parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
+    if (!instant.ok) throw new Error(`${instant.detail}, or a date of UTC such as 2026-11-22`);
+    return instant.ts / HOUR_MS;
+  });
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const claimOf = ({ rowKey, arrival }: Claim) => ({ arrival: iso(arrival), rowKey });
+
+const entryOf = ({ merchant, terminal, epoch, hour, firstSeq, lastSeq, counts, other }: Conflict) => ({
+  ...{ merchant, terminal, stream: streamId(terminal, epoch), hour: iso(hour * HOUR_MS), firstSeq, lastSeq },
+  ...{ counts: claimOf(counts), other: claimOf(other) },
+});
+
+function lineOf(conflict: Conflict): string {
+  const { merchant, stream, hour, firstSeq, lastSeq, counts, other } = entryOf(conflict);
+  return (
+    `${merchant} ${stream} seqs ${firstSeq} to ${lastSeq}, hour ${hour}: ` +
+    `what arrived ${counts.arrival} counts, what arrived ${other.arrival} does not`
+  );
+}

@@ -1,0 +1,43 @@
+/** `audit`: checks what the store holds, and lists what somebody has to look at. */
+import { auditConflicts } from './audit-conflicts.ts';
+import type { Command, CommandContext, Printed } from './command.ts';
+
+interface Check {
+  /** Its option; also the key of its findings in the JSON document. */
+  readonly name: string;
+  readonly help: string;
+  readonly run: (context: CommandContext) => Promise<Printed>;
+}
+
+const CHECKS: readonly Check[] = [
+  { name: 'conflicts', help: 'seqs that a till has sent with different contents', run: auditConflicts },
+];
+
+export const audit: Command = {
+  name: 'audit',
+  summary: 'lists what somebody has to look at; exit code 1 when there is something',
+  options: {
+    ...Object.fromEntries(CHECKS.map(({ name }) => [name, { type: 'boolean' }])),
+    ...{ merchant: { type: 'string' }, from: { type: 'string' }, to: { type: 'string' } },
+  },
+  help: [
+    ...CHECKS.map(({ name, help }) => `--${name.padEnd(17)}${help}`),
+    'without one of these: all of them',
+    '--merchant M       of this merchant only',
+    '--from T, --to T   hours from T on, or before T: an RFC 3339 instant, or a date of UTC',
+  ],
+  examples: [
+    'audit --json --config config/collector.yaml',
+    'audit --conflicts --merchant acme --from 2026-11-01 --config config/collector.yaml',
+  ],
+  async run(context) {
+    const named = CHECKS.filter(({ name }) => context.given[name] === true);
+    const results: Printed[] = [];
+    for (const { run } of named.length > 0 ? named : CHECKS) results.push(await run(context));
+    return {
+      json: Object.assign({}, ...results.map(({ json }) => json)),
+      text: results.map(({ text }) => text).join('\n'),
+      found: results.some(({ found }) => found === true),
+    };
+  },
+};
