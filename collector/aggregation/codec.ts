@@ -168,6 +168,12 @@ export function decodePartial(bytes: Uint8Array, base: number): PartialAggregate
   };
 }
 
+/** The tally of a partial aggregate alone. */
+export function decodeTally(bytes: Uint8Array): Tally {
+  const [tally] = decompress(bytes) as [PackedTally, PackedFigures, Uint8Array];
+  return { ...tally, digest: parseDigest(tally.digest) };
+}
+
 /** The figures of a partial aggregate, without its articles. */
 export function decodePartialFigures(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
   const [, figures] = decompress(bytes) as [PackedTally, PackedFigures, Uint8Array];

@@ -10,6 +10,8 @@ export interface CollectorMetrics {
   readonly ingest: IngestMetrics;
   readonly rolledUp: (report: PassReport, seconds: number) => void;
   readonly rollupFailed: () => void;
+  /** @param seqs claimed with different contents, of hours just published */
+  readonly rollupConflicts: (seqs: number) => void;
 }
 
 export function createMetrics(region: string): CollectorMetrics {
@@ -99,11 +101,15 @@ function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHi
 function rollupMetrics(
   counter: MakeCounter,
   histogram: MakeHistogram,
-): Pick<CollectorMetrics, 'rolledUp' | 'rollupFailed'> {
+): Pick<CollectorMetrics, 'rolledUp' | 'rollupFailed' | 'rollupConflicts'> {
   const published = counter('rollup_published_total', 'Hours and days published.', ['level']);
   const marks = counter('rollup_marks_total', 'Due marks processed.');
   const races = counter('rollup_races_lost_total', 'Compare-and-sets lost to another runner, and repeated.');
   const failures = counter('rollup_failures_total', 'Runs and passes that failed; their due marks stay.');
+  const conflicts = counter(
+    'rollup_conflicts_total',
+    'Seqs that a till has sent with different contents, when an hour was published with them; the earlier counts.',
+  );
   const seconds = histogram(
     'rollup_pass_seconds',
     'Duration of a pass over all due marks.',
@@ -119,5 +125,6 @@ function rollupMetrics(
       seconds.observe(took);
     },
     rollupFailed: () => failures.inc(),
+    rollupConflicts: (seqs) => conflicts.inc(seqs),
   };
 }

@@ -1,7 +1,9 @@
 /** The role `rollup`: processes due marks at the start and then on the configured schedule. */
 import cron, { type ScheduledTask } from 'node-cron';
+import { ROLLUP_LIMITS } from '../rollup/limits.ts';
 import { RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
-import type { CollectorContext } from './context.ts';
+import { type NewConflicts, watchConflicts } from './conflict-watch.ts';
+import type { CollectorContext, Stores } from './context.ts';
 
 /** Salts processed in parallel; with a single writer, more than one gains nothing. */
 const CONCURRENCY = { sqlite: 1, hbase: 4 } as const;
@@ -10,11 +12,17 @@ export class RollupRole {
   readonly #context: CollectorContext;
   readonly #runner: RollupRunner;
   #task: ScheduledTask | null = null;
+  /** Hours with new conflicts in this pass. */
+  #conflicted = 0;
 
   constructor(context: CollectorContext) {
     this.#context = context;
     this.#runner = createRunner({
       ...context,
+      stores: {
+        ...context.stores,
+        rollups: watchConflicts(context.stores.rollups, (found) => this.#onConflicts(found)),
+      },
       onFailure: ({ merchant, level, time }, err) =>
         context.log.error({ merchant, level, time, err }, 'a run failed; its due marks stay'),
     });
@@ -35,6 +43,7 @@ export class RollupRole {
   async #pass(): Promise<void> {
     const { clock, metrics, log } = this.#context;
     const start = clock();
+    this.#conflicted = 0;
     try {
       const report = await this.#runner.runDue();
       metrics.rolledUp(report, (clock() - start) / 1000);
@@ -43,10 +52,20 @@ export class RollupRole {
       metrics.rollupFailed();
       log.warn({ err: error }, 'due marks could not be processed; they stay for the next pass');
     }
+    const suppressed = this.#conflicted - ROLLUP_LIMITS.conflictLinesPerPass.value;
+    if (suppressed > 0) log.warn({ suppressed }, 'more hours have conflicts: see audit --conflicts');
+  }
+
+  #onConflicts({ merchant, hour, conflicts, terminals }: NewConflicts): void {
+    const { metrics, log } = this.#context;
+    metrics.rollupConflicts(conflicts);
+    if (++this.#conflicted > ROLLUP_LIMITS.conflictLinesPerPass.value) return;
+    log.warn({ merchant, hour, conflicts, terminals }, 'a till has sent a seq with different contents');
   }
 }
 
-export interface RunnerContext extends Pick<CollectorContext, 'stores' | 'logic' | 'now' | 'config'> {
+export interface RunnerContext extends Pick<CollectorContext, 'logic' | 'now' | 'config'> {
+  readonly stores: Omit<Stores, 'rollups'> & Pick<RunnerOptions, 'rollups'>;
   readonly onFailure: RunnerOptions['onFailure'];
 }
 

@@ -28,9 +28,12 @@ import { Views } from '../aggregation/views.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 import { type Cells, type Rollup, type RollupKey, type Rollups, readAfterEnd } from '../store/rollups.ts';
 
+/** What a run needs of the rollups. */
+export type RollupStore = Pick<Rollups, 'read' | 'scan' | 'publish'>;
+
 export interface RecomputeStores {
   readonly log: EventLog;
-  readonly rollups: Rollups;
+  readonly rollups: RollupStore;
 }
 
 export interface Due {

@@ -13,14 +13,13 @@ import { DAY_MS, dayOfHour, HOUR_MS, minuteOf } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
 import { type DueMark, type DueMarks, dueMinute, type NewDueMark } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
-import type { Rollups } from '../store/rollups.ts';
 import { StoreUnavailable } from '../store/tables.ts';
-import { type Due, type RecomputeOutcome, recompute } from './recompute.ts';
+import { type Due, type RecomputeOutcome, type RollupStore, recompute } from './recompute.ts';
 
 export interface RunnerOptions {
   readonly marks: DueMarks;
   readonly log: EventLog;
-  readonly rollups: Rollups;
+  readonly rollups: RollupStore;
   readonly logic: Logic;
   /** Milliseconds since 1970. */
   readonly now: () => number;

@@ -1,0 +1,57 @@
+/**
+ * Notices when an hour is published with more conflicts than before: a till has sent a seq twice,
+ * with different contents. An honest one never does.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import { decodeTally } from '../aggregation/codec.ts';
+import type { RollupStore } from '../rollup/recompute.ts';
+import type { Rollup } from '../store/rollups.ts';
+
+export interface NewConflicts {
+  readonly merchant: MerchantId;
+  /** Hours since 1970. */
+  readonly hour: number;
+  /** Seqs. */
+  readonly conflicts: number;
+  /** Of some or all of them. */
+  readonly terminals: readonly TerminalId[];
+}
+
+const MAX_TERMINALS = 5;
+
+/** The same rollups; hours without conflicts cost nothing more. */
+export const watchConflicts = (rollups: RollupStore, onNew: (found: NewConflicts) => void): RollupStore => ({
+  read: (key) => rollups.read(key),
+  scan: (...args) => rollups.scan(...args),
+  async publish(key, expected, next) {
+    const isWatched = key.level === 'hour' && next.meta.conflicts > 0;
+    const before = isWatched && expected !== null ? await rollups.read(key) : null;
+    const isPublished = await rollups.publish(key, expected, next);
+    const conflicts = next.meta.conflicts - (before?.meta.conflicts ?? 0);
+    if (isPublished && isWatched && conflicts > 0) {
+      const terminals = await terminalsOf(next.parts, before?.parts, conflicts);
+      onNew({ merchant: key.merchant, hour: key.time, conflicts, terminals });
+    }
+    return isPublished;
+  },
+});
+
+/** The terminals whose parts have more conflicts than before. */
+async function terminalsOf(
+  parts: Rollup['parts'],
+  before: Rollup['parts'] | undefined,
+  conflicts: number,
+): Promise<TerminalId[]> {
+  const terminals: TerminalId[] = [];
+  let found = 0;
+  for (const [terminal, part] of parts) {
+    const earlier = before?.get(terminal);
+    const more = decodeTally(part).conflicts - (earlier === undefined ? 0 : decodeTally(earlier).conflicts);
+    if (more > 0) terminals.push(terminal);
+    found += Math.max(0, more);
+    if (found >= conflicts || terminals.length === MAX_TERMINALS) break;
+    await nextTurn();
+  }
+  return terminals;
+}
