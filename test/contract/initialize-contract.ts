@@ -1,11 +1,11 @@
 /** Contract of a store's first use, on any store. */
 import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
-import { Control } from '../../collector/store/control.ts';
-import { initializeStore } from '../../collector/store/initialize-store.ts';
-import type { Tables } from '../../collector/store/tables.ts';
-import { controlKey } from '../../shared/keys.ts';
-import { pack } from '../../shared/wire/message-pack.ts';
+import { Control } from '../../../collector/store/control.ts';
+import { initializeStore } from '../../../collector/store/initialize-store.ts';
+import type { Tables } from '../../../collector/store/tables.ts';
+import { controlKey } from '../../../shared/keys.ts';
+import { pack } from '../../../shared/wire/message-pack.ts';
 
 /** @param open opens tables that nobody has initialized yet, other ones at each call */
 export async function initializeContract(t: Test, open: () => Promise<Tables>): Promise<void> {

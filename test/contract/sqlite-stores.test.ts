@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
-import { initializeContract } from './initialize-contract.ts';
+import { initializeContract } from './stores/initialize.ts';
 import { storesContract } from './stores-contract.ts';
 
 const folder = t.testdir();

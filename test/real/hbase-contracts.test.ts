@@ -3,9 +3,9 @@ import t from 'tap';
 import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { apiContract } from '../contract/api-contract.ts';
 import { ingestContract } from '../contract/ingest-contract.ts';
-import { initializeContract } from '../contract/initialize-contract.ts';
 import { liveHoursContract } from '../contract/live-hours-contract.ts';
 import { rollupContract } from '../contract/rollup-contract.ts';
+import { initializeContract } from '../contract/stores/initialize.ts';
 import { storesContract } from '../contract/stores-contract.ts';
 import { sharedHBase } from '../support/real/hbase.ts';
 
