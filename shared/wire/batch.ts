@@ -9,6 +9,7 @@ import { Buffer } from 'node:buffer';
 import type { TillEvent } from '../event/event.ts';
 import type { Epoch } from '../ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../time.ts';
+import { MAX_EVENTS, MAX_WIRE_BYTES, maxDecodedBytes, maxUnpackedBytes } from './batch-bounds.ts';
 import { fromColumns } from './column-decoder.ts';
 import { Columns } from './column-encoder.ts';
 import { InvalidColumns } from './column-reader.ts';
@@ -19,16 +20,8 @@ import { type BatchHeader, HEADER_BYTES, type Refusal, readHeader, writeHeader }
 import { type Loss, lossBody, readLoss } from './loss.ts';
 import { MalformedMessagePack, pack, UNTRUSTED_MAX_OBJECTS, unpack } from './message-pack.ts';
 
+export { MAX_EVENTS, MAX_WIRE_BYTES } from './batch-bounds.ts';
 export type { Loss } from './loss.ts';
-
-export const MAX_EVENTS = 5_000;
-/** Bytes of a batch on the wire, including the header. */
-export const MAX_WIRE_BYTES = 128 * 1024;
-/**
- * Bytes of an unpacked body. With the events built from it, decoding one batch takes less than 160
- * MiB: about 110 for one that is full of items of three bytes each, the worst case known.
- */
-export const MAX_UNPACKED_BYTES = 4 * 1024 * 1024;
 
 const FIRST_HOUR = hourOf(MIN_TS);
 const END_HOUR = hourOf(MAX_TS);
@@ -46,7 +39,15 @@ export interface BatchIdentity {
 export interface EncodedBatch {
   readonly bytes: Buffer;
   readonly header: BatchHeader;
+  /** See `decodedBytes`; 0 for losses. */
+  readonly decodedBytes: number;
 }
+
+/** Whether a collector takes the batch, as far as its size is concerned. */
+export const isWithinBounds = ({ bytes, header, decodedBytes }: EncodedBatch): boolean =>
+  bytes.length <= MAX_WIRE_BYTES &&
+  header.unpackedLength <= maxUnpackedBytes(bytes.length) &&
+  decodedBytes <= maxDecodedBytes(bytes.length);
 
 export type DecodedBatch =
   | { readonly ok: true; readonly kind: 'events'; readonly header: BatchHeader; readonly events: TillEvent[] }
@@ -59,6 +60,7 @@ function seal(
   count: number,
   plain: Uint8Array,
   packed: Packed,
+  decodedBytes: number,
 ): EncodedBatch {
   const { body, codec, dictionary } = packed;
   const { epoch, firstSeq, hour, clearThrough } = identity;
@@ -77,13 +79,12 @@ function seal(
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
   writeHeader(header, bytes);
   bytes.set(body, HEADER_BYTES);
-  return { bytes, header };
+  return { bytes, header, decodedBytes };
 }
 
 /**
- * Encodes events of consecutive seqs and one hour. The caller keeps to `MAX_EVENTS`, and compares
- * the result's size with `MAX_WIRE_BYTES` and `MAX_UNPACKED_BYTES` (and takes fewer events if it is
- * larger).
+ * Encodes events of consecutive seqs and one hour. The caller keeps to `MAX_EVENTS`, and takes
+ * fewer events if the result is not within bounds (`isWithinBounds`).
  *
  * @param dictionary for small batches; null for a collector that does not know it
  */
@@ -98,7 +99,7 @@ export function encodeEvents(
 /** Like `encodeEvents`, for events that were added one by one. */
 export function encodeColumns(identity: BatchIdentity, columns: Columns, dictionary: Dictionary | null): EncodedBatch {
   const plain = pack(columns.body());
-  return seal(identity, 'events', columns.count, plain, packBody(plain, dictionary));
+  return seal(identity, 'events', columns.count, plain, packBody(plain, dictionary), columns.decodedBytes);
 }
 
 /**
@@ -108,7 +109,7 @@ export function encodeColumns(identity: BatchIdentity, columns: Columns, diction
  */
 export function encodeLoss(identity: BatchIdentity, count: number, loss: Loss): EncodedBatch {
   const plain = pack(lossBody(loss));
-  return seal(identity, 'losses', count, plain, packBody(plain, null));
+  return seal(identity, 'losses', count, plain, packBody(plain, null), 0);
 }
 
 /** The reason to refuse a batch before its body is unpacked, or null. */
@@ -120,8 +121,12 @@ function objection(header: BatchHeader, wireBytes: number, body: Uint8Array): Re
   if (dictionary !== 0 && releasedDictionary(dictionary) === null) {
     return refuse('unsupported', `dictionary ${dictionary} is not known here`);
   }
-  if (unpackedLength > MAX_UNPACKED_BYTES) {
-    return refuse('invalid', `${unpackedLength} bytes unpacked are more than ${MAX_UNPACKED_BYTES}`);
+  const maxUnpacked = maxUnpackedBytes(wireBytes);
+  if (unpackedLength > maxUnpacked) {
+    return refuse(
+      'invalid',
+      `${unpackedLength} bytes unpacked are more than ${maxUnpacked} for ${wireBytes} on the wire`,
+    );
   }
   if (hour < FIRST_HOUR || hour >= END_HOUR) return refuse('invalid', `hour ${hour} is not in the years 2000 to 2099`);
   if (count < 1) return refuse('invalid', 'covers no seq');
@@ -132,8 +137,8 @@ function objection(header: BatchHeader, wireBytes: number, body: Uint8Array): Re
 }
 
 /**
- * Decodes a batch completely; never throws on any input, and takes bounded memory (see
- * `MAX_UNPACKED_BYTES`).
+ * Decodes a batch completely; never throws on any input, and takes memory in proportion to its
+ * bytes (`batch-bounds.ts`): less than 64 MiB for the worst batch known.
  */
 export function decodeBatch(message: Uint8Array): DecodedBatch {
   const head = readHeader(message);
@@ -156,7 +161,8 @@ export function decodeBatch(message: Uint8Array): DecodedBatch {
   try {
     const content = unpack(plain, UNTRUSTED_MAX_OBJECTS);
     if (header.kind === 'events') {
-      return { ok: true, kind: 'events', header, events: fromColumns(content, header.count, header.hour) };
+      const events = fromColumns(content, header, maxDecodedBytes(message.length));
+      return { ok: true, kind: 'events', header, events };
     }
     const loss = readLoss(content);
     return loss === null ? invalid('the body is not a loss') : { ok: true, kind: 'losses', header, loss };

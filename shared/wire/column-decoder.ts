@@ -18,6 +18,7 @@ import {
 import { MAX_OFFSET_MINUTES } from '../event/timestamp.ts';
 import { isId, type StoreId } from '../ids.ts';
 import { HOUR_MS } from '../time.ts';
+import { decodedBytes } from './batch-bounds.ts';
 import { COLUMNS } from './column-encoder.ts';
 import { BodyColumns, refuse, whole } from './column-reader.ts';
 import { StringTable } from './string-table.ts';
@@ -151,14 +152,44 @@ class ItemColumns {
   }
 }
 
+/** Characters of attrs, event by event: one text of the table may be the attrs of all events. */
+function attrsLength(column: unknown, texts: unknown, count: number): number {
+  const lengthOf = (index: unknown): number => {
+    const text = Array.isArray(texts) && typeof index === 'number' ? (texts[index] as unknown) : null;
+    return typeof text === 'string' ? text.length : 0;
+  };
+  if (!Array.isArray(column)) return count * lengthOf(column);
+  let length = 0;
+  for (const index of column) if (index !== null) length += lengthOf(index);
+  return length;
+}
+
+/** Refuses columns whose events would take more memory than allowed, before any of them is made. */
+function checkDecodedBytes(columns: BodyColumns, body: readonly unknown[], count: number, maxBytes: number): void {
+  const bytes = decodedBytes({
+    events: count,
+    items: columns.flat(14, 'skus').length,
+    dims: columns.flat(11, 'dim keys').length,
+    attrs: attrsLength(body[9], body[0], count),
+  });
+  if (bytes > maxBytes) refuse(`events of ${bytes} bytes in memory are more than the ${maxBytes} allowed for its size`);
+}
+
 /**
  * Decodes the events of a body that `message-pack.ts` unpacked.
  *
+ * @param batch number of events, and the hour they belong to (since 1970)
+ * @param maxBytes of memory that the events may take, as `decodedBytes` counts it
  * @throws InvalidColumns when it is not `count` events of `hour` within an event's bounds
  */
-export function fromColumns(body: unknown, count: number, hour: number): TillEvent[] {
+export function fromColumns(
+  body: unknown,
+  { count, hour }: { readonly count: number; readonly hour: number },
+  maxBytes: number,
+): TillEvent[] {
   if (!Array.isArray(body) || body.length < COLUMNS) return refuse('the body is not an array of columns');
   const columns = new BodyColumns(body, count);
+  checkDecodedBytes(columns, body, count, maxBytes);
   const table = new StringTable(body[0]);
   const fields = fieldReaders(columns, table);
   const dims = new DimColumns(columns, table);

@@ -20,6 +20,7 @@
  */
 import type { TillEvent } from '../event/event.ts';
 import { HOUR_MS } from '../time.ts';
+import { decodedBytes } from './batch-bounds.ts';
 
 /** Columns of version 1. */
 export const COLUMNS = 17;
@@ -74,6 +75,8 @@ export class Columns {
   /** Milliseconds since 1970 of the previous event. */
   #before: number;
   #count = 0;
+  /** Characters of attrs so far. */
+  #attrsLength = 0;
 
   /** @param hour hours since 1970, which contains all events */
   constructor(hour: number) {
@@ -92,6 +95,12 @@ export class Columns {
     return this.#count;
   }
 
+  /** Bytes of memory of the events so far, as `decodedBytes` counts it. */
+  get decodedBytes(): number {
+    const [items, dims] = [this.#skus.length, this.#dimKeys.length];
+    return decodedBytes({ events: this.#count, items, dims, attrs: this.#attrsLength });
+  }
+
   add({ type, ts, offset, flags, amount, currency, ref, store, dims, items, attrs }: TillEvent): void {
     this.#count++;
     this.#type.push(type);
@@ -104,6 +113,7 @@ export class Columns {
     this.#ref.push(ref);
     this.#store.push(store);
     this.#attrs.push(attrs);
+    this.#attrsLength += attrs?.length ?? 0;
     this.#dims.push(dims.length / 2);
     for (let at = 0; at < dims.length; at += 2) {
       this.#dimKeys.push(this.#text(dims[at]!));

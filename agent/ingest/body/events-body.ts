@@ -8,7 +8,7 @@ import { MAX_EVENT_BYTES } from '../../../shared/event/schema.ts';
 import { parseExactJson } from '../../../shared/exact-json.ts';
 import { epoch } from '../../../shared/ids.ts';
 import { hourOf } from '../../../shared/time.ts';
-import { encodeEvents, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../../shared/wire/batch.ts';
+import { encodeEvents, isWithinBounds, MAX_WIRE_BYTES } from '../../../shared/wire/batch.ts';
 import { MAX_DEPTH, scanJson } from './json-scanner.ts';
 import { locateSyntaxFault } from './json-syntax-error.ts';
 import { syntaxHint } from './syntax-hint.ts';
@@ -57,10 +57,8 @@ const pointerOf = (index: number | null): string => (index === null ? '' : `/${i
 
 /** Whether an event fits on the wire in a batch of its own. */
 function fitsAlone(event: TillEvent): boolean {
-  const { bytes, header } = encodeEvents({ epoch: PROBE, firstSeq: 1, hour: hourOf(event.ts), clearThrough: 0 }, [
-    event,
-  ]);
-  return bytes.length <= MAX_WIRE_BYTES && header.unpackedLength <= MAX_UNPACKED_BYTES;
+  const identity = { epoch: PROBE, firstSeq: 1, hour: hourOf(event.ts), clearThrough: 0 };
+  return isWithinBounds(encodeEvents(identity, [event]));
 }
 
 /** Byte range of one event's JSON. */

@@ -1,5 +1,5 @@
 /** Builds wire batches with as many events as fit. */
-import { type EncodedBatch, encodeColumns, MAX_UNPACKED_BYTES } from '../../../shared/wire/batch.ts';
+import { type EncodedBatch, encodeColumns, isWithinBounds } from '../../../shared/wire/batch.ts';
 import { Columns } from '../../../shared/wire/column-encoder.ts';
 import { type Dictionary, NEWEST } from '../../../shared/wire/dictionaries/released.ts';
 import type { IdSpan, Run } from './lane.ts';
@@ -62,7 +62,7 @@ export class BatchSizer {
       const encoded = encodeColumns({ epoch, firstSeq, hour, clearThrough }, columns, dictionary);
       this.#ratio = encoded.bytes.length / bytes;
       this.#perEvent = encoded.bytes.length / count;
-      if (encoded.bytes.length <= maxBytes && encoded.header.unpackedLength <= MAX_UNPACKED_BYTES)
+      if (encoded.bytes.length <= maxBytes && isWithinBounds(encoded))
         return { encoded, sent: { firstId, lastId: firstId + count - 1 } };
       limit = Math.floor(count / 2);
     }

@@ -1,12 +1,17 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { MAX_EVENTS, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
+import { MAX_EVENTS, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
+import { decodedBytes, maxDecodedBytes, maxUnpackedBytes } from '../../../../shared/wire/batch-bounds.ts';
 import { pack, UNTRUSTED_MAX_OBJECTS } from '../../../../shared/wire/message-pack.ts';
 import { sealed } from '../../../support/shared/seal-batch.ts';
 
-/** As `MAX_UNPACKED_BYTES` says. */
-const MAX_MEBIBYTES = 160;
+/** As `decodeBatch` says. */
+const MAX_MEBIBYTES = 64;
+/** What does not compress: with it a batch may unpack to the most that any batch may. */
+const padding = pack(randomBytes(MAX_WIRE_BYTES - 8 * 1024));
+const MAX_UNPACKED_BYTES = maxUnpackedBytes(padding.length);
 
 /** A column of the same bytes over and over, which make one value or several. */
 function column(times: number, bytes: readonly number[], values = 1): Buffer {
@@ -24,9 +29,13 @@ function body(replaced: Record<number, Uint8Array>): Buffer {
 
 /** A further column that fills the batch. */
 const filled = (bytes: readonly number[], values = 1): Buffer =>
-  body({ 17: column(Math.floor((MAX_UNPACKED_BYTES - 100) / bytes.length), bytes, values) });
+  body({
+    17: column(Math.floor((MAX_UNPACKED_BYTES - padding.length - 100) / bytes.length), bytes, values),
+    18: padding,
+  });
 
-const itemsAnEvent = Math.floor((MAX_UNPACKED_BYTES - 200) / 3 / MAX_EVENTS);
+const eachEvent = decodedBytes({ events: 1, items: 0, dims: 0, attrs: 0 });
+const itemsAnEvent = Math.floor((maxDecodedBytes(padding.length) / MAX_EVENTS - eachEvent) / 64);
 const items = itemsAnEvent * MAX_EVENTS;
 
 const EXPENSIVE: Record<string, { plain: Buffer; count?: number; ok: boolean }> = {
@@ -36,6 +45,7 @@ const EXPENSIVE: Record<string, { plain: Buffer; count?: number; ok: boolean }> 
       14: column(items, [0]),
       15: column(items, [1]),
       16: column(items, [0]),
+      17: padding,
     }),
     count: MAX_EVENTS,
     ok: true,

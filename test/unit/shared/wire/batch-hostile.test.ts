@@ -1,7 +1,8 @@
 import { constants, zstdCompressSync } from 'node:zlib';
 import t from 'tap';
 import { MAX_TS, MIN_TS } from '../../../../shared/time.ts';
-import { decodeBatch, MAX_EVENTS, MAX_UNPACKED_BYTES, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
+import { decodeBatch, MAX_EVENTS, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
+import { maxUnpackedBytes } from '../../../../shared/wire/batch-bounds.ts';
 import { NEWEST } from '../../../../shared/wire/dictionaries/released.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import { type Claims, sealed } from '../../../support/shared/seal-batch.ts';
@@ -14,6 +15,8 @@ function columns(replaced: Record<number, unknown> = {}): unknown[] {
   const good = [strings, 0, 5, 330, 0, 100, 4, 3, 10, 6, 1, [1], [2], 1, [3], [1_000], [100]];
   return good.map((column, i) => (i in replaced ? replaced[i] : column));
 }
+
+const MAX_UNPACKED_BYTES = maxUnpackedBytes(MAX_WIRE_BYTES);
 
 const decodeColumns = (body: unknown, claims: Claims = {}) => decodeBatch(sealed(pack(body), claims));
 

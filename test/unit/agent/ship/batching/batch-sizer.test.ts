@@ -82,3 +82,12 @@ t.test('a batch holds no more bytes of the buffer than can be settled at once, h
   const most = count(fitter.fit(events, 131_072, 0)!);
   t.ok(most * each <= 512 * 1024 && most * each > 510 * 1024, `${most} of ${each} bytes`);
 });
+
+t.test('no batch is built that the collector refuses, however regular the sales are', async (t) => {
+  for (const items of [1, 5, 20, 60, 100, 500]) {
+    const equal = parsed(sale('R', { items: Array(items).fill({ sku: 'CHAI', qty: 1, price: 100 }) }));
+    const events = run(Array.from({ length: 1_000 }, () => ({ ...equal, ref: null })));
+    const { encoded } = new BatchSizer().fit(events, 65_536, 0)!;
+    t.match(decodeBatch(encoded.bytes), { ok: true }, `${encoded.header.count} events of ${items} items`);
+  }
+});
