@@ -5,7 +5,25 @@
 export type Cooperative<T> = Generator<void, T, void>;
 
 /** How long a slice may hold the event loop. */
-const SLICE_MS = 10;
+const SLICE_MS = 5;
+
+/** Tasks that wait for their next slice, first come first served. */
+const waiting: (() => void)[] = [];
+
+function resumeOne(): void {
+  waiting.shift()!();
+  if (waiting.length > 0) setImmediate(resumeOne);
+}
+
+/**
+ * Waits for a slice. There is one slice between two polls of the event loop, however many tasks
+ * wait.
+ */
+function nextSlice(): Promise<void> {
+  return new Promise<void>((resume) => {
+    if (waiting.push(resume) === 1) setImmediate(resumeOne);
+  });
+}
 
 /**
  * Runs one slice.
@@ -33,12 +51,24 @@ export function runToEnd<T>(task: Cooperative<T>): T {
  * Runs to the end, with turns of the event loop between slices; without one when a single slice
  * will do.
  */
-export async function runCooperatively<T>(task: Cooperative<T>): Promise<T> {
-  for (;;) {
-    const done = runSlice(task);
-    if (done !== null) return done.result;
-    await new Promise<void>((resume) => {
-      setImmediate(resume);
-    });
+export const runCooperatively = <T>(task: Cooperative<T>): Promise<T> => new Slices().run(task);
+
+/** The slices of a job of many short tasks: they share one slice as long as it lasts. */
+export class Slices {
+  #until = performance.now() + SLICE_MS;
+
+  /** Waits for the next slice if this one is used up. */
+  async pause(): Promise<void> {
+    if (performance.now() < this.#until) return;
+    await nextSlice();
+    this.#until = performance.now() + SLICE_MS;
+  }
+
+  async run<T>(task: Cooperative<T>): Promise<T> {
+    for (;;) {
+      const { done, value } = task.next();
+      if (done) return value;
+      if (performance.now() >= this.#until) await this.pause();
+    }
   }
 }

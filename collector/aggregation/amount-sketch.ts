@@ -48,6 +48,11 @@ export class AmountSketch {
     this.#bound();
   }
 
+  /** Bytes of memory, about. */
+  get bytes(): number {
+    return 48 * this.#counts.size;
+  }
+
   get total(): number {
     return this.#total;
   }

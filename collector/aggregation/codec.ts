@@ -5,17 +5,21 @@
  * them does not decode them.
  */
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import { type Cooperative, runToEnd } from '../../shared/cooperative.ts';
+import { unpack } from '../../shared/wire/message-pack.ts';
 import { AmountSketch } from './amount-sketch.ts';
 import type { Cube, GroupKey } from './cube.ts';
 import { DistinctSketch } from './distinct-sketch.ts';
 import type { ExactInt } from './exact-sum.ts';
 import { MAX_PARTIAL_GROUPS, MAX_VIEW_GROUPS } from './logic-version.ts';
-import type { ItemMeasures, Measures } from './measures.ts';
+import { emptyItemMeasures, emptyMeasures, type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
+import { packCooperatively } from './pack-cooperatively.ts';
 import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
 import { digestText, parseDigest } from './row-set-digest.ts';
 
 export const FORMAT = 1;
+/** Articles decoded between two turns of the event loop. */
+const ARTICLES_A_TURN = 100;
 
 /** Which of the expensive measures a reader wants. */
 export interface SketchSelection {
@@ -52,7 +56,7 @@ interface PackedArticles extends Packed {
   readonly amount: readonly (number | string)[];
 }
 
-function entries<M>(cube: Cube<M>, base: number): { packed: Packed; measures: M[] } {
+function* entries<M>(cube: Cube<M>, base: number): Cooperative<{ packed: Packed; measures: M[] }> {
   const groups: GroupKey[] = [];
   const group: number[] = [];
   const slot: number[] = [];
@@ -64,8 +68,19 @@ function entries<M>(cube: Cube<M>, base: number): { packed: Packed; measures: M[
       slot.push(at - base);
       measures.push(of);
     }
+    yield;
   }
   return { packed: { keys: cube.keys, groups, group, slot, overflow: cube.overflow }, measures };
+}
+
+/** Packs what `as` makes of each measure; turns in between, because a sketch is large. */
+function* packEach<M>(measures: readonly M[], as: (of: M) => unknown): Cooperative<Uint8Array> {
+  const values: unknown[] = [];
+  for (const of of measures) {
+    values.push(as(of));
+    yield;
+  }
+  return yield* packCooperatively(values);
 }
 
 function packTickets(tickets: AmountSketch | null): PackedTickets {
@@ -80,45 +95,44 @@ function unpackTickets(packed: PackedTickets): AmountSketch | null {
   return AmountSketch.fromWire({ exact, min, max, counts });
 }
 
-function packFigures(cube: Cube<Measures>, base: number): PackedFigures {
-  const { packed, measures } = entries(cube, base);
+function* packFigures(cube: Cube<Measures>, base: number): Cooperative<PackedFigures> {
+  const { packed, measures } = yield* entries(cube, base);
   return {
     ...packed,
     count: measures.map((m) => m.count),
     amount: measures.map((m) => packExact(m.amount)),
     quantity: measures.map((m) => packExact(m.quantity)),
-    tickets: pack(measures.map((m) => packTickets(m.tickets))),
-    customers: pack(measures.map((m) => m.customers?.toWire() ?? null)),
+    tickets: yield* packEach(measures, ({ tickets }) => packTickets(tickets)),
+    customers: yield* packEach(measures, ({ customers }) => customers?.toWire() ?? null),
   };
 }
 
-function unpackFigures(
+function* unpackFigures(
   packed: PackedFigures,
   base: number,
   maxGroups: number,
   wanted: SketchSelection,
-): Cube<Measures> {
+): Cooperative<Cube<Measures>> {
   const cube = figuresCube(packed.keys, maxGroups);
   const tickets = wanted.tickets ? (unpack(packed.tickets) as PackedTickets[]) : null;
   const customers = wanted.customers ? (unpack(packed.customers) as (number[] | Uint8Array | null)[]) : null;
-  packed.group.forEach((index, at) => {
-    cube.at(packed.groups[index]!, base + packed.slot[at]!, () => {
-      const of = customers?.[at] ?? null;
-      return {
-        count: packed.count[at]!,
-        amount: unpackExact(packed.amount[at]!),
-        quantity: unpackExact(packed.quantity[at]!),
-        tickets: unpackTickets(tickets?.[at] ?? null),
-        customers: of === null ? null : DistinctSketch.fromWire(of),
-      };
-    });
-  });
+  for (const [at, index] of packed.group.entries()) {
+    const of = customers?.[at] ?? null;
+    const measures = cube.at(packed.groups[index]!, base + packed.slot[at]!, emptyMeasures);
+    measures.count = packed.count[at]!;
+    measures.amount = unpackExact(packed.amount[at]!);
+    measures.quantity = unpackExact(packed.quantity[at]!);
+    measures.tickets = unpackTickets(tickets?.[at] ?? null);
+    measures.customers = of === null ? null : DistinctSketch.fromWire(of);
+    cube.bytes += sketchBytes(measures);
+    yield;
+  }
   cube.overflow = packed.overflow;
   return cube;
 }
 
-function packArticles(cube: Cube<ItemMeasures>, base: number): PackedArticles {
-  const { packed, measures } = entries(cube, base);
+function* packArticles(cube: Cube<ItemMeasures>, base: number): Cooperative<PackedArticles> {
+  const { packed, measures } = yield* entries(cube, base);
   return {
     ...packed,
     quantity: measures.map((m) => packExact(m.quantity)),
@@ -126,19 +140,21 @@ function packArticles(cube: Cube<ItemMeasures>, base: number): PackedArticles {
   };
 }
 
-function unpackArticles(packed: PackedArticles, base: number): Cube<ItemMeasures> {
+function* unpackArticles(packed: PackedArticles, base: number): Cooperative<Cube<ItemMeasures>> {
   const cube = articlesCube();
-  packed.group.forEach((index, at) => {
-    cube.at(packed.groups[index]!, base + packed.slot[at]!, () => ({
-      quantity: unpackExact(packed.quantity[at]!),
-      amount: unpackExact(packed.amount[at]!),
-    }));
-  });
+  for (const [at, index] of packed.group.entries()) {
+    const article = cube.at(packed.groups[index]!, base + packed.slot[at]!, emptyItemMeasures);
+    article.quantity = unpackExact(packed.quantity[at]!);
+    article.amount = unpackExact(packed.amount[at]!);
+    if (at % ARTICLES_A_TURN === 0) yield;
+  }
   cube.overflow = packed.overflow;
   return cube;
 }
 
-const compress = (content: readonly unknown[]): Uint8Array => zstdCompressSync(pack([FORMAT, ...content]));
+function* compress(content: readonly unknown[]): Cooperative<Uint8Array> {
+  return zstdCompressSync(yield* packCooperatively([FORMAT, ...content]));
+}
 
 function decompress(bytes: Uint8Array): unknown[] {
   const [format, ...content] = unpack(zstdDecompressSync(bytes)) as unknown[];
@@ -152,19 +168,21 @@ interface PackedTally extends Omit<Tally, 'digest'> {
 }
 
 /** @param base first slot of the row's hour or day, since 1970 */
-export const encodePartial = (part: PartialAggregate, base: number): Uint8Array =>
-  compress([
+export function* encodePartial(part: PartialAggregate, base: number): Cooperative<Uint8Array> {
+  return yield* compress([
     { ...part.tally, digest: digestText(part.tally.digest) },
-    packFigures(part.figures, base),
-    pack(packArticles(part.articles, base)),
+    yield* packFigures(part.figures, base),
+    yield* packCooperatively(yield* packArticles(part.articles, base)),
   ]);
+}
 
-export function decodePartial(bytes: Uint8Array, base: number): PartialAggregate {
+export function* decodePartial(bytes: Uint8Array, base: number): Cooperative<PartialAggregate> {
   const [tally, figures, articles] = decompress(bytes) as [PackedTally, PackedFigures, Uint8Array];
+  yield;
   return {
     tally: { ...tally, digest: parseDigest(tally.digest) },
-    figures: unpackFigures(figures, base, MAX_PARTIAL_GROUPS, ALL_MEASURES),
-    articles: unpackArticles(unpack(articles) as PackedArticles, base),
+    figures: yield* unpackFigures(figures, base, MAX_PARTIAL_GROUPS, ALL_MEASURES),
+    articles: yield* unpackArticles(unpack(articles) as PackedArticles, base),
   };
 }
 
@@ -177,20 +195,23 @@ export function decodeTally(bytes: Uint8Array): Tally {
 /** The figures of a partial aggregate, without its articles. */
 export function decodePartialFigures(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
   const [, figures] = decompress(bytes) as [PackedTally, PackedFigures, Uint8Array];
-  return unpackFigures(figures, base, MAX_PARTIAL_GROUPS, wanted);
+  return runToEnd(unpackFigures(figures, base, MAX_PARTIAL_GROUPS, wanted));
 }
 
-export const encodeView = (cube: Cube<Measures>, base: number): Uint8Array => compress([packFigures(cube, base)]);
+export function* encodeView(cube: Cube<Measures>, base: number): Cooperative<Uint8Array> {
+  return yield* compress([yield* packFigures(cube, base)]);
+}
 
 export function decodeView(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
   const [figures] = decompress(bytes) as [PackedFigures];
-  return unpackFigures(figures, base, MAX_VIEW_GROUPS, wanted);
+  return runToEnd(unpackFigures(figures, base, MAX_VIEW_GROUPS, wanted));
 }
 
-export const encodeArticles = (cube: Cube<ItemMeasures>, base: number): Uint8Array =>
-  compress([packArticles(cube, base)]);
+export function* encodeArticles(cube: Cube<ItemMeasures>, base: number): Cooperative<Uint8Array> {
+  return yield* compress([yield* packArticles(cube, base)]);
+}
 
 export function decodeArticles(bytes: Uint8Array, base: number): Cube<ItemMeasures> {
   const [articles] = decompress(bytes) as [PackedArticles];
-  return unpackArticles(articles, base);
+  return runToEnd(unpackArticles(articles, base));
 }

@@ -2,9 +2,14 @@
  * A sparse table of measures by group and slot. A group is identified by its values of the cube's
  * keys: `type`, `currency` and some dimensions. Slots are counted since 1970.
  */
+import type { Cooperative } from '../../shared/cooperative.ts';
 
 /** Replaces the values beyond a cube's bound on groups. */
 export const OTHER = '(other)';
+
+/** Bytes of memory of a group without its key's texts, and of plain measures in one slot. */
+const GROUP_BYTES = 256;
+const MEASURES_BYTES = 128;
 
 export type GroupKey = readonly (string | null)[];
 
@@ -28,6 +33,8 @@ export class Cube<M> {
   readonly #rest: (key: GroupKey) => GroupKey;
   /** How often a group was counted under `OTHER` because the bound was reached. */
   overflow = 0;
+  /** Bytes of memory, about: keys and measures. Who changes measures in place adds the change. */
+  bytes = 0;
 
   /**
    * @param maxGroups bound on the number of groups
@@ -47,6 +54,7 @@ export class Cube<M> {
     if (measures === undefined) {
       measures = none();
       group.slots.set(slot, measures);
+      this.bytes += MEASURES_BYTES;
     }
     return measures;
   }
@@ -72,15 +80,26 @@ export class Cube<M> {
     }
     const group: Group<M> = { key: [...key], slots: new Map() };
     this.#groups.set(name, group);
+    this.bytes += GROUP_BYTES + 2 * name.length;
     return group;
   }
 }
 
-/** Merges a cube into another one with the same keys or a subset of them. */
-export function mergeCube<M>(into: Cube<M>, from: Cube<M>, none: () => M, merge: (into: M, from: M) => void): void {
+/**
+ * Merges a cube into another one with the same keys or a subset of them.
+ *
+ * @param merge merges measures, and returns by how many bytes of memory `into` grew
+ */
+export function* mergeCube<M>(
+  into: Cube<M>,
+  from: Cube<M>,
+  none: () => M,
+  merge: (into: M, from: M) => number,
+): Cooperative<void> {
   const places = into.keys.map((key) => from.keys.indexOf(key));
   for (const group of from.groups()) {
     const key = places.map((place) => group.key[place] ?? null);
-    for (const [slot, measures] of group.slots) merge(into.at(key, slot, none), measures);
+    for (const [slot, measures] of group.slots) into.bytes += merge(into.at(key, slot, none), measures);
+    yield;
   }
 }

@@ -44,6 +44,11 @@ export class DistinctSketch {
     for (let at = 0; at < REGISTERS; at++) if (theirs[at]! > mine[at]!) mine[at] = theirs[at]!;
   }
 
+  /** Bytes of memory, about. */
+  get bytes(): number {
+    return this.#exact === null ? REGISTERS : 40 * this.#exact.size;
+  }
+
   count(): number {
     return this.#exact !== null ? this.#exact.size : Math.round(estimate(this.#registers!));
   }

@@ -2,21 +2,28 @@
  * The fold: turns a terminal's raw rows of one hour into its partial aggregate. Pure, and the only
  * path from events to figures: live, late, replayed and reprocessed hours all use it.
  *
- * The rows of a stream come in key order (firstSeq, then count, then checksum). A batch has no
- * gaps, so one counter per stream counts each seq once, however batches were cut and however often
- * they were sent. Where two rows contain the same seq, the lower key wins; if their contents
- * differ, a conflict is counted.
+ * Each seq counts once, however batches were cut and however often they were sent: `seq-window.ts`
+ * says which row counts for it. A seq is counted when no later row can claim it, or when the
+ * figures are asked for. If the rows of a seq differ in content, a conflict is counted.
+ *
+ * A fold holds its figures and one window, whatever the number of rows and epochs. What exceeds its
+ * limits ends it with `FoldTooDear`.
  */
-import { dimension, type TillEvent } from '../../shared/event/event.ts';
+import { type Cooperative, runToEnd } from '../../shared/cooperative.ts';
+import { dimension, type Item, type TillEvent } from '../../shared/event/event.ts';
 import type { Epoch } from '../../shared/ids.ts';
+import { countOf, difference } from '../../shared/seq-ranges.ts';
 import { slotOf } from '../../shared/time.ts';
+import { decodedBytes } from '../../shared/wire/batch-bounds.ts';
 import { AmountSketch } from './amount-sketch.ts';
 import { customerHash, DistinctSketch } from './distinct-sketch.ts';
 import { addExact, multiplyExact, negateExact } from './exact-sum.ts';
+import { AGGREGATION_LIMITS } from './limits.ts';
 import type { Logic } from './logic-version.ts';
-import { emptyItemMeasures, emptyMeasures } from './measures.ts';
-import { earlier, emptyPartial, type PartialAggregate } from './partial.ts';
+import { emptyItemMeasures, emptyMeasures, sketchBytes } from './measures.ts';
+import { earlier, emptyPartial, type PartialAggregate, partialBytes } from './partial.ts';
 import { addDigest, digestOf } from './row-set-digest.ts';
+import { SeqWindow } from './seq-window.ts';
 
 /** A decoded raw row. */
 export interface FoldRow {
@@ -31,51 +38,118 @@ export interface FoldRow {
   readonly events: readonly TillEvent[] | null;
 }
 
-/** The state of one stream's fold. */
+/** What the rows of a terminal and hour cost, or hold in memory, is more than a fold may. */
+export class FoldTooDear extends Error {
+  override readonly name = 'FoldTooDear';
+}
+
+/** Entries of `AGGREGATION_LIMITS`. */
+export interface FoldLimits {
+  readonly foldCost: number;
+  readonly foldBytes: number;
+  readonly foldWindowBytes: number;
+}
+const LIMITS: FoldLimits = {
+  foldCost: AGGREGATION_LIMITS.foldCost.value,
+  foldBytes: AGGREGATION_LIMITS.foldBytes.value,
+  foldWindowBytes: AGGREGATION_LIMITS.foldWindowBytes.value,
+};
+
+/** The seqs of one stream. */
 interface Stream {
-  /** The lowest seq not counted yet. */
-  next: number;
-  /**
-   * Events of the seqs from `windowStart` to `next`, which a later row may contain again. Null: the
-   * conflict of that seq is already counted.
-   */
-  windowStart: number;
-  window: (TillEvent | null)[];
-  /** Closed ranges of the counted seqs, ascending; losses are net of them. */
+  /** Closed ranges of the claimed seqs, ascending; losses are net of them. */
   readonly taken: [number, number][];
+  /** Closed ranges, in order of their first seq. */
   readonly lost: [number, number][];
 }
 
+/** Bytes of memory of a stream and of a range, about. */
+const STREAM_BYTES = 512;
+const RANGE_BYTES = 64;
+/** Items counted between two turns of the event loop: about a tenth of a millisecond. */
+const ITEMS_A_TURN = 1_000;
+/** A row's share of the cost: a batch of one event takes as long as 4 KiB of a large one. */
+const ROW_COST = 4 * 1024;
+/** Customers whose hashes are remembered. */
+const MAX_HASHES = 10_000;
+
+/** Bytes of memory of decoded events, as `decodedBytes` counts them. */
+export const eventBytes = (events: readonly TillEvent[]): number => {
+  let bytes = 0;
+  for (const { items, dims, attrs } of events)
+    bytes += decodedBytes({ events: 1, items: items.length, dims: dims.length / 2, attrs: attrs?.length ?? 0 });
+  return bytes;
+};
+
 export class PartialFold {
   readonly #logic: Logic;
+  readonly #limits: FoldLimits;
   readonly #part: PartialAggregate;
   readonly #streams = new Map<Epoch, Stream>();
   readonly #hashes = new Map<string, number>();
+  /** Of the events rows so far, what the stream of the last one may still claim. */
+  #window = new SeqWindow<TillEvent>();
+  #epoch: Epoch | null = null;
+  /** Seqs of the window with more than one content. */
+  readonly #disputed = new Set<number>();
+  /** Seqs of the window below this are counted. */
+  #counted = 0;
+  #outdated = false;
+  #cost = 0;
+  #streamBytes = 0;
 
-  constructor(logic: Logic) {
+  constructor(logic: Logic, limits = LIMITS) {
     this.#logic = logic;
+    this.#limits = limits;
     this.#part = emptyPartial(logic);
   }
 
   /**
-   * Adds a row. The rows of one stream come in key order; losses and events in any order relative
-   * to each other.
+   * Adds a row. The rows of events come in key order; losses too, before, between or after them.
    *
-   * @throws Error when a row of a stream precedes an earlier one
+   * @throws FoldTooDear; Error when a row precedes an earlier one
    */
-  add(row: FoldRow): void {
+  *add(row: FoldRow): Cooperative<void> {
     const { tally } = this.#part;
     tally.rows++;
     tally.digest = addDigest(tally.digest, digestOf(row.rowKey));
     tally.earliestArrival = earlier(tally.earliestArrival, row.arrival);
-    const stream = this.#stream(row.epoch);
-    if (row.events === null) stream.lost.push([row.firstSeq, row.firstSeq + row.count - 1]);
-    else this.#take(stream, row.firstSeq, row.events);
+    this.#cost += ROW_COST;
+    if (row.events === null) this.#addRange(this.#stream(row.epoch).lost, row.firstSeq, row.firstSeq + row.count - 1);
+    else yield* this.#claim(row, row.events);
+    this.#checkLimits();
+  }
+
+  /** Counts what the window holds. Do so before `partial`, with turns; else it does it at once. */
+  *settle(): Cooperative<void> {
+    const { start, claims, end } = this.#window;
+    yield* this.#countFrom(start, claims);
+    this.#counted = Math.max(this.#counted, end);
+    this.#checkLimits();
+  }
+
+  /**
+   * Whether an event that was counted already, when the figures were asked for, lost its seq to a
+   * row that arrived earlier: the rows are to be folded again from the first.
+   */
+  get isOutdated(): boolean {
+    return this.#outdated;
+  }
+
+  /** Bytes of memory, about. */
+  get bytes(): number {
+    return partialBytes(this.#part) + this.#streamBytes;
+  }
+
+  /** Bytes of memory that the rows took when they were decoded: a measure of the work done. */
+  get cost(): number {
+    return this.#cost;
   }
 
   partial(): PartialAggregate {
+    runToEnd(this.settle());
     this.#part.tally.lost = [...this.#streams.values()].reduce(
-      (sum, stream) => sum + countOutside(stream.lost, stream.taken),
+      (sum, { lost, taken }) => sum + countOf(difference(lost, taken)),
       0,
     );
     return this.#part;
@@ -84,40 +158,73 @@ export class PartialFold {
   #stream(epoch: Epoch): Stream {
     let stream = this.#streams.get(epoch);
     if (stream === undefined) {
-      stream = { next: 0, windowStart: 0, window: [], taken: [], lost: [] };
+      stream = { taken: [], lost: [] };
       this.#streams.set(epoch, stream);
+      this.#streamBytes += STREAM_BYTES;
     }
     return stream;
   }
 
-  #take(stream: Stream, firstSeq: number, events: readonly TillEvent[]): void {
-    if (firstSeq < stream.windowStart)
-      throw new Error(`rows out of order: seq ${firstSeq} after ${stream.windowStart}`);
-    const overlap = Math.max(0, Math.min(stream.next - firstSeq, events.length));
-    if (overlap === 0) stream.window = [];
-    else {
-      stream.window = stream.window.slice(firstSeq - stream.windowStart);
-      for (let i = 0; i < overlap; i++) this.#compare(stream.window, i, events[i]!);
+  #addRange(ranges: [number, number][], first: number, last: number): void {
+    const before = ranges.at(-1);
+    if (before !== undefined && first <= before[1] + 1) {
+      before[1] = Math.max(before[1], last);
+      return;
     }
-    stream.windowStart = firstSeq;
-    for (let i = overlap; i < events.length; i++) {
-      stream.window.push(events[i]!);
-      this.#count(events[i]!);
-    }
-    const end = firstSeq + events.length;
-    if (end <= stream.next) return;
-    const last = stream.taken.at(-1);
-    if (last !== undefined && last[1] + 1 === Math.max(stream.next, firstSeq)) last[1] = end - 1;
-    else stream.taken.push([firstSeq, end - 1]);
-    stream.next = end;
+    ranges.push([first, last]);
+    this.#streamBytes += RANGE_BYTES;
   }
 
-  /** A seq counts as one conflict, however many rows contain it. */
-  #compare(window: (TillEvent | null)[], at: number, again: TillEvent): void {
-    const taken = window[at];
-    if (taken === null || sameContent(taken!, again)) return;
-    window[at] = null;
-    this.#part.tally.conflicts++;
+  *#claim({ epoch, firstSeq, arrival }: FoldRow, events: readonly TillEvent[]): Cooperative<void> {
+    if (epoch !== this.#epoch) yield* this.#nextStream(epoch);
+    const settled = this.#window.advance(firstSeq);
+    yield* this.#countFrom(settled.firstSeq, settled.claims);
+    for (const seq of this.#disputed) if (seq < firstSeq) this.#disputed.delete(seq);
+    const rivals = this.#window.claims.length;
+    this.#window.claim(events, arrival, (at, winner, other) => {
+      if (sameContent(winner, other)) return;
+      const seq = firstSeq + at;
+      // A seq is one conflict, however many rows differ.
+      if (!this.#disputed.has(seq)) this.#part.tally.conflicts++;
+      this.#disputed.add(seq);
+      if (winner === events[at] && seq < this.#counted) this.#outdated = true;
+    });
+    const bytes = eventBytes(events);
+    this.#cost += bytes;
+    // Equal rows hold one window's worth together; different ones may hold a row's worth a seq.
+    const { foldWindowBytes } = this.#limits;
+    if (rivals > 0 && eventBytes(this.#window.claims) > foldWindowBytes)
+      throw new FoldTooDear(`its batches contradict each other in more than ${foldWindowBytes} bytes`);
+    this.#addRange(this.#stream(epoch).taken, firstSeq, firstSeq + events.length - 1);
+  }
+
+  *#nextStream(epoch: Epoch): Cooperative<void> {
+    if (this.#epoch !== null && epoch < this.#epoch)
+      throw new Error(`rows out of order: epoch ${epoch} after ${this.#epoch}`);
+    yield* this.settle();
+    this.#window = new SeqWindow();
+    this.#disputed.clear();
+    this.#counted = 0;
+    this.#epoch = epoch;
+  }
+
+  /** Counts those events that are not counted yet. */
+  *#countFrom(firstSeq: number, events: readonly TillEvent[]): Cooperative<void> {
+    let items = 0;
+    for (let at = Math.max(0, this.#counted - firstSeq); at < events.length; at++) {
+      const event = events[at]!;
+      this.#count(event);
+      items += 1 + event.items.length;
+      if (items < ITEMS_A_TURN) continue;
+      items = 0;
+      yield;
+    }
+  }
+
+  #checkLimits(): void {
+    const { foldCost, foldBytes } = this.#limits;
+    if (this.#cost > foldCost) throw new FoldTooDear(`its batches decode to more than ${foldCost} bytes`);
+    if (this.bytes > foldBytes) throw new FoldTooDear(`its figures take more than ${foldBytes} bytes`);
   }
 
   #count(event: TillEvent): void {
@@ -132,9 +239,10 @@ export class PartialFold {
     const measures = figures.at(key, slot, emptyMeasures);
     tally.events++;
     measures.count++;
+    const before = sketchBytes(measures);
     if (event.amount !== null) measures.amount = addExact(measures.amount, event.amount);
+    if (event.type !== 'sale' && event.type !== 'refund') return;
     const sale = event.type === 'sale';
-    if (!sale && event.type !== 'refund') return;
     if (sale && event.amount !== null) {
       measures.tickets ??= new AmountSketch();
       measures.tickets.add(event.amount);
@@ -144,6 +252,7 @@ export class PartialFold {
       measures.customers ??= new DistinctSketch();
       measures.customers.add(this.#hash(customer));
     }
+    figures.bytes += sketchBytes(measures) - before;
     for (const item of event.items) {
       measures.quantity = addExact(measures.quantity, item.qty);
       const article = articles.at([event.currency, item.sku], slot, emptyItemMeasures);
@@ -156,6 +265,7 @@ export class PartialFold {
   #hash(customer: string): number {
     let found = this.#hashes.get(customer);
     if (found === undefined) {
+      if (this.#hashes.size >= MAX_HASHES) this.#hashes.clear();
       found = customerHash(customer);
       this.#hashes.set(customer, found);
     }
@@ -163,25 +273,14 @@ export class PartialFold {
   }
 }
 
-/** Events are plain values made by one decoder, so equal events have equal JSON. */
-const sameContent = (a: TillEvent, b: TillEvent): boolean => JSON.stringify(a) === JSON.stringify(b);
+const sameContent = (a: TillEvent, b: TillEvent): boolean =>
+  FIELDS.every((field) => a[field] === b[field]) && sameTexts(a.dims, b.dims) && sameItems(a.items, b.items);
 
-/**
- * How many seqs lie in `ranges` (which may overlap) but in none of `taken` (ascending, disjoint).
- */
-function countOutside(ranges: readonly [number, number][], taken: readonly [number, number][]): number {
-  let count = 0;
-  /** The lowest seq not checked yet, and the first range of `taken` that does not end below it. */
-  let at = 0;
-  let next = 0;
-  for (const [first, last] of [...ranges].sort((a, b) => a[0] - b[0])) {
-    at = Math.max(at, first);
-    while (at <= last) {
-      while (next < taken.length && taken[next]![1] < at) next++;
-      const [start, end] = taken[next] ?? [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-      count += Math.max(0, Math.min(start, last + 1) - at);
-      at = start > last ? last + 1 : end + 1;
-    }
-  }
-  return count;
-}
+const FIELDS = ['type', 'ts', 'offset', 'flags', 'amount', 'currency', 'ref', 'store', 'attrs'] as const;
+
+const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((text, at) => text === b[at]);
+
+const sameItems = (a: readonly Item[], b: readonly Item[]): boolean =>
+  a.length === b.length &&
+  a.every(({ sku, qty, price }, at) => sku === b[at]!.sku && qty === b[at]!.qty && price === b[at]!.price);

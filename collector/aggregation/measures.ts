@@ -20,7 +20,13 @@ export interface Measures {
 
 export const emptyMeasures = (): Measures => ({ count: 0, amount: 0, quantity: 0, tickets: null, customers: null });
 
-export function mergeMeasures(into: Measures, from: Measures): void {
+/** Bytes of memory of the sketches. */
+export const sketchBytes = ({ tickets, customers }: Measures): number =>
+  (tickets?.bytes ?? 0) + (customers?.bytes ?? 0);
+
+/** @returns by how many bytes of memory `into` grew */
+export function mergeMeasures(into: Measures, from: Measures): number {
+  const before = sketchBytes(into);
   into.count += from.count;
   into.amount = addExact(into.amount, from.amount);
   into.quantity = addExact(into.quantity, from.quantity);
@@ -32,6 +38,7 @@ export function mergeMeasures(into: Measures, from: Measures): void {
     into.customers ??= new DistinctSketch();
     into.customers.merge(from.customers);
   }
+  return sketchBytes(into) - before;
 }
 
 /** Measures of one article in one slot: sales less refunds. */
@@ -44,7 +51,9 @@ export interface ItemMeasures {
 
 export const emptyItemMeasures = (): ItemMeasures => ({ quantity: 0, amount: 0 });
 
-export function mergeItemMeasures(into: ItemMeasures, from: ItemMeasures): void {
+/** @returns 0: they do not grow */
+export function mergeItemMeasures(into: ItemMeasures, from: ItemMeasures): number {
   into.quantity = addExact(into.quantity, from.quantity);
   into.amount = addExact(into.amount, from.amount);
+  return 0;
 }

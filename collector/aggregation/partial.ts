@@ -2,6 +2,7 @@
  * A partial aggregate ("part" in keys and formats): one terminal's figures for one hour (or,
  * merged, one day), with a tally that proves their completeness.
  */
+import type { Cooperative } from '../../shared/cooperative.ts';
 import { Cube, type GroupKey, mergeCube, OTHER } from './cube.ts';
 import { type Logic, MAX_ARTICLES, MAX_PARTIAL_GROUPS, partialKeys } from './logic-version.ts';
 import {
@@ -78,15 +79,18 @@ export const emptyPartial = (logic: Logic): PartialAggregate => ({
   tally: emptyTally(),
 });
 
-export const mergeFigures = (into: Cube<Measures>, from: Cube<Measures>): void =>
+export const mergeFigures = (into: Cube<Measures>, from: Cube<Measures>): Cooperative<void> =>
   mergeCube(into, from, emptyMeasures, mergeMeasures);
-export const mergeArticles = (into: Cube<ItemMeasures>, from: Cube<ItemMeasures>): void =>
+export const mergeArticles = (into: Cube<ItemMeasures>, from: Cube<ItemMeasures>): Cooperative<void> =>
   mergeCube(into, from, emptyItemMeasures, mergeItemMeasures);
 
-export function mergePartial(into: PartialAggregate, from: PartialAggregate): void {
-  mergeFigures(into.figures, from.figures);
+export function* mergePartial(into: PartialAggregate, from: PartialAggregate): Cooperative<void> {
+  yield* mergeFigures(into.figures, from.figures);
   into.figures.overflow += from.figures.overflow;
-  mergeArticles(into.articles, from.articles);
+  yield* mergeArticles(into.articles, from.articles);
   into.articles.overflow += from.articles.overflow;
   mergeTally(into.tally, from.tally);
 }
+
+/** Bytes of memory, about. */
+export const partialBytes = ({ figures, articles }: PartialAggregate): number => figures.bytes + articles.bytes;

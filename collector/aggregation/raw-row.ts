@@ -13,13 +13,15 @@ export interface StoredRow {
   readonly arrival: number;
 }
 
-const damaged = ({ rowKey }: StoredRow, why: string): Error =>
-  new Error(`raw row ${Buffer.from(rowKey).toString('hex')} can't be read: ${why}`);
+/** A raw row cannot be decoded: the store damaged it, or it was stored before a bound existed. */
+export class UnreadableRow extends Error {
+  override readonly name = 'UnreadableRow';
+}
 
-/**
- * @throws Error when the row is not a loss record: it was one when it was stored, so the store has
- *   damaged it
- */
+const damaged = ({ rowKey }: StoredRow, why: string): Error =>
+  new UnreadableRow(`raw row ${Buffer.from(rowKey).toString('hex')} can't be read: ${why}`);
+
+/** @throws UnreadableRow when the row is not a loss record */
 export function readLossRow(row: StoredRow): Loss {
   const batch = decodeBatch(row.bytes);
   if (!batch.ok) throw damaged(row, batch.detail);
@@ -27,10 +29,7 @@ export function readLossRow(row: StoredRow): Loss {
   return batch.loss;
 }
 
-/**
- * @throws Error when the batch is unreadable: it was readable when it was stored, so the store has
- *   damaged it
- */
+/** @throws UnreadableRow */
 export function readRow(row: StoredRow): FoldRow {
   const batch = decodeBatch(row.bytes);
   const { epoch, firstSeq, count } = row.key;

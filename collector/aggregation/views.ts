@@ -3,6 +3,7 @@
  * their articles. They answer queries with at most one dimension; all other queries read the
  * partial aggregates.
  */
+import type { Cooperative } from '../../shared/cooperative.ts';
 import { encodeArticles, encodeView } from './codec.ts';
 import type { Cube } from './cube.ts';
 import { type Logic, MAX_VIEW_GROUPS } from './logic-version.ts';
@@ -31,9 +32,14 @@ export class Views {
    * Adds a partial aggregate. They are added in order of terminal, so that equal inputs give equal
    * views.
    */
-  add(part: PartialAggregate): void {
-    for (const cube of this.#figures.values()) mergeFigures(cube, part.figures);
-    mergeArticles(this.#articles, part.articles);
+  *add(part: PartialAggregate): Cooperative<void> {
+    for (const cube of this.#figures.values()) yield* mergeFigures(cube, part.figures);
+    yield* mergeArticles(this.#articles, part.articles);
+  }
+
+  /** Bytes of memory, about. */
+  get bytes(): number {
+    return [...this.#figures.values()].reduce((sum, { bytes }) => sum + bytes, this.#articles.bytes);
   }
 
   /**
@@ -49,8 +55,9 @@ export class Views {
    *
    * @param base first slot of the row's hour or day, since 1970
    */
-  encode(base: number): Map<string, Uint8Array> {
-    const views = new Map([...this.#figures].map(([name, cube]) => [name, encodeView(cube, base)]));
-    return views.set(ARTICLES_VIEW, encodeArticles(this.#articles, base));
+  *encode(base: number): Cooperative<Map<string, Uint8Array>> {
+    const views = new Map<string, Uint8Array>();
+    for (const [name, cube] of this.#figures) views.set(name, yield* encodeView(cube, base));
+    return views.set(ARTICLES_VIEW, yield* encodeArticles(this.#articles, base));
   }
 }

@@ -115,6 +115,11 @@ const QUESTIONS = {
     unit: 'bytes',
     why: 'Of the events of one page, which then ends early and has a next one. A page of 1,000 usual events has 300 KiB.',
   },
+  liveHourBytes: {
+    value: 192 * 1024 * 1024,
+    unit: 'bytes',
+    why: 'Memory of an hour without a rollup while it is folded for an answer, and of all other such hours that are remembered. A thousand busy tills take 60 MiB.',
+  },
 } as const satisfies Limits;
 
 /** Keys that are looked up. */

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { MerchantId } from '../../shared/ids.ts';
-import { formatInstant, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
+import { formatInstant, HOUR_MS, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
 import type { Question } from './admission/question.ts';
 import { sendText } from './answer/send-text.ts';
@@ -10,7 +10,7 @@ import { seriesCsv } from './answer/series-csv.ts';
 import { seriesJson } from './answer/series-json.ts';
 import type { Auth } from './auth.ts';
 import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './figures/metric-catalog.ts';
-import { FiguresReader, type FiguresSource, type FiguresStores } from './figures/read-figures.ts';
+import { FiguresReader, type FiguresSource, type FiguresStores, type ParkedHour } from './figures/read-figures.ts';
 import { SeriesBuilder, type SeriesRequest, type SeriesSet, statusAt } from './figures/series.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import { preferredFormat } from './query/accept.ts';
@@ -141,11 +141,18 @@ async function answer(
   const reader = new FiguresReader(deps, merchant, now, question);
   for await (const figures of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
     await question.run(builder.add(figures));
+  const parked = parkedMeta(await reader.parked(asked.range), asked.tz);
   return {
-    meta: { ...metaOf(merchant, asked, deps.logic, now), interval: asked.interval },
+    meta: { ...metaOf(merchant, asked, deps.logic, now), interval: asked.interval, ...parked },
     set: await question.run(builder.end()),
   };
 }
+
+/** What the figures go without, hour by hour; nothing when there is nothing. */
+export const parkedMeta = (parked: readonly ParkedHour[], tz: string): { parked?: readonly unknown[] } =>
+  parked.length === 0
+    ? {}
+    : { parked: parked.map(({ hour, ...of }) => ({ t: formatInstant(hour * HOUR_MS, tz), ...of })) };
 
 /** The metadata of every response about a time range. */
 export const metaOf = (

@@ -10,7 +10,7 @@ import { ArticleSums } from './figures/ranking.ts';
 import { FiguresReader } from './figures/read-figures.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import { API_LIMITS } from './limits.ts';
-import { type MetricsDeps, metaOf } from './metrics-route.ts';
+import { type MetricsDeps, metaOf, parkedMeta } from './metrics-route.ts';
 import { PeriodQuery, parsePeriod } from './query/period.ts';
 
 const QuerySchema = Type.Object(
@@ -35,7 +35,8 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const limit = query.limit ?? 10;
     const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value);
     const [first, end] = [slotOf(range.from), slotOf(range.to)];
-    for await (const { each } of new FiguresReader(deps, merchant, now, question).articles(range)) {
+    const reader = new FiguresReader(deps, merchant, now, question);
+    for await (const { each } of reader.articles(range)) {
       const added = each(([currency = null, sku], slot, measures) => {
         if (slot >= first && slot < end) sums.add(currency, sku!, measures);
       });
@@ -50,7 +51,8 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
         amount: minorUnits(amount),
       })),
     }));
-    const meta = { ...metaOf(merchant, period, deps.logic, now), of: 'sku', by, limit };
+    const parked = parkedMeta(await reader.parked(range), period.tz);
+    const meta = { ...metaOf(merchant, period, deps.logic, now), of: 'sku', by, limit, ...parked };
     return reply.type('application/json').send(JSON.stringify({ meta, series }));
   });
 }

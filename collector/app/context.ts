@@ -9,6 +9,7 @@ import { Control } from '../store/control.ts';
 import { DueMarks } from '../store/due-marks.ts';
 import { EventLog } from '../store/event-log.ts';
 import type { StoreIdentity } from '../store/initialize-store.ts';
+import { ParkedHours } from '../store/parked-hours.ts';
 import { Rollups } from '../store/rollups.ts';
 import type { Tables } from '../store/tables.ts';
 import { Terminals } from '../store/terminals.ts';
@@ -42,6 +43,7 @@ export interface Stores {
   readonly log: EventLog;
   readonly marks: DueMarks;
   readonly rollups: Rollups;
+  readonly parked: ParkedHours;
   readonly terminals: Terminals;
   readonly control: Control;
 }
@@ -63,6 +65,7 @@ export const storesOn = (tables: Tables): Stores => ({
   log: new EventLog(tables),
   marks: new DueMarks(tables, () => randomBytes(8).toString('hex')),
   rollups: new Rollups(tables),
+  parked: new ParkedHours(tables),
   terminals: new Terminals(tables),
   control: new Control(tables),
 });

@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { BrokerMetrics } from '../broker/access/metrics.ts';
 import type { IngestMetrics } from '../ingest/metrics.ts';
 import type { PassReport } from '../rollup/runner.ts';
+import type { ParkReason } from '../store/parked-hours.ts';
 
 export interface CollectorMetrics {
   readonly registry: Registry;
@@ -12,6 +13,7 @@ export interface CollectorMetrics {
   readonly rollupFailed: () => void;
   /** @param seqs claimed with different contents, of hours just published */
   readonly rollupConflicts: (seqs: number) => void;
+  readonly parked: (reason: ParkReason) => void;
 }
 
 export function createMetrics(region: string): CollectorMetrics {
@@ -101,7 +103,7 @@ function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHi
 function rollupMetrics(
   counter: MakeCounter,
   histogram: MakeHistogram,
-): Pick<CollectorMetrics, 'rolledUp' | 'rollupFailed' | 'rollupConflicts'> {
+): Pick<CollectorMetrics, 'rolledUp' | 'rollupFailed' | 'rollupConflicts' | 'parked'> {
   const published = counter('rollup_published_total', 'Hours and days published.', ['level']);
   const marks = counter('rollup_marks_total', 'Due marks processed.');
   const races = counter('rollup_races_lost_total', 'Compare-and-sets lost to another runner, and repeated.');
@@ -110,6 +112,9 @@ function rollupMetrics(
     'rollup_conflicts_total',
     'Seqs that a till has sent with different contents, when an hour was published with them; the earlier counts.',
   );
+  const parked = counter('rollup_parked_total', 'Terminals, hours and days that figures go without, by reason.', [
+    'reason',
+  ]);
   const seconds = histogram(
     'rollup_pass_seconds',
     'Duration of a pass over all due marks.',
@@ -126,5 +131,6 @@ function rollupMetrics(
     },
     rollupFailed: () => failures.inc(),
     rollupConflicts: (seqs) => conflicts.inc(seqs),
+    parked: (reason) => parked.inc({ reason }),
   };
 }

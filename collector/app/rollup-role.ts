@@ -1,12 +1,15 @@
 /** The role `rollup`: processes due marks at the start and then on the configured schedule. */
 import cron, { type ScheduledTask } from 'node-cron';
 import { ROLLUP_LIMITS } from '../rollup/limits.ts';
-import { RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
+import { type PassReport, RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
 import { type NewConflicts, watchConflicts } from './conflict-watch.ts';
 import type { CollectorContext, Stores } from './context.ts';
 
-/** Salts processed in parallel; with a single writer, more than one gains nothing. */
-const CONCURRENCY = { sqlite: 1, hbase: 4 } as const;
+/**
+ * Salts processed in parallel. With a single writer, more than one is no faster; the second goes on
+ * while a dear run holds the first.
+ */
+const CONCURRENCY = { sqlite: 2, hbase: 4 } as const;
 
 export class RollupRole {
   readonly #context: CollectorContext;
@@ -14,6 +17,8 @@ export class RollupRole {
   #task: ScheduledTask | null = null;
   /** Hours with new conflicts in this pass. */
   #conflicted = 0;
+  /** The last report that was logged and counted. */
+  #reported: PassReport | null = null;
 
   constructor(context: CollectorContext) {
     this.#context = context;
@@ -25,12 +30,16 @@ export class RollupRole {
       },
       onFailure: ({ merchant, level, time }, err) =>
         context.log.error({ merchant, level, time, err }, 'a run failed; its due marks stay'),
+      onParked: ({ merchant, level, time }, part) => {
+        context.metrics.parked(part.reason);
+        context.log.error({ merchant, level, time, ...part }, 'parked: the figures go on without it');
+      },
     });
   }
 
   start(): void {
     void this.#pass();
-    const options = { noOverlap: true, suppressMissedWarning: true, logger: noLogger };
+    const options = { suppressMissedWarning: true, logger: noLogger };
     this.#task = cron.schedule(this.#context.config.rollup.cron, () => this.#pass(), options);
   }
 
@@ -46,6 +55,9 @@ export class RollupRole {
     this.#conflicted = 0;
     try {
       const report = await this.#runner.runDue();
+      // Of a pass that was joined.
+      if (this.#reported === report) return;
+      this.#reported = report;
       metrics.rolledUp(report, (clock() - start) / 1000);
       if (report.marks > 0 || report.failures > 0) log.info(report, 'rolled up');
     } catch (error) {
@@ -64,22 +76,21 @@ export class RollupRole {
   }
 }
 
-export interface RunnerContext extends Pick<CollectorContext, 'logic' | 'now' | 'config'> {
+export interface RunnerContext
+  extends Pick<CollectorContext, 'logic' | 'now' | 'config'>,
+    Pick<RunnerOptions, 'clock' | 'onFailure' | 'onParked'> {
   readonly stores: Omit<Stores, 'rollups'> & Pick<RunnerOptions, 'rollups'>;
-  readonly onFailure: RunnerOptions['onFailure'];
 }
 
-export const createRunner = ({ stores, logic, now, config, onFailure }: RunnerContext): RollupRunner =>
-  new RollupRunner({
+export function createRunner({ stores, config, ...context }: RunnerContext): RollupRunner {
+  const { logic, now, clock, onFailure, onParked } = context;
+  return new RollupRunner({
     ...stores,
-    logic,
-    now,
+    ...{ logic, now, clock, onFailure, onParked },
     graceMs: config.rollup.graceSeconds * 1000,
     concurrency: CONCURRENCY[config.store.kind],
-    onFailure,
   });
+}
 
-/**
- * Discards node-cron's own messages about overlapping passes: a late pass shows in its duration.
- */
+/** Discards node-cron's own messages: a late pass shows in its duration. */
 const noLogger = { info() {}, warn() {}, error() {}, debug() {} };

@@ -13,6 +13,7 @@ import type { FastifyInstance } from 'fastify';
 import { LOGIC_VERSION } from '../aggregation/logic-version.ts';
 import { Auth } from '../api/auth.ts';
 import { LiveHours } from '../api/figures/live-hours.ts';
+import { API_LIMITS } from '../api/limits.ts';
 import { createServer } from '../api/server.ts';
 import { DeferredTables } from '../store/deferred-tables.ts';
 import { initializeStore, type StoreIdentity } from '../store/initialize-store.ts';
@@ -42,7 +43,6 @@ const WRITTEN_LATELY_MS = 15_000;
 const HTTP_DRAIN_MS = 5_000;
 const REOPEN_MAX_MS = 5_000;
 const LIVE_FRESH_MS = 250;
-const LIVE_MAX_ROWS = 100_000;
 
 /** Resolves when it listens. Rejects with ListenError when an address is not free. */
 export async function startCollector(options: StartOptions): Promise<Collector> {
@@ -131,7 +131,13 @@ async function openStore(
 
 async function startHttp(context: CollectorContext, health: Health): Promise<FastifyInstance> {
   const { config, roles, stores, logic, metrics, log, now, clock, version } = context;
-  const live = new LiveHours({ log: stores.log, logic, clock, freshForMs: LIVE_FRESH_MS, maxRows: LIVE_MAX_ROWS });
+  const live = new LiveHours({
+    log: stores.log,
+    logic,
+    clock,
+    freshForMs: LIVE_FRESH_MS,
+    maxBytes: API_LIMITS.liveHourBytes.value,
+  });
   const http = await createServer({
     readiness: () => health.readiness(),
     registry: metrics.registry,

@@ -61,7 +61,9 @@ export const rollupOnce: Command = {
       const failures: string[] = [];
       const onFailure: Parameters<typeof createRunner>[0]['onFailure'] = ({ merchant, level, time }, error) =>
         failures.push(`${merchant} ${level} ${time}: ${error.message}`);
-      const done = await createRunner({ ...context, stores, logic, onFailure }).runDue();
+      const clock = (): number => performance.now();
+      const onParked = (): void => undefined;
+      const done = await createRunner({ ...context, clock, stores, logic, onFailure, onParked }).runDue();
       if (failures.length > 0)
         throw new CommandFailed(
           `${failures.length} runs failed; their due marks stay:\n${failures.slice(0, 20).join('\n')}`,
@@ -70,7 +72,10 @@ export const rollupOnce: Command = {
     });
     return {
       json: report,
-      text: `rolled up ${report.hours} hours and ${report.days} days from ${report.marks} due marks`,
+      text: [
+        `rolled up ${report.hours} hours and ${report.days} days from ${report.marks} due marks`,
+        ...(report.parked > 0 ? [`${report.parked} are left out: see audit --parked`] : []),
+      ].join('\n'),
     };
   },
 };

@@ -1,10 +1,42 @@
 /** The limits of collector/rollup: what anybody may cause there at most. See docs/limits.md. */
 import type { Limits } from '../../shared/limits.ts';
 
+const MINUTE_MS = 60_000;
+
 export const ROLLUP_LIMITS = {
   conflictLinesPerPass: {
     value: 10,
     unit: 'count',
     why: 'Hours with new conflicts that a pass logs, each with its merchant and terminals; the rest is counted. An honest till never causes one.',
+  },
+  merchantRound: {
+    value: 1_000,
+    unit: 'ms',
+    why: 'A merchant whose runs took this long lets the other merchants run before the rest of its own. Merchants with nothing to catch up take a few ms a pass.',
+  },
+  noteCost: {
+    value: 64 * 1024 * 1024,
+    unit: 'bytes',
+    why: 'A run that decodes this much is noted in the store before it goes on, so that it is not the first thing that a new process does if this one ends. It is 120,000 usual sales in an hour.',
+  },
+  attempt: {
+    value: 10 * MINUTE_MS,
+    unit: 'ms',
+    why: 'A noted run without a result is not tried again before this. A run at its limits takes less than a minute.',
+  },
+  crashes: {
+    value: 3,
+    unit: 'count',
+    why: 'Noted runs without a result in a row, after which the hour or day is parked. An honest one has none.',
+  },
+  parkedRetry: {
+    value: 60 * MINUTE_MS,
+    unit: 'ms',
+    why: 'A parked hour is tried again after this, then after twice as long, and so on.',
+  },
+  parkedRetryMost: {
+    value: 24 * 60 * MINUTE_MS,
+    unit: 'ms',
+    why: 'The longest pause between two tries of a parked hour: its work is paid once a day.',
   },
 } as const satisfies Limits;

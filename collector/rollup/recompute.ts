@@ -12,21 +12,26 @@
  *
  * A published row is complete, because the API reads it instead of the rows it was made of. So the
  * first run after the end of an hour or day takes all terminals, whatever the due marks name; later
- * runs take the named terminals and keep the other partial aggregates.
+ * runs take the named terminals and keep the other partial aggregates. What exceeds a limit, or
+ * cannot be read, is parked (`attempt.ts`): complete, but for what is named as parked.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Slices } from '../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
 import { SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { decodePartial, encodePartial } from '../aggregation/codec.ts';
-import { PartialFold } from '../aggregation/fold.ts';
+import { FoldTooDear, PartialFold } from '../aggregation/fold.ts';
+import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
-import { emptyPartial, emptyTally, mergePartial, mergeTally } from '../aggregation/partial.ts';
+import { emptyPartial, emptyTally, mergePartial, mergeTally, partialBytes } from '../aggregation/partial.ts';
 import { readRow } from '../aggregation/raw-row.ts';
 import { digestText } from '../aggregation/row-set-digest.ts';
 import { Views } from '../aggregation/views.ts';
+import type { DueMarks } from '../store/due-marks.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
+import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
 import { type Cells, type Rollup, type RollupKey, type Rollups, readAfterEnd } from '../store/rollups.ts';
+import { Attempt } from './attempt.ts';
 
 /** What a run needs of the rollups. */
 export type RollupStore = Pick<Rollups, 'read' | 'scan' | 'publish'>;
@@ -34,6 +39,8 @@ export type RollupStore = Pick<Rollups, 'read' | 'scan' | 'publish'>;
 export interface RecomputeStores {
   readonly log: EventLog;
   readonly rollups: RollupStore;
+  readonly parked: ParkedHours;
+  readonly marks: Pick<DueMarks, 'add'>;
 }
 
 export interface Due {
@@ -49,6 +56,10 @@ export interface RecomputeOutcome {
   readonly readAt: number;
   /** Number of compare-and-sets lost. */
   readonly lost: number;
+  /** What it left out; due marks of the next tries are durable. */
+  readonly parked: readonly ParkedPart[];
+  /** Whether the hour or day is parked as a whole, by this run or before: nothing was published. */
+  readonly isParked: boolean;
 }
 
 /** Null: all terminals. */
@@ -56,30 +67,62 @@ type Terminals = ReadonlySet<TerminalId> | null;
 /** Encoded partial aggregates. */
 type Parts = ReadonlyMap<TerminalId, Uint8Array>;
 
+/** What the steps of a run share. */
+interface Run {
+  readonly due: Due;
+  readonly logic: Logic;
+  readonly stores: RecomputeStores;
+  readonly now: () => number;
+  readonly attempt: Attempt;
+  readonly slices: Slices;
+}
+
 /** More attempts for one row mean that the contending runners are faulty. */
 const MAX_ATTEMPTS = 20;
 
 const slotsOf = { hour: SLOTS_PER_HOUR, day: SLOTS_PER_DAY } as const;
 
-/** @throws Error when the row could not be published; its due marks must stay */
+/**
+ * @returns null when it is not tried now, because another attempt is in progress, or ended not long
+ *   ago without a result; its due marks must stay
+ * @throws Error when the row could not be published; its due marks must stay
+ */
 export async function recompute(
   due: Due,
   logic: Logic,
   stores: RecomputeStores,
   now: () => number,
-): Promise<RecomputeOutcome> {
+): Promise<RecomputeOutcome | null> {
+  const attempt = await Attempt.begin(stores.parked, due, now);
+  if (attempt === null) return null;
+  const run: Run = { due, logic, stores, now, attempt, slices: new Slices() };
+  const outcome = { readAt: now(), lost: 0 };
+  try {
+    if (!attempt.isParked) Object.assign(outcome, await publish(run));
+  } catch (error) {
+    if (!attempt.park(null, error)) {
+      await attempt.abandon().catch(() => undefined);
+      throw error;
+    }
+  }
+  await attempt.end(stores.marks, due.terminals);
+  return { ...outcome, parked: attempt.parked, isParked: attempt.isParked };
+}
+
+async function publish(run: Run): Promise<Pick<RecomputeOutcome, 'readAt' | 'lost'>> {
+  const { due, logic, stores, now } = run;
   const key: RollupKey = { merchant: due.merchant, level: due.level, logic: logic.version, time: due.time };
   for (let lost = 0; lost < MAX_ATTEMPTS; lost++) {
     const readAt = now();
-    const hoursAdded = due.level === 'day' && (await rollUpMissingHours(due, logic, stores, now));
+    const hoursAdded = due.level === 'day' && (await rollUpMissingHours(run));
     const current = await stores.rollups.read(key);
     const whole = current !== null && readAfterEnd(current);
     const terminals = whole && !hoursAdded ? due.terminals : null;
-    const fresh = await (due.level === 'hour' ? foldHour : mergeDay)(due, terminals, logic, stores);
+    const fresh = await (due.level === 'hour' ? foldHour : mergeDay)(run, terminals);
     // A due mark follows its raw row: if no row is left, it has expired, and the published figures
     // stay.
     if (fresh.size === 0 && (whole || current === null)) return { readAt, lost };
-    const { meta, ...cells } = await rowOf(due, current, fresh, logic);
+    const { meta, ...cells } = await rowOf(run, current, fresh);
     const next = { ...cells, meta: { ...meta, readAt, publishedAt: now() } };
     if (await stores.rollups.publish(key, current?.revision ?? null, next)) return { readAt, lost };
   }
@@ -87,43 +130,96 @@ export async function recompute(
 }
 
 // A giant merchant has thousands of partial aggregates. All but a few stay encoded at any time, and
-// other work gets its turn between two of them.
+// other work gets its turn within each step.
 
-async function foldHour(due: Due, terminals: Terminals, logic: Logic, { log }: RecomputeStores): Promise<Parts> {
-  const base = due.time * SLOTS_PER_HOUR;
+async function foldHour(run: Run, terminals: Terminals): Promise<Parts> {
+  const { attempt, slices } = run;
   const parts = new Map<TerminalId, Uint8Array>();
   const folds = new Map<TerminalId, PartialFold>();
-  const finish = (terminal: TerminalId): Promise<void> => {
-    parts.set(terminal, encodePartial(folds.get(terminal)!.partial(), base));
+  const outdated = new Set<TerminalId>();
+  const finish = async (terminal: TerminalId): Promise<void> => {
+    const fold = folds.get(terminal);
     folds.delete(terminal);
-    return nextTurn();
+    if (fold === undefined) return;
+    if (fold.isOutdated) outdated.add(terminal);
+    else await encodeInto(parts, run, terminal, fold);
   };
   let last: TerminalId | null = null;
-  for await (const row of rawRows(due, terminals, log)) {
+  for await (const row of rawRows(run, terminals)) {
+    await slices.pause();
     const { terminal, kind } = row.key;
     // Events come terminal by terminal, after the losses: the previous terminal is complete.
     if (kind === 'events' && terminal !== last) {
       if (last !== null) await finish(last);
       last = terminal;
     }
-    const fold = folds.get(terminal) ?? new PartialFold(logic);
+    if (attempt.leavesOut(terminal)) continue;
+    const fold = folds.get(terminal) ?? new PartialFold(run.logic);
     folds.set(terminal, fold);
-    fold.add(readRow(row));
+    // Counting a row at once, while it is in the processor's caches, is faster.
+    if (!fold.isOutdated) await addRow(run, fold, row, true);
+    if (attempt.leavesOut(terminal)) folds.delete(terminal);
   }
   for (const terminal of [...folds.keys()]) await finish(terminal);
+  for (const terminal of outdated) await foldAgain(parts, run, terminal);
   return parts;
 }
 
-async function* rawRows({ merchant, time }: Due, terminals: Terminals, log: EventLog): AsyncIterable<RawRow> {
-  if (terminals === null) yield* log.scan(merchant, time, time + 1);
-  else for (const terminal of terminals) yield* log.scanTerminal(merchant, time, terminal);
+/** Folds a terminal of which a row claims what was counted, and counts only what is settled. */
+async function foldAgain(parts: Map<TerminalId, Uint8Array>, run: Run, terminal: TerminalId): Promise<void> {
+  const fold = new PartialFold(run.logic);
+  for await (const row of rawRows(run, new Set([terminal]))) {
+    await run.slices.pause();
+    await addRow(run, fold, row, false);
+    if (run.attempt.leavesOut(terminal)) return;
+  }
+  await encodeInto(parts, run, terminal, fold);
 }
 
-async function mergeDay(due: Due, terminals: Terminals, logic: Logic, { rollups }: RecomputeStores): Promise<Parts> {
+async function addRow({ attempt, slices }: Run, fold: PartialFold, row: RawRow, isCounted: boolean): Promise<void> {
+  const before = fold.cost;
+  await orPark(attempt, row.key.terminal, async () => {
+    await slices.run(fold.add(readRow(row)));
+    if (isCounted) await slices.run(fold.settle());
+  });
+  await attempt.spend(fold.cost - before);
+}
+
+async function encodeInto(
+  parts: Map<TerminalId, Uint8Array>,
+  { due, attempt, slices }: Run,
+  terminal: TerminalId,
+  fold: PartialFold,
+): Promise<void> {
+  const encoded = await orPark(attempt, terminal, async () => {
+    await slices.run(fold.settle());
+    return slices.run(encodePartial(fold.partial(), due.time * SLOTS_PER_HOUR));
+  });
+  if (encoded !== null) parts.set(terminal, encoded);
+}
+
+/** @returns null when the terminal was parked instead */
+async function orPark<T>(attempt: Attempt, terminal: TerminalId, work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!attempt.park(terminal, error)) throw error;
+    return null;
+  }
+}
+
+async function* rawRows({ due, stores }: Run, terminals: Terminals): AsyncIterable<RawRow> {
+  const { merchant, time } = due;
+  if (terminals === null) yield* stores.log.scan(merchant, time, time + 1);
+  else for (const terminal of terminals) yield* stores.log.scanTerminal(merchant, time, terminal);
+}
+
+async function mergeDay(run: Run, terminals: Terminals): Promise<Parts> {
+  const { due, logic, stores, attempt, slices } = run;
   const hours = new Map<TerminalId, { base: number; bytes: Uint8Array }[]>();
   const cells: Cells = { kind: 'parts', ...(terminals !== null && { terminals: [...terminals] }) };
   const from = due.time * 24;
-  for await (const hour of rollups.scan(due.merchant, 'hour', logic.version, from, from + 24, cells)) {
+  for await (const hour of stores.rollups.scan(due.merchant, 'hour', logic.version, from, from + 24, cells)) {
     for (const [terminal, bytes] of hour.parts) {
       const of = hours.get(terminal) ?? [];
       of.push({ base: hour.time * SLOTS_PER_HOUR, bytes });
@@ -133,11 +229,20 @@ async function mergeDay(due: Due, terminals: Terminals, logic: Logic, { rollups 
   const parts = new Map<TerminalId, Uint8Array>();
   for (const [terminal, of] of hours) {
     const part = emptyPartial(logic);
-    for (const { base, bytes } of of) mergePartial(part, decodePartial(bytes, base));
-    parts.set(terminal, encodePartial(part, due.time * SLOTS_PER_DAY));
-    await nextTurn();
+    for (const { base, bytes } of of) {
+      const before = partialBytes(part);
+      await slices.run(mergePartial(part, await slices.run(decodePartial(bytes, base))));
+      await attempt.spend(partialBytes(part) - before);
+      checkMerged(partialBytes(part));
+    }
+    parts.set(terminal, await slices.run(encodePartial(part, due.time * SLOTS_PER_DAY)));
   }
   return parts;
+}
+
+function checkMerged(bytes: number): void {
+  const { value } = AGGREGATION_LIMITS.mergeBytes;
+  if (bytes > value) throw new FoldTooDear(`its merged figures take more than ${value} bytes`);
 }
 
 /**
@@ -146,15 +251,10 @@ async function mergeDay(due: Due, terminals: Terminals, logic: Logic, { rollups 
  *
  * @returns whether there were any
  */
-async function rollUpMissingHours(
-  day: Due,
-  logic: Logic,
-  stores: RecomputeStores,
-  now: () => number,
-): Promise<boolean> {
-  const { merchant } = day;
+async function rollUpMissingHours({ due, logic, stores, now }: Run): Promise<boolean> {
+  const { merchant } = due;
   const missing: number[] = [];
-  let next = day.time * 24;
+  let next = due.time * 24;
   const end = next + 24;
   for await (const hour of stores.rollups.scan(merchant, 'hour', logic.version, next, end, { kind: 'meta' })) {
     if (!readAfterEnd(hour)) continue;
@@ -162,8 +262,12 @@ async function rollUpMissingHours(
     next = hour.time + 1;
   }
   for await (const time of stores.log.hours(merchant, next, end)) missing.push(time);
-  for (const time of missing)
-    await recompute({ merchant, level: 'hour', time, terminals: new Set() }, logic, stores, now);
+  for (const time of missing) {
+    const outcome = await recompute({ merchant, level: 'hour', time, terminals: new Set() }, logic, stores, now);
+    if (outcome === null) throw new Error(`hour ${time} is being recomputed`);
+    // The day is answered from its hours, and this one from the raw log.
+    if (outcome.isParked) throw new FoldTooDear(`its hour ${time} is parked`);
+  }
   return missing.length > 0;
 }
 
@@ -171,20 +275,23 @@ async function rollUpMissingHours(
  * The row of all terminals: the new partial aggregates, and the existing ones of the other
  * terminals.
  */
-async function rowOf(due: Due, current: Rollup | null, fresh: Parts, logic: Logic) {
+async function rowOf({ due, logic, attempt, slices }: Run, current: Rollup | null, fresh: Parts) {
   const base = due.time * slotsOf[due.level];
   const all = new Map([...(current?.parts ?? []), ...fresh]);
   const views = new Views(logic);
   const tally = emptyTally();
   let overflow = 0;
   for (const terminal of [...all.keys()].sort()) {
-    const part = decodePartial(all.get(terminal)!, base);
-    views.add(part);
+    const before = views.bytes;
+    const part = await slices.run(decodePartial(all.get(terminal)!, base));
+    await slices.run(views.add(part));
     mergeTally(tally, part.tally);
     overflow += part.figures.overflow + part.articles.overflow;
-    await nextTurn();
+    await attempt.spend(views.bytes - before);
+    checkMerged(views.bytes);
+    await slices.pause();
   }
   // Clearances are not evaluated yet: nothing is final, and no terminal is waited for.
   const meta = { ...tally, digest: digestText(tally.digest), overflow: overflow + views.overflow, waitingFor: null };
-  return { meta, parts: fresh, views: views.encode(base) };
+  return { meta, parts: fresh, views: await slices.run(views.encode(base)) };
 }

@@ -4,31 +4,41 @@
  * leaves its marks for the next pass. So a late event is in its hour's row after the next pass, and
  * in its day's row after the one that follows.
  *
+ * Merchants take turns: in each round of a pass each has some time, so that nobody's figures wait
+ * for one. What costs too much, or cannot be read, is parked (`attempt.ts`), and holds up nothing.
+ *
  * Several runners may process the same marks: compare-and-set decides between their runs, not
  * ownership.
  */
-import type { TerminalId } from '../../shared/ids.ts';
-import type { Level } from '../../shared/keys.ts';
-import { DAY_MS, dayOfHour, HOUR_MS, minuteOf } from '../../shared/time.ts';
+import type { MerchantId } from '../../shared/ids.ts';
+import { minuteOf } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
-import { type DueMark, type DueMarks, dueMinute, type NewDueMark } from '../store/due-marks.ts';
+import type { DueMark, DueMarks } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
+import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
 import { StoreUnavailable } from '../store/tables.ts';
-import { type Due, type RecomputeOutcome, type RollupStore, recompute } from './recompute.ts';
+import { type Done, followUps, type Job, jobsByMerchant, nameOf } from './jobs.ts';
+import { ROLLUP_LIMITS } from './limits.ts';
+import { type Due, type RollupStore, recompute } from './recompute.ts';
 
 export interface RunnerOptions {
   readonly marks: DueMarks;
   readonly log: EventLog;
   readonly rollups: RollupStore;
+  readonly parked: ParkedHours;
   readonly logic: Logic;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
   /** How long after its end an hour or day is first rolled up. */
   readonly graceMs: number;
   /** Salts processed in parallel. */
   readonly concurrency: number;
   /** Called for each failed run; its due marks stay. */
   readonly onFailure: (due: Due, error: Error) => void;
+  /** Called for each part that a run left out. */
+  readonly onParked: (due: Due, part: ParkedPart) => void;
 }
 
 export interface PassReport {
@@ -38,69 +48,110 @@ export interface PassReport {
   /** Compare-and-sets lost to another runner and repeated. */
   racesLost: number;
   failures: number;
+  /** Terminals, hours and days that runs left out. */
+  parked: number;
 }
 
 const SALTS = 256;
 /** Due marks listed at a time: bounds memory, however many have accumulated. */
 const MARKS_PER_READ = 5_000;
 
-interface Job extends Due {
-  readonly terminals: Set<TerminalId>;
-  readonly marks: DueMark[];
+/** A pass that takes longer no longer stops the next one: it works where this one does not. */
+const JOIN_MS = 50_000;
+/** Passes at a time: bounds memory. */
+const MAX_PASSES = 3;
+/** Finished runs wait this long at most until their marks are settled. */
+const SETTLE_MS = 1_000;
+
+interface Pass {
+  readonly startedAt: number;
+  readonly ended: Promise<PassReport>;
 }
-interface Done extends Job {
-  /** When its run began to read, milliseconds since 1970. */
-  readonly readAt: number;
+
+/** What the rounds of a pass share. */
+interface Round {
+  readonly report: PassReport;
+  /** Runs that failed in this pass are not repeated in it. */
+  readonly failed: Set<string>;
+  readonly through: number;
 }
 
 export class RollupRunner {
   readonly #options: RunnerOptions;
+  readonly #passes: Pass[] = [];
+  /** Merchants of which some pass runs a job. */
+  readonly #busy = new Set<MerchantId>();
   #stopped = false;
-  #pass: Promise<PassReport> | null = null;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
   }
 
   /**
-   * Runs one pass over all marks due by now, or joins the running one. Rejects when marks cannot be
-   * listed, added or removed: at once when the store is unavailable, else after the other salts.
+   * Runs one pass over all marks due by now, or joins the one that began a moment ago. Rejects when
+   * marks cannot be listed, added or removed: at once when the store is unavailable, else after the
+   * other salts.
    */
   runDue(): Promise<PassReport> {
-    this.#pass ??= this.#runAll().finally(() => {
-      this.#pass = null;
+    const { clock } = this.#options;
+    const last = this.#passes.at(-1);
+    if (last !== undefined && (clock() - last.startedAt < JOIN_MS || this.#passes.length === MAX_PASSES))
+      return last.ended;
+    const report: PassReport = { hours: 0, days: 0, marks: 0, racesLost: 0, failures: 0, parked: 0 };
+    const ended = this.#runAll(report).finally(() => {
+      this.#passes.splice(this.#passes.indexOf(pass), 1);
     });
-    return this.#pass;
+    const pass: Pass = { startedAt: clock(), ended };
+    this.#passes.push(pass);
+    return ended;
   }
 
-  /** Ends the pass after the running jobs. */
+  /** Ends the passes after the running jobs. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#pass?.catch(() => undefined);
+    await Promise.allSettled(this.#passes.map(({ ended }) => ended));
   }
 
-  async #runAll(): Promise<PassReport> {
-    const report: PassReport = { hours: 0, days: 0, marks: 0, racesLost: 0, failures: 0 };
-    const through = minuteOf(this.#options.now());
+  /** In each round, each merchant has some time; rounds follow until no work is left. */
+  async #runAll(report: PassReport): Promise<PassReport> {
+    const failed = new Set<string>();
+    let isWorkLeft = true;
+    while (isWorkLeft && !this.#stopped)
+      isWorkLeft = await this.#runRound({ report, failed, through: minuteOf(this.#options.now()) });
+    return report;
+  }
+
+  /** @returns whether a merchant has more work than its time sufficed for */
+  async #runRound(round: Round): Promise<boolean> {
     let next = 0;
+    let isWorkLeft = false;
     const faults: Error[] = [];
     const worker = async (): Promise<void> => {
       // An unavailable store affects every salt; any other fault is specific to one salt.
-      while (next < SALTS && !this.#stopped && !faults.some((fault) => fault instanceof StoreUnavailable))
-        await this.#runSalt(next++, through, report).catch((fault: Error) => faults.push(fault));
+      while (next < SALTS && !this.#stopped && !faults.some((fault) => fault instanceof StoreUnavailable)) {
+        try {
+          if (await this.#runSalt(next++, round)) isWorkLeft = true;
+        } catch (fault) {
+          faults.push(fault as Error);
+        }
+      }
     };
     // All workers are awaited, so that nothing runs after the end of a pass.
     await Promise.all(Array.from({ length: this.#options.concurrency }, worker));
     for (const fault of faults) throw fault;
-    return report;
+    return isWorkLeft;
   }
 
-  async #runSalt(salt: number, through: number, report: PassReport): Promise<void> {
+  async #runSalt(salt: number, round: Round): Promise<boolean> {
     let marks: DueMark[] = [];
+    let isWorkLeft = false;
+    /** Milliseconds that each merchant's runs took. */
+    const spent = new Map<MerchantId, number>();
     do {
-      marks = await this.#list(salt, through, marks.at(-1));
-      await this.#process(marks, report);
+      marks = await this.#list(salt, round.through, marks.at(-1));
+      if (await this.#process(marks, spent, round)) isWorkLeft = true;
     } while (marks.length === MARKS_PER_READ && !this.#stopped);
+    return isWorkLeft;
   }
 
   /** The next due marks after `after`, as many as are processed at once. */
@@ -112,13 +163,37 @@ export class RollupRunner {
     return marks;
   }
 
-  async #process(marks: readonly DueMark[], report: PassReport): Promise<void> {
+  /** Runs one job of each merchant in turn, until the jobs or the merchants' times are used up. */
+  async #process(marks: readonly DueMark[], spent: Map<MerchantId, number>, round: Round): Promise<boolean> {
+    const { clock } = this.#options;
     const done: Done[] = [];
-    for (const job of jobsOf(marks)) {
-      if (this.#stopped) break;
-      const outcome = await this.#run(job, report);
-      if (outcome !== null) done.push({ ...job, readAt: outcome.readAt });
+    let settledAt = clock();
+    let isWorkLeft = false;
+    const queue = [...jobsByMerchant(marks)];
+    for (let turn = queue.shift(); turn !== undefined && !this.#stopped; turn = queue.shift()) {
+      const [merchant, jobs] = turn;
+      // Another pass runs one of its jobs, and goes on with the others.
+      if (this.#busy.has(merchant)) continue;
+      const used = spent.get(merchant) ?? 0;
+      if (used >= ROLLUP_LIMITS.merchantRound.value) {
+        isWorkLeft = true;
+        continue;
+      }
+      const job = jobs.shift()!;
+      const start = clock();
+      const outcome = round.failed.has(nameOf(job)) ? null : await this.#run(job, round);
+      if (outcome !== null) done.push(outcome);
+      spent.set(merchant, used + clock() - start);
+      if (jobs.length > 0) queue.push(turn);
+      if (clock() - settledAt < SETTLE_MS) continue;
+      await this.#settle(done.splice(0), round.report);
+      settledAt = clock();
     }
+    await this.#settle(done, round.report);
+    return isWorkLeft;
+  }
+
+  async #settle(done: readonly Done[], report: PassReport): Promise<void> {
     // The follow-up marks are durable before the old ones are deleted: a crash in between repeats a
     // run, it loses none.
     const next = followUps(done, this.#options);
@@ -128,62 +203,28 @@ export class RollupRunner {
     report.marks += finished.length;
   }
 
-  async #run(job: Job, report: PassReport): Promise<RecomputeOutcome | null> {
-    const { logic, now, onFailure } = this.#options;
+  async #run(job: Job, { report, failed }: Round): Promise<Done | null> {
+    const { logic, now, onFailure, onParked } = this.#options;
+    this.#busy.add(job.merchant);
     try {
       const outcome = await recompute(job, logic, this.#options, now);
-      report.racesLost += outcome.lost;
-      if (job.level === 'hour') report.hours++;
-      else report.days++;
-      return outcome;
+      if (outcome === null) {
+        failed.add(nameOf(job));
+        return null;
+      }
+      const { readAt, lost, parked, isParked } = outcome;
+      report.racesLost += lost;
+      report.parked += parked.length;
+      for (const part of parked) onParked(job, part);
+      if (!isParked) report[job.level === 'hour' ? 'hours' : 'days']++;
+      return { ...job, readAt, isParked };
     } catch (error) {
+      failed.add(nameOf(job));
       report.failures++;
       onFailure(job, error as Error);
       return null;
+    } finally {
+      this.#busy.delete(job.merchant);
     }
   }
-}
-
-/**
- * Marks of the same hour or day form one job. Hours come first, because days are built from them.
- */
-function jobsOf(marks: readonly DueMark[]): Iterable<Job> {
-  const jobs = new Map<string, Job>();
-  for (const mark of [...marks].sort((a, b) => Number(a.level === 'day') - Number(b.level === 'day'))) {
-    const { merchant, level, time } = mark;
-    const name = `${merchant}/${level}/${time}`;
-    const job = jobs.get(name) ?? { merchant, level, time, terminals: new Set<TerminalId>(), marks: [] };
-    for (const terminal of mark.terminals) job.terminals.add(terminal);
-    job.marks.push(mark);
-    jobs.set(name, job);
-  }
-  return jobs.values();
-}
-
-/**
- * The marks that follow from a run of an hour: its day; or the same hour again, if it had not ended
- * yet.
- */
-function followUps(done: readonly Done[], { now, graceMs }: RunnerOptions): NewDueMark[] {
-  const marks = new Map<string, { level: Level; time: number; end: number; of: Done; terminals: Set<TerminalId> }>();
-  for (const job of done) {
-    if (job.level !== 'hour') continue;
-    const hourEnd = (job.time + 1) * HOUR_MS;
-    const day = dayOfHour(job.time);
-    const next =
-      job.readAt < hourEnd
-        ? { level: 'hour' as const, time: job.time, end: hourEnd }
-        : { level: 'day' as const, time: day, end: (day + 1) * DAY_MS };
-    const name = `${job.merchant}/${next.level}/${next.time}`;
-    const mark = marks.get(name) ?? { ...next, of: job, terminals: new Set() };
-    for (const terminal of job.terminals) mark.terminals.add(terminal);
-    marks.set(name, mark);
-  }
-  return [...marks.values()].map(({ level, time, end, of, terminals }) => ({
-    minute: dueMinute(end, now(), graceMs),
-    merchant: of.merchant,
-    level,
-    time,
-    terminals: [...terminals],
-  }));
 }

@@ -36,9 +36,13 @@ export interface BatchIdentity {
   readonly clearThrough: number;
 }
 
-export interface EncodedBatch {
+/** A batch as it is sent. */
+export interface WireBatch {
   readonly bytes: Buffer;
   readonly header: BatchHeader;
+}
+
+export interface EncodedBatch extends WireBatch {
   /** See `decodedBytes`; 0 for losses. */
   readonly decodedBytes: number;
 }

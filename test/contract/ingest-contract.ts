@@ -18,6 +18,7 @@ import { type DueMark, DueMarks } from '../../collector/store/due-marks.ts';
 import { EventLog } from '../../collector/store/event-log.ts';
 import type { Tables } from '../../collector/store/tables.ts';
 import { Terminals } from '../../collector/store/terminals.ts';
+import { runToEnd } from '../../shared/cooperative.ts';
 import { epoch, type MerchantId, merchantId, terminalId } from '../../shared/ids.ts';
 import { salt } from '../../shared/keys.ts';
 import { HOUR_MS } from '../../shared/time.ts';
@@ -69,7 +70,7 @@ function region(tables: SwitchableTables): Region {
       Promise.all(batches.map(({ bytes }) => to.onBatch({ merchant, terminal: TERMINAL, epoch: epoch(EPOCH) }, bytes))),
     async folded() {
       const fold = new PartialFold({ version: 1, dimensions: [] });
-      for await (const row of log.scanTerminal(merchant, HOUR, TERMINAL)) fold.add(readRow(row));
+      for await (const row of log.scanTerminal(merchant, HOUR, TERMINAL)) runToEnd(fold.add(readRow(row)));
       const { figures, tally } = fold.partial();
       let amount = 0;
       for (const { slots } of figures.groups())

@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import { LiveHours, type LiveHoursOptions } from '../../collector/api/figures/live-hours.ts';
+import { LiveHours, type LiveHoursOptions, type LivePartial } from '../../collector/api/figures/live-hours.ts';
 import { EventLog } from '../../collector/store/event-log.ts';
 import { StoreUnavailable, type Tables } from '../../collector/store/tables.ts';
 import { epoch } from '../../shared/ids.ts';
+import { amplifiedRow, epochNumber } from '../support/collector/amplified-row.ts';
 import { articlesOf, figuresOf } from '../support/collector/figures-oracle.ts';
 import { foldRows, type SentRow } from '../support/collector/raw-rows.ts';
 import { arbitraryEvent, HOUR, LOGIC } from '../support/collector/till-events.ts';
@@ -21,7 +22,7 @@ const TERMINALS = ['a', 'a-b', 'b'];
 
 const liveOn = (tables: Tables, options: Partial<LiveHoursOptions> = {}): LiveHours =>
   new LiveHours({
-    ...{ log: new EventLog(tables), logic: LOGIC, clock: () => 0, freshForMs: 0, maxRows: 100_000 },
+    ...{ log: new EventLog(tables), logic: LOGIC, clock: () => 0, freshForMs: 0, maxBytes: 1e9 },
     ...options,
   });
 
@@ -30,7 +31,8 @@ const liveOn = (tables: Tables, options: Partial<LiveHoursOptions> = {}): LiveHo
  * terminal.
  */
 async function check(live: LiveHours, { merchant, delivered }: Region): Promise<void> {
-  const partials = await live.partials(merchant, HOUR);
+  const { partials, parked } = await live.read(merchant, HOUR);
+  assert.deepEqual(parked, []);
   const expected = Map.groupBy(delivered, ({ key }) => key.terminal);
   assert.deepEqual(partials.map(({ terminal }) => terminal).sort(), [...expected.keys()].sort());
   for (const { terminal, partial } of partials) {
@@ -54,6 +56,9 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
       first: fc.integer({ min: 1, max: 12 }),
       count: fc.integer({ min: 1, max: 6 }),
       lost: fc.option(fc.constant(true), { freq: 4 }),
+      arrival: fc.integer({ min: 1, max: 4 }),
+      /** Of the events, this one has another content. */
+      changed: fc.option(fc.nat(5), { freq: 4 }),
     });
     const run = await fc.check(
       fc.asyncProperty(
@@ -62,13 +67,21 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
         async (events, steps) => {
           const region = new Region(tables);
           const live = liveOn(tables);
+          const now = Date.now();
           for (const step of steps) {
-            const rows = step.map(({ terminal, epoch, first, count, lost }) =>
-              lost
-                ? region.losses(terminal, first, count, { epoch, arrival: Date.now() })
-                : region.events(terminal, first, events.slice(first - 1, first - 1 + count), { epoch }),
-            );
-            await region.append(...rows.filter((row) => !region.delivered.some((known) => sameKey(known, row))));
+            const rows = step.map(({ terminal, epoch, first, count, lost, arrival, changed }) => {
+              const at = { epoch, arrival: now + arrival };
+              if (lost) return region.losses(terminal, first, count, at);
+              const some = events.slice(first - 1, first - 1 + count);
+              return region.events(
+                terminal,
+                first,
+                some.map((event, i) => (i === changed ? { ...event, ref: 'changed' } : event)),
+                at,
+              );
+            });
+            const fresh = rows.filter((row, i) => rows.findIndex((other) => sameKey(other, row)) === i);
+            await region.append(...fresh.filter((row) => !region.delivered.some((known) => sameKey(known, row))));
             await check(live, region);
           }
         },
@@ -81,7 +94,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
   await t.test('an hour without rows has no parts, and none later on either until there is one', async (t) => {
     const region = new Region(tables);
     const live = liveOn(tables);
-    t.same(await live.partials(region.merchant, HOUR), []);
+    t.same(await live.read(region.merchant, HOUR), { partials: [], parked: [] });
     await region.append(region.events('a', 1, salesIn(HOUR, [1])));
     await t.resolves(check(live, region));
   });
@@ -97,15 +110,15 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
         return make();
       });
       const live = liveOn(hooked);
-      await live.partials(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR);
       t.match(calls, [{ operation: 'scan', keysOnly: false }]);
       calls.length = 0;
-      await live.partials(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR);
       t.match(calls, [{ operation: 'scan', keysOnly: true }]);
       t.equal(calls.length, 1);
       await region.append(region.events('a', 4, salesIn(HOUR, [4])));
       calls.length = 0;
-      await live.partials(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR);
       t.match(calls, [{ operation: 'scan', keysOnly: true }, { operation: 'get' }]);
       await t.resolves(check(live, region));
     },
@@ -116,7 +129,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     const [first, second] = [1, 2].map((seq) => region.events('a', seq, salesIn(HOUR, [seq]))) as [SentRow, SentRow];
     await region.append(first, second);
     const live = liveOn(tables);
-    await live.partials(region.merchant, HOUR);
+    await live.read(region.merchant, HOUR);
     await tables.delete('events', [first.rowKey]);
     region.delivered.shift();
     await t.resolves(check(live, region));
@@ -131,9 +144,9 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
       return make();
     });
     const live = liveOn(hooked);
-    const answers = await Promise.all([1, 2, 3].map(() => live.partials(region.merchant, HOUR)));
+    const answers = await Promise.all([1, 2, 3].map(() => live.read(region.merchant, HOUR)));
     t.equal(scans, 1);
-    t.ok(answers.every((parts) => parts.length === 1));
+    t.ok(answers.every(({ partials }) => partials.length === 1));
   });
 
   await t.test('a young answer is given again; a slow one for as long as it took', async (t) => {
@@ -152,7 +165,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     const live = liveOn(hooked, { clock: () => now, freshForMs: 250 });
     const scansAt = async (at: number): Promise<number> => {
       now = at;
-      await live.partials(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR);
       return scans;
     };
     t.equal(await scansAt(0), 1);
@@ -176,12 +189,12 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
           return make();
         });
         const live = liveOn(hooked);
-        await live.partials(region.merchant, HOUR);
+        await live.read(region.merchant, HOUR);
         // One stream is to be folded again, another has more new rows than one call reads.
         await region.append(region.events('a', 1, salesIn(HOUR, [4])));
         await region.append(...amounts.map((amount) => region.events('b', 2 + amount, salesIn(HOUR, [amount]))));
         left = failAt;
-        const both = await Promise.allSettled([1, 2].map(() => live.partials(region.merchant, HOUR)));
+        const both = await Promise.allSettled([1, 2].map(() => live.read(region.merchant, HOUR)));
         t.match(
           both,
           [{ reason: { name: 'StoreUnavailable' } }, { reason: { name: 'StoreUnavailable' } }],
@@ -193,18 +206,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     },
   );
 
-  await t.test('a first read that fails half-way is continued', async (t) => {
-    const region = new Region(tables);
-    const whole = region.events('a', 2, salesIn(HOUR, [1]));
-    await region.append(region.events('a', 1, salesIn(HOUR, [2])), whole);
-    await region.overwrite(whole, whole.bytes.subarray(0, -1));
-    const live = liveOn(tables);
-    await t.rejects(live.partials(region.merchant, HOUR), { message: /can't be read/ });
-    await region.overwrite(whole);
-    await t.resolves(check(live, region));
-  });
-
-  await t.test('beyond the bound on rows, the least recently used hours are evicted, never the last', async (t) => {
+  await t.test('beyond the bound on memory, the least recently used hours are evicted, never the last', async (t) => {
     const regions = [new Region(tables), new Region(tables), new Region(tables)] as const;
     for (const region of regions)
       await region.append(...[1, 2, 3].map((seq) => region.events('a', seq, salesIn(HOUR, [seq]))));
@@ -213,20 +215,68 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
       if (operation === 'scan' && !keysOnly) whole++;
       return make();
     });
-    const live = liveOn(hooked, { maxRows: 4 });
+    const live = liveOn(hooked, { maxBytes: 2_500 });
     const folded = async (region: Region): Promise<number> => {
       whole = 0;
-      await live.partials(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR);
       return whole;
     };
     t.same([await folded(regions[0]), await folded(regions[1]), await folded(regions[0])], [1, 1, 0]);
     t.equal(await folded(regions[2]), 1, 'now the second goes');
     t.equal(await folded(regions[0]), 0);
     t.equal(await folded(regions[1]), 1);
-    const small = liveOn(hooked, { maxRows: 0 });
-    whole = 0;
-    for (let i = 0; i < 3; i++) await small.partials(regions[0].merchant, HOUR);
-    t.equal(whole, 1, 'an hour larger than the bound is not folded anew each time');
+  });
+
+  await t.test('an hour that takes too much memory is refused in words, and not folded again at once', async (t) => {
+    const region = new Region(tables);
+    await region.append(...[1, 2, 3].map((seq) => region.events('a', seq, salesIn(HOUR, [seq]))));
+    let scans = 0;
+    const hooked = new HookedTables(tables, ({ operation }, make) => {
+      if (operation === 'scan') scans++;
+      return make();
+    });
+    let now = 0;
+    const live = liveOn(hooked, { maxBytes: 1_000, clock: () => now });
+    for (let i = 0; i < 3; i++)
+      await t.rejects(live.read(region.merchant, HOUR), {
+        status: 503,
+        message: /too much to be calculated on request/,
+      });
+    t.equal(scans, 1);
+    now = 3_600_000;
+    await t.rejects(live.read(region.merchant, HOUR), { message: /too much/ });
+    t.equal(scans, 2, 'after a while it is tried again');
+  });
+
+  await t.test('a terminal that cannot be folded is left out and named; it is tried again after a while', async (t) => {
+    const region = new Region(tables);
+    const bad = region.events('bad', 2, salesIn(HOUR, [1]));
+    const terminal = bad.key.terminal;
+    await region.append(region.events('bad', 1, salesIn(HOUR, [2])), region.events('good', 1, salesIn(HOUR, [4])), {
+      ...bad,
+      bytes: bad.bytes.subarray(0, -1),
+    });
+    let now = 0;
+    const live = liveOn(tables, { clock: () => now });
+    const expected = { partials: [{ terminal: 'good' }], parked: [{ terminal, reason: 'unreadable' }] };
+    t.match(await live.read(region.merchant, HOUR), expected);
+    await region.append(bad);
+    region.delivered.splice(2, 1);
+    t.match(await live.read(region.merchant, HOUR), expected);
+    now = 3_600_000;
+    await t.resolves(check(live, region));
+  });
+
+  await t.test('24 tiny rows of many items each cost time, not memory', async (t) => {
+    const region = new Region(tables);
+    const { merchant, terminal } = region.events('evil', 1, salesIn(HOUR, [1])).key;
+    const arrival = Date.now();
+    const rows = Array.from({ length: 24 }, (_, at) =>
+      amplifiedRow(30, 2_000, { arrival, merchant, terminal, hour: HOUR, epoch: epochNumber(at + 1) }),
+    );
+    await region.append(...rows);
+    const [{ partial }] = (await liveOn(tables, { maxBytes: 100_000 }).read(merchant, HOUR)).partials as [LivePartial];
+    t.equal(partial.tally.events, 24 * 30);
   });
 
   await t.test("one merchant's hour is not another's", async (t) => {

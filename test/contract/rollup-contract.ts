@@ -8,9 +8,11 @@ import type { Tables } from '../../collector/store/tables.ts';
 import { crashContract } from './rollup/crashes.ts';
 import { daysContract } from './rollup/days.ts';
 import { hoursContract } from './rollup/hours.ts';
+import { parkedContract } from './rollup/parked.ts';
 import { passesContract } from './rollup/passes.ts';
 import { racesContract } from './rollup/races.ts';
 import { randomDaysContract } from './rollup/random-days.ts';
+import { turnsContract } from './rollup/turns.ts';
 
 export async function rollupContract(t: Test, open: () => Promise<Tables>): Promise<void> {
   const tables = await open();
@@ -19,6 +21,8 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('hours', (t) => hoursContract(t, tables));
     await t.test('days', (t) => daysContract(t, tables));
     await t.test('passes', (t) => passesContract(t, tables));
+    await t.test('parked hours', (t) => parkedContract(t, tables));
+    await t.test('merchants in turn', (t) => turnsContract(t, tables));
     await t.test('several runners', (t) => racesContract(t, tables));
     await t.test('crashes and failing stores', (t) => crashContract(t, tables));
     await t.test('random days', (t) => randomDaysContract(t, tables));

@@ -8,7 +8,7 @@
  * a row is complete from its first publication on (`collector/rollup/recompute.ts`).
  */
 import type { Cooperative } from '../../../shared/cooperative.ts';
-import type { MerchantId } from '../../../shared/ids.ts';
+import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../../shared/time.ts';
 import { CellEntries, type CellKind, unpackCell, type Visit } from '../../aggregation/cell-entries.ts';
 import type { SketchSelection } from '../../aggregation/codec.ts';
@@ -17,6 +17,7 @@ import type { Logic } from '../../aggregation/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import { ARTICLES_VIEW } from '../../aggregation/views.ts';
 import type { EventLog } from '../../store/event-log.ts';
+import type { ParkedHours, ParkReason } from '../../store/parked-hours.ts';
 import { type Cells, isWhole, type Rollup, type Rollups } from '../../store/rollups.ts';
 import type { Question } from '../admission/question.ts';
 import type { LiveHours, LivePartial } from './live-hours.ts';
@@ -25,7 +26,16 @@ export interface FiguresStores {
   readonly log: EventLog;
   readonly rollups: Rollups;
   readonly live: LiveHours;
+  readonly parked: ParkedHours;
   readonly logic: Logic;
+}
+
+/** A terminal whose hour is not in the figures, or not as it is now. */
+export interface ParkedHour {
+  /** Hours since 1970. */
+  readonly hour: number;
+  readonly terminal: TerminalId;
+  readonly reason: ParkReason;
 }
 
 /** Which cells answer a query: one view of all terminals, each terminal's part, or the articles. */
@@ -52,6 +62,9 @@ type Section =
   | { readonly kind: 'rollup'; readonly row: Rollup }
   | { readonly kind: 'live'; readonly hour: number; readonly partials: readonly LivePartial[] };
 
+/** More are not told one by one: the merchant asks support. */
+const MAX_PARKED_NAMED = 100;
+
 const SLOTS = { hour: SLOTS_PER_HOUR, day: SLOTS_PER_DAY } as const;
 
 /**
@@ -63,6 +76,7 @@ export class FiguresReader {
   readonly #merchant: MerchantId;
   readonly #now: number;
   readonly #question: Question;
+  readonly #parked = new Map<string, ParkedHour>();
 
   /** @param now milliseconds since 1970 */
   constructor(stores: FiguresStores, merchant: MerchantId, now: number, question: Question) {
@@ -111,6 +125,23 @@ export class FiguresReader {
     return this.#question.run(CellEntries.of(unpacked, kind, base));
   }
 
+  /**
+   * What is parked in a range: by roll-ups, and by what was read here so far. At most
+   * `MAX_PARKED_NAMED`, oldest first.
+   */
+  async parked(range: Range): Promise<ParkedHour[]> {
+    const [from, to] = [hourOf(range.from), hourOf(range.to - 1) + 1];
+    for await (const { time, parts } of this.#stores.parked.of(this.#merchant, 'hour', from, to)) {
+      for (const { terminal, reason } of parts) if (terminal !== null) this.#leaveOut({ hour: time, terminal, reason });
+      if (this.#parked.size >= MAX_PARKED_NAMED) break;
+    }
+    return [...this.#parked.values()].sort((a, b) => a.hour - b.hour).slice(0, MAX_PARKED_NAMED);
+  }
+
+  #leaveOut(parked: ParkedHour): void {
+    this.#parked.set(`${parked.hour}/${parked.terminal}`, parked);
+  }
+
   async *#days(range: Range, source: Source): AsyncIterable<Section> {
     let hour = hourOf(range.from);
     const end = hourOf(range.to - 1) + 1;
@@ -139,7 +170,9 @@ export class FiguresReader {
     const { log, live } = this.#stores;
     for await (const hour of log.hours(this.#merchant, from, to)) {
       await this.#question.read(0);
-      yield { kind: 'live', hour, partials: await live.partials(this.#merchant, hour) };
+      const { partials, parked } = await live.read(this.#merchant, hour);
+      for (const { terminal, reason } of parked) this.#leaveOut({ hour, terminal, reason });
+      yield { kind: 'live', hour, partials };
     }
   }
 

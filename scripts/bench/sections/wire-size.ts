@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { PartialFold } from '../../../collector/aggregation/fold.ts';
+import { runToEnd } from '../../../shared/cooperative.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { eventsKey, NO_DIGEST } from '../../../shared/keys.ts';
 import { hourOf } from '../../../shared/time.ts';
@@ -96,14 +97,9 @@ export function pureCode(workloads: readonly Workload[]): Section {
         const { bytes, header } = encoded[index]!;
         const batch = decodeBatch(bytes);
         if (!batch.ok || batch.kind !== 'events') throw new Error('a batch just encoded is refused');
-        part.add({
-          rowKey: rowKeys[index]!,
-          arrival: 0,
-          epoch: header.epoch,
-          firstSeq: header.firstSeq,
-          count: size,
-          events: batch.events,
-        });
+        const { epoch, firstSeq } = header;
+        const row = { rowKey: rowKeys[index]!, arrival: 0, epoch, firstSeq, count: size, events: batch.events };
+        runToEnd(part.add(row));
       };
       return {
         events: name,

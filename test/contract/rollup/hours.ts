@@ -113,4 +113,19 @@ export async function hoursContract(t: Test, tables: Tables): Promise<void> {
       await t.resolves(region.checkAll());
     },
   );
+
+  await t.test('a sale sent again with another content changes no published figure', async (t) => {
+    for (const isLower of [true, false]) {
+      const region = new Region(tables);
+      const at = Date.now();
+      // The key of fewer seqs is the lower one.
+      const [one, two] = [salesIn(HOUR, [50_000]), salesIn(HOUR, [100, 7])];
+      await region.deliver(region.events('a', 1, isLower ? two : one, { arrival: at }));
+      region.now = (HOUR + 2) * HOUR_MS;
+      await region.pass();
+      await region.deliver(region.events('a', 1, isLower ? one : two, { arrival: at + 1 }));
+      await region.pass();
+      await t.resolves(region.check('hour', HOUR), `the later one has the ${isLower ? 'lower' : 'higher'} key`);
+    }
+  });
 }

@@ -11,7 +11,7 @@ import { parseConfig } from '../../../collector/config/collector-config.ts';
 import { openTables, startCollector } from '../../../collector/main.ts';
 import { epoch, terminalId } from '../../../shared/ids.ts';
 import { HOUR_MS, hourOf, MINUTE_MS } from '../../../shared/time.ts';
-import type { EncodedBatch } from '../../../shared/wire/batch.ts';
+import type { WireBatch } from '../../../shared/wire/batch.ts';
 import { type ForgedSale, forgedSale } from '../../support/collector/forged-batch.ts';
 import { EPOCH, MqttTill } from '../../support/collector/mqtt-till.ts';
 import { freshMerchant } from '../../support/region/fresh.ts';
@@ -49,7 +49,7 @@ async function region(t: Test, store: object) {
   t.teardown(() => till[Symbol.asyncDispose]());
   return {
     /** @returns how the batch was answered */
-    async send({ bytes }: EncodedBatch): Promise<string> {
+    async send({ bytes }: WireBatch): Promise<string> {
       // Arrivals differ.
       ahead += 1_000;
       const answered = till.acks.length;

@@ -22,6 +22,14 @@ function merchantOfAnotherSaltThan(other: number): MerchantId {
   }
 }
 
+/** Publishes something else than a partial aggregate as a terminal's part of `HOUR`. */
+async function spoilPart({ merchant, rollups }: Region, terminal: string): Promise<void> {
+  const key = { merchant, level: 'hour' as const, logic: 1, time: HOUR };
+  const { meta, revision } = (await rollups.read(key))!;
+  const parts = new Map([[terminal as TerminalId, zstdCompressSync(Buffer.from('no part'))]]);
+  await rollups.publish(key, revision, { meta, parts, views: new Map() });
+}
+
 export async function passesContract(t: Test, tables: Tables): Promise<void> {
   await t.test('the listed due marks are deleted after the pass, and none is left in the end', async (t) => {
     const region = new Region(tables);
@@ -88,14 +96,17 @@ export async function passesContract(t: Test, tables: Tables): Promise<void> {
 
   await t.test('more marks of an hour that fails than are listed at once hold up no other', async (t) => {
     const region = new Region(tables);
-    const bad = region.events('bad', 1, salesIn(HOUR, [1]));
-    await region.append({ ...bad, bytes: bad.bytes.subarray(0, -1) }, region.events('a', 1, salesIn(HOUR + 1, [1])));
-    const minute = minuteOf((HOUR + 2) * HOUR_MS);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR, [1])));
+    region.now = (HOUR + 2) * HOUR_MS;
+    await region.pass();
+    await spoilPart(region, 'b');
+    await region.append(region.events('a', 1, salesIn(HOUR + 1, [1])));
+    const minute = minuteOf(region.now);
     const mark = { minute, merchant: region.merchant, level: 'hour' as const, time: HOUR };
-    await region.marks.add(Array.from({ length: 5_100 }, () => ({ ...mark, terminals: ['bad'] as TerminalId[] })));
+    await region.marks.add(Array.from({ length: 5_100 }, () => ({ ...mark, terminals: ['a'] as TerminalId[] })));
     await region.marks.add([{ ...mark, minute: minute + 1, time: HOUR + 1, terminals: ['a'] as TerminalId[] }]);
     region.now = (HOUR + 3) * HOUR_MS;
-    t.match(await region.pass(), { hours: 1, failures: 2, marks: 1 });
+    t.match(await region.pass(), { hours: 1, failures: 1, marks: 1 }, 'tried once, though listed twice');
     t.equal(await region.revision('hour', HOUR + 1), 1);
     t.equal((await region.marksThrough(minute)).length, 5_100);
     await region.marks.remove(await region.marksThrough(minute));
@@ -111,30 +122,12 @@ export async function passesContract(t: Test, tables: Tables): Promise<void> {
     t.equal(await region.revision('hour', HOUR), 1);
   });
 
-  await t.test('an hour that cannot be folded is named, keeps its marks and stops no other', async (t) => {
-    const region = new Region(tables);
-    const bad = region.events('bad', 1, salesIn(HOUR, [1]));
-    await region.deliver(bad, region.events('a', 1, salesIn(HOUR + 1, [1])));
-    await region.overwrite(bad, bad.bytes.subarray(0, -1));
-    region.now = (HOUR + 3) * HOUR_MS;
-    t.match(await region.pass(), { hours: 1, failures: 1, marks: 1 });
-    t.match(region.failures, [{ message: /raw row [0-9a-f]+ can't be read/ }]);
-    t.match(await region.marksThrough(minuteOf(region.now)), [{ time: HOUR, terminals: ['bad'] }]);
-    t.equal(await region.revision('hour', HOUR + 1), 1);
-    await region.overwrite(bad);
-    await region.passDay(DAY);
-    await t.resolves(region.checkAll(), 'once it can be read, all is there');
-  });
-
   await t.test('a published cell that cannot be read is a failure too, not an empty part', async (t) => {
     const region = new Region(tables);
     await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR, [1])));
     region.now = (HOUR + 2) * HOUR_MS;
     await region.pass();
-    const key = { merchant: region.merchant, level: 'hour' as const, logic: 1, time: HOUR };
-    const { meta } = (await region.rollups.read(key))!;
-    const parts = new Map([['b' as TerminalId, zstdCompressSync(Buffer.from('no part'))]]);
-    await region.rollups.publish(key, 1, { meta, parts, views: new Map() });
+    await spoilPart(region, 'b');
     await region.mark(HOUR, 'a');
     t.match(await region.pass(), { failures: 1, marks: 0 });
     await region.mark(HOUR, 'b');

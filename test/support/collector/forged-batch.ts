@@ -4,7 +4,7 @@
  */
 import { crc32c } from '../../../shared/crc32c.ts';
 import type { Epoch } from '../../../shared/ids.ts';
-import type { EncodedBatch } from '../../../shared/wire/batch.ts';
+import type { WireBatch } from '../../../shared/wire/batch.ts';
 import { readHeader } from '../../../shared/wire/header.ts';
 import { pack } from '../../../shared/wire/message-pack.ts';
 import { sealed } from '../shared/seal-batch.ts';
@@ -20,7 +20,7 @@ export interface ForgedSale {
 }
 
 /** A batch of one sale. */
-export function forgedSale({ amount, checksum, ...place }: ForgedSale): EncodedBatch {
+export function forgedSale({ amount, checksum, ...place }: ForgedSale): WireBatch {
   // The columns of one event, and one that no version knows: four bytes to be chosen freely.
   const columns = [['sale', 'INR'], 0, 0, 0, 0, amount, 1, null, null, null, 0, [], [], 0, [], [], []];
   const plain = Buffer.from(pack([...columns, Buffer.alloc(4)]));

@@ -5,7 +5,7 @@ import type { TillEvent } from '../../../shared/event/event.ts';
 export interface Held {
   /** Rows with the same key are one. In key order. */
   readonly rows: readonly StoredRow[];
-  /** Each seq once: of the lowest key that claims it. */
+  /** Each seq once: of the row that arrived first, then of the lower key. */
   readonly events: readonly TillEvent[];
   readonly conflicts: number;
   readonly lost: number;
@@ -19,7 +19,8 @@ export function eventsOf(sent: readonly StoredRow[]): Held {
   const taken = new Map<string, TillEvent>();
   const conflicts = new Set<string>();
   const lost = new Set<string>();
-  for (const row of rows) {
+  // The sort is stable: rows that arrived together stay in the order of their keys.
+  for (const row of [...rows].sort((a, b) => a.arrival - b.arrival)) {
     const { epoch, firstSeq, count, events } = readRow(row);
     for (let i = 0; i < count; i++) {
       const name = `${row.key.hour}/${row.key.terminal}/${epoch}/${firstSeq + i}`;

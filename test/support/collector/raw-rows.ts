@@ -2,6 +2,7 @@
 import { PartialFold } from '../../../collector/aggregation/fold.ts';
 import type { PartialAggregate } from '../../../collector/aggregation/partial.ts';
 import { readRow, type StoredRow } from '../../../collector/aggregation/raw-row.ts';
+import { runToEnd } from '../../../shared/cooperative.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { type Epoch, epoch, type MerchantId, merchantId, type TerminalId, terminalId } from '../../../shared/ids.ts';
 import { eventsKey } from '../../../shared/keys.ts';
@@ -66,7 +67,7 @@ export const lossRow = (firstSeq: number, count: number, options: RowOptions = {
 export function foldRows(rows: readonly StoredRow[]): PartialAggregate {
   const stored = new Map(rows.map((row) => [Buffer.from(row.rowKey).toString('hex'), row]));
   const fold = new PartialFold(LOGIC);
-  for (const name of [...stored.keys()].sort()) fold.add(readRow(stored.get(name)!));
+  for (const name of [...stored.keys()].sort()) runToEnd(fold.add(readRow(stored.get(name)!)));
   return fold.partial();
 }
 

@@ -7,6 +7,7 @@ import { LiveHours } from '../../../collector/api/figures/live-hours.ts';
 import { createServer } from '../../../collector/api/server.ts';
 import { Control } from '../../../collector/store/control.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
+import { ParkedHours } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
@@ -39,7 +40,7 @@ export function openServer(
   { now, clock = () => 0, errors = [] }: ServerOptions,
 ): Promise<FastifyInstance> {
   const log = new EventLog(tables);
-  const live = new LiveHours({ log, logic: LOGIC, clock, freshForMs: 0, maxRows: 1_000 });
+  const live = new LiveHours({ log, logic: LOGIC, clock, freshForMs: 0, maxBytes: 1e8 });
   return createServer({
     readiness: () => ({ ready: true, reason: 'ready' }),
     registry: new Registry(),
@@ -49,6 +50,7 @@ export function openServer(
     merchants: {
       log,
       rollups: new Rollups(tables),
+      parked: new ParkedHours(tables),
       live,
       logic: LOGIC,
       auth: new Auth(new Control(tables), clock),

@@ -7,6 +7,8 @@ export interface Call {
   readonly table: TableName;
   /** Of a scan. */
   readonly keysOnly?: boolean;
+  /** Key of a checkAndPut. */
+  readonly row?: Uint8Array;
 }
 
 /**
@@ -45,7 +47,9 @@ export class HookedTables implements Tables {
     );
   }
   checkAndPut(table: TableName, check: { column: Column; expected: Uint8Array | null }, put: Put): Promise<boolean> {
-    return this.#around({ operation: 'checkAndPut', table }, () => this.#tables.checkAndPut(table, check, put));
+    return this.#around({ operation: 'checkAndPut', table, row: put.row }, () =>
+      this.#tables.checkAndPut(table, check, put),
+    );
   }
   delete(table: TableName, rows: readonly Uint8Array[]): Promise<void> {
     return this.#around({ operation: 'delete', table }, () => this.#tables.delete(table, rows));

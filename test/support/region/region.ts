@@ -12,8 +12,10 @@ import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregati
 import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/runner.ts';
 import { type DueMark, DueMarks, dueMinute } from '../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
+import { ParkedHours, type ParkedPart } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
+import { runToEnd } from '../../../shared/cooperative.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
 import { type MerchantId, type TerminalId, terminalId } from '../../../shared/ids.ts';
 import { type Level, salt } from '../../../shared/keys.ts';
@@ -50,6 +52,8 @@ export class Region {
   /** All that was put into the raw log. */
   readonly delivered: SentRow[] = [];
   readonly failures: Error[] = [];
+  /** What runs parked. */
+  readonly leftOut: ParkedPart[] = [];
 
   constructor(tables: Tables, merchant = freshMerchant()) {
     this.tables = tables;
@@ -68,6 +72,9 @@ export class Region {
   }
   get marks(): DueMarks {
     return new MerchantsMarks(this.tables, this.merchant);
+  }
+  get parked(): ParkedHours {
+    return new ParkedHours(this.tables);
   }
   get rollups(): Rollups {
     return new Rollups(this.tables);
@@ -117,11 +124,14 @@ export class Region {
       marks: this.marks,
       log: this.log,
       rollups: this.rollups,
+      parked: this.parked,
       logic: LOGIC,
       now: () => this.now,
+      clock: () => performance.now(),
       graceMs: GRACE_MS,
       concurrency: 8,
       onFailure: (_due, error) => this.failures.push(error),
+      onParked: (_due, part) => this.leftOut.push(part),
       ...options,
     });
   }
@@ -174,7 +184,7 @@ export class Region {
     const all: TillEvent[] = [];
     for (const [terminal, bytes] of row.parts) {
       const expected = eventsOf(of.filter(({ key }) => key.terminal === terminal));
-      const part = decodePartial(bytes, base);
+      const part = runToEnd(decodePartial(bytes, base));
       assert.deepEqual(figuresOf(part), expectedFigures(expected.events));
       assert.deepEqual(articlesOf(part), expectedArticles(expected.events));
       all.push(...expected.events);

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { epoch } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
-import { type EncodedBatch, encodeLoss } from '../../../../shared/wire/batch.ts';
+import { encodeLoss, type WireBatch } from '../../../../shared/wire/batch.ts';
 import { encodeStatus } from '../../../../shared/wire/messages.ts';
 import { hourNow } from '../wire/forged-batch.ts';
 import { randomEpoch } from '../wire/mqtt-session.ts';
@@ -55,7 +55,7 @@ const endlessLosses: Attack = {
   async run(context, signal) {
     const session = await openSession(context);
     const hour = hourNow();
-    const losses = Array.from({ length: LOSSES }, (_, at): EncodedBatch => {
+    const losses = Array.from({ length: LOSSES }, (_, at): WireBatch => {
       const identity = { epoch: epoch(randomEpoch()), firstSeq: 1, hour: hour - at, clearThrough: 0 };
       return encodeLoss(identity, LOST_SEQS, { reason: 'evicted', at: (hour - at) * HOUR_MS, detail: null });
     });

@@ -1,6 +1,6 @@
 /** Batches within every format's bounds that cost far more than they weigh. */
 import { randomBytes } from 'node:crypto';
-import type { EncodedBatch } from '../../../../shared/wire/batch.ts';
+import type { WireBatch } from '../../../../shared/wire/batch.ts';
 import { compressed, type ForgedBody, forge, hourNow } from '../wire/forged-batch.ts';
 import { randomEpoch } from '../wire/mqtt-session.ts';
 import { type Attack, type AttackContext, NOTHING_BROKEN } from './attack.ts';
@@ -30,18 +30,18 @@ function eventBomb(attrs: string | null): ForgedBody {
   return compressed([strings, 0, 0, 0, 0, 1, 1, null, null, attrs === null ? null : 2, 0, [], [], 0, [], [], []]);
 }
 
-function inEpochsOfTheirOwn(hour: number): EncodedBatch[] {
+function inEpochsOfTheirOwn(hour: number): WireBatch[] {
   const body = itemBomb();
   const claims = { firstSeq: 1, count: ITEM_BOMB_EVENTS, hour };
   return Array.from({ length: EPOCHS }, () => forge(body, { ...claims, epoch: randomEpoch() }));
 }
 
 /** Consecutive seqs of one stream, without end. */
-export function* stream(body: ForgedBody, count: number, hour: number, epoch = randomEpoch()): Iterable<EncodedBatch> {
+export function* stream(body: ForgedBody, count: number, hour: number, epoch = randomEpoch()): Iterable<WireBatch> {
   for (let firstSeq = 1; ; firstSeq += count) yield forge(body, { epoch, firstSeq, count, hour });
 }
 
-function* again(batch: EncodedBatch): Iterable<EncodedBatch> {
+function* again(batch: WireBatch): Iterable<WireBatch> {
   for (;;) yield batch;
 }
 

@@ -1,7 +1,7 @@
 /** A till that changes its past: other content for a seq whose figure is published. */
 import { crc32c } from '../../../../shared/crc32c.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
-import type { EncodedBatch } from '../../../../shared/wire/batch.ts';
+import type { WireBatch } from '../../../../shared/wire/batch.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import { forge, hourNow, saleColumns, uncompressed } from '../wire/forged-batch.ts';
 import { randomEpoch } from '../wire/mqtt-session.ts';
@@ -69,7 +69,7 @@ async function amountOf(context: AttackContext, hour: number): Promise<number | 
 async function rewrite(
   context: AttackContext,
   hour: number,
-  { sale, after }: { readonly sale: EncodedBatch; readonly after: readonly EncodedBatch[] },
+  { sale, after }: { readonly sale: WireBatch; readonly after: readonly WireBatch[] },
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const session = await openSession(context);

@@ -1,5 +1,5 @@
 /** Rows that make a pass of the roll-up long. */
-import type { EncodedBatch } from '../../../../shared/wire/batch.ts';
+import type { WireBatch } from '../../../../shared/wire/batch.ts';
 import { forge, hourNow, oneSale } from '../wire/forged-batch.ts';
 import { randomEpoch } from '../wire/mqtt-session.ts';
 import { type Attack, NOTHING_BROKEN } from './attack.ts';
@@ -35,7 +35,7 @@ const scatteredHours: Attack = {
     const [epoch, first] = [randomEpoch(), hourNow() - 2 - HOURS];
     const batches = Array.from(
       { length: HOURS },
-      (_, at): EncodedBatch => forge(body, { epoch, firstSeq: 1 + at, count: 1, hour: first + at }),
+      (_, at): WireBatch => forge(body, { epoch, firstSeq: 1 + at, count: 1, hour: first + at }),
     );
     if (session !== null) await sendAll(session, batches, { underWay: UNDER_WAY }, signal);
     await ended(signal);

@@ -1,6 +1,6 @@
 /** What the attacks share: sessions that are opened again, batches without a pause, questions. */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { EncodedBatch } from '../../../../shared/wire/batch.ts';
+import type { WireBatch } from '../../../../shared/wire/batch.ts';
 import type { Ack } from '../../../../shared/wire/messages.ts';
 import { type HttpAnswer, httpGet } from '../honest/questions.ts';
 import { MqttSession, randomEpoch } from '../wire/mqtt-session.ts';
@@ -39,7 +39,7 @@ export interface Sending {
 /** Sends the batches as fast as they are answered; whoever does not answer ends it. */
 export async function sendAll(
   session: MqttSession,
-  batches: Iterable<EncodedBatch>,
+  batches: Iterable<WireBatch>,
   { underWay, onAck }: Sending,
   signal: AbortSignal,
 ): Promise<void> {

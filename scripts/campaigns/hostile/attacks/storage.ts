@@ -1,6 +1,6 @@
 /** Batches that cannot be compressed, as fast as they are taken. */
 import { randomBytes } from 'node:crypto';
-import type { EncodedBatch } from '../../../../shared/wire/batch.ts';
+import type { WireBatch } from '../../../../shared/wire/batch.ts';
 import { compressed, type ForgedBody, forge, hourNow } from '../wire/forged-batch.ts';
 import { randomEpoch } from '../wire/mqtt-session.ts';
 import { type Attack, NOTHING_BROKEN } from './attack.ts';
@@ -19,7 +19,7 @@ function noise(): ForgedBody {
   return compressed([['sale', 'INR', ...attrs], 0, 0, 0, 0, 1, 1, null, null, column, 0, [], [], 0, [], [], []]);
 }
 
-function* batches(): Iterable<EncodedBatch> {
+function* batches(): Iterable<WireBatch> {
   const bodies = Array.from({ length: BODIES }, noise);
   const epoch = randomEpoch();
   for (let sent = 0; ; sent++)

@@ -8,7 +8,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { epoch } from '../../../../shared/ids.ts';
 import { hourOf } from '../../../../shared/time.ts';
-import { type EncodedBatch, encodeEvents } from '../../../../shared/wire/batch.ts';
+import { encodeEvents, type WireBatch } from '../../../../shared/wire/batch.ts';
 import { type Credentials, MqttSession, type Opened, randomEpoch } from '../wire/mqtt-session.ts';
 import type { Network } from '../wire/network.ts';
 import { Latencies } from './latencies.ts';
@@ -33,7 +33,7 @@ export class HonestTill {
   readonly #port: number;
   readonly #who: Credentials;
   readonly #epoch = randomEpoch();
-  readonly #unacknowledged = new Map<number, EncodedBatch>();
+  readonly #unacknowledged = new Map<number, WireBatch>();
   #session: MqttSession | null = null;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
@@ -96,7 +96,7 @@ export class HonestTill {
     void this.#send(seq, batch, this.latencies.begin());
   }
 
-  async #send(seq: number, batch: EncodedBatch, answered: (outcome: 'answered') => void): Promise<void> {
+  async #send(seq: number, batch: WireBatch, answered: (outcome: 'answered') => void): Promise<void> {
     while (!this.#closed) {
       const ack = await (this.#session?.send(batch) ?? null);
       if (ack?.result === 'stored') {

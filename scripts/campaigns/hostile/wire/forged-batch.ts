@@ -4,7 +4,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { crc32c } from '../../../../shared/crc32c.ts';
 import { epoch } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
-import type { EncodedBatch } from '../../../../shared/wire/batch.ts';
+import type { WireBatch } from '../../../../shared/wire/batch.ts';
 import { type BatchHeader, HEADER_BYTES, writeHeader } from '../../../../shared/wire/header.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 
@@ -55,7 +55,7 @@ export const saleColumns = (amount: number, ...more: readonly unknown[]): unknow
 /** One sale in fewer bytes than its ack. */
 export const oneSale = (): ForgedBody => uncompressed(pack(saleColumns(1)));
 
-export function forge({ bytes: body, crc, codec, unpackedLength }: ForgedBody, claims: Claims): EncodedBatch {
+export function forge({ bytes: body, crc, codec, unpackedLength }: ForgedBody, claims: Claims): WireBatch {
   const header: BatchHeader = {
     kind: 'events',
     codec,

@@ -1,6 +1,6 @@
 /** A till's MQTT session as the wire sees it. It keeps to no window: its user decides. */
 import { randomBytes } from 'node:crypto';
-import type { EncodedBatch } from '../../../../shared/wire/batch.ts';
+import type { WireBatch } from '../../../../shared/wire/batch.ts';
 import { type Ack, decodeAcks } from '../../../../shared/wire/messages.ts';
 import {
   CONNACK,
@@ -91,7 +91,7 @@ export class MqttSession {
   }
 
   /** @returns null when the connection ended before the ack */
-  send({ bytes, header }: EncodedBatch): Promise<Ack | null> {
+  send({ bytes, header }: WireBatch): Promise<Ack | null> {
     if (this.line.isClosed) return Promise.resolve(null);
     const { epoch, firstSeq, bodyCrc } = header;
     const answer = new Promise<Ack | null>((resolve) => {

@@ -5,6 +5,7 @@ import { ALL_MEASURES, decodePartial, decodeView, encodePartial } from '../../..
 import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
 import { parseDigest } from '../../../../collector/aggregation/row-set-digest.ts';
 import { Views } from '../../../../collector/aggregation/views.ts';
+import { runToEnd } from '../../../../shared/cooperative.ts';
 import { articlesOf, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { foldOf } from '../../../support/collector/raw-rows.ts';
 import { HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';
@@ -57,8 +58,8 @@ const PARTIAL = bytes(`
   c4${(bytes(ARTICLES).length).toString(16)} ${ARTICLES}`);
 
 t.test('the partial of a terminal', async (t) => {
-  t.equal(unpacked(encodePartial(partial(), BASE)), PARTIAL.toString('hex'));
-  const read = decodePartial(zstdCompressSync(PARTIAL), BASE);
+  t.equal(unpacked(runToEnd(encodePartial(partial(), BASE))), PARTIAL.toString('hex'));
+  const read = runToEnd(decodePartial(zstdCompressSync(PARTIAL), BASE));
   t.strictSame(figuresOf(read), figuresOf(partial()));
   t.strictSame(articlesOf(read), articlesOf(partial()));
   t.strictSame(read.tally, partial().tally);
@@ -71,8 +72,8 @@ const TOTAL = bytes(`
 
 t.test('the view of all, and the articles', async (t) => {
   const views = new Views(LOGIC);
-  views.add(partial());
-  const encoded = views.encode(BASE);
+  runToEnd(views.add(partial()));
+  const encoded = runToEnd(views.encode(BASE));
   t.strictSame([...encoded.keys()], ['total', 'store', 'method', 'cashier', 'articles']);
   t.equal(unpacked(encoded.get('total')!), TOTAL.toString('hex'));
   t.equal(unpacked(encoded.get('articles')!), bytes(`92 01 ${ARTICLES}`).toString('hex'));

@@ -2,14 +2,16 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Cube, mergeCube, OTHER } from '../../../../collector/aggregation/cube.ts';
 import { figuresCube } from '../../../../collector/aggregation/partial.ts';
+import { runToEnd } from '../../../../shared/cooperative.ts';
 import { holds } from '../../../support/shared/property.ts';
 
 interface Counter {
   count: number;
 }
 const none = (): Counter => ({ count: 0 });
-const merge = (into: Counter, from: Counter): void => {
+const merge = (into: Counter, from: Counter): number => {
   into.count += from.count;
+  return 8;
 };
 const keys = ['type', 'currency', 'store'];
 const other = ([type = null, currency = null]: readonly (string | null)[]): (string | null)[] => [
@@ -131,8 +133,10 @@ t.test('merging adds groups by the keys they share, and makes its own measures',
     ['sale', null, 'b'],
   ]);
   const into = new Cube<Counter>(['type', 'currency'], 1_000, (key) => key);
-  mergeCube(into, from, none, merge);
-  mergeCube(into, from, none, merge);
+  runToEnd(mergeCube(into, from, none, merge));
+  const { bytes } = into;
+  runToEnd(mergeCube(into, from, none, merge));
+  t.equal(into.bytes - bytes, 3 * 8, 'its memory is what the measures grew by');
   t.same(counts(into), { '["sale","GBP"]': 4, '["sale",null]': 2 });
   t.same(counts(from), { '["sale","GBP","a"]': 1, '["sale","GBP","b"]': 1, '["sale",null,"b"]': 1 });
   t.end();

@@ -4,6 +4,7 @@ import t from 'tap';
 import { type FoldRow, PartialFold } from '../../../../collector/aggregation/fold.ts';
 import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
 import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
+import { runToEnd } from '../../../../shared/cooperative.ts';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { epoch } from '../../../../shared/ids.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
@@ -35,21 +36,21 @@ const cut = fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 
 
 /**
  * Two streams of up to 24 events, stored as whatever stretches of them: overlapping, twice,
- * subsets, with gaps, re-cut. Some rows hold another content under the same seqs. Losses lie
- * anywhere.
+ * subsets, with gaps, re-cut, in any order of arrival. Some rows hold another content under the same
+ * seqs. Losses lie anywhere.
  */
 const arbitraryRows = fc
   .record({
     streams: fc.tuple(
       ...EPOCHS.map(() => fc.array(arbitraryEvent(HOUR), { minLength: 24, maxLength: 24 })),
     ) as fc.Arbitrary<TillEvent[][]>,
-    cuts: fc.array(fc.tuple(fc.nat(1), cut, fc.option(fc.nat(23), { freq: 8 })), { maxLength: 12 }),
+    cuts: fc.array(fc.tuple(fc.nat(1), cut, fc.option(fc.nat(23), { freq: 8 }), fc.nat(3)), { maxLength: 12 }),
     losses: fc.array(fc.tuple(fc.nat(1), cut), { maxLength: 5 }),
   })
   .map(({ streams, cuts, losses }) => [
-    ...cuts.map(([stream, [first, count], changed]) => {
+    ...cuts.map(([stream, [first, count], changed, arrival]) => {
       const events = streams[stream]!.map((event, i) => (i === changed ? { ...event, ref: 'changed' } : event));
-      return eventsRow(first, events.slice(first - 1, first - 1 + count), { epoch: EPOCHS[stream]! });
+      return eventsRow(first, events.slice(first - 1, first - 1 + count), { epoch: EPOCHS[stream]!, arrival });
     }),
     ...losses.map(([stream, [first, count]]) => lossRow(first, count, { epoch: EPOCHS[stream]! })),
   ]);
@@ -67,14 +68,15 @@ holds(
 
 holds(
   t,
-  'a fold goes on where it stood: rows added one by one give, each time, what all of them give',
+  'a fold goes on where it stood: rows added one by one give, each time, what all of them give, or it says that it does not',
   fc.property(arbitraryRows, (rows) => {
     const inOrder = eventsOf(rows).rows;
     const fold = new PartialFold(LOGIC);
-    inOrder.forEach((row, i) => {
-      fold.add(readRow(row));
+    for (const [i, row] of inOrder.entries()) {
+      runToEnd(fold.add(readRow(row)));
+      if (fold.isOutdated) return;
       assert.deepEqual(plain(fold.partial()), plain(foldRows(inOrder.slice(0, i + 1))));
-    });
+    }
   }),
   { numRuns: 40 },
 );
@@ -105,7 +107,7 @@ t.test('a smaller batch that arrives after a larger one under the same first seq
 });
 
 t.test(
-  'where two rows claim a seq with different content, the lower key wins, and each such seq is one conflict',
+  'of two rows that claim a seq with different content and arrived together, the lower key wins; each such seq is one conflict',
   (t) => {
     const part = foldRows([
       eventsRow(1, sales([1, 2])),
@@ -117,6 +119,85 @@ t.test(
     t.end();
   },
 );
+
+t.test('a sale sent again with another amount changes nothing, whichever of the two keys is the lower', (t) => {
+  for (const [stored, forged] of [
+    [50_000, 100],
+    [100, 50_000],
+  ] as const) {
+    const part = foldRows([
+      eventsRow(1, sales([stored]), { arrival: 1 }),
+      eventsRow(1, sales([forged]), { arrival: 2 }),
+      eventsRow(1, sales([forged, 7]), { arrival: 3 }),
+      eventsRow(1, sales([stored]), { arrival: 1 }),
+    ]);
+    t.same(amountOf(part), [BigInt(stored + 7)]);
+    t.equal(part.tally.conflicts, 1);
+  }
+  t.end();
+});
+
+t.test('a content that arrived again does not make a rival the earlier one', (t) => {
+  const part = foldRows([
+    eventsRow(1, sales([1]), { arrival: 10 }),
+    eventsRow(1, sales([1, 2]), { arrival: 5 }),
+    eventsRow(1, sales([9, 2, 3]), { arrival: 7 }),
+  ]);
+  t.same(amountOf(part), [6n]);
+  t.end();
+});
+
+t.test('a fold asked for its figures is outdated by an earlier arrival with another content, not by a repeat', (t) => {
+  const fold = new PartialFold(LOGIC);
+  const add = (row: StoredRow) => runToEnd(fold.add(readRow(row)));
+  add(eventsRow(1, sales([1]), { arrival: 10 }));
+  t.equal(fold.partial().tally.events, 1);
+  add(eventsRow(1, sales([1, 2]), { arrival: 5 }));
+  t.notOk(fold.isOutdated);
+  t.equal(fold.partial().tally.events, 2);
+  add(eventsRow(1, sales([9, 9, 9]), { arrival: 4 }));
+  t.ok(fold.isOutdated);
+  t.end();
+});
+
+t.test('a fold holds one window, however many epochs and rows there are', (t) => {
+  const fold = new PartialFold(LOGIC);
+  const items = Array.from({ length: 100 }, () => ({ sku: 'A', qty: 1_000, price: 1 }));
+  const events = Array.from({ length: 300 }, () => tillEvent({ items }));
+  const held: number[] = [];
+  for (let at = 1; at <= 24; at++) {
+    runToEnd(fold.add(readRow(eventsRow(1, events, { epoch: epoch(at.toString(16).padStart(16, '0')) }))));
+    held.push(fold.bytes);
+  }
+  t.ok(fold.cost > 24 * 300 * 100 * 64, `${fold.cost} bytes decoded`);
+  t.ok(held.at(-1)! < 24 * 2_000, `${held.at(-1)} bytes held`);
+  t.equal(fold.partial().tally.events, 24 * 300);
+  t.end();
+});
+
+t.test('a fold that exceeds a limit ends with a reason', (t) => {
+  const generous = { foldCost: 1e12, foldBytes: 1e12, foldWindowBytes: 1e12 };
+  const folded = (limits: Partial<typeof generous>, ...rows: StoredRow[]) => {
+    const fold = new PartialFold(LOGIC, { ...generous, ...limits });
+    for (const row of rows) runToEnd(fold.add(readRow(row)));
+    return fold.partial();
+  };
+  const customers = Array.from({ length: 900 }, (_, at) => tillEvent({ amount: at, dims: { customer: `u${at}` } }));
+  const many = eventsRow(1, customers);
+  t.throws(() => folded({ foldCost: 900 * 256 }, many), { name: 'FoldTooDear', message: /decode to more than/ });
+  t.throws(() => folded({ foldBytes: 900 * 80 }, many), { name: 'FoldTooDear', message: /figures take more than/ });
+  t.throws(() => folded({ foldBytes: 10_000 }, ...Array.from({ length: 200 }, (_, at) => lossRow(1 + 2 * at, 1))), {
+    name: 'FoldTooDear',
+  });
+  // Each row brings one large event at a seq of its own: none is large, the window would be.
+  const large = Array.from({ length: 50 }, () => ({ sku: 'A', qty: 1_000, price: 1 }));
+  const contradicting = Array.from({ length: 20 }, (_, at) =>
+    eventsRow(1, [...sales(Array(at).fill(1)), tillEvent({ items: large })]),
+  );
+  t.throws(() => folded({ foldWindowBytes: 30_000 }, ...contradicting), { message: /contradict each other/ });
+  t.equal(folded({}, ...contradicting, many).tally.rows, 21);
+  t.end();
+});
 
 t.test('what is stored beats what is lost, and a seq lost twice is lost once', (t) => {
   const part = foldRows([lossRow(1, 10), lossRow(5, 10), eventsRow(3, sales([1, 2])), eventsRow(12, sales([4]))]);
@@ -150,8 +231,8 @@ t.test('the earliest arrival and the digest cover all rows, also those without n
 t.test('rows of a stream that step back are a fault, not figures', (t) => {
   const fold = new PartialFold(LOGIC);
   const row = (firstSeq: number): FoldRow => readRow(eventsRow(firstSeq, sales([1])));
-  fold.add(row(5));
-  t.throws(() => fold.add(row(4)), { message: /rows out of order: seq 4 after 5/ });
+  runToEnd(fold.add(row(5)));
+  t.throws(() => runToEnd(fold.add(row(4))), { message: /rows out of order: seq 4 after 5/ });
   t.end();
 });
 

@@ -1,0 +1,61 @@
+/**
+ * Packs large values as MessagePack with turns of the event loop in between. The bytes are those
+ * that `pack` gives.
+ */
+import { Buffer } from 'node:buffer';
+import type { Cooperative } from '../../shared/cooperative.ts';
+import { pack } from '../../shared/wire/message-pack.ts';
+
+/** Numbers and texts packed between two turns; arrays may be sketches of a thousand numbers. */
+const SCALARS = 1_000;
+const ARRAYS = 16;
+/** Below this depth values are small. */
+const DEPTH = 3;
+/** Fewer values have a head of one byte. */
+const SHORT = 16;
+
+/** Head of an array, as MessagePack's specification has it. */
+function arrayHead(length: number): Uint8Array {
+  if (length < SHORT) return Buffer.of(0x90 | length);
+  if (length < 0x1_0000) return Buffer.of(0xdc, length >> 8, length & 0xff);
+  const head = Buffer.alloc(5, 0xdd);
+  head.writeUInt32BE(length, 1);
+  return head;
+}
+
+function* packArray(values: readonly unknown[], pieces: Uint8Array[]): Cooperative<void> {
+  pieces.push(arrayHead(values.length));
+  const step = values.some(Array.isArray) ? ARRAYS : SCALARS;
+  for (let at = 0; at < values.length; at += step) {
+    const some = values.slice(at, at + step);
+    pieces.push(pack(some).subarray(arrayHead(some.length).length));
+    yield;
+  }
+}
+
+/** Large arrays may be the value itself, an entry of it, or an entry of such an entry. */
+function* packInto(value: unknown, pieces: Uint8Array[], depth: number): Cooperative<void> {
+  if (depth === 0 || typeof value !== 'object' || value === null || value instanceof Uint8Array) {
+    pieces.push(pack(value));
+  } else if (Array.isArray(value)) {
+    if (value.length >= SHORT) yield* packArray(value, pieces);
+    else {
+      pieces.push(arrayHead(value.length));
+      for (const entry of value) yield* packInto(entry, pieces, depth - 1);
+    }
+  } else {
+    const fields = Object.entries(value);
+    if (fields.length >= SHORT) throw new RangeError('an object of 16 fields or more has another head');
+    pieces.push(Buffer.of(0x80 | fields.length));
+    for (const [name, of] of fields) {
+      pieces.push(pack(name));
+      yield* packInto(of, pieces, depth - 1);
+    }
+  }
+}
+
+export function* packCooperatively(value: unknown): Cooperative<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  yield* packInto(value, pieces, DEPTH);
+  return Buffer.concat(pieces);
+}

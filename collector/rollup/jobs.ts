@@ -1,0 +1,71 @@
+/** Jobs: the hours and days that due marks name, and the marks that follow from a run. */
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import type { Level } from '../../shared/keys.ts';
+import { DAY_MS, dayOfHour, HOUR_MS } from '../../shared/time.ts';
+import { type DueMark, dueMinute, type NewDueMark } from '../store/due-marks.ts';
+import type { Due } from './recompute.ts';
+
+export interface Job extends Due {
+  readonly terminals: Set<TerminalId>;
+  readonly marks: DueMark[];
+}
+export interface Done extends Job {
+  /** When its run began to read, milliseconds since 1970. */
+  readonly readAt: number;
+  /** It is parked as a whole: nothing follows but the next try, whose mark exists. */
+  readonly isParked: boolean;
+}
+
+export const nameOf = ({ merchant, level, time }: Due): string => `${merchant}/${level}/${time}`;
+
+/** The jobs of each merchant. */
+export function jobsByMerchant(marks: readonly DueMark[]): Map<MerchantId, Job[]> {
+  return Map.groupBy(jobsOf(marks), ({ merchant }) => merchant);
+}
+
+/**
+ * Marks of the same hour or day form one job. Hours come first, because days are built from them.
+ */
+function jobsOf(marks: readonly DueMark[]): Iterable<Job> {
+  const jobs = new Map<string, Job>();
+  for (const mark of [...marks].sort((a, b) => Number(a.level === 'day') - Number(b.level === 'day'))) {
+    const { merchant, level, time } = mark;
+    const name = `${merchant}/${level}/${time}`;
+    const job = jobs.get(name) ?? { merchant, level, time, terminals: new Set<TerminalId>(), marks: [] };
+    for (const terminal of mark.terminals) job.terminals.add(terminal);
+    job.marks.push(mark);
+    jobs.set(name, job);
+  }
+  return jobs.values();
+}
+
+/**
+ * The marks that follow from a run of an hour: its day; or the same hour again, if it had not ended
+ * yet.
+ */
+export function followUps(
+  done: readonly Done[],
+  { now, graceMs }: { readonly now: () => number; readonly graceMs: number },
+): NewDueMark[] {
+  const marks = new Map<string, { level: Level; time: number; end: number; of: Done; terminals: Set<TerminalId> }>();
+  for (const job of done) {
+    if (job.level !== 'hour' || job.isParked) continue;
+    const hourEnd = (job.time + 1) * HOUR_MS;
+    const day = dayOfHour(job.time);
+    const next =
+      job.readAt < hourEnd
+        ? { level: 'hour' as const, time: job.time, end: hourEnd }
+        : { level: 'day' as const, time: day, end: (day + 1) * DAY_MS };
+    const name = `${job.merchant}/${next.level}/${next.time}`;
+    const mark = marks.get(name) ?? { ...next, of: job, terminals: new Set() };
+    for (const terminal of job.terminals) mark.terminals.add(terminal);
+    marks.set(name, mark);
+  }
+  return [...marks.values()].map(({ level, time, end, of, terminals }) => ({
+    minute: dueMinute(end, now(), graceMs),
+    merchant: of.merchant,
+    level,
+    time,
+    terminals: [...terminals],
+  }));
+}

@@ -1,0 +1,94 @@
+/**
+ * Parked hours and days: what a roll-up left out, why, and when it tries again; and attempts that
+ * were dear enough to be noted before they went on. One record an hour or day, in `control`. A
+ * record is never deleted, because it may be written again.
+ */
+import type { Buffer } from 'node:buffer';
+import type { MerchantId, TerminalId } from '../../shared/ids.ts';
+import { controlKey, type Level, prefixEnd } from '../../shared/keys.ts';
+import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import type { Column, Tables } from './tables.ts';
+
+const VALUE: Column = 'm:value';
+const KIND = 'parked';
+/** Digits of a time in a key, so that keys sort by time. */
+const TIME_DIGITS = 10;
+
+/**
+ * Why something is parked: it costs more than its limit, a raw row cannot be read, or attempts
+ * ended without a result (the process may have ended with them).
+ */
+export type ParkReason = 'cost' | 'unreadable' | 'crash';
+
+export interface ParkedPart {
+  /** Null: the whole hour or day. */
+  readonly terminal: TerminalId | null;
+  readonly reason: ParkReason;
+  /** For people. */
+  readonly detail: string;
+  /** Failed attempts in a row. */
+  readonly attempts: number;
+  /** Of the first of them, milliseconds since 1970. */
+  readonly since: number;
+  /** Milliseconds since 1970; a due mark of that minute exists. */
+  readonly retryAt: number;
+}
+
+export interface ParkedPlace {
+  readonly merchant: MerchantId;
+  readonly level: Level;
+  /** Hours or days since 1970. */
+  readonly time: number;
+}
+
+export interface ParkedRecord extends ParkedPlace {
+  readonly parts: readonly ParkedPart[];
+  /** When the noted attempt began, milliseconds since 1970; null: none is in progress. */
+  readonly startedAt: number | null;
+  /** Noted attempts in a row that never ended. */
+  readonly crashes: number;
+}
+
+const keyOf = ({ merchant, level, time }: ParkedPlace): Buffer =>
+  controlKey(KIND, `${merchant}/${level}/${String(time).padStart(TIME_DIGITS, '0')}`);
+
+export class ParkedHours {
+  readonly #tables: Tables;
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  async read(place: ParkedPlace): Promise<ParkedRecord | null> {
+    const [row] = await this.#tables.get('control', [keyOf(place)], [VALUE]);
+    return row ? (unpack(row.cells.get(VALUE)!) as ParkedRecord) : null;
+  }
+
+  /**
+   * @param before as it was read; null: there was none
+   * @returns false when it has changed since
+   */
+  write(record: ParkedRecord, before: ParkedRecord | null): Promise<boolean> {
+    const put = { row: keyOf(record), cells: new Map([[VALUE, pack(record)]]) };
+    const expected = before === null ? null : pack(before);
+    return this.#tables.checkAndPut('control', { column: VALUE, expected }, put);
+  }
+
+  /** Records with something parked, by merchant, level and time. */
+  async *list(): AsyncIterable<ParkedRecord> {
+    const start = controlKey(KIND, '');
+    yield* this.#scan(start, prefixEnd(start));
+  }
+
+  /** Those of a merchant's half-open range of hours or days. */
+  async *of(merchant: MerchantId, level: Level, from: number, to: number): AsyncIterable<ParkedRecord> {
+    const at = (time: number): Buffer => keyOf({ merchant, level, time });
+    if (from < to) yield* this.#scan(at(from), at(to));
+  }
+
+  async *#scan(start: Uint8Array, stop: Uint8Array): AsyncIterable<ParkedRecord> {
+    for await (const { cells } of this.#tables.scan('control', { start, stop })) {
+      const record = unpack(cells.get(VALUE)!) as ParkedRecord;
+      if (record.parts.length > 0) yield record;
+    }
+  }
+}
