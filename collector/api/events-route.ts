@@ -8,21 +8,26 @@ import Type, { type Static } from 'typebox';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
 import { type Epoch, epoch, type MerchantId, streamId, type TerminalId, terminalId } from '../../shared/ids.ts';
 import { eventsKey, NO_DIGEST } from '../../shared/keys.ts';
-import { hourOf, MINUTE_MS, type Range } from '../../shared/time.ts';
+import { HOUR_MS, hourOf, MINUTE_MS, type Range } from '../../shared/time.ts';
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
-import { readRow } from '../aggregation/raw-row.ts';
+import { eventBytes } from '../aggregation/fold.ts';
+import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
+import { readRow, UnreadableRow } from '../aggregation/raw-row.ts';
+import { SeqWindow } from '../aggregation/seq-window.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import { API_LIMITS } from './limits.ts';
 import type { MetricsDeps } from './metrics-route.ts';
 import { PeriodQuery, parsePeriod } from './query/period.ts';
-import { badParameter } from './query/problem.ts';
+import { badParameter, Problem } from './query/problem.ts';
 
 /**
  * Raw events read for one response: a search for a rare `ref` takes several pages instead of one
  * endless request.
  */
 const MAX_SCANNED = 200_000;
+/** Rows that cannot be read, named in one response. */
+const MAX_UNREADABLE = 100;
 
 const QuerySchema = Type.Object(
   {
@@ -77,25 +82,64 @@ const startAt = (merchant: MerchantId, { hour, terminal, epoch, seq }: Cursor): 
 
 const streamIn = ({ hour, terminal, epoch }: Omit<Cursor, 'seq'>): string => `${hour}/${terminal}/${epoch}`;
 
-/** Yields each seq once. As in the fold, the lower row key wins. */
-async function* eventsFrom(log: EventLog, merchant: MerchantId, range: Range, cursor: Cursor | null) {
+/**
+ * Yields each seq once: of the row that counts for it, as in the fold (`seq-window.ts`).
+ *
+ * @param onUnreadable called for each row that is left out because it cannot be read
+ * @throws Problem 503 when rows that contradict each other hold too much
+ */
+async function* eventsFrom(
+  log: EventLog,
+  merchant: MerchantId,
+  range: Range,
+  cursor: Cursor | null,
+  onUnreadable: (row: RawRow) => void,
+): AsyncGenerator<Found, void, undefined> {
   const from = cursor?.hour ?? hourOf(range.from);
   const options = cursor === null ? {} : { start: startAt(merchant, cursor) };
   let stream = cursor === null ? '' : streamIn(cursor);
-  let next = cursor?.seq ?? 0;
+  let first = cursor?.seq ?? 0;
+  let window = new SeqWindow<Found>();
   for await (const row of log.scan(merchant, from, hourOf(range.to - 1) + 1, options)) {
     const { kind, firstSeq, count } = row.key;
     if (kind === 'losses') continue;
     if (streamIn(row.key) !== stream) {
+      yield* foundFrom(window.claims, first);
       stream = streamIn(row.key);
-      next = 0;
+      first = 0;
+      window = new SeqWindow();
     }
-    if (firstSeq + count <= next) continue;
-    const { events } = readRow(row);
-    for (next = Math.max(next, firstSeq); next < firstSeq + count; next++)
-      yield { row, seq: next, event: events![next - firstSeq]! } satisfies Found;
+    yield* foundFrom(window.advance(firstSeq).claims, first);
+    if (firstSeq + count <= first || window.isCovered(count, row.arrival)) continue;
+    const events = eventsOf(row, onUnreadable);
+    if (events === null) continue;
+    const rivals = window.claims.length;
+    const found = events.map((event, at) => ({ row, seq: firstSeq + at, event }));
+    window.claim(found, row.arrival);
+    if (rivals > 0 && bytesOf(window.claims) > AGGREGATION_LIMITS.foldWindowBytes.value) throw contradiction();
+  }
+  yield* foundFrom(window.claims, first);
+}
+
+function* foundFrom(claims: readonly Found[], firstSeq: number): Generator<Found, void, undefined> {
+  for (const found of claims) if (found.seq >= firstSeq) yield found;
+}
+
+/** @returns null when the row cannot be read */
+function eventsOf(row: RawRow, onUnreadable: (row: RawRow) => void): readonly TillEvent[] | null {
+  try {
+    return readRow(row).events;
+  } catch (error) {
+    if (!(error instanceof UnreadableRow)) throw error;
+    onUnreadable(row);
+    return null;
   }
 }
+
+const bytesOf = (claims: readonly Found[]): number => eventBytes(claims.map(({ event }) => event));
+
+const contradiction = (): Problem =>
+  new Problem(503, 'an hour of this range holds batches that contradict each other in too many events to list them');
 
 /** The event as the till sent it, with its stream, seq and arrival time. */
 function toJson({ row, seq, event }: Found): Record<string, unknown> {
@@ -132,7 +176,15 @@ export function eventsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     let next: string | null = null;
     let scanned = 0;
     let length = 0;
-    for await (const found of eventsFrom(deps.log, merchantOf(request), range, cursor)) {
+    const unreadable: Record<string, unknown>[] = [];
+    const onUnreadable = ({ key }: RawRow): void => {
+      const { terminal, epoch, firstSeq, count, hour } = key;
+      const stream = streamId(terminal, epoch);
+      const t = new Date(hour * HOUR_MS).toISOString();
+      if (unreadable.length < MAX_UNREADABLE)
+        unreadable.push({ t, terminal, stream, firstSeq, lastSeq: firstSeq + count - 1 });
+    };
+    for await (const found of eventsFrom(deps.log, merchantOf(request), range, cursor, onUnreadable)) {
       const { event, row, seq } = found;
       if (events.length >= limit || scanned >= MAX_SCANNED || length >= API_LIMITS.eventsPageBytes.value) {
         next = encodeCursor({ ...row.key, seq });
@@ -147,6 +199,7 @@ export function eventsRoute(app: FastifyInstance, deps: MetricsDeps): void {
       events.push(text);
       length += text.length;
     }
-    return reply.type('application/json').send(`{"events":[${events.join(',')}],"next":${JSON.stringify(next)}}`);
+    const rest = JSON.stringify({ next, ...(unreadable.length > 0 && { unreadable }) }).slice(1);
+    return reply.type('application/json').send(`{"events":[${events.join(',')}],${rest}`);
   });
 }

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { epoch } from '../../../shared/ids.ts';
@@ -113,17 +115,63 @@ export async function eventsContract(t: Test, tables: Tables): Promise<void> {
     },
   );
 
-  await t.test('where contents differ, the lower row key wins, on every page', async (t) => {
+  await t.test(
+    'where contents differ, the earlier arrival counts, then the lower row key, on every page',
+    async (t) => {
+      for (const [earlier, expected] of [
+        ['low', [1, 2, 3, 40]],
+        ['high', [1, 20, 30, 40]],
+        ['none', [1, 2, 3, 40]],
+      ] as const) {
+        const region = new Region(tables);
+        const at = Date.now();
+        const low = region.events('a', 1, salesIn(HOUR, [1, 2, 3]), { arrival: at + Number(earlier === 'high') });
+        const high = region.events('a', 2, salesIn(HOUR, [20, 30, 40]), { arrival: at + Number(earlier === 'low') });
+        await region.append(high, low);
+        const api = await Api.open(region);
+        for (const limit of ['1', '2', '10']) {
+          const amounts = (await pages(api, { limit })).flat().map(({ amount }) => amount);
+          t.same(amounts, expected, `${earlier}, pages of ${limit}`);
+        }
+      }
+    },
+  );
+
+  await t.test('the events are those that the figures count, whatever arrived when', async (t) => {
+    const row = fc.record({
+      first: fc.integer({ min: 1, max: 8 }),
+      count: fc.integer({ min: 1, max: 5 }),
+      arrival: fc.integer({ min: 1, max: 4 }),
+      limit: fc.integer({ min: 1, max: 9 }),
+    });
+    const run = await fc.check(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 8 }), async (rows) => {
+        const region = new Region(tables);
+        const now = Date.now();
+        const sent = rows.map(({ first, count, arrival }, at) =>
+          region.events('a', first, salesIn(HOUR, Array(count).fill(10 ** at)), { arrival: now + arrival }),
+        );
+        await region.append(...sent);
+        const found = (await pages(await Api.open(region), { limit: String(rows[0]!.limit) })).flat();
+        assert.deepEqual(
+          found.map(({ amount }) => amount).sort(),
+          eventsOf(sent)
+            .events.map(({ amount }) => amount)
+            .sort(),
+        );
+      }),
+      { numRuns: 30 },
+    );
+    t.notOk(run.failed, fc.defaultReportMessage(run) ?? `held in ${run.numRuns} runs`);
+  });
+
+  await t.test('a row that cannot be read is named, and the others are listed', async (t) => {
     const region = new Region(tables);
-    const one = region.events('a', 1, salesIn(HOUR, [1, 2, 3]));
-    const other = region.events('a', 2, salesIn(HOUR, [20, 30, 40]));
-    await region.append(other, one);
-    const api = await Api.open(region);
-    for (const limit of ['1', '10'])
-      t.same(
-        (await pages(api, { limit })).flat().map(({ amount }) => amount),
-        [1, 2, 3, 40],
-      );
+    const bad = region.events('a', 4, salesIn(HOUR, [8, 9]));
+    await region.append(region.events('a', 1, salesIn(HOUR, [1, 2, 3])), { ...bad, bytes: bad.bytes.subarray(0, -1) });
+    const { events, unreadable } = await (await Api.open(region)).get('events', DAY);
+    t.equal(events.length, 3);
+    t.match(unreadable, [{ t: '2011-03-27T00:00:00.000Z', terminal: 'a', firstSeq: 4, lastSeq: 5 }]);
   });
 
   await t.test('a page begins within a batch, after thousands of events, without reading them again', async (t) => {
