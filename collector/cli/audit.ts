@@ -1,5 +1,6 @@
 /** `audit`: checks what the store holds, and lists what somebody has to look at. */
 import { auditConflicts } from './audit-conflicts.ts';
+import { auditParked } from './audit-parked.ts';
 import type { Command, CommandContext, Printed } from './command.ts';
 
 interface Check {
@@ -11,6 +12,7 @@ interface Check {
 
 const CHECKS: readonly Check[] = [
   { name: 'conflicts', help: 'seqs that a till has sent with different contents', run: auditConflicts },
+  { name: 'parked', help: 'hours and days that figures go without, with the reasons', run: auditParked },
 ];
 
 export const audit: Command = {

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { storesOn } from '../../../../collector/app/context.ts';
+import { audit } from '../../../../collector/cli/audit.ts';
 import type { Command, Given } from '../../../../collector/cli/command.ts';
 import { addKey, listKeys, revokeKey } from '../../../../collector/cli/keys.ts';
 import { checkConfig, initStore, rollupOnce } from '../../../../collector/cli/store.ts';
@@ -184,4 +185,24 @@ t.test('a terminal has quotas of its own, which a new token leaves', async (t) =
   t.match(await run(listTerminals, TILL), { terminals: [{ terminal: 'till-1', quotas: { eventsPerDay: 50 } }] });
   await run(setQuota, TILL);
   t.notOk('quotas' in (await run(listTerminals, TILL)).terminals[0], 'as configured again');
+});
+
+t.test('audit --parked lists what figures go without, and says so by its exit code', async (t) => {
+  const { run, stores, clock, config } = await standing(t);
+  const context = { config, given: { parked: true }, openTables, now: () => clock.now, progress() {} };
+  t.match(await audit.run(context), { json: { parked: [] }, text: 'nothing is parked', found: false });
+  const { bytes, header } = batchOf(1, 3);
+  const terminal = terminalId('till-1');
+  const torn = { merchant: ACME, terminal, header, bytes: bytes.subarray(0, -1), arrival: clock.now };
+  await stores.log.append([torn]);
+  await stores.marks.add([{ minute: 0, merchant: ACME, level: 'hour', time: HOUR, terminals: [terminal] }]);
+  t.match(await run(rollupOnce), { parked: 1, failures: 0 });
+  const found = await audit.run(context);
+  t.match(found, {
+    found: true,
+    text: /^acme hour 2026-11-22T09:00:00.000Z till-1: cannot be read; next try 2026-11-22T12:00:00.000Z\n {2}raw row/,
+    json: {
+      parked: [{ merchant: 'acme', level: 'hour', t: '2026-11-22T09:00:00.000Z', terminal: 'till-1', attempts: 1 }],
+    },
+  });
 });

@@ -1,0 +1,33 @@
+/** `audit --parked`: the hours and days that roll-ups left out. */
+import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
+import type { ParkedRecord, ParkReason } from '../store/parked-hours.ts';
+import { type CommandContext, type Printed, withStore } from './command.ts';
+
+const LENGTH_MS = { hour: HOUR_MS, day: DAY_MS } as const;
+const MEANING: Readonly<Record<ParkReason, string>> = {
+  cost: 'costs too much',
+  unreadable: 'cannot be read',
+  crash: 'runs ended without a result',
+};
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** One entry a terminal, or an hour or day as a whole (terminal null). */
+const entriesOf = ({ merchant, level, time, parts }: ParkedRecord) =>
+  parts.map(({ terminal, reason, detail, attempts, since, retryAt }) => ({
+    ...{ merchant, level, t: iso(time * LENGTH_MS[level]), terminal, reason, detail, attempts },
+    ...{ since: iso(since), retryAt: iso(retryAt) },
+  }));
+
+export async function auditParked(context: CommandContext): Promise<Printed> {
+  const parked = await withStore(context, async (stores) => {
+    const records = await Array.fromAsync(stores.parked.list());
+    const { merchant } = context.given;
+    return records.filter((record) => merchant === undefined || record.merchant === merchant).flatMap(entriesOf);
+  });
+  const lines = parked.map(
+    ({ merchant, level, t, terminal, reason, detail, retryAt }) =>
+      `${merchant} ${level} ${t} ${terminal ?? '(all terminals)'}: ${MEANING[reason]}; next try ${retryAt}\n  ${detail}`,
+  );
+  return { json: { parked }, text: lines.join('\n') || 'nothing is parked', found: parked.length > 0 };
+}
