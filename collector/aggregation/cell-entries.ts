@@ -5,13 +5,13 @@
 import { promisify } from 'node:util';
 import { zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import type { Cooperative } from '../../shared/cooperative.ts';
-import { AmountSketch } from './amount-sketch.ts';
 import { FORMAT, type SketchSelection } from './codec.ts';
 import type { GroupKey } from './cube.ts';
-import { DistinctSketch } from './distinct-sketch.ts';
 import type { ExactInt } from './exact-sum.ts';
 import type { ItemMeasures, Measures } from './measures.ts';
 import { MessagePackCursor } from './message-pack-cursor.ts';
+import { AmountSketch } from './sketches/amount-sketch.ts';
+import { DistinctSketch } from './sketches/distinct-sketch.ts';
 
 /** Called for each entry: the entries of a group come together, with the same key object. */
 export type Visit<M> = (key: GroupKey, slot: number, measures: M) => void;

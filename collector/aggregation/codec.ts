@@ -7,15 +7,15 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { type Cooperative, runToEnd } from '../../shared/cooperative.ts';
 import { unpack } from '../../shared/wire/message-pack.ts';
-import { AmountSketch } from './amount-sketch.ts';
 import type { Cube, GroupKey } from './cube.ts';
-import { DistinctSketch } from './distinct-sketch.ts';
 import type { ExactInt } from './exact-sum.ts';
 import { MAX_PARTIAL_GROUPS, MAX_VIEW_GROUPS } from './logic-version.ts';
 import { emptyItemMeasures, emptyMeasures, type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
 import { packCooperatively } from './pack-cooperatively.ts';
 import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
 import { digestText, parseDigest } from './row-set-digest.ts';
+import { AmountSketch } from './sketches/amount-sketch.ts';
+import { DistinctSketch } from './sketches/distinct-sketch.ts';
 
 export const FORMAT = 1;
 /** Articles decoded between two turns of the event loop. */

@@ -15,8 +15,6 @@ import type { Epoch } from '../../shared/ids.ts';
 import { countOf, difference } from '../../shared/seq-ranges.ts';
 import { slotOf } from '../../shared/time.ts';
 import { decodedBytes } from '../../shared/wire/batch-bounds.ts';
-import { AmountSketch } from './amount-sketch.ts';
-import { customerHash, DistinctSketch } from './distinct-sketch.ts';
 import { addExact, multiplyExact, negateExact } from './exact-sum.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
 import type { Logic } from './logic-version.ts';
@@ -24,6 +22,8 @@ import { emptyItemMeasures, emptyMeasures, sketchBytes } from './measures.ts';
 import { earlier, emptyPartial, type PartialAggregate, partialBytes } from './partial.ts';
 import { addDigest, digestOf } from './row-set-digest.ts';
 import { SeqWindow } from './seq-window.ts';
+import { AmountSketch } from './sketches/amount-sketch.ts';
+import { customerHash, DistinctSketch } from './sketches/distinct-sketch.ts';
 
 /** A decoded raw row. */
 export interface FoldRow {

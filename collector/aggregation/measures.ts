@@ -1,8 +1,8 @@
 /** The measures of one group of events in one slot, and those of one article. */
 
-import { AmountSketch } from './amount-sketch.ts';
-import { DistinctSketch } from './distinct-sketch.ts';
 import { addExact, type ExactInt } from './exact-sum.ts';
+import { AmountSketch } from './sketches/amount-sketch.ts';
+import { DistinctSketch } from './sketches/distinct-sketch.ts';
 
 export interface Measures {
   count: number;

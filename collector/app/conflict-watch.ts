@@ -53,5 +53,5 @@ async function terminalsOf(
     if (found >= conflicts || terminals.length === MAX_TERMINALS) break;
     await nextTurn();
   }
-  return terminals;
+  return terminals.sort();
 }

@@ -1,9 +1,9 @@
 /** The catalogue of metrics: how each one is calculated from the measures of a bucket. */
 
 import type { SketchSelection } from '../../aggregation/codec.ts';
-import { DistinctSketch } from '../../aggregation/distinct-sketch.ts';
 import { addExact, divideRounded, type ExactInt, negateExact } from '../../aggregation/exact-sum.ts';
 import { emptyMeasures, type Measures } from '../../aggregation/measures.ts';
+import { DistinctSketch } from '../../aggregation/sketches/distinct-sketch.ts';
 
 /** A bucket's measures, separated by the meaning of the event type. */
 export interface Bucket {

@@ -42,7 +42,7 @@ holds(
   'views, articles and the figures of parts, of any events',
   fc.property(fc.array(events, { maxLength: 3 }), (batches) => {
     const views = new Views(LOGIC);
-    for (const batch of batches) views.add(foldOf(batch));
+    for (const batch of batches) runToEnd(views.add(foldOf(batch)));
     const encoded = runToEnd(views.encode(BASE));
     const all = batches.flat();
     for (const name of viewNames(LOGIC)) {

@@ -69,8 +69,8 @@ t.test('nothing is found where each seq has one content, however it was sent', a
   await sales(1, 3, { merchant: merchantId('zenith'), amount: other });
   await losses(1, 9, { at: 10 });
   t.same(await run(), {
-    json: { conflicts: [], conflictsNotListed: 0 },
-    text: 'no seq is claimed with different contents',
+    json: { conflicts: [], conflictsNotListed: 0, parked: [] },
+    text: 'no seq is claimed with different contents\nnothing is parked',
     found: false,
   });
 });

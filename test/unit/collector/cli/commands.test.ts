@@ -194,6 +194,7 @@ t.test('audit --parked lists what figures go without, and says so by its exit co
   const { bytes, header } = batchOf(1, 3);
   const terminal = terminalId('till-1');
   const torn = { merchant: ACME, terminal, header, bytes: bytes.subarray(0, -1), arrival: clock.now };
+  stores.log.opened(DIGEST_KEY);
   await stores.log.append([torn]);
   await stores.marks.add([{ minute: 0, merchant: ACME, level: 'hour', time: HOUR, terminals: [terminal] }]);
   t.match(await run(rollupOnce), { parked: 1, failures: 0 });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { AmountSketch, EXACT_LIMIT } from '../../../../collector/aggregation/amount-sketch.ts';
-import { nearestRank } from '../../../support/collector/figures-oracle.ts';
-import { holds } from '../../../support/shared/property.ts';
+import { AmountSketch, EXACT_LIMIT } from '../../../../../collector/aggregation/sketches/amount-sketch.ts';
+import { nearestRank } from '../../../../support/collector/figures-oracle.ts';
+import { holds } from '../../../../support/shared/property.ts';
 
 const of = (amounts: Iterable<number>): AmountSketch => {
   const tickets = new AmountSketch();

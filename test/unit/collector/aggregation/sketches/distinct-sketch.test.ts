@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { customerHash, DistinctSketch, EXACT_LIMIT } from '../../../../collector/aggregation/distinct-sketch.ts';
-import { holds } from '../../../support/shared/property.ts';
+import {
+  customerHash,
+  DistinctSketch,
+  EXACT_LIMIT,
+} from '../../../../../collector/aggregation/sketches/distinct-sketch.ts';
+import { holds } from '../../../../support/shared/property.ts';
 
 const of = (hashes: Iterable<number>): DistinctSketch => {
   const uniques = new DistinctSketch();
