@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../shared/config/parse-config.ts';
 import { type OpenTables, ROLES, type StartOptions } from './app/context.ts';
+import { openFileLimit } from './app/file-handles.ts';
 import { ListenError } from './app/listen.ts';
 import type { Collector } from './app/start.ts';
 import { audit } from './cli/audit.ts';
@@ -45,6 +46,7 @@ export async function startCollector(config: CollectorConfig, options: Partial<S
     roles: new Set(ROLES),
     tls: readTls(config),
     openTables,
+    fileHandles: openFileLimit(),
     log: pino({ level: 'silent' }),
     version: version(),
     now: Date.now,

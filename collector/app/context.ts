@@ -28,6 +28,8 @@ export interface StartOptions {
   readonly tls: TlsFiles | null;
   readonly openTables: OpenTables;
   readonly log: Logger;
+  /** How many files the process may open; null: unknown. */
+  readonly fileHandles: number | null;
   /** Version of the software. */
   readonly version: string;
   /** Milliseconds since 1970. */

@@ -15,12 +15,15 @@ import { Auth } from '../api/auth.ts';
 import { LiveHours } from '../api/figures/live-hours.ts';
 import { API_LIMITS } from '../api/limits.ts';
 import { createServer } from '../api/server.ts';
+import type { CollectorConfig } from '../config/collector-config.ts';
 import { DeferredTables } from '../store/deferred-tables.ts';
 import { initializeStore, type StoreIdentity } from '../store/initialize-store.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { type CollectorContext, proposedIdentity, type StartOptions, storesOn } from './context.ts';
+import { shareFileHandles } from './file-handles.ts';
 import { Health } from './health.ts';
 import { IngestRole } from './ingest-role.ts';
+import { limitedErrors } from './limited-errors.ts';
 import { listening } from './listen.ts';
 import { createMetrics } from './prometheus-metrics.ts';
 import { RollupRole } from './rollup-role.ts';
@@ -46,11 +49,12 @@ const LIVE_FRESH_MS = 250;
 
 /** Resolves when it listens. Rejects with ListenError when an address is not free. */
 export async function startCollector(options: StartOptions): Promise<Collector> {
-  const { config, roles, log } = options;
+  const { roles, log } = options;
+  const config = withinFileHandles(options);
   const tables = new DeferredTables();
   const stores = storesOn(tables);
   const logic = { version: LOGIC_VERSION, dimensions: config.dimensions };
-  const context: CollectorContext = { ...options, stores, logic, metrics: createMetrics(config.region) };
+  const context: CollectorContext = { ...options, config, stores, logic, metrics: createMetrics(config.region) };
   const health = new Health({
     probe: () => stores.control.probe(hostname(), options.now()),
     clock: options.clock,
@@ -104,6 +108,20 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
   };
 }
 
+/** The configuration, with no more connections than there are file handles. */
+function withinFileHandles({ config, roles, log, fileHandles }: StartOptions): CollectorConfig {
+  const { http, mqtt } = config;
+  const wanted = { http: http.maxConnections, mqtt: roles.has('ingest') ? mqtt.maxConnections : 0 };
+  const shares = shareFileHandles(wanted, fileHandles);
+  if (shares.warning === null) return config;
+  log.warn(shares.warning);
+  return {
+    ...config,
+    http: { ...http, maxConnections: shares.http },
+    mqtt: { ...mqtt, maxConnections: shares.mqtt },
+  };
+}
+
 /**
  * Opens and initializes the store, however long that takes.
  *
@@ -141,7 +159,7 @@ async function startHttp(context: CollectorContext, health: Health): Promise<Fas
   const http = await createServer({
     readiness: () => health.readiness(),
     registry: metrics.registry,
-    onError: (error) => log.error({ err: error }, 'a request failed'),
+    onError: limitedErrors(log, 'a request failed', clock),
     clock,
     maxConnections: config.http.maxConnections,
     trustedProxies: config.http.trustedProxies,

@@ -81,6 +81,14 @@ t.test('each fault names its field and says what to do', async (t) => {
     [{ store: SQLITE, mqqt: {} }, /^\/mqqt is not a known key; known here are region, store, mqtt,/],
     [{ store: SQLITE, mqtt: { port: 'x' } }, /^\/mqtt\/port .*: give a port from 1 to 65535, or 0 for a free one$/],
     [{ store: SQLITE, http: { port: 70_000 } }, /^\/http\/port .*: give a port/],
+    [{ store: SQLITE, http: { maxConnections: 1 } }, /^\/http\/maxConnections .*: give a whole number from 16/],
+    [{ store: SQLITE, http: { trustedProxies: '10.0.0.0/8' } }, /^\/http\/trustedProxies .*: give a list of addresses/],
+    ...['proxy', '10.0.0.0/33', '::1/129', '10.0.0.0/', '10.0.0.0/8/9', '10.0.0.0/-1'].map(
+      (entry): [unknown, RegExp] => [
+        { store: SQLITE, http: { trustedProxies: ['::1', entry, '10.0.0.0/8'] } },
+        /^\/http\/trustedProxies\/1 is neither an address nor a network: give one such as 10\.0\.0\.7 or 10\.0\.0\.0\/8$/,
+      ],
+    ),
     [
       { store: SQLITE, mqtt: { tls: { key: 'k' } } },
       /^\/mqtt\/tls\/cert is missing: give the path of the broker's certificate/,
