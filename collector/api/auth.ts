@@ -75,9 +75,15 @@ export class Auth {
         retryAfterS: Math.ceil(1 / API_LIMITS.wrongKeysPerSecond.value),
       });
     }
-    const key = await this.#lookUp(hash, refused);
-    if (key !== null) this.#wrongKeys.giveBack(address);
-    return key;
+    let wrong = false;
+    try {
+      const key = await this.#lookUp(hash, refused);
+      wrong = key === null;
+      return key;
+    } finally {
+      // A key that could not be looked up is not known to be wrong.
+      if (!wrong) this.#wrongKeys.giveBack(address);
+    }
   }
 
   #lookUp(hash: string, refused: (reason: LookupRefusal) => void): Promise<ApiKey | null> {

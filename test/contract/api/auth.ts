@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Test } from 'tap';
+import { API_LIMITS } from '../../../collector/api/limits.ts';
 import { Control } from '../../../collector/store/control.ts';
 import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
 import { HOUR } from '../../support/collector/till-events.ts';
@@ -110,6 +111,13 @@ export async function authContract(t: Test, tables: Tables): Promise<void> {
       headers: { authorization: `Bearer ${key}` },
     });
     t.equal(answer.statusCode, 503);
+    for (let at = 0; at < API_LIMITS.wrongKeysBurst.value; at++) {
+      const { statusCode } = await blind.inject({
+        url: `/v1/merchants/${merchant}/metrics?${range}`,
+        headers: { authorization: `Bearer ${key}` },
+      });
+      if (statusCode !== 503) t.fail(`${statusCode} after ${at}: nobody knows that the key is wrong`);
+    }
   });
 
   await server.close();
