@@ -151,25 +151,33 @@ function nextInterval(start: Temporal.ZonedDateTime, interval: Cut): Temporal.Zo
 }
 
 /**
- * Splits a range of whole slots at the local boundaries of an interval. The first and last buckets
- * are clipped to the range.
- *
- * @param max maximum number of buckets: null when there are more
+ * Splits a range of whole slots at the local boundaries of an interval, bucket by bucket. The first
+ * and last buckets are clipped to the range.
  */
-export function buckets(range: Range, interval: Interval, tz: string, max: number): Range[] | null {
-  if (range.to <= range.from) return [];
-  if (interval === 'total') return [range];
-  const found: Range[] = [];
+export function* eachBucket(range: Range, interval: Interval, tz: string): Generator<Range, void, void> {
+  if (range.to <= range.from) return;
+  if (interval === 'total') {
+    yield range;
+    return;
+  }
   let { from } = range;
   let boundary = startOfInterval(zoned(from, tz), interval);
   while (from < range.to) {
-    if (found.length >= max) return null;
     boundary = nextInterval(boundary, interval);
     const to = Math.min(boundary.epochMilliseconds, range.to);
     // The first boundaries may lie before the range, where a day was repeated.
     if (to <= from) continue;
-    found.push({ from, to });
+    yield { from, to };
     from = to;
+  }
+}
+
+/** @param max maximum number of buckets: null when there are more */
+export function buckets(range: Range, interval: Interval, tz: string, max: number): Range[] | null {
+  const found: Range[] = [];
+  for (const bucket of eachBucket(range, interval, tz)) {
+    if (found.length >= max) return null;
+    found.push(bucket);
   }
   return found;
 }

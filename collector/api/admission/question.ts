@@ -2,7 +2,7 @@
  * The work behind one answer: it runs in slices with turns in between, ends when nobody waits for
  * the answer any more, and has a budget of rows, bytes and time.
  */
-import { type Cooperative, runSlice } from '../../../shared/cooperative.ts';
+import type { Cooperative } from '../../../shared/cooperative.ts';
 import { Problem } from '../query/problem.ts';
 import type { AdmissionMetrics } from './metrics.ts';
 import type { Turns } from './turns.ts';
@@ -26,8 +26,8 @@ export interface QuestionOptions {
   readonly metrics: AdmissionMetrics;
 }
 
-/** Work between two turns; `shared/cooperative.ts` has the same. */
-const SLICE_MS = 10;
+/** Work between two turns, milliseconds. */
+const SLICE_MS = 5;
 
 export class Question {
   readonly #options: QuestionOptions;
@@ -74,16 +74,20 @@ export class Question {
    */
   async turn(): Promise<void> {
     if (this.#abandoned) throw new Problem(499, 'the client has left');
-    if (this.#options.clock() - this.#sliceSince >= SLICE_MS) await this.#next();
+    if (this.#sliceIsOver()) await this.#next();
   }
 
-  /** Runs a task in slices. */
+  /** Runs a task, which shares the slice with what ran before it. */
   async run<T>(task: Cooperative<T>): Promise<T> {
     for (;;) {
-      const done = runSlice(task);
-      await this.turn();
-      if (done !== null) return done.result;
+      const { done, value } = task.next();
+      if (done) return value;
+      if (this.#sliceIsOver()) await this.turn();
     }
+  }
+
+  #sliceIsOver(): boolean {
+    return this.#options.clock() - this.#sliceSince >= SLICE_MS;
   }
 
   async #next(): Promise<void> {

@@ -1,6 +1,6 @@
 /** The buckets of a series: which one a slot belongs to, and how each is shown. */
 import type { Cooperative } from '../../../shared/cooperative.ts';
-import { buckets, formatInstant, type Interval, type Range, slotOf } from '../../../shared/time.ts';
+import { eachBucket, formatInstant, type Interval, type Range, slotOf } from '../../../shared/time.ts';
 import { badParameter } from '../query/problem.ts';
 
 const MAX_BUCKETS = 10_000;
@@ -25,15 +25,16 @@ export class TimeBuckets {
 
   /** @throws Problem 400 on more than `MAX_BUCKETS` buckets */
   static *of(range: Range, interval: Interval, tz: string): Cooperative<TimeBuckets> {
-    const found = buckets(range, interval, tz, MAX_BUCKETS);
-    if (found === null)
-      throw badParameter(
-        'interval',
-        `gives more than ${MAX_BUCKETS} points: ask for a shorter range or a longer interval`,
-      );
+    const found: Range[] = [];
     const labels: string[] = [];
-    for (const { from } of found) {
-      labels.push(formatInstant(from, tz));
+    for (const bucket of eachBucket(range, interval, tz)) {
+      if (found.length >= MAX_BUCKETS)
+        throw badParameter(
+          'interval',
+          `gives more than ${MAX_BUCKETS} points: ask for a shorter range or a longer interval`,
+        );
+      found.push(bucket);
+      labels.push(formatInstant(bucket.from, tz));
       yield;
     }
     return new TimeBuckets(found, labels);
