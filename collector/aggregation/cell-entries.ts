@@ -16,7 +16,8 @@ import { DistinctSketch } from './sketches/distinct-sketch.ts';
 /** Called for each entry: the entries of a group come together, with the same key object. */
 export type Visit<M> = (key: GroupKey, slot: number, measures: M) => void;
 
-export type CellKind = 'view' | 'part' | 'articles';
+/** Is told the names of the keys' positions, and gives what to call for each entry. */
+export type Visitor<M> = (keys: readonly string[]) => Visit<M>;
 
 /** What one cell may unpack to. A day of 20,000 articles sold in every slot unpacks to 23 MiB. */
 const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
@@ -25,112 +26,122 @@ const SMALL_BYTES = 8 * 1024;
 /** Values read between two looks at the clock. */
 const VALUES_PER_YIELD = 256;
 
+const BOUND = { maxOutputLength: MAX_UNPACKED_BYTES };
 const unpackInThread = promisify(zstdDecompress);
 
-/** @throws RangeError on a cell that unpacks to more than any that this program writes */
-export async function unpackCell(bytes: Uint8Array): Promise<Uint8Array> {
-  const bound = { maxOutputLength: MAX_UNPACKED_BYTES };
-  return bytes.length <= SMALL_BYTES ? zstdDecompressSync(bytes, bound) : unpackInThread(bytes, bound);
+/**
+ * The content of a cell, at once if it is small.
+ *
+ * @throws RangeError on a cell that unpacks to more than any that this program writes
+ */
+export const unpackCell = (bytes: Uint8Array): Uint8Array | Promise<Uint8Array> =>
+  bytes.length <= SMALL_BYTES ? zstdDecompressSync(bytes, BOUND) : unpackInThread(bytes, BOUND);
+
+/**
+ * Visits the figures of a view or of a partial aggregate.
+ *
+ * @param content from `unpackCell`
+ * @param base first slot of the row's hour or day, since 1970
+ */
+export function* visitFigures(
+  content: Uint8Array,
+  kind: 'view' | 'part',
+  base: number,
+  wanted: SketchSelection,
+  visitor: Visitor<Measures>,
+): Cooperative<void> {
+  const columns = yield* columnsOf(content, kind);
+  const visit = visitor(columns.keys);
+  const [group, slot] = [columns.column('group'), columns.column('slot')];
+  const [count, amount, quantity] = [columns.column('count'), columns.column('amount'), columns.column('quantity')];
+  const tickets = wanted.tickets ? columns.packed('tickets') : null;
+  const customers = wanted.customers ? columns.packed('customers') : null;
+  for (let at = 0; at < columns.entries; at++) {
+    if (at % VALUES_PER_YIELD === VALUES_PER_YIELD - 1) yield;
+    visit(columns.groups[group.number()]!, base + slot.number(), {
+      count: count.number(),
+      amount: exact(amount),
+      quantity: exact(quantity),
+      tickets: tickets === null ? null : readTickets(tickets),
+      customers: customers === null ? null : readCustomers(customers),
+    });
+  }
 }
 
-/** The columns of a cell: a cursor at the first value of each, and how many there are. */
-interface Columns {
-  readonly keys: readonly string[];
+/** Visits an article table. */
+export function* visitArticles(content: Uint8Array, base: number, visitor: Visitor<ItemMeasures>): Cooperative<void> {
+  const columns = yield* columnsOf(content, 'articles');
+  const visit = visitor(columns.keys);
+  const [group, slot] = [columns.column('group'), columns.column('slot')];
+  const [quantity, amount] = [columns.column('quantity'), columns.column('amount')];
+  for (let at = 0; at < columns.entries; at++) {
+    if (at % VALUES_PER_YIELD === VALUES_PER_YIELD - 1) yield;
+    visit(columns.groups[group.number()]!, base + slot.number(), { quantity: exact(quantity), amount: exact(amount) });
+  }
+}
+
+/** The columns of a cell, each with a cursor at its begin. */
+class Columns {
+  readonly keys: readonly string[] = [];
   readonly groups: readonly GroupKey[];
   readonly entries: number;
-  readonly at: ReadonlyMap<string, MessagePackCursor>;
-}
+  readonly #begins: ReadonlyMap<string, MessagePackCursor>;
 
-export class CellEntries {
-  readonly #columns: Columns;
-  readonly #base: number;
-
-  private constructor(columns: Columns, base: number) {
-    this.#columns = columns;
-    this.#base = base;
+  constructor(begins: ReadonlyMap<string, MessagePackCursor>, groups: readonly GroupKey[]) {
+    this.#begins = begins;
+    this.groups = groups;
+    this.keys = texts(this.#begin('keys'));
+    this.entries = this.#begin('group').array();
   }
 
-  /**
-   * @param unpacked from `unpackCell`
-   * @param base first slot of the row's hour or day, since 1970
-   */
-  static *of(unpacked: Uint8Array, kind: CellKind, base: number): Cooperative<CellEntries> {
-    const cursor = new MessagePackCursor(unpacked);
+  /** A cursor at the first value of a column. */
+  column(name: string): MessagePackCursor {
+    const cursor = this.#begin(name);
     cursor.array();
-    const format = cursor.scalar();
-    if (format !== FORMAT)
-      throw new RangeError(`rollup cell of format ${String(format)}; this program reads format ${FORMAT}`);
-    // A partial aggregate's tally comes before its figures.
-    if (kind === 'part') cursor.skip();
-    return new CellEntries(yield* columnsOf(cursor), base);
+    return cursor;
   }
 
-  get keys(): readonly string[] {
-    return this.#columns.keys;
+  /** The same of a column that is packed by itself. */
+  packed(name: string): MessagePackCursor {
+    const cursor = MessagePackCursor.over(this.#begin(name).bytes());
+    cursor.array();
+    return cursor;
   }
 
-  *figures(wanted: SketchSelection, visit: Visit<Measures>): Cooperative<void> {
-    const [count, amount, quantity] = ['count', 'amount', 'quantity'].map((name) => this.#column(name));
-    const tickets = wanted.tickets ? this.#packed('tickets') : null;
-    const customers = wanted.customers ? this.#packed('customers') : null;
-    yield* this.#each((key, slot) =>
-      visit(key, slot, {
-        count: count!.number(),
-        amount: exact(amount!),
-        quantity: exact(quantity!),
-        tickets: tickets === null ? null : readTickets(tickets),
-        customers: customers === null ? null : readCustomers(customers),
-      }),
-    );
-  }
-
-  *articles(visit: Visit<ItemMeasures>): Cooperative<void> {
-    const [quantity, amount] = [this.#column('quantity'), this.#column('amount')];
-    yield* this.#each((key, slot) => visit(key, slot, { quantity: exact(quantity), amount: exact(amount) }));
-  }
-
-  *#each(visit: (key: GroupKey, slot: number) => void): Cooperative<void> {
-    const { groups, entries } = this.#columns;
-    const [group, slot] = [this.#column('group'), this.#column('slot')];
-    for (let at = 0; at < entries; at++) {
-      if (at % VALUES_PER_YIELD === VALUES_PER_YIELD - 1) yield;
-      visit(groups[group.number()]!, this.#base + slot.number());
-    }
-  }
-
-  #column(name: string): MessagePackCursor {
-    const cursor = this.#columns.at.get(name);
+  #begin(name: string): MessagePackCursor {
+    const cursor = this.#begins.get(name);
     if (cursor === undefined) throw new RangeError(`a rollup cell has no column ${name}`);
-    const column = cursor.fork();
-    column.array();
-    return column;
-  }
-
-  /** A column that is packed by itself. */
-  #packed(name: string): MessagePackCursor {
-    const cursor = this.#columns.at.get(name);
-    if (cursor === undefined) throw new RangeError(`a rollup cell has no column ${name}`);
-    const column = new MessagePackCursor(cursor.fork().bytes());
-    column.array();
-    return column;
+    return cursor.fork();
   }
 }
 
-function* columnsOf(cursor: MessagePackCursor): Cooperative<Columns> {
-  const at = new Map<string, MessagePackCursor>();
+function* columnsOf(content: Uint8Array, kind: 'view' | 'part' | 'articles'): Cooperative<Columns> {
+  const cursor = MessagePackCursor.over(content);
+  cursor.array();
+  const format = cursor.scalar();
+  if (format !== FORMAT)
+    throw new RangeError(`rollup cell of format ${String(format)}; this program reads format ${FORMAT}`);
+  // A partial aggregate's tally comes before its figures.
+  if (kind === 'part') cursor.skip();
+  const begins = new Map<string, MessagePackCursor>();
+  let groups: GroupKey[] = [];
   for (let left = cursor.map(); left > 0; left--) {
-    at.set(String(cursor.scalar()), cursor.fork());
-    yield* skipColumn(cursor);
+    const name = String(cursor.scalar());
+    begins.set(name, cursor.fork());
+    if (name === 'groups') groups = yield* groupsOf(cursor);
+    else yield* skipColumn(cursor);
   }
-  const keys = at.get('keys')!.fork();
-  const names = Array.from({ length: keys.array() }, () => String(keys.scalar()));
+  return new Columns(begins, groups);
+}
+
+function* groupsOf(cursor: MessagePackCursor): Cooperative<GroupKey[]> {
   const groups: GroupKey[] = [];
-  const packedGroups = at.get('groups')!.fork();
-  for (let left = packedGroups.array(); left > 0; left--) {
-    const key = Array.from({ length: packedGroups.array() }, () => packedGroups.scalar() as string | null);
+  for (let left = cursor.array(); left > 0; left--) {
+    const key: (string | null)[] = [];
+    for (let values = cursor.array(); values > 0; values--) key.push(cursor.scalar() as string | null);
     if (groups.push(key) % VALUES_PER_YIELD === 0) yield;
   }
-  return { keys: names, groups, entries: at.get('group')!.fork().array(), at };
+  return groups;
 }
 
 function* skipColumn(cursor: MessagePackCursor): Cooperative<void> {
@@ -147,19 +158,30 @@ function* skipColumn(cursor: MessagePackCursor): Cooperative<void> {
   }
 }
 
+function texts(cursor: MessagePackCursor): string[] {
+  const found: string[] = [];
+  for (let left = cursor.array(); left > 0; left--) found.push(String(cursor.scalar()));
+  return found;
+}
+
+function numbers(cursor: MessagePackCursor): number[] {
+  const found: number[] = [];
+  for (let left = cursor.array(); left > 0; left--) found.push(cursor.number());
+  return found;
+}
+
 /** Decimal text outside the safe integers. */
 function exact(cursor: MessagePackCursor): ExactInt {
   const value = cursor.scalar();
   return typeof value === 'string' ? BigInt(value) : (value as number);
 }
 
-const numbers = (cursor: MessagePackCursor): number[] => Array.from({ length: cursor.array() }, () => cursor.number());
-
 function readTickets(cursor: MessagePackCursor): AmountSketch | null {
   if (cursor.isNull()) return null;
   cursor.array();
   const isExact = cursor.scalar() as boolean;
-  const [min, max] = [cursor.number(), cursor.number()];
+  const min = cursor.number();
+  const max = cursor.number();
   return AmountSketch.fromWire({ exact: isExact, min, max, counts: numbers(cursor) });
 }
 

@@ -5,6 +5,8 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { slotOf } from '../../shared/time.ts';
+import type { Visit } from '../aggregation/cell-entries.ts';
+import type { ItemMeasures } from '../aggregation/measures.ts';
 import { minorUnits, pieces } from './figures/metric-catalog.ts';
 import { ArticleSums } from './figures/ranking.ts';
 import { FiguresReader } from './figures/read-figures.ts';
@@ -37,10 +39,10 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const [first, end] = [slotOf(range.from), slotOf(range.to)];
     const reader = new FiguresReader(deps, merchant, now, question);
     for await (const { each } of reader.articles(range)) {
-      const added = each(([currency = null, sku], slot, measures) => {
+      const visit: Visit<ItemMeasures> = ([currency = null, sku], slot, measures) => {
         if (slot >= first && slot < end) sums.add(currency, sku!, measures);
-      });
-      await question.run(added);
+      };
+      await question.run(each(() => visit));
     }
     const best = await question.run(sums.best(by, limit));
     const series = best.map(({ currency, items }) => ({

@@ -30,19 +30,33 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
     labelNames: ['reason'],
     registers,
   });
-  const connections = new Gauge({ name: 'tillstream_http_connections', help: 'Open HTTP connections.', registers });
-  const answers = new Gauge({
+  let open = 0;
+  let answers = { underWay: 0, waiting: 0 };
+  new Gauge({
+    name: 'tillstream_http_connections',
+    help: 'Open HTTP connections.',
+    registers,
+    collect() {
+      this.set(open);
+    },
+  });
+  new Gauge({
     name: 'tillstream_http_answers',
     help: 'Answers to merchants that are under way or waiting.',
     labelNames: ['state'],
     registers,
+    collect() {
+      this.set({ state: 'under way' }, answers.underWay);
+      this.set({ state: 'waiting' }, answers.waiting);
+    },
   });
   return {
     refused: (reason) => refused.inc({ reason }),
-    connections: (open) => connections.set(open),
+    connections: (now) => {
+      open = now;
+    },
     answers: (underWay, waiting) => {
-      answers.set({ state: 'under way' }, underWay);
-      answers.set({ state: 'waiting' }, waiting);
+      answers = { underWay, waiting };
     },
   };
 }

@@ -48,33 +48,25 @@ export class Question {
   }
 
   /**
-   * A row was read.
+   * Rows were read, or bytes of what they hold.
    *
-   * @param bytes what it holds
    * @throws Problem 400 beyond the budget
    */
-  async read(bytes: number): Promise<void> {
-    const { rows, bytes: maxBytes } = this.#options.limits;
-    this.#rows++;
-    this.unpacked(bytes);
-    if (this.#rows > rows) this.#refuse(`more than ${rows} rows`);
-    if (this.#bytes > maxBytes) this.#refuse(`more than ${maxBytes} bytes`);
-    await this.turn();
-  }
-
-  /** Bytes that a row that was read held in addition. */
-  unpacked(bytes: number): void {
+  read(rows: number, bytes: number): void {
+    const { limits } = this.#options;
+    this.#rows += rows;
     this.#bytes += bytes;
+    if (this.#rows > limits.rows) this.#refuse(`more than ${limits.rows} rows`);
+    if (this.#bytes > limits.bytes) this.#refuse(`more than ${limits.bytes} bytes`);
   }
 
   /**
    * Between two pieces of work: lets others have their turn when this slice has been long enough.
    *
-   * @throws Problem 400 beyond the budget, 499 when abandoned
+   * @returns undefined: go on at once. Rejects with Problem 400 beyond the budget, 499 when abandoned
    */
-  async turn(): Promise<void> {
-    if (this.#abandoned) throw new Problem(499, 'the client has left');
-    if (this.#sliceIsOver()) await this.#next();
+  turn(): Promise<void> | undefined {
+    return this.#abandoned || this.#sliceIsOver() ? this.#next() : undefined;
   }
 
   /** Runs a task, which shares the slice with what ran before it. */
@@ -82,7 +74,7 @@ export class Question {
     for (;;) {
       const { done, value } = task.next();
       if (done) return value;
-      if (this.#sliceIsOver()) await this.turn();
+      if (this.#sliceIsOver()) await this.#next();
     }
   }
 
@@ -92,10 +84,15 @@ export class Question {
 
   async #next(): Promise<void> {
     const { turns, merchant, clock, limits } = this.#options;
+    this.#mustGoOn();
     this.#spentMs += clock() - this.#sliceSince;
     if (this.#spentMs > limits.ms) this.#refuse(`longer than ${limits.ms / 1000} seconds`);
     await turns.next(merchant);
     this.#sliceSince = clock();
+    this.#mustGoOn();
+  }
+
+  #mustGoOn(): void {
     if (this.#abandoned) throw new Problem(499, 'the client has left');
   }
 

@@ -6,33 +6,31 @@ import type { Question } from '../admission/question.ts';
 /** Characters of a piece: what a network buffer takes at once. */
 const PIECE_LENGTH = 64 * 1024;
 
-export async function sendText(
-  reply: FastifyReply,
-  type: string,
-  texts: Iterable<string>,
-  question: Question,
-): Promise<FastifyReply> {
-  const pieces = inPieces(texts, question);
-  const first = await pieces.next();
-  const second = await pieces.next();
+export function sendText(reply: FastifyReply, type: string, texts: Iterable<string>, question: Question): FastifyReply {
+  const rest = texts[Symbol.iterator]();
+  const first = pieceOf(rest);
   void reply.type(type);
-  if (second.done) return reply.send(first.done ? '' : first.value);
-  return reply.send(Readable.from(withFirst([first.value!, second.value], pieces), { objectMode: false }));
+  if (first.last) return reply.send(first.text);
+  return reply.send(Readable.from(pieces(first.text, rest, question), { objectMode: false }));
 }
 
-async function* inPieces(texts: Iterable<string>, question: Question): AsyncGenerator<string, void> {
-  let piece = '';
-  for (const text of texts) {
-    piece += text;
-    if (piece.length < PIECE_LENGTH) continue;
-    yield piece;
-    piece = '';
-    await question.turn();
+/** As much as fits a piece. */
+function pieceOf(texts: Iterator<string>): { readonly text: string; readonly last: boolean } {
+  let text = '';
+  while (text.length < PIECE_LENGTH) {
+    const { done, value } = texts.next();
+    if (done) return { text, last: true };
+    text += value;
   }
-  if (piece !== '') yield piece;
+  return { text, last: false };
 }
 
-async function* withFirst(first: readonly string[], rest: AsyncIterable<string>): AsyncIterable<string> {
-  yield* first;
-  yield* rest;
+async function* pieces(first: string, rest: Iterator<string>, question: Question): AsyncGenerator<string, void> {
+  yield first;
+  for (;;) {
+    await question.turn();
+    const { text, last } = pieceOf(rest);
+    if (text !== '') yield text;
+    if (last) return;
+  }
 }

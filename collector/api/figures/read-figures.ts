@@ -10,7 +10,7 @@
 import type { Cooperative } from '../../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../../shared/time.ts';
-import { CellEntries, type CellKind, unpackCell, type Visit } from '../../aggregation/cell-entries.ts';
+import { unpackCell, type Visitor, visitArticles, visitFigures } from '../../aggregation/cell-entries.ts';
 import type { SketchSelection } from '../../aggregation/codec.ts';
 import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic-version.ts';
@@ -44,10 +44,7 @@ export type FiguresSource = { readonly kind: 'view'; readonly name: string } | {
 
 /** Measures by group and slot, to be visited in slices. */
 export interface Entries<M> {
-  /** Names of the group keys' positions. */
-  readonly keys: readonly string[];
-  /** The entries of a group come together, with the same key object. */
-  readonly each: (visit: Visit<M>) => Cooperative<void>;
+  readonly each: (visitor: Visitor<M>) => Cooperative<void>;
 }
 
 /** The figures of a terminal in an hour or day; null: of all terminals. */
@@ -88,41 +85,49 @@ export class FiguresReader {
 
   async *figures(range: Range, source: FiguresSource, wanted: SketchSelection): AsyncIterable<TerminalFigures> {
     for await (const section of this.#days(range, source)) {
+      await this.#question.turn();
       if (section.kind === 'live') {
         const firstSlot = section.hour * SLOTS_PER_HOUR;
         for (const { terminal, partial } of section.partials)
-          yield { terminal, firstSlot, ...entriesOf(partial.figures) };
+          yield { terminal, firstSlot, each: (visitor) => visitCube(partial.figures, visitor) };
         continue;
       }
       const { views, parts, time, level } = section.row;
       const firstSlot = time * SLOTS[level];
-      const read = async (terminal: string | null, bytes: Uint8Array): Promise<TerminalFigures> => {
-        const cell = await this.#cell(bytes, terminal === null ? 'view' : 'part', firstSlot);
-        return { terminal, firstSlot, keys: cell.keys, each: (visit) => cell.figures(wanted, visit) };
-      };
-      for (const bytes of views.values()) yield await read(null, bytes);
-      for (const [terminal, bytes] of parts) yield await read(terminal, bytes);
+      for (const bytes of views.values()) {
+        const content = await this.#contentOf(bytes);
+        yield {
+          terminal: null,
+          firstSlot,
+          each: (visitor) => visitFigures(content, 'view', firstSlot, wanted, visitor),
+        };
+      }
+      for (const [terminal, bytes] of parts) {
+        const content = await this.#contentOf(bytes);
+        yield { terminal, firstSlot, each: (visitor) => visitFigures(content, 'part', firstSlot, wanted, visitor) };
+      }
     }
   }
 
   async *articles(range: Range): AsyncIterable<Entries<ItemMeasures>> {
     for await (const section of this.#days(range, { kind: 'articles' })) {
+      await this.#question.turn();
       if (section.kind === 'live') {
-        for (const { partial } of section.partials) yield entriesOf(partial.articles);
+        for (const { partial } of section.partials) yield { each: (visitor) => visitCube(partial.articles, visitor) };
         continue;
       }
       const { views, time, level } = section.row;
       for (const bytes of views.values()) {
-        const cell = await this.#cell(bytes, 'articles', time * SLOTS[level]);
-        yield { keys: cell.keys, each: (visit) => cell.articles(visit) };
+        const content = await this.#contentOf(bytes);
+        yield { each: (visitor) => visitArticles(content, time * SLOTS[level], visitor) };
       }
     }
   }
 
-  async #cell(bytes: Uint8Array, kind: CellKind, base: number): Promise<CellEntries> {
-    const unpacked = await unpackCell(bytes);
-    this.#question.unpacked(unpacked.length);
-    return this.#question.run(CellEntries.of(unpacked, kind, base));
+  async #contentOf(cell: Uint8Array): Promise<Uint8Array> {
+    const content = await unpackCell(cell);
+    this.#question.read(0, content.length);
+    return content;
   }
 
   /**
@@ -146,8 +151,9 @@ export class FiguresReader {
     let hour = hourOf(range.from);
     const end = hourOf(range.to - 1) + 1;
     for await (const row of this.#rows('day', dayOfHour(hour), dayOfHour(end - 1) + 1, source)) {
+      this.#question.read(1, 0);
       if (!isWhole(row, this.#now)) continue;
-      yield* this.#hours(hour, row.time * 24, source);
+      if (hour < row.time * 24) yield* this.#hours(hour, row.time * 24, source);
       yield { kind: 'rollup', row };
       hour = (row.time + 1) * 24;
     }
@@ -156,10 +162,12 @@ export class FiguresReader {
 
   async *#hours(from: number, to: number, source: Source): AsyncIterable<Section> {
     let hour = from;
+    await this.#question.turn();
     for await (const row of this.#rows('hour', from, to, source)) {
+      this.#question.read(1, 0);
       // The row of an event stamped ahead of time: once its hour has begun, the raw log is newer.
       if (row.time <= hourOf(this.#now) && !isWhole(row, this.#now)) continue;
-      yield* this.#live(hour, row.time);
+      if (hour < row.time) yield* this.#live(hour, row.time);
       yield { kind: 'rollup', row };
       hour = row.time + 1;
     }
@@ -169,28 +177,17 @@ export class FiguresReader {
   async *#live(from: number, to: number): AsyncIterable<Section> {
     const { log, live } = this.#stores;
     for await (const hour of log.hours(this.#merchant, from, to)) {
-      await this.#question.read(0);
+      this.#question.read(1, 0);
       const { partials, parked } = await live.read(this.#merchant, hour);
       for (const { terminal, reason } of parked) this.#leaveOut({ hour, terminal, reason });
       yield { kind: 'live', hour, partials };
     }
   }
 
-  async *#rows(level: Rollup['level'], from: number, to: number, source: Source): AsyncIterable<Rollup> {
+  #rows(level: Rollup['level'], from: number, to: number, source: Source): AsyncIterable<Rollup> {
     const { rollups, logic } = this.#stores;
-    await this.#question.turn();
-    for await (const row of rollups.scan(this.#merchant, level, logic.version, from, to, cellsOf(source))) {
-      await this.#question.read(sizeOf(row));
-      yield row;
-    }
+    return rollups.scan(this.#merchant, level, logic.version, from, to, cellsOf(source));
   }
-}
-
-function sizeOf({ views, parts }: Rollup): number {
-  let bytes = 0;
-  for (const cell of views.values()) bytes += cell.length;
-  for (const cell of parts.values()) bytes += cell.length;
-  return bytes;
 }
 
 function cellsOf(source: Source): Cells {
@@ -203,9 +200,8 @@ function cellsOf(source: Source): Cells {
   }
 }
 
-const entriesOf = <M>(cube: Cube<M>): Entries<M> => ({ keys: cube.keys, each: (visit) => visitCube(cube, visit) });
-
-function* visitCube<M>(cube: Cube<M>, visit: Visit<M>): Cooperative<void> {
+function* visitCube<M>(cube: Cube<M>, visitor: Visitor<M>): Cooperative<void> {
+  const visit = visitor(cube.keys);
   for (const { key, slots } of cube.groups()) {
     for (const [slot, measures] of slots) visit(key, slot, measures);
     yield;

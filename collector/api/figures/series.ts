@@ -7,8 +7,9 @@
  */
 import type { Cooperative } from '../../../shared/cooperative.ts';
 import { HOUR_MS, hourOf, type Interval, type Range } from '../../../shared/time.ts';
+import type { Visit } from '../../aggregation/cell-entries.ts';
 import type { GroupKey } from '../../aggregation/cube.ts';
-import { mergeMeasures } from '../../aggregation/measures.ts';
+import { type Measures, mergeMeasures } from '../../aggregation/measures.ts';
 import { badParameter } from '../query/problem.ts';
 import { type Bucket, emptyBucket, METRICS, type MetricName, type Value } from './metric-catalog.ts';
 import type { TerminalFigures } from './read-figures.ts';
@@ -78,16 +79,20 @@ export class SeriesBuilder {
   }
 
   /** @throws Problem 400 on too many values */
-  *add({ terminal, firstSlot, keys, each }: TerminalFigures): Cooperative<void> {
+  *add({ terminal, firstSlot, each }: TerminalFigures): Cooperative<void> {
     yield* this.#close(this.#buckets.endedBy(firstSlot));
+    yield* each((keys) => this.#visitor(terminal, keys));
+  }
+
+  #visitor(terminal: string | null, keys: readonly string[]): Visit<Measures> {
     const { filters } = this.#request;
-    let group: GroupKey | null = null;
-    let matches = false;
-    let open: Map<number, Bucket> | null = null;
     // An empty value is none.
     const value = (key: GroupKey, name: string): string | null =>
       name === 'terminal' ? terminal : key[keys.indexOf(name)] || null;
-    yield* each((key, slot, measures) => {
+    let group: GroupKey | null = null;
+    let matches = false;
+    let open: Map<number, Bucket> | null = null;
+    return (key, slot, measures) => {
       if (key !== group) {
         group = key;
         matches = filters.every(({ dimension, value: wanted }) => value(key, dimension) === wanted);
@@ -102,7 +107,7 @@ export class SeriesBuilder {
       const [type] = key;
       if (type === 'sale') mergeMeasures(bucket.sales, measures);
       else if (type === 'refund') mergeMeasures(bucket.refunds, measures);
-    });
+    };
   }
 
   /** One series of zeros when there is no data. */

@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import { CellEntries, type CellKind, unpackCell } from '../../../../collector/aggregation/cell-entries.ts';
+import {
+  unpackCell,
+  type Visitor,
+  visitArticles,
+  visitFigures,
+} from '../../../../collector/aggregation/cell-entries.ts';
 import { ALL_MEASURES, encodeArticles, encodePartial } from '../../../../collector/aggregation/codec.ts';
 import { Cube } from '../../../../collector/aggregation/cube.ts';
 import type { ItemMeasures, Measures } from '../../../../collector/aggregation/measures.ts';
 import { articlesCube } from '../../../../collector/aggregation/partial.ts';
 import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
-import { runToEnd } from '../../../../shared/cooperative.ts';
+import { type Cooperative, runToEnd } from '../../../../shared/cooperative.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { foldOf } from '../../../support/collector/raw-rows.ts';
@@ -19,23 +24,22 @@ import { holds } from '../../../support/shared/property.ts';
 const BASE = HOUR * 4;
 const events = fc.array(arbitraryEvent(HOUR), { maxLength: 30 });
 
-const read = (bytes: Uint8Array, kind: CellKind): CellEntries =>
-  runToEnd(CellEntries.of(zstdDecompressSync(bytes), kind, BASE));
-
 /** A cube of what is visited. */
-function cubeOf<M>(
-  keys: readonly string[],
-  each: (visit: (key: readonly (string | null)[], slot: number, of: M) => void) => void,
-) {
-  const cube = new Cube<M>(keys, Number.POSITIVE_INFINITY, (key) => key);
-  each((key, slot, measures) => cube.at(key, slot, () => measures));
-  return cube;
+function cubeOf<M>(visits: (visitor: Visitor<M>) => Cooperative<void>): Cube<M> {
+  let cube: Cube<M> | null = null;
+  const visitor: Visitor<M> = (keys) => {
+    const made = new Cube<M>(keys, Number.POSITIVE_INFINITY, (key) => key);
+    cube = made;
+    return (key, slot, measures) => made.at(key, slot, () => measures);
+  };
+  runToEnd(visits(visitor));
+  return cube!;
 }
 
-const figuresIn = (cell: CellEntries, wanted = ALL_MEASURES): Cube<Measures> =>
-  cubeOf(cell.keys, (visit) => runToEnd(cell.figures(wanted, visit)));
-const articlesIn = (cell: CellEntries): Cube<ItemMeasures> =>
-  cubeOf(cell.keys, (visit) => runToEnd(cell.articles(visit)));
+const figuresIn = (bytes: Uint8Array, kind: 'view' | 'part', wanted = ALL_MEASURES): Cube<Measures> =>
+  cubeOf((visitor) => visitFigures(zstdDecompressSync(bytes), kind, BASE, wanted, visitor));
+const articlesIn = (bytes: Uint8Array): Cube<ItemMeasures> =>
+  cubeOf((visitor) => visitArticles(zstdDecompressSync(bytes), BASE, visitor));
 
 holds(
   t,
@@ -46,17 +50,14 @@ holds(
     const encoded = runToEnd(views.encode(BASE));
     const all = batches.flat();
     for (const name of viewNames(LOGIC)) {
-      const cell = read(encoded.get(name)!, 'view');
-      assert.deepEqual(cell.keys, viewKeys(name));
-      assert.deepEqual(figuresOf({ figures: figuresIn(cell) }), expectedFigures(all, viewKeys(name)));
+      const figures = figuresIn(encoded.get(name)!, 'view');
+      assert.deepEqual(figures.keys, viewKeys(name));
+      assert.deepEqual(figuresOf({ figures }), expectedFigures(all, viewKeys(name)));
     }
-    const articles = articlesIn(read(encoded.get(ARTICLES_VIEW)!, 'articles'));
+    const articles = articlesIn(encoded.get(ARTICLES_VIEW)!);
     assert.deepEqual(articlesOf({ articles }), expectedArticles(all));
     const part = foldOf(all);
-    assert.deepEqual(
-      figuresOf({ figures: figuresIn(read(runToEnd(encodePartial(part, BASE)), 'part')) }),
-      figuresOf(part),
-    );
+    assert.deepEqual(figuresOf({ figures: figuresIn(runToEnd(encodePartial(part, BASE)), 'part') }), figuresOf(part));
   }),
   { numRuns: 40 },
 );
@@ -78,16 +79,16 @@ t.test('sums beyond the safe integers, and names and numbers of every length', a
   ];
   for (const [at, amount] of all.entries())
     cube.at([null, names[at % names.length]!], BASE + (at % 96), () => ({ amount, quantity: amount }));
-  const back = articlesIn(read(runToEnd(encodeArticles(cube, BASE)), 'articles'));
+  const back = articlesIn(runToEnd(encodeArticles(cube, BASE)));
   t.same(articlesOf({ articles: back }), articlesOf({ articles: cube }));
 });
 
 t.test('customers and tickets beyond their exact limits; left out where nobody asks for them', async (t) => {
   const many = Array.from({ length: 1_500 }, (_, i) => tillEvent({ amount: i * i, dims: { customer: `u${i}` } }));
   const part = foldOf(many);
-  const cell = read(runToEnd(encodePartial(part, BASE)), 'part');
-  t.same(figuresOf({ figures: figuresIn(cell) }), figuresOf(part));
-  const [group] = [...figuresIn(cell, { tickets: false, customers: false }).groups()];
+  const cell = runToEnd(encodePartial(part, BASE));
+  t.same(figuresOf({ figures: figuresIn(cell, 'part') }), figuresOf(part));
+  const [group] = [...figuresIn(cell, 'part', { tickets: false, customers: false }).groups()];
   t.match([...group!.slots.values()], [{ count: 1_500, tickets: null, customers: null }]);
 });
 
@@ -96,20 +97,20 @@ t.test('the articles of a day are visited in slices, and without objects for all
   for (let sku = 0; sku < 5_000; sku++)
     for (let slot = 0; slot < 40; slot++)
       cube.at(['INR', `sku-${sku}`], BASE + slot, () => ({ quantity: 1_000, amount: sku }));
-  const task = CellEntries.of(await unpackCell(runToEnd(encodeArticles(cube, BASE))), 'articles', BASE);
-  let slices = 0;
-  let step = task.next();
-  for (; !step.done; step = task.next()) slices++;
-  let visited = 0;
-  for (const _ of step.value.articles(() => visited++)) slices++;
+  let [slices, visited] = [0, 0];
+  for (const _ of visitArticles(await unpackCell(runToEnd(encodeArticles(cube, BASE))), BASE, () => () => visited++))
+    slices++;
   t.equal(visited, 200_000);
   t.ok(slices > 1_000, `${slices} slices`);
 });
 
 t.test('a cell that is no cell, is cut short, or unpacks to too much is refused', async (t) => {
-  t.throws(() => read(zstdCompressSync(pack([2, {}])), 'view'), { message: /format 2; this program reads format 1/ });
+  t.throws(() => figuresIn(zstdCompressSync(pack([2, {}])), 'view'), {
+    message: /format 2; this program reads format 1/,
+  });
   const bytes = pack([1, { keys: [], groups: [], group: [1, 2], slot: [1, 2] }]);
   for (const length of [1, 5, bytes.length - 1])
-    t.throws(() => read(zstdCompressSync(bytes.subarray(0, length)), 'view'), { name: 'RangeError' });
-  await t.rejects(unpackCell(zstdCompressSync(Buffer.alloc(80 * 1024 * 1024))), { code: 'ERR_BUFFER_TOO_LARGE' });
+    t.throws(() => figuresIn(zstdCompressSync(bytes.subarray(0, length)), 'view'), { name: 'RangeError' });
+  const huge = zstdCompressSync(Buffer.alloc(80 * 1024 * 1024));
+  await t.rejects(async () => unpackCell(huge), { code: 'ERR_BUFFER_TOO_LARGE' });
 });
