@@ -3,6 +3,7 @@
  * pays for it.
  */
 import { Buffer } from 'node:buffer';
+import { readFileSync } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { batchOf } from '../../support/collector/batches.ts';
@@ -342,4 +343,29 @@ t.test('after its DISCONNECT a client is read no further than a little', async (
   t.teardown(() => clearInterval(flood));
   await closed;
   t.ok(socket.bytesWritten < 50_000_000, `${socket.bytesWritten} bytes`);
+});
+
+t.test('tills that come together over TLS wait for their turn, and all get in', async (t) => {
+  const pem = (name: string) => readFileSync(new URL(`../../support/tls/${name}.pem`, import.meta.url), 'utf8');
+  const tls = { key: pem('key'), cert: pem('cert'), ca: null };
+  const region = await standing(t, {
+    listen: { tls },
+    broker: { websocket: { ...WEBSOCKET, tls }, tlsHandshakes: { burst: 1, perSecond: 100 } },
+  });
+  const names = Array.from({ length: 8 }, (_, i) => `till-${i}`);
+  for (const name of names) await region.register('acme', name);
+  const tills = await Promise.all(
+    names.map((name, i) =>
+      i % 2 === 0
+        ? region.connect('acme', name, { more: { protocol: 'mqtts', ca: pem('cert') } })
+        : region.connect('acme', name, {
+            port: region.broker.websocketPort!,
+            more: { protocol: 'wss', ca: pem('cert') },
+          }),
+    ),
+  );
+  for (const till of tills) till.send(batchOf(1, 1).bytes);
+  for (const till of tills) await till.until(() => till.acks.length === 1);
+  t.equal(region.connections.open, 8);
+  for (const till of tills) await till.client.endAsync(true);
 });
