@@ -57,12 +57,12 @@ const CONNECTIONS = {
     key: 'mqtt.merchantShare',
   },
   connectBurst: {
-    value: 60,
+    value: 120,
     unit: 'count',
     why: 'Accepted CONNECTs of one terminal in a row. A till on a bad line makes two a second and waits longer each time.',
   },
   connectsPerSecond: {
-    value: 1,
+    value: 2,
     unit: '1/s',
     why: 'Accepted CONNECTs of one terminal in the long run. A till stays connected for hours.',
   },

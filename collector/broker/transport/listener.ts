@@ -5,7 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
-import type { Admission, Admitted } from './admission.ts';
+import { type Admission, type Admitted, networkOf } from './admission.ts';
 import { certifiedName } from './client-certificate.ts';
 import type { HandshakePacer } from './handshake-pacer.ts';
 import type { ReceiveMemory } from './receive-memory.ts';
@@ -123,7 +123,7 @@ export class Listener {
     const begin = server.listeners('connection');
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
-      const forget = this.#options.pacer.start(socket.remoteAddress ?? '', () => {
+      const forget = this.#options.pacer.start(networkOf(socket.remoteAddress ?? ''), () => {
         if (!socket.destroyed) for (const listener of begin) listener.call(server, socket);
       });
       socket.once('close', forget);

@@ -80,6 +80,7 @@ function streamOf(client: WebSocket, socket: Socket, options: WebSocketOptions):
   stream.on('error', () => stream.destroy());
   // `ws` would go on reading until the client agrees to close.
   client.once('error', () => client.terminate());
+  let handshake = true;
   let early = 0;
   let unfinished = 0;
   // Before the receiver of `ws`, which keeps what it cannot pass on yet.
@@ -87,10 +88,11 @@ function streamOf(client: WebSocket, socket: Socket, options: WebSocketOptions):
     if (stream.destroyed) return;
     unfinished += bytes.length;
     memory.set(stream, unfinished);
-    if (early > limits.maxHandshakeBytes || !inHandshake(socket)) return;
+    handshake &&= inHandshake(socket);
+    if (!handshake) return;
     early += bytes.length;
-    if (early <= limits.maxHandshakeBytes) return;
-    stream.destroy(new GateError('early-bytes', `more than ${limits.maxHandshakeBytes} bytes before the CONNECT`));
+    if (early > limits.maxHandshakeBytes)
+      stream.destroy(new GateError('early-bytes', `more than ${limits.maxHandshakeBytes} bytes before the CONNECT`));
   });
   client.prependListener('message', (data: Buffer, isBinary: boolean) => {
     unfinished = 0;
