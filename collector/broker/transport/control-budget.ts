@@ -9,6 +9,8 @@ import { PUBACK, PUBLISH } from './fixed-header.ts';
 export const EMPTY_FRAME = 'empty-frame';
 /** As what it is paid; no packet has this type (section 2.2.1: reserved). */
 export const EMPTY_FRAME_TYPE = 0;
+/** Nobody saves up answers: an honest client gives each at once. */
+const MAX_PUBACKS_OWED = 1_024;
 /** A SUBSCRIBE of a thousand filters costs as much as several. */
 const BYTES_A_TOKEN = 256;
 
@@ -30,7 +32,7 @@ export class ControlBudget {
 
   /** We publish to the client: it will answer. */
   published(): void {
-    this.#pubacksOwed++;
+    this.#pubacksOwed = Math.min(this.#pubacksOwed + 1, MAX_PUBACKS_OWED);
   }
 
   /** @returns false: the packet is one too many */

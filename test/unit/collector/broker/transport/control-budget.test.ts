@@ -25,3 +25,11 @@ t.test('batches are free, and so is each answer to a publish of ours, once', asy
     [true, true, false],
   );
 });
+
+t.test('answers cannot be saved up for a flood', async (t) => {
+  const budget = budgetOf(0);
+  for (let i = 0; i < 100_000; i++) budget.published();
+  let free = 0;
+  while (budget.admits(PUBACK, 4)) free++;
+  t.ok(free < 2_000, `${free} are free`);
+});

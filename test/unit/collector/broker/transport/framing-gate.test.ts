@@ -172,6 +172,36 @@ t.test('a partial packet at the bound is no deadlock: it passes as it comes', as
   t.equal(gate.unreleased, 4);
 });
 
+t.test('a packet in too many pieces ends the connection; many packets in as many do not', async (t) => {
+  const { till, gate, types } = await opened(t, { maxPieces: 10 });
+  for (let i = 0; i < 50; i++) pour(till, pingreq());
+  await until(() => types().length === 51);
+  const fault = faultOf(gate);
+  for (const byte of publish(50)) pour(till, Buffer.of(byte));
+  t.equal(await fault, 'pieces');
+});
+
+t.test('what is unfinished counts in the memory of all gates, until it ends', async (t) => {
+  const memory = new ReceiveMemory(100_000);
+  const [till, socket] = duplexPair();
+  const gate = gateOn(socket, { maxPublishBytes: 50_000, maxUnreleasedBytes: 100_000 }, memory);
+  t.teardown(() => gate.destroy());
+  gate.on('error', () => undefined);
+  gate.on('readable', () => gate.read());
+  till.write(connect());
+  await settled();
+  gate.accept();
+  const packet = publish(20_000);
+  till.write(packet.subarray(0, 15_000));
+  await until(() => memory.bytes === 15_000);
+  till.write(packet.subarray(15_000));
+  await until(() => memory.bytes === 0);
+  till.write(packet.subarray(0, 15_000));
+  await until(() => memory.bytes === 15_000);
+  gate.destroy();
+  t.equal(memory.bytes, 0);
+});
+
 t.test('one read gives all that has passed, in however many pieces it came', async (t) => {
   const [till, socket] = duplexPair();
   const gate = gateOn(socket);
