@@ -51,6 +51,8 @@ export interface Stores {
 }
 
 export interface CollectorContext extends StartOptions {
+  /** Connections of tills that may be in their handshake. */
+  readonly maxHandshakes: number;
   readonly stores: Stores;
   readonly logic: Logic;
   readonly metrics: CollectorMetrics;

@@ -45,7 +45,7 @@ export class IngestRole {
 
   /** @param storeGen null while the store is not open: no till is accepted */
   static async start(context: CollectorContext, storeGen: () => string | null): Promise<IngestRole> {
-    const { config, stores, metrics, now, clock, random, tls, log } = context;
+    const { config, maxHandshakes, stores, metrics, now, clock, random, tls, log } = context;
     const ingest = new Ingest({
       ...stores,
       now,
@@ -66,7 +66,7 @@ export class IngestRole {
     });
     const { mqtt } = config;
     const broker = await Broker.start({
-      ...brokerLimits(mqtt),
+      ...brokerLimits({ ...mqtt, maxHandshakes }),
       listen: { host: mqtt.host, port: mqtt.port, tls },
       websocket: mqtt.websocket === null ? null : { ...mqtt.websocket, tls },
       tokenVerifier: new TokenVerifier({ registry: stores.terminals, now, clock, ...TOKEN_VERIFIER }),

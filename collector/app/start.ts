@@ -15,7 +15,7 @@ import { Auth } from '../api/auth.ts';
 import { LiveHours } from '../api/figures/live-hours.ts';
 import { API_LIMITS } from '../api/limits.ts';
 import { createServer } from '../api/server.ts';
-import type { CollectorConfig } from '../config/collector-config.ts';
+import { BROKER_LIMITS } from '../broker/limits.ts';
 import { DeferredTables } from '../store/deferred-tables.ts';
 import { initializeStore, type StoreIdentity } from '../store/initialize-store.ts';
 import { StoreUnavailable } from '../store/tables.ts';
@@ -50,11 +50,9 @@ const LIVE_FRESH_MS = 250;
 /** Resolves when it listens. Rejects with ListenError when an address is not free. */
 export async function startCollector(options: StartOptions): Promise<Collector> {
   const { roles, log } = options;
-  const config = withinFileHandles(options);
   const tables = new DeferredTables();
-  const stores = storesOn(tables);
-  const logic = { version: LOGIC_VERSION, dimensions: config.dimensions };
-  const context: CollectorContext = { ...options, config, stores, logic, metrics: createMetrics(config.region) };
+  const context = contextOf(options, tables);
+  const { config, stores } = context;
   const health = new Health({
     probe: () => stores.control.probe(hostname(), options.now()),
     clock: options.clock,
@@ -108,17 +106,35 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
   };
 }
 
-/** The configuration, with no more connections than there are file handles. */
-function withinFileHandles({ config, roles, log, fileHandles }: StartOptions): CollectorConfig {
-  const { http, mqtt } = config;
-  const wanted = { http: http.maxConnections, mqtt: roles.has('ingest') ? mqtt.maxConnections : 0 };
-  const shares = shareFileHandles(wanted, fileHandles);
-  if (shares.warning === null) return config;
-  log.warn(shares.warning);
+function contextOf(options: StartOptions, tables: DeferredTables): CollectorContext {
+  const { dimensions, region } = options.config;
   return {
-    ...config,
-    http: { ...http, maxConnections: shares.http },
-    mqtt: { ...mqtt, maxConnections: shares.mqtt },
+    ...options,
+    ...withinFileHandles(options),
+    stores: storesOn(tables),
+    logic: { version: LOGIC_VERSION, dimensions },
+    metrics: createMetrics(region),
+  };
+}
+
+/** The configuration and the handshakes, with no more connections than there are file handles. */
+function withinFileHandles({ config, roles, log, fileHandles }: StartOptions) {
+  const { http, mqtt } = config;
+  const takesTills = roles.has('ingest');
+  const wanted = {
+    http: http.maxConnections,
+    sessions: takesTills ? mqtt.maxConnections : 0,
+    handshakes: takesTills ? BROKER_LIMITS.handshakes.value : 0,
+  };
+  const shares = shareFileHandles(wanted, fileHandles);
+  if (shares.warning !== null) log.warn(shares.warning);
+  return {
+    config: {
+      ...config,
+      http: { ...http, maxConnections: shares.http },
+      mqtt: { ...mqtt, maxConnections: takesTills ? shares.sessions : mqtt.maxConnections },
+    },
+    maxHandshakes: shares.handshakes,
   };
 }
 

@@ -190,6 +190,8 @@ export const BROKER_LIMITS = { ...CONNECTIONS, ...PACKETS, ...CHECKS } as const 
 
 export interface ConfiguredLimits {
   readonly maxConnections: number;
+  /** At most `handshakes`, less where file handles are few. */
+  readonly maxHandshakes: number;
   /** Of the sessions, what a merchant keeps when all are taken. */
   readonly merchantShare: number;
   readonly loadBalancers: readonly string[];
@@ -211,15 +213,16 @@ type LimitOptions = Pick<
 >;
 
 /** The limits as the broker takes them. */
-export function brokerLimits({ maxConnections, merchantShare, loadBalancers }: ConfiguredLimits): LimitOptions {
+export function brokerLimits(configured: ConfiguredLimits): LimitOptions {
+  const { maxConnections, maxHandshakes, merchantShare, loadBalancers } = configured;
   const rate = (burst: { value: number }, perSecond: { value: number }) => ({
     burst: burst.value,
     perSecond: perSecond.value,
   });
   return {
     admission: {
-      maxHandshakes: CONNECTIONS.handshakes.value,
-      maxHandshakesPerAddress: CONNECTIONS.handshakesPerAddress.value,
+      maxHandshakes,
+      maxHandshakesPerAddress: Math.min(CONNECTIONS.handshakesPerAddress.value, maxHandshakes),
       loadBalancers,
     },
     sessions: {

@@ -63,7 +63,8 @@ export class Question {
   /**
    * Between two pieces of work: lets others have their turn when this slice has been long enough.
    *
-   * @returns undefined: go on at once. Rejects with Problem 400 beyond the budget, 499 when abandoned
+   * @returns undefined: go on at once. Rejects with Problem 400 beyond the budget, 499 when it was
+   *   abandoned
    */
   turn(): Promise<void> | undefined {
     return this.#abandoned || this.#sliceIsOver() ? this.#next() : undefined;

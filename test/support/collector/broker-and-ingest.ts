@@ -24,7 +24,7 @@ import { SwitchableTables } from './switchable-tables.ts';
 export const STORE_GEN = 'generation-1';
 
 const LIMITS = {
-  ...brokerLimits({ maxConnections: 100, merchantShare: 0.25, loadBalancers: [] }),
+  ...brokerLimits({ maxConnections: 100, maxHandshakes: 4_096, merchantShare: 0.25, loadBalancers: [] }),
   unreadMs: 10_000,
 };
 const GATE = { ...LIMITS.gate, maxPublishBytes: 130_000, maxUnreleasedBytes: 512_000, packetMs: 10_000 };
