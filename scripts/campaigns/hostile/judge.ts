@@ -34,6 +34,8 @@ export interface Measured {
   readonly logBytes: number;
   /** Growth of the store's files; 0 with HBase. */
   readonly storeMib: number;
+  /** Infinity: this attack is not judged by it. */
+  readonly maxStoreMib: number;
   readonly seconds: number;
   /** What the bounds refused, by reason. */
   readonly refused: Readonly<Record<string, number>>;
@@ -60,7 +62,8 @@ export function judge(idle: Idle, measured: Measured, bounds: Bounds): string[] 
     faults.push(`memory rose from ${mib(idle.rssMib)} to ${mib(peakRssMib)}`);
   if (logBytes > bounds.logBytes + bounds.logBytesPerSecond * seconds)
     faults.push(`${mib(logBytes / 2 ** 20)} were logged`);
-  const { endingsCounted, connections } = measured;
+  const { endingsCounted, connections, storeMib, maxStoreMib } = measured;
+  if (storeMib > maxStoreMib) faults.push(`the store grew by ${mib(storeMib)}, at most ${mib(maxStoreMib)}`);
   if (endingsCounted !== null && endingsCounted > connections)
     faults.push(`${endingsCounted} endings were counted of ${connections} connections`);
   if (figuresFault !== null) faults.push(`the honest figures are not whole: ${figuresFault}`);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { StoreConfig } from '../../../collector/config/collector-config.ts';
 import { CollectorProcess } from '../../processes/collector.ts';
 import { freePorts } from '../../processes/ports.ts';
-import type { AttackTarget } from './attacks/attack.ts';
+import { type AttackTarget, QUOTA_MIB } from './attacks/attack.ts';
 import { httpGet } from './honest/questions.ts';
 import { type HonestTarget, HonestUsers } from './honest/users.ts';
 import { type Counters, readCounters } from './prometheus-counters.ts';
@@ -20,6 +20,7 @@ const MIB = 2 ** 20;
 const HEAP_FLAG = '--max-old-space-size=1024';
 /** Few enough that one machine can hold them all. */
 const MAX_CONNECTIONS = 300;
+const INGEST = { quotas: { bytesPerDay: QUOTA_MIB * MIB } };
 /** Often, so that a pass begins within a few seconds after the minute in which rows are due. */
 const ROLLUP = { cron: '*/2 * * * * *', graceSeconds: 0 };
 
@@ -57,7 +58,7 @@ export class Region {
       httpPort,
       mqttPort,
       ...(store && { store }),
-      more: { mqtt: { ...mqtt, websocket: { port: websocketPort } }, rollup: ROLLUP },
+      more: { mqtt: { ...mqtt, websocket: { port: websocketPort } }, ingest: INGEST, rollup: ROLLUP },
       runtime: { flags: [HEAP_FLAG], environment: {} },
     });
     await collector.init();

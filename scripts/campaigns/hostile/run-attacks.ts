@@ -112,6 +112,7 @@ async function attacked(region: Region, attack: Attack, options: HostileOptions)
     peakRssMib: region.takePeakRssMib(),
     logBytes: region.logBytes() - before.logBytes,
     storeMib: region.storeMib() - before.storeMib,
+    maxStoreMib: attack.maxStoreMib ?? Number.POSITIVE_INFINITY,
     seconds: took,
     ...counted(before.counters, after, report, honest.connect.count),
     figuresFault,

@@ -25,6 +25,8 @@ export interface Attack {
    * minute begins. Such an attack begins `TURN_LEAD_MS` before the first turn.
    */
   readonly minuteTurns?: number;
+  /** How much the store's files may grow, whatever it sends. SQLite's log has a part in it. */
+  readonly maxStoreMib?: number;
   /**
    * Attacks until it has done what it wants, or the signal is aborted.
    *
@@ -34,5 +36,8 @@ export interface Attack {
 }
 
 export const TURN_LEAD_MS = 10_000;
+
+/** What a terminal may store in a day: small, so that it is met within seconds. */
+export const QUOTA_MIB = 64;
 
 export const NOTHING_BROKEN: readonly string[] = [];

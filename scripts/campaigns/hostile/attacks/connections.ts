@@ -7,8 +7,10 @@ import type { Attack, AttackContext } from './attack.ts';
 import { NOTHING_BROKEN } from './attack.ts';
 import { ended, keepOpen, pause } from './sessions.ts';
 
-/** More than the collector takes in all. */
-const CONNECTIONS = 320;
+/** More sessions than the collector takes in all. */
+const SESSIONS = 320;
+/** More than it takes of one address before anybody is let in. */
+const HANDSHAKES = 2_200;
 const BYTE_EVERY_MS = 400;
 const FRAGMENTS = 16_300;
 const REFUSED_AT_A_TIME = 20;
@@ -26,23 +28,23 @@ const oneToken: Attack = {
       await MqttSession.open(line, context.till);
       return line;
     };
-    await keepOpen(CONNECTIONS, open, signal);
+    await keepOpen(SESSIONS, open, signal);
     return NOTHING_BROKEN;
   },
 };
 
 const halfOpen: Attack = {
   name: 'half-open-sockets',
-  exploits: '320 connections that send nothing, opened again when they are ended; no token',
+  exploits: '2,200 connections that send nothing, opened again when they are ended; no token',
   async run({ network, mqttPort }, signal) {
-    await keepOpen(CONNECTIONS, () => network.open(mqttPort), signal);
+    await keepOpen(HANDSHAKES, () => network.open(mqttPort), signal);
     return NOTHING_BROKEN;
   },
 };
 
 const slowHandshakes: Attack = {
   name: 'slow-handshakes',
-  exploits: '320 connections whose CONNECT comes byte by byte; no token',
+  exploits: '2,200 connections whose CONNECT comes byte by byte; no token',
   async run({ network, mqttPort, till }, signal) {
     const bytes = connectPacket({ ...connectOf(till, randomEpoch()), password: 'none' });
     const open = async () => {
@@ -55,7 +57,7 @@ const slowHandshakes: Attack = {
       })();
       return line;
     };
-    await keepOpen(CONNECTIONS, open, signal);
+    await keepOpen(HANDSHAKES, open, signal);
     return NOTHING_BROKEN;
   },
 };
@@ -74,7 +76,7 @@ const fragments: Attack = {
       void line.write(bytes);
       return line;
     };
-    await keepOpen(CONNECTIONS, open, signal);
+    await keepOpen(HANDSHAKES, open, signal);
     return NOTHING_BROKEN;
   },
 };

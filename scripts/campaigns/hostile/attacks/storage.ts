@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { WireBatch } from '../../../../shared/wire/batch.ts';
 import { compressed, type ForgedBody, forge, hourNow } from '../wire/forged-batch.ts';
 import { randomEpoch } from '../wire/mqtt-session.ts';
-import { type Attack, NOTHING_BROKEN } from './attack.ts';
+import { type Attack, NOTHING_BROKEN, QUOTA_MIB } from './attack.ts';
 import { UNDER_WAY } from './expanding-batches.ts';
 import { sendAll, withSessions } from './sessions.ts';
 
@@ -29,6 +29,7 @@ function* batches(): Iterable<WireBatch> {
 const fullSpeed: Attack = {
   name: 'stored-at-full-speed',
   exploits: 'one till stores what cannot be compressed as fast as it is acknowledged, some 50 MiB/s',
+  maxStoreMib: 3 * QUOTA_MIB,
   async run(context, signal) {
     const noises = batches();
     await withSessions(context, signal, (session) => sendAll(session, noises, { underWay: UNDER_WAY }, signal));
