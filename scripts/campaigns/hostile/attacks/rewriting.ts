@@ -17,10 +17,11 @@ const FREE_BYTES = 4;
 const HOURS_AGO = 60;
 
 /** An extra column that the collector keeps and nobody reads, as the last bytes of the body. */
-const withFreeBytes = (amount: number): Buffer => Buffer.from(pack(saleColumns(amount, Buffer.alloc(FREE_BYTES))));
+export const withFreeBytes = (amount: number): Buffer =>
+  Buffer.from(pack(saleColumns(amount, Buffer.alloc(FREE_BYTES))));
 
 /** The bytes with their last four changed so that their CRC-32C is `wanted`. */
-function collide(bytes: Buffer, wanted: number): Buffer {
+export function collide(bytes: Buffer, wanted: number): Buffer {
   const forged = Buffer.from(bytes);
   const at = forged.length - FREE_BYTES;
   const plain = crc32c(forged);
