@@ -56,7 +56,7 @@ export function judge(idle: Idle, measured: Measured, bounds: Bounds): string[] 
   if (ending !== null) faults.push(ending);
   if (attack.failure !== null) faults.push(`the attack failed: ${attack.failure}`);
   if (attack.connections === 0) faults.push('the attack opened no connection');
-  for (const what of WAITS) faults.push(...waitFaults(what, idle.honest[what], honest[what], bounds));
+  for (const what of WAITS) faults.push(...waitFaults(what, idle.honest[what], honest, bounds));
   if (honest.endings > 0) faults.push(`the honest till's session was ended ${honest.endings} times`);
   if (peakRssMib > idle.rssMib + bounds.rssMib)
     faults.push(`memory rose from ${mib(idle.rssMib)} to ${mib(peakRssMib)}`);
@@ -70,9 +70,15 @@ export function judge(idle: Idle, measured: Measured, bounds: Bounds): string[] 
   return [...faults, ...attack.broken];
 }
 
-function waitFaults(what: string, idle: Summary, beside: Summary, { honestP99Ms }: Bounds): string[] {
+function waitFaults(
+  what: (typeof WAITS)[number],
+  idle: Summary,
+  { [what]: beside, lateMs }: HonestReport,
+  { honestP99Ms }: Bounds,
+): string[] {
   const faults: string[] = [];
-  const bound = Math.max(2 * (idle.p99 ?? 0), honestP99Ms);
+  // Who is late himself sees every answer that much later.
+  const bound = Math.max(2 * (idle.p99 ?? 0), honestP99Ms) + lateMs;
   if (beside.count === 0) faults.push(`no honest ${what} was measured`);
   else if (beside.p99! > bound) faults.push(`honest ${what}: p99 ${ms(beside.p99!)}, at most ${ms(bound)}`);
   if (beside.failures > 0) faults.push(`honest ${what}: ${beside.failures} of ${beside.count} refused or failed`);

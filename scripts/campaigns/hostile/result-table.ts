@@ -1,5 +1,6 @@
 /** The campaign's report: one line for each attack, and what it broke. */
 import type { Summary } from './honest/latencies.ts';
+import type { HonestReport } from './honest/users.ts';
 import type { Idle, Measured } from './judge.ts';
 
 export interface Result {
@@ -17,6 +18,7 @@ const HEADINGS = [
   'connect',
   'question',
   'livez',
+  'late',
   'RSS',
   'log',
   'store',
@@ -24,7 +26,7 @@ const HEADINGS = [
 ];
 const SHOWN_REFUSALS = 4;
 
-/** Times are milliseconds: p50/p99/max. */
+/** Times are milliseconds: p50/p99/max; `late`: how late the measuring thread was itself, p99. */
 export function resultTable(results: readonly Result[]): string {
   const [first] = results;
   const rows = results.map(rowOf);
@@ -44,15 +46,7 @@ export function resultTable(results: readonly Result[]): string {
 }
 
 function idleRow({ honest, rssMib }: Idle): string[] {
-  return [
-    '(idle)',
-    '',
-    ...[honest.ack, honest.connect, honest.question, honest.livez].map(times),
-    round(rssMib),
-    '',
-    '',
-    '',
-  ];
+  return ['(idle)', '', ...waitsOf(honest), round(rssMib), '', '', ''];
 }
 
 function rowOf({ name, measured, faults }: Result): string[] {
@@ -61,7 +55,7 @@ function rowOf({ name, measured, faults }: Result): string[] {
   return [
     name,
     size(attack.sentBytes / Math.max(attack.seconds, 0.001)),
-    ...[honest.ack, honest.connect, honest.question, honest.livez].map(times),
+    ...waitsOf(honest),
     round(peakRssMib),
     size(logBytes),
     size(storeMib * 2 ** 20),
@@ -77,6 +71,11 @@ const refusedText = (refused: Readonly<Record<string, number>>): string =>
     .join(', ');
 
 const round = (value: number): string => String(Math.round(value));
+
+const waitsOf = ({ ack, connect, question, livez, lateMs }: HonestReport): string[] => [
+  ...[ack, connect, question, livez].map(times),
+  round(lateMs),
+];
 
 const times = ({ p50, p99, max, failures }: Summary): string =>
   `${[p50, p99, max].map((value) => (value === null ? '-' : round(value))).join('/')}${failures > 0 ? ` !${failures}` : ''}`;

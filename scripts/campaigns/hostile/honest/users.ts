@@ -1,4 +1,5 @@
 /** The honest users of a region, beside whom every attack runs. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { until } from '../../../processes/wait-until.ts';
 import type { Credentials } from '../wire/mqtt-session.ts';
@@ -11,6 +12,7 @@ const HONEST_ADDRESS = '127.0.0.1';
 const CONNECT_EVERY_MS = 1_000;
 const QUESTION_EVERY_MS = 1_000;
 const LIVENESS_EVERY_MS = 200;
+const DELAY_RESOLUTION_MS = 10;
 /** Nothing waits longer, and nothing is unanswered: the attack's effect is over. */
 const QUIET_WAIT_MS = 250;
 
@@ -23,6 +25,8 @@ export interface HonestReport {
   readonly livez: Summary;
   /** How often the till's session was ended. */
   readonly endings: number;
+  /** How late the measuring thread was itself, p99 in milliseconds: no fault of the collector. */
+  readonly lateMs: number;
 }
 
 export interface HonestTarget {
@@ -44,6 +48,7 @@ export class HonestUsers {
   readonly #liveness: Prober;
   /** Milliseconds since 1970. */
   readonly #since = Date.now();
+  readonly #delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
 
   constructor(target: HonestTarget, clock: () => number) {
     const { mqttPort, httpUrl, merchant, key, till, newcomers } = target;
@@ -60,13 +65,17 @@ export class HonestUsers {
 
   async start(): Promise<void> {
     await this.#till.connect();
+    this.#delay.enable();
     this.#till.sell();
     for (const user of [this.#newcomer, this.#merchant, this.#liveness]) user.start();
   }
 
   /** Since the last call. */
   take(): HonestReport {
+    const lateMs = Math.max(0, this.#delay.percentile(99) / 1e6 - DELAY_RESOLUTION_MS);
+    this.#delay.reset();
     return {
+      lateMs,
       ack: this.#till.latencies.take(),
       connect: this.#newcomer.latencies.take(),
       question: this.#merchant.latencies.take(),
@@ -109,6 +118,7 @@ export class HonestUsers {
   }
 
   close(): void {
+    this.#delay.disable();
     this.#till.close();
     for (const user of [this.#newcomer, this.#merchant, this.#liveness]) user.stop();
     this.#network.close();

@@ -10,6 +10,7 @@ const honest = (p99: number) => ({
   question: summary(p99),
   livez: summary(p99),
   endings: 0,
+  lateMs: 0,
 });
 const IDLE: Idle = { honest: honest(4), rssMib: 150 };
 const HELD: Measured = {
@@ -35,6 +36,12 @@ t.test('twice an idle value above 50 ms is allowed', async (t) => {
   const slow = { ...IDLE, honest: honest(80) };
   t.strictSame(judge(slow, { ...HELD, honest: honest(160) }, BOUNDS), []);
   t.equal(judge(slow, { ...HELD, honest: honest(161) }, BOUNDS).length, 4);
+});
+
+t.test('a judge who is late himself allows as much', async (t) => {
+  const late = { ...honest(130), lateMs: 30 };
+  t.strictSame(judge(IDLE, { ...HELD, honest: late }, BOUNDS), []);
+  t.equal(judge(IDLE, { ...HELD, honest: { ...late, lateMs: 29 } }, BOUNDS).length, 4);
 });
 
 t.test('each promise that is broken is a sentence', async (t) => {
