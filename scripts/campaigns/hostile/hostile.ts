@@ -90,14 +90,16 @@ export const campaign: Campaign = {
     try {
       const results = await runAttacks({ ...options, folder }, progress);
       const faults = results.flatMap(({ name, faults }) => faults.map((fault) => `${name}: ${fault}`));
-      if (interrupted.signal.aborted) faults.push(`interrupted after ${results.length} of ${attacks.length} attacks`);
+      const notes = [resultTable(results)];
+      if (interrupted.signal.aborted) {
+        const fault = `interrupted after ${results.length} of ${attacks.length} attacks`;
+        faults.push(fault);
+        notes.push(fault);
+      }
       if (faults.length === 0) rmSync(folder, { recursive: true });
+      else notes.push(`stores and logs: ${folder}`);
       const figures = { ...figuresOf(results), ...(faults.length > 0 ? { folder } : {}) };
-      return {
-        figures,
-        faults,
-        text: `${resultTable(results)}${faults.length > 0 ? `\nstores and logs: ${folder}` : ''}`,
-      };
+      return { figures, faults, text: notes.join('\n') };
     } finally {
       forget();
     }
