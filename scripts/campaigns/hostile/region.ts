@@ -5,9 +5,9 @@ import type { StoreConfig } from '../../../collector/config/collector-config.ts'
 import { CollectorProcess } from '../../processes/collector.ts';
 import { freePorts } from '../../processes/ports.ts';
 import { type AttackTarget, QUOTA_MIB } from './attacks/attack.ts';
-import { httpGet } from './honest/questions.ts';
 import { type HonestTarget, HonestUsers } from './honest/users.ts';
 import { type Counters, readCounters } from './prometheus-counters.ts';
+import { httpGet } from './wire/http-get.ts';
 import type { Credentials } from './wire/mqtt-session.ts';
 
 const READY_MS = 60_000;

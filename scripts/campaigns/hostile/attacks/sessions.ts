@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { WireBatch } from '../../../../shared/wire/batch.ts';
 import type { Ack } from '../../../../shared/wire/messages.ts';
-import { type HttpAnswer, httpGet } from '../honest/questions.ts';
+import { type HttpAnswer, httpGet } from '../wire/http-get.ts';
 import { MqttSession, randomEpoch } from '../wire/mqtt-session.ts';
 import type { Line } from '../wire/network.ts';
 import type { AttackContext } from './attack.ts';

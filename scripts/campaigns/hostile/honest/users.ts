@@ -2,10 +2,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { until } from '../../../processes/wait-until.ts';
-import type { Credentials } from '../wire/mqtt-session.ts';
+import { httpGet } from '../wire/http-get.ts';
+import { DISCONNECT } from '../wire/mqtt-packets.ts';
+import { type Credentials, MqttSession } from '../wire/mqtt-session.ts';
 import { Network } from '../wire/network.ts';
+import { Asker } from './asker.ts';
 import type { Summary } from './latencies.ts';
-import { Asker, connectsOnce, httpGet, Prober } from './questions.ts';
 import { CURRENCY, HonestTill } from './till.ts';
 
 const HONEST_ADDRESS = '127.0.0.1';
@@ -45,7 +47,7 @@ export class HonestUsers {
   readonly #till: HonestTill;
   readonly #newcomer: Asker;
   readonly #merchant: Asker;
-  readonly #liveness: Prober;
+  readonly #liveness: Asker;
   /** Milliseconds since 1970. */
   readonly #since = Date.now();
   readonly #delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
@@ -56,11 +58,12 @@ export class HonestUsers {
     this.#till = new HonestTill(this.#network, mqttPort, till, clock);
     const connect = (round: number) =>
       connectsOnce(this.#network, mqttPort, newcomers[round % newcomers.length] as Credentials);
-    this.#newcomer = new Asker(connect, CONNECT_EVERY_MS, clock);
+    this.#newcomer = new Asker({ ask: connect, everyMs: CONNECT_EVERY_MS, waits: true, clock });
     const answers = async (url: string, bearer?: string) => (await httpGet(url, bearer)).status === 200;
-    const question = `${httpUrl}/v1/merchants/${merchant}/metrics`;
-    this.#merchant = new Asker(() => answers(question, key), QUESTION_EVERY_MS, clock);
-    this.#liveness = new Prober(() => answers(`${httpUrl}/livez`), LIVENESS_EVERY_MS, clock);
+    const question = () => answers(`${httpUrl}/v1/merchants/${merchant}/metrics`, key);
+    this.#merchant = new Asker({ ask: question, everyMs: QUESTION_EVERY_MS, waits: true, clock });
+    const liveness = () => answers(`${httpUrl}/livez`);
+    this.#liveness = new Asker({ ask: liveness, everyMs: LIVENESS_EVERY_MS, waits: false, clock });
   }
 
   async start(): Promise<void> {
@@ -138,4 +141,13 @@ export class HonestUsers {
     const point = series.find((one) => one.key.currency === CURRENCY)?.points[0] ?? {};
     return { count: point['sales.count'] ?? 0, amount: point['sales.amount'] ?? 0 };
   }
+}
+
+/** A till that connects and leaves. @returns whether it was let in */
+async function connectsOnce(network: Network, port: number, who: Credentials): Promise<boolean> {
+  const line = await network.open(port);
+  const opened = await MqttSession.open(line, who);
+  await line.write(DISCONNECT);
+  line.close();
+  return opened.kind === 'open';
 }
