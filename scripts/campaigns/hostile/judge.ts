@@ -37,6 +37,8 @@ export interface Measured {
   /** Infinity: this attack is not judged by it. */
   readonly maxStoreMib: number;
   readonly seconds: number;
+  /** What the collector took of the attacker: batches, answers, connects; about. */
+  readonly accepted: Readonly<Record<string, number>>;
   /** What the bounds refused, by reason. */
   readonly refused: Readonly<Record<string, number>>;
   /** Endings that the collector counted; null: it did not answer. */

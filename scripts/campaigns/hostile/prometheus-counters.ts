@@ -46,6 +46,20 @@ function reasonOf(series: string): string | null {
   return name.includes('http_request') ? `http ${reason}` : reason;
 }
 
+/** What the collector took, by what it is: batches stored, HTTP answers, connections let in. */
+const ACCEPTED: Readonly<Record<string, RegExp>> = {
+  batches: /^tillstream_ingest_batches_total\{.*result="stored"/,
+  answers: /^tillstream_http_request_duration_seconds_count\{.*status="2\d\d"/,
+  connects: /^tillstream_mqtt_connects_total\{.*outcome="accepted"/,
+};
+
+/** How much was taken between two readings, of everybody. */
+export function accepted(before: Counters, after: Counters): Record<string, number> {
+  const more = (series: RegExp): number =>
+    [...after].reduce((sum, [name, value]) => (series.test(name) ? sum + value - (before.get(name) ?? 0) : sum), 0);
+  return Object.fromEntries(Object.entries(ACCEPTED).map(([what, series]) => [what, more(series)]));
+}
+
 /** The sum of all series of a counter. */
 export const sumOf = (counters: Counters, name: string): number =>
   [...counters].reduce((sum, [series, value]) => (series.split('{')[0] === name ? sum + value : sum), 0);

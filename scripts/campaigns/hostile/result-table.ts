@@ -24,7 +24,7 @@ const HEADINGS = [
   'store',
   'verdict',
 ];
-const SHOWN_REFUSALS = 4;
+const SHOWN_COUNTS = 4;
 
 /** Times are milliseconds: p50/p99/max; `late`: how late the measuring thread was itself, p99. */
 export function resultTable(results: readonly Result[]): string {
@@ -38,8 +38,9 @@ export function resultTable(results: readonly Result[]): string {
       .join('  ')
       .trimEnd(),
   );
-  const details = results.flatMap(({ name, measured: { refused }, faults }) => [
-    ...(Object.keys(refused).length === 0 ? [] : [`  ${name}: refused ${refusedText(refused)}`]),
+  const details = results.flatMap(({ name, measured: { accepted, refused }, faults }) => [
+    ...(Object.keys(accepted).length === 0 ? [] : [`  ${name}: took ${countsText(accepted)}`]),
+    ...(Object.keys(refused).length === 0 ? [] : [`  ${name}: refused ${countsText(refused)}`]),
     ...faults.map((fault) => `  ${name}: BROKEN: ${fault}`),
   ]);
   return [...aligned, '', ...details].join('\n');
@@ -63,10 +64,10 @@ function rowOf({ name, measured, faults }: Result): string[] {
   ];
 }
 
-const refusedText = (refused: Readonly<Record<string, number>>): string =>
-  Object.entries(refused)
+const countsText = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
     .sort(([, a], [, b]) => b - a)
-    .slice(0, SHOWN_REFUSALS)
+    .slice(0, SHOWN_COUNTS)
     .map(([reason, count]) => `${reason} ${count}`)
     .join(', ');
 

@@ -11,8 +11,9 @@ import type { StoreConfig } from '../../../collector/config/collector-config.ts'
 import { until } from '../../processes/wait-until.ts';
 import { type AttackReport, runAttack } from './attack-runner.ts';
 import { type Attack, TURN_LEAD_MS } from './attacks/attack.ts';
+import type { HonestReport } from './honest/users.ts';
 import { type Bounds, type Idle, judge, type Measured } from './judge.ts';
-import { type Counters, refusals, sumOf } from './prometheus-counters.ts';
+import { accepted, type Counters, refusals, sumOf } from './prometheus-counters.ts';
 import { Region } from './region.ts';
 import type { Result } from './result-table.ts';
 
@@ -114,7 +115,7 @@ async function attacked(region: Region, attack: Attack, options: HostileOptions)
     storeMib: region.storeMib() - before.storeMib,
     maxStoreMib: attack.maxStoreMib ?? Number.POSITIVE_INFINITY,
     seconds: took,
-    ...counted(before.counters, after, report, honest.connect.count),
+    ...counted(before.counters, after, report, honest),
     figuresFault,
   };
 }
@@ -123,14 +124,20 @@ function counted(
   before: Counters,
   after: Counters | null,
   { connections }: AttackReport,
-  newcomers: number,
-): Pick<Measured, 'refused' | 'endingsCounted' | 'connections'> {
+  { ack, connect, question, livez }: HonestReport,
+): Pick<Measured, 'accepted' | 'refused' | 'endingsCounted' | 'connections'> {
+  const honest = { batches: ack.count, answers: question.count + livez.count, connects: connect.count };
+  const others = Object.entries(honest).map(([what, count]) => {
+    const all = after === null ? 0 : (accepted(before, after)[what] ?? 0);
+    return [what, Math.max(0, all - count)] as const;
+  });
   const endings = (counters: Counters): number => sumOf(counters, 'tillstream_mqtt_ended_total');
   return {
+    accepted: Object.fromEntries(others.filter(([, count]) => count > 0)),
     refused: after === null ? {} : refusals(before, after),
     endingsCounted: after === null ? null : endings(after) - endings(before),
     // The honest till's own session, too, may have been ended.
-    connections: connections + newcomers + 1,
+    connections: connections + connect.count + 1,
   };
 }
 

@@ -1,7 +1,12 @@
 /** The verdicts of the campaign `hostile`. */
 import t from 'tap';
 import { BOUNDS, type Idle, judge, type Measured } from '../../../../../scripts/campaigns/hostile/judge.ts';
-import { readCounters, refusals, sumOf } from '../../../../../scripts/campaigns/hostile/prometheus-counters.ts';
+import {
+  accepted,
+  readCounters,
+  refusals,
+  sumOf,
+} from '../../../../../scripts/campaigns/hostile/prometheus-counters.ts';
 
 const summary = (p99: number) => ({ count: 25, failures: 0, p50: 2, p99, max: p99 });
 const honest = (p99: number) => ({
@@ -22,6 +27,7 @@ const HELD: Measured = {
   storeMib: 1,
   maxStoreMib: Number.POSITIVE_INFINITY,
   seconds: 6,
+  accepted: {},
   refused: {},
   endingsCounted: 3,
   connections: 9,
@@ -67,7 +73,7 @@ t.test('each promise that is broken is a sentence', async (t) => {
   }
 });
 
-t.test('what was refused is read from counters, by its reason', async (t) => {
+t.test('what was taken and refused is read from counters, by its reason', async (t) => {
   const text = (busy: number, ended: number) => `
 # TYPE tillstream_ingest_batches_total counter
 tillstream_ingest_batches_total{result="stored",region="local"} ${10 * busy}
@@ -86,5 +92,6 @@ tillstream_ingest_held_bytes{reason="x"} ${busy}
 `;
   const [before, after] = [readCounters(text(1, 2)), readCounters(text(4, 9))];
   t.strictSame(refusals(before, after), { busy: 3, limit: 7, 'http 429': 7 });
+  t.strictSame(accepted(before, after), { batches: 30, answers: 3, connects: 0 });
   t.equal(sumOf(after, 'tillstream_mqtt_ended_total'), 9);
 });
