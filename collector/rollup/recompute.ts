@@ -162,7 +162,7 @@ async function foldHour(run: Run, terminals: Terminals): Promise<Parts> {
   }
   for (const terminal of [...folds.keys()]) await finish(terminal);
   for (const terminal of outdated) await foldAgain(parts, run, terminal);
-  return parts;
+  return new Map([...parts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Folds a terminal of which a row claims what was counted, and counts only what is settled. */
