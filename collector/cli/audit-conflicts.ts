@@ -10,7 +10,7 @@ import { type Claim, type Conflict, conflictsOf } from './conflicts.ts';
 const MAX_LISTED = 10_000;
 /** Rows between two lines of progress: some seconds. */
 const ROWS_PER_LINE = 200_000;
-const END_HOUR = 2 ** 32 - 1;
+export const END_HOUR = 2 ** 32 - 1;
 
 export async function auditConflicts(context: CommandContext): Promise<Printed> {
   const { given, progress = () => undefined } = context;
@@ -42,8 +42,8 @@ export async function auditConflicts(context: CommandContext): Promise<Printed> 
   };
 }
 
-/** Hours since 1970, maybe not a whole number. */
-function boundary(given: Given, option: 'from' | 'to', otherwise: number): number {
+/** The instant of an option, in hours since 1970, maybe not a whole number. */
+export function boundary(given: Given, option: 'from' | 'to', otherwise: number): number {
   if (given[option] === undefined) return otherwise;
   return parsed(given, option, (text) => {
     const instant = parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);

@@ -1,7 +1,10 @@
 /** `audit --parked`: the hours and days that roll-ups left out. */
+
+import { merchantId } from '../../shared/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import type { ParkedRecord, ParkReason } from '../store/parked-hours.ts';
-import { type CommandContext, type Printed, withStore } from './command.ts';
+import { boundary, END_HOUR } from './audit-conflicts.ts';
+import { type CommandContext, type Printed, parsed, withStore } from './command.ts';
 
 const LENGTH_MS = { hour: HOUR_MS, day: DAY_MS } as const;
 const MEANING: Readonly<Record<ParkReason, string>> = {
@@ -20,10 +23,17 @@ const entriesOf = ({ merchant, level, time, parts }: ParkedRecord) =>
   }));
 
 export async function auditParked(context: CommandContext): Promise<Printed> {
+  const { given } = context;
+  const merchant = given.merchant === undefined ? null : parsed(given, 'merchant', merchantId);
+  const [from, to] = [boundary(given, 'from', 0), boundary(given, 'to', END_HOUR)];
+  const isAsked = (record: ParkedRecord): boolean => {
+    const start = (record.time * LENGTH_MS[record.level]) / HOUR_MS;
+    return (merchant === null || record.merchant === merchant) && start >= Math.floor(from) && start < to;
+  };
   const parked = await withStore(context, async (stores) => {
-    const records = await Array.fromAsync(stores.parked.list());
-    const { merchant } = context.given;
-    return records.filter((record) => merchant === undefined || record.merchant === merchant).flatMap(entriesOf);
+    const found = [];
+    for await (const record of stores.parked.list()) if (isAsked(record)) found.push(...entriesOf(record));
+    return found;
   });
   const lines = parked.map(
     ({ merchant, level, t, terminal, reason, detail, retryAt }) =>

@@ -12,7 +12,7 @@ interface Check {
 
 const CHECKS: readonly Check[] = [
   { name: 'conflicts', help: 'seqs that a till has sent with different contents', run: auditConflicts },
-  { name: 'parked', help: 'hours and days that figures go without, with the reasons', run: auditParked },
+  { name: 'parked', help: 'hours and days that figures go without', run: auditParked },
 ];
 
 export const audit: Command = {
