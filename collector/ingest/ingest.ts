@@ -210,7 +210,7 @@ export class Ingest {
     const arrival = now();
     const since = clock();
     // Of a terminal that waits for itself, a question to the store is cheaper than a decode.
-    const isStored = place.terminal.batches > 1 && (await this.#lookup.has(row.key));
+    const isStored = place.terminal.batches > limit('unaskedBatches') && (await this.#lookup.has(row.key));
     let events = 0;
     if (!isStored) {
       const read = await this.#turns.run(sender, () => this.#decode(sender, bytes, row, since));

@@ -39,10 +39,15 @@ export const INGEST_LIMITS = {
     unit: 'ms',
     why: 'A batch that was not stored by then, counted from its arrival, is answered busy: before its till doubts the connection after 30 s.',
   },
+  unaskedBatches: {
+    value: 4,
+    unit: 'count',
+    why: 'Batches of a terminal without an ack, beyond which the store is asked whether it has a batch before that is decoded. An agent sends 4, so it is asked only after a reconnect.',
+  },
   lookupWait: {
     value: 2_000,
     unit: 'ms',
-    why: 'How long a batch waits for the store to say whether it has it already, before it is decoded. Only the second and further waiting batches of a terminal are asked for.',
+    why: 'How long a batch waits for the store to say whether it has it already, before it is decoded.',
   },
   rememberedBatches: {
     value: 65_536,
