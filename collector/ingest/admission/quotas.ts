@@ -39,8 +39,8 @@ interface Counted {
   readonly payer: Terminal;
   /** As the store had it at the last report. */
   reported: DailyUsage;
-  /** The terminal's own, as they were at that report. */
-  quotas: Partial<DailyQuotas>;
+  /** As they were at that report. */
+  quotas: DailyQuotas;
   /** When that was, milliseconds since 1970. */
   at: number;
   /** Not reported yet, of the same day. */
@@ -74,7 +74,8 @@ export class Quotas {
     const counted = this.#counted.get(nameOf(payer));
     const day = this.#today();
     if (counted === undefined || counted.reported.day !== day) return null;
-    const { bytesPerDay, eventsPerDay, now } = { ...this.#options, ...counted.quotas };
+    const { now } = this.#options;
+    const { bytesPerDay, eventsPerDay } = counted.quotas;
     const overBytes = counted.reported.bytes + counted.bytes >= bytesPerDay;
     if (!overBytes && counted.reported.events + counted.events < eventsPerDay) return null;
     if (now() - counted.at >= ASK_AGAIN_MS) this.#due.add(counted);
@@ -95,12 +96,13 @@ export class Quotas {
     if (counted === undefined || counted.reported.day !== day) {
       if (counted !== undefined) this.#due.delete(counted);
       const nothing = { day, bytes: 0, events: 0 };
-      counted = { payer, reported: nothing, quotas: {}, at: 0, bytes: 0, events: 0 };
+      counted = { payer, reported: nothing, quotas: this.#options, at: 0, bytes: 0, events: 0 };
     }
     this.#counted.set(name, counted);
     counted.bytes += bytes;
     counted.events += events;
-    const { share, bytesPerDay, eventsPerDay, maxTracked } = { ...this.#options, ...counted.quotas };
+    const { share, maxTracked } = this.#options;
+    const { bytesPerDay, eventsPerDay } = counted.quotas;
     if (counted.bytes >= share * bytesPerDay || counted.events >= share * eventsPerDay) this.#due.add(counted);
     if (this.#counted.size <= maxTracked) return;
     const [first] = this.#counted;
@@ -124,7 +126,7 @@ export class Quotas {
         const more = { day: reported.day, bytes, events };
         const { usage, quotas } = await this.#options.terminals.addUsage(payer.merchant, payer.terminal, more);
         counted.reported = usage;
-        counted.quotas = quotas;
+        counted.quotas = { ...this.#options, ...quotas };
         counted.at = this.#options.now();
         counted.bytes -= bytes;
         counted.events -= events;
