@@ -68,7 +68,8 @@ interface RawRowName {
   readonly name: string;
 }
 
-interface Batch extends ReceivedBatch {
+/** Its arrival is when it is put: a batch that waited is not earlier than one stored meanwhile. */
+interface Batch extends Omit<ReceivedBatch, 'arrival'> {
   readonly row: RawRowName;
   readonly events: number;
   /** Its row is in the store; its due mark may not be. */
@@ -206,8 +207,7 @@ export class Ingest {
   }
 
   async #store({ sender, bytes, name, header, row, place }: Arrived): Promise<Ack> {
-    const { now, clock } = this.#options;
-    const arrival = now();
+    const { clock } = this.#options;
     const since = clock();
     // Of a terminal that waits for itself, a question to the store is cheaper than a decode.
     const isStored = place.terminal.batches > limit('unaskedBatches') && (await this.#lookup.has(row.key));
@@ -220,7 +220,7 @@ export class Ingest {
       events = read.events;
     }
     const { merchant, terminal } = sender;
-    const batch = { merchant, terminal, header, events, bytes, arrival, precomputedRowKey: row.key, row, isStored };
+    const batch = { merchant, terminal, header, events, bytes, precomputedRowKey: row.key, row, isStored };
     const outcome = await this.#groups.offer(sender, batch, bytes.length, clock() - since);
     switch (outcome.kind) {
       case 'committed':
@@ -254,11 +254,12 @@ export class Ingest {
   }
 
   async #commit(batches: readonly Batch[]): Promise<void> {
-    const { log, metrics, clock, onFailure } = this.#options;
+    const { log, metrics, now, clock, onFailure } = this.#options;
     const start = clock();
+    const arrival = now();
     const fresh = batches.filter(({ isStored }) => !isStored);
     try {
-      if (fresh.length > 0) await log.append(fresh);
+      if (fresh.length > 0) await log.append(fresh.map((batch) => ({ ...batch, arrival })));
       await this.#markWriter.ensureMarks(
         batches.map(({ merchant, terminal, header }) => ({ merchant, terminal, hour: header.hour })),
       );

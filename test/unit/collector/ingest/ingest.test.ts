@@ -95,6 +95,23 @@ t.test('an hour’s mark is made once, while the clock is ten seconds before its
   t.equal(counts.of('marks covered'), 2);
 });
 
+t.test('a batch that waited is not earlier than one that was stored meanwhile', async (t) => {
+  const { send, clock, tables, log } = await standing(t);
+  tables.turn('silent', 'events');
+  const first = send(1);
+  while (tables.puts.get('events') !== 1) await turn();
+  const second = send(2);
+  for (let turns = 0; turns < 10; turns++) await turn();
+  clock.now += 7_000;
+  tables.turn('on');
+  t.same([(await first).result, (await second).result], ['stored', 'stored']);
+  const rows = await Array.fromAsync(log.scan(ACME, HOUR, HOUR + 1));
+  t.same(
+    rows.map(({ arrival }) => arrival - START),
+    [10 * MINUTE_MS, 10 * MINUTE_MS + 7_000],
+  );
+});
+
 t.test('the clock counts after the put, not before it', async (t) => {
   const { send, clock, minutes } = await standing(t);
   await send(1);
