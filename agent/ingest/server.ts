@@ -5,6 +5,7 @@
  * States: listening -> draining (accepts no connections, answers what it has received) -> stopped.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ConnectionLimiter } from './http/connection-limiter.ts';
 import { listenOn } from './http/listen.ts';
 import { type HttpResponse, problem } from './http/response.ts';
@@ -107,7 +108,9 @@ export class IngestServer {
       writeResponse(request, response, problem(417, 'The only expectation known here is 100-continue.'), true);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      if (socket.writable && error.code !== 'ECONNRESET') socket.end(rawProblem(clientErrorOf(error)));
+      // An answer is to come that the till would take this one for: a cut makes it repeat.
+      const mayAnswer = socket.writable && !this.#connections.isAnswering(socket as Socket);
+      if (mayAnswer && error.code !== 'ECONNRESET') socket.end(rawProblem(clientErrorOf(error)));
       else socket.destroy();
     });
     return server;

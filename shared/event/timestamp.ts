@@ -24,17 +24,16 @@ export const isEventTime = (ms: number): boolean => ms >= MIN_TS && ms < MAX_TS;
 /** Whether a till's time may come from a clock: till and agent share their machine's. */
 export const isOfClock = (ts: number, clock: number): boolean => Math.abs(ts - clock) <= HOUR_MS;
 
-const MISTAKEN_UNITS: readonly (readonly [name: string, perMillisecond: number])[] = [
-  ['seconds', 1e-3],
-  ['microseconds', 1e3],
-  ['nanoseconds', 1e6],
+/** The way out does not repeat the number: it may be a card's in the wrong field. */
+const MISTAKEN_UNITS: readonly (readonly [name: string, perMillisecond: number, wayOut: string])[] = [
+  ['seconds', 1e-3, 'times 1,000'],
+  ['microseconds', 1e3, 'divided by 1,000'],
+  ['nanoseconds', 1e6, 'divided by 1,000,000'],
 ];
 
 function outOfRange(ts: number): Timestamp {
-  for (const [name, perMillisecond] of MISTAKEN_UNITS) {
-    const milliseconds = Math.trunc(ts / perMillisecond);
-    if (isEventTime(milliseconds)) return refused(`is in ${name}: give milliseconds since 1970, here ${milliseconds}`);
-  }
+  for (const [name, perMillisecond, wayOut] of MISTAKEN_UNITS)
+    if (isEventTime(ts / perMillisecond)) return refused(`is in ${name}: give milliseconds since 1970, ${wayOut}`);
   return refused('must lie in the years 2000 to 2099 (UTC)');
 }
 

@@ -59,6 +59,11 @@ export class ConnectionLimiter {
     });
   }
 
+  /** Whether a request of the connection is read and its answer is to come. */
+  isAnswering(socket: Socket): boolean {
+    return this.#answering.has(socket);
+  }
+
   get size(): number {
     return this.#new.size + this.#keptAlive.size + this.#receiving.size + this.#answering.size;
   }

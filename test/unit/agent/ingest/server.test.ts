@@ -37,6 +37,9 @@ async function fixture(t: Test, options: Partial<IngestServerOptions> = {}): Pro
   const server = await startIngestServer({
     host: '127.0.0.1',
     port: 0,
+    allowedHosts: [],
+    allowedOrigins: [],
+    token: null,
     intake: buffer,
     bodies: new BodyReader(),
     large: new LargeRequestQueue(),
@@ -313,6 +316,22 @@ t.test('the buffer', async (t) => {
     t.equal(await answer, 201);
     t.equal(uncommitted.oldest(), null);
   });
+});
+
+t.test('what is no request, behind one whose answer is to come, is not answered in its place', async (t) => {
+  const never = new Promise<Accepted>(() => {});
+  const at = await fixture(t, { intake: { accept: () => never } });
+  const body = JSON.stringify(sale('a'));
+  const { socket, closed } = await raw(t, at, `${head(`content-length: ${body.length}`)}${body}`);
+  let received = '';
+  socket.on('data', (chunk) => {
+    received += chunk;
+  });
+  while (at.uncommitted.oldest() === null) await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  socket.write('\x16\x03garbage\r\n\r\n');
+  await closed;
+  t.equal(received, '', 'the till gets no answer, and repeats');
 });
 
 t.test('card data', async (t) => {

@@ -45,10 +45,10 @@ t.test('a leap second stays in its day, and 24:00 ends it', async (t) => {
 
 t.test('a number in another unit than milliseconds is told by its unit', async (t) => {
   const cases: [number, RegExp][] = [
-    [1_795_342_500, /in seconds: give milliseconds since 1970, here 1795342500000$/],
-    [1_795_342_500.25, /in seconds: .* here 1795342500250$/],
-    [1_795_342_500_000_123, /in microseconds: .* here 1795342500000$/],
-    [1_795_342_500_000_000_000, /in nanoseconds: .* here 1795342500000$/],
+    [1_795_342_500, /in seconds: give milliseconds since 1970, times 1,000$/],
+    [1_795_342_500.25, /in seconds: .* times 1,000$/],
+    [1_795_342_500_000_123, /in microseconds: .* divided by 1,000$/],
+    [1_795_342_500_000_000_000, /in nanoseconds: .* divided by 1,000,000$/],
     [1_795_342_500_000.5, /whole milliseconds/],
     [0, /years 2000 to 2099/],
   ];
