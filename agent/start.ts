@@ -15,7 +15,7 @@ import { DisciplinedClock } from './clock/disciplined-clock.ts';
 import { machineClocks } from './clock/machine-clocks.ts';
 import { startStepWatch } from './clock/step-watch.ts';
 import type { AgentConfig } from './config/agent-config.ts';
-import { readCredentials } from './config/load-config.ts';
+import { ingestToken, readCredentials } from './config/load-config.ts';
 import { BodyReader } from './ingest/http/body-reader.ts';
 import { LargeRequestQueue } from './ingest/http/large-request-queue.ts';
 import { InFlightRequests } from './ingest/in-flight-requests.ts';
@@ -55,7 +55,7 @@ export interface RunningAgent {
 /**
  * Starts an agent in this process.
  *
- * @throws BufferError, ListenError when it cannot start for a reason to tell
+ * @throws BufferError, ConfigError, ListenError when it cannot start for a reason to tell
  */
 export async function startAgent(config: AgentConfig, log: Log): Promise<RunningAgent> {
   const agent = new Agent(config, log);
@@ -67,6 +67,8 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     await agent.supervisor.stop();
     throw error;
   }
+  if (config.ingest.allowUnauthenticated)
+    log.warn(`everybody who reaches ${config.ingest.host} can post sales (ingest.allowUnauthenticated)`);
   const endBackground = agent.startBackground();
   const stream = agent.supervisor.buffer?.stream ?? null;
   const named = stream === null ? '' : `, stream ${stream}`;
@@ -130,12 +132,15 @@ class Agent {
     });
   }
 
-  /** @throws ListenError */
-  listen(): Promise<IngestServer> {
+  /** @throws ListenError; ConfigError when the token of the tills cannot be read */
+  async listen(): Promise<IngestServer> {
     const { ingest, store } = this.#config;
     return startIngestServer({
       host: ingest.host,
       port: ingest.port,
+      allowedHosts: ingest.allowedHosts,
+      allowedOrigins: ingest.allowedOrigins,
+      token: ingest.tokenFile === null ? null : ingestToken(ingest.tokenFile, systemTimers.now),
       cardData: ingest.cardData,
       intake: this.supervisor,
       bodies: new BodyReader(),

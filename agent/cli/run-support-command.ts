@@ -7,11 +7,11 @@ import { classifyError } from '../buffer/disk/classify-error.ts';
 import { openReader } from '../buffer/support/open-reader.ts';
 import { notQuarantined, openForRequeue, requeue } from '../buffer/support/requeue.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
-import { readCredentials } from '../config/load-config.ts';
+import { readCredentials, readIngestToken } from '../config/load-config.ts';
 import { bundleName, makeBundle, writeBundle } from '../inspect/bundle.ts';
 import { exportEvents } from '../inspect/export.ts';
 import { describeSurvey, surveyDamage } from '../inspect/facts/damage-survey.ts';
-import { liveStatus } from '../inspect/facts/live-agent.ts';
+import { type AgentAddress, liveStatus } from '../inspect/facts/live-agent.ts';
 import { logTail } from '../inspect/facts/log-tail.ts';
 import { seqs, showLosses } from '../inspect/losses.ts';
 import { showPeek } from '../inspect/peek.ts';
@@ -76,7 +76,7 @@ async function status(target: Target, json: boolean, output: CliOutput, now: num
       return damagedStatus(path, reader, error as Error, json, output);
     }
     const asked = config !== null && config.ingest.port !== 0;
-    const live = asked ? await liveStatus(config.ingest, facts) : null;
+    const live = asked ? await liveStatus(addressOf(config), facts) : null;
     const maxBytes = config?.buffer.maxBytes ?? null;
     const document = { path, ...bufferStatus(facts), maxBytes, agent: live };
     await output.result(
@@ -131,15 +131,26 @@ async function requeueEvents(
   }
 }
 
-/** The token in plain text, if it can be read, so that it can be removed from the bundle. */
-function secretsOf({ collector }: AgentConfig): string[] {
+/** @returns null when there is no such token, or this user may not read it */
+function readable(read: () => string | null): string | null {
   try {
-    const { token } = readCredentials({ ...collector, tls: { ca: null, cert: null, key: null } });
-    return token === null ? [] : [token];
+    return read();
   } catch (error) {
-    if (error instanceof ConfigError) return [];
+    if (error instanceof ConfigError) return null;
     throw error;
   }
+}
+
+const ingestTokenOf = ({ ingest }: AgentConfig): string | null =>
+  readable(() => (ingest.tokenFile === null ? null : readIngestToken(ingest.tokenFile)));
+
+const addressOf = (config: AgentConfig): AgentAddress => ({ ...config.ingest, token: ingestTokenOf(config) });
+
+/** The tokens in plain text, so that they can be removed from the bundle. */
+function secretsOf(config: AgentConfig): string[] {
+  const { collector } = config;
+  const own = readable(() => readCredentials({ ...collector, tls: { ca: null, cert: null, key: null } }).token);
+  return [own, ingestTokenOf(config)].filter((token) => token !== null);
 }
 
 function withoutToken(config: AgentConfig): unknown {
@@ -169,7 +180,7 @@ async function bundle(
       secrets: config === null ? [] : secretsOf(config),
       reader,
       fault,
-      agent: alone ? null : (config?.ingest ?? null),
+      agent: alone || config === null ? null : addressOf(config),
       log: () => logTail(command.log, UNIT),
       now,
       progress: (label, share) => output.progress(label, share),

@@ -9,13 +9,14 @@ import type { ParsedConfig } from '../../shared/config/parse-config.ts';
 import type { LogLevel } from '../../shared/config/schema-builders.ts';
 import { type MerchantId, merchantId, type StoreId, storeId, type TerminalId, terminalId } from '../../shared/ids.ts';
 import { CONFIG_VALIDATOR, type ConfigInput } from './config-schema.ts';
+import { ingestAccess } from './ingest-access.ts';
 
 /**
  * Every default, once. `minFreeBytes` null means the lesser of 64 MiB and 5 % of the file system,
  * which is known only when the buffer is opened.
  */
 const DEFAULTS = {
-  ingest: { host: '127.0.0.1', port: 7070, cardData: 'mask' },
+  ingest: { host: '127.0.0.1', port: 7070, cardData: 'mask', tokenFile: null, allowUnauthenticated: false },
   buffer: {
     maxBytes: 1024 * 1024 * 1024,
     minFreeBytes: null,
@@ -69,6 +70,13 @@ export interface AgentConfig {
     readonly port: number;
     /** What happens to card numbers and magnetic track data in events. */
     readonly cardData: 'mask' | 'refuse';
+    /** Origins of browser-based tills. */
+    readonly allowedOrigins: readonly string[];
+    /** Names by which others reach the agent. */
+    readonly allowedHosts: readonly string[];
+    /** Of the token that requests must bear. Null: none. */
+    readonly tokenFile: string | null;
+    readonly allowUnauthenticated: boolean;
   };
   readonly ship: { readonly lingerMs: number; readonly reconnectMaxMs: number };
   readonly log: { readonly level: LogLevel };
@@ -130,6 +138,7 @@ function checkRelations(input: ConfigInput): { addresses: CollectorAddress[]; fa
 export function parseConfig(input: unknown): ParsedConfig<AgentConfig> {
   if (!CONFIG_VALIDATOR.fits(input)) return { ok: false, faults: CONFIG_VALIDATOR.faults(input) };
   const { addresses, faults } = checkRelations(input);
+  const access = ingestAccess(input.ingest?.host ?? DEFAULTS.ingest.host, input.ingest ?? {}, faults);
   if (faults.length > 0) return { ok: false, faults };
   const { token, tokenFile, tls } = input.collector;
   const config: AgentConfig = {
@@ -147,7 +156,7 @@ export function parseConfig(input: unknown): ParsedConfig<AgentConfig> {
       tls: { ca: tls?.ca ?? null, cert: tls?.cert ?? null, key: tls?.key ?? null },
     },
     buffer: { ...DEFAULTS.buffer, ...input.buffer },
-    ingest: { ...DEFAULTS.ingest, ...input.ingest },
+    ingest: { ...DEFAULTS.ingest, ...input.ingest, ...access },
     ship: { ...DEFAULTS.ship, ...input.ship },
     log: { ...DEFAULTS.log, ...input.log },
   };

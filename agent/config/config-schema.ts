@@ -70,6 +70,17 @@ const ConfigSchema = Type.Object(
           host: Type.Optional(host),
           port: Type.Optional(port),
           cardData: Type.Optional(withHint(Type.Enum(['mask', 'refuse']), 'give mask or refuse')),
+          allowedOrigins: Type.Optional(
+            withHint(Type.Array(Type.String(), { maxItems: 64 }), 'give a list such as [https://till.example]'),
+          ),
+          allowedHosts: Type.Optional(
+            withHint(
+              Type.Array(Type.String(), { maxItems: 64 }),
+              'give a list such as [till-1.shop.lan, 192.168.1.20]',
+            ),
+          ),
+          tokenFile: Type.Optional(file('a file that holds the token that tills send')),
+          allowUnauthenticated: Type.Optional(withHint(Type.Boolean(), 'give true or false')),
         },
         strictObject,
       ),

@@ -31,15 +31,43 @@ export function readCredentials({ token, tls }: AgentConfig['collector']): Crede
   const pem = (path: string | null, key: string): Buffer | null =>
     path === null ? null : read(path, `collector.tls.${key}`);
   return {
-    token: token === null ? null : token.kind === 'text' ? token.text : readToken(token.path),
+    token: token === null ? null : token.kind === 'text' ? token.text : readToken(token.path, 'collector.tokenFile'),
     ca: pem(tls.ca, 'ca'),
     cert: pem(tls.cert, 'cert'),
     key: pem(tls.key, 'key'),
   };
 }
 
-function readToken(path: string): string {
-  const text = read(path, 'the token file (collector.tokenFile)').toString('utf8').trim();
-  if (text === '') throw new ConfigError(`${path}: the token file (collector.tokenFile) is empty`);
+function readToken(path: string, key: string): string {
+  const text = read(path, `the token file (${key})`).toString('utf8').trim();
+  if (text === '') throw new ConfigError(`${path}: the token file (${key}) is empty`);
   return text;
+}
+
+/** @throws ConfigError when the file cannot be read, or is empty */
+export const readIngestToken = (path: string): string => readToken(path, 'ingest.tokenFile');
+
+/** How long a replaced file may go unnoticed. */
+const TOKEN_KEPT_MS = 1_000;
+
+/**
+ * The token that requests must bear. A replaced file counts within a second; while it cannot be
+ * read, the last token does.
+ *
+ * @param now monotonic milliseconds
+ * @throws ConfigError when there is no token to begin with
+ */
+export function ingestToken(path: string, now: () => number): () => string {
+  let token = readIngestToken(path);
+  let readAt = now();
+  return () => {
+    if (now() - readAt < TOKEN_KEPT_MS) return token;
+    readAt = now();
+    try {
+      token = readIngestToken(path);
+    } catch {
+      // Being replaced, or gone: tills go on with the token that they have.
+    }
+    return token;
+  };
 }

@@ -1,7 +1,8 @@
 /** Routes a request to one of the agent's endpoints. */
 import type { IncomingMessage } from 'node:http';
+import { type AccessRules, rejectForeign, rejectUnauthenticated } from './http/access.ts';
 import { MAX_BODY_BYTES, statedLength } from './http/body-reader.ts';
-import { rejectForeign } from './http/origin-check.ts';
+import { preflightAnswer, readableBy } from './http/cors.ts';
 import { rejectEncoded, rejectMalformed, targetOf } from './http/request-head.ts';
 import { type HttpResponse, json, problem, text } from './http/response.ts';
 import { type PostEventsDependencies, postEvents } from './post-events.ts';
@@ -15,9 +16,7 @@ export interface AgentPages {
   inspect(): Promise<unknown>;
 }
 
-export interface RouterDependencies extends PostEventsDependencies {
-  /** Address that the server listens on. */
-  readonly host: string;
+export interface RouterDependencies extends PostEventsDependencies, AccessRules {
   readonly pages: AgentPages;
 }
 
@@ -30,12 +29,25 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/inspect': ['GET', 'HEAD'],
 };
 
-/** Rejects a request by its head alone; null when the head is acceptable. */
-function rejectByHead(request: IncomingMessage, path: string): HttpResponse | null {
+/** What the page of a browser-based till may ask for; support's pages are not for it. */
+const OF_TILLS: ReadonlySet<string> = new Set(['/v1/events', '/v1/status', '/healthz']);
+/** Says only that the process serves, to whoever watches it. */
+const WITHOUT_TOKEN = '/healthz';
+
+/** Answers a request by its head alone; null when it goes on. */
+function answerByHead(request: IncomingMessage, path: string, rules: AccessRules): HttpResponse | null {
   const methods = METHODS[path];
+  if (request.headers.origin !== undefined && methods !== undefined && !OF_TILLS.has(path))
+    return problem(403, `${path} is not for web pages.`);
+  // A browser sends no token with a preflight.
+  const preflight = preflightAnswer(request, methods ?? []);
+  if (preflight !== null) return preflight;
+  const unauthenticated = path === WITHOUT_TOKEN ? null : rejectUnauthenticated(request, rules);
+  if (unauthenticated !== null) return unauthenticated;
   // The answer does not repeat the path: it may hold a card number in an encoding that is not
   // masked.
   if (methods === undefined) return problem(404, `No such path. Known paths: ${Object.keys(METHODS).join(', ')}.`);
+  if (request.method === 'OPTIONS') return { ...text(204, '', ''), headers: { allow: methods.join(', ') } };
   if (!methods.includes(request.method!))
     return problem(405, `${path} takes ${methods.join(' or ')}.`, { headers: { allow: methods.join(', ') } });
   if (path !== '/v1/events') return null;
@@ -55,11 +67,19 @@ export async function route(
   proceed: () => void,
 ): Promise<HttpResponse | null> {
   const { path, authority } = targetOf(request);
-  const refused =
-    rejectMalformed(request) ??
-    rejectForeign(request.headers, authority, dependencies.host) ??
-    rejectByHead(request, path);
+  const refused = rejectMalformed(request) ?? rejectForeign(request, authority, dependencies);
   if (refused !== null) return refused;
+  const answer = answerByHead(request, path, dependencies) ?? (await answerOf(request, path, dependencies, proceed));
+  const { origin } = request.headers;
+  return origin === undefined || answer === null ? answer : readableBy(origin, answer);
+}
+
+async function answerOf(
+  request: IncomingMessage,
+  path: string,
+  dependencies: RouterDependencies,
+  proceed: () => void,
+): Promise<HttpResponse | null> {
   proceed();
   switch (path) {
     case '/v1/events':

@@ -11,7 +11,7 @@ import type { BufferReader } from '../port/buffer-reader.ts';
 import { surveyDamage } from './facts/damage-survey.ts';
 import { diskFacts } from './facts/disk-facts.ts';
 import type { EventView } from './facts/event-view.ts';
-import { askAgent } from './facts/live-agent.ts';
+import { type AgentAddress, askAgent } from './facts/live-agent.ts';
 import type { LogTail } from './facts/log-tail.ts';
 import { ANY_EVENT, allLosses } from './facts/paging.ts';
 import { type LossView, lossView } from './losses.ts';
@@ -37,7 +37,7 @@ export interface BundleParts {
   readonly reader: BufferReader | null;
   readonly fault: string | null;
   /** Address of a running agent to ask; null: none is asked. */
-  readonly agent: { readonly host: string; readonly port: number } | null;
+  readonly agent: AgentAddress | null;
   readonly log: () => LogTail;
   readonly now: number;
   readonly progress: (label: string, share: number) => void;
@@ -89,7 +89,7 @@ export async function makeBundle(parts: BundleParts): Promise<Buffer> {
     madeAt: iso(now),
     versions: { agent: version, node, sqlite, openssl, platform: process.platform, arch: process.arch },
     config,
-    agent: agent === null || agent.port === 0 ? null : await askAgent(agent.host, agent.port, '/v1/inspect'),
+    agent: agent === null || agent.port === 0 ? null : await askAgent(agent, '/v1/inspect'),
     buffer: reader === null ? null : await bufferPart(reader, attempt, progress),
     disk: await attempt('disk', () => diskFacts(path)),
     log: await attempt('log', log),

@@ -1,7 +1,7 @@
 /** Names of hosts in one spelling, so that they can be compared. */
 
 /** What a URL would take for something else than a host and a port. */
-const HOST_AND_PORT = /^(?:\[[0-9a-f:.]+\]|[^[\]:@/?#\\\s%]+)(?::[0-9]*)?$/i;
+const HOST_AND_PORT = /^(?:\[[0-9a-f:.]+\]|[^[\]:@/?#\\\s%*]+)(?::[0-9]*)?$/i;
 
 /**
  * The host of `HOST` or `HOST:PORT`, as browsers write it: in lower case, `127.1` as 127.0.0.1, an

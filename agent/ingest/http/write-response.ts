@@ -42,7 +42,11 @@ export function writeResponse(
   const { headers } = request;
   const isUnread =
     !request.complete && (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined);
-  const head = ['content-type', answer.contentType, 'content-length', String(Buffer.byteLength(answer.body))];
+  // RFC 9110, section 8.6: a 204 has no length.
+  const head =
+    answer.status === 204
+      ? []
+      : ['content-type', answer.contentType, 'content-length', String(Buffer.byteLength(answer.body))];
   head.push('x-content-type-options', 'nosniff');
   if (answer.contentType.startsWith('application/')) head.push('cache-control', 'no-store');
   for (const [name, value] of Object.entries(answer.headers)) head.push(name, value);

@@ -28,11 +28,19 @@ const isStatus = (value: unknown): value is LiveStatus =>
   isObject(value.shipping) &&
   isObject(value.buffer);
 
+/** Where a running agent listens, and the token that it asks for. */
+export interface AgentAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | null;
+}
+
 /** @returns the answer's JSON; null when there is no usable answer */
-export function askAgent(host: string, port: number, path: string): Promise<unknown> {
+export function askAgent({ host, port, token }: AgentAddress, path: string): Promise<unknown> {
+  const headers = token === null ? {} : { authorization: `Bearer ${token}` };
   const to = host === '0.0.0.0' || host === '::' || host === 'localhost' ? '127.0.0.1' : host;
   return new Promise((resolve) => {
-    const request = get({ host: to, port, path, timeout: TIMEOUT_MS, agent: false }, (response) => {
+    const request = get({ host: to, port, path, headers, timeout: TIMEOUT_MS, agent: false }, (response) => {
       let text = '';
       response
         .setEncoding('utf8')
@@ -56,10 +64,10 @@ export function askAgent(host: string, port: number, path: string): Promise<unkn
 
 /** @returns null when no agent of this terminal answers at the address */
 export async function liveStatus(
-  { host, port }: { readonly host: string; readonly port: number },
+  address: AgentAddress,
   { merchant, terminal }: { readonly merchant: string; readonly terminal: string },
 ): Promise<LiveStatus | null> {
-  if (port === 0) return null;
-  const status = await askAgent(host, port, '/v1/status');
+  if (address.port === 0) return null;
+  const status = await askAgent(address, '/v1/status');
   return isStatus(status) && status.merchant === merchant && status.terminal === terminal ? status : null;
 }

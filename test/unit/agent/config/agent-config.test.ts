@@ -215,3 +215,69 @@ t.test('a file', async (t) => {
     t.throws(() => shown('nowhere'), /token file \(collector.tokenFile\) cannot be read/);
   });
 });
+
+t.test('who may post from elsewhere', async (t) => {
+  const ingest = (keys: Record<string, unknown>) => ({ ...minimal(), ingest: keys });
+  const taken = (keys: Record<string, unknown>) => {
+    const parsed = parseConfig(ingest(keys));
+    return parsed.ok ? parsed.config.ingest : parsed.faults;
+  };
+
+  t.test('a loopback address needs no token', async (t) => {
+    for (const host of ['127.0.0.1', 'localhost', '::1', '127.0.0.2']) t.same(faults(ingest({ host })), [], host);
+  });
+
+  t.test('any other needs one, or says that it does without', async (t) => {
+    for (const host of ['0.0.0.0', '::', '192.168.1.20', 'till-1.shop.lan', 'fd00::1']) {
+      t.match(
+        faults(ingest({ host })),
+        [/^\/ingest\/host lets everybody .* ingest\.tokenFile.*allowUnauthenticated/],
+        host,
+      );
+      t.match(faults(ingest({ host, allowUnauthenticated: false })), [/^\/ingest\/host/], host);
+      t.same(faults(ingest({ host, tokenFile: '/token' })), [], host);
+      t.same(faults(ingest({ host, allowUnauthenticated: true })), [], host);
+    }
+    t.match(faults(ingest({ tokenFile: '/token', allowUnauthenticated: true })), [/excludes ingest.tokenFile/]);
+  });
+
+  t.test('origins are kept as browsers write them', async (t) => {
+    const given = [
+      'https://Till.Example:443',
+      'http://10.0.0.5:8080/',
+      'capacitor://localhost',
+      'https://t\u00fcr.example',
+    ];
+    t.match(taken({ allowedOrigins: given }), {
+      allowedOrigins: [
+        'https://till.example',
+        'http://10.0.0.5:8080',
+        'capacitor://localhost',
+        'https://xn--tr-xka.example',
+      ],
+    });
+    for (const origin of [
+      '*',
+      'null',
+      'till.example',
+      'https://till.example/shop',
+      'https://*.example',
+      'https://a@b',
+      '',
+    ])
+      t.match(
+        faults(ingest({ allowedOrigins: ['https://ok.example', origin] })),
+        [/^\/ingest\/allowedOrigins\/1 is not an origin/],
+        origin,
+      );
+    t.match(faults(ingest({ allowedOrigins: 'https://till.example' })), [/give a list/]);
+  });
+
+  t.test('hosts are names or addresses', async (t) => {
+    t.match(taken({ allowedHosts: ['Till-1.Shop.Lan', '192.168.1.20', 'fd00::1', '[fd00:0::2]'] }), {
+      allowedHosts: ['till-1.shop.lan', '192.168.1.20', '[fd00::1]', '[fd00::2]'],
+    });
+    for (const host of ['till-1.shop.lan:7070', 'http://till', '*', 'a b', ''])
+      t.match(faults(ingest({ allowedHosts: [host] })), [/^\/ingest\/allowedHosts\/0 is not a host/], host);
+  });
+});
