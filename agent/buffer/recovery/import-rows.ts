@@ -137,13 +137,15 @@ export class RowImport {
       return;
     }
     const content = contentHash(event);
-    const first = this.#resolveDuplicates(id, found, state, this.#sameRef.all(event.type, event.ref, content));
+    // An older agent kept refs as they came.
+    const ref = event.ref.normalize('NFC');
+    const first = this.#resolveDuplicates(id, found, state, this.#sameRef.all(event.type, ref, content));
     if (first !== null) {
       this.#insert(id, found, STATE.quarantined, this.#recordDuplicate(found, first));
       return;
     }
     this.#insert(id, found, state, found.reason);
-    this.#insertRef.run(id, event.type, event.ref, content, epoch, seq, this.#timeOf(found));
+    this.#insertRef.run(id, event.type, ref, content, epoch, seq, this.#timeOf(found));
   }
 
   /** Whether an event that is not in the database must not be stored either. */
