@@ -27,7 +27,7 @@ export const isRawNumber: (value: unknown) => value is RawNumber = isRawJSON;
  * takes seven times as long as parsing without.
  */
 const MAY_CHANGE =
-  /[:,[\s](?:-0|-?[0-9]{16}|-?[0-9]{10,15}\.|-?[0-9]{1,15}(?:[eE]|\.[0-9]*[eE]|\.[0-9]{7}|\.[0-9]{0,5}0(?![0-9])))/;
+  /(?:^|[:,[\s])(?:-0|-?[0-9]{16}|-?[0-9]{10,15}\.|-?[0-9]{1,15}(?:[eE]|\.[0-9]*[eE]|\.[0-9]{7}|\.[0-9]{0,5}0(?![0-9])))/;
 
 const asWritten: Reviver = (_key, value, { source }) =>
   typeof value === 'number' && source !== undefined && String(value) !== source ? rawJSON(source) : value;

@@ -10,8 +10,8 @@ const found = ['chromium', 'chromium-browser', 'google-chrome']
 /** For a test's `skip`: why there is no browser; false when there is one. */
 export const missingBrowser = found === undefined && 'needs Chromium (on Debian: apt-get install chromium)';
 
-/** Asks nobody but the pages it is told to open. */
-export const startBrowser = (): Promise<Browser> =>
+/** Asks nobody but the pages it is told to open. @param more arguments */
+export const startBrowser = (more: readonly string[] = []): Promise<Browser> =>
   chromium.launch({
     executablePath: found!,
     args: [
@@ -23,5 +23,6 @@ export const startBrowser = (): Promise<Browser> =>
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   });
