@@ -28,10 +28,7 @@ export function rejectForeign(
 ): HttpResponse | null {
   const { origin } = headers;
   if (origin !== undefined && !rules.allowedOrigins.includes(origin)) {
-    return problem(
-      403,
-      'Requests from web pages (with an Origin header) are rejected; ingest.allowedOrigins lists those of tills.',
-    );
+    return problem(403, 'Requests from web pages (with an Origin header) are rejected: see ingest.allowedOrigins.');
   }
   const configured = addressName(rules.host);
   // HTTP/1.0 has no Host header, and browsers do not use it: only a program can.
