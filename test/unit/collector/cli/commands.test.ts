@@ -198,7 +198,10 @@ t.test('audit --parked lists what figures go without, and says so by its exit co
   await stores.log.append([torn]);
   await stores.marks.add([{ minute: 0, merchant: ACME, level: 'hour', time: HOUR, terminals: [terminal] }]);
   t.match(await run(rollupOnce), { parked: 1, failures: 0 });
-  const found = await audit.run(context);
+  const elsewhere = { parked: true, merchant: 'other' };
+  t.match(await audit.run({ ...context, given: elsewhere }), { found: false });
+  t.match(await audit.run({ ...context, given: { parked: true, from: '2026-11-23' } }), { found: false });
+  const found = await audit.run({ ...context, given: { parked: true, merchant: 'acme', to: '2026-11-23' } });
   t.match(found, {
     found: true,
     text: /^acme hour 2026-11-22T09:00:00.000Z till-1: cannot be read; next try 2026-11-22T12:00:00.000Z\n {2}raw row/,
