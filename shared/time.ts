@@ -51,13 +51,16 @@ export function isTimeZone(tz: string): boolean {
 const zoned = (ms: number, tz: string): Temporal.ZonedDateTime =>
   Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(tz);
 
-/** RFC 3339 with the zone's offset at that instant, whole seconds unless there are milliseconds. */
-export const formatInstant = (ms: number, tz: string): string =>
-  zoned(ms, tz).toString({
-    timeZoneName: 'never',
-    calendarName: 'never',
-    smallestUnit: ms % 1000 === 0 ? 'second' : 'millisecond',
-  });
+const RFC_3339 = { timeZoneName: 'never', calendarName: 'never' } as const;
+const SECONDS = { ...RFC_3339, smallestUnit: 'second' } as const;
+const MILLISECONDS = { ...RFC_3339, smallestUnit: 'millisecond' } as const;
+
+/** RFC 3339 with the zone's offset at that time, whole seconds unless there are milliseconds. */
+export const formatZoned = (at: Temporal.ZonedDateTime): string =>
+  at.toString(at.millisecond === 0 ? SECONDS : MILLISECONDS);
+
+/** The same of an instant. */
+export const formatInstant = (ms: number, tz: string): string => formatZoned(zoned(ms, tz));
 
 const ISO_DATE = /^\d{4}-\d\d-\d\d$/;
 
@@ -150,34 +153,41 @@ function nextInterval(start: Temporal.ZonedDateTime, interval: Cut): Temporal.Zo
   }
 }
 
+export interface Bucket extends Range {
+  /** `from` in the zone. */
+  readonly start: Temporal.ZonedDateTime;
+}
+
 /**
  * Splits a range of whole slots at the local boundaries of an interval, bucket by bucket. The first
  * and last buckets are clipped to the range.
  */
-export function* eachBucket(range: Range, interval: Interval, tz: string): Generator<Range, void, void> {
+export function* eachBucket(range: Range, interval: Interval, tz: string): Generator<Bucket, void, void> {
   if (range.to <= range.from) return;
+  let { from } = range;
+  let start = zoned(from, tz);
   if (interval === 'total') {
-    yield range;
+    yield { ...range, start };
     return;
   }
-  let { from } = range;
-  let boundary = startOfInterval(zoned(from, tz), interval);
+  let boundary = startOfInterval(start, interval);
   while (from < range.to) {
     boundary = nextInterval(boundary, interval);
     const to = Math.min(boundary.epochMilliseconds, range.to);
     // The first boundaries may lie before the range, where a day was repeated.
     if (to <= from) continue;
-    yield { from, to };
+    yield { from, to, start };
     from = to;
+    start = boundary;
   }
 }
 
 /** @param max maximum number of buckets: null when there are more */
 export function buckets(range: Range, interval: Interval, tz: string, max: number): Range[] | null {
   const found: Range[] = [];
-  for (const bucket of eachBucket(range, interval, tz)) {
+  for (const { from, to } of eachBucket(range, interval, tz)) {
     if (found.length >= max) return null;
-    found.push(bucket);
+    found.push({ from, to });
   }
   return found;
 }

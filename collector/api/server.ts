@@ -82,7 +82,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     logger: false,
     serverFactory: (handler) =>
       createGatedServer(handler, { turns, proxies, metrics, limits: { ...SERVER, connections: maxConnections } }),
-    trustProxy: (address: string) => proxies.trusts(address),
+    trustProxy: deps.trustedProxies.length > 0 && ((address: string) => proxies.trusts(address)),
     // For example a path that is not a valid URL, which never reaches a route's error handler.
     frameworkErrors: (error, _request, reply) => void refuse(error, reply as FastifyReply),
     routerOptions: { ignoreTrailingSlash: true },

@@ -5,6 +5,7 @@ const MAPPED = /^::ffff:(?=\d+\.)/i;
 
 /** A client with IPv6 has a whole /64 of addresses, so that is what is charged. */
 export function chargedAddress(address: string): string {
+  if (isIPv4(address)) return address;
   const plain = address.replace(MAPPED, '');
   if (isIP(plain) !== 6) return plain;
   const [head = '', tail = ''] = plain.split('%')[0]!.split('::');
@@ -20,9 +21,11 @@ export function chargedAddress(address: string): string {
 /** Addresses and networks (`10.0.0.0/8`), as the configuration lists them. */
 export class TrustedProxies {
   readonly #list = new BlockList();
+  readonly #isEmpty: boolean;
 
   /** @throws Error on text that is neither */
   constructor(entries: readonly string[]) {
+    this.#isEmpty = entries.length === 0;
     for (const entry of entries) {
       const [address = '', prefix] = entry.split('/');
       const family = isIPv4(address) ? 'ipv4' : 'ipv6';
@@ -32,6 +35,7 @@ export class TrustedProxies {
   }
 
   trusts(address: string): boolean {
+    if (this.#isEmpty) return false;
     const plain = address.replace(MAPPED, '');
     return isIP(plain) !== 0 && this.#list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
   }

@@ -26,6 +26,8 @@ export interface RequestGateOptions {
   readonly onSlowReader: () => void;
 }
 
+type Chunk = Buffer | string;
+type Written = (error?: Error | null) => void;
 type State = 'idle' | 'head' | 'turn' | 'answering';
 
 const NOTHING = Buffer.alloc(0);
@@ -33,6 +35,7 @@ const BLANK_LINE = '\r\n\r\n';
 const [CR, LF] = [13, 10];
 /** The unit in which a client has to take an answer. */
 const PIECE_BYTES = 64 * 1024;
+const MAX_UTF8_BYTES = 3;
 /** How long a closing connection may take to read its last answer before it is cut. */
 const LINGER_MS = 2_000;
 const HEALTH = /^(?:GET|HEAD) \/(?:livez|readyz)[ ?]/;
@@ -54,7 +57,7 @@ export class RequestGate extends Duplex {
 
   constructor(socket: Socket, options: RequestGateOptions) {
     // Node's HTTP server ends its side by itself when the client has ended its own.
-    super({ allowHalfOpen: true });
+    super({ allowHalfOpen: true, decodeStrings: false });
     this.#socket = socket;
     this.#options = options;
     this.address = options.address;
@@ -120,21 +123,49 @@ export class RequestGate extends Duplex {
     // The parser always reads: it is given one head at a time.
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    const piece = chunk.length > PIECE_BYTES ? chunk.subarray(0, PIECE_BYTES) : chunk;
-    this.#writeTimer = setTimeout(() => this.#cutSlowReader(), this.#options.writeMs);
-    this.#socket.write(piece, (error) => {
-      this.#disarm();
-      if (error || piece === chunk) callback(error);
-      else this._write(chunk.subarray(piece.length), _encoding, callback);
+  override _write(chunk: Chunk, encoding: BufferEncoding, callback: Written): void {
+    if (chunk.length <= PIECE_BYTES / MAX_UTF8_BYTES) this.#send(chunk, encoding, callback);
+    else this.#sendInPieces(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk, callback);
+  }
+
+  /** Head and body of a small answer go out together. */
+  override _writev(chunks: { chunk: Chunk; encoding: BufferEncoding }[], callback: Written): void {
+    const length = chunks.reduce((sum, { chunk }) => sum + chunk.length, 0);
+    if (length > PIECE_BYTES / MAX_UTF8_BYTES) {
+      const all = chunks.map(({ chunk, encoding }) =>
+        typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
+      );
+      this.#sendInPieces(Buffer.concat(all), callback);
+      return;
+    }
+    const last = chunks.pop()!;
+    this.#socket.cork();
+    for (const { chunk, encoding } of chunks) this.#socket.write(chunk, encoding);
+    this.#send(last.chunk, last.encoding, callback);
+    this.#socket.uncork();
+    this.#arm();
+  }
+
+  #sendInPieces(bytes: Buffer, callback: Written): void {
+    const rest = bytes.subarray(PIECE_BYTES);
+    this.#send(bytes.subarray(0, PIECE_BYTES), 'binary', (error) => {
+      if (error || rest.length === 0) callback(error);
+      else this.#sendInPieces(rest, callback);
     });
   }
 
-  override _writev(
-    chunks: { chunk: Buffer; encoding: BufferEncoding }[],
-    callback: (error?: Error | null) => void,
-  ): void {
-    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'binary', callback);
+  /** The time counts once the system has not taken it at once. */
+  #send(chunk: Chunk, encoding: BufferEncoding, callback: Written): void {
+    this.#socket.write(chunk, encoding, (error) => {
+      this.#disarm();
+      callback(error);
+    });
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#socket.writableCorked > 0 || this.#socket.writableLength === 0) return;
+    this.#writeTimer ??= setTimeout(() => this.#cutSlowReader(), this.#options.writeMs);
   }
 
   override _final(callback: (error?: Error | null) => void): void {

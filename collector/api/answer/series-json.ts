@@ -1,8 +1,11 @@
-/** Series as JSON text, point by point, so that no answer is held as objects. */
+/** Series as JSON text, piece by piece, so that no answer is held as objects. */
 import type { Value } from '../figures/metric-catalog.ts';
 import { type SeriesSet, statusAt } from '../figures/series.ts';
 
 const valueText = (value: Value): string => (typeof value === 'number' ? String(value) : JSON.stringify(value));
+
+/** Characters between two yields. */
+const YIELD_LENGTH = 4 * 1024;
 
 /**
  * The array `series`.
@@ -17,24 +20,28 @@ export function* seriesJson(
 ): Iterable<string> {
   const names = metrics.map((name) => `,${JSON.stringify(name)}:`);
   const noneText = none.map(valueText);
-  let before = '[';
-  for (const { key, values } of series) {
-    yield `${before}{"key":${JSON.stringify(key)},"points":[`;
-    before = ',';
-    for (const [place, index] of order.entries()) {
-      const comma = place === 0 ? '' : ',';
+  let text = '[';
+  for (let of = 0; of < series.length; of++) {
+    const { key, values } = series[of]!;
+    text += `${of === 0 ? '' : ','}{"key":${JSON.stringify(key)},"points":[`;
+    for (let place = 0; place < order.length; place++) {
+      const index = order[place]!;
+      if (place > 0) text += ',';
       if (index === null) {
-        yield `${comma}null`;
+        text += 'null';
         continue;
       }
-      let text = `${comma}{"t":"${buckets.labels[index]!}","status":"${statusAt(buckets.ends[index]!, now)}"`;
+      text += `{"t":"${buckets.labels[index]!}","status":"${statusAt(buckets.ends[index]!, now)}"`;
       for (let at = 0; at < names.length; at++) {
         const value = values[index * names.length + at];
         text += names[at]! + (value === undefined ? noneText[at]! : valueText(value));
       }
-      yield `${text}}`;
+      text += '}';
+      if (text.length < YIELD_LENGTH) continue;
+      yield text;
+      text = '';
     }
-    yield ']}';
+    text += ']}';
   }
-  yield ']';
+  yield `${text}]`;
 }

@@ -1,9 +1,10 @@
 /** The buckets of a series: which one a slot belongs to, and how each is shown. */
 import type { Cooperative } from '../../../shared/cooperative.ts';
-import { eachBucket, formatInstant, type Interval, type Range, slotOf } from '../../../shared/time.ts';
+import { eachBucket, formatZoned, type Interval, type Range, slotOf } from '../../../shared/time.ts';
 import { badParameter } from '../query/problem.ts';
 
 const MAX_BUCKETS = 10_000;
+const BUCKETS_PER_YIELD = 64;
 
 export class TimeBuckets {
   /** First slot of each bucket, and the first slot after the last one. */
@@ -27,15 +28,14 @@ export class TimeBuckets {
   static *of(range: Range, interval: Interval, tz: string): Cooperative<TimeBuckets> {
     const found: Range[] = [];
     const labels: string[] = [];
-    for (const bucket of eachBucket(range, interval, tz)) {
+    for (const { from, to, start } of eachBucket(range, interval, tz)) {
       if (found.length >= MAX_BUCKETS)
         throw badParameter(
           'interval',
           `gives more than ${MAX_BUCKETS} points: ask for a shorter range or a longer interval`,
         );
-      found.push(bucket);
-      labels.push(formatInstant(bucket.from, tz));
-      yield;
+      found.push({ from, to });
+      if (labels.push(formatZoned(start)) % BUCKETS_PER_YIELD === 0) yield;
     }
     return new TimeBuckets(found, labels);
   }
