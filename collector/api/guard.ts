@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { MerchantId } from '../../shared/ids.ts';
 import { chargedAddress, type TrustedProxies } from './admission/addresses.ts';
-import { Admission, type Place } from './admission/admission.ts';
+import { Admission, type AdmissionLimits, type Place } from './admission/admission.ts';
 import type { AdmissionMetrics } from './admission/metrics.ts';
 import { Question } from './admission/question.ts';
 import type { Turns } from './admission/turns.ts';
@@ -33,18 +33,20 @@ export interface GuardOptions {
   readonly proxies: TrustedProxies;
   readonly turns: Turns;
   readonly metrics: AdmissionMetrics;
+  readonly maxConnections: number;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
 }
 
-const ADMISSION = {
-  underWay: API_LIMITS.answers.value,
+/** Half of the connections never wait for an answer, so that others and health checks get in. */
+const admissionLimits = (maxConnections: number): AdmissionLimits => ({
+  underWay: Math.min(API_LIMITS.answers.value, Math.ceil(maxConnections / 4)),
   underWayPerMerchant: API_LIMITS.answersPerMerchant.value,
-  waiting: API_LIMITS.answersWaiting.value,
+  waiting: Math.min(API_LIMITS.answersWaiting.value, Math.floor(maxConnections / 4)),
   waitingPerMerchant: API_LIMITS.answersWaitingPerMerchant.value,
   perAddress: API_LIMITS.answersPerAddress.value,
   waitMs: API_LIMITS.answerWaitMs.value,
-} as const;
+});
 
 const QUESTION = {
   rows: API_LIMITS.questionRows.value,
@@ -54,8 +56,8 @@ const QUESTION = {
 
 /** Makes every route of `app` authenticate and admit a request before it answers. */
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): void {
-  const { auth, proxies, turns, metrics, clock } = options;
-  const admission = new Admission(ADMISSION, metrics);
+  const { auth, proxies, turns, metrics, clock, maxConnections } = options;
+  const admission = new Admission(admissionLimits(maxConnections), metrics);
   app.decorateRequest('merchant', null);
   app.decorateRequest('question', null);
   app.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {

@@ -10,12 +10,12 @@ const CONNECTIONS = {
     value: 1_000,
     unit: 'count',
     key: 'http.maxConnections',
-    why: 'Open HTTP connections. At the bound the longest idle one makes room, so a health check always gets in. A dashboard has 6.',
+    why: 'Open HTTP connections. At the bound the one that has waited longest for its client makes room, so a health check always gets in. A dashboard has 6.',
   },
   httpConnectionsPerAddress: {
     value: 256,
     unit: 'count',
-    why: 'Of one address that is not in http.trustedProxies (IPv6: of one /64). The longest idle one makes room. A browser has 6, a proxy some 100.',
+    why: 'Of one address that is not in http.trustedProxies (IPv6: of one /64). The one that has waited longest for its client makes room. A browser has 6, a proxy some 100.',
   },
   httpHeaderBytes: {
     value: 16 * KIB,
@@ -67,9 +67,9 @@ const ANSWERS = {
     why: "Of one merchant; its other questions wait for them. They share one CPU anyway, so a dashboard's 10 questions are answered as fast.",
   },
   answersWaiting: {
-    value: 1_000,
+    value: 250,
     unit: 'count',
-    why: 'Questions that wait, about 10 KiB each. More come only from a hundred dashboards in the same moment.',
+    why: 'Questions that wait, at most a quarter of http.maxConnections, so that others still get in. More come only from 25 dashboards in the same moment.',
   },
   answersWaitingPerMerchant: {
     value: 64,

@@ -109,7 +109,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
   const { merchants } = deps;
   if (merchants === null) return app;
   await app.register(async (routes) => {
-    guardRoutes(routes, { auth: merchants.auth, proxies, turns, metrics, clock });
+    guardRoutes(routes, { auth: merchants.auth, proxies, turns, metrics, clock, maxConnections });
     metricsRoute(routes, merchants);
     topRoute(routes, merchants);
     eventsRoute(routes, merchants);

@@ -1,6 +1,7 @@
 /**
- * The open HTTP connections, in all and by address. At a bound the connection that has been idle
- * longest makes room, so connections that nobody uses never keep a client or a health check out.
+ * The open HTTP connections, in all and by address. At a bound the connection makes room that has
+ * waited longest for its client: for a request, the rest of one, or to read its answer. So
+ * connections that nobody uses never keep a client or a health check out.
  */
 import type { RequestGate } from './request-gate.ts';
 
@@ -9,15 +10,15 @@ export interface ConnectionLimits {
   readonly perAddress: number;
 }
 
-/** `idle`: in the order in which they became idle. */
+/** `waiting`: for their clients, in the order in which that began. */
 interface Group {
   open: number;
-  readonly idle: Set<RequestGate>;
+  readonly waiting: Set<RequestGate>;
 }
 
 export class Connections {
   readonly #limits: ConnectionLimits;
-  readonly #all: Group = { open: 0, idle: new Set() };
+  readonly #all: Group = { open: 0, waiting: new Set() };
   readonly #byAddress = new Map<string, Group>();
 
   constructor(limits: ConnectionLimits) {
@@ -32,28 +33,28 @@ export class Connections {
    * Makes room for one more connection of the address, if a bound is reached.
    *
    * @param bounded whether the bound of one address applies to it
-   * @returns which bound keeps it out, because no connection is idle; null: it may come in
+   * @returns which bound keeps it out, because all are waited for; null: it may come in
    */
   makeRoom(address: string, bounded: boolean): 'address' | 'all' | null {
     const group = this.#byAddress.get(address);
-    if (bounded && group !== undefined && group.open >= this.#limits.perAddress && !cutLongestIdle(group))
+    if (bounded && group !== undefined && group.open >= this.#limits.perAddress && !cutLongestWaiting(group))
       return 'address';
-    return this.#all.open < this.#limits.all || cutLongestIdle(this.#all) ? null : 'all';
+    return this.#all.open < this.#limits.all || cutLongestWaiting(this.#all) ? null : 'all';
   }
 
   opened(gate: RequestGate): void {
-    const group = this.#byAddress.get(gate.address) ?? { open: 0, idle: new Set() };
+    const group = this.#byAddress.get(gate.address) ?? { open: 0, waiting: new Set() };
     this.#byAddress.set(gate.address, group);
     for (const counted of [this.#all, group]) {
       counted.open++;
-      counted.idle.add(gate);
+      counted.waiting.add(gate);
     }
   }
 
-  idle(gate: RequestGate, idle: boolean): void {
+  waits(gate: RequestGate, waits: boolean): void {
     for (const group of [this.#all, this.#byAddress.get(gate.address)]) {
-      if (idle) group?.idle.add(gate);
-      else group?.idle.delete(gate);
+      if (waits) group?.waiting.add(gate);
+      else group?.waiting.delete(gate);
     }
   }
 
@@ -62,17 +63,17 @@ export class Connections {
     const group = this.#byAddress.get(gate.address)!;
     for (const counted of [this.#all, group]) {
       counted.open--;
-      counted.idle.delete(gate);
+      counted.waiting.delete(gate);
     }
     if (group.open === 0) this.#byAddress.delete(gate.address);
   }
 }
 
 /** A cut socket is closed, and no longer counted, a moment later. */
-function cutLongestIdle({ idle }: Group): boolean {
-  const [gate] = idle;
+function cutLongestWaiting({ waiting }: Group): boolean {
+  const [gate] = waiting;
   if (gate === undefined) return false;
-  idle.delete(gate);
+  waiting.delete(gate);
   gate.cut();
   return true;
 }

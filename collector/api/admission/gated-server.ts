@@ -86,7 +86,7 @@ function gateConnections(server: Server, { limits, turns, proxies, metrics }: Ga
       address,
       pipelinedBytes: limits.pipelinedBytes,
       writeMs: limits.writeMs,
-      onIdle: (of, idle) => connections.idle(of, idle),
+      onWaiting: (of, waits) => connections.waits(of, waits),
       onSlowReader: () => metrics.refused('slow-reader'),
     });
     connections.opened(gate);

@@ -21,8 +21,8 @@ export interface RequestGateOptions {
   readonly address: string;
   readonly pipelinedBytes: number;
   readonly writeMs: number;
-  /** Called when the gate becomes idle, or is no longer. */
-  readonly onIdle: (gate: RequestGate, idle: boolean) => void;
+  /** Called when the gate begins to wait for its client (for a request, or to read), or stops. */
+  readonly onWaiting: (gate: RequestGate, waits: boolean) => void;
   readonly onSlowReader: () => void;
 }
 
@@ -165,7 +165,9 @@ export class RequestGate extends Duplex {
 
   #arm(): void {
     if (this.#socket.writableCorked > 0 || this.#socket.writableLength === 0) return;
-    this.#writeTimer ??= setTimeout(() => this.#cutSlowReader(), this.#options.writeMs);
+    if (this.#writeTimer !== null) return;
+    this.#writeTimer = setTimeout(() => this.#cutSlowReader(), this.#options.writeMs);
+    this.#options.onWaiting(this, true);
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -175,10 +177,10 @@ export class RequestGate extends Duplex {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#disarm();
     this.#held = NOTHING;
-    this.#options.onIdle(this, false);
     const socket = this.#socket;
     if (error !== null || socket.destroyed) socket.destroy();
     else {
+      this.#options.onWaiting(this, true);
       const cut = setTimeout(() => socket.destroy(), LINGER_MS).unref();
       socket.once('close', () => clearTimeout(cut));
       // What the client still sends has to be read; otherwise the system answers it with a reset
@@ -258,10 +260,10 @@ export class RequestGate extends Duplex {
   }
 
   #become(state: State): void {
-    const wasIdle = this.#state === 'idle' || this.#state === 'head';
+    const waited = this.#state === 'idle' || this.#state === 'head';
     this.#state = state;
-    const idle = state === 'idle' || state === 'head';
-    if (idle !== wasIdle) this.#options.onIdle(this, idle);
+    const waits = state === 'idle' || state === 'head';
+    if (waits !== waited) this.#options.onWaiting(this, waits);
   }
 
   #cutSlowReader(): void {
@@ -273,5 +275,6 @@ export class RequestGate extends Duplex {
     if (this.#writeTimer === null) return;
     clearTimeout(this.#writeTimer);
     this.#writeTimer = null;
+    this.#options.onWaiting(this, false);
   }
 }

@@ -33,7 +33,7 @@ export interface ServerOptions {
 }
 
 /** What a server has where a test does not say otherwise. */
-export const SERVER = { clock: () => 0, maxConnections: 100, trustedProxies: [], version: '0.0.0' } as const;
+export const SERVER = { clock: () => 0, maxConnections: 1_000, trustedProxies: [], version: '0.0.0' } as const;
 
 export function openServer(
   tables: Tables,

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
+import { API_LIMITS } from '../../../../collector/api/limits.ts';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { warningsOf } from '../../../../collector/config/config-warnings.ts';
 import { loadConfig } from '../../../../collector/config/load-config.ts';
@@ -36,6 +37,10 @@ t.test('a store is enough; everything else has its default', async (t) => {
     dimensions: ['cashier', 'category', 'method'],
     log: { level: 'info' },
   });
+});
+
+t.test('defaults that bound something are among the limits', async (t) => {
+  t.equal(configOf({ store: SQLITE }).http.maxConnections, API_LIMITS.httpConnections.value);
 });
 
 t.test('the example is valid, and shows the defaults', async (t) => {

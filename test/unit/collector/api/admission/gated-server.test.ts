@@ -275,6 +275,29 @@ t.test('where all are busy a further connection is refused; a trusted proxy has 
   }
 });
 
+t.test('health is answered while clients that do not read hold every place', async (t) => {
+  const large = Buffer.alloc(16 * 1024 * 1024);
+  let stalled = 0;
+  const { dial } = await serving(
+    t,
+    (request, response) => {
+      if (request.url === '/livez') return echo(request, response);
+      stalled++;
+      response.end(large);
+    },
+    { connections: 10 },
+  );
+  for (let at = 0; at < 10; at++) {
+    const peer = await dial();
+    peer.socket.pause();
+    peer.socket.write(get('/large'));
+  }
+  while (stalled < 10) await new Promise(setImmediate);
+  const probe = await dial();
+  probe.socket.write(get('/livez'));
+  t.strictSame(await probe.answers(1), ['/livez']);
+});
+
 t.test('health is answered while connections of strangers hold every place', async (t) => {
   const { dial } = await serving(t, echo, { connections: 50, connectionsPerAddress: 1_000 });
   for (let at = 0; at < 200; at++) {
