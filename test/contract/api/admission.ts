@@ -116,6 +116,29 @@ export async function admissionContract(t: Test, tables: Tables): Promise<void> 
     t.equal(store.most, 1);
   });
 
+  await t.test('a large answer arrives whole, also to a client that pauses', async (t) => {
+    const server = await Listening.on(t, tables);
+    const { path, key } = await server.asker();
+    const quarters = path.replace(DAY, 'interval=15m&from=2011-01-01&to=2011-04-01&metrics=sales.count');
+    const { text, headers } = await server.ask({ path: quarters, key });
+    t.equal(headers['transfer-encoding'], 'chunked', 'in pieces');
+    const [series] = JSON.parse(text).series;
+    t.equal(series.points.length, 90 * 96);
+    t.match(series.points[0], { t: '2011-01-01T00:00:00+00:00', status: 'open', 'sales.count': 0 });
+    const socket = await server.dial(t);
+    let heard = '';
+    socket.on('data', (chunk) => {
+      heard += chunk;
+      socket.pause();
+      setTimeout(() => socket.resume(), 1);
+    });
+    socket.write(written({ path: quarters, key }).replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    await once(socket, 'close');
+    t.match(heard, /^HTTP\/1\.1 200 /);
+    t.ok(heard.length > text.length);
+    t.ok(heard.endsWith('0\r\n\r\n'));
+  });
+
   await t.test('a dashboard that asks ten things at once is answered, two at a time', async (t) => {
     const store = new HeldStore(tables);
     const server = await Listening.on(t, store.tables);
