@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Test } from 'tap';
+import { API_LIMITS } from '../../../collector/api/limits.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { epoch } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
@@ -33,6 +34,31 @@ async function pages(api: Api, query: Query): Promise<Listed[][]> {
 }
 
 export async function eventsContract(t: Test, tables: Tables): Promise<void> {
+  await t.test('a page of large events ends early, and the next one goes on', async (t) => {
+    const region = new Region(tables);
+    const items = Array.from({ length: 2_000 }, (_, at) => ({ sku: `article-${at}`, qty: 1_000, price: at }));
+    const basket = (amount: number) => tillEvent({ amount, items });
+    for (let first = 1; first <= 60; first += 10)
+      await region.append(
+        region.events(
+          'a',
+          first,
+          Array.from({ length: 10 }, (_, at) => basket(first + at)),
+        ),
+      );
+    const found = await pages(await Api.open(region), { limit: '1000' });
+    t.strictSame(
+      found.flat().map(({ seq }) => seq),
+      Array.from({ length: 60 }, (_, at) => at + 1),
+    );
+    t.ok(found.length > 1);
+    const most = API_LIMITS.eventsPageBytes.value;
+    for (const page of found.slice(0, -1)) {
+      const size = JSON.stringify(page).length;
+      t.ok(size >= most && size < 1.1 * most, `${size} bytes`);
+    }
+  });
+
   await t.test('an event comes as the till sent it, with where it is and when it came', async (t) => {
     const region = new Region(tables);
     const row = region.events('till-1', 41, [
