@@ -3,6 +3,7 @@ import { parseTimestamp } from '../../shared/event/timestamp.ts';
 import { merchantId, streamId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import type { RawRow } from '../store/event-log.ts';
+import { checkLayout } from '../store/initialize-store.ts';
 import { type CommandContext, type Given, type Printed, parsed, withStore } from './command.ts';
 import { type Claim, type Conflict, conflictsOf } from './conflicts.ts';
 
@@ -19,7 +20,8 @@ export async function auditConflicts(context: CommandContext): Promise<Printed> 
   const to = Math.ceil(boundary(given, 'to', END_HOUR));
   const listed: Conflict[] = [];
   let conflicts = 0;
-  await withStore(context, async ({ log }) => {
+  await withStore(context, async ({ log, control }) => {
+    await checkLayout(control);
     let rows = 0;
     const watched = async function* (of: AsyncIterable<RawRow>): AsyncGenerator<RawRow, void> {
       for await (const row of of) {

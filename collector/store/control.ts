@@ -65,14 +65,18 @@ export class Control {
   }
 
   /**
-   * The version of the layout of the store's rows; null: the store is older than that record.
-   * `proposed` becomes that of a store which was never initialized.
+   * The version of the layout of the store's rows: 1 for a store that is older than its record,
+   * null for one that was never initialized.
    */
-  async layout(proposed: number): Promise<number | null> {
+  async layout(): Promise<number | null> {
     // In this order: whoever initializes the store beside us records the layout before the
     // generation.
-    const initialized = (await this.#read('store', 'generation')) !== null;
-    if (initialized) return this.#read<number>('store', 'layout');
+    const isInitialized = (await this.#read('store', 'generation')) !== null;
+    return (await this.#read<number>('store', 'layout')) ?? (isInitialized ? 1 : null);
+  }
+
+  /** The layout of a store that had none; the first caller's `proposed` is recorded permanently. */
+  recordLayout(proposed: number): Promise<number> {
     return this.#readOrCreate('store', 'layout', proposed);
   }
 

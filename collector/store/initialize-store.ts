@@ -34,7 +34,7 @@ export async function initializeStore(
 ): Promise<StoreIdentity> {
   await tables.init();
   const control = new Control(tables);
-  checkLayout(await control.layout(LAYOUT));
+  refuseOther((await control.layout()) ?? (await control.recordLayout(LAYOUT)));
   const logic = await control.logic({ version: LOGIC_VERSION, dimensions });
   const [recorded, configured] = [logic.dimensions.join(', '), dimensions.join(', ')];
   if (recorded !== configured) {
@@ -47,11 +47,18 @@ export async function initializeStore(
   return { storeGen: await control.storeGen(proposed.storeGen), logic, digestKey };
 }
 
-function checkLayout(layout: number | null): void {
+/**
+ * For readers of the raw log that initialize nothing.
+ *
+ * @throws ConfigError when the store has another layout; StoreUnavailable
+ */
+export const checkLayout = async (control: Control): Promise<void> => refuseOther((await control.layout()) ?? LAYOUT);
+
+function refuseOther(layout: number): void {
   if (layout === LAYOUT) return;
   throw new ConfigError(
-    (layout ?? 1) > LAYOUT
+    layout > LAYOUT
       ? `store: it was written by a newer release (layout ${layout}, this one knows ${LAYOUT}): use that release or a newer one.`
-      : `store: it has layout ${layout ?? 1}, from before the first release, and this release needs ${LAYOUT}. There is no way to convert it: configure a new store (another path, or another namespace).`,
+      : `store: it has layout ${layout}, from before the first release, and this release needs ${LAYOUT}. There is no way to convert it: configure a new store (another path, or another namespace).`,
   );
 }

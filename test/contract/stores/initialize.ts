@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
 import { Control } from '../../../collector/store/control.ts';
-import { initializeStore } from '../../../collector/store/initialize-store.ts';
+import { checkLayout, initializeStore } from '../../../collector/store/initialize-store.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { controlKey } from '../../../shared/keys.ts';
 import { pack } from '../../../shared/wire/message-pack.ts';
@@ -27,15 +27,21 @@ export async function initializeContract(t: Test, open: () => Promise<Tables>): 
     await tables.init();
     await record(tables, 'generation', 'old');
     await t.rejects(initialize(tables), { name: 'ConfigError', message: /layout 1.* needs 2.* configure a new store/ });
-    t.equal(await new Control(tables).layout(2), null, 'nothing was recorded');
+    const control = new Control(tables);
+    t.equal(await control.layout(), 1, 'nothing was recorded');
+    await t.rejects(checkLayout(control), { name: 'ConfigError', message: /layout 1/ });
   });
 
   await t.test('several processes that initialize a store at once agree on its identity', async (t) => {
     const tables = await opened(t);
+    await tables.init();
+    t.equal(await new Control(tables).layout(), null);
     const identities = await Promise.all(Array.from({ length: 5 }, () => initialize(tables)));
     for (const identity of identities) t.same(identity, identities[0]);
     t.match(identities[0]?.digestKey, /^[0-9a-f]{32}$/);
     t.same(await initialize(tables), identities[0]);
+    t.equal(await new Control(tables).layout(), 2);
+    await t.resolves(checkLayout(new Control(tables)));
   });
 
   await t.test('a store of a newer release is refused', async (t) => {

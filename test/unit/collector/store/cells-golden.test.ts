@@ -160,7 +160,7 @@ t.test('control: API keys, the logic version, the generation of the store', asyn
       check: ['m:value', null],
     },
   ]);
-  t.strictSame(await written((tables) => new Control(tables).layout(2)), [
+  t.strictSame(await written((tables) => new Control(tables).recordLayout(2)), [
     {
       table: 'control',
       row: hex(Buffer.from('store\0layout')),
