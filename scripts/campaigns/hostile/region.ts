@@ -1,11 +1,12 @@
 /** A collector to be attacked: a process with a store of its own, watched from outside. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { StoreConfig } from '../../../collector/config/collector-config.ts';
 import { CollectorProcess } from '../../processes/collector.ts';
 import { freePorts } from '../../processes/ports.ts';
 import { type AttackTarget, QUOTA_MIB } from './attacks/attack.ts';
 import { type HonestTarget, HonestUsers } from './honest/users.ts';
+import { ProcessWatch } from './process-watch.ts';
 import { type Counters, readCounters } from './prometheus-counters.ts';
 import { httpGet } from './wire/http-get.ts';
 import type { Credentials } from './wire/mqtt-session.ts';
@@ -26,11 +27,10 @@ const ROLLUP = { cron: '*/2 * * * * *', graceSeconds: 0 };
 
 export class Region {
   readonly honest: HonestUsers;
+  readonly process: ProcessWatch;
   readonly #collector: CollectorProcess;
   readonly #folder: string;
   readonly #ports: Pick<AttackTarget, 'httpPort' | 'mqttPort' | 'websocketPort'>;
-  #peakRssMib = 0;
-  #watch: NodeJS.Timeout | null = null;
 
   private constructor(
     collector: CollectorProcess,
@@ -40,6 +40,7 @@ export class Region {
   ) {
     this.#collector = collector;
     this.honest = honest;
+    this.process = new ProcessWatch(collector.child.pid);
     this.#folder = folder;
     this.#ports = ports;
   }
@@ -77,7 +78,6 @@ export class Region {
       await region.stop();
       throw error;
     }
-    region.#watch = setInterval(() => region.rssMib(), 100);
     return region;
   }
 
@@ -105,26 +105,6 @@ export class Region {
     return readCounters((await httpGet(`${this.#collector.httpUrl}/metrics`)).text);
   }
 
-  /** Resident memory; 0 where there is no /proc, or no process. */
-  rssMib(): number {
-    let status = '';
-    try {
-      status = readFileSync(`/proc/${this.#collector.child.pid}/status`, 'utf8');
-    } catch {
-      // It ended.
-    }
-    const rss = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
-    this.#peakRssMib = Math.max(this.#peakRssMib, rss);
-    return rss;
-  }
-
-  /** The highest resident memory since the last call. */
-  takePeakRssMib(): number {
-    const peak = this.#peakRssMib;
-    this.#peakRssMib = 0;
-    return peak;
-  }
-
   logBytes(): number {
     return statSync(path.join(this.#folder, 'collector.log')).size;
   }
@@ -136,7 +116,7 @@ export class Region {
   }
 
   async stop(): Promise<void> {
-    if (this.#watch !== null) clearInterval(this.#watch);
+    this.process.stop();
     this.honest.close();
     await this.#collector.child.stop(STOP_MS);
   }

@@ -26,7 +26,10 @@ const HEADINGS = [
 ];
 const SHOWN_COUNTS = 4;
 
-/** Times are milliseconds: p50/p99/max; `late`: how late the measuring thread was itself, p99. */
+/**
+ * Times are milliseconds: p50/p99/max. `late`: how late the measuring thread was itself, and how
+ * long the collector waited for a CPU, p99.
+ */
 export function resultTable(results: readonly Result[]): string {
   const [first] = results;
   const rows = results.map(rowOf);
@@ -51,12 +54,13 @@ function idleRow({ honest, rssMib }: Idle): string[] {
 }
 
 function rowOf({ name, measured, faults }: Result): string[] {
-  const { attack, honest, ending, peakRssMib, logBytes, storeMib } = measured;
+  const { attack, honest, ending, starvedMs, peakRssMib, logBytes, storeMib } = measured;
   const verdict = faults.length === 0 ? 'held' : ending === null ? 'BROKEN' : 'BROKEN, ended';
   return [
     name,
     size(attack.sentBytes / Math.max(attack.seconds, 0.001)),
     ...waitsOf(honest),
+    `${round(honest.lateMs)}+${round(starvedMs)}`,
     round(peakRssMib),
     size(logBytes),
     size(storeMib * 2 ** 20),
@@ -73,10 +77,8 @@ const countsText = (counts: Readonly<Record<string, number>>): string =>
 
 const round = (value: number): string => String(Math.round(value));
 
-const waitsOf = ({ ack, connect, question, livez, lateMs }: HonestReport): string[] => [
-  ...[ack, connect, question, livez].map(times),
-  round(lateMs),
-];
+const waitsOf = ({ ack, connect, question, livez }: HonestReport): string[] =>
+  [ack, connect, question, livez].map(times);
 
 const times = ({ p50, p99, max, failures }: Summary): string =>
   `${[p50, p99, max].map((value) => (value === null ? '-' : round(value))).join('/')}${failures > 0 ? ` !${failures}` : ''}`;

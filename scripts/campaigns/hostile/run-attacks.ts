@@ -80,9 +80,9 @@ async function begin({ folder, storeOf, seconds, signal }: HostileOptions, numbe
   try {
     await wait(WARM_UP_MS, undefined, { signal });
     region.honest.take();
-    region.takePeakRssMib();
+    region.process.takePeakRssMib();
     await wait(seconds * 1_000, undefined, { signal });
-    return { region, idle: { honest: region.honest.take(), rssMib: region.takePeakRssMib() } };
+    return { region, idle: { honest: region.honest.take(), rssMib: region.process.takePeakRssMib() } };
   } catch (error) {
     await region.stop();
     throw error;
@@ -95,7 +95,8 @@ async function attacked(region: Region, attack: Attack, options: HostileOptions)
   if (attack.minuteTurns !== undefined) await beforeMinuteTurn(signal);
   const before = { counters: await region.counters(), logBytes: region.logBytes(), storeMib: region.storeMib() };
   region.honest.take();
-  region.takePeakRssMib();
+  region.process.takePeakRssMib();
+  region.process.takeStarvedMs();
   const started = performance.now();
   const turnsMs = attack.minuteTurns === undefined ? 0 : TURN_LEAD_MS + (attack.minuteTurns - 1) * MINUTE_MS;
   const deadline = AbortSignal.timeout(turnsMs + seconds * 1_000);
@@ -104,13 +105,15 @@ async function attacked(region: Region, attack: Attack, options: HostileOptions)
   await wait(SETTLE_MS);
   const took = (performance.now() - started) / 1_000;
   const honest = region.honest.take();
+  const starvedMs = region.process.takeStarvedMs();
   const after = region.running ? await region.counters().catch(() => null) : null;
   const figuresFault = region.running ? await region.honest.figuresFault(FIGURES_WITHIN_MS) : null;
   return {
     attack: report,
     honest,
     ending: region.running ? null : await region.ending(),
-    peakRssMib: region.takePeakRssMib(),
+    starvedMs,
+    peakRssMib: region.process.takePeakRssMib(),
     logBytes: region.logBytes() - before.logBytes,
     storeMib: region.storeMib() - before.storeMib,
     maxStoreMib: attack.maxStoreMib ?? Number.POSITIVE_INFINITY,

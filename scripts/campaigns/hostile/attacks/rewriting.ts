@@ -17,8 +17,21 @@ const FREE_BYTES = 4;
 const HOURS_AGO = 60;
 
 /** An extra column that the collector keeps and nobody reads, as the last bytes of the body. */
-export const withFreeBytes = (amount: number): Buffer =>
-  Buffer.from(pack(saleColumns(amount, Buffer.alloc(FREE_BYTES))));
+export function withFreeBytes(amount: number, free = 0): Buffer {
+  const column = Buffer.alloc(FREE_BYTES);
+  column.writeUInt32BE(free);
+  return Buffer.from(pack(saleColumns(amount, column)));
+}
+
+/** Sales whose checksum is lower than `crc`: of two rows of one seq the lower key may win. */
+export function withLowerChecksums(crc: number): Buffer[] {
+  const found: Buffer[] = [];
+  for (let free = 0; found.length < FORGERIES; free++) {
+    const bytes = withFreeBytes(FORGED + found.length, free);
+    if (crc32c(bytes) < crc) found.push(bytes);
+  }
+  return found;
+}
 
 /** The bytes with their last four changed so that their CRC-32C is `wanted`. */
 export function collide(bytes: Buffer, wanted: number): Buffer {
@@ -102,13 +115,13 @@ const forgedChecksum: Attack = {
 
 const sameSeqAgain: Attack = {
   name: 'same-seq-again',
-  exploits: 'other content for a published seq, eight forgeries with as many keys, then the first content again',
+  exploits: 'other content for a published seq, eight times with a lower checksum, then the first content again',
   minuteTurns: 2,
   run(context, signal) {
     const hour = hourNow() - HOURS_AGO - 1;
     const claims = { epoch: randomEpoch(), firstSeq: 1, count: 1, hour };
     const sale = forge(uncompressed(withFreeBytes(SOLD)), claims);
-    const after = Array.from({ length: FORGERIES }, (_, at) => forge(uncompressed(withFreeBytes(FORGED + at)), claims));
+    const after = withLowerChecksums(sale.header.bodyCrc).map((bytes) => forge(uncompressed(bytes), claims));
     return rewrite(context, hour, { sale, after: [...after, sale] }, signal);
   },
 };

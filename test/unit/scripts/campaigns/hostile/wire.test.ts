@@ -1,7 +1,11 @@
 /** The packets and batches of the campaign `hostile`: attacks that were malformed would attack nothing. */
 import t from 'tap';
 import { ITEM_BOMB_EVENTS, itemBomb } from '../../../../../scripts/campaigns/hostile/attacks/expanding-batches.ts';
-import { collide, withFreeBytes } from '../../../../../scripts/campaigns/hostile/attacks/rewriting.ts';
+import {
+  collide,
+  withFreeBytes,
+  withLowerChecksums,
+} from '../../../../../scripts/campaigns/hostile/attacks/rewriting.ts';
 import { forge, oneSale, uncompressed } from '../../../../../scripts/campaigns/hostile/wire/forged-batch.ts';
 import {
   PacketReader,
@@ -31,6 +35,16 @@ t.test('a sale of 1.00 is forged with the checksum of one of 500.00', async (t) 
   const forged = collide(withFreeBytes(100), crc32c(sold));
   t.equal(crc32c(forged), crc32c(sold));
   t.match(decodeBatch(forge(uncompressed(forged), CLAIMS).bytes), { ok: true, events: [{ amount: 100 }] });
+});
+
+t.test('sales are forged with lower checksums than that of one of 500.00', async (t) => {
+  const crc = crc32c(withFreeBytes(50_000));
+  const forged = withLowerChecksums(crc);
+  t.ok(forged.length > 1);
+  for (const bytes of forged) {
+    t.ok(crc32c(bytes) < crc);
+    t.match(decodeBatch(forge(uncompressed(bytes), CLAIMS).bytes), { ok: true });
+  }
 });
 
 t.test('packets are found in a stream, however it is cut', async (t) => {
