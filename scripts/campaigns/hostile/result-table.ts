@@ -50,7 +50,7 @@ export function resultTable(results: readonly Result[]): string {
 }
 
 function idleRow({ honest, rssMib }: Idle): string[] {
-  return ['(idle)', '', ...waitsOf(honest), round(rssMib), '', '', ''];
+  return ['(idle)', '', ...waitsOf(honest), round(honest.lateMs), round(rssMib), '', '', ''];
 }
 
 function rowOf({ name, measured, faults }: Result): string[] {

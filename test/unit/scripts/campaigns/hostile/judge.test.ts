@@ -7,6 +7,7 @@ import {
   refusals,
   sumOf,
 } from '../../../../../scripts/campaigns/hostile/prometheus-counters.ts';
+import { resultTable } from '../../../../../scripts/campaigns/hostile/result-table.ts';
 
 const summary = (p99: number) => ({ count: 25, failures: 0, p50: 2, p99, max: p99 });
 const honest = (p99: number) => ({
@@ -95,4 +96,22 @@ tillstream_ingest_held_bytes{reason="x"} ${busy}
   t.strictSame(refusals(before, after), { busy: 3, limit: 7, 'http 429': 7 });
   t.strictSame(accepted(before, after), { batches: 30, answers: 3, connects: 0 });
   t.equal(sumOf(after, 'tillstream_mqtt_ended_total'), 9);
+});
+
+t.test('the report has a line for each attack, what was taken and refused, and what was broken', async (t) => {
+  const measured = { ...HELD, accepted: { batches: 3 }, refused: { busy: 70, limit: 2 }, starvedMs: 5 };
+  const broken = { ...HELD, ending: 'the collector ended with SIGABRT' };
+  const table = resultTable([
+    { name: 'one', idle: IDLE, measured, faults: [] },
+    { name: 'two', idle: IDLE, measured: broken, faults: ['the collector ended with SIGABRT'] },
+  ]);
+  const lines = table.split('\n').map((line) => line.replaceAll(/ +/g, ' ').trim());
+  t.match(lines[1], /^\(idle\) 2\/4\/4 .* 150$/);
+  t.match(lines[2], /^one 200 B 2\/90\/90 2\/90\/90 2\/90\/90 2\/90\/90 0\+5 349 1000 B 1.0 MiB held$/);
+  t.match(lines[3], /^two .* BROKEN, ended$/);
+  t.strictSame(lines.slice(5), [
+    'one: took batches 3',
+    'one: refused busy 70, limit 2',
+    'two: BROKEN: the collector ended with SIGABRT',
+  ]);
 });
