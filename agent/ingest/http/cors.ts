@@ -22,12 +22,13 @@ export function preflightAnswer({ method, headers }: IncomingMessage, methods: r
   };
 }
 
-/** Lets the pages of an origin read an answer. */
+/** Lets the pages of an origin read an answer. `sendBeacon` always asks with credentials. */
 export const readableBy = (origin: string, answer: HttpResponse): HttpResponse => ({
   ...answer,
   headers: {
     ...answer.headers,
     'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
     'access-control-expose-headers': 'Retry-After',
     vary: 'Origin',
   },

@@ -115,7 +115,9 @@ t.test('a till in a browser posts from an origin that is allowed, and reads the 
   t.match(await ask(agent, asking, { method: 'OPTIONS' }), {
     headers: { 'access-control-allow-private-network': 'true' },
   });
-  const readable = { headers: { 'access-control-allow-origin': TILL, vary: 'Origin' } };
+  const readable = {
+    headers: { 'access-control-allow-origin': TILL, 'access-control-allow-credentials': 'true', vary: 'Origin' },
+  };
   t.match(await ask(agent, { host, origin: TILL }), { status: 201, ...readable });
   t.match(
     await ask(agent, { host, origin: TILL, 'content-encoding': 'gzip' }),
