@@ -5,11 +5,14 @@
 import { promisify } from 'node:util';
 import { zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import type { Cooperative } from '../../shared/cooperative.ts';
-import { FORMAT, type SketchSelection } from './codec.ts';
+import { ALL_MEASURES, FORMAT, type PackedTally, type SketchSelection } from './codec.ts';
 import type { GroupKey } from './cube.ts';
 import type { ExactInt } from './exact-sum.ts';
-import type { ItemMeasures, Measures } from './measures.ts';
+import { MAX_PARTIAL_GROUPS } from './logic-version.ts';
+import { type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
 import { MessagePackCursor } from './message-pack-cursor.ts';
+import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
+import { parseDigest } from './row-set-digest.ts';
 import { AmountSketch } from './sketches/amount-sketch.ts';
 import { DistinctSketch } from './sketches/distinct-sketch.ts';
 
@@ -25,6 +28,8 @@ const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
 const SMALL_BYTES = 8 * 1024;
 /** Values read between two looks at the clock. */
 const VALUES_PER_YIELD = 256;
+/** Sketches of up to a thousand values. */
+const SKETCHES_PER_YIELD = 8;
 
 const BOUND = { maxOutputLength: MAX_UNPACKED_BYTES };
 const unpackInThread = promisify(zstdDecompress);
@@ -51,13 +56,22 @@ export function* visitFigures(
   visitor: Visitor<Measures>,
 ): Cooperative<void> {
   const columns = yield* columnsOf(content, kind);
-  const visit = visitor(columns.keys);
+  yield* eachFigures(columns, base, wanted, visitor(columns.keys));
+}
+
+function* eachFigures(
+  columns: Columns,
+  base: number,
+  wanted: SketchSelection,
+  visit: Visit<Measures>,
+): Cooperative<void> {
   const [group, slot] = [columns.column('group'), columns.column('slot')];
   const [count, amount, quantity] = [columns.column('count'), columns.column('amount'), columns.column('quantity')];
   const tickets = wanted.tickets ? columns.packed('tickets') : null;
   const customers = wanted.customers ? columns.packed('customers') : null;
+  const step = tickets === null && customers === null ? VALUES_PER_YIELD : SKETCHES_PER_YIELD;
   for (let at = 0; at < columns.entries; at++) {
-    if (at % VALUES_PER_YIELD === VALUES_PER_YIELD - 1) yield;
+    if (at % step === step - 1) yield;
     visit(columns.groups[group.number()]!, base + slot.number(), {
       count: count.number(),
       amount: exact(amount),
@@ -71,13 +85,36 @@ export function* visitFigures(
 /** Visits an article table. */
 export function* visitArticles(content: Uint8Array, base: number, visitor: Visitor<ItemMeasures>): Cooperative<void> {
   const columns = yield* columnsOf(content, 'articles');
-  const visit = visitor(columns.keys);
+  yield* eachArticle(columns, base, visitor(columns.keys));
+}
+
+function* eachArticle(columns: Columns, base: number, visit: Visit<ItemMeasures>): Cooperative<void> {
   const [group, slot] = [columns.column('group'), columns.column('slot')];
   const [quantity, amount] = [columns.column('quantity'), columns.column('amount')];
   for (let at = 0; at < columns.entries; at++) {
     if (at % VALUES_PER_YIELD === VALUES_PER_YIELD - 1) yield;
     visit(columns.groups[group.number()]!, base + slot.number(), { quantity: exact(quantity), amount: exact(amount) });
   }
+}
+
+/** Reads a partial aggregate as a whole. */
+export function* readPartial(content: Uint8Array, base: number): Cooperative<PartialAggregate> {
+  const cursor = contentOf(content);
+  const tally = readTally(cursor);
+  const ofFigures = yield* columnsAt(cursor);
+  const ofArticles = yield* columnsAt(MessagePackCursor.over(cursor.bytes()));
+  const figures = figuresCube(ofFigures.keys, MAX_PARTIAL_GROUPS);
+  yield* eachFigures(ofFigures, base, ALL_MEASURES, (key, slot, measures) => {
+    figures.at(key, slot, () => measures);
+    figures.bytes += sketchBytes(measures);
+  });
+  figures.overflow = ofFigures.overflow;
+  const articles = articlesCube();
+  yield* eachArticle(ofArticles, base, (key, slot, measures) => {
+    articles.at(key, slot, () => measures);
+  });
+  articles.overflow = ofArticles.overflow;
+  return { figures, articles, tally };
 }
 
 /** The columns of a cell, each with a cursor at its begin. */
@@ -92,6 +129,10 @@ class Columns {
     this.groups = groups;
     this.keys = texts(this.#begin('keys'));
     this.entries = this.#begin('group').array();
+  }
+
+  get overflow(): number {
+    return this.#begin('overflow').number();
   }
 
   /** A cursor at the first value of a column. */
@@ -115,14 +156,31 @@ class Columns {
   }
 }
 
-function* columnsOf(content: Uint8Array, kind: 'view' | 'part' | 'articles'): Cooperative<Columns> {
+/** A cursor behind the format. @throws RangeError on another format */
+function contentOf(content: Uint8Array): MessagePackCursor {
   const cursor = MessagePackCursor.over(content);
   cursor.array();
   const format = cursor.scalar();
   if (format !== FORMAT)
     throw new RangeError(`rollup cell of format ${String(format)}; this program reads format ${FORMAT}`);
+  return cursor;
+}
+
+function readTally(cursor: MessagePackCursor): Tally {
+  const fields: Record<string, unknown> = {};
+  for (let left = cursor.map(); left > 0; left--) fields[String(cursor.scalar())] = cursor.scalar();
+  const tally = fields as unknown as PackedTally;
+  return { ...tally, digest: parseDigest(tally.digest) };
+}
+
+function* columnsOf(content: Uint8Array, kind: 'view' | 'part' | 'articles'): Cooperative<Columns> {
+  const cursor = contentOf(content);
   // A partial aggregate's tally comes before its figures.
   if (kind === 'part') cursor.skip();
+  return yield* columnsAt(cursor);
+}
+
+function* columnsAt(cursor: MessagePackCursor): Cooperative<Columns> {
   const begins = new Map<string, MessagePackCursor>();
   let groups: GroupKey[] = [];
   for (let left = cursor.map(); left > 0; left--) {

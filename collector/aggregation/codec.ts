@@ -4,6 +4,7 @@
  * and the articles of a partial aggregate are packed separately, so a reader that does not need
  * them does not decode them.
  */
+import { Buffer } from 'node:buffer';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { type Cooperative, runToEnd } from '../../shared/cooperative.ts';
 import { unpack } from '../../shared/wire/message-pack.ts';
@@ -18,8 +19,11 @@ import { AmountSketch } from './sketches/amount-sketch.ts';
 import { DistinctSketch } from './sketches/distinct-sketch.ts';
 
 export const FORMAT = 1;
-/** Articles decoded between two turns of the event loop. */
-const ARTICLES_A_TURN = 100;
+/** Values handled between two turns of the event loop; a sketch holds up to a thousand. */
+const NUMBERS_A_TURN = 4_096;
+const SKETCHES_A_TURN = 8;
+/** Bytes of a frame, compressed in about two milliseconds. Most cells are smaller. */
+const FRAME_BYTES = 512 * 1024;
 
 /** Which of the expensive measures a reader wants. */
 export interface SketchSelection {
@@ -73,14 +77,16 @@ function* entries<M>(cube: Cube<M>, base: number): Cooperative<{ packed: Packed;
   return { packed: { keys: cube.keys, groups, group, slot, overflow: cube.overflow }, measures };
 }
 
-/** Packs what `as` makes of each measure; turns in between, because a sketch is large. */
-function* packEach<M>(measures: readonly M[], as: (of: M) => unknown): Cooperative<Uint8Array> {
-  const values: unknown[] = [];
-  for (const of of measures) {
-    values.push(as(of));
-    yield;
-  }
-  return yield* packCooperatively(values);
+/** What `as` makes of each measure. */
+function* column<M, V>(measures: readonly M[], as: (of: M) => V, perTurn = NUMBERS_A_TURN): Cooperative<V[]> {
+  const values: V[] = [];
+  for (const of of measures) if (values.push(as(of)) % perTurn === 0) yield;
+  return values;
+}
+
+/** A column of sketches, packed by itself. */
+function* sketches<M>(measures: readonly M[], as: (of: M) => unknown): Cooperative<Uint8Array> {
+  return yield* packCooperatively(yield* column(measures, as, SKETCHES_A_TURN), SKETCHES_A_TURN);
 }
 
 function packTickets(tickets: AmountSketch | null): PackedTickets {
@@ -99,11 +105,11 @@ function* packFigures(cube: Cube<Measures>, base: number): Cooperative<PackedFig
   const { packed, measures } = yield* entries(cube, base);
   return {
     ...packed,
-    count: measures.map((m) => m.count),
-    amount: measures.map((m) => packExact(m.amount)),
-    quantity: measures.map((m) => packExact(m.quantity)),
-    tickets: yield* packEach(measures, ({ tickets }) => packTickets(tickets)),
-    customers: yield* packEach(measures, ({ customers }) => customers?.toWire() ?? null),
+    count: yield* column(measures, ({ count }) => count),
+    amount: yield* column(measures, ({ amount }) => packExact(amount)),
+    quantity: yield* column(measures, ({ quantity }) => packExact(quantity)),
+    tickets: yield* sketches(measures, ({ tickets }) => packTickets(tickets)),
+    customers: yield* sketches(measures, ({ customers }) => customers?.toWire() ?? null),
   };
 }
 
@@ -135,8 +141,8 @@ function* packArticles(cube: Cube<ItemMeasures>, base: number): Cooperative<Pack
   const { packed, measures } = yield* entries(cube, base);
   return {
     ...packed,
-    quantity: measures.map((m) => packExact(m.quantity)),
-    amount: measures.map((m) => packExact(m.amount)),
+    quantity: yield* column(measures, ({ quantity }) => packExact(quantity)),
+    amount: yield* column(measures, ({ amount }) => packExact(amount)),
   };
 }
 
@@ -146,14 +152,21 @@ function* unpackArticles(packed: PackedArticles, base: number): Cooperative<Cube
     const article = cube.at(packed.groups[index]!, base + packed.slot[at]!, emptyItemMeasures);
     article.quantity = unpackExact(packed.quantity[at]!);
     article.amount = unpackExact(packed.amount[at]!);
-    if (at % ARTICLES_A_TURN === 0) yield;
+    yield;
   }
   cube.overflow = packed.overflow;
   return cube;
 }
 
+/** Compresses in frames, so that a large cell holds the event loop for one at a time. */
 function* compress(content: readonly unknown[]): Cooperative<Uint8Array> {
-  return zstdCompressSync(yield* packCooperatively([FORMAT, ...content]));
+  const packed = yield* packCooperatively([FORMAT, ...content]);
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at < packed.length; at += FRAME_BYTES) {
+    frames.push(zstdCompressSync(packed.subarray(at, at + FRAME_BYTES)));
+    yield;
+  }
+  return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
 }
 
 function decompress(bytes: Uint8Array): unknown[] {
@@ -163,7 +176,7 @@ function decompress(bytes: Uint8Array): unknown[] {
   return content;
 }
 
-interface PackedTally extends Omit<Tally, 'digest'> {
+export interface PackedTally extends Omit<Tally, 'digest'> {
   readonly digest: string;
 }
 
@@ -174,16 +187,6 @@ export function* encodePartial(part: PartialAggregate, base: number): Cooperativ
     yield* packFigures(part.figures, base),
     yield* packCooperatively(yield* packArticles(part.articles, base)),
   ]);
-}
-
-export function* decodePartial(bytes: Uint8Array, base: number): Cooperative<PartialAggregate> {
-  const [tally, figures, articles] = decompress(bytes) as [PackedTally, PackedFigures, Uint8Array];
-  yield;
-  return {
-    tally: { ...tally, digest: parseDigest(tally.digest) },
-    figures: yield* unpackFigures(figures, base, MAX_PARTIAL_GROUPS, ALL_MEASURES),
-    articles: yield* unpackArticles(unpack(articles) as PackedArticles, base),
-  };
 }
 
 /** The tally of a partial aggregate alone. */

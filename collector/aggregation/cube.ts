@@ -99,7 +99,10 @@ export function* mergeCube<M>(
   const places = into.keys.map((key) => from.keys.indexOf(key));
   for (const group of from.groups()) {
     const key = places.map((place) => group.key[place] ?? null);
-    for (const [slot, measures] of group.slots) into.bytes += merge(into.at(key, slot, none), measures);
+    for (const [slot, measures] of group.slots) {
+      const grown = merge(into.at(key, slot, none), measures);
+      into.bytes += grown;
+    }
     yield;
   }
 }

@@ -6,9 +6,8 @@ import { Buffer } from 'node:buffer';
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { pack } from '../../shared/wire/message-pack.ts';
 
-/** Numbers and texts packed between two turns; arrays may be sketches of a thousand numbers. */
+/** Numbers and texts packed between two turns. */
 const SCALARS = 1_000;
-const ARRAYS = 16;
 /** Below this depth values are small. */
 const DEPTH = 3;
 /** Fewer values have a head of one byte. */
@@ -23,9 +22,8 @@ function arrayHead(length: number): Uint8Array {
   return head;
 }
 
-function* packArray(values: readonly unknown[], pieces: Uint8Array[]): Cooperative<void> {
+function* packArray(values: readonly unknown[], pieces: Uint8Array[], step: number): Cooperative<void> {
   pieces.push(arrayHead(values.length));
-  const step = values.some(Array.isArray) ? ARRAYS : SCALARS;
   for (let at = 0; at < values.length; at += step) {
     const some = values.slice(at, at + step);
     pieces.push(pack(some).subarray(arrayHead(some.length).length));
@@ -34,14 +32,14 @@ function* packArray(values: readonly unknown[], pieces: Uint8Array[]): Cooperati
 }
 
 /** Large arrays may be the value itself, an entry of it, or an entry of such an entry. */
-function* packInto(value: unknown, pieces: Uint8Array[], depth: number): Cooperative<void> {
+function* packInto(value: unknown, pieces: Uint8Array[], step: number, depth: number): Cooperative<void> {
   if (depth === 0 || typeof value !== 'object' || value === null || value instanceof Uint8Array) {
     pieces.push(pack(value));
   } else if (Array.isArray(value)) {
-    if (value.length >= SHORT) yield* packArray(value, pieces);
+    if (value.length >= SHORT) yield* packArray(value, pieces, step);
     else {
       pieces.push(arrayHead(value.length));
-      for (const entry of value) yield* packInto(entry, pieces, depth - 1);
+      for (const entry of value) yield* packInto(entry, pieces, step, depth - 1);
     }
   } else {
     const fields = Object.entries(value);
@@ -49,13 +47,14 @@ function* packInto(value: unknown, pieces: Uint8Array[], depth: number): Coopera
     pieces.push(Buffer.of(0x80 | fields.length));
     for (const [name, of] of fields) {
       pieces.push(pack(name));
-      yield* packInto(of, pieces, depth - 1);
+      yield* packInto(of, pieces, step, depth - 1);
     }
   }
 }
 
-export function* packCooperatively(value: unknown): Cooperative<Uint8Array> {
+/** @param step entries of an array packed between two turns; fewer where they are large */
+export function* packCooperatively(value: unknown, step = SCALARS): Cooperative<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  yield* packInto(value, pieces, DEPTH);
+  yield* packInto(value, pieces, step, DEPTH);
   return Buffer.concat(pieces);
 }

@@ -19,7 +19,8 @@ import { Slices } from '../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
 import { SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../shared/time.ts';
-import { decodePartial, encodePartial } from '../aggregation/codec.ts';
+import { readPartial, unpackCell } from '../aggregation/cell-entries.ts';
+import { encodePartial } from '../aggregation/codec.ts';
 import { FoldTooDear, PartialFold } from '../aggregation/fold.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
@@ -231,7 +232,7 @@ async function mergeDay(run: Run, terminals: Terminals): Promise<Parts> {
     const part = emptyPartial(logic);
     for (const { base, bytes } of of) {
       const before = partialBytes(part);
-      await slices.run(mergePartial(part, await slices.run(decodePartial(bytes, base))));
+      await slices.run(mergePartial(part, await slices.run(readPartial(await unpackCell(bytes), base))));
       await attempt.spend(partialBytes(part) - before);
       checkMerged(partialBytes(part));
     }
@@ -283,7 +284,7 @@ async function rowOf({ due, logic, attempt, slices }: Run, current: Rollup | nul
   let overflow = 0;
   for (const terminal of [...all.keys()].sort()) {
     const before = views.bytes;
-    const part = await slices.run(decodePartial(all.get(terminal)!, base));
+    const part = await slices.run(readPartial(await unpackCell(all.get(terminal)!), base));
     await slices.run(views.add(part));
     mergeTally(tally, part.tally);
     overflow += part.figures.overflow + part.articles.overflow;

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { ALL_MEASURES, decodeArticles, decodePartial, decodeView } from '../../../collector/aggregation/codec.ts';
+import { ALL_MEASURES, decodeArticles, decodeView } from '../../../collector/aggregation/codec.ts';
 import type { StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import { digestOf, digestText, NO_DIGEST } from '../../../collector/aggregation/row-set-digest.ts';
 import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregation/views.ts';
@@ -20,6 +20,7 @@ import type { TillEvent } from '../../../shared/event/event.ts';
 import { type MerchantId, type TerminalId, terminalId } from '../../../shared/ids.ts';
 import { type Level, salt } from '../../../shared/keys.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
+import { decodePartial } from '../collector/decode-partial.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../collector/figures-oracle.ts';
 import { eventsOf } from '../collector/oracle-rows.ts';
 import { DIGEST_KEY, eventsRow, lossRow, type RowOptions, type SentRow } from '../collector/raw-rows.ts';

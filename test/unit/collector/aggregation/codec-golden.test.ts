@@ -1,11 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import t from 'tap';
-import { ALL_MEASURES, decodePartial, decodeView, encodePartial } from '../../../../collector/aggregation/codec.ts';
+import { ALL_MEASURES, decodeView, encodePartial } from '../../../../collector/aggregation/codec.ts';
 import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
 import { parseDigest } from '../../../../collector/aggregation/row-set-digest.ts';
 import { Views } from '../../../../collector/aggregation/views.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
+import { decodePartial } from '../../../support/collector/decode-partial.ts';
 import { articlesOf, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { foldOf } from '../../../support/collector/raw-rows.ts';
 import { HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';

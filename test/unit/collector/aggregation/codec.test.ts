@@ -5,7 +5,6 @@ import t from 'tap';
 import {
   ALL_MEASURES,
   decodeArticles,
-  decodePartial,
   decodePartialFigures,
   decodeView,
   encodeArticles,
@@ -23,6 +22,7 @@ import {
 import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
+import { decodePartial } from '../../../support/collector/decode-partial.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { foldOf } from '../../../support/collector/raw-rows.ts';
 import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';

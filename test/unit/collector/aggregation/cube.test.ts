@@ -136,6 +136,7 @@ t.test('merging adds groups by the keys they share, and makes its own measures',
   runToEnd(mergeCube(into, from, none, merge));
   const { bytes } = into;
   runToEnd(mergeCube(into, from, none, merge));
+  t.ok(bytes > 2 * 128, 'its memory is that of two groups');
   t.equal(into.bytes - bytes, 3 * 8, 'its memory is what the measures grew by');
   t.same(counts(into), { '["sale","GBP"]': 4, '["sale",null]': 2 });
   t.same(counts(from), { '["sale","GBP","a"]': 1, '["sale","GBP","b"]': 1, '["sale",null,"b"]': 1 });
