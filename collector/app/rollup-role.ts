@@ -17,6 +17,8 @@ export class RollupRole {
   #task: ScheduledTask | null = null;
   /** Hours with new conflicts in this pass. */
   #conflicted = 0;
+  /** Parts that were parked in this pass. */
+  #parked = 0;
   /** The last report that was logged and counted. */
   #reported: PassReport | null = null;
 
@@ -32,6 +34,7 @@ export class RollupRole {
         context.log.error({ merchant, level, time, err }, 'a run failed; its due marks stay'),
       onParked: ({ merchant, level, time }, part) => {
         context.metrics.parked(part.reason);
+        if (++this.#parked > ROLLUP_LIMITS.parkedLinesPerPass.value) return;
         context.log.error({ merchant, level, time, ...part }, 'parked: the figures go on without it');
       },
     });
@@ -53,6 +56,7 @@ export class RollupRole {
     const { clock, metrics, log } = this.#context;
     const start = clock();
     this.#conflicted = 0;
+    this.#parked = 0;
     try {
       const report = await this.#runner.runDue();
       // Of a pass that was joined.
@@ -64,8 +68,10 @@ export class RollupRole {
       metrics.rollupFailed();
       log.warn({ err: error }, 'due marks could not be processed; they stay for the next pass');
     }
-    const suppressed = this.#conflicted - ROLLUP_LIMITS.conflictLinesPerPass.value;
-    if (suppressed > 0) log.warn({ suppressed }, 'more hours have conflicts: see audit --conflicts');
+    const conflicts = this.#conflicted - ROLLUP_LIMITS.conflictLinesPerPass.value;
+    if (conflicts > 0) log.warn({ suppressed: conflicts }, 'more hours have conflicts: see audit --conflicts');
+    const parked = this.#parked - ROLLUP_LIMITS.parkedLinesPerPass.value;
+    if (parked > 0) log.warn({ suppressed: parked }, 'more is parked: see audit --parked');
   }
 
   #onConflicts({ merchant, hour, conflicts, terminals }: NewConflicts): void {

@@ -9,6 +9,11 @@ export const ROLLUP_LIMITS = {
     unit: 'count',
     why: 'Hours with new conflicts that a pass logs, each with its merchant and terminals; the rest is counted. An honest till never causes one.',
   },
+  parkedLinesPerPass: {
+    value: 10,
+    unit: 'count',
+    why: 'Parked terminals, hours and days that a pass logs, each with its reason; the rest is counted, and listed by audit --parked. An honest till never causes one.',
+  },
   merchantRound: {
     value: 1_000,
     unit: 'ms',
