@@ -13,6 +13,7 @@ const NO_BUFFER: ShipperReport = {
   lastError: null,
   lastErrorAt: null,
   batchesInFlight: 0,
+  line: null,
   silent: false,
   collector: { ...unknownCollector(), clockOffsetMs: null },
   counters: zeroCounters(),

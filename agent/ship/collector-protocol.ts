@@ -7,20 +7,18 @@
  * Invariants:
  * - Nothing is shipped before the status of the greeting was answered and the buffer has applied
  *   the answer.
- * - Only what `BatchScheduler` reports as acknowledged is settled; PUBACK means nothing.
- * - The connection is cut when the collector does not answer in time, and when the buffer cannot be
- *   read or written.
+ * - Only what `BatchScheduler` reports as acknowledged is settled; PUBACK only times the line.
+ * - The connection is cut when the line passes nothing, when the collector does not answer in time
+ *   what has arrived, and when the buffer cannot be read or written.
  */
 import assert from 'node:assert/strict';
 import type { AckEnvelope } from '../../shared/wire/messages.ts';
 import type { Settlement } from '../port/outbox.ts';
 import { BatchScheduler, type BatchSchedulerDependencies } from './batching/batch-scheduler.ts';
-import { NamedTimers } from './connection/named-timers.ts';
+import { AnswerTimeout } from './line/answer-timeout.ts';
+import { LineMeter, type LineReport } from './line/line-meter.ts';
 import type { ClockEstimate } from './status/collector-time.ts';
 import { StatusReporter, type StatusReporterDependencies } from './status/status-reporter.ts';
-
-/** How long the collector may take to answer. */
-const ANSWER_MS = 30_000;
 
 type State = 'greeting' | 'preparing' | 'shipping' | 'draining' | 'over';
 const NEXT: Readonly<Record<State, readonly State[]>> = {
@@ -32,8 +30,10 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
 };
 
 export interface SessionChannel {
-  batch(payload: Uint8Array): void;
-  status(payload: Uint8Array): void;
+  /** @param arrived to be called when the broker has it */
+  batch(payload: Uint8Array, arrived: () => void): void;
+  /** @param arrived to be called when the broker has it */
+  status(payload: Uint8Array, arrived: () => void): void;
   /** Cuts the connection. */
   abort(reason: Error): void;
 }
@@ -47,29 +47,34 @@ export type CollectorProtocolDependencies = StatusReporterDependencies &
 export class CollectorProtocol {
   readonly #with: CollectorProtocolDependencies;
   readonly #channel: SessionChannel;
+  readonly #line: LineMeter;
   readonly #scheduler: BatchScheduler;
   readonly #reporter: StatusReporter;
-  readonly #timeouts: NamedTimers<'answer'>;
+  readonly #timeout: AnswerTimeout;
   #state: State = 'greeting';
   /** Number of settlements that are not durable yet. */
   #settling = 0;
   #settled: Promise<void> = Promise.resolve();
   #drained: (() => void) | null = null;
   #progressed = false;
-  /** When the collector last answered, or was first asked; monotonic milliseconds. */
-  #answeredAt: number;
+  /** Of each status without an answer of its own: says that it has arrived. */
+  readonly #statuses: (() => void)[] = [];
+  /** When the first status arrived, monotonic milliseconds; null before. */
+  #greetingArrival: number | null = null;
 
   constructor(dependencies: CollectorProtocolDependencies, channel: SessionChannel) {
     this.#with = dependencies;
     this.#channel = channel;
-    this.#answeredAt = dependencies.timers.now();
+    this.#line = new LineMeter(() => dependencies.timers.now());
     this.#reporter = new StatusReporter(dependencies, {
-      publish: (payload) => channel.status(payload),
+      publish: (payload) => this.#sendStatus(payload),
       onReadError: (error) => this.#cutUnreadable(error),
     });
-    this.#timeouts = new NamedTimers(dependencies.timers);
-    this.#scheduler = new BatchScheduler(dependencies, {
-      send: (payload) => channel.batch(payload),
+    this.#timeout = new AnswerTimeout(this.#line, dependencies.timers, () =>
+      this.#cut('the collector does not answer'),
+    );
+    this.#scheduler = new BatchScheduler(dependencies, this.#line, {
+      send: (payload, arrived) => this.#publish(payload, (done) => channel.batch(payload, done), arrived),
       clearThrough: () => this.#reporter.clearThrough(),
       onOversized: (settlement) => this.#settle([settlement]),
       onReady: () => this.pump(),
@@ -78,7 +83,6 @@ export class CollectorProtocol {
 
   /** Sends the first status; its answer lets shipping begin. */
   sendGreeting(): void {
-    this.#timeouts.set('answer', ANSWER_MS, () => this.#cut('the collector does not answer'));
     this.#readBuffer(() => this.#reporter.send());
   }
 
@@ -91,11 +95,9 @@ export class CollectorProtocol {
     return this.#scheduler.inFlight;
   }
 
-  /** How long the collector has owed an answer, milliseconds; 0 when it owes none. */
-  get unansweredMs(): number {
-    const { oldestSentAt } = this.#scheduler;
-    if (this.#state !== 'greeting' && oldestSentAt === null) return 0;
-    return this.#with.timers.now() - Math.max(this.#answeredAt, oldestSentAt ?? 0);
+  /** `overdueMs`: see `AnswerTimeout`. */
+  get line(): LineReport & { readonly overdueMs: number } {
+    return { ...this.#line.report(), overdueMs: this.#timeout.overdueMs(this.#oldestArrival) };
   }
 
   /** Whether the collector stored something in this session. */
@@ -110,15 +112,15 @@ export class CollectorProtocol {
 
   /** Call when more is pending, or may be sent. */
   pump(): void {
-    if (this.#state !== 'shipping') return;
-    this.#readBuffer(() => {
-      this.#scheduler.pump();
-      if (this.#hasSkippedEvents()) {
-        this.#scheduler.rescan();
+    if (this.#state === 'shipping')
+      this.#readBuffer(() => {
         this.#scheduler.pump();
-      }
-      this.#reporter.changed();
-    });
+        if (this.#hasSkippedEvents()) {
+          this.#scheduler.rescan();
+          this.#scheduler.pump();
+        }
+        this.#reporter.changed();
+      });
     this.#armTimeout();
   }
 
@@ -132,8 +134,9 @@ export class CollectorProtocol {
 
   onAcks(envelope: AckEnvelope): void {
     if (this.#state === 'over') return;
-    const { view, timers } = this.#with;
-    this.#answeredAt = timers.now();
+    const { view } = this.#with;
+    this.#timeout.answered();
+    if (envelope.acks.length === 0) this.#statuses.shift()?.();
     view.storeGen = envelope.storeGen;
     view.credit = envelope.credit;
     this.#reporter.onAcks(envelope);
@@ -146,7 +149,6 @@ export class CollectorProtocol {
     this.#reportTime();
     this.#settle(settlements);
     this.pump();
-    this.#armTimeout();
     this.#checkDrained();
   }
 
@@ -167,7 +169,7 @@ export class CollectorProtocol {
   close(): void {
     if (this.#state === 'over') return;
     this.#become('over');
-    this.#timeouts.clear();
+    this.#timeout.clear();
     this.#scheduler.close();
     this.#reporter.close();
     this.#drained?.();
@@ -186,8 +188,8 @@ export class CollectorProtocol {
       this.#cut("the collector's clock is not within the years 2000 to 2099");
       return;
     }
-    this.#timeouts.cancel('answer');
     this.#become('preparing');
+    this.#armTimeout();
     outbox.greeted({ storeGen, ...measure }).then(
       () => {
         if (this.#state !== 'preparing') return;
@@ -230,15 +232,40 @@ export class CollectorProtocol {
     this.#cut(`the buffer cannot be read: ${(error as Error).message}`, error);
   }
 
-  /** Cuts the connection when the oldest batch is not answered in time. */
+  /** When what has waited longest for an answer arrived; null when nothing waits. */
+  get #oldestArrival(): number | null {
+    return this.#state === 'greeting' ? this.#greetingArrival : this.#scheduler.oldestArrival;
+  }
+
+  /** @returns says that it has arrived */
+  #publish(payload: Uint8Array, publish: (arrived: () => void) => void, arrived: () => void): () => void {
+    const passed = this.#line.published(payload.length);
+    const note = (): void => {
+      passed();
+      arrived();
+    };
+    publish(() => {
+      if (this.#state === 'over') return;
+      note();
+      this.pump();
+    });
+    this.#armTimeout();
+    return note;
+  }
+
+  /** While the buffer prepares, nothing waits for the collector. */
   #armTimeout(): void {
-    const { oldestSentAt } = this.#scheduler;
-    if (oldestSentAt === null) {
-      this.#timeouts.cancel('answer');
-      return;
-    }
-    const left = oldestSentAt + ANSWER_MS - this.#with.timers.now();
-    this.#timeouts.set('answer', left, () => this.#cut('the collector does not answer'));
+    if (this.#state === 'preparing' || this.#state === 'over') this.#timeout.clear();
+    else this.#timeout.arm(this.#oldestArrival);
+  }
+
+  #sendStatus(payload: Uint8Array): void {
+    const send = (arrived: () => void): void => this.#channel.status(payload, arrived);
+    this.#statuses.push(
+      this.#publish(payload, send, () => {
+        this.#greetingArrival ??= this.#with.timers.now();
+      }),
+    );
   }
 
   #settle(settlements: readonly Settlement[]): void {

@@ -128,14 +128,15 @@ export class Shipper {
       lastError: this.#lastError?.message ?? null,
       lastErrorAt: this.#lastError?.at ?? null,
       batchesInFlight: this.#protocol?.inFlight ?? 0,
-      silent: this.#unansweredMs >= SILENT_MS,
+      line: this.#protocol?.line ?? null,
+      silent: this.#overdueMs >= SILENT_MS,
       collector: { ...this.#view, clockOffsetMs: this.#collectorClock.offsetFrom(wallClock(), timers.now()) },
       counters: { ...this.#counters },
     };
   }
 
-  get #unansweredMs(): number {
-    return this.#protocol?.unansweredMs ?? 0;
+  get #overdueMs(): number {
+    return this.#protocol?.line.overdueMs ?? 0;
   }
 
   #sessionState(): 'greeting' | 'preparing' | 'shipping' | 'draining' | 'offline' {
@@ -154,8 +155,8 @@ export class Shipper {
       case 'connected':
         if (this.#protocol?.state === 'preparing')
           return `connected; preparing to ship: ${this.#with.preparing() ?? 'the buffer is being prepared'}`;
-        if (this.#unansweredMs >= SILENT_MS)
-          return `connected, but the collector has not answered for ${Math.floor(this.#unansweredMs / 1000)} s`;
+        if (this.#overdueMs >= SILENT_MS)
+          return `connected, but the collector has not answered for ${Math.floor(this.#overdueMs / 1000)} s`;
         return this.#view.holding === null
           ? 'connected'
           : `connected, but ${this.#view.holding}; retries automatically`;
@@ -255,8 +256,8 @@ export class Shipper {
         arrivals: this.#arrivals,
       },
       {
-        batch: (payload) => session.publish(batch, payload),
-        status: (payload) => session.publish(status, payload),
+        batch: (payload, arrived) => session.publish(batch, payload, arrived),
+        status: (payload, arrived) => session.publish(status, payload, arrived),
         abort: (error) => session.abort(error),
       },
     );

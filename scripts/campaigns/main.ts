@@ -11,6 +11,7 @@ const CAMPAIGNS: Readonly<Record<string, () => Promise<{ readonly campaign: Camp
   fuzz: () => import('./fuzz/fuzz.ts'),
   corruption: () => import('./corruption/corruption.ts'),
   hostile: () => import('./hostile/hostile.ts'),
+  lines: () => import('./lines/lines.ts'),
 };
 
 const [name = '--help', ...args] = process.argv.slice(2);

@@ -39,7 +39,7 @@ const LEVELS: readonly (readonly string[])[] = [
     ...below('agent/buffer', 'tables disk'),
   ],
   ['agent/ingest', ...below('agent/ingest', 'http body')],
-  ['agent/ship', ...below('agent/ship', 'batching status connection')],
+  ['agent/ship', ...below('agent/ship', 'batching status connection line')],
   ['agent/inspect/page', 'agent/inspect', ...below('agent/inspect', 'facts terminal')],
   ['collector', ...below('collector', 'cli app api broker ingest rollup store aggregation config')],
   ['collector/aggregation', 'collector/aggregation/sketches'],

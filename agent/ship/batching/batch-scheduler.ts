@@ -7,6 +7,7 @@
  * - What the collector did not store returns to its lane: no pending event is skipped during the
  *   session.
  * - While several batches may be in flight, one slot is left to the live lane.
+ * - No more is given to the line than it passes in some seconds; see `LineMeter`.
  */
 import { streamId, type TerminalId } from '../../../shared/ids.ts';
 import { hourOf } from '../../../shared/time.ts';
@@ -15,20 +16,21 @@ import type { AckEnvelope } from '../../../shared/wire/messages.ts';
 import type { Outbox, Settlement } from '../../port/outbox.ts';
 import type { Timers } from '../../port/timers.ts';
 import { jitteredDelay } from '../connection/backoff.ts';
+import type { LineMeter } from '../line/line-meter.ts';
 import type { CollectorState, ShipCounters } from '../status/collector-state.ts';
 import type { CollectorClock } from '../status/collector-time.ts';
 import { AckHandler } from './ack-handler.ts';
 import type { ArrivalRate } from './arrival-rate.ts';
-import { BatchSizer } from './batch-sizer.ts';
+import { BatchSizer, type Fitted } from './batch-sizer.ts';
 import { HoldOff } from './hold-off.ts';
-import { type BatchContent, InFlightWindow, type LaneName } from './in-flight-window.ts';
+import { type BatchContent, type InFlight, InFlightWindow, type LaneName } from './in-flight-window.ts';
+import { PendingRun, type Run } from './lane.ts';
 import { LaneRotation } from './lane-rotation.ts';
 import { Lanes } from './lanes.ts';
+import { type LargeEvent, LargeEvents, oversized } from './large-events.ts';
 import { Linger } from './linger.ts';
 import { LossLane } from './loss-lane.ts';
 
-/** A quarter of the window's bytes, so that four batches fill it; a single event may be larger. */
-const TARGET_WIRE_BYTES = 64 * 1024;
 /**
  * With less room than this in the window a batch would be too small: waiting for an ack is better.
  */
@@ -43,7 +45,8 @@ const BACKLOG_AFTER_MS = 2_000;
 const NO_CREDIT_MS = 5_000;
 
 export interface BatchSchedulerHooks {
-  send(payload: Uint8Array): void;
+  /** @param arrived called when the broker has it @returns says so, and may be called again */
+  send(payload: Uint8Array, arrived: () => void): () => void;
   /** See `BatchHeader.clearThrough`. */
   clearThrough(): number;
   /** An event that fits into no batch was quarantined. */
@@ -76,14 +79,18 @@ export class BatchScheduler {
   readonly #linger: Linger;
   readonly #holdOff: HoldOff;
   readonly #window = new InFlightWindow();
+  readonly #line: LineMeter;
+  readonly #large: LargeEvents;
   readonly #ackHandler: AckHandler;
   /** One per lane: a single sale compresses unlike a thousand. */
   readonly #sizers = { live: new BatchSizer(), backlog: new BatchSizer() };
 
-  constructor(dependencies: BatchSchedulerDependencies, hooks: BatchSchedulerHooks) {
+  constructor(dependencies: BatchSchedulerDependencies, line: LineMeter, hooks: BatchSchedulerHooks) {
     const { outbox, arrivals, lingerMs, timers } = dependencies;
     this.#with = dependencies;
     this.#hooks = hooks;
+    this.#line = line;
+    this.#large = new LargeEvents(line);
     this.#losses = new LossLane(outbox);
     this.#lanes = new Lanes(outbox);
     this.#linger = new Linger(arrivals, lingerMs, timers, hooks.onReady);
@@ -101,14 +108,14 @@ export class BatchScheduler {
     return this.#window.size;
   }
 
-  /** When the oldest batch in flight was sent, monotonic milliseconds; null when there is none. */
-  get oldestSentAt(): number | null {
-    return this.#window.oldest?.sentAt ?? null;
+  /** See `InFlightWindow`. */
+  get oldestArrival(): number | null {
+    return this.#window.oldestArrival;
   }
 
   /** Whether no event is in flight or waits in a lane. */
   get idle(): boolean {
-    return this.#window.size === 0 && this.#lanes.empty;
+    return this.#window.size === 0 && this.#large.size === 0 && this.#lanes.empty;
   }
 
   /**
@@ -128,6 +135,7 @@ export class BatchScheduler {
   rescan(): void {
     const { collectorClock, timers } = this.#with;
     const now = timers.now();
+    this.#large.clear();
     this.#lanes.begin(hourOf(collectorClock.now(now) ?? 0));
   }
 
@@ -135,11 +143,16 @@ export class BatchScheduler {
     this.#losses.added();
   }
 
-  /** Sends as much as the window allows. @throws on a disk error */
+  /** Sends as much as window and line allow. @throws on a disk error */
   pump(): void {
     for (;;) {
       const { room } = this.#window;
-      if (room < MIN_ROOM_BYTES || this.#holdOff.isActive('everything')) return;
+      if (room < MIN_ROOM_BYTES || this.#line.isFull || this.#holdOff.isActive('everything')) return;
+      const large = this.#dueLarge();
+      if (large !== null) {
+        if (!this.#sendLarge(large, room)) return;
+        continue;
+      }
       const lane = this.#rotation.order.find((lane) => this.#maySend(lane) && this.#sendFrom(lane, room));
       if (lane === undefined) return;
       this.#rotation.sent(lane);
@@ -160,6 +173,7 @@ export class BatchScheduler {
         counters.unmatched++;
         return [];
       }
+      batch.arrived();
       collectorClock.addSample(serverTime, batch.sentAt, timers.now());
       return this.#ackHandler.apply(batch, ack) ?? [];
     });
@@ -200,7 +214,7 @@ export class BatchScheduler {
   #isLiveDue(): boolean {
     const waiting = this.#lanes.liveWaiting();
     if (waiting === 0) return false;
-    const enough = waiting >= ENOUGH_EVENTS || this.#sizers.live.estimate(waiting) >= TARGET_WIRE_BYTES;
+    const enough = waiting >= ENOUGH_EVENTS || this.#sizers.live.estimate(waiting) >= this.#line.batchBytes;
     return enough || this.#linger.isDue(this.#window.of('live') > 0);
   }
 
@@ -218,30 +232,49 @@ export class BatchScheduler {
 
   #sendEvents(lane: 'live' | 'backlog', room: number): boolean {
     const queue = this.#lanes[lane];
-    const sizer = this.#sizers[lane];
     const run = queue.nextRun();
     if (run === null) return false;
-    const clear = this.#hooks.clearThrough();
-    const fitted =
-      sizer.fit(run, Math.min(TARGET_WIRE_BYTES, room), clear, this.#ackHandler.dictionary) ??
-      sizer.fit(run, Math.min(MAX_WIRE_BYTES, room), clear, this.#ackHandler.dictionary, 1);
+    const { batchBytes } = this.#line;
+    const fitted = this.#fit(lane, run, Math.min(batchBytes, room));
     if (fitted !== null) {
       queue.markSent(fitted.sent);
       this.#send(fitted.encoded, { lane, sent: fitted.sent });
       return true;
     }
-    if (this.#window.size > 0) return false;
-    // Ingest rejects such events; only a buffer that another version filled can hold one.
-    const { id, epoch, seq } = run.first;
+    if (room < batchBytes) return false;
+    const { id } = run.first;
     queue.markSent({ firstId: id, lastId: id });
-    this.#hooks.onOversized({ kind: 'quarantined', epoch, firstSeq: seq, lastSeq: seq, reason: 'fits into no batch' });
+    this.#large.add({ lane, id, bytes: this.#sizers[lane].estimate(1), since: this.#with.timers.now() });
+    return true;
+  }
+
+  #fit(lane: 'live' | 'backlog', run: Run, maxBytes: number, most?: number): Fitted | null {
+    return this.#sizers[lane].fit(run, maxBytes, this.#hooks.clearThrough(), this.#ackHandler.dictionary, most);
+  }
+
+  #dueLarge(): LargeEvent | null {
+    if (this.#large.size === 0) return null;
+    const large = this.#large.due(this.#with.timers.now(), this.#lanes.empty);
+    return large !== null && this.#maySend(large.lane) ? large : null;
+  }
+
+  /** @returns false when it waits for room in the window */
+  #sendLarge({ lane, id }: LargeEvent, room: number): boolean {
+    const { outbox, timers } = this.#with;
+    const run = PendingRun.in(outbox, { after: id - 1, upTo: id });
+    const fitted = run === null ? null : this.#fit(lane, run, Math.min(MAX_WIRE_BYTES, room), 1);
+    if (run !== null && fitted === null && this.#window.size > 0) return false;
+    this.#large.sent(timers.now());
+    if (fitted !== null) this.#send(fitted.encoded, { lane, sent: fitted.sent });
+    // Ingest rejects such events; only a buffer that another version filled can hold one.
+    else if (run !== null) this.#hooks.onOversized(oversized(run));
     return true;
   }
 
   #send({ bytes, header }: EncodedBatch, content: BatchContent): void {
     const { terminal, timers, counters } = this.#with;
     const { epoch, firstSeq, count, bodyCrc, dictionary } = header;
-    this.#window.sent({
+    const batch: InFlight = {
       content,
       stream: streamId(terminal, epoch),
       first: firstSeq,
@@ -250,8 +283,13 @@ export class BatchScheduler {
       dictionary,
       bytes: bytes.length,
       sentAt: timers.now(),
+      arrivedAt: null,
+      arrived: () => undefined,
+    };
+    this.#window.sent(batch);
+    batch.arrived = this.#hooks.send(bytes, () => {
+      batch.arrivedAt ??= timers.now();
     });
-    this.#hooks.send(bytes);
     counters.batchesSent++;
     counters.bytesSent += bytes.length;
   }

@@ -31,6 +31,10 @@ export interface InFlight {
   readonly bytes: number;
   /** Monotonic milliseconds. */
   readonly sentAt: number;
+  /** When the broker had it (PUBACK), monotonic milliseconds; null before. */
+  arrivedAt: number | null;
+  /** Says that the broker has it; may be called again. */
+  arrived: () => void;
 }
 
 const keyOf = ({ stream, first, last, sum }: Pick<InFlight, 'stream' | 'first' | 'last' | 'sum'> | Ack): string =>
@@ -65,9 +69,15 @@ export class InFlightWindow {
     return count;
   }
 
-  /** The batch that has waited longest for its ack. */
-  get oldest(): InFlight | null {
-    return this.#batches.values().next().value ?? null;
+  /**
+   * When the batch arrived that has waited longest for its ack, monotonic milliseconds; null when
+   * none has arrived.
+   */
+  get oldestArrival(): number | null {
+    let oldest: number | null = null;
+    for (const { arrivedAt } of this.#batches.values())
+      if (arrivedAt !== null && (oldest === null || arrivedAt < oldest)) oldest = arrivedAt;
+    return oldest;
   }
 
   sent(batch: InFlight): void {

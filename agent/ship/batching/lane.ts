@@ -26,7 +26,7 @@ export interface Run extends Iterable<PendingEvent> {
 }
 
 /** Each iteration reads the events after the first one from the outbox again. */
-class PendingRun implements Run {
+export class PendingRun implements Run {
   readonly first: PendingEvent;
   readonly #outbox: Outbox;
   readonly #upTo: number;

@@ -2,7 +2,7 @@
  * One MQTT connection, from CONNECT to its end. mqtt.js runs without its own reconnecting and
  * queues, because the buffer is the only queue.
  *
- * MQTT 3.1.1, clean session, QoS 1. PUBACK means nothing here; only the collector's ack does.
+ * MQTT 3.1.1, clean session, QoS 1. PUBACK times the line; only the collector's ack settles.
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
@@ -34,7 +34,8 @@ export interface SessionOptions {
 export interface Session {
   /** Delivers messages of the subscribed topics from now on. */
   receive(handler: (topic: string, payload: Buffer) => void): void;
-  publish(topic: string, payload: Uint8Array): void;
+  /** @param arrived called when the broker has it (PUBACK) */
+  publish(topic: string, payload: Uint8Array, arrived: () => void): void;
   /** When the collector's certificate expires, milliseconds since 1970; infinite if it has none. */
   readonly certificateEnds: number;
   /** Resolves with the reason when the connection is closed. */
@@ -158,8 +159,12 @@ export async function openSession(options: SessionOptions, signal: AbortSignal):
 
   return {
     receive: (handler) => void client.on('message', (topic, payload) => handler(topic, payload)),
-    publish: (topic, payload) =>
-      void client.publish(topic, Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), { qos: 1 }),
+    publish(topic, payload, arrived) {
+      const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+      client.publish(topic, bytes, { qos: 1 }, (error) => {
+        if (error === undefined || error === null) arrived();
+      });
+    },
     certificateEnds,
     closed,
     abort,

@@ -1,4 +1,5 @@
 /** Report of the shipper's state, for `/v1/status` and the metrics. */
+import type { LineReport } from '../line/line-meter.ts';
 import type { CollectorState, ShipCounters } from './collector-state.ts';
 
 export interface ShipperReport {
@@ -11,7 +12,9 @@ export interface ShipperReport {
   /** Milliseconds since 1970 of `lastError`. */
   readonly lastErrorAt: number | null;
   readonly batchesInFlight: number;
-  /** Whether the connected collector has owed an answer for more than 10 s. */
+  /** Null when there is no connection. */
+  readonly line: (LineReport & { readonly overdueMs: number }) | null;
+  /** Whether an answer of the connected collector is overdue by more than 10 s. */
   readonly silent: boolean;
   readonly collector: Readonly<CollectorState> & {
     /**

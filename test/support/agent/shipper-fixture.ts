@@ -70,6 +70,9 @@ export async function fixture(
   return Object.assign(made, { shipper });
 }
 
+/** Waits until all that was sent has arrived at the broker: time may pass then without a line to blame. */
+export const quiet = (shipper: Shipper) => until(() => shipper.report().line?.bytesUnderWay === 0, 'a quiet line');
+
 export const settled = (buffer: SqliteBuffer, count: number) =>
   until(() => buffer.facts().acked === count, `${count} acked, of ${JSON.stringify(buffer.facts())}`);
 export const seqs = ({ header }: Batch) => [header.firstSeq, header.firstSeq + header.count - 1];

@@ -55,6 +55,7 @@ const facts: AgentFacts = {
     lastError: 'no route',
     lastErrorAt: NOW,
     batchesInFlight: 0,
+    line: null,
     silent: false,
     collector: { ...unknownCollector(), clockOffsetMs: null },
     counters: zeroCounters(),

@@ -1,0 +1,47 @@
+/**
+ * Says when to give up a session: nothing arrives over the line, or the collector does not answer
+ * what has arrived.
+ */
+import type { Timers } from '../../port/timers.ts';
+import { ANSWER_MS, type LineMeter } from './line-meter.ts';
+
+export class AnswerTimeout {
+  readonly #line: LineMeter;
+  readonly #timers: Timers;
+  readonly #expired: () => void;
+  #cancel = (): void => {};
+  /** When the collector last answered, monotonic milliseconds. */
+  #answeredAt = 0;
+
+  constructor(line: LineMeter, timers: Timers, expired: () => void) {
+    this.#line = line;
+    this.#timers = timers;
+    this.#expired = expired;
+  }
+
+  answered(): void {
+    this.#answeredAt = this.#timers.now();
+  }
+
+  /**
+   * How long an answer, or the arrival of what was sent, is overdue, milliseconds; 0 when none is.
+   *
+   * @param oldestArrival when what has waited longest for an answer arrived; null: nothing waits
+   */
+  overdueMs(oldestArrival: number | null): number {
+    const waitedMs = oldestArrival === null ? 0 : this.#timers.now() - Math.max(this.#answeredAt, oldestArrival);
+    return Math.max(waitedMs, this.#line.overdueMs);
+  }
+
+  /** Call when something was sent, arrived or was answered. @param oldestArrival as above */
+  arm(oldestArrival: number | null): void {
+    this.#cancel();
+    const never = Number.POSITIVE_INFINITY;
+    const due = Math.min(oldestArrival === null ? never : oldestArrival + ANSWER_MS, this.#line.deadline ?? never);
+    if (due < never) this.#cancel = this.#timers.after(due - this.#timers.now(), this.#expired);
+  }
+
+  clear(): void {
+    this.#cancel();
+  }
+}
