@@ -29,6 +29,7 @@ import { CurrentShipper } from './runtime/current-shipper.ts';
 import { GcPacer, ownHeap } from './runtime/gc-pacer.ts';
 import { systemTimers } from './runtime/system-timers.ts';
 import type { Progress } from './runtime/systemd-notifier.ts';
+import { KeepAlive } from './ship/connection/keep-alive.ts';
 import { Shipper } from './ship/shipper.ts';
 
 export interface Log {
@@ -94,6 +95,7 @@ class Agent {
   readonly #inFlight = new InFlightRequests();
   readonly #counters = zeroIngestCounters();
   readonly #shipping = new CurrentShipper();
+  readonly #keepAlive = new KeepAlive();
   readonly supervisor: BufferSupervisor<SqliteBuffer>;
   readonly #buffer: BufferFacts;
   readonly #monitor: SelfMonitor;
@@ -224,6 +226,7 @@ class Agent {
       version: packageJson.version,
       lingerMs: ship.lingerMs,
       reconnectMaxMs: ship.reconnectMaxMs,
+      keepAlive: this.#keepAlive,
       oldestRequest: () => this.#inFlight.oldest(),
       backlogSent: () => this.#heap.maybeCollect(),
       preparing: () => this.#buffer.recovery(),

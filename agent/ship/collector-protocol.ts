@@ -20,6 +20,9 @@ import { LineMeter, type LineReport } from './line/line-meter.ts';
 import type { ClockEstimate } from './status/collector-time.ts';
 import { StatusReporter, type StatusReporterDependencies } from './status/status-reporter.ts';
 
+/** PINGREQ. */
+const PING_BYTES = 2;
+
 type State = 'greeting' | 'preparing' | 'shipping' | 'draining' | 'over';
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   greeting: ['preparing', 'over'],
@@ -34,6 +37,7 @@ export interface SessionChannel {
   batch(payload: Uint8Array, arrived: () => void): void;
   /** @param arrived to be called when the broker has it */
   status(payload: Uint8Array, arrived: () => void): void;
+  ping(answered: () => void): void;
   /** Cuts the connection. */
   abort(reason: Error): void;
 }
@@ -70,11 +74,9 @@ export class CollectorProtocol {
       publish: (payload) => this.#sendStatus(payload),
       onReadError: (error) => this.#cutUnreadable(error),
     });
-    this.#timeout = new AnswerTimeout(this.#line, dependencies.timers, () =>
-      this.#cut('the collector does not answer'),
-    );
+    this.#timeout = new AnswerTimeout(this.#line, dependencies.timers, (reason) => channel.abort(reason));
     this.#scheduler = new BatchScheduler(dependencies, this.#line, {
-      send: (payload, arrived) => this.#publish(payload, (done) => channel.batch(payload, done), arrived),
+      send: (payload, arrived) => this.#publish(payload.length, (done) => channel.batch(payload, done), arrived),
       clearThrough: () => this.#reporter.clearThrough(),
       onOversized: (settlement) => this.#settle([settlement]),
       onReady: () => this.pump(),
@@ -95,7 +97,6 @@ export class CollectorProtocol {
     return this.#scheduler.inFlight;
   }
 
-  /** `overdueMs`: see `AnswerTimeout`. */
   get line(): LineReport & { readonly overdueMs: number } {
     return { ...this.#line.report(), overdueMs: this.#timeout.overdueMs(this.#oldestArrival) };
   }
@@ -130,6 +131,10 @@ export class CollectorProtocol {
     this.#scheduler.lossesAdded();
     this.#reporter.lossesAdded();
     this.pump();
+  }
+
+  ping(answered: () => void): void {
+    this.#publish(PING_BYTES, (arrived) => this.#channel.ping(arrived), answered);
   }
 
   onAcks(envelope: AckEnvelope): void {
@@ -201,10 +206,7 @@ export class CollectorProtocol {
     );
   }
 
-  /**
-   * Whether an event is pending that neither waits in a lane nor is in flight: it became pending
-   * again, behind the lanes' cursors.
-   */
+  /** Whether an event became pending again, behind the lanes' cursors. */
   #hasSkippedEvents(): boolean {
     const { outbox } = this.#with;
     return this.#settling === 0 && this.#scheduler.idle && outbox.pendingCount(0, outbox.lastId()) > 0;
@@ -238,8 +240,8 @@ export class CollectorProtocol {
   }
 
   /** @returns says that it has arrived */
-  #publish(payload: Uint8Array, publish: (arrived: () => void) => void, arrived: () => void): () => void {
-    const passed = this.#line.published(payload.length);
+  #publish(bytes: number, publish: (arrived: () => void) => void, arrived: () => void): () => void {
+    const passed = this.#line.published(bytes);
     const note = (): void => {
       passed();
       arrived();
@@ -262,7 +264,7 @@ export class CollectorProtocol {
   #sendStatus(payload: Uint8Array): void {
     const send = (arrived: () => void): void => this.#channel.status(payload, arrived);
     this.#statuses.push(
-      this.#publish(payload, send, () => {
+      this.#publish(payload.length, send, () => {
         this.#greetingArrival ??= this.#with.timers.now();
       }),
     );

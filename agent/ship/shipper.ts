@@ -14,11 +14,13 @@ import { topic } from '../../shared/topics.ts';
 import { decodeAcks } from '../../shared/wire/messages.ts';
 import { ArrivalRate } from './batching/arrival-rate.ts';
 import { CollectorProtocol, type CollectorProtocolDependencies } from './collector-protocol.ts';
-import { reconnectDelay } from './connection/backoff.ts';
 import { watchCredentials } from './connection/credential-watch.ts';
 import type { Address, Credentials } from './connection/endpoint.ts';
 import { explainError } from './connection/explain-error.ts';
-import { openSession, type Session } from './connection/mqtt-session.ts';
+import { idleCut } from './connection/idle-cut.ts';
+import type { KeepAlive } from './connection/keep-alive.ts';
+import { isRefusal, openSession, type Session } from './connection/mqtt-session.ts';
+import { RetryWait } from './connection/retry-wait.ts';
 import { unknownCollector, zeroCounters } from './status/collector-state.ts';
 import { CollectorClock } from './status/collector-time.ts';
 import type { ShipperReport } from './status/shipper-report.ts';
@@ -50,6 +52,8 @@ export interface ShipperDependencies extends Omit<CollectorProtocolDependencies,
   /** Read for each connection. @throws when a file cannot be read */
   readonly credentials: () => Credentials;
   readonly reconnectMaxMs: number;
+  /** Outlives the shipper. */
+  readonly keepAlive: Pick<KeepAlive, 'seconds' | 'pingAnswered' | 'cutAfter' | 'confirm' | 'doubt'>;
   /**
    * What the buffer has to do before anything can be shipped, as a phrase; null when it is ready.
    */
@@ -60,6 +64,15 @@ export interface ShipperDependencies extends Omit<CollectorProtocolDependencies,
   };
 }
 
+/** How a connection ended. */
+interface Ended {
+  /** Whether the next attempt is the first again. */
+  readonly good: boolean;
+  /** See `idleCut`. */
+  readonly idleCutMs: number | null;
+  readonly reason: unknown;
+}
+
 export class Shipper {
   readonly #with: ShipperDependencies;
   readonly #view = unknownCollector();
@@ -67,6 +80,7 @@ export class Shipper {
   readonly #collectorClock = new CollectorClock();
   readonly #arrivals = new ArrivalRate();
   readonly #stopping = new AbortController();
+  readonly #retry: RetryWait;
   #state: State = 'waiting';
   #address: Address;
   #session: Session | null = null;
@@ -78,9 +92,11 @@ export class Shipper {
     assert(dependencies.addresses.length > 0, 'at least one collector address is needed');
     this.#with = dependencies;
     this.#address = dependencies.addresses[0]!;
-    const { outbox, timers } = dependencies;
+    const { outbox, timers, random, reconnectMaxMs } = dependencies;
+    this.#retry = new RetryWait(timers, random, reconnectMaxMs);
     outbox.onPending(() => {
       this.#arrivals.note(timers.now());
+      this.#retry.sold();
       this.#protocol?.pump();
     });
     outbox.onLoss(() => this.#protocol?.lossesAdded());
@@ -90,7 +106,7 @@ export class Shipper {
     this.#running = this.#run();
   }
 
-  /** Waits briefly for acks of batches in flight, signs off, and closes the connection. */
+  /** Waits briefly for acks, signs off, and closes the connection. */
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return;
     const protocol = this.#protocol;
@@ -129,14 +145,10 @@ export class Shipper {
       lastErrorAt: this.#lastError?.at ?? null,
       batchesInFlight: this.#protocol?.inFlight ?? 0,
       line: this.#protocol?.line ?? null,
-      silent: this.#overdueMs >= SILENT_MS,
+      silent: (this.#protocol?.line.overdueMs ?? 0) >= SILENT_MS,
       collector: { ...this.#view, clockOffsetMs: this.#collectorClock.offsetFrom(wallClock(), timers.now()) },
       counters: { ...this.#counters },
     };
-  }
-
-  get #overdueMs(): number {
-    return this.#protocol?.line.overdueMs ?? 0;
   }
 
   #sessionState(): 'greeting' | 'preparing' | 'shipping' | 'draining' | 'offline' {
@@ -145,6 +157,7 @@ export class Shipper {
   }
 
   #describe(): string {
+    const overdueMs = this.#protocol?.line.overdueMs ?? 0;
     switch (this.#state) {
       case 'waiting':
         return this.#lastError === null
@@ -155,8 +168,8 @@ export class Shipper {
       case 'connected':
         if (this.#protocol?.state === 'preparing')
           return `connected; preparing to ship: ${this.#with.preparing() ?? 'the buffer is being prepared'}`;
-        if (this.#overdueMs >= SILENT_MS)
-          return `connected, but the collector has not answered for ${Math.floor(this.#overdueMs / 1000)} s`;
+        if (overdueMs >= SILENT_MS)
+          return `connected, but the collector has not answered for ${Math.floor(overdueMs / 1000)} s`;
         return this.#view.holding === null
           ? 'connected'
           : `connected, but ${this.#view.holding}; retries automatically`;
@@ -171,46 +184,40 @@ export class Shipper {
   }
 
   async #run(): Promise<void> {
-    const { addresses, reconnectMaxMs, random, now, log } = this.#with;
+    const { addresses, keepAlive, now, log } = this.#with;
     const { signal } = this.#stopping;
     for (let failures = 0, at = 0; ; ) {
       this.#address = addresses[at % addresses.length]!;
       this.#become('connecting');
-      const { good, reason } = await this.#connection();
+      const { good, idleCutMs, reason } = await this.#connection();
       this.#become('waiting');
       if (signal.aborted) return;
       const message = explainError(reason, this.#address);
-      if (message !== this.#lastError?.message || good) log.warn(`not shipping: ${message}`);
+      if (idleCutMs !== null) {
+        keepAlive.cutAfter(idleCutMs);
+        log.info(`cut after ${Math.round(idleCutMs / 1_000)} s without traffic: reconnecting`);
+      } else if (message !== this.#lastError?.message || good) log.warn(`not shipping: ${message}`);
       this.#lastError = { message: message, at: now() };
       if (good) failures = 0;
-      else at++;
-      await this.#wait(reconnectDelay(failures++, reconnectMaxMs, random));
+      else {
+        at++;
+        keepAlive.doubt();
+      }
+      await this.#retry.wait(failures++, isRefusal(reason), signal);
       if (signal.aborted) return;
     }
   }
 
-  #wait(ms: number): Promise<void> {
-    const { signal } = this.#stopping;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        cancel();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const cancel = this.#with.timers.after(ms, done);
-      signal.addEventListener('abort', done);
-    });
-  }
-
   /** Runs one connection from its start to its end. */
-  async #connection(): Promise<{ good: boolean; reason: unknown }> {
-    const { merchant, terminal, stream, credentials, timers, now } = this.#with;
+  async #connection(): Promise<Ended> {
+    const { merchant, terminal, stream, credentials, keepAlive, timers, now } = this.#with;
     const topics = [topic(merchant, terminal, 'ack'), topic(merchant, terminal, 'ctl')];
     const options = {
       address: this.#address,
       clientId: stream,
       username: `${merchant}/${terminal}`,
       topics,
+      keepAlive: keepAlive.seconds,
       timers,
       now,
     };
@@ -220,26 +227,30 @@ export class Shipper {
       used = credentials();
       session = await openSession({ ...options, credentials: used }, this.#stopping.signal);
     } catch (reason) {
-      return { good: false, reason };
+      return { good: false, idleCutMs: null, reason };
     }
     const since = timers.now();
     this.#session = session;
-    // A stop after the last SUBACK and before this line found no session to end.
+    // A stop after the last SUBACK found no session to end.
     if (this.#stopping.signal.aborted) session.abort(new Error('the agent stops'));
     this.#become('connected');
     this.#counters.connections++;
+    keepAlive.confirm();
     this.#with.log.info(`connected to ${this.#address.host} port ${this.#address.port}`);
     const protocol = this.#protocolOn(session);
     this.#protocol = protocol;
     protocol.sendGreeting();
+    session.onIdle(() => protocol.ping(() => keepAlive.pingAnswered()));
     const endWatch = this.#watchCredentials(session, used);
     const reason = await session.closed;
     endWatch();
+    const idleCutMs = protocol.state === 'shipping' ? idleCut(session, protocol.inFlight, reason) : null;
     protocol.close();
     this.#protocol = null;
     this.#session = null;
     await protocol.settled;
-    return { good: protocol.progressed || timers.now() - since >= STEADY_MS, reason };
+    const good = idleCutMs !== null || protocol.progressed || timers.now() - since >= STEADY_MS;
+    return { good, idleCutMs, reason };
   }
 
   #protocolOn(session: Session): CollectorProtocol {
@@ -258,6 +269,7 @@ export class Shipper {
       {
         batch: (payload, arrived) => session.publish(batch, payload, arrived),
         status: (payload, arrived) => session.publish(status, payload, arrived),
+        ping: (answered) => session.ping(answered),
         abort: (error) => session.abort(error),
       },
     );

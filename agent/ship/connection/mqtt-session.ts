@@ -11,12 +11,12 @@ import mqtt, { type MqttClient } from 'mqtt';
 import type { Timers } from '../../port/timers.ts';
 import type { Address, Credentials } from './endpoint.ts';
 import { refusedCertificate } from './explain-error.ts';
+import { TrafficWatch } from './traffic-watch.ts';
 
 /**
  * Time from the first packet to the last SUBACK; mqtt.js itself would wait for a SUBACK forever.
  */
 const OPEN_MS = 20_000;
-const KEEP_ALIVE_S = 60;
 /** How long a graceful end waits for data that is still being sent. */
 const END_MS = 1_000;
 
@@ -26,7 +26,9 @@ export interface SessionOptions {
   readonly username: string;
   readonly credentials: Credentials;
   readonly topics: readonly string[];
-  readonly timers: Pick<Timers, 'after'>;
+  /** Seconds; the session asks for a ping after so long. */
+  readonly keepAlive: number;
+  readonly timers: Timers;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -36,6 +38,13 @@ export interface Session {
   receive(handler: (topic: string, payload: Buffer) => void): void;
   /** @param arrived called when the broker has it (PUBACK) */
   publish(topic: string, payload: Uint8Array, arrived: () => void): void;
+  /** Calls back when it is time for a ping. */
+  onIdle(ping: () => void): void;
+  /** @param answered called when the broker answered */
+  ping(answered: () => void): void;
+  readonly traffic: Pick<TrafficWatch, 'idleMs' | 'idleBeforeSilenceMs'>;
+  /** Whether this side cut it. */
+  readonly aborted: boolean;
   /** When the collector's certificate expires, milliseconds since 1970; infinite if it has none. */
   readonly certificateEnds: number;
   /** Resolves with the reason when the connection is closed. */
@@ -47,7 +56,13 @@ export interface Session {
 }
 
 /** CONNACK 4 or 5. */
-const isRefusal = (error: Error & { code?: unknown }): boolean => error.code === 4 || error.code === 5;
+const isUnauthorized = (error: Error & { code?: unknown }): boolean => error.code === 4 || error.code === 5;
+
+/** Whether the collector refused the connection (CONNACK), which asks the agent to wait. */
+export function isRefusal(error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  return typeof code === 'number' || (cause instanceof Error && isRefusal(cause));
+}
 
 const buffers = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; key?: Buffer } => ({
   ...(ca === null ? {} : { ca }),
@@ -57,7 +72,7 @@ const buffers = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; 
 
 /** @param verified called with the expiry of the certificate that the collector presents */
 function connect(
-  { address, clientId, username, credentials }: SessionOptions,
+  { address, clientId, username, credentials, keepAlive }: SessionOptions,
   verified: (certificateEnds: number) => void,
 ): MqttClient {
   const { protocol, host, port, path } = address;
@@ -83,11 +98,14 @@ function connect(
     reconnectPeriod: 0,
     queueQoSZero: false,
     resubscribe: false,
-    keepalive: KEEP_ALIVE_S,
+    keepalive: keepAlive,
     connectTimeout: OPEN_MS,
     // Otherwise mqtt.js allocates a Buffer for each two-byte number in advance: 65,536, 7 MiB.
     writeCache: false,
   });
+  // CONNECT is written, and names the interval. From here on the session pings: mqtt.js would take
+  // a slow line for a dead one when the answer waits behind what is under way.
+  client.options.keepalive = 0;
   // mqtt.js leaves Nagle's algorithm on: a batch behind a small packet (a PUBACK) would wait 40 ms
   // for the peer's delayed acknowledgement. (ws, under a WebSocket, disables it itself.)
   if (protocol !== 'wss') (client.stream as unknown as Socket).setNoDelay(true);
@@ -110,26 +128,69 @@ async function subscribed(client: MqttClient, topics: readonly string[]): Promis
   await client.subscribeAsync([...topics], { qos: 1 });
 }
 
+/** CONNACK does not say that it was the certificate. */
+const explained = (cause: Error, { credentials, now }: SessionOptions): Error =>
+  credentials.token === null && isUnauthorized(cause)
+    ? new Error(refusedCertificate(credentials, now()), { cause })
+    : cause;
+
+type Pings = Pick<Session, 'onIdle' | 'ping'> & { readonly traffic: TrafficWatch };
+
+function watchPings(client: MqttClient, { timers, keepAlive }: SessionOptions): Pings {
+  let onIdle = (): void => {};
+  const traffic = new TrafficWatch(timers, keepAlive * 1_000, () => onIdle());
+  const pings: (() => void)[] = [];
+  client.on('packetsend', () => traffic.sent());
+  client.on('packetreceive', ({ cmd }) => {
+    traffic.received();
+    if (cmd === 'pingresp') pings.shift()?.();
+  });
+  return {
+    traffic,
+    onIdle(ping) {
+      onIdle = ping;
+    },
+    ping(answered) {
+      pings.push(answered);
+      client.sendPing();
+    },
+  };
+}
+
+const publishOn =
+  (client: MqttClient): Session['publish'] =>
+  (topic, payload, arrived) => {
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    client.publish(topic, bytes, { qos: 1 }, (error) => {
+      if (error === undefined || error === null) arrived();
+    });
+  };
+
 /**
  * Connects and subscribes (SUBACK).
  *
  * @throws the reason of a failure; immediately when `signal` aborts
  */
 export async function openSession(options: SessionOptions, signal: AbortSignal): Promise<Session> {
-  const { credentials, topics, timers, now } = options;
+  const { topics, timers } = options;
   signal.throwIfAborted();
   let certificateEnds = Number.POSITIVE_INFINITY;
   const client = connect(options, (ends) => {
     certificateEnds = ends;
   });
+  const pings = watchPings(client, options);
+  const { traffic } = pings;
+  let aborted = false;
   let reason: Error | null = null;
   const abort = (error: Error): void => {
+    traffic.end();
     reason ??= error;
     client.end(true);
   };
   const closed = new Promise<Error>((resolve) => {
     // 'close' follows each 'error' of the connection; a second `end` does nothing.
     client.on('close', () => {
+      traffic.end();
       client.end(true);
       resolve(reason ?? new Error('the collector closed the connection'));
     });
@@ -149,9 +210,7 @@ export async function openSession(options: SessionOptions, signal: AbortSignal):
   } catch (error) {
     abort(error as Error);
     const cause = reason ?? (error as Error);
-    throw credentials.token === null && isRefusal(cause)
-      ? new Error(refusedCertificate(credentials, now()), { cause })
-      : cause;
+    throw explained(cause, options);
   } finally {
     cancel();
     signal.removeEventListener('abort', stop);
@@ -159,15 +218,17 @@ export async function openSession(options: SessionOptions, signal: AbortSignal):
 
   return {
     receive: (handler) => void client.on('message', (topic, payload) => handler(topic, payload)),
-    publish(topic, payload, arrived) {
-      const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-      client.publish(topic, bytes, { qos: 1 }, (error) => {
-        if (error === undefined || error === null) arrived();
-      });
+    publish: publishOn(client),
+    ...pings,
+    get aborted() {
+      return aborted;
     },
     certificateEnds,
     closed,
-    abort,
+    abort(error) {
+      aborted ||= reason === null;
+      abort(error);
+    },
     end: () => endGracefully(client, closed),
   };
 }

@@ -5,15 +5,18 @@
 import type { Timers } from '../../port/timers.ts';
 import { ANSWER_MS, type LineMeter } from './line-meter.ts';
 
+/** Nothing arrives any more, or is answered. */
+export class NoAnswer extends Error {}
+
 export class AnswerTimeout {
   readonly #line: LineMeter;
   readonly #timers: Timers;
-  readonly #expired: () => void;
+  readonly #expired: (reason: NoAnswer) => void;
   #cancel = (): void => {};
   /** When the collector last answered, monotonic milliseconds. */
   #answeredAt = 0;
 
-  constructor(line: LineMeter, timers: Timers, expired: () => void) {
+  constructor(line: LineMeter, timers: Timers, expired: (reason: NoAnswer) => void) {
     this.#line = line;
     this.#timers = timers;
     this.#expired = expired;
@@ -38,7 +41,9 @@ export class AnswerTimeout {
     this.#cancel();
     const never = Number.POSITIVE_INFINITY;
     const due = Math.min(oldestArrival === null ? never : oldestArrival + ANSWER_MS, this.#line.deadline ?? never);
-    if (due < never) this.#cancel = this.#timers.after(due - this.#timers.now(), this.#expired);
+    if (due === never) return;
+    const expire = (): void => this.#expired(new NoAnswer('the collector does not answer'));
+    this.#cancel = this.#timers.after(due - this.#timers.now(), expire);
   }
 
   clear(): void {

@@ -12,6 +12,8 @@ t.test('narrow, lossy and dead lines drain in their own time, each byte sent abo
     scenario('least', { bytesPerSecond: 200, rttMs: 600 }, { sales: 150 }),
     scenario('lossy', { bytesPerSecond: 4_000, rttMs: 300, loss: 0.02 }, { sales: 2_000 }),
     scenario('large', { bytesPerSecond: 2_500 }, { sales: 300, large: true }),
+    // Cut once; then it is known.
+    scenario('idle', { bytesPerSecond: 4_000, idleCutMs: 22_500 }, { sales: 10, laterEveryMs: [23_500, 23_500] }),
     scenario('portal', { bytesPerSecond: 4_000 }, { sales: 300, portalMs: 5_000 }),
   ];
   const options = { scenarios, seed: 1, deadlineMs: 120_000 };
@@ -20,6 +22,7 @@ t.test('narrow, lossy and dead lines drain in their own time, each byte sent abo
   t.equal(figures.lines, scenarios.length);
   const outcome = (name: string) => outcomes.find((outcome) => outcome.name === name)!;
   t.equal(outcome('narrow').connections, 1, 'a slow line is not taken for a dead one');
+  t.equal(outcome('idle').connections, 2, 'a path that cuts idle connections is learned by the first cut');
   const { smallStoredMs, drainedMs } = outcome('large');
   t.ok(smallStoredMs! < 0.75 * drainedMs, `the small sales passed the large one: ${smallStoredMs} of ${drainedMs} ms`);
   t.comment(JSON.stringify(figures));

@@ -115,6 +115,11 @@ export class ScriptedCollector {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Reads nothing more from the connections of now. */
+  stall(): void {
+    for (const socket of this.#sockets) socket.removeAllListeners('readable').removeAllListeners('data').pause();
+  }
+
   async stop(): Promise<void> {
     this.drop();
     await new Promise((resolve) => this.#server.close(resolve));

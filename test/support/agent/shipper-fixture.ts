@@ -20,6 +20,15 @@ export interface Fixture {
   accept(from: number, count: number): Promise<unknown>;
 }
 
+/** Where time passes in jumps, no ping could be answered in time. */
+const NO_PINGS: ShipperDependencies['keepAlive'] = {
+  seconds: 65_000,
+  pingAnswered: () => {},
+  cutAfter: () => {},
+  confirm: () => {},
+  doubt: () => {},
+};
+
 export async function fixture(
   t: Test,
   options: Partial<ShipperDependencies> = {},
@@ -49,6 +58,7 @@ export async function fixture(
     version: '1.2.3',
     lingerMs: 50,
     reconnectMaxMs: 60_000,
+    keepAlive: NO_PINGS,
     oldestRequest: () => null,
     preparing: () => null,
     now: () => NOW,

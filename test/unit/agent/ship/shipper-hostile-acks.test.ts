@@ -107,6 +107,7 @@ class Talk {
         });
       },
       status: () => {},
+      ping: () => {},
       abort: (reason) => {
         this.cut = reason;
         this.conversation.close();

@@ -119,6 +119,7 @@ t.test(
             region.take(at, payload);
           },
           status: () => {},
+          ping: () => {},
           abort: (error) => t.fail(error.message),
         });
         return { buffer, conversation };

@@ -37,6 +37,7 @@ t.test('greeting', async (t) => {
     const { collector, shipper, timers } = await fixture(t, {}, { greets: false });
     shipper.start();
     await until(() => collector.statuses.length === 1, 'a status');
+    await quiet(shipper);
     timers.advance(29_999);
     t.match(shipper.report(), { state: 'greeting', words: /the collector has not answered for 29 s/ });
     timers.advance(1);

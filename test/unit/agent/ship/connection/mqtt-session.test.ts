@@ -40,6 +40,7 @@ const options = (port: number, more: Partial<SessionOptions> = {}): SessionOptio
   username: 'acme/till-1',
   credentials: NOBODY,
   topics: ['till/1/acme/till-1/ack'],
+  keepAlive: 45,
   timers: systemTimers,
   now: Date.now,
   ...more,
