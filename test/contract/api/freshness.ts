@@ -174,4 +174,46 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
     t.equal(await region.revision('day', DAY), 1);
     t.equal(await sold(api), 3);
   });
+
+  await t.test('what figures go without is named, live, rolled up by the hour and by the day', async (t) => {
+    const region = new Region(tables);
+    const bad = region.events('bad', 1, salesIn(HOUR, [1]));
+    await region.deliver(bad, region.events('good', 1, salesIn(HOUR, [2, 4])));
+    await region.overwrite(bad, bad.bytes.subarray(0, -1));
+    const api = await Api.open(region);
+    const day = { from: '2011-03-27', to: '2011-03-28' };
+    const whole = { ...day, interval: 'total', metrics: 'sales.count' };
+    const parked = [{ t: '2011-03-27T00:00:00+00:00', terminal: 'bad', reason: 'unreadable' }];
+    const DAY = Math.floor(HOUR / 24);
+    const steps: [string, () => Promise<unknown>][] = [
+      ['live', async () => undefined],
+      [
+        'by the hour',
+        async () => {
+          region.now = (HOUR + 2) * HOUR_MS;
+          await region.pass();
+        },
+      ],
+      [
+        'by the day',
+        async () => {
+          region.now = (DAY + 1) * DAY_MS + 2 * HOUR_MS;
+          await region.pass();
+          await region.pass();
+        },
+      ],
+    ];
+    for (const [what, step] of steps) {
+      await step();
+      t.match(
+        await api.get('metrics', whole),
+        { meta: { parked }, series: [{ points: [{ 'sales.count': 2 }] }] },
+        what,
+      );
+      t.match(await api.get('top', day), { meta: { parked } }, what);
+      const before = await api.get('metrics', { ...whole, from: '2011-03-26', to: '2011-03-27' });
+      t.notOk('parked' in before.meta, 'of this hour alone');
+    }
+    t.not(await region.revision('day', DAY), null);
+  });
 }
