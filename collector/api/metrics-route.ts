@@ -1,4 +1,5 @@
 /** `GET /v1/merchants/{m}/metrics`: a merchant's figures as time series. */
+
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { MerchantId } from '../../shared/ids.ts';
@@ -13,6 +14,7 @@ import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './fig
 import { FiguresReader, type FiguresSource, type FiguresStores, type ParkedHour } from './figures/read-figures.ts';
 import { SeriesBuilder, type SeriesRequest, type SeriesSet, statusAt } from './figures/series.ts';
 import { merchantOf, questionOf } from './guard.ts';
+import { API_LIMITS } from './limits.ts';
 import { preferredFormat } from './query/accept.ts';
 import { COMPARISONS, type Compare, comparedRange, counterpartsOf } from './query/compare.ts';
 import { type Period, PeriodQuery, parsePeriod } from './query/period.ts';
@@ -137,7 +139,7 @@ async function answer(
   now: number,
   question: Question,
 ): Promise<Answer> {
-  const builder = await question.run(SeriesBuilder.of(asked));
+  const builder = await question.run(SeriesBuilder.of(asked, API_LIMITS.openBucketBytes.value));
   const reader = new FiguresReader(deps, merchant, now, question);
   for await (const figures of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
     await question.run(builder.add(figures));

@@ -9,7 +9,7 @@ import type { Cooperative } from '../../../shared/cooperative.ts';
 import { HOUR_MS, hourOf, type Interval, type Range } from '../../../shared/time.ts';
 import type { Visit } from '../../aggregation/cell-entries.ts';
 import type { GroupKey } from '../../aggregation/cube.ts';
-import { type Measures, mergeMeasures } from '../../aggregation/measures.ts';
+import { type Measures, mergeMeasures, sketchBytes } from '../../aggregation/measures.ts';
 import { badParameter } from '../query/problem.ts';
 import { type Bucket, emptyBucket, METRICS, type MetricName, type Value } from './metric-catalog.ts';
 import type { TerminalFigures } from './read-figures.ts';
@@ -17,6 +17,8 @@ import { TimeBuckets } from './time-buckets.ts';
 
 /** Points of all series times metrics. */
 const MAX_VALUES = 1_000_000;
+/** Memory of a bucket without sketches. */
+const BUCKET_BYTES = 400;
 
 export interface SeriesRequest {
   readonly range: Range;
@@ -62,23 +64,31 @@ export class SeriesBuilder {
   readonly #request: SeriesRequest;
   readonly #buckets: TimeBuckets;
   readonly #keyNames: readonly string[];
+  readonly #maxOpenBytes: number;
+  /** Memory of the buckets that have not ended, about. */
+  #openBytes = 0;
   readonly #series = new Map<string, Filling>();
   /** Buckets before this one have ended. */
   #ended = 0;
 
-  private constructor(request: SeriesRequest, buckets: TimeBuckets) {
+  private constructor(request: SeriesRequest, buckets: TimeBuckets, maxOpenBytes: number) {
+    this.#maxOpenBytes = maxOpenBytes;
     this.#request = request;
     this.#buckets = buckets;
     const money = request.metrics.some((name) => METRICS[name].money);
     this.#keyNames = [...(money ? ['currency'] : []), ...(request.by === null ? [] : [request.by])];
   }
 
-  /** @throws Problem 400 on too many buckets */
-  static *of(request: SeriesRequest): Cooperative<SeriesBuilder> {
-    return new SeriesBuilder(request, yield* TimeBuckets.of(request.range, request.interval, request.tz));
+  /**
+   * @param maxOpenBytes bound on the memory of the buckets that have not ended
+   * @throws Problem 400 on too many buckets
+   */
+  static *of(request: SeriesRequest, maxOpenBytes: number): Cooperative<SeriesBuilder> {
+    const buckets = yield* TimeBuckets.of(request.range, request.interval, request.tz);
+    return new SeriesBuilder(request, buckets, maxOpenBytes);
   }
 
-  /** @throws Problem 400 on too many values */
+  /** @throws Problem 400 on too many values, or too large ones */
   *add({ terminal, firstSlot, each }: TerminalFigures): Cooperative<void> {
     yield* this.#close(this.#buckets.endedBy(firstSlot));
     yield* each((keys) => this.#visitor(terminal, keys));
@@ -101,13 +111,26 @@ export class SeriesBuilder {
       const index = matches ? this.#buckets.indexOf(slot) : null;
       if (index === null) return;
       open ??= this.#of(this.#keyNames.map((name) => value(key, name)));
-      const bucket = open.get(index) ?? emptyBucket();
-      open.set(index, bucket);
+      let bucket = open.get(index);
+      if (bucket === undefined) {
+        bucket = emptyBucket();
+        open.set(index, bucket);
+        this.#grow(BUCKET_BYTES);
+      }
       bucket.events += measures.count;
       const [type] = key;
-      if (type === 'sale') mergeMeasures(bucket.sales, measures);
-      else if (type === 'refund') mergeMeasures(bucket.refunds, measures);
+      if (type === 'sale') this.#grow(mergeMeasures(bucket.sales, measures));
+      else if (type === 'refund') this.#grow(mergeMeasures(bucket.refunds, measures));
     };
+  }
+
+  #grow(bytes: number): void {
+    this.#openBytes += bytes;
+    if (this.#openBytes <= this.#maxOpenBytes) return;
+    throw badParameter(
+      this.#request.by === null ? 'metrics' : 'by',
+      'gives too many groups with percentiles or customers at once: filter, or ask for fewer metrics or a shorter range',
+    );
   }
 
   /** One series of zeros when there is no data. */
@@ -136,6 +159,7 @@ export class SeriesBuilder {
           values[index * metrics.length + at] = METRICS[name].of(bucket);
         });
         open.delete(index);
+        this.#openBytes -= BUCKET_BYTES + sketchBytes(bucket.sales) + sketchBytes(bucket.refunds);
         yield;
       }
     }
