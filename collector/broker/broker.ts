@@ -16,7 +16,6 @@ import { ClientHooks, type ClientHooksOptions } from './client-hooks.ts';
 import { disconnectReason } from './disconnect-reason.ts';
 import { Admission, type AdmissionLimits, type Admitted } from './transport/admission.ts';
 import { BEGUN, FramingGate, type GateLimits } from './transport/framing-gate.ts';
-import { HandshakePacer } from './transport/handshake-pacer.ts';
 import { type Connected, Listener, type ListenerOptions } from './transport/listener.ts';
 import { ReceiveMemory } from './transport/receive-memory.ts';
 import type { WebSocketLimits } from './transport/web-socket.ts';
@@ -28,7 +27,6 @@ export interface BrokerOptions extends ClientHooksOptions {
   /** A second port, for MQTT over WebSocket; null: none. */
   readonly websocket: ListenAt | null;
   readonly admission: AdmissionLimits;
-  readonly tlsHandshakes: Rate;
   readonly gate: GateLimits;
   readonly webSocketLimits: WebSocketLimits;
   /** Bytes of unfinished packets, of all connections. */
@@ -68,7 +66,6 @@ export class Broker {
     const shared = {
       ...{ handshakeMs: gate.handshakeMs, webSocket: webSocketLimits, memory: this.#memory },
       admission: new Admission(admission, (reason) => metrics.ended(reason)),
-      pacer: new HandshakePacer(options.tlsHandshakes, clock),
       onConnection: (connected: Connected) => this.#connect(connected),
       onRefused: (reason: 'limit' | 'tls') => metrics.ended(reason),
     };

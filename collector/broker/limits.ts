@@ -25,16 +25,6 @@ const CONNECTIONS = {
     unit: 'count',
     why: 'As above, of one address (IPv6: one /64). A shop has some tens of tills; mqtt.loadBalancers names the addresses that all share.',
   },
-  tlsHandshakeBurst: {
-    value: 20,
-    unit: 'count',
-    why: 'TLS handshakes begun in a row. Further ones wait, addresses in turn.',
-  },
-  tlsHandshakesPerSecond: {
-    value: 200,
-    unit: '1/s',
-    why: 'TLS handshakes begun in the long run: each costs 2 to 3 ms of CPU before anybody is known. 20,000 tills are back in 100 s.',
-  },
   handshakeMs: {
     value: 10_000,
     unit: 'ms',
@@ -203,7 +193,6 @@ type LimitOptions = Pick<
   | 'sessions'
   | 'terminals'
   | 'gate'
-  | 'tlsHandshakes'
   | 'webSocketLimits'
   | 'maxPartialBytes'
   | 'unreadMs'
@@ -234,7 +223,6 @@ export function brokerLimits(configured: ConfiguredLimits): LimitOptions {
       connects: rate(CONNECTIONS.connectBurst, CONNECTIONS.connectsPerSecond),
       statuses: rate(PACKETS.statusBurst, PACKETS.statusesPerSecond),
     },
-    tlsHandshakes: rate(CONNECTIONS.tlsHandshakeBurst, CONNECTIONS.tlsHandshakesPerSecond),
     gate: {
       maxControlBytes: PACKETS.controlPacketBytes.value,
       maxPublishBytes: PACKETS.publishPacketBytes.value,

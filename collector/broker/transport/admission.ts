@@ -104,7 +104,7 @@ export class Admission {
 const bare = (peer: string): string => (peer.startsWith('::ffff:') ? peer.slice('::ffff:'.length) : peer);
 
 /** Who has one IPv6 address has a /64 of them: its first four groups stand for all. */
-export function networkOf(peer: string): string {
+function networkOf(peer: string): string {
   const address = bare(peer);
   if (!isIPv6(address)) return address;
   const [head = '', tail] = address.split('%')[0]!.split('::');

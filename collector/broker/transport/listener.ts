@@ -5,9 +5,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
-import { type Admission, type Admitted, networkOf } from './admission.ts';
+import type { Admission, Admitted } from './admission.ts';
 import { certifiedName } from './client-certificate.ts';
-import type { HandshakePacer } from './handshake-pacer.ts';
 import type { ReceiveMemory } from './receive-memory.ts';
 import { type WebSocketLimits, webSocketServer } from './web-socket.ts';
 
@@ -39,8 +38,6 @@ export interface ListenerOptions {
   /** Shared with the other listeners. */
   readonly admission: Admission;
   readonly memory: ReceiveMemory;
-  /** Of TLS handshakes; shared with the other listeners. */
-  readonly pacer: HandshakePacer;
   readonly onConnection: (connected: Connected) => void;
   readonly onRefused: (reason: 'limit' | 'tls') => void;
 }
@@ -61,7 +58,6 @@ export class Listener {
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#server = options.framing === 'mqtt' ? this.#mqttServer() : this.#webSocketServer();
-    if (options.tls !== null) this.#paceTls();
     this.#server.prependListener('connection', (socket: Socket) => this.#admit(socket));
     this.#server.on('tlsClientError', () => options.onRefused('tls'));
   }
@@ -117,20 +113,6 @@ export class Listener {
     });
   }
 
-  /** Puts the pacer before the server's own listeners, which begin TLS on a paused socket. */
-  #paceTls(): void {
-    const server = this.#server;
-    const begin = server.listeners('connection');
-    server.removeAllListeners('connection');
-    server.on('connection', (socket: Socket) => {
-      const forget = this.#options.pacer.start(networkOf(socket.remoteAddress ?? ''), () => {
-        if (!socket.destroyed) for (const listener of begin) listener.call(server, socket);
-      });
-      socket.once('close', forget);
-    });
-    server.prependListener('secureConnection', (secure: TLSSocket) => secure.resume());
-  }
-
   /** @param socket the one that was admitted, or TLS over it */
   #connected(stream: Duplex, socket: Socket): void {
     const admitted = this.#handshakes.get(peerOf(socket));
@@ -171,8 +153,6 @@ const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddre
 const tlsOptions = ({ key, cert, ca }: ListenerTls): TlsOptions => ({
   key,
   cert,
-  // Nothing is read before TLS begins: it may have to wait.
-  pauseOnConnect: true,
   minVersion: 'TLSv1.2',
   ...(ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: false }),
 });

@@ -4,7 +4,6 @@ import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
 import { Admission } from '../../../../../collector/broker/transport/admission.ts';
-import { HandshakePacer } from '../../../../../collector/broker/transport/handshake-pacer.ts';
 import { Listener } from '../../../../../collector/broker/transport/listener.ts';
 import { ReceiveMemory } from '../../../../../collector/broker/transport/receive-memory.ts';
 
@@ -38,7 +37,6 @@ async function listening(t: Test): Promise<{ port: number; stream: Promise<Duple
     webSocket: { maxMessageBytes: 1_000, maxFragments: 4, maxPongs: 2, maxHandshakeBytes: 500 },
     admission: new Admission(ADMISSION, () => undefined),
     memory: new ReceiveMemory(1_000_000),
-    pacer: new HandshakePacer({ burst: 10, perSecond: 10 }, () => performance.now()),
     onConnection: ({ stream }) => connected.resolve(stream),
     onRefused: () => {},
   });
