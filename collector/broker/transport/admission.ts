@@ -7,7 +7,7 @@
  * Invariant: at most `maxHandshakes` of all and `maxHandshakesPerAddress` of one address. An ended
  * one is gone at once, whatever its socket still does.
  */
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 
 export interface AdmissionLimits {
   readonly maxHandshakes: number;
@@ -71,7 +71,10 @@ export class Admission {
   }
 
   #isShared(peer: string): boolean {
-    return this.#shared.check(bare(peer), isIPv6(bare(peer)) ? 'ipv6' : 'ipv4');
+    const address = bare(peer);
+    // A socket that is gone already has none.
+    if (isIP(address) === 0) return false;
+    return this.#shared.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
 
   #enter(handshake: Handshake): void {
@@ -100,14 +103,14 @@ export class Admission {
   }
 }
 
-/** An IPv4 address as such, also where the socket is of both families. */
-const bare = (peer: string): string => (peer.startsWith('::ffff:') ? peer.slice('::ffff:'.length) : peer);
+/** An IPv4 address as such, also where the socket is of both families; an IPv6 one without zone. */
+const bare = (peer: string): string => peer.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
 
 /** Who has one IPv6 address has a /64 of them: its first four groups stand for all. */
 function networkOf(peer: string): string {
   const address = bare(peer);
   if (!isIPv6(address)) return address;
-  const [head = '', tail] = address.split('%')[0]!.split('::');
+  const [head = '', tail] = address.split('::');
   const groups = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
   const zeros = tail === undefined ? 0 : 8 - groups.length - after.length;

@@ -61,8 +61,11 @@ t.test('IPv6 counts by /64, IPv4 the same in both forms', async (t) => {
   t.equal(admission.size, 7);
 });
 
-t.test('a socket that is gone already has no address, and counts', async (t) => {
-  const { admission, admit } = standing();
-  admit('gone', '');
-  t.equal(admission.size, 1);
+t.test('sockets that are gone already have no address, and count together', async (t) => {
+  const { admission, admit, ended } = standing({ loadBalancers: ['10.0.0.0/8'] });
+  for (const name of ['a', 'b', 'c']) admit(name, '');
+  t.same(ended, ['a']);
+  for (const name of ['d', 'e', 'f']) admit(name, 'fe80::1%eth0');
+  t.same(ended, ['a', 'd']);
+  t.equal(admission.size, 4);
 });
