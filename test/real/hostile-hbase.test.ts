@@ -31,7 +31,7 @@ if (hbase !== null) {
         seconds: 2,
         storeOf: (region) => ({ kind: 'hbase', host, port, connections: 4, namespace: `hostile_${run}_${region}` }),
         from: '127.0.0.2',
-        bounds: { ...BOUNDS, honestP99Ms: 1_500 },
+        bounds: { ...BOUNDS, honestP99Ms: 3_000 },
         signal: AbortSignal.timeout(500_000),
       },
       () => undefined,

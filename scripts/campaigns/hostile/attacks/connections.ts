@@ -11,6 +11,8 @@ import { ended, keepOpen, pause } from './sessions.ts';
 const SESSIONS = 320;
 /** More than it takes of one address before anybody is let in. */
 const HANDSHAKES = 2_200;
+/** With what each keeps, enough to fill a heap of 1 GiB. */
+const WEB_SOCKETS = 600;
 const BYTE_EVERY_MS = 400;
 const FRAGMENTS = 16_300;
 const REFUSED_AT_A_TIME = 20;
@@ -76,7 +78,7 @@ const fragments: Attack = {
       void line.write(bytes);
       return line;
     };
-    await keepOpen(HANDSHAKES, open, signal);
+    await keepOpen(WEB_SOCKETS, open, signal);
     return NOTHING_BROKEN;
   },
 };
