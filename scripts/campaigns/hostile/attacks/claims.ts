@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { epoch } from '../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
-import { type WireBatch, encodeLoss } from '../../../../shared/wire/batch.ts';
+import { encodeLoss, type WireBatch } from '../../../../shared/wire/batch.ts';
 import { type Ack, encodeStatus } from '../../../../shared/wire/messages.ts';
 import { hourNow } from '../wire/forged-batch.ts';
 import { randomEpoch } from '../wire/mqtt-session.ts';
