@@ -10,6 +10,7 @@
  * Several runners may process the same marks: compare-and-set decides between their runs, not
  * ownership.
  */
+import { Slices } from '../../shared/cooperative.ts';
 import type { MerchantId } from '../../shared/ids.ts';
 import { minuteOf } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
@@ -167,6 +168,8 @@ export class RollupRunner {
   async #process(marks: readonly DueMark[], spent: Map<MerchantId, number>, round: Round): Promise<boolean> {
     const { clock } = this.#options;
     const done: Done[] = [];
+    // Many small jobs: none fills a slice, and an embedded store answers without a turn.
+    const slices = new Slices();
     let settledAt = clock();
     let isWorkLeft = false;
     const queue = [...jobsByMerchant(marks)];
@@ -185,6 +188,7 @@ export class RollupRunner {
       if (outcome !== null) done.push(outcome);
       spent.set(merchant, used + clock() - start);
       if (jobs.length > 0) queue.push(turn);
+      await slices.pause();
       if (clock() - settledAt < SETTLE_MS) continue;
       await this.#settle(done.splice(0), round.report);
       settledAt = clock();

@@ -14,6 +14,7 @@ import { salesIn } from '../../support/region/sales.ts';
 
 const DAY = Math.floor(HOUR / 24);
 const FOR_EVER = 2 ** 31;
+const MANY_HOURS = 300;
 
 function merchantOfAnotherSaltThan(other: number): MerchantId {
   for (;;) {
@@ -42,6 +43,22 @@ export async function passesContract(t: Test, tables: Tables): Promise<void> {
     const revision = await region.revision('day', DAY);
     t.match(await region.pass(), { marks: 0, hours: 0, days: 0 });
     t.equal(await region.revision('day', DAY), revision);
+  });
+
+  await t.test('a pass over many small hours lets other work have its turn', async (t) => {
+    const region = new Region(tables);
+    for (let hour = 0; hour < MANY_HOURS; hour++)
+      await region.deliver(region.events('a', 1 + hour, salesIn(HOUR + hour, [1])));
+    region.now = (HOUR + MANY_HOURS + 2) * HOUR_MS;
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    t.match(await region.pass(), { hours: MANY_HOURS });
+    clearImmediate(next);
+    t.ok(turns > 10, `${turns} turns of the event loop`);
   });
 
   await t.test('several marks of an hour are one run', async (t) => {
