@@ -14,6 +14,7 @@ const NO_BUFFER: ShipperReport = {
   lastErrorAt: null,
   batchesInFlight: 0,
   line: null,
+  tried: [],
   silent: false,
   collector: { ...unknownCollector(), clockOffsetMs: null },
   counters: zeroCounters(),

@@ -64,14 +64,8 @@ export interface ShipperDependencies extends Omit<CollectorProtocolDependencies,
   };
 }
 
-/** How a connection ended. */
-interface Ended {
-  /** Whether the next attempt is the first again. */
-  readonly good: boolean;
-  /** See `idleCut`. */
-  readonly idleCutMs: number | null;
-  readonly reason: unknown;
-}
+/** How a connection ended: well if the next wait is the first again. `idleCutMs`: see `idleCut`. */
+type Ended = { readonly good: boolean; readonly idleCutMs: number | null; readonly reason: unknown };
 
 export class Shipper {
   readonly #with: ShipperDependencies;
@@ -83,6 +77,8 @@ export class Shipper {
   readonly #retry: RetryWait;
   #state: State = 'waiting';
   #address: Address;
+  /** IP addresses that the latest connection attempt tried. */
+  #tried: string[] = [];
   #session: Session | null = null;
   #protocol: CollectorProtocol | null = null;
   #lastError: { readonly message: string; readonly at: number } | null = null;
@@ -141,6 +137,7 @@ export class Shipper {
       state: this.#state === 'connected' ? this.#sessionState() : this.#state === 'waiting' ? 'offline' : this.#state,
       words: this.#describe(),
       address: `${host}:${port}`,
+      tried: this.#tried,
       lastError: this.#lastError?.message ?? null,
       lastErrorAt: this.#lastError?.at ?? null,
       batchesInFlight: this.#protocol?.inFlight ?? 0,
@@ -192,7 +189,7 @@ export class Shipper {
       const { good, idleCutMs, reason } = await this.#connection();
       this.#become('waiting');
       if (signal.aborted) return;
-      const message = explainError(reason, this.#address);
+      const message = explainError(reason, this.#address, this.#tried);
       if (idleCutMs !== null) {
         keepAlive.cutAfter(idleCutMs);
         log.info(`cut after ${Math.round(idleCutMs / 1_000)} s without traffic: reconnecting`);
@@ -220,7 +217,9 @@ export class Shipper {
       keepAlive: keepAlive.seconds,
       timers,
       now,
+      onAttempt: (address: string) => void this.#tried.push(address),
     };
+    this.#tried = [];
     let session: Session;
     let used: Credentials;
     try {

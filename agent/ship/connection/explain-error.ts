@@ -58,9 +58,12 @@ function explain({ code, message = '' }: ErrorFields): string | undefined {
     : `a web server answers there (HTTP ${upgrade[1]}), not the collector: is the path right?`;
 }
 
-export function explainError(error: unknown, { host, port }: Address): string {
+/** @param tried addresses of the host, or of the proxy */
+export function explainError(error: unknown, { host, port, proxy }: Address, tried: readonly string[] = []): string {
   const explanation = explain(error as ErrorFields) ?? (error as ErrorFields).message ?? String(error);
-  return `${explanation} (${host} port ${port})`;
+  const through = proxy === undefined ? '' : `, through the proxy ${proxy.host} port ${proxy.port}`;
+  const others = tried.filter((address) => address !== (proxy ?? { host }).host);
+  return `${explanation} (${host} port ${port}${through}${others.length === 0 ? '' : `; tried ${others.join(', ')}`})`;
 }
 
 const day = (date: Date): string => date.toISOString().slice(0, 10);

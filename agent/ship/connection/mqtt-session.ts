@@ -5,16 +5,17 @@
  * MQTT 3.1.1, clean session, QoS 1. PUBACK times the line; only the collector's ack settles.
  */
 import { Buffer } from 'node:buffer';
-import type { Socket } from 'node:net';
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import mqtt, { type MqttClient } from 'mqtt';
+import type { Duplex } from 'node:stream';
+import { MqttClient } from 'mqtt';
 import type { Timers } from '../../port/timers.ts';
 import type { Address, Credentials } from './endpoint.ts';
 import { refusedCertificate } from './explain-error.ts';
 import { TrafficWatch } from './traffic-watch.ts';
+import { openTransport, type Transport } from './transport.ts';
 
 /**
- * Time from the first packet to the last SUBACK; mqtt.js itself would wait for a SUBACK forever.
+ * Time for each step: TCP, a proxy's answer, TLS, WebSocket, and MQTT up to the last SUBACK, for
+ * which mqtt.js itself would wait forever.
  */
 const OPEN_MS = 20_000;
 /** How long a graceful end waits for data that is still being sent. */
@@ -29,6 +30,8 @@ export interface SessionOptions {
   /** Seconds; the session asks for a ping after so long. */
   readonly keepAlive: number;
   readonly timers: Timers;
+  /** Called with each address of the collector, or of the proxy, that is tried. */
+  readonly onAttempt: (address: string) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -64,36 +67,12 @@ export function isRefusal(error: unknown): boolean {
   return typeof code === 'number' || (cause instanceof Error && isRefusal(cause));
 }
 
-const buffers = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; key?: Buffer } => ({
-  ...(ca === null ? {} : { ca }),
-  ...(cert === null ? {} : { cert }),
-  ...(key === null ? {} : { key }),
-});
-
-/** @param verified called with the expiry of the certificate that the collector presents */
-function connect(
-  { address, clientId, username, credentials, keepAlive }: SessionOptions,
-  verified: (certificateEnds: number) => void,
-): MqttClient {
-  const { protocol, host, port, path } = address;
-  // mqtt.js passes it on, although its types do not declare it.
-  const identity: object = {
-    checkServerIdentity(name: string, certificate: PeerCertificate): Error | undefined {
-      verified(Date.parse(certificate.valid_to));
-      return checkServerIdentity(name, certificate);
-    },
-  };
-  const client = mqtt.connect({
-    protocol,
-    host,
-    port,
-    ...(path === null ? {} : { path }),
+function mqttOn(stream: Duplex, { clientId, username, credentials, keepAlive }: SessionOptions): MqttClient {
+  const client = new MqttClient(() => stream as MqttClient['stream'], {
     protocolVersion: 4,
     clientId,
     username,
     ...(credentials.token === null ? {} : { password: credentials.token }),
-    ...(protocol === 'mqtt' ? {} : { rejectUnauthorized: true, ...buffers(credentials) }),
-    ...(protocol === 'mqtts' ? identity : { wsOptions: identity }),
     clean: true,
     reconnectPeriod: 0,
     queueQoSZero: false,
@@ -106,9 +85,6 @@ function connect(
   // CONNECT is written, and names the interval. From here on the session pings: mqtt.js would take
   // a slow line for a dead one when the answer waits behind what is under way.
   client.options.keepalive = 0;
-  // mqtt.js leaves Nagle's algorithm on: a batch behind a small packet (a PUBACK) would wait 40 ms
-  // for the peer's delayed acknowledgement. (ws, under a WebSocket, disables it itself.)
-  if (protocol !== 'wss') (client.stream as unknown as Socket).setNoDelay(true);
   return client;
 }
 
@@ -166,56 +142,70 @@ const publishOn =
     });
   };
 
+/** Aborts with `signal`, and when a step takes too long. */
+function stepTimeout(timers: Pick<Timers, 'after'>, signal: AbortSignal) {
+  const late = new AbortController();
+  let cancel = (): void => {};
+  const next = (): void => {
+    cancel();
+    cancel = timers.after(OPEN_MS, () => late.abort(new Error('no answer')));
+  };
+  next();
+  return { signal: AbortSignal.any([signal, late.signal]), next, end: () => cancel() };
+}
+
 /**
  * Connects and subscribes (SUBACK).
  *
  * @throws the reason of a failure; immediately when `signal` aborts
  */
 export async function openSession(options: SessionOptions, signal: AbortSignal): Promise<Session> {
-  const { topics, timers } = options;
   signal.throwIfAborted();
-  let certificateEnds = Number.POSITIVE_INFINITY;
-  const client = connect(options, (ends) => {
-    certificateEnds = ends;
-  });
+  const timeout = stepTimeout(options.timers, signal);
+  try {
+    const transport = await openTransport({ ...options, signal: timeout.signal, onStep: timeout.next });
+    return await beginSession(transport, options, timeout.signal);
+  } catch (error) {
+    throw explained(error as Error, options);
+  } finally {
+    timeout.end();
+  }
+}
+
+async function beginSession(transport: Transport, options: SessionOptions, signal: AbortSignal): Promise<Session> {
+  const client = mqttOn(transport.stream, options);
   const pings = watchPings(client, options);
-  const { traffic } = pings;
   let aborted = false;
   let reason: Error | null = null;
   const abort = (error: Error): void => {
-    traffic.end();
+    pings.traffic.end();
     reason ??= error;
     client.end(true);
   };
   const closed = new Promise<Error>((resolve) => {
     // 'close' follows each 'error' of the connection; a second `end` does nothing.
     client.on('close', () => {
-      traffic.end();
+      pings.traffic.end();
       client.end(true);
       resolve(reason ?? new Error('the collector closed the connection'));
     });
   });
   client.on('error', abort);
-  // mqtt.js passes on only some stream errors; a failed WebSocket handshake is not among them.
+  // mqtt.js passes on only some stream errors.
   client.stream.on('error', abort);
   const stop = (): void => abort(signal.reason as Error);
   signal.addEventListener('abort', stop, { once: true });
-  const cancel = timers.after(OPEN_MS, () => abort(new Error('no answer')));
-
   const failed = closed.then((error) => {
     throw error;
   });
   try {
-    await Promise.race([subscribed(client, topics), failed]);
+    await Promise.race([subscribed(client, options.topics), failed]);
   } catch (error) {
     abort(error as Error);
-    const cause = reason ?? (error as Error);
-    throw explained(cause, options);
+    throw reason ?? error;
   } finally {
-    cancel();
     signal.removeEventListener('abort', stop);
   }
-
   return {
     receive: (handler) => void client.on('message', (topic, payload) => handler(topic, payload)),
     publish: publishOn(client),
@@ -223,10 +213,12 @@ export async function openSession(options: SessionOptions, signal: AbortSignal):
     get aborted() {
       return aborted;
     },
-    certificateEnds,
+    certificateEnds: transport.certificateEnds,
     closed,
     abort(error) {
       aborted ||= reason === null;
+      // What the system still holds would take the line from the next connection.
+      transport.reset();
       abort(error);
     },
     end: () => endGracefully(client, closed),

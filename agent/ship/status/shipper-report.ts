@@ -7,6 +7,8 @@ export interface ShipperReport {
   /** Explanation of the state for people. */
   readonly words: string;
   readonly address: string;
+  /** IP addresses that the latest connection attempt tried. */
+  readonly tried: readonly string[];
   /** Why the last connection ended or failed; null before. */
   readonly lastError: string | null;
   /** Milliseconds since 1970 of `lastError`. */

@@ -56,6 +56,7 @@ const facts: AgentFacts = {
     lastErrorAt: NOW,
     batchesInFlight: 0,
     line: null,
+    tried: [],
     silent: false,
     collector: { ...unknownCollector(), clockOffsetMs: null },
     counters: zeroCounters(),
