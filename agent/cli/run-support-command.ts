@@ -146,11 +146,12 @@ const ingestTokenOf = ({ ingest }: AgentConfig): string | null =>
 
 const addressOf = (config: AgentConfig): AgentAddress => ({ ...config.ingest, token: ingestTokenOf(config) });
 
-/** The tokens in plain text, so that they can be removed from the bundle. */
+/** Tokens and proxies' passwords in plain text, so that they can be removed from the bundle. */
 function secretsOf(config: AgentConfig): string[] {
   const { collector } = config;
   const own = readable(() => readCredentials({ ...collector, tls: { ca: null, cert: null, key: null } }).token);
-  return [own, ingestTokenOf(config)].filter((token) => token !== null);
+  const proxies = collector.addresses.flatMap(({ proxy }) => proxy?.credentials ?? []);
+  return [own, ingestTokenOf(config), ...proxies].filter((secret) => secret !== null);
 }
 
 function withoutToken(config: AgentConfig): unknown {

@@ -9,6 +9,7 @@ import type { ParsedConfig } from '../../shared/config/parse-config.ts';
 import type { LogLevel } from '../../shared/config/schema-builders.ts';
 import { type MerchantId, merchantId, type StoreId, storeId, type TerminalId, terminalId } from '../../shared/ids.ts';
 import { CONFIG_VALIDATOR, type ConfigInput } from './config-schema.ts';
+import { type CollectorProxy, type Environment, proxyOf, withProxy } from './forward-proxy.ts';
 import { ingestAccess } from './ingest-access.ts';
 
 /**
@@ -35,6 +36,8 @@ export interface CollectorAddress {
   readonly port: number;
   /** Path of a WebSocket URL, from "/" on; otherwise null. */
   readonly path: string | null;
+  /** Forward proxy on the way, for `wss` only. */
+  readonly proxy?: CollectorProxy;
 }
 
 const PORTS = { mqtt: 1883, mqtts: 8883, wss: 443 } as const;
@@ -106,14 +109,19 @@ function parsedAddress(text: string, allowPlaintext: boolean): CollectorAddress 
 }
 
 /** Rules that the schema cannot express: keys that exclude or require each other, and addresses. */
-function checkRelations(input: ConfigInput): { addresses: CollectorAddress[]; faults: ConfigFault[] } {
+function checkRelations(
+  input: ConfigInput,
+  environment: Environment,
+): { addresses: CollectorAddress[]; faults: ConfigFault[] } {
   const { collector } = input;
   const faults: ConfigFault[] = [];
   const addresses: CollectorAddress[] = [];
+  const proxy = proxyOf(collector.proxy, environment);
+  if (typeof proxy === 'string') faults.push({ pointer: '/collector/proxy', detail: proxy });
   for (const [index, url] of collector.urls.entries()) {
     const address = parsedAddress(url, collector.allowPlaintext ?? false);
     if (typeof address === 'string') faults.push({ pointer: `/collector/urls/${index}`, detail: address });
-    else addresses.push(address);
+    else addresses.push(withProxy(address, proxy, collector.proxy === undefined ? environment.NO_PROXY : undefined));
   }
   if (collector.token !== undefined && collector.tokenFile !== undefined) {
     faults.push({ pointer: '/collector/tokenFile', detail: 'excludes collector.token: give one of the two' });
@@ -134,10 +142,13 @@ function checkRelations(input: ConfigInput): { addresses: CollectorAddress[]; fa
   return { addresses, faults };
 }
 
-/** @param input the document as the YAML parser returns it */
-export function parseConfig(input: unknown): ParsedConfig<AgentConfig> {
+/**
+ * @param input the document as the YAML parser returns it
+ * @param environment `HTTPS_PROXY` and `NO_PROXY` count where the document names no proxy
+ */
+export function parseConfig(input: unknown, environment: Environment = {}): ParsedConfig<AgentConfig> {
   if (!CONFIG_VALIDATOR.fits(input)) return { ok: false, faults: CONFIG_VALIDATOR.faults(input) };
-  const { addresses, faults } = checkRelations(input);
+  const { addresses, faults } = checkRelations(input, environment);
   const access = ingestAccess(input.ingest?.host ?? DEFAULTS.ingest.host, input.ingest ?? {}, faults);
   if (faults.length > 0) return { ok: false, faults };
   const { token, tokenFile, tls } = input.collector;

@@ -36,6 +36,7 @@ const ConfigSchema = Type.Object(
             strictObject,
           ),
         ),
+        proxy: Type.Optional(withHint(Type.String(), 'give http://HOST:PORT, the forward proxy for wss:// addresses')),
         allowPlaintext: Type.Optional(withHint(Type.Boolean(), 'give true or false')),
       },
       strictObject,

@@ -17,7 +17,8 @@ function read(path: string, what: string): Buffer {
 
 /** @throws ConfigError */
 export function loadConfig(path: string): AgentConfig {
-  return configOf(path, read(path, 'the configuration').toString('utf8'), parseConfig);
+  const text = read(path, 'the configuration').toString('utf8');
+  return configOf(path, text, (input) => parseConfig(input, process.env));
 }
 
 /**
