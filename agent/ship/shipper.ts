@@ -11,6 +11,7 @@
 import assert from 'node:assert/strict';
 import type { MerchantId, StreamId } from '../../shared/ids.ts';
 import { topic } from '../../shared/topics.ts';
+import { MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
 import { decodeAcks } from '../../shared/wire/messages.ts';
 import { ArrivalRate } from './batching/arrival-rate.ts';
 import { CollectorProtocol, type CollectorProtocolDependencies } from './collector-protocol.ts';
@@ -18,7 +19,7 @@ import { watchCredentials } from './connection/credential-watch.ts';
 import type { Address, Credentials } from './connection/endpoint.ts';
 import { explainError } from './connection/explain-error.ts';
 import { idleCut } from './connection/idle-cut.ts';
-import type { KeepAlive } from './connection/keep-alive.ts';
+import { announcedKeepAlive, type KeepAlive } from './connection/keep-alive.ts';
 import { isRefusal, openSession, type Session } from './connection/mqtt-session.ts';
 import { RetryWait } from './connection/retry-wait.ts';
 import { unknownCollector, zeroCounters } from './status/collector-state.ts';
@@ -79,6 +80,8 @@ export class Shipper {
   #address: Address;
   /** IP addresses that the latest connection attempt tried. */
   #tried: string[] = [];
+  /** Bytes a second of a line that was cut with a packet under way; null: none was. */
+  #slowest: number | null = null;
   #session: Session | null = null;
   #protocol: CollectorProtocol | null = null;
   #lastError: { readonly message: string; readonly at: number } | null = null;
@@ -121,10 +124,7 @@ export class Shipper {
     this.#become('stopped');
   }
 
-  /**
-   * Reconnects, because the machine's clock was set: before anything more is shipped, the buffer
-   * needs the collector's time.
-   */
+  /** Reconnects, because the machine's clock was set: the buffer needs the collector's time. */
   restartSession(): void {
     if (this.#protocol !== null && this.#protocol.state !== 'greeting')
       this.#session?.abort(new Error('the clock of this machine was set: asking the collector for the time again'));
@@ -215,6 +215,7 @@ export class Shipper {
       username: `${merchant}/${terminal}`,
       topics,
       keepAlive: keepAlive.seconds,
+      announced: announcedKeepAlive(keepAlive.seconds, MAX_WIRE_BYTES, this.#slowest),
       timers,
       now,
       onAttempt: (address: string) => void this.#tried.push(address),
@@ -244,6 +245,7 @@ export class Shipper {
     const reason = await session.closed;
     endWatch();
     const idleCutMs = protocol.state === 'shipping' ? idleCut(session, protocol.inFlight, reason) : null;
+    if (protocol.line.bytesUnderWay > 0) this.#slowest = protocol.line.bytesPerSecond;
     protocol.close();
     this.#protocol = null;
     this.#session = null;

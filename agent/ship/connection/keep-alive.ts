@@ -78,3 +78,17 @@ export class KeepAlive {
     return Math.max(LEAST_S, Math.min(MOST_S, Math.floor(bound), Math.floor(seconds)));
   }
 }
+
+/** Longest that the collector keeps to, seconds. */
+const MOST_ANNOUNCED_S = 1_200;
+
+/**
+ * Keep-alive to announce (CONNECT), seconds: the broker allows half as much again between whole
+ * packets, and the largest batch may take longer on a slow line.
+ *
+ * @param bytesPerSecond of a line that is known to be slow; null: nothing is known
+ */
+export const announcedKeepAlive = (seconds: number, largestBytes: number, bytesPerSecond: number | null): number =>
+  bytesPerSecond === null
+    ? seconds
+    : Math.max(seconds, Math.min(MOST_ANNOUNCED_S, Math.ceil(largestBytes / bytesPerSecond)));

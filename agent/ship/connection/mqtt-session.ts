@@ -29,6 +29,11 @@ export interface SessionOptions {
   readonly topics: readonly string[];
   /** Seconds; the session asks for a ping after so long. */
   readonly keepAlive: number;
+  /**
+   * Seconds; the broker cuts when it has got no whole packet for half as long again. At least
+   * `keepAlive`; more where a packet takes longer.
+   */
+  readonly announced: number;
   readonly timers: Timers;
   /** Called with each address of the collector, or of the proxy, that is tried. */
   readonly onAttempt: (address: string) => void;
@@ -67,7 +72,7 @@ export function isRefusal(error: unknown): boolean {
   return typeof code === 'number' || (cause instanceof Error && isRefusal(cause));
 }
 
-function mqttOn(stream: Duplex, { clientId, username, credentials, keepAlive }: SessionOptions): MqttClient {
+function mqttOn(stream: Duplex, { clientId, username, credentials, announced }: SessionOptions): MqttClient {
   const client = new MqttClient(() => stream as MqttClient['stream'], {
     protocolVersion: 4,
     clientId,
@@ -77,7 +82,7 @@ function mqttOn(stream: Duplex, { clientId, username, credentials, keepAlive }: 
     reconnectPeriod: 0,
     queueQoSZero: false,
     resubscribe: false,
-    keepalive: keepAlive,
+    keepalive: announced,
     connectTimeout: OPEN_MS,
     // Otherwise mqtt.js allocates a Buffer for each two-byte number in advance: 65,536, 7 MiB.
     writeCache: false,

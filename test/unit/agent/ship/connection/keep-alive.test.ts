@@ -1,5 +1,9 @@
 import t from 'tap';
-import { KeepAlive, type LearnedKeepAlive } from '../../../../../agent/ship/connection/keep-alive.ts';
+import {
+  announcedKeepAlive,
+  KeepAlive,
+  type LearnedKeepAlive,
+} from '../../../../../agent/ship/connection/keep-alive.ts';
 
 const answered = (keepAlive: KeepAlive, times: number) => {
   for (let ping = 0; ping < times; ping++) keepAlive.pingAnswered();
@@ -56,4 +60,11 @@ t.test('what was learned is told, and goes on after a restart', async (t) => {
   const again = new KeepAlive(told[0]);
   answered(again, 400);
   t.equal(again.seconds, 40);
+});
+
+t.test('a slow line announces what its largest packet takes, not only when it pings', async (t) => {
+  t.equal(announcedKeepAlive(45, 131_072, null), 45);
+  t.equal(announcedKeepAlive(45, 131_072, 20_000), 45);
+  t.equal(announcedKeepAlive(45, 131_072, 400), 328);
+  t.equal(announcedKeepAlive(45, 131_072, 50), 1_200);
 });

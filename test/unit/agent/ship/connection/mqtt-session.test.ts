@@ -41,6 +41,7 @@ const options = (port: number, more: Partial<SessionOptions> = {}): SessionOptio
   credentials: NOBODY,
   topics: ['till/1/acme/till-1/ack'],
   keepAlive: 45,
+  announced: 45,
   onAttempt: () => {},
   timers: systemTimers,
   now: Date.now,

@@ -58,6 +58,7 @@ async function words(address: Address): Promise<string> {
     credentials: { token: 'secret', ca: Buffer.from(CERTIFICATE), cert: null, key: null },
     topics: ['till/1/acme/till-1/ack'],
     keepAlive: 45,
+    announced: 45,
     onAttempt: () => {},
     timers: systemTimers,
     now: Date.now,
