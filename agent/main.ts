@@ -33,6 +33,8 @@ async function run(config: AgentConfig, json: boolean, output: CliOutput): Promi
     timers: systemTimers,
     warn: (message) => log.warn(message),
   });
+  // By default it ends the process. Files are read for each connection, and once a minute.
+  process.on('SIGHUP', () => log.info('SIGHUP: token and certificate files are read again within a minute'));
   service.ready();
   if (json) await output.result(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);
   const signal = await signalled;

@@ -105,6 +105,13 @@ t.test('SIGTERM and SIGINT stop an agent cleanly', async (t) => {
   }
 });
 
+t.test('SIGHUP does not end an agent', async (t) => {
+  const agent = await startAgentProcess(t, writeConfig(t.testdir()));
+  agent.child.kill('SIGHUP');
+  await until(() => agent.log().includes('SIGHUP: token and certificate files are read again'), 'a line in the log');
+  t.equal((await post(agent, { type: 'sale' })).status, 201);
+});
+
 t.test('a second signal ends an agent at once, which would wait for an ack', async (t) => {
   const collector = await ScriptedCollector.start();
   t.teardown(() => collector.stop());
