@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { freePorts } from '../../scripts/processes/ports.ts';
+import { until } from '../../scripts/processes/wait-until.ts';
 import { type AgentProcess, startAgentProcess, writeConfig } from '../support/agent/agent-process.ts';
 import { missingBrowser, startBrowser } from '../support/real/chromium.ts';
 import { testDir } from '../support/system/test-dir.ts';
@@ -91,6 +92,14 @@ else {
         where,
       );
       t.equal(await accepted(agent), before + 1);
+      t.match(await postFrom(page, `${agent.url}/v1/events`, { credentials: 'include' }), { status: 201 }, where);
+      const isQueued = await page.evaluate((url) => {
+        const { navigator } = globalThis as unknown as { navigator: { sendBeacon(url: string, body: Blob): boolean } };
+        return navigator.sendBeacon(url, new Blob(['{"type":"sale"}'], { type: 'application/json' }));
+      }, `${agent.url}/v1/events`);
+      t.ok(isQueued);
+      const arrived = async () => (await accepted(agent)) === before + 3;
+      await until(arrived, { what: 'the beacon', deadlineMs: 30_000 });
     }
   });
 
