@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { FLAG, type TillEvent } from '../../shared/event/event.ts';
+import { parseExactJson } from '../../shared/exact-json.ts';
 import { type Epoch, epoch, type MerchantId, streamId, type TerminalId, terminalId } from '../../shared/ids.ts';
 import { eventsKey, NO_DIGEST } from '../../shared/keys.ts';
 import { HOUR_MS, hourOf, MINUTE_MS, type Range } from '../../shared/time.ts';
@@ -160,7 +161,7 @@ function toJson({ row, seq, event }: Found): Record<string, unknown> {
     store: event.store,
     dims: Object.fromEntries(Array.from({ length: dims.length / 2 }, (_, i) => [dims[2 * i]!, dims[2 * i + 1]!])),
     items: items.map(({ sku, qty, price }) => ({ sku, qty: qty / 1000, price })),
-    ...(attrs !== null && { attrs: JSON.parse(attrs) as unknown }),
+    ...(attrs !== null && { attrs: parseExactJson(attrs) }),
   };
 }
 

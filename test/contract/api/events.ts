@@ -191,6 +191,14 @@ export async function eventsContract(t: Test, tables: Tables): Promise<void> {
     t.notOk(run.failed, fc.defaultReportMessage(run) ?? `held in ${run.numRuns} runs`);
   });
 
+  await t.test('numbers in attrs come back as they were written', async (t) => {
+    const region = new Region(tables);
+    const attrs = '{"orderId":9007199254740993,"rate":1.50,"n":[1e400,-0,0.1]}';
+    await region.append(region.events('a', 1, [tillEvent({ attrs })]));
+    const { text } = await (await Api.open(region)).ask('events', DAY);
+    t.match(text, `"attrs":${attrs}`);
+  });
+
   await t.test('a row that cannot be read is named, and the others are listed', async (t) => {
     const region = new Region(tables);
     const bad = region.events('a', 4, salesIn(HOUR, [8, 9]));
