@@ -1,9 +1,11 @@
-/** The byte stream of a session: TCP, through a proxy if there is one, TLS, WebSocket. */
+/**
+ * The byte stream of a session: TCP, through a proxy if there is one, TLS, WebSocket. TLS and
+ * WebSocket are loaded where they are used: they cost an agent on plain MQTT memory.
+ */
 import type { Buffer } from 'node:buffer';
 import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
-import WebSocket, { createWebSocketStream } from 'ws';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import { type Dialing, dial } from './dial.ts';
 import type { Address, Credentials } from './endpoint.ts';
 import { tunnel } from './proxy-tunnel.ts';
@@ -28,7 +30,7 @@ export async function openTransport(options: TransportOptions): Promise<Transpor
   const { address, signal, onStep } = options;
   const { protocol, proxy } = address;
   // Before the network is asked: what is wrong with the files is told in any case.
-  const context = protocol === 'mqtt' ? null : createSecureContext(pem(options.credentials));
+  const context = protocol === 'mqtt' ? null : await secureContext(options.credentials);
   const socket = await dial(proxy ?? address, options);
   // What comes after the errors that are waited for is told by 'close'.
   socket.on('error', () => undefined);
@@ -64,7 +66,14 @@ const pem = ({ ca, cert, key }: Credentials): { ca?: Buffer; cert?: Buffer; key?
   ...(key === null ? {} : { key }),
 });
 
-function secured(socket: Socket, { host }: Address, secureContext: SecureContext): Promise<TLSSocket> {
+/** @throws when the files are no valid PEM */
+async function secureContext(credentials: Credentials): Promise<SecureContext> {
+  const { createSecureContext } = await import('node:tls');
+  return createSecureContext(pem(credentials));
+}
+
+async function secured(socket: Socket, { host }: Address, secureContext: SecureContext): Promise<TLSSocket> {
+  const { connect: connectTls } = await import('node:tls');
   return new Promise((resolve, reject) => {
     const name = isIP(host) === 0 ? { servername: host } : {};
     const secure = connectTls({ socket, host, ...name, secureContext, rejectUnauthorized: true });
@@ -77,7 +86,8 @@ function secured(socket: Socket, { host }: Address, secureContext: SecureContext
   });
 }
 
-function webSocket(secure: TLSSocket, { host, port, path }: Address): Promise<Duplex> {
+async function webSocket(secure: TLSSocket, { host, port, path }: Address): Promise<Duplex> {
+  const { WebSocket, createWebSocketStream } = await import('ws');
   return new Promise((resolve, reject) => {
     const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     const socket = new WebSocket(`wss://${authority}${path ?? '/'}`, ['mqtt'], {
