@@ -59,6 +59,8 @@ export async function parkedContract(t: Test, tables: Tables): Promise<void> {
     const good = region.events('good', 1, salesIn(HOUR, [2]));
     const bomb = amplifiedRow(690, 2_000, {
       ...good.key,
+      // HBase keeps rows by their arrival.
+      arrival: Date.now(),
       terminal: region.events('evil', 1, salesIn(HOUR, [1])).key.terminal,
     });
     await region.deliver(bomb, good);
