@@ -15,6 +15,7 @@ import { Auth } from '../api/auth.ts';
 import { LiveHours } from '../api/figures/live-hours.ts';
 import { API_LIMITS } from '../api/limits.ts';
 import { createServer } from '../api/server.ts';
+import { LimitedLog } from '../broker/budget/limited-log.ts';
 import { BROKER_LIMITS } from '../broker/limits.ts';
 import { DeferredTables } from '../store/deferred-tables.ts';
 import { initializeStore, type StoreIdentity } from '../store/initialize-store.ts';
@@ -23,7 +24,6 @@ import { type CollectorContext, proposedIdentity, type StartOptions, storesOn } 
 import { shareFileHandles } from './file-handles.ts';
 import { Health } from './health.ts';
 import { IngestRole } from './ingest-role.ts';
-import { limitedErrors } from './limited-errors.ts';
 import { listening } from './listen.ts';
 import { createMetrics } from './prometheus-metrics.ts';
 import { RollupRole } from './rollup-role.ts';
@@ -172,10 +172,12 @@ async function startHttp(context: CollectorContext, health: Health): Promise<Fas
     freshForMs: LIVE_FRESH_MS,
     maxBytes: API_LIMITS.liveHourBytes.value,
   });
+  // While the store is away anybody causes them.
+  const requestLog = new LimitedLog(log, { burst: 1, perSecond: 1 }, clock);
   const http = await createServer({
     readiness: () => health.readiness(),
     registry: metrics.registry,
-    onError: limitedErrors(log, 'a request failed', clock),
+    onError: (error) => requestLog.error({ err: error }, 'a request failed'),
     clock,
     maxConnections: config.http.maxConnections,
     trustedProxies: config.http.trustedProxies,
