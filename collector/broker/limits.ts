@@ -113,7 +113,12 @@ const PACKETS = {
   packetMs: {
     value: 120_000,
     unit: 'ms',
-    why: 'From the first byte of a packet to its last: 128 KiB over a line of 2 KiB/s take 64 s.',
+    why: 'From the first byte of a packet to its last: 128 KiB over a line of 2 KiB/s take 64 s. A packet that comes at packetRate may take longer.',
+  },
+  packetRate: {
+    value: 100,
+    unit: 'bytes/s',
+    why: 'What comes more slowly has packetMs. An honest line has 200 bytes/s: one sale of 2,000 items takes minutes there.',
   },
   piecesPerPacket: {
     value: 1_024,
@@ -233,6 +238,7 @@ export function brokerLimits(configured: ConfiguredLimits): LimitOptions {
       maxPieces: PACKETS.piecesPerPacket.value,
       handshakeMs: CONNECTIONS.handshakeMs.value,
       packetMs: PACKETS.packetMs.value,
+      minPacketRate: PACKETS.packetRate.value,
     },
     webSocketLimits: {
       maxMessageBytes: PACKETS.webSocketMessageBytes.value,

@@ -27,14 +27,14 @@ import { ControlBudget, type ControlLimits, EMPTY_FRAME, EMPTY_FRAME_TYPE } from
 import { CONNECT, PUBLISH, readFixedHeader } from './fixed-header.ts';
 import { GateError, type GateFault } from './gate-error.ts';
 import { InFlightLimit, type InFlightLimits } from './in-flight-limit.ts';
+import { PacketDeadline, type PacketDeadlineLimits } from './packet-deadline.ts';
 import type { ReceiveMemory } from './receive-memory.ts';
 
-export interface GateLimits extends InFlightLimits, ControlLimits {
+export interface GateLimits extends InFlightLimits, ControlLimits, PacketDeadlineLimits {
   /** Maximum size of any packet but PUBLISH, bytes. */
   readonly maxControlBytes: number;
   readonly maxPublishBytes: number;
   readonly handshakeMs: number;
-  readonly packetMs: number;
   /** Reads of the socket, or WebSocket messages, that a packet may come in. */
   readonly maxPieces: number;
 }
@@ -64,7 +64,7 @@ export class FramingGate extends Duplex {
   readonly #memory: ReceiveMemory;
   readonly #control: ControlBudget;
   readonly #handshakeTimer: NodeJS.Timeout;
-  #packetTimer: NodeJS.Timeout | null = null;
+  readonly #deadline: PacketDeadline;
   #state: State = 'handshake';
   /** Received, not passed on. */
   #held: Buffer = NOTHING;
@@ -88,6 +88,8 @@ export class FramingGate extends Duplex {
     this.#memory = memory;
     this.#control = new ControlBudget(limits, clock);
     this.#inFlight = new InFlightLimit(limits, () => this.#pass());
+    const received = (): number => this.#passed + this.#held.length;
+    this.#deadline = new PacketDeadline(limits, received, (detail) => this.#fail('slow-packet', detail));
     this.#handshakeTimer = setTimeout(
       () => this.#fail('slow-handshake', `no accepted CONNECT within ${limits.handshakeMs} ms`),
       limits.handshakeMs,
@@ -121,7 +123,7 @@ export class FramingGate extends Duplex {
   hold(): void {
     this.#state = 'held';
     clearTimeout(this.#handshakeTimer);
-    this.#disarm();
+    this.#deadline.disarm();
     this.#socket.pause();
   }
 
@@ -180,7 +182,7 @@ export class FramingGate extends Duplex {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     clearTimeout(this.#handshakeTimer);
-    this.#disarm();
+    this.#deadline.disarm();
     this.#held = NOTHING;
     this.#memory.set(this, 0);
     if (error !== null || this.#socket.destroyed) this.#socket.destroy();
@@ -230,8 +232,8 @@ export class FramingGate extends Duplex {
       this.#publishPassing = false;
     }
     const begun = !this.#blocked && (this.#remaining > 0 || at < this.#held.length);
-    if (ended || !begun) this.#disarm();
-    if (begun) this.#arm();
+    if (ended || !begun) this.#deadline.disarm();
+    if (begun) this.#deadline.arm();
     if (ended) this.#pieces = 0;
     if (at > 0) {
       const passed = this.#held.subarray(0, at);
@@ -278,18 +280,6 @@ export class FramingGate extends Duplex {
     const admitted = this.#control.admits(type, size);
     if (!admitted) this.#fail('control-budget', `too many packets that carry no batch; the last of type ${type}`);
     return admitted;
-  }
-
-  #arm(): void {
-    const { packetMs } = this.#limits;
-    const late = () => this.#fail('slow-packet', `a packet did not end within ${packetMs} ms`);
-    this.#packetTimer ??= setTimeout(late, packetMs);
-  }
-
-  #disarm(): void {
-    if (this.#packetTimer === null) return;
-    clearTimeout(this.#packetTimer);
-    this.#packetTimer = null;
   }
 
   /** A connection that is being closed gently is cut. */

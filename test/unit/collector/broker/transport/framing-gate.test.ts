@@ -17,6 +17,7 @@ const LIMITS: GateLimits = {
   maxUnreleasedBytes: 2_000,
   handshakeMs: 60_000,
   packetMs: 60_000,
+  minPacketRate: 100,
   maxPieces: 1_000,
   control: { burst: 1_000, perSecond: 0 },
   minPublishBytes: 0,
@@ -279,6 +280,16 @@ t.test('a packet that trickles has its time, which begins anew with each packet'
   const fault = faultOf(gate);
   pour(till, Buffer.concat([pingreq(), publish(50).subarray(0, 20)]));
   t.equal(await fault, 'slow-packet');
+});
+
+t.test('a large packet may take long while it comes at the least rate, and not when it stops', async (t) => {
+  const { till, gate } = await opened(t, { packetMs: 20, minPacketRate: 1_000 });
+  const fault = faultOf(gate);
+  const packet = publish(900);
+  const start = performance.now();
+  pour(till, packet.subarray(0, 100));
+  t.equal(await fault, 'slow-packet');
+  t.ok(performance.now() - start >= 99, '100 bytes at 1,000 bytes/s are five periods of 20 ms');
 });
 
 t.test('a held gate passes nothing more, and still lets answers out', async (t) => {
