@@ -15,7 +15,7 @@ import type { Epoch } from '../../shared/ids.ts';
 import { countOf, difference } from '../../shared/seq-ranges.ts';
 import { slotOf } from '../../shared/time.ts';
 import { decodedBytes } from '../../shared/wire/batch-bounds.ts';
-import { addExact, multiplyExact, negateExact } from './exact-sum.ts';
+import { addExact, type ExactInt, multiplyExact, negateExact } from './exact-sum.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
 import type { Logic } from './logic-version.ts';
 import { emptyItemMeasures, emptyMeasures, sketchBytes } from './measures.ts';
@@ -254,9 +254,11 @@ export class PartialFold {
     }
     figures.bytes += sketchBytes(measures) - before;
     for (const item of event.items) {
+      // A voided line counts nothing.
+      if (item.qty === 0) continue;
       measures.quantity = addExact(measures.quantity, item.qty);
       const article = articles.at([event.currency, item.sku], slot, emptyItemMeasures);
-      const amount = multiplyExact(item.qty, item.price);
+      const amount = lineAmount(item);
       article.quantity = addExact(article.quantity, sale ? item.qty : -item.qty);
       article.amount = addExact(article.amount, sale ? amount : negateExact(amount));
     }
@@ -273,6 +275,10 @@ export class PartialFold {
   }
 }
 
+/** Thousandths of a minor unit: the line's total as the till gave it, else quantity times price. */
+const lineAmount = ({ qty, price, amount }: Item): ExactInt =>
+  amount === undefined ? multiplyExact(qty, price ?? 0) : multiplyExact(1_000, amount);
+
 const sameContent = (a: TillEvent, b: TillEvent): boolean =>
   FIELDS.every((field) => a[field] === b[field]) && sameTexts(a.dims, b.dims) && sameItems(a.items, b.items);
 
@@ -283,4 +289,7 @@ const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
 
 const sameItems = (a: readonly Item[], b: readonly Item[]): boolean =>
   a.length === b.length &&
-  a.every(({ sku, qty, price }, at) => sku === b[at]!.sku && qty === b[at]!.qty && price === b[at]!.price);
+  a.every(({ sku, qty, price, amount }, at) => {
+    const other = b[at]!;
+    return sku === other.sku && qty === other.qty && price === other.price && amount === other.amount;
+  });

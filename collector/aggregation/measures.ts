@@ -9,7 +9,8 @@ export interface Measures {
   /** Minor units. */
   amount: ExactInt;
   /**
-   * Thousandths of a piece, over all items; always positive: queries subtract the group of refunds.
+   * Thousandths of a piece, over all items, with their sign. Refunds are not negated: queries
+   * subtract their group.
    */
   quantity: ExactInt;
   /** Of sales with an amount. */
@@ -45,7 +46,7 @@ export function mergeMeasures(into: Measures, from: Measures): number {
 export interface ItemMeasures {
   /** Thousandths of a piece. */
   quantity: ExactInt;
-  /** Thousandths of a minor unit: quantity times price, exact. */
+  /** Thousandths of a minor unit: the lines' totals, else quantity times price, exact. */
   amount: ExactInt;
 }
 

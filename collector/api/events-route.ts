@@ -160,7 +160,12 @@ function toJson({ row, seq, event }: Found): Record<string, unknown> {
     ...(ref !== null && { ref }),
     store: event.store,
     dims: Object.fromEntries(Array.from({ length: dims.length / 2 }, (_, i) => [dims[2 * i]!, dims[2 * i + 1]!])),
-    items: items.map(({ sku, qty, price }) => ({ sku, qty: qty / 1000, price })),
+    items: items.map(({ sku, qty, price, amount }) => ({
+      sku,
+      qty: qty / 1000,
+      ...(price !== null && { price }),
+      ...(amount !== undefined && { amount }),
+    })),
     ...(attrs !== null && { attrs: parseExactJson(attrs) }),
   };
 }

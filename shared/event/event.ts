@@ -6,10 +6,18 @@ import type { StoreId } from '../ids.ts';
 
 export interface Item {
   readonly sku: string;
-  /** Thousandths of a piece, > 0. */
+  /** Thousandths of a piece; negative: returned within a sale; 0: voided, counts nothing. */
   readonly qty: number;
-  /** Minor units of the event's currency per piece, >= 0. */
-  readonly price: number;
+  /**
+   * Minor units of the event's currency per piece; negative: a discount. Null when the till gave
+   * none; then there is an amount.
+   */
+  readonly price: number | null;
+  /**
+   * The line's total, minor units, in place of qty × price. Left out when the till gave none: the
+   * hash of such a line's content has no place for it.
+   */
+  readonly amount?: number;
 }
 
 /** Facts about an event that its content does not show. */

@@ -13,9 +13,16 @@ export const isFields = (value: unknown): value is Fields =>
 /** A required field that is null is missing, and told so. */
 const EVENT_KEYS: ReadonlySet<string> = new Set(Object.keys(TillEventSchema.properties));
 const ITEM_KEYS: ReadonlySet<string> = new Set(Object.keys(TillItemSchema.properties));
-/** Decimals that a numeric field may have. */
-const DECIMALS: Readonly<Record<string, number>> = { ts: 0, amount: 0, price: 0, qty: 3 };
 export const TOO_MANY_DECIMALS = 'must have at most three decimals';
+const FRACTION = 'must be integer';
+const FRACTIONAL_PRICE = "must be integer: leave it out, and give the line's total as its `amount`";
+/** Decimals that a numeric field may have, and what to say of one that has more. */
+const DECIMALS: Readonly<Record<string, { readonly decimals: number; readonly otherwise: string }>> = {
+  ts: { decimals: 0, otherwise: FRACTION },
+  amount: { decimals: 0, otherwise: FRACTION },
+  price: { decimals: 0, otherwise: FRACTIONAL_PRICE },
+  qty: { decimals: 3, otherwise: TOO_MANY_DECIMALS },
+};
 
 /** @param replaced the value to take in place of a field's; undefined: the field is left out */
 function replaceFields(object: Fields, replaced: (key: string, value: unknown) => unknown): Fields {
@@ -31,13 +38,13 @@ function replaceFields(object: Fields, replaced: (key: string, value: unknown) =
 }
 
 /** The number for the schema to judge. */
-function judged({ rawJSON }: RawNumber, decimals: number, pointer: string, errors: FieldError[]): number {
+function judged({ rawJSON }: RawNumber, key: string, pointer: string, errors: FieldError[]): number {
+  const { decimals, otherwise } = DECIMALS[key]!;
   const whole = scaled({ rawJSON }, decimals);
   if (whole !== null) return whole / 10 ** decimals;
   const rounded = Number(rawJSON);
   // A double that is too large is refused by the schema, in better words.
-  if (Math.abs(rounded) <= Number.MAX_SAFE_INTEGER / 10 ** decimals)
-    report(errors, pointer, decimals > 0 ? TOO_MANY_DECIMALS : 'must be integer');
+  if (Math.abs(rounded) <= Number.MAX_SAFE_INTEGER / 10 ** decimals) report(errors, pointer, otherwise);
   return rounded;
 }
 
@@ -53,10 +60,9 @@ function nfc(text: string): string {
 /** A value of an event or an item, but for a null. */
 function given(key: string, value: unknown, pointer: string, errors: FieldError[]): unknown {
   if (isRawNumber(value)) {
-    const decimals = Object.hasOwn(DECIMALS, key) ? DECIMALS[key] : undefined;
-    return decimals === undefined
-      ? Number(value.rawJSON)
-      : judged(value, decimals, `${pointer}/${escaped(key)}`, errors);
+    return Object.hasOwn(DECIMALS, key)
+      ? judged(value, key, `${pointer}/${escaped(key)}`, errors)
+      : Number(value.rawJSON);
   }
   return typeof value === 'string' && (key === 'ref' || key === 'sku') ? nfc(value) : value;
 }
@@ -64,9 +70,12 @@ function given(key: string, value: unknown, pointer: string, errors: FieldError[
 function givenItems(items: readonly unknown[], errors: FieldError[]): readonly unknown[] {
   return items.map((item, at) => {
     if (!isFields(item)) return isRawNumber(item) ? Number(item.rawJSON) : item;
-    return replaceFields(item, (key, value) =>
-      value === null && ITEM_KEYS.has(key) ? undefined : given(key, value, `/items/${at}`, errors),
-    );
+    return replaceFields(item, (key, value) => {
+      if (value === null && ITEM_KEYS.has(key)) return undefined;
+      if (key === 'price' && typeof value === 'number' && !Number.isInteger(value))
+        report(errors, `/items/${at}/price`, FRACTIONAL_PRICE);
+      return given(key, value, `/items/${at}`, errors);
+    });
   });
 }
 

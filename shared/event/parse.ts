@@ -80,15 +80,20 @@ function readDims(dims: unknown, errors: FieldError[]): string[] {
   return flat;
 }
 
+type GivenItem = NonNullable<TillEventInput['items']>[number];
+const NO_PRICE = "is required, unless the line's total is given as its `amount`";
+
 function readItem(item: unknown, index: number, errors: FieldError[]): Item {
-  const { sku, qty, price } = (isFields(item) ? item : {}) as unknown as Item;
-  const thousandths = Math.round(qty * 1000);
+  const { sku, qty, price, amount } = (isFields(item) ? item : {}) as unknown as GivenItem;
+  const thousandths = unsignedZero(Math.round(qty * 1000));
   // A decimal with at most three digits is the double nearest to its thousandths divided by 1,000.
   if (typeof qty === 'number' && thousandths / 1000 !== qty) {
     report(errors, `/items/${index}/qty`, TOO_MANY_DECIMALS);
   }
   checkText(sku, `/items/${index}/sku`, errors);
-  return { sku, qty: thousandths, price: unsignedZero(price) };
+  if (isFields(item) && price === undefined && amount === undefined) report(errors, `/items/${index}/price`, NO_PRICE);
+  const line = { sku, qty: thousandths, price: price === undefined ? null : unsignedZero(price) };
+  return amount === undefined ? line : { ...line, amount: unsignedZero(amount) };
 }
 
 function attrsText(attrs: unknown, errors: FieldError[]): string | null {

@@ -25,8 +25,25 @@ export const DIMENSION_KEY_PATTERN = '^[a-z][a-z0-9_]{0,31}$';
 export const TillItemSchema = Type.Object(
   {
     sku: Type.String({ maxLength: MAX_TEXT }),
-    qty: Type.Number({ exclusiveMinimum: 0, maximum: MAX_QTY, description: 'Pieces, up to three decimals.' }),
-    price: Type.Integer({ minimum: 0, maximum: MAX_MONEY, description: 'Minor units a piece.' }),
+    qty: Type.Number({
+      minimum: -MAX_QTY,
+      maximum: MAX_QTY,
+      description: 'Pieces, up to three decimals; negative: returned within a sale; 0: voided, counts nothing.',
+    }),
+    price: Type.Optional(
+      Type.Integer({
+        minimum: -MAX_MONEY,
+        maximum: MAX_MONEY,
+        description: 'Minor units a piece; negative: a discount. Required without an amount.',
+      }),
+    ),
+    amount: Type.Optional(
+      Type.Integer({
+        minimum: -MAX_MONEY,
+        maximum: MAX_MONEY,
+        description: "The line's total in minor units, in place of qty × price.",
+      }),
+    ),
   },
   { additionalProperties: false },
 );

@@ -64,13 +64,14 @@ function seal(
   count: number,
   plain: Uint8Array,
   packed: Packed,
-  decodedBytes: number,
+  { decodedBytes, receiptLines }: Pick<Columns, 'decodedBytes' | 'receiptLines'>,
 ): EncodedBatch {
   const { body, codec, dictionary } = packed;
   const { epoch, firstSeq, hour, clearThrough } = identity;
   const header: BatchHeader = {
     kind,
     codec,
+    receiptLines,
     dictionary,
     epoch,
     firstSeq,
@@ -103,8 +104,10 @@ export function encodeEvents(
 /** Like `encodeEvents`, for events that were added one by one. */
 export function encodeColumns(identity: BatchIdentity, columns: Columns, dictionary: Dictionary | null): EncodedBatch {
   const plain = pack(columns.body());
-  return seal(identity, 'events', columns.count, plain, packBody(plain, dictionary), columns.decodedBytes);
+  return seal(identity, 'events', columns.count, plain, packBody(plain, dictionary), columns);
 }
+
+const NO_COLUMNS = { decodedBytes: 0, receiptLines: false };
 
 /**
  * Encodes a loss record. It is for any collector, so it uses no dictionary.
@@ -113,7 +116,7 @@ export function encodeColumns(identity: BatchIdentity, columns: Columns, diction
  */
 export function encodeLoss(identity: BatchIdentity, count: number, loss: Loss): EncodedBatch {
   const plain = pack(lossBody(loss));
-  return seal(identity, 'losses', count, plain, packBody(plain, null), 0);
+  return seal(identity, 'losses', count, plain, packBody(plain, null), NO_COLUMNS);
 }
 
 /** The reason to refuse a batch before its body is unpacked, or null. */

@@ -3,17 +3,14 @@
  * reader of the raw log relies on them.
  */
 import { Buffer } from 'node:buffer';
-import type { Item, TillEvent } from '../event/event.ts';
+import type { TillEvent } from '../event/event.ts';
 import {
   CURRENCY_PATTERN,
   DIMENSION_KEY_PATTERN,
   EVENT_TYPE_PATTERN,
   MAX_ATTRS_BYTES,
   MAX_DIMS,
-  MAX_ITEMS,
   MAX_MONEY,
-  MAX_QTY,
-  MAX_TEXT,
 } from '../event/schema.ts';
 import { MAX_OFFSET_MINUTES } from '../event/timestamp.ts';
 import { isId, type StoreId } from '../ids.ts';
@@ -21,14 +18,13 @@ import { HOUR_MS } from '../time.ts';
 import { decodedBytes } from './batch-bounds.ts';
 import { COLUMNS } from './column-encoder.ts';
 import { BodyColumns, refuse, whole } from './column-reader.ts';
-import { StringTable } from './string-table.ts';
+import type { BatchHeader } from './header.ts';
+import { ItemColumns } from './item-columns.ts';
+import { isShort, StringTable } from './string-table.ts';
 
 const EVENT_TYPE = new RegExp(EVENT_TYPE_PATTERN);
 const CURRENCY = new RegExp(CURRENCY_PATTERN);
 const DIMENSION_KEY = new RegExp(DIMENSION_KEY_PATTERN);
-
-const isShort = (text: string): boolean =>
-  text.length <= MAX_TEXT || (text.length <= 2 * MAX_TEXT && [...text].length <= MAX_TEXT);
 
 function isAttrs(text: string): boolean {
   if (Buffer.byteLength(text) > MAX_ATTRS_BYTES) return false;
@@ -112,46 +108,6 @@ class DimColumns {
   }
 }
 
-const NO_ITEMS: readonly Item[] = [];
-
-/** The items of the events, in their order: each call takes those of the next event. */
-class ItemColumns {
-  readonly #count: (event: number) => unknown;
-  readonly #skus: readonly unknown[];
-  readonly #qtys: readonly unknown[];
-  readonly #prices: readonly unknown[];
-  readonly #skuOf: (index: unknown) => string;
-  #at = 0;
-
-  constructor(columns: BodyColumns, table: StringTable) {
-    this.#skuOf = table.form('sku', isShort);
-    this.#count = columns.perEvent(13, 'items');
-    this.#skus = columns.flat(14, 'skus');
-    this.#qtys = columns.flat(15, 'qtys');
-    this.#prices = columns.flat(16, 'prices');
-    if (this.#skus.length !== this.#qtys.length || this.#skus.length !== this.#prices.length)
-      refuse('skus, qtys and prices differ in number');
-  }
-
-  get isAtEnd(): boolean {
-    return this.#at === this.#skus.length;
-  }
-
-  take(event: number): readonly Item[] {
-    const count = whole(this.#count(event), 0, MAX_ITEMS, 'number of items');
-    if (count === 0) return NO_ITEMS;
-    const items = new Array<Item>(count);
-    for (let i = 0; i < count; i++, this.#at++) {
-      items[i] = {
-        sku: this.#skuOf(this.#skus[this.#at]),
-        qty: whole(this.#qtys[this.#at], 1, 1000 * MAX_QTY, 'qty'),
-        price: whole(this.#prices[this.#at], 0, MAX_MONEY, 'price'),
-      };
-    }
-    return items;
-  }
-}
-
 /** Characters of attrs, event by event: one text of the table may be the attrs of all events. */
 function attrsLength(column: unknown, texts: unknown, count: number): number {
   const lengthOf = (index: unknown): number => {
@@ -178,13 +134,14 @@ function checkDecodedBytes(columns: BodyColumns, body: readonly unknown[], count
 /**
  * Decodes the events of a body that `message-pack.ts` unpacked.
  *
- * @param batch number of events, and the hour they belong to (since 1970)
+ * @param header number of events, the hour they belong to (since 1970), and whether their items may
+ *   be lines of receipts
  * @param maxBytes of memory that the events may take, as `decodedBytes` counts it
  * @throws InvalidColumns when it is not `count` events of `hour` within an event's bounds
  */
 export function fromColumns(
   body: unknown,
-  { count, hour }: { readonly count: number; readonly hour: number },
+  { count, hour, receiptLines }: Pick<BatchHeader, 'count' | 'hour' | 'receiptLines'>,
   maxBytes: number,
 ): TillEvent[] {
   if (!Array.isArray(body) || body.length < COLUMNS) return refuse('the body is not an array of columns');
@@ -193,7 +150,7 @@ export function fromColumns(
   const table = new StringTable(body[0]);
   const fields = fieldReaders(columns, table);
   const dims = new DimColumns(columns, table);
-  const items = new ItemColumns(columns, table);
+  const items = new ItemColumns(columns, table, receiptLines);
   const start = hour * HOUR_MS;
   let ts = start;
   const events: TillEvent[] = [];

@@ -13,17 +13,20 @@
  *     9  attrs | nil
  *     10 dims: how many per event, 11 their keys, flat, 12 their values, flat
  *     13 items: how many per event, 14 skus, flat, 15 qtys, flat, 16 prices, flat
- *     17 … columns of later versions of the writer, kept with the stored bytes
+ *     17 line totals | nil, flat; only where an item has one
+ *     18 … columns of later versions of the writer, kept with the stored bytes
  *
  * Columns 1 to 10 and 13 are either an array with one entry per event or, where all entries are
  * equal, that entry alone.
  */
-import type { TillEvent } from '../event/event.ts';
+import type { Item, TillEvent } from '../event/event.ts';
 import { HOUR_MS } from '../time.ts';
 import { decodedBytes } from './batch-bounds.ts';
 
-/** Columns of version 1. */
+/** Columns that each body has. */
 export const COLUMNS = 17;
+/** The column of the line totals. */
+export const ITEM_AMOUNTS = 17;
 
 type Value = number | null;
 
@@ -71,7 +74,10 @@ export class Columns {
   readonly #items = new Column<number>();
   readonly #skus: number[] = [];
   readonly #qtys: number[] = [];
-  readonly #prices: number[] = [];
+  readonly #prices: Value[] = [];
+  /** Of the items so far; set from the first with a total on. */
+  #itemAmounts: Value[] | null = null;
+  #receiptLines = false;
   /** Milliseconds since 1970 of the previous event. */
   #before: number;
   #count = 0;
@@ -93,6 +99,11 @@ export class Columns {
   /** Number of events so far. */
   get count(): number {
     return this.#count;
+  }
+
+  /** See `BatchHeader.receiptLines`. */
+  get receiptLines(): boolean {
+    return this.#receiptLines;
   }
 
   /** Bytes of memory of the events so far, as `decodedBytes` counts it. */
@@ -120,11 +131,16 @@ export class Columns {
       this.#dimValues.push(this.#text(dims[at + 1]!));
     }
     this.#items.push(items.length);
-    for (const { sku, qty, price } of items) {
-      this.#skus.push(this.#text(sku));
-      this.#qtys.push(qty);
-      this.#prices.push(price);
-    }
+    for (const item of items) this.#addItem(item);
+  }
+
+  #addItem({ sku, qty, price, amount }: Item): void {
+    if (amount !== undefined) this.#itemAmounts ??= new Array<Value>(this.#skus.length).fill(null);
+    this.#itemAmounts?.push(amount ?? null);
+    this.#receiptLines ||= amount !== undefined || qty <= 0 || price === null || price < 0;
+    this.#skus.push(this.#text(sku));
+    this.#qtys.push(qty);
+    this.#prices.push(price);
   }
 
   /**
@@ -152,6 +168,7 @@ export class Columns {
       this.#skus,
       this.#qtys,
       this.#prices,
+      ...(this.#itemAmounts === null ? [] : [this.#itemAmounts]),
     ];
   }
 

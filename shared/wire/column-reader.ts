@@ -35,6 +35,10 @@ export class BodyColumns {
     return (event) => column[event];
   }
 
+  has(at: number): boolean {
+    return at < this.#columns.length;
+  }
+
   /** The values of all events in a row, of which each event has any number. */
   flat(at: number, what: string): readonly unknown[] {
     const column = this.#columns[at];

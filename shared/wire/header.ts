@@ -33,13 +33,19 @@ export const HEADER_BYTES = FIXED_BYTES + CRC_BYTES;
 const FLAG_LOSSES = 0x01;
 const CODEC_SHIFT = 1;
 const CODEC_MASK = 0x03;
-const KNOWN_FLAGS = 0x07;
+const FLAG_RECEIPT_LINES = 0x08;
+const KNOWN_FLAGS = 0x0f;
 const CODECS = ['none', 'zstd'] as const;
 export type Codec = (typeof CODECS)[number];
 
 export interface BatchHeader {
   readonly kind: Kind;
   readonly codec: Codec;
+  /**
+   * Whether the items may be lines of receipts: qty and price of any sign, no price, totals
+   * (column 17). A collector that cannot read them does not know the flag, and says so.
+   */
+  readonly receiptLines: boolean;
   /** 0: none. Released dictionaries are kept permanently. */
   readonly dictionary: number;
   readonly epoch: Epoch;
@@ -81,12 +87,17 @@ const writeU64 = (bytes: Buffer, value: number, at: number): void => {
   bytes.writeUInt32BE(value % 2 ** 32, at + 4);
 };
 
+const flagsOf = ({ kind, codec, receiptLines }: BatchHeader): number =>
+  (kind === 'losses' ? FLAG_LOSSES : 0) |
+  (CODECS.indexOf(codec) << CODEC_SHIFT) |
+  (receiptLines ? FLAG_RECEIPT_LINES : 0);
+
 /** Writes the header at the start of `into`, which has room for `HEADER_BYTES`. */
 export function writeHeader(header: BatchHeader, into: Buffer): void {
   into.writeUInt16BE(MAGIC, 0);
   into.writeUInt8(VERSION, 2);
   into.writeUInt16BE(HEADER_BYTES, 3);
-  into.writeUInt8((header.kind === 'losses' ? FLAG_LOSSES : 0) | (CODECS.indexOf(header.codec) << CODEC_SHIFT), 5);
+  into.writeUInt8(flagsOf(header), 5);
   into.writeUInt16BE(header.dictionary, 6);
   into.write(header.epoch, 8, 'hex');
   writeU64(into, header.firstSeq, 16);
@@ -131,6 +142,7 @@ export function readHeader(message: Uint8Array): ReadHeader {
   const header: BatchHeader = {
     kind: flags & FLAG_LOSSES ? 'losses' : 'events',
     codec: codec ?? 'none',
+    receiptLines: (flags & FLAG_RECEIPT_LINES) !== 0,
     dictionary: bytes.readUInt16BE(6),
     epoch: bytes.toString('hex', 8, 16) as Epoch,
     firstSeq: readU64(bytes, 16),

@@ -1,5 +1,10 @@
 /** A batch's string table. Each use has a form, which is checked once per entry, not per event. */
+import { MAX_TEXT } from '../event/schema.ts';
 import { refuse } from './column-reader.ts';
+
+/** Code points, of which no text has more than UTF-16 units. */
+export const isShort = (text: string): boolean =>
+  text.length <= MAX_TEXT || (text.length <= 2 * MAX_TEXT && [...text].length <= MAX_TEXT);
 
 export class StringTable {
   readonly #texts: readonly string[];

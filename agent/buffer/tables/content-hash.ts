@@ -99,8 +99,7 @@ export const otherHashes = (event: TillEvent): Buffer[] => [
  * for 24 hours, so the release after the next one does without.
  */
 function hashOfOlderAgents(event: TillEvent): Buffer {
-  const { type, ts, offset, amount, currency, ref, dims } = event;
-  const items = event.items.map(({ sku, qty, price }) => ({ sku, qty, price }));
+  const { type, ts, offset, amount, currency, ref, dims, items } = event;
   const attrs = event.attrs === null ? [] : [sortedKeys(JSON.parse(event.attrs))];
   const time = (event.flags & FLAG.tsDefaulted) !== 0 ? null : [ts, offset];
   return hashOf([type, time, amount, currency, ref, dims, items, attrs]);

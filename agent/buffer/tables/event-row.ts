@@ -22,19 +22,26 @@ type Body = [
   store: StoreId | null,
   dims: readonly string[],
   /** sku, qty, price, sku … */
-  items: readonly (string | number)[],
+  items: readonly (string | number | null)[],
   attrs: string | null,
+  /** Of each item the line's total, or nil; left out where no item has one. */
+  itemAmounts?: readonly (number | null)[],
 ];
 
 /**
  * MessagePack array of the event's fields, in the order of `Body`. It is stored: a change needs a
- * new schema version.
+ * new schema version, unless it adds a field that may be left out.
  */
 export function encodeBody(event: TillEvent): Uint8Array {
-  const items: (string | number)[] = [];
-  for (const { sku, qty, price } of event.items) items.push(sku, qty, price);
+  const items: (string | number | null)[] = [];
+  let hasAmounts = false;
+  for (const { sku, qty, price, amount } of event.items) {
+    items.push(sku, qty, price);
+    hasAmounts ||= amount !== undefined;
+  }
   const { type, ts, offset, flags, amount, currency, ref, store, dims, attrs } = event;
   const body: Body = [type, ts, offset, flags, amount, currency, ref, store, dims, items, attrs];
+  if (hasAmounts) body.push(event.items.map((item) => item.amount ?? null));
   return pack(body);
 }
 
@@ -43,10 +50,12 @@ export function encodeBody(event: TillEvent): Uint8Array {
  * @throws when they are not an encoded event
  */
 export function decodeBody(bytes: Uint8Array): TillEvent {
-  const [type, ts, offset, flags, amount, currency, ref, store, dims, flat, attrs] = unpack(bytes) as Body;
+  const [type, ts, offset, flags, amount, currency, ref, store, dims, flat, attrs, amounts] = unpack(bytes) as Body;
   const items: Item[] = [];
   for (let at = 0; at < flat.length; at += 3) {
-    items.push({ sku: flat[at] as string, qty: flat[at + 1] as number, price: flat[at + 2] as number });
+    const line = { sku: flat[at] as string, qty: flat[at + 1] as number, price: flat[at + 2] as number | null };
+    const total = amounts?.[at / 3] ?? null;
+    items.push(total === null ? line : { ...line, amount: total });
   }
   return { type, ts, offset, flags, amount, currency, ref, store, dims, items, attrs };
 }

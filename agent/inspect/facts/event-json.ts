@@ -1,7 +1,14 @@
 /** Converts an event to the JSON that its till could have posted. */
-import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
+import { FLAG, type Item, type TillEvent } from '../../../shared/event/event.ts';
 import { parseExactJson } from '../../../shared/exact-json.ts';
 import { MINUTE_MS } from '../../../shared/time.ts';
+
+export interface ItemJson {
+  readonly sku: string;
+  readonly qty: number;
+  readonly price?: number;
+  readonly amount?: number;
+}
 
 export interface EventJson {
   readonly type: string;
@@ -10,7 +17,7 @@ export interface EventJson {
   readonly currency?: string;
   readonly ref?: string;
   readonly dims?: Readonly<Record<string, string>>;
-  readonly items?: readonly { readonly sku: string; readonly qty: number; readonly price: number }[];
+  readonly items?: readonly ItemJson[];
   readonly attrs?: unknown;
 }
 
@@ -22,6 +29,13 @@ export function localTime(ts: number, offset: number): string {
   const minutes = Math.abs(offset);
   return `${local}${offset < 0 ? '-' : '+'}${twoDigits(Math.floor(minutes / 60))}:${twoDigits(minutes % 60)}`;
 }
+
+const itemJson = ({ sku, qty, price, amount }: Item): ItemJson => ({
+  sku,
+  qty: qty / 1000,
+  ...(price === null ? {} : { price }),
+  ...(amount === undefined ? {} : { amount }),
+});
 
 /** Always with `ts`, also where the agent set it, so that posting it again gives the same event. */
 export function eventJson(event: TillEvent): EventJson {
@@ -35,7 +49,7 @@ export function eventJson(event: TillEvent): EventJson {
     ...(currency === null ? {} : { currency }),
     ...(ref === null ? {} : { ref }),
     ...(pairs.length === 0 ? {} : { dims: Object.fromEntries(pairs) }),
-    ...(items.length === 0 ? {} : { items: items.map(({ sku, qty, price }) => ({ sku, qty: qty / 1000, price })) }),
+    ...(items.length === 0 ? {} : { items: items.map(itemJson) }),
     ...(attrs === null ? {} : { attrs: parseExactJson(attrs) }),
   };
 }

@@ -3,7 +3,7 @@
  * a partial aggregate in the same plain form.
  */
 import type { PartialAggregate } from '../../../collector/aggregation/partial.ts';
-import { dimension, type TillEvent } from '../../../shared/event/event.ts';
+import { dimension, type Item, type TillEvent } from '../../../shared/event/event.ts';
 import { SLOT_MS } from '../../../shared/time.ts';
 import { LOGIC } from './till-events.ts';
 
@@ -79,18 +79,23 @@ export function figuresOf({ figures }: Pick<PartialAggregate, 'figures'>): Plain
   return plain;
 }
 
+/** Thousandths of a minor unit. */
+const total = ({ qty, price, amount }: Item): bigint =>
+  amount === undefined ? BigInt(qty) * BigInt(price!) : 1_000n * BigInt(amount);
+
 /** By currency, sku and slot; sales less refunds. */
 export function expectedArticles(events: readonly TillEvent[]): Plain {
   const lines = events
     .filter(({ type }) => type === 'sale' || type === 'refund')
-    .flatMap((e) => e.items.map((item) => ({ ...e, ...item, sign: e.type === 'sale' ? 1n : -1n })));
+    .flatMap((e) => e.items.map((item) => ({ ...e, ...item, total: total(item), sign: e.type === 'sale' ? 1n : -1n })))
+    .filter(({ qty }) => qty !== 0);
   const groups = groupBy(lines, ({ currency, sku, ts }) => [currency, sku, Math.floor(ts / SLOT_MS)]);
   return Object.fromEntries(
     [...groups].map(([name, of]) => [
       name,
       {
         quantity: sum(of.map(({ qty, sign }) => sign * BigInt(qty))),
-        amount: sum(of.map(({ qty, price, sign }) => sign * BigInt(qty) * BigInt(price))),
+        amount: sum(of.map(({ total, sign }) => sign * total)),
       },
     ]),
   );

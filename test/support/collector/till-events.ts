@@ -3,7 +3,7 @@
  * meet.
  */
 import fc from 'fast-check';
-import type { TillEvent } from '../../../shared/event/event.ts';
+import type { Item, TillEvent } from '../../../shared/event/event.ts';
 import { type StoreId, storeId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
 
@@ -49,6 +49,24 @@ const given = (dims: Readonly<Record<string, string | null>>): Record<string, st
 
 const money = fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 0, max: 2_000 }) }, fc.integer({ min: 0, max: 1e12 }));
 
+const signed = fc.oneof(
+  money,
+  money.map((value) => 0 - value),
+);
+
+/** A line of a receipt: returned, voided, a discount, with its total in place of a price or beside it. */
+const item: fc.Arbitrary<Item> = fc
+  .record(
+    {
+      sku: fc.constantFrom('A', 'B', '(other)'),
+      qty: fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 1, max: 5_000 }) }, fc.integer({ min: -5_000, max: 0 })),
+      price: fc.oneof({ weight: 4, arbitrary: money }, signed, fc.constant(null)),
+      amount: signed,
+    },
+    { requiredKeys: ['sku', 'qty', 'price'] },
+  )
+  .filter(({ price, amount }) => price !== null || amount !== undefined);
+
 export const arbitraryEvent = (hour: number): fc.Arbitrary<TillEvent> =>
   fc
     .record({
@@ -61,10 +79,7 @@ export const arbitraryEvent = (hour: number): fc.Arbitrary<TillEvent> =>
       method: optional(text),
       cashier: optional(fc.constantFrom('c1', 'c2')),
       customer: optional(fc.constantFrom('u1', 'u2', 'u3', 'u4')),
-      items: fc.array(
-        fc.record({ sku: fc.constantFrom('A', 'B', '(other)'), qty: fc.integer({ min: 1, max: 5_000 }), price: money }),
-        { maxLength: 3 },
-      ),
+      items: fc.array(item, { maxLength: 3 }),
     })
     .map(({ money, method, cashier, customer, ...rest }) =>
       tillEvent({

@@ -38,13 +38,25 @@ const dims = fc
   )
   .map((pairs) => pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)).flat());
 
-const item: fc.Arbitrary<Item> = fc.record(
-  {
-    sku: text('A1', 'B2', 'é€😀'),
-    qty: fc.oneof(fc.constantFrom(1, 1_000, 1e12), fc.integer({ min: 1, max: 1e12 })),
-    price: money,
-  },
-  { noNullPrototype: true },
+const signed = (size: fc.Arbitrary<number>): fc.Arbitrary<number> =>
+  fc.tuple(size, fc.boolean()).map(([value, isNegative]) => (isNegative ? 0 - value : value));
+
+const sku = text('A1', 'B2', 'é€😀');
+const qty = fc.oneof(fc.constantFrom(1, 1_000, 1e12), fc.integer({ min: 1, max: 1e12 }));
+
+const plainItem: fc.Arbitrary<Item> = fc.record({ sku, qty, price: money }, { noNullPrototype: true });
+
+/** A line of a receipt: of any sign, voided, with its total, without a price. */
+const receiptLine: fc.Arbitrary<Item> = fc
+  .record(
+    { sku, qty: signed(fc.oneof(fc.constant(0), qty)), price: fc.option(signed(money)), amount: signed(money) },
+    { noNullPrototype: true, requiredKeys: ['sku', 'qty', 'price'] },
+  )
+  .filter(({ price, amount }) => price !== null || amount !== undefined);
+
+const items = fc.oneof(
+  { weight: 2, arbitrary: fc.array(plainItem, { maxLength: 20 }) },
+  { weight: 1, arbitrary: fc.array(fc.oneof(plainItem, receiptLine), { maxLength: 20 }) },
 );
 
 /** An event of `HOUR`, with every combination of fields that the parser gives. */
@@ -60,7 +72,7 @@ export const arbitraryEvent: fc.Arbitrary<TillEvent> = fc
       ref: fc.option(text('R-1')),
       store: fc.option(name('a1_-', 64) as fc.Arbitrary<StoreId>),
       dims,
-      items: fc.array(item, { maxLength: 20 }),
+      items,
       attrs: fc.option(fc.jsonValue({ stringUnit: codePoint }).map((value) => JSON.stringify(value))),
     },
     { noNullPrototype: true },

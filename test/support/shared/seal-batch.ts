@@ -18,6 +18,7 @@ export function sealed(plain: Uint8Array, claims: Claims = {}, body?: Uint8Array
   const header: BatchHeader = {
     kind: 'events',
     codec: 'none',
+    receiptLines: false,
     dictionary: 0,
     ...IDENTITY,
     hour: HOUR,

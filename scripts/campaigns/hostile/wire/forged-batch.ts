@@ -59,6 +59,7 @@ export function forge({ bytes: body, crc, codec, unpackedLength }: ForgedBody, c
   const header: BatchHeader = {
     kind: 'events',
     codec,
+    receiptLines: false,
     dictionary: 0,
     epoch: epoch(claims.epoch),
     firstSeq: claims.firstSeq,

@@ -112,7 +112,7 @@ const RULES: { rule: string; good: unknown[]; bad: [unknown, string[]][] }[] = [
     bad: ['United Kingdom', '-s', 'z'.repeat(65), 1].map((store) => [{ ...base, dims: { store } }, ['/dims/store']]),
   },
   {
-    rule: 'items are up to 2,000, each of a sku, a qty and a price and nothing else',
+    rule: 'items are up to 2,000, each of a sku, a qty, a price or an amount, and nothing else',
     good: [[], [item], Array.from({ length: 2_000 }, () => item)].map((items) => ({ ...base, items })),
     bad: [
       [{ ...base, items: Array.from({ length: 2_001 }, () => item) }, ['/items']],
@@ -131,17 +131,42 @@ const RULES: { rule: string; good: unknown[]; bad: [unknown, string[]][] }[] = [
     ]),
   },
   {
-    rule: 'qty is above 0 with up to three decimals',
-    good: [0.001, 0.1, 0.3, 1, 2.675, 1e9].map((qty) => ({ ...base, items: [{ ...item, qty }] })),
-    bad: [0, -1, 0.0001, 0.0005, 1.0001, 2.6755, 0.1 + 0.2, 5e-324, 1e9 + 1, 1e300, '1', null].map((qty) => [
-      { ...base, items: [{ ...item, qty }] },
-      ['/items/0/qty'],
+    rule: 'qty has up to three decimals, of any sign, and is 0 for a voided line',
+    good: [0, -0, 0.001, 0.1, 0.3, 1, 2.675, 1e9, -0.001, -2.675, -1e9].map((qty) => ({
+      ...base,
+      items: [{ ...item, qty }],
+    })),
+    bad: [0.0001, 0.0005, 1.0001, -1.0001, 2.6755, 0.1 + 0.2, 5e-324, 1e9 + 1, -1e9 - 1, 1e300, '1', null].map(
+      (qty) => [{ ...base, items: [{ ...item, qty }] }, ['/items/0/qty']],
+    ),
+  },
+  {
+    rule: 'price is whole minor units of any sign',
+    good: [0, -0, 1, -1, 1e12, -1e12].map((price) => ({ ...base, items: [{ ...item, price }] })),
+    bad: [0.5, -179.9, 1e12 + 1, -1e12 - 1, '1', null].map((price) => [
+      { ...base, items: [{ ...item, price }] },
+      ['/items/0/price'],
     ]),
   },
   {
-    rule: 'price is whole minor units from 0 on',
-    good: [0, 1, 1e12].map((price) => ({ ...base, items: [{ ...item, price }] })),
-    bad: [-1, 0.5, 1e12 + 1, '1', null].map((price) => [{ ...base, items: [{ ...item, price }] }, ['/items/0/price']]),
+    rule: 'an amount of an item is whole minor units of any sign, and the price is then optional',
+    good: [0, -0, 1, -1, 1e12, -1e12].flatMap((amount) =>
+      [
+        { ...item, amount },
+        { sku: 'A1', qty: 0.435, amount },
+        { ...item, price: null, amount },
+      ].map((line) => ({
+        ...base,
+        items: [line],
+      })),
+    ),
+    bad: [
+      ...[0.5, -179.9, 1e12 + 1, -1e12 - 1, '1'].map((amount): [unknown, string[]] => [
+        { ...base, items: [{ ...item, amount }] },
+        ['/items/0/amount'],
+      ]),
+      [{ ...base, items: [{ sku: 'A1', qty: 1, amount: null }] }, ['/items/0/price']],
+    ],
   },
   {
     rule: 'attrs are any JSON of up to 4 KiB, counted in UTF-8 bytes without spaces',

@@ -77,7 +77,7 @@ t.test('all bad fields are named at once, each once', async (t) => {
       currency: 'pounds',
       ref: '',
       dims: { Method: 'upi', store: 'No Store', cashier: '\ud800' },
-      items: [{ sku: 'A1', qty: 1.0001, price: -1 }],
+      items: [{ sku: 'A1', qty: 1.0001, price: -0.5 }],
       attrs: 'x'.repeat(5000),
       total: 1,
     }).sort(),
@@ -110,6 +110,11 @@ t.test('each error says what to do about its field', async (t) => {
   ]);
   t.strictSame(details({ ...base, amount: 1 }), ['/currency is required with an amount']);
   t.strictSame(details({ ...base, currency: 'ZZZ' }), ['/currency is not a currency of ISO 4217']);
+  const way = "leave it out, and give the line's total as its `amount`";
+  t.strictSame(details({ ...base, items: [{ ...item, price: 179.9 }] }), [`/items/0/price must be integer: ${way}`]);
+  t.strictSame(details({ ...base, items: [{ sku: 'A', qty: 1 }] }), [
+    "/items/0/price is required, unless the line's total is given as its `amount`",
+  ]);
   t.strictSame(details({ ...base, attrs: 'x'.repeat(5000) }), ['/attrs must be at most 4096 bytes of JSON']);
 });
 

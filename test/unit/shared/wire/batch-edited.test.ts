@@ -30,7 +30,13 @@ const withinBounds = (event: TillEvent, hour: number): boolean =>
   event.dims.length <= 32 &&
   event.dims.every((text, i) => (i % 2 === 0 ? /^[a-z][a-z0-9_]{0,31}$/.test(text) : isShort(text))) &&
   event.items.length <= 2_000 &&
-  event.items.every(({ sku, qty, price }) => isShort(sku) && inRange(qty, 1, 1e12) && inRange(price, 0, 1e12));
+  event.items.every(
+    ({ sku, qty, price, amount }) =>
+      isShort(sku) &&
+      inRange(qty, -1e12, 1e12) &&
+      (price === null ? amount !== undefined : inRange(price, -1e12, 1e12)) &&
+      (amount === undefined || inRange(amount, -1e12, 1e12)),
+  );
 
 const isTyped = (message: Uint8Array): boolean => {
   const decoded = decodeBatch(message);
@@ -66,8 +72,9 @@ holds(
   t,
   'a body edited in any way under right checksums gives events within bounds or a typed refusal',
   fc.property(bodies, edits, fc.boolean(), (batch, changes, compressed) => {
-    const { kind, count } = batch.header;
-    return isTyped(sealed(editedBody(plainOf(batch), changes), { kind, count, codec: compressed ? 'zstd' : 'none' }));
+    const { kind, count, receiptLines } = batch.header;
+    const codec = compressed ? 'zstd' : 'none';
+    return isTyped(sealed(editedBody(plainOf(batch), changes), { kind, count, receiptLines, codec }));
   }),
   { numRuns: 3_000 },
 );
@@ -76,10 +83,10 @@ holds(
   t,
   'so does a compressed body that is edited, with a dictionary and without',
   fc.property(bodies, edits, fc.constantFrom(null, ...RELEASED), (batch, changes, dictionary) => {
-    const { kind, count } = batch.header;
+    const { kind, count, receiptLines } = batch.header;
     const plain = plainOf(batch);
     const frame = zstdCompressSync(plain, dictionary === null ? {} : { dictionary: dictionary.bytes });
-    const claims = { kind, count, codec: 'zstd', dictionary: dictionary?.id ?? 0 } as const;
+    const claims = { kind, count, receiptLines, codec: 'zstd', dictionary: dictionary?.id ?? 0 } as const;
     return isTyped(sealed(plain, claims, editedBody(frame, changes)));
   }),
   { numRuns: 1_000 },

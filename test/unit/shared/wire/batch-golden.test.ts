@@ -59,6 +59,7 @@ t.test('the header alone', async (t) => {
   const header: BatchHeader = {
     kind: 'losses',
     codec: 'zstd',
+    receiptLines: false,
     dictionary: 0x0102,
     epoch: IDENTITY.epoch,
     firstSeq: 2 ** 32 + 41,
@@ -108,6 +109,48 @@ t.test('two events, below the size from which they are compressed', async (t) =>
     header: { firstSeq: 2 ** 32 + 41, count: 2, hour: HOUR, codec: 'none', clearThrough: 1_795_339_740_000 },
   });
   t.strictSame(eventsOf(golden), [BASKET, REFUND]);
+});
+
+const RECEIPT: TillEvent = {
+  ...BASKET,
+  items: [
+    { sku: 'MUG', qty: -1_000, price: 900 },
+    { sku: 'COUPON', qty: 1_000, price: -50 },
+    { sku: 'VOIDED', qty: 0, price: 500 },
+  ],
+};
+const WITH_TOTALS: TillEvent = {
+  ...BASKET,
+  items: [
+    { sku: 'FUEL', qty: 41_270, price: null, amount: 7_424 },
+    { sku: 'APPLES', qty: -435, price: 1_299, amount: -565 },
+  ],
+};
+
+t.test('lines of a receipt have a flag, and their totals a column', async (t) => {
+  const signed = bytes(`
+    5453 01 0034 08 0000  9f3c0000000000a1  0000000000000029  00000001  00079c11  00000068  000001a202966360  6e5177f1
+    1c5716d8
+    dc0011
+      9a a66d6574686f64 a3757069 a573746f7265 a27331 a34d5547 a6434f55504f4e a6564f49444544 a473616c65 a3494e52
+        a6522d31303031
+      07  cd04d2  cd014a  00  ce0001fb6c  08  09  03  c0
+      02 920002 920103
+      03 93040506 93d1fc18cd03e800 93cd0384d0cecd01f4`);
+  t.equal(hex(encodeEvents(IDENTITY, [RECEIPT], null).bytes), hex(signed));
+  t.strictSame(eventsOf(signed), [RECEIPT]);
+  const totals = bytes(`
+    5453 01 0034 08 0000  9f3c0000000000a1  0000000000000029  00000001  00079c11  00000063  000001a202966360  fb33b54f
+    874de0da
+    dc0012
+      99 a66d6574686f64 a3757069 a573746f7265 a27331 a44655454c a64150504c4553 a473616c65 a3494e52 a6522d31303031
+      06  cd04d2  cd014a  00  ce0001fb6c  07  08  03  c0
+      02 920002 920103
+      02 920405 92cda136d1fe4d 92c0cd0513 92cd1d00d1fdcb`);
+  t.equal(hex(encodeEvents(IDENTITY, [WITH_TOTALS], null).bytes), hex(totals));
+  t.strictSame(eventsOf(totals), [WITH_TOTALS]);
+  const mixed = [BASKET, WITH_TOTALS, RECEIPT];
+  t.strictSame(eventsOf(encodeEvents(IDENTITY, mixed).bytes), mixed);
 });
 
 t.test('a compressed batch, read only: compressors may find other bytes for it', async (t) => {

@@ -99,6 +99,44 @@ t.test('columns out of the bounds of an event are invalid', async (t) => {
     t.match(decodeColumns(columns(replaced)), { ok: false, result: 'invalid' }, what);
 });
 
+t.test('under the flag of receipts, items are bound as lines are', async (t) => {
+  const decode = (replaced: Record<number, unknown>, ...more: readonly unknown[]) =>
+    decodeColumns([...columns(replaced), ...more], { receiptLines: true });
+  const good: [string, Record<number, unknown>, unknown[], unknown][] = [
+    ['a plain item', {}, [], { qty: 1_000, price: 100 }],
+    ['a qty of zero', { 15: [0] }, [], { qty: 0, price: 100 }],
+    ['the lowest qty and price', { 15: [-1e12], 16: [-1e12] }, [], { qty: -1e12, price: -1e12 }],
+    ['a total', {}, [[-1e12]], { qty: 1_000, price: 100, amount: -1e12 }],
+    ['a total that is nil', {}, [[null]], { qty: 1_000, price: 100 }],
+    ['a total in place of a price', { 16: [null] }, [[0]], { qty: 1_000, price: null, amount: 0 }],
+    ['further columns', {}, [[7], 'x', [1, 2]], { qty: 1_000, price: 100, amount: 7 }],
+  ];
+  for (const [what, replaced, more, line] of good) {
+    const decoded = decode(replaced, ...more);
+    t.strictSame(
+      decoded.ok && decoded.kind === 'events' && decoded.events[0]!.items,
+      [{ sku: 'A1', ...(line as object) }],
+      what,
+    );
+  }
+  const bad: [string, Record<number, unknown>, unknown[]][] = [
+    ['neither price nor total', { 16: [null] }, []],
+    ['neither price nor total, which is nil', { 16: [null] }, [[null]]],
+    ['totals that are nil', {}, [null]],
+    ['a map for totals', {}, [{ 0: 1, length: 1 }]],
+    ['more totals than skus', {}, [[1, 1]]],
+    ['fewer totals than skus', {}, [[]]],
+    ['a total beyond 10^12', {}, [[1e12 + 1]]],
+    ['a total below -10^12', {}, [[-1e12 - 1]]],
+    ['half a total', {}, [[0.5]]],
+    ['a total that is a text', {}, [['1']]],
+    ['a qty below -10^9 pieces', { 15: [-1e12 - 1] }, []],
+    ['a price below -10^12', { 16: [-1e12 - 1] }, []],
+    ['an amount of the event below zero', { 5: -1 }, []],
+  ];
+  for (const [what, replaced, more] of bad) t.match(decode(replaced, ...more), { ok: false, result: 'invalid' }, what);
+});
+
 t.test('bodies that are no columns at all are invalid', async (t) => {
   for (const body of [
     null,

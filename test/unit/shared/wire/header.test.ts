@@ -9,6 +9,7 @@ import { resealed } from '../../../support/shared/seal-batch.ts';
 const HEADER: BatchHeader = {
   kind: 'events',
   codec: 'zstd',
+  receiptLines: false,
   dictionary: 0,
   ...IDENTITY,
   count: 3,
@@ -45,6 +46,7 @@ holds(
       {
         kind: fc.constantFrom('events', 'losses'),
         codec: fc.constantFrom('none', 'zstd'),
+        receiptLines: fc.boolean(),
         dictionary: fc.nat({ max: 0xffff }),
         epoch: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }).map((bits) => bits.toString(16).padStart(16, '0') as Epoch),
         firstSeq: fc.oneof(
@@ -91,14 +93,15 @@ t.test('TLVs that do not add up to the header length are invalid', async (t) => 
 });
 
 t.test('what this version does not know is unsupported, with the batch named', async (t) => {
-  const { kind, codec, ...named } = HEADER;
+  const { kind, codec, receiptLines, ...named } = HEADER;
   const cases: [string, number, string, RegExp][] = [
     ['version 0', 2, '00', /version 0/],
     ['version 2', 2, '02', /version 2/],
     ['codec 2', 5, '04', /flags 0x4/],
     ['codec 3', 5, '06', /flags 0x6/],
-    ['an unknown flag', 5, '08', /flags 0x8/],
+    ['an unknown flag', 5, '10', /flags 0x10/],
     ['another', 5, '82', /flags 0x82/],
+    ['one beside a known flag', 5, '48', /flags 0x48/],
   ];
   for (const [what, at, hex, detail] of cases) {
     t.match(readHeader(edited(at, hex)), { ok: false, result: 'unsupported', detail, header: named }, what);

@@ -97,6 +97,19 @@ t.test('each field makes a difference', async (t) => {
   }
 });
 
+t.test("the total of a line is content, and a line without one has its agent's hash of before", async (t) => {
+  const line = (more: object) => sale('R', { items: [{ sku: 'A', qty: 1, price: 100, ...more }] });
+  t.ok(same(line({ amount: null }), line({})), 'null is absent');
+  t.ok(same(line({ amount: -0, qty: -0 }), line({ amount: 0, qty: 0 })), 'minus nothing');
+  const hashes = ['{}', '{"amount":0}', '{"amount":100}', '{"amount":90}', '{"amount":90,"price":null}'].map((more) => {
+    const event = parsed(line(JSON.parse(more) as object));
+    return [contentHash(event), ...otherHashes(event)].map((hash) => hash.toString('hex'));
+  });
+  for (const [at, mine] of hashes.entries())
+    for (const other of hashes.slice(at + 1)) t.notOk(mine.some((hash) => other.includes(hash)));
+  t.equal(hashes[0]![0], '85586d63a8ac37853c1ee216d330e6df', 'as before lines had totals');
+});
+
 t.test('an array of pairs is not the object that it spells', async (t) => {
   t.notOk(same(sale('R', { attrs: { a: 1 } }), sale('R', { attrs: [['a', 1]] })));
   t.notOk(same(sale('R', { attrs: { a: 1 } }), sale('R', { attrs: { pairs: [['a', 1]] } })));

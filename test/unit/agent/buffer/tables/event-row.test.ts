@@ -15,6 +15,13 @@ import { crc32c } from '../../../../../shared/crc32c.ts';
 import { epoch } from '../../../../../shared/ids.ts';
 import { parsed, sale } from '../../../../support/agent/events.ts';
 
+const LINES = [
+  { sku: 'MUG', qty: -1, price: 900 },
+  { sku: 'COUPON', qty: 1, price: -50 },
+  { sku: 'VOIDED', qty: 0, price: 500 },
+  { sku: 'FUEL', qty: 41.27, amount: 7_424 },
+  { sku: 'BEANS', qty: 3, price: 349, amount: 0 },
+];
 const EPOCH = epoch('0123456789abcdef');
 
 t.test('an event comes back from its row as it was', async (t) => {
@@ -32,6 +39,17 @@ t.test('an event comes back from its row as it was', async (t) => {
   t.same(decodeBody(encodeBody(full)), full);
   const least = parsed({ type: 'void' });
   t.same(decodeBody(encodeBody(least)), least);
+});
+
+t.test('lines of receipts come back from their row as they were', async (t) => {
+  const event = parsed(sale('R-1', { items: LINES }));
+  t.strictSame(decodeBody(encodeBody(event)).items, [
+    { sku: 'MUG', qty: -1_000, price: 900 },
+    { sku: 'COUPON', qty: 1_000, price: -50 },
+    { sku: 'VOIDED', qty: 0, price: 500 },
+    { sku: 'FUEL', qty: 41_270, price: null, amount: 7_424 },
+    { sku: 'BEANS', qty: 3_000, price: 349, amount: 0 },
+  ]);
 });
 
 t.test('a change of state changes the checksum by a constant', async (t) => {
@@ -101,4 +119,16 @@ t.test('golden bytes: a row of schema 1 is read for ever', async (t) => {
     '9ba473616c65cb427a202b2c5000000000cd0513a3455552a3522d31c092a66d6574686f64a375706993a24131cd07d0cd01f4c0',
   );
   t.equal(new RowChecksum().of(EPOCH, 41, 498_706, 0xdeadbeef, STATE.pending), 3_242_778_240);
+});
+
+t.test('golden bytes: totals of lines are a field of their own', async (t) => {
+  const event = parsed(sale('R-1', { ts: 1_795_341_600_000, items: LINES }));
+  const hex = Buffer.from(encodeBody(event)).toString('hex');
+  t.equal(
+    hex,
+    '9ca473616c65cb427a202b2c5000000000cd0513a3455552a3522d31c090' +
+      '9fa34d5547d1fc18cd0384a6434f55504f4ecd03e8d0cea6564f4944454400cd01f4a44655454ccda136c0a54245414e53cd0bb8cd015d' +
+      'c095c0c0c0cd1d0000',
+  );
+  t.strictSame(decodeBody(Buffer.from(hex, 'hex')), event);
 });
