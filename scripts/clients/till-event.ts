@@ -15,9 +15,9 @@ export interface TillEvent {
 
 export interface TillItem {
   readonly sku: string;
-  /** Pieces, > 0. */
+  /** Pieces; negative: returned within a sale. */
   readonly qty: number;
-  /** Minor units per piece, >= 0. */
+  /** Minor units per piece; negative: a discount. */
   readonly price: number;
 }
 

@@ -13,7 +13,7 @@
  *     9  attrs | nil
  *     10 dims: how many per event, 11 their keys, flat, 12 their values, flat
  *     13 items: how many per event, 14 skus, flat, 15 qtys, flat, 16 prices, flat
- *     17 line totals | nil, flat; only where an item has one
+ *     17 item totals | nil, flat; only where an item has one
  *     18 … columns of later versions of the writer, kept with the stored bytes
  *
  * Columns 1 to 10 and 13 are either an array with one entry per event or, where all entries are
@@ -25,7 +25,7 @@ import { decodedBytes } from './batch-bounds.ts';
 
 /** Columns that each body has. */
 export const COLUMNS = 17;
-/** The column of the line totals. */
+/** The column of the item totals. */
 export const ITEM_AMOUNTS = 17;
 
 type Value = number | null;

@@ -13,7 +13,7 @@ export class ItemColumns {
   readonly #skus: readonly unknown[];
   readonly #qtys: readonly unknown[];
   readonly #prices: readonly unknown[];
-  /** Null unless a line has a total. */
+  /** Null unless an item has a total. */
   readonly #amounts: readonly unknown[] | null;
   readonly #receiptLines: boolean;
   readonly #skuOf: (index: unknown) => string;
@@ -26,7 +26,7 @@ export class ItemColumns {
     this.#skus = columns.flat(14, 'skus');
     this.#qtys = columns.flat(15, 'qtys');
     this.#prices = columns.flat(16, 'prices');
-    this.#amounts = receiptLines && columns.has(ITEM_AMOUNTS) ? columns.flat(ITEM_AMOUNTS, 'line totals') : null;
+    this.#amounts = receiptLines && columns.has(ITEM_AMOUNTS) ? columns.flat(ITEM_AMOUNTS, 'item totals') : null;
     this.#receiptLines = receiptLines;
     const lengths = [this.#qtys, this.#prices, this.#amounts ?? this.#skus].map(({ length }) => length);
     if (lengths.some((length) => length !== this.#skus.length)) refuse('the columns of the items differ in length');
@@ -61,6 +61,6 @@ export class ItemColumns {
       qty: whole(this.#qtys[this.#at], -1000 * MAX_QTY, 1000 * MAX_QTY, 'qty'),
       price: price === null ? null : whole(price, -MAX_MONEY, MAX_MONEY, 'price'),
     };
-    return amount === null ? line : { ...line, amount: whole(amount, -MAX_MONEY, MAX_MONEY, 'line total') };
+    return amount === null ? line : { ...line, amount: whole(amount, -MAX_MONEY, MAX_MONEY, 'item total') };
   }
 }

@@ -13,6 +13,8 @@ const EVENT = {
   items: [
     { sku: 'A1', qty: 2, price: 64_950 },
     { sku: '4006381333931', qty: 0.125, price: 1 },
+    { sku: 'COUPON', qty: -1, price: -50 },
+    { sku: 'FUEL', qty: 41.27, amount: 7_424 },
   ],
   attrs: { any: ['json', 1, null, { deep: true }] },
 };

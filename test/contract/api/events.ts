@@ -65,7 +65,11 @@ export async function eventsContract(t: Test, tables: Tables): Promise<void> {
       tillEvent({
         ...{ ts: Date.parse('2011-03-27T00:10:11.123Z'), offset: 330, amount: 1299, currency: 'INR', ref: 'R-1' },
         ...{ dims: { method: 'upi', customer: 'u1' }, attrs: '{"any":["json",{"n":1.5}]}' },
-        items: [{ sku: 'A', qty: 1_500, price: 866 }],
+        items: [
+          { sku: 'A', qty: 1_500, price: 866 },
+          { sku: 'B', qty: -41_270, price: null, amount: -7_424 },
+          { sku: 'C', qty: 0, price: -1, amount: 0 },
+        ],
       }),
       tillEvent({ type: 'drawer.opened', amount: null, currency: null, offset: -210 }),
     ]);
@@ -85,7 +89,11 @@ export async function eventsContract(t: Test, tables: Tables): Promise<void> {
         ref: 'R-1',
         store: null,
         dims: { customer: 'u1', method: 'upi' },
-        items: [{ sku: 'A', qty: 1.5, price: 866 }],
+        items: [
+          { sku: 'A', qty: 1.5, price: 866 },
+          { sku: 'B', qty: -41.27, amount: -7_424 },
+          { sku: 'C', qty: 0, price: -1, amount: 0 },
+        ],
         attrs: { any: ['json', { n: 1.5 }] },
       },
       {

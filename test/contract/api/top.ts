@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
-import type { TillEvent } from '../../../shared/event/event.ts';
+import type { Item, TillEvent } from '../../../shared/event/event.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
 import { HOUR, tillEvent } from '../../support/collector/till-events.ts';
 import { Api } from '../../support/region/api.ts';
@@ -11,6 +11,15 @@ const DAY = { from: '2011-03-27', to: '2011-03-28' };
 /** @param items sku, pieces, price */
 const basket = (items: readonly [string, number, number][], rest: Partial<Omit<TillEvent, 'dims'>> = {}): TillEvent =>
   tillEvent({ ...rest, items: items.map(([sku, pieces, price]) => ({ sku, qty: pieces * 1000, price })) });
+
+const RECEIPT: readonly Item[] = [
+  { sku: 'mug', qty: 3_000, price: 900 },
+  { sku: 'mug', qty: -1_000, price: 900 },
+  { sku: 'coupon', qty: 1_000, price: -50 },
+  { sku: 'voided', qty: 0, price: 500, amount: 500 },
+  { sku: 'fuel', qty: 41_270, price: null, amount: 7_424 },
+  { sku: 'beans', qty: 3_000, price: 349, amount: 1_000 },
+];
 
 export async function topContract(t: Test, tables: Tables): Promise<void> {
   const region = new Region(tables);
@@ -29,6 +38,7 @@ export async function topContract(t: Test, tables: Tables): Promise<void> {
       basket([['cheap', 2, 1]], { currency: 'EUR' }),
       basket([['gift', 1, 0]], { currency: null, amount: null }),
       basket([['back', 1, 7]], { type: 'refund', currency: 'EUR' }),
+      tillEvent({ currency: 'JPY', items: RECEIPT }),
     ]),
   );
   region.now = (HOUR + 1) * HOUR_MS;
@@ -60,6 +70,15 @@ export async function topContract(t: Test, tables: Tables): Promise<void> {
             { sku: 'cheap', quantity: 10, amount: 10 },
           ],
         },
+        {
+          key: { currency: 'JPY' },
+          items: [
+            { sku: 'fuel', quantity: 41.27, amount: 7_424 },
+            { sku: 'mug', quantity: 2, amount: 1_800 },
+            { sku: 'beans', quantity: 3, amount: 1_000 },
+            { sku: 'coupon', quantity: 1, amount: -50 },
+          ],
+        },
       ]);
     });
 
@@ -68,7 +87,7 @@ export async function topContract(t: Test, tables: Tables): Promise<void> {
       t.match(meta, { of: 'sku', by: 'quantity', limit: 2, from: '2011-03-27T00:00:00+00:00', tz: 'UTC' });
       t.match(
         series.map(({ items }: { items: { sku: string }[] }) => items.map(({ sku }) => sku)),
-        [['gift'], ['cheap', 'back'], ['cheap', 'dear']],
+        [['gift'], ['cheap', 'back'], ['cheap', 'dear'], ['fuel', 'beans']],
       );
     });
   }

@@ -5,7 +5,7 @@ import { type FoldRow, PartialFold } from '../../../../collector/aggregation/fol
 import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
 import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
-import type { TillEvent } from '../../../../shared/event/event.ts';
+import type { Item, TillEvent } from '../../../../shared/event/event.ts';
 import { epoch } from '../../../../shared/ids.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { eventsOf } from '../../../support/collector/oracle-rows.ts';
@@ -248,6 +248,31 @@ t.test('sums beyond 2^53 keep every digit', (t) => {
     ),
   ]);
   t.same(amountOf(part), [10_000n * (10n ** 12n - 1n)]);
+  t.end();
+});
+
+t.test('lines of receipts count with their sign, by their total where they have one, to the digit', (t) => {
+  const line = (sku: string, qty: number, price: number | null, amount?: number): Item =>
+    amount === undefined ? { sku, qty, price } : { sku, qty, price, amount };
+  const items = [
+    ...[line('huge', 1e12, 1e12), line('huge', 1e12, 1e12), line('huge', -1e12, 1e12), line('huge', 1, -1)],
+    ...[line('total', 435, 1_299, 565), line('total', -435, null, -565), line('total', 1_000, 5, 1e12)],
+    ...[line('voided', 0, 1e12), line('voided', 0, null, 700)],
+  ];
+  const events = [tillEvent({ items }), tillEvent({ type: 'refund', items: items.slice(0, 1) })];
+  const huge = { quantity: 1n, amount: -1n };
+  const expected = { huge, total: { quantity: 1_000n, amount: 10n ** 15n } };
+  const found = articlesOf(foldRows([eventsRow(1, events)]));
+  t.same(Object.fromEntries(Object.entries(found).map(([key, of]) => [JSON.parse(key)[1], of])), expected);
+  t.end();
+});
+
+t.test('two rows that differ in the total of a line alone are a conflict', (t) => {
+  const sale = (more: object) => [tillEvent({ items: [{ sku: 'A', qty: 1_000, price: 5, ...more }] })];
+  const conflicts = (a: object, b: object) => foldRows([eventsRow(1, sale(a)), eventsRow(1, sale(b))]).tally.conflicts;
+  t.equal(conflicts({}, { amount: 5 }), 1);
+  t.equal(conflicts({ amount: 4 }, { amount: 5 }), 1);
+  t.equal(conflicts({ amount: 5 }, { amount: 5 }), 0);
   t.end();
 });
 
