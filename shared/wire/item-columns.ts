@@ -56,11 +56,12 @@ export class ItemColumns {
     const price = this.#prices[this.#at];
     const amount = this.#amounts?.[this.#at] ?? null;
     if (price === null && amount === null) refuse('an item has neither price nor total');
-    const line = {
-      sku: this.#skuOf(this.#skus[this.#at]),
-      qty: whole(this.#qtys[this.#at], -1000 * MAX_QTY, 1000 * MAX_QTY, 'qty'),
-      price: price === null ? null : whole(price, -MAX_MONEY, MAX_MONEY, 'price'),
-    };
-    return amount === null ? line : { ...line, amount: whole(amount, -MAX_MONEY, MAX_MONEY, 'item total') };
+    const sku = this.#skuOf(this.#skus[this.#at]);
+    const qty = whole(this.#qtys[this.#at], -1000 * MAX_QTY, 1000 * MAX_QTY, 'qty');
+    const checkedPrice = price === null ? null : whole(price, -MAX_MONEY, MAX_MONEY, 'price');
+    // A spread object would take twice the memory.
+    return amount === null
+      ? { sku, qty, price: checkedPrice }
+      : { sku, qty, price: checkedPrice, amount: whole(amount, -MAX_MONEY, MAX_MONEY, 'item total') };
   }
 }

@@ -53,9 +53,9 @@ export function decodeBody(bytes: Uint8Array): TillEvent {
   const [type, ts, offset, flags, amount, currency, ref, store, dims, flat, attrs, amounts] = unpack(bytes) as Body;
   const items: Item[] = [];
   for (let at = 0; at < flat.length; at += 3) {
-    const line = { sku: flat[at] as string, qty: flat[at + 1] as number, price: flat[at + 2] as number | null };
+    const [sku, qty, price] = [flat[at] as string, flat[at + 1] as number, flat[at + 2] as number | null];
     const total = amounts?.[at / 3] ?? null;
-    items.push(total === null ? line : { ...line, amount: total });
+    items.push(total === null ? { sku, qty, price } : { sku, qty, price, amount: total });
   }
   return { type, ts, offset, flags, amount, currency, ref, store, dims, items, attrs };
 }

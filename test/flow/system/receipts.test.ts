@@ -39,6 +39,8 @@ const RECEIPTS: Readonly<Record<string, { readonly type?: string; readonly lines
   'an amount of minus nothing': { lines: '{"sku":"FREE","qty":1,"amount":-0}' },
   'an amount that is null': { lines: '{"sku":"TEA","qty":1,"price":450,"amount":null}' },
   'a refund': { type: 'refund', lines: '{"sku":"FUEL","qty":1.27,"amount":228},{"sku":"COUPON","qty":1,"price":-50}' },
+  'an exchange, as a refund': { type: 'refund', lines: '{"sku":"MUG","qty":-1,"price":900}' },
+  'a receipt that was voided as a whole': { type: 'void', lines: '{"sku":"MUG","qty":-9,"price":900,"amount":7}' },
   'the largest there are': {
     lines:
       '{"sku":"HUGE","qty":1000000000,"price":1000000000000},{"sku":"HUGE","qty":-1000000000,"price":1000000000000},' +
@@ -51,7 +53,7 @@ const SOLD: Readonly<Record<string, readonly [quantity: number, amount: number]>
   TEA: [4, 1_800],
   BREAD: [1, 380],
   COUPON: [2, -100],
-  MUG: [2, 1_800],
+  MUG: [3, 2_700],
   DEPOSIT: [-2, -50],
   FUEL: [50, 8_995],
   APPLES: [0.335, 435],

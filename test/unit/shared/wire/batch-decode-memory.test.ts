@@ -38,7 +38,19 @@ const eachEvent = decodedBytes({ events: 1, items: 0, dims: 0, attrs: 0 });
 const itemsAnEvent = Math.floor((maxDecodedBytes(padding.length) / MAX_EVENTS - eachEvent) / 64);
 const items = itemsAnEvent * MAX_EVENTS;
 
-const EXPENSIVE: Record<string, { plain: Buffer; count?: number; ok: boolean }> = {
+/** Items with totals, the numbers given by their bytes; as many an event. */
+const receiptLines = (lines: number, number: readonly number[]): Buffer =>
+  body({
+    13: pack(lines),
+    14: column(lines * MAX_EVENTS, [0]),
+    ...Object.fromEntries([15, 16, 17].map((at) => [at, column(lines * MAX_EVENTS, number)])),
+    18: padding,
+  });
+/** 2^32, which is no small integer, as a float. */
+const LARGE = [0xca, 0x4f, 0x80, 0, 0];
+const largeLinesAnEvent = Math.floor((MAX_UNPACKED_BYTES - padding.length) / (1 + 3 * LARGE.length) / MAX_EVENTS);
+
+const EXPENSIVE: Record<string, { plain: Buffer; count?: number; receiptLines?: boolean; ok: boolean }> = {
   'as many items as fit': {
     plain: body({
       13: pack(itemsAnEvent),
@@ -48,6 +60,18 @@ const EXPENSIVE: Record<string, { plain: Buffer; count?: number; ok: boolean }> 
       17: padding,
     }),
     count: MAX_EVENTS,
+    ok: true,
+  },
+  'as many lines of receipts as fit': {
+    plain: receiptLines(itemsAnEvent, [0xff]),
+    count: MAX_EVENTS,
+    receiptLines: true,
+    ok: true,
+  },
+  'lines of receipts with large numbers': {
+    plain: receiptLines(largeLinesAnEvent, LARGE),
+    count: MAX_EVENTS,
+    receiptLines: true,
     ok: true,
   },
   'small numbers': { plain: filled([1]), ok: true },
@@ -62,9 +86,9 @@ const EXPENSIVE: Record<string, { plain: Buffer; count?: number; ok: boolean }> 
   'empty byte strings': { plain: filled([0xc4, 0]), ok: false },
 };
 
-for (const [what, { plain, count = 1, ok }] of Object.entries(EXPENSIVE)) {
+for (const [what, { plain, count = 1, receiptLines = false, ok }] of Object.entries(EXPENSIVE)) {
   t.test(`a batch full of ${what} takes less than ${MAX_MEBIBYTES} MiB and five seconds`, async (t) => {
-    const message = sealed(plain, { count, codec: 'zstd' });
+    const message = sealed(plain, { count, receiptLines, codec: 'zstd' });
     t.ok(plain.length <= MAX_UNPACKED_BYTES && message.length <= MAX_WIRE_BYTES, `${message.length} bytes on the wire`);
     const script = fileURLToPath(new URL('../../../support/shared/decode-and-measure.ts', import.meta.url));
     const child = spawnSync(process.execPath, [script], { input: message, env: {}, encoding: 'utf8' });

@@ -37,6 +37,16 @@ const places: Record<string, (text: string) => [Record<string, unknown>, string]
   'an array in attrs': (text) => [{ attrs: { a: [1, { b: ['x', `card ${text}!`] }] } }, '/attrs/a/1/b/1'],
 };
 
+t.test('a masked line of a receipt keeps its quantity and its total', async (t) => {
+  const line = { sku: '4111111111111111', qty: -1.5, amount: -100 };
+  const { items } = maskEvent(parsed({ items: [line, { sku: 'A', qty: 0, price: -1 }] }))!.event;
+  t.strictSame(items, [
+    { sku: items[0]!.sku, qty: -1_500, price: null, amount: -100 },
+    { sku: 'A', qty: 0, price: -1 },
+  ]);
+  t.match(items[0]!.sku, /^\*+1111$/);
+});
+
 t.test('every published test number is found in every place, in every form', async (t) => {
   for (const [place, put] of Object.entries(places)) {
     for (const number of TEST_CARD_NUMBERS) {
