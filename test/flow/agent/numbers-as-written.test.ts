@@ -55,6 +55,9 @@ t.test('amounts, prices, quantities and times are judged as written', async (t) 
       (qty): [string, string] => [item(qty), '/items/0/qty'],
     ),
     [item('1', '0.99999999999999999999'), '/items/0/price'],
+    [item('1', '1,"amount":-0.99999999999999999999'), '/items/0/amount'],
+    [item('1', '1,"amount":-1000000000000.0000000001'), '/items/0/amount'],
+    [item('-1.00000000000000000001'), '/items/0/qty'],
     ['{"type":"sale","ts":1795342500000.0000001}', '/ts'],
   ];
   for (const [text, pointer] of refused)
