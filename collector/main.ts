@@ -12,7 +12,8 @@ import { parseCommandLine, RUN } from './cli/parse-command-line.ts';
 import { checkConfig, initStore, rollupOnce } from './cli/store.ts';
 import { addTerminal, listTerminals, revokeTerminal, setQuota } from './cli/terminals.ts';
 import type { CollectorConfig } from './config/collector-config.ts';
-import { loadConfig, readTls } from './config/load-config.ts';
+import { loadConfig } from './config/load-config.ts';
+import { readTls } from './config/tls-files.ts';
 import { StoreUnavailable } from './store/tables.ts';
 
 const COMMANDS: readonly Command[] = [
@@ -44,7 +45,7 @@ export async function startCollector(config: CollectorConfig, options: Partial<S
   return start({
     config,
     roles: new Set(ROLES),
-    tls: readTls(config),
+    tls: config.mqtt.tls === null ? null : readTls(config.mqtt.tls),
     openTables,
     fileHandles: openFileLimit(),
     log: pino({ level: 'silent' }),

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { SIPHASH_KEY_BYTES } from '../../shared/siphash.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
 import type { CollectorConfig, StoreConfig } from '../config/collector-config.ts';
-import type { TlsFiles } from '../config/load-config.ts';
+import type { TlsFiles } from '../config/tls-files.ts';
 import { Control } from '../store/control.ts';
 import { DueMarks } from '../store/due-marks.ts';
 import { EventLog } from '../store/event-log.ts';

@@ -8,6 +8,7 @@ import type { GroupLimits } from '../ingest/group-commit.ts';
 import { Ingest } from '../ingest/ingest.ts';
 import { INGEST_LIMITS } from '../ingest/limits.ts';
 import type { CollectorContext } from './context.ts';
+import { TlsReload } from './tls-reload.ts';
 
 const GROUPS: Readonly<Record<StoreConfig['kind'], (store: StoreConfig) => GroupLimits>> = {
   // SQLite has one writer at a time anyway.
@@ -30,17 +31,21 @@ const ROOM: RoomLimits = {
 };
 
 const TICK_MS = 1_000;
+/** A change is taken when two polls saw it. */
+const TLS_POLL_MS = 2_000;
 const DRAIN_MS = 10_000;
 
 export class IngestRole {
   readonly #broker: Broker;
   readonly #ingest: Ingest;
-  readonly #ticker: NodeJS.Timeout;
+  readonly #tls: TlsReload | null;
+  readonly #timers: readonly NodeJS.Timeout[];
 
-  private constructor(broker: Broker, ingest: Ingest) {
+  private constructor(broker: Broker, ingest: Ingest, tls: TlsReload | null) {
     this.#broker = broker;
     this.#ingest = ingest;
-    this.#ticker = setInterval(() => void ingest.tick(), TICK_MS);
+    this.#tls = tls;
+    this.#timers = [setInterval(() => void ingest.tick(), TICK_MS), setInterval(() => void tls?.poll(), TLS_POLL_MS)];
   }
 
   /** @param storeGen null while the store is not open: no till is accepted */
@@ -77,7 +82,13 @@ export class IngestRole {
       metrics: metrics.broker,
       log,
     });
-    return new IngestRole(broker, ingest);
+    return new IngestRole(broker, ingest, tlsReload(context, broker));
+  }
+
+  /** Judges the TLS files as they are now. @returns false: there are none */
+  reload(): boolean {
+    this.#tls?.reload();
+    return this.#tls !== null;
   }
 
   get port(): number {
@@ -89,7 +100,21 @@ export class IngestRole {
    */
   async stop(): Promise<void> {
     await this.#broker.stop(DRAIN_MS);
-    clearInterval(this.#ticker);
+    for (const timer of this.#timers) clearInterval(timer);
     await this.#ingest.tick();
   }
+}
+
+function tlsReload({ config, tls, metrics, now, clock, log }: CollectorContext, broker: Broker): TlsReload | null {
+  const paths = config.mqtt.tls;
+  if (tls === null || paths === null) return null;
+  return new TlsReload({
+    paths,
+    served: tls,
+    present: (files) => broker.setTls(files),
+    now,
+    clock,
+    metrics: metrics.tls,
+    log,
+  });
 }

@@ -4,11 +4,13 @@ import type { BrokerMetrics } from '../broker/access/metrics.ts';
 import type { IngestMetrics } from '../ingest/metrics.ts';
 import type { PassReport } from '../rollup/runner.ts';
 import type { ParkReason } from '../store/parked-hours.ts';
+import type { TlsMetrics } from './tls-reload.ts';
 
 export interface CollectorMetrics {
   readonly registry: Registry;
   readonly broker: BrokerMetrics;
   readonly ingest: IngestMetrics;
+  readonly tls: TlsMetrics;
   readonly rolledUp: (report: PassReport, seconds: number) => void;
   readonly rollupFailed: () => void;
   /** @param seqs claimed with different contents, of hours just published */
@@ -23,19 +25,21 @@ export function createMetrics(region: string): CollectorMetrics {
   const registers = [registry];
   const counter = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
     new Counter<L>({ name: `tillstream_${name}`, help, labelNames, registers });
-  const gauge = (name: string, help: string) => new Gauge({ name: `tillstream_${name}`, help, registers });
+  const gauge = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+    new Gauge<L>({ name: `tillstream_${name}`, help, labelNames, registers });
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name: `tillstream_${name}`, help, buckets, registers });
   return {
     registry,
     broker: brokerMetrics(counter, gauge),
     ingest: ingestMetrics(counter, gauge, histogram),
+    tls: tlsMetrics(counter, gauge),
     ...rollupMetrics(counter, histogram),
   };
 }
 
 type MakeCounter = <L extends string = never>(name: string, help: string, labelNames?: L[]) => Counter<L>;
-type MakeGauge = (name: string, help: string) => Gauge;
+type MakeGauge = <L extends string = never>(name: string, help: string, labelNames?: L[]) => Gauge<L>;
 type MakeHistogram = (name: string, help: string, buckets: number[]) => Histogram;
 
 function brokerMetrics(counter: MakeCounter, gauge: MakeGauge): BrokerMetrics {
@@ -97,6 +101,19 @@ function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHi
     },
     heldBytes: (size) => held.set(size),
     statuses: (outcome, count) => statuses.inc({ outcome }, count),
+  };
+}
+
+function tlsMetrics(counter: MakeCounter, gauge: MakeGauge): TlsMetrics {
+  const reloads = counter('tls_reloads_total', 'Changes of the files of mqtt.tls, by outcome.', ['outcome']);
+  const days = gauge(
+    'tls_certificate_expires_days',
+    'Days until the first certificate in use of the file ends; negative when it has ended.',
+    ['file'],
+  );
+  return {
+    reloaded: (outcome) => reloads.inc({ outcome }),
+    expires: (file, left) => days.set({ file }, left),
   };
 }
 

@@ -37,6 +37,8 @@ export interface Collector {
    * another layout or was initialized with other dimensions.
    */
   readonly ready: Promise<void>;
+  /** Reads the TLS files again, for new connections. @returns false: there are none */
+  reload(): boolean;
   /** Resolves when everything is closed; safe to call again. */
   stop(): Promise<void>;
 }
@@ -99,6 +101,7 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
     mqttPort: ingest?.port ?? null,
     httpPort: portOf(http),
     ready,
+    reload: () => ingest?.reload() ?? false,
     stop: () => {
       stopped ??= stop();
       return stopped;

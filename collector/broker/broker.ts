@@ -16,7 +16,7 @@ import { ClientHooks, type ClientHooksOptions } from './client-hooks.ts';
 import { disconnectReason } from './disconnect-reason.ts';
 import { Admission, type AdmissionLimits, type Admitted } from './transport/admission.ts';
 import { BEGUN, FramingGate, type GateLimits } from './transport/framing-gate.ts';
-import { type Connected, Listener, type ListenerOptions } from './transport/listener.ts';
+import { type Connected, Listener, type ListenerOptions, type ListenerTls } from './transport/listener.ts';
 import { ReceiveMemory } from './transport/receive-memory.ts';
 import type { WebSocketLimits } from './transport/web-socket.ts';
 
@@ -104,6 +104,11 @@ export class Broker {
   /** The port of MQTT over WebSocket; null without. */
   get websocketPort(): number | null {
     return this.#listeners[1]?.port ?? null;
+  }
+
+  /** What new connections get on the ports that have TLS; sessions go on. */
+  setTls(tls: ListenerTls): void {
+    for (const listener of this.#listeners) listener.setTls(tls);
   }
 
   /**

@@ -20,7 +20,7 @@ const INTERRUPTED = 130;
 
 /**
  * Resolves when the collector has stopped after a first SIGTERM or SIGINT; a second signal ends the
- * process at once.
+ * process at once. SIGHUP reads the TLS files again.
  */
 export async function run({ config, given, start, onListening }: RunContext): Promise<void> {
   const roles = parseRoles(given.roles);
@@ -36,7 +36,13 @@ export async function run({ config, given, start, onListening }: RunContext): Pr
     resolve(name);
   };
   for (const name of SIGNALS) process.on(name, onSignal);
-  const collector = await start(config, { roles, log });
+  let collector: Collector | null = null;
+  process.on('SIGHUP', () => {
+    // One that starts has just read them, and will see a change.
+    const some = collector?.reload() ?? true;
+    log.info(some ? 'SIGHUP: the files of mqtt.tls were read again' : 'SIGHUP: no TLS here, so no files to read again');
+  });
+  collector = await start(config, { roles, log });
   try {
     log.info({ mqtt: collector.mqttPort, http: collector.httpPort, roles: [...roles] }, 'listening');
     onListening(collector);

@@ -4,7 +4,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Admission, Admitted } from './admission.ts';
 import { certifiedName } from './client-certificate.ts';
 import type { ReceiveMemory } from './receive-memory.ts';
@@ -80,6 +80,11 @@ export class Listener {
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('not listening');
     return address.port;
+  }
+
+  /** What new connections get; those that are open go on. Without effect on plain TCP. */
+  setTls(tls: ListenerTls): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tlsOptions(tls));
   }
 
   /** Accepts no more connections. Resolves when the last one is closed. */
