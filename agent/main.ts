@@ -11,6 +11,7 @@ import { type CliOutput, cliOutputOn } from './inspect/terminal/cli-output.ts';
 import { OutputError } from './inspect/terminal/output-error.ts';
 import { systemTimers } from './runtime/system-timers.ts';
 import { startSystemdNotifier, systemdNotify } from './runtime/systemd-notifier.ts';
+import type { RunningAgent } from './start.ts';
 
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -23,7 +24,14 @@ async function run(config: AgentConfig, json: boolean, output: CliOutput): Promi
   const options = { level: config.log.level, base: null, hooks: { streamWrite: redact } };
   const log = pino(options, pino.destination({ dest: 2, sync: true }));
   const signalled = untilSignal();
+  let running: RunningAgent | null = null;
+  // By default it ends the process.
+  process.on('SIGHUP', () => {
+    log.info('SIGHUP: token and certificate files are read again');
+    running?.checkCredentials();
+  });
   const agent = await startAgent(config, log);
+  running = agent;
   const service = startSystemdNotifier({
     environment: process.env,
     pid: process.pid,
@@ -33,8 +41,6 @@ async function run(config: AgentConfig, json: boolean, output: CliOutput): Promi
     timers: systemTimers,
     warn: (message) => log.warn(message),
   });
-  // By default it ends the process. Files are read for each connection, and once a minute.
-  process.on('SIGHUP', () => log.info('SIGHUP: token and certificate files are read again within a minute'));
   service.ready();
   if (json) await output.result(`${JSON.stringify({ pid: process.pid, port: agent.port, stream: agent.stream })}\n`);
   const signal = await signalled;

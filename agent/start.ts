@@ -45,6 +45,8 @@ export interface RunningAgent {
   readonly stream: string | null;
   /** Its state, in a line. */
   describe(): string;
+  /** Reads token and certificate files now, not when the minute is over. */
+  checkCredentials(): void;
   /** What it has begun and not done. */
   work(): Progress;
   /**
@@ -78,6 +80,7 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Running
     port: server.port,
     stream,
     describe: () => agent.describe(),
+    checkCredentials: () => agent.checkCredentials(),
     work: () => agent.progress(),
     async stop() {
       await server.stop();
@@ -182,6 +185,10 @@ class Agent {
   describe(): string {
     const { title, words } = this.#pages.status().state;
     return [`${title}.`, ...words].join(' ');
+  }
+
+  checkCredentials(): void {
+    this.#shipping.checkCredentials();
   }
 
   progress(): Progress {

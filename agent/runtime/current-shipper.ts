@@ -40,6 +40,10 @@ export class CurrentShipper {
     return this.#shipper?.report() ?? this.#last;
   }
 
+  checkCredentials(): void {
+    this.#shipper?.checkCredentials();
+  }
+
   restartSession(): void {
     this.#shipper?.restartSession();
   }

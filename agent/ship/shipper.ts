@@ -15,7 +15,7 @@ import { MAX_WIRE_BYTES } from '../../shared/wire/batch.ts';
 import { decodeAcks } from '../../shared/wire/messages.ts';
 import { ArrivalRate } from './batching/arrival-rate.ts';
 import { CollectorProtocol, type CollectorProtocolDependencies } from './collector-protocol.ts';
-import { watchCredentials } from './connection/credential-watch.ts';
+import { isReplaced, type RunningWatch, watchCredentials } from './connection/credential-watch.ts';
 import type { Address, Credentials } from './connection/endpoint.ts';
 import { explainError } from './connection/explain-error.ts';
 import { idleCut } from './connection/idle-cut.ts';
@@ -59,10 +59,7 @@ export interface ShipperDependencies extends Omit<CollectorProtocolDependencies,
    * What the buffer has to do before anything can be shipped, as a phrase; null when it is ready.
    */
   readonly preparing: () => string | null;
-  readonly log: {
-    info(message: string): void;
-    warn(message: string): void;
-  };
+  readonly log: { info(message: string): void; warn(message: string): void };
 }
 
 /** How a connection ended: well if the next wait is the first again. `idleCutMs`: see `idleCut`. */
@@ -84,6 +81,9 @@ export class Shipper {
   #slowest: number | null = null;
   #session: Session | null = null;
   #protocol: CollectorProtocol | null = null;
+  /** Of the latest attempt; null: they could not be read. */
+  #used: Credentials | null = null;
+  #watch: RunningWatch | null = null;
   #lastError: { readonly message: string; readonly at: number } | null = null;
   #running: Promise<void> = Promise.resolve();
 
@@ -111,10 +111,8 @@ export class Shipper {
     const protocol = this.#protocol;
     if (protocol !== null) {
       const { timers } = this.#with;
-      let cancel = (): void => {};
-      const enough = new Promise<void>((resolve) => {
-        cancel = timers.after(DRAIN_MS, resolve);
-      });
+      const { promise: enough, resolve } = Promise.withResolvers<void>();
+      const cancel = timers.after(DRAIN_MS, resolve);
       await Promise.race([protocol.drain(), enough]);
       cancel();
     }
@@ -128,6 +126,12 @@ export class Shipper {
   restartSession(): void {
     if (this.#protocol !== null && this.#protocol.state !== 'greeting')
       this.#session?.abort(new Error('the clock of this machine was set: asking the collector for the time again'));
+  }
+
+  /** Connects at once if the credential files were replaced. */
+  checkCredentials(): void {
+    this.#watch?.check();
+    if (isReplaced(this.#used, this.#with.credentials)) this.#retry.end();
   }
 
   report(): ShipperReport {
@@ -213,19 +217,17 @@ export class Shipper {
       address: this.#address,
       clientId: stream,
       username: `${merchant}/${terminal}`,
-      topics,
+      ...{ topics, timers, now },
       keepAlive: keepAlive.seconds,
       announced: announcedKeepAlive(keepAlive.seconds, MAX_WIRE_BYTES, this.#slowest),
-      timers,
-      now,
       onAttempt: (address: string) => void this.#tried.push(address),
     };
     this.#tried = [];
     let session: Session;
-    let used: Credentials;
     try {
-      used = credentials();
-      session = await openSession({ ...options, credentials: used }, this.#stopping.signal);
+      this.#used = null;
+      this.#used = credentials();
+      session = await openSession({ ...options, credentials: this.#used }, this.#stopping.signal);
     } catch (reason) {
       return { good: false, idleCutMs: null, reason };
     }
@@ -241,9 +243,9 @@ export class Shipper {
     this.#protocol = protocol;
     protocol.sendGreeting();
     session.onIdle(() => protocol.ping(() => keepAlive.pingAnswered()));
-    const endWatch = this.#watchCredentials(session, used);
+    this.#watch = this.#watchCredentials(session, this.#used);
     const reason = await session.closed;
-    endWatch();
+    this.#watch.end();
     const idleCutMs = protocol.state === 'shipping' ? idleCut(session, protocol.inFlight, reason) : null;
     if (protocol.line.bytesUnderWay > 0) this.#slowest = protocol.line.bytesPerSecond;
     protocol.close();
@@ -262,8 +264,7 @@ export class Shipper {
     const protocol = new CollectorProtocol(
       {
         ...this.#with,
-        view: this.#view,
-        counters: this.#counters,
+        ...{ view: this.#view, counters: this.#counters },
         collectorClock: this.#collectorClock,
         arrivals: this.#arrivals,
       },
@@ -283,8 +284,7 @@ export class Shipper {
     return protocol;
   }
 
-  /** @returns stops the watch */
-  #watchCredentials(session: Session, used: Credentials): () => void {
+  #watchCredentials(session: Session, used: Credentials): RunningWatch {
     const { credentials, timers, wallClock } = this.#with;
     return watchCredentials({
       used,

@@ -47,26 +47,48 @@ const isSame = (a: Credentials, b: Credentials): boolean =>
 const endOf = (pem: Credentials['cert']): number =>
   pem === null ? Number.POSITIVE_INFINITY : new X509Certificate(pem).validToDate.getTime();
 
-/** @returns stops the watch */
-export function watchCredentials(watch: CredentialWatch): () => void {
+/** Whether the files say something else now; `used` is null if they could not be read. */
+export function isReplaced(used: Credentials | null, read: () => Credentials): boolean {
+  try {
+    const now = read();
+    return used === null || !isSame(used, now);
+  } catch {
+    // They may be half replaced; what a session uses is still valid.
+    return false;
+  }
+}
+
+export interface RunningWatch {
+  /** Checks now, and a minute later again. */
+  check(): void;
+  end(): void;
+}
+
+export function watchCredentials(watch: CredentialWatch): RunningWatch {
   const { used, isTls, read, timers, now, collectorEnds, wallClock, outdated } = watch;
-  const end = isTls ? endOf(used.cert) : Number.POSITIVE_INFINITY;
-  const check = (): void => {
-    if (now() > end) outdated(new Error("TLS: certificate expired: the till's own (collector.tls.cert)"));
-    else if (wallClock() > collectorEnds)
-      outdated(new Error("TLS: certificate expired: the collector's, as presented when this session began"));
-    else if (isReplaced())
-      outdated(new Error('the token or the certificates were replaced: reconnecting with the new ones'));
-    else cancel = timers.after(EVERY_MS, check);
+  const ownEnds = isTls ? endOf(used.cert) : Number.POSITIVE_INFINITY;
+  const fault = (): string | null => {
+    if (now() > ownEnds) return "TLS: certificate expired: the till's own (collector.tls.cert)";
+    if (wallClock() > collectorEnds)
+      return "TLS: certificate expired: the collector's, as presented when this session began";
+    if (!isReplaced(used, read)) return null;
+    return 'the token or the certificates were replaced: reconnecting with the new ones';
   };
-  const isReplaced = (): boolean => {
-    try {
-      return !isSame(used, read());
-    } catch {
-      // The files may be half replaced; the session's own credentials are still valid.
-      return false;
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+    cancel();
+  };
+  const check = (): void => {
+    if (isOver) return;
+    cancel();
+    const reason = fault();
+    if (reason === null) cancel = timers.after(EVERY_MS, check);
+    else {
+      isOver = true;
+      outdated(new Error(reason));
     }
   };
   let cancel = timers.after(EVERY_MS, check);
-  return () => cancel();
+  return { check, end };
 }

@@ -16,6 +16,7 @@ export class RetryWait {
   readonly #random: () => number;
   readonly #maxMs: number;
   #shorten: (() => void) | null = null;
+  #end: (() => void) | null = null;
 
   constructor(timers: Timers, random: () => number, maxMs: number) {
     this.#timers = timers;
@@ -34,12 +35,14 @@ export class RetryWait {
       const done = (): void => {
         cancel();
         this.#shorten = null;
+        this.#end = null;
         signal.removeEventListener('abort', done);
         resolve();
       };
       const end = this.#timers.now() + reconnectDelay(failures, this.#maxMs, this.#random);
       let cancel = this.#timers.after(end - this.#timers.now(), done);
       signal.addEventListener('abort', done);
+      this.#end = done;
       if (asked) return;
       this.#shorten = () => {
         this.#shorten = null;
@@ -54,5 +57,10 @@ export class RetryWait {
   /** Call when a sale was accepted. */
   sold(): void {
     this.#shorten?.();
+  }
+
+  /** Ends the wait, because the next attempt will be another. */
+  end(): void {
+    this.#end?.();
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -105,10 +105,18 @@ t.test('SIGTERM and SIGINT stop an agent cleanly', async (t) => {
   }
 });
 
-t.test('SIGHUP does not end an agent', async (t) => {
-  const agent = await startAgentProcess(t, writeConfig(t.testdir()));
+t.test('SIGHUP does not end an agent: it connects with a replaced token at once', async (t) => {
+  const collector = await ScriptedCollector.start();
+  t.teardown(() => collector.stop());
+  const dir = t.testdir({ token: 'first' });
+  const urls = [`mqtt://127.0.0.1:${collector.port}`];
+  const agent = await startAgentProcess(t, writeConfig(dir, { collector: { urls, tokenFile: join(dir, 'token') } }));
+  await until(() => collector.statuses.length > 0, 'a session');
+  writeFileSync(join(dir, 'token'), 'second');
   agent.child.kill('SIGHUP');
-  await until(() => agent.log().includes('SIGHUP: token and certificate files are read again'), 'a line in the log');
+  // Without the signal it takes a minute.
+  await until(() => collector.clients.at(-1)?.password === 'second', 'the new token');
+  t.match(agent.log(), /SIGHUP: token and certificate files are read again/);
   t.equal((await post(agent, { type: 'sale' })).status, 201);
 });
 

@@ -468,6 +468,36 @@ t.test('a connection', async (t) => {
     await accept(1, 1);
     await settled(buffer, 2);
   });
+
+  t.test('looks at its files when told to: new ones count at once, the same change nothing', async (t) => {
+    let token = 'secret';
+    const { collector, shipper, timers } = await fixture(t, {
+      credentials: () => ({ token, ca: null, cert: null, key: null }),
+    });
+    shipper.checkCredentials();
+    shipper.start();
+    await until(() => shipper.report().state === 'shipping', 'a session');
+    shipper.checkCredentials();
+    t.equal(shipper.report().state, 'shipping');
+    token = 'newer';
+    collector.connack = 5;
+    shipper.checkCredentials();
+    await until(() => shipper.report().state === 'offline', 'the end of the session');
+    timers.advance(1_000);
+    await until(() => collector.connections === 2 && shipper.report().state === 'offline', 'a refusal');
+    collector.connack = 0;
+    shipper.checkCredentials();
+    t.equal(shipper.report().state, 'offline', 'what was refused waits its time');
+    token = 'newest';
+    shipper.checkCredentials();
+    await until(() => shipper.report().state === 'shipping', 'a session');
+    t.same(
+      collector.clients.map(({ password }) => password),
+      ['secret', 'newest'],
+    );
+    await shipper.stop();
+    shipper.checkCredentials();
+  });
 });
 
 t.test('a status', async (t) => {

@@ -22,7 +22,7 @@ function watched(
 ) {
   const timers = new FakeTimers();
   const reasons: string[] = [];
-  const end = watchCredentials({
+  const { check, end } = watchCredentials({
     used,
     isTls,
     read,
@@ -32,7 +32,7 @@ function watched(
     wallClock: () => wallClock() + FAST_MS,
     outdated: ({ message }) => reasons.push(message),
   });
-  return { timers, reasons, end };
+  return { timers, reasons, check, end };
 }
 
 t.test('what was read again and is the same ends nothing, for months', async (t) => {
@@ -57,6 +57,26 @@ for (const [what, exchanged] of [
     t.equal(reasons.length, 1);
   });
 }
+
+t.test('a check at once sees what was exchanged, and comes in place of the next', async (t) => {
+  let now: Credentials = USED;
+  let reads = 0;
+  const { timers, reasons, check } = watched(USED, () => {
+    reads++;
+    return now;
+  });
+  timers.advance(30_000);
+  check();
+  check();
+  timers.advance(59_000);
+  t.equal(reads, 2, 'a minute begins with a check');
+  now = { ...USED, token: 'newer' };
+  check();
+  t.match(reasons, [/were replaced/]);
+  timers.advance(600_000);
+  check();
+  t.equal(reasons.length, 1);
+});
 
 t.test('files that cannot be read, half way through an exchange, end nothing yet', async (t) => {
   let fault = true;
@@ -114,8 +134,9 @@ t.test('a certificate that plain MQTT does not show may have ended, or be none',
 });
 
 t.test('ended, it tells nothing', async (t) => {
-  const { timers, reasons, end } = watched(USED, () => ({ ...USED, token: 'newer' }));
+  const { timers, reasons, check, end } = watched(USED, () => ({ ...USED, token: 'newer' }));
   end();
+  check();
   timers.advance(600_000);
   t.same(reasons, []);
 });
