@@ -29,42 +29,56 @@ const CERTIFICATE =
 /**
  * Reads the broker's current key and certificate.
  *
- * @throws ConfigError when one cannot be read, or `certificatesOf` finds a fault
+ * @throws ConfigError when one cannot be read, or `tlsFilesOf` finds a fault
  */
 export function readTls(paths: TlsPaths): TlsFiles {
-  const files = {
+  const texts = {
     key: readSmallFile(paths.key, 'mqtt.tls.key'),
     cert: readSmallFile(paths.cert, 'mqtt.tls.cert'),
     ca: paths.ca === null ? null : readSmallFile(paths.ca, 'mqtt.tls.ca'),
   };
   try {
-    certificatesOf(files);
+    return tlsFilesOf(texts);
   } catch (cause) {
     throw new ConfigError(`${paths.key}, ${paths.cert}: ${(cause as Error).message}`, { cause });
   }
+}
+
+/**
+ * The certificates alone, without what stands between them.
+ *
+ * @throws Error in words when they are not a key, its certificate and authorities, all whole
+ */
+export function tlsFilesOf({ key, cert, ca }: TlsFiles): TlsFiles {
+  const files = {
+    key,
+    cert: certificateBlocks(cert, 'mqtt.tls.cert'),
+    ca: ca === null ? null : certificateBlocks(ca, 'mqtt.tls.ca'),
+  };
+  if (key.includes('ENCRYPTED')) throw new Error('mqtt.tls.key has a passphrase: give a key without');
+  const own = worded('mqtt.tls.key is not a private key in PEM', () => createPrivateKey(key));
+  if (!certificatesOf(files).chain[0]!.checkPrivateKey(own))
+    throw new Error('mqtt.tls.key is not the key of the first certificate in mqtt.tls.cert');
+  const { ca: authorities, ...pair } = files;
+  worded('mqtt.tls.key, cert and ca cannot be used', () =>
+    createSecureContext(authorities === null ? pair : { ...pair, ca: authorities }),
+  );
   return files;
 }
 
-/** @throws Error in words when they are not a key, its certificate and authorities, all whole */
-export function certificatesOf({ key, cert, ca }: TlsFiles): Certificates {
-  const chain = certificates(cert, 'mqtt.tls.cert');
-  const authorities = ca === null ? [] : certificates(ca, 'mqtt.tls.ca');
-  const own = worded('mqtt.tls.key is not a private key in PEM', () => createPrivateKey(key));
-  if (!chain[0]!.checkPrivateKey(own))
-    throw new Error('mqtt.tls.key is not the key of the first certificate in mqtt.tls.cert');
-  worded('mqtt.tls.key, cert and ca cannot be used', () =>
-    createSecureContext(ca === null ? { key, cert } : { key, cert, ca }),
-  );
-  return { chain, authorities };
+/** OpenSSL passes over one that does not begin a line, as where files were joined. */
+function certificateBlocks(pem: string, file: string): string {
+  const blocks = pem.match(CERTIFICATE) ?? [];
+  if (blocks.length === 0) throw new Error(`${file} has no certificate in PEM`);
+  if (count(pem, '-----BEGIN ') !== count(pem, '-----END ')) throw new Error(`${file} is cut off`);
+  worded(`${file} has a certificate that is damaged`, () => blocks.map((block) => new X509Certificate(block)));
+  return `${blocks.join('\n')}\n`;
 }
 
-function certificates(pem: string, file: string): X509Certificate[] {
-  const found = worded(`${file} has a certificate that is damaged`, () =>
-    (pem.match(CERTIFICATE) ?? []).map((text) => new X509Certificate(text)),
-  );
-  if (found.length === 0) throw new Error(`${file} has no certificate in PEM`);
-  if (count(pem, '-----BEGIN ') !== count(pem, '-----END ')) throw new Error(`${file} is cut off`);
-  return found;
+/** @param files as `tlsFilesOf` returned them */
+export function certificatesOf({ cert, ca }: TlsFiles): Certificates {
+  const all = (pem: string) => (pem.match(CERTIFICATE) ?? []).map((block) => new X509Certificate(block));
+  return { chain: all(cert), authorities: ca === null ? [] : all(ca) };
 }
 
 const count = (text: string, part: string): number => text.split(part).length - 1;

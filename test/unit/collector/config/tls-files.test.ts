@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { platform } from 'node:process';
@@ -9,6 +10,7 @@ import {
   outOfTime,
   readTls,
   type TlsFiles,
+  tlsFilesOf,
   whyNotReplace,
 } from '../../../../collector/config/tls-files.ts';
 import { type Issued, issue, type Wanted } from '../../../support/tls/issue-certificate.ts';
@@ -19,17 +21,29 @@ const own = (more: Partial<Wanted> = {}): Issued =>
   issue({ name: 'own', issuer: AUTHORITY, names: ['localhost'], ...more });
 const pair = ({ key, cert }: Issued, more: Partial<TlsFiles> = {}): TlsFiles => ({ key, cert, ca: null, ...more });
 
+const encrypted = (key: string): string =>
+  String(createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }));
+
 t.test('a pair, its intermediates and authorities are taken, however they are laid out', async (t) => {
   const middle = issue({ name: 'middle', issuer: AUTHORITY, to: 20 });
   const one = own({ issuer: middle });
   const whole = `${one.cert}${middle.cert}`;
-  t.equal(certificatesOf(pair(one, { cert: whole })).chain.length, 2);
-  t.equal(certificatesOf(pair(one, { cert: whole.replaceAll('\n', '\r\n') })).chain.length, 2, 'CRLF');
-  t.equal(certificatesOf(pair(one, { cert: `subject: own\n${whole}\n\nmiddle\n` })).chain.length, 2, 'texts between');
-  const together = `${one.key}${whole}`;
-  t.equal(certificatesOf({ key: together, cert: together, ca: null }).chain.length, 2, 'one file for all');
-  const authorities = `# tills\n${AUTHORITY.cert}${issue({ name: 'old', to: -0.5 }).cert}`;
-  t.equal(certificatesOf(pair(one, { ca: authorities })).authorities.length, 2);
+  const files = (more: Partial<TlsFiles>) => certificatesOf(tlsFilesOf(pair(one, more)));
+  const layouts: [what: string, cert: string][] = [
+    ['plain', whole],
+    ['CRLF', whole.replaceAll('\n', '\r\n')],
+    ['a byte order mark', `\ufeff${whole}`],
+    ['blanks at the ends of lines', whole.replaceAll('\n', '  \n')],
+    ['texts between', `subject: own\n${whole}\n\nmiddle\n`],
+    ['joined without a line feed', one.cert.trimEnd() + middle.cert],
+    ['the key in it too', `${one.key}${whole}`],
+  ];
+  for (const [what, cert] of layouts) t.equal(files({ cert }).chain.length, 2, what);
+  t.equal(files({ cert: whole, key: `${one.key}${whole}` }).chain.length, 2, 'one file for all');
+  const old = issue({ name: 'old', to: -0.5 }).cert;
+  t.equal(files({ ca: `# tills\n${old}${AUTHORITY.cert}` }).authorities.length, 2);
+  const joined = old.trimEnd() + AUTHORITY.cert;
+  t.equal(tlsFilesOf(pair(one, { ca: joined })).ca, old + AUTHORITY.cert, 'OpenSSL would see the first only');
 });
 
 t.test('what is no pair, or not whole, is refused in words', async (t) => {
@@ -40,17 +54,18 @@ t.test('what is no pair, or not whole, is refused in words', async (t) => {
     ['an intermediate first', pair(one, { cert: `${middle.cert}${one.cert}` }), /not the key of the first/],
     ['an empty key', pair(one, { key: '' }), /^mqtt\.tls\.key is not a private key in PEM/],
     ['half a key', pair(one, { key: one.key.slice(0, 100) }), /^mqtt\.tls\.key is not a private key/],
+    ['a key with a passphrase', pair(one, { key: encrypted(one.key) }), /^mqtt\.tls\.key has a passphrase/],
     ['a certificate for a key', pair(one, { key: one.cert }), /^mqtt\.tls\.key is not a private key/],
     ['an empty certificate', pair(one, { cert: '' }), /^mqtt\.tls\.cert has no certificate in PEM/],
     ['half a certificate', pair(one, { cert: one.cert.slice(0, 300) }), /^mqtt\.tls\.cert has no certificate/],
     ['half an intermediate', pair(one, { cert: one.cert + middle.cert.slice(0, 300) }), /^mqtt\.tls\.cert is cut off/],
-    ['an own one cut off', pair(one, { cert: one.cert.slice(0, 300) + middle.cert }), /cert has .* damaged/],
+    ['an own one cut off', pair(one, { cert: one.cert.slice(0, 300) + middle.cert }), /cert is cut off/],
     ['garbage in it', pair(one, { cert: one.cert.replace(/M.{40}/, 'M'.repeat(41)) }), /cert has .* damaged/],
     ['an empty file of authorities', pair(one, { ca: '' }), /^mqtt\.tls\.ca has no certificate/],
     ['a key for authorities', pair(one, { ca: other.key }), /^mqtt\.tls\.ca has no certificate/],
     ['half an authority', pair(one, { ca: AUTHORITY.cert + middle.cert.slice(0, 200) }), /^mqtt\.tls\.ca is cut off/],
   ];
-  for (const [what, files, words] of cases) t.throws(() => certificatesOf(files), { message: words }, what);
+  for (const [what, files, words] of cases) t.throws(() => tlsFilesOf(files), { message: words }, what);
 });
 
 t.test('what is no file of a usual size cannot be read, and nothing waits for it', async (t) => {
