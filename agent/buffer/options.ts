@@ -2,6 +2,8 @@
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { EventClock } from '../port/event-clock.ts';
 import type { WhenFull } from './capacity/eviction.ts';
+import { checkpointPages } from './capacity/growth-estimate.ts';
+import type { Opening } from './open-database.ts';
 
 export interface BufferOptions {
   readonly path: string;
@@ -31,3 +33,12 @@ export interface BufferOptions {
    */
   readonly distrust?: string | null;
 }
+
+/** How its file is opened. */
+export const openingOf = ({ path, merchant, terminal, maxBytes, distrust, clock }: BufferOptions): Opening => ({
+  path,
+  owner: { merchant, terminal },
+  checkpointPages: checkpointPages(maxBytes),
+  distrust: distrust ?? null,
+  now: () => clock.now(),
+});

@@ -13,14 +13,21 @@ import { HOUR_MS } from '../../shared/time.ts';
 import type { BufferStats } from '../port/buffer-reader.ts';
 import type { EventClock } from '../port/event-clock.ts';
 import type { Accepted, Intake } from '../port/intake.ts';
-import type { Greeting, Holdings, Outbox, PendingEvent, PendingLoss, Settlement } from '../port/outbox.ts';
+import type {
+  Acknowledged,
+  Greeting,
+  Holdings,
+  Outbox,
+  PendingEvent,
+  PendingLoss,
+  Settlement,
+} from '../port/outbox.ts';
 import { Append } from './append.ts';
 import { BufferState } from './buffer-state.ts';
 import { BoundedTransactions } from './capacity/bounded-transactions.ts';
 import { DiskBudget } from './capacity/disk-budget.ts';
 import { Eviction } from './capacity/eviction.ts';
 import { Expiry } from './capacity/expiry.ts';
-import { checkpointPages } from './capacity/growth-estimate.ts';
 import { CommitFollower } from './commit-follower.ts';
 import { isFull } from './disk/buffer-error.ts';
 import { classifyError } from './disk/classify-error.ts';
@@ -28,7 +35,7 @@ import { defaultMinFreeBytes } from './disk/disk-usage.ts';
 import { FaultReporter } from './disk/fault-reporter.ts';
 import { Scrubber } from './integrity/scrubber.ts';
 import { asBufferError, openForWriting, type WritableDatabase } from './open-database.ts';
-import type { BufferOptions } from './options.ts';
+import { type BufferOptions, openingOf } from './options.ts';
 import { prepareAppend } from './prepare-append.ts';
 import { FileRecovery } from './recovery/recover-files.ts';
 import { Recovery } from './recovery/recovery.ts';
@@ -76,7 +83,7 @@ export class SqliteBuffer implements Intake, Outbox {
   constructor(options: BufferOptions) {
     this.#clock = options.clock;
     this.#faults = new FaultReporter(options.onFault ?? (() => {}));
-    this.#file = openDatabase(options);
+    this.#file = openForWriting(openingOf(options));
     try {
       const { clock, damaged, terminal } = options;
       const path = resolve(options.path);
@@ -94,7 +101,7 @@ export class SqliteBuffer implements Intake, Outbox {
       const losses = new LossLedger(db, damaged);
       this.#losses = losses;
       const transitions = new StateTransitions({ rows, refs, losses, expired: new ExpiredRanges(db) }, state, clock);
-      this.#storeGeneration = new StoreGeneration(db, transitions, losses);
+      this.#storeGeneration = new StoreGeneration(db, transitions, losses, () => clock.now());
       const minFreeBytes = options.minFreeBytes ?? defaultMinFreeBytes(path);
       const limits = { maxBytes: options.maxBytes, minFreeBytes };
       const budget = new DiskBudget(db, path, limits, options.diskFree);
@@ -232,6 +239,10 @@ export class SqliteBuffer implements Intake, Outbox {
     return this.#faults.run(() => this.#state.holdings());
   }
 
+  acknowledged(): Acknowledged {
+    return this.#faults.run(() => this.#storeGeneration.acknowledged());
+  }
+
   facts(): BufferStats {
     return this.#faults.run(() => ({ ...this.#state.facts(), salvage: this.#recovery.describe() }));
   }
@@ -284,14 +295,4 @@ export class SqliteBuffer implements Intake, Outbox {
     this.#file.close(true);
     this.#commits.flush();
   }
-}
-
-function openDatabase({ path, merchant, terminal, maxBytes, distrust, clock }: BufferOptions): WritableDatabase {
-  return openForWriting({
-    path,
-    owner: { merchant, terminal },
-    checkpointPages: checkpointPages(maxBytes),
-    distrust: distrust ?? null,
-    now: () => clock.now(),
-  });
 }

@@ -4,6 +4,10 @@
  * become pending again, in slices between which events are accepted.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import { KIND } from '../../shared/keys.ts';
+import { HOUR_MS } from '../../shared/time.ts';
+import type { AckedRun } from '../../shared/wire/messages.ts';
+import type { Acknowledged } from '../port/outbox.ts';
 import type { LossLedger } from './tables/loss-ledger.ts';
 import type { ChangeSet } from './transaction/changeset.ts';
 import type { StateTransitions } from './transaction/state-transitions.ts';
@@ -14,6 +18,11 @@ const KEY = 'store_gen';
  * Of acks recovered from a file that does not say: they are offered again, whatever the generation.
  */
 const UNKNOWN = '';
+/**
+ * What is said of the acks in a status: rows that are read, runs of events, loss records; and how
+ * long ago the ack may be: a collector keeps what it acknowledged longer.
+ */
+const SAID = { rows: 256, runs: 4, losses: 2, withinMs: 48 * HOUR_MS } as const;
 
 const get = (db: Database): Statement<[string], string> =>
   db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
@@ -41,10 +50,12 @@ export function inheritGeneration(db: Database, generation: string | null): void
 export class StoreGeneration {
   readonly #transitions: StateTransitions;
   readonly #losses: LossLedger;
+  readonly #now: () => number;
   readonly #get: Statement<[string], string>;
   readonly #set: Statement<[string, string]>;
 
-  constructor(db: Database, transitions: StateTransitions, losses: LossLedger) {
+  constructor(db: Database, transitions: StateTransitions, losses: LossLedger, now: () => number) {
+    this.#now = now;
     this.#transitions = transitions;
     this.#losses = losses;
     this.#get = get(db);
@@ -67,6 +78,21 @@ export class StoreGeneration {
       while (await transactions.runBounded((changes, rows) => this.#transitions.reoffer(rows, changes) > 0)) {}
     }
     await transactions.runBounded(() => this.#set.run(KEY, generation));
+  }
+
+  /** See `Outbox.acknowledged`. */
+  acknowledged(): Acknowledged {
+    const { rows, runs, losses, withinMs } = SAID;
+    const after = this.#now() - withinMs;
+    const events = this.#transitions
+      .lastAcked(after, rows, runs)
+      .map(({ epoch, hour, firstSeq, lastSeq }): AckedRun => [KIND.events, epoch, hour, firstSeq, lastSeq]);
+    const records = this.#losses
+      .lastAcked(after, losses)
+      .map(
+        ({ epoch, hour, first_seq: first, count }): AckedRun => [KIND.losses, epoch, hour, first, first + count - 1],
+      );
+    return { storeGen: this.#get.get(KEY) || null, runs: [...events, ...records] };
   }
 
   /** @returns the last one's id; null when there are no more */

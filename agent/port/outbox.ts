@@ -19,6 +19,7 @@
 import type { TillEvent } from '../../shared/event/event.ts';
 import type { Epoch } from '../../shared/ids.ts';
 import type { Loss } from '../../shared/wire/loss.ts';
+import type { AckedRun } from '../../shared/wire/messages.ts';
 
 export interface PendingEvent {
   /** Order of acceptance across all epochs of this buffer. */
@@ -94,6 +95,13 @@ export interface Holdings {
   readonly bytes: number;
 }
 
+/** What the collector acknowledged, and of which generation of its store; null: unknown. */
+export interface Acknowledged {
+  readonly storeGen: string | null;
+  /** Of the last two days and still kept, the latest first: a few runs. */
+  readonly runs: readonly AckedRun[];
+}
+
 /** Source of the events to ship, and sink of what happened to them. */
 export interface Outbox {
   /**
@@ -134,4 +142,6 @@ export interface Outbox {
   /** Called after each commit that added pending events. */
   onPending(listener: () => void): void;
   holdings(): Holdings;
+  /** @throws on a disk error */
+  acknowledged(): Acknowledged;
 }

@@ -73,6 +73,8 @@ export class CollectorProtocol {
     this.#reporter = new StatusReporter(dependencies, {
       publish: (payload) => this.#sendStatus(payload),
       onReadError: (error) => this.#cutUnreadable(error),
+      onOtherStore: () =>
+        this.#cut("the collector's store lacks what it acknowledged: connecting again, to send it again"),
     });
     this.#timeout = new AnswerTimeout(this.#line, dependencies.timers, (reason) => channel.abort(reason));
     this.#scheduler = new BatchScheduler(dependencies, this.#line, {
@@ -139,11 +141,9 @@ export class CollectorProtocol {
 
   onAcks(envelope: AckEnvelope): void {
     if (this.#state === 'over') return;
-    const { view } = this.#with;
     this.#timeout.answered();
     if (envelope.acks.length === 0) this.#statuses.shift()?.();
-    view.storeGen = envelope.storeGen;
-    view.credit = envelope.credit;
+    Object.assign(this.#with.view, { storeGen: envelope.storeGen, credit: envelope.credit });
     this.#reporter.onAcks(envelope);
     const settlements = this.#scheduler.onAcks(envelope);
     if (this.#state === 'greeting') {

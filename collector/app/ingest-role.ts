@@ -53,9 +53,7 @@ export class IngestRole {
     const { config, maxHandshakes, stores, metrics, now, clock, random, tls, log } = context;
     const ingest = new Ingest({
       ...stores,
-      now,
-      clock,
-      random,
+      ...{ now, clock, random, storeGen },
       graceMs: config.rollup.graceSeconds * 1000,
       groups: GROUPS[config.store.kind](config.store),
       room: ROOM,
@@ -67,6 +65,11 @@ export class IngestRole {
         log.warn(
           { merchant, terminal, reason, batches },
           'batches beyond a limit were refused; the last was of this till',
+        ),
+      onStoreLacks: ({ merchant, terminal }, terminals) =>
+        log.error(
+          { merchant, terminal, terminals },
+          'the store lacks what it acknowledged, as after a restore: its tills send again what they keep',
         ),
     });
     const { mqtt } = config;

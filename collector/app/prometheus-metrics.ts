@@ -84,6 +84,10 @@ function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHi
   );
   const repeats = counter('ingest_repeats_total', 'Batches that were stored already, answered without decoding.');
   const statuses = counter('ingest_statuses_total', 'Status records of epochs, by outcome.', ['outcome']);
+  const lacks = counter(
+    'ingest_store_lacks_total',
+    'Terminals that were told to send again what they keep: the store lacked what it acknowledged to them.',
+  );
   return {
     committed: (group) => {
       events.inc(group.events);
@@ -101,6 +105,7 @@ function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHi
     },
     heldBytes: (size) => held.set(size),
     statuses: (outcome, count) => statuses.inc({ outcome }, count),
+    storeLacks: () => lacks.inc(),
   };
 }
 

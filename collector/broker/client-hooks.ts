@@ -163,6 +163,7 @@ export class ClientHooks {
       outbox: new AckBatcher((acks, done) => this.#send(client, topics.ack, acks, done)),
       tokenHash: hash,
       verifiedAt: asOf,
+      storeGen: null,
     });
     return entered ? 'accepted' : 'full';
   }
@@ -176,8 +177,17 @@ export class ClientHooks {
         this.sessions.end(session, 'status-budget');
         return;
       }
-      inbox.onStatus(session.sender, payload);
-      session.outbox.add(null, release);
+      inbox.onStatus(session.sender, payload).then(
+        (generation) => {
+          if (generation !== null && (session.storeGen === null || generation.lacks))
+            session.storeGen = generation.storeGen;
+          // Without an answer to its greeting a till connects again; a wrong generation would make
+          // it send again what it keeps.
+          if (session.storeGen === null) release();
+          else session.outbox.add(null, release);
+        },
+        (error: Error) => this.#fault(session, error),
+      );
     } else {
       inbox.onBatch(session.sender, payload).then(
         (ack) => session.outbox.add(ack, release),
@@ -203,7 +213,12 @@ export class ClientHooks {
       return;
     }
     const { inbox, now, storeGen } = this.#options;
-    const envelope = { acks, credit: inbox.credit(session.sender), serverTime: now(), storeGen: storeGen() ?? '' };
+    const envelope = {
+      acks,
+      credit: inbox.credit(session.sender),
+      serverTime: now(),
+      storeGen: session.storeGen ?? storeGen() ?? '',
+    };
     const payload = Buffer.from(encodeAcks(envelope));
     (client.conn as FramingGate).published();
     client.publish({ cmd: 'publish', topic, payload, qos: 1, dup: false, retain: false }, done);

@@ -13,11 +13,21 @@ export interface Sender {
   readonly epoch: Epoch;
 }
 
+/** The generation of the store that a terminal is told. */
+export interface StoreGeneration {
+  readonly storeGen: string;
+  /** The store lacks what it acknowledged to the terminal. */
+  readonly lacks: boolean;
+}
+
 export interface Inbox {
   /** Resolves once the batch is durable, or refused; never rejects, and never hangs. */
   onBatch(sender: Sender, bytes: Uint8Array): Promise<Ack>;
-  /** A status that is unreadable or finds no room is dropped: the next one says the same. */
-  onStatus(sender: Sender, bytes: Uint8Array): void;
+  /**
+   * A status that finds no room is dropped (null): the next one says the same. Never rejects, and
+   * never hangs.
+   */
+  onStatus(sender: Sender, bytes: Uint8Array): Promise<StoreGeneration | null>;
   /** Factor on a till's window, 0 to 1, by the room that is left to its merchant now. */
   credit(sender: Sender): number;
 }

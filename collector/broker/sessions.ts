@@ -33,6 +33,8 @@ export interface Session {
   readonly tokenHash: string | null;
   /** When the registration that accepts it was read, monotonic milliseconds. */
   verifiedAt: number;
+  /** The store's generation as the session is told it; null before its first status. */
+  storeGen: string | null;
 }
 
 export interface SessionLimits {

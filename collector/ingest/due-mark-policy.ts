@@ -81,6 +81,10 @@ export class DurableMarkCache {
     if (this.#made.size >= this.#maxRemembered) this.#made.clear();
     this.#made.set(name, { until, clockUntil });
   }
+
+  forgetAll(): void {
+    this.#made.clear();
+  }
 }
 
 const nameOf = ({ merchant, hour, terminal }: MarkSubject): string => `${merchant}/${hour}/${terminal}`;

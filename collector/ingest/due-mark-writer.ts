@@ -47,6 +47,11 @@ export class DueMarkWriter {
     this.#options.metrics.marked(uncovered.length, subjects.length - uncovered.length);
   }
 
+  /** Makes new marks from now on: the store may lack those that it made. */
+  forgetAll(): void {
+    this.#made.forgetAll();
+  }
+
   /** One due mark per hour of a merchant. */
   #marksFor(subjects: readonly MarkSubject[], now: number): Mark[] {
     const marks = new Map<string, Mark>();

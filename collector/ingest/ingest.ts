@@ -38,16 +38,20 @@ import { GroupCommit, type GroupLimits } from './group-commit.ts';
 import { INGEST_LIMITS, ROW_BYTES } from './limits.ts';
 import type { IngestMetrics, RefusalReason } from './metrics.ts';
 import { type RefusalOptions, Refusals } from './refusals.ts';
+import type { AckedCheckOptions, Generation } from './status/acked-check.ts';
 import { StatusIntake } from './status/status-intake.ts';
 import { StatusWriter } from './status/status-writer.ts';
 
 export interface IngestStores {
-  readonly log: Pick<EventLog, 'append' | 'existing' | 'rowKeyOf'>;
+  readonly log: Pick<EventLog, 'append' | 'existing' | 'rowKeyOf' | 'holdsAll'>;
   readonly marks: { add(marks: readonly NewDueMark[]): Promise<void> };
   readonly terminals: Pick<Terminals, 'putStatuses' | 'epochsOf' | 'forgetEpochs' | 'addUsage'>;
 }
 
-export interface IngestOptions extends IngestStores, RefusalOptions {
+export interface IngestOptions
+  extends IngestStores,
+    RefusalOptions,
+    Pick<AckedCheckOptions, 'storeGen' | 'onStoreLacks'> {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** From 0 up to 1. */
@@ -137,9 +141,8 @@ export class Ingest {
     this.#statusWriter = new StatusWriter({ ...STATUS_LIMITS, ...options });
     this.#statuses = new StatusIntake({
       ...options,
-      turns: this.#turns,
-      room: this.#room,
-      writer: this.#statusWriter,
+      ...{ turns: this.#turns, room: this.#room, writer: this.#statusWriter },
+      ...{ limits: INGEST_LIMITS, forget: () => this.#forget() },
     });
     this.#refusals = new Refusals(options);
     this.#quotas = new Quotas({
@@ -158,8 +161,8 @@ export class Ingest {
     return ack;
   }
 
-  onStatus(sender: Sender, bytes: Uint8Array): void {
-    this.#statuses.take(sender, owned(bytes));
+  onStatus(sender: Sender, bytes: Uint8Array): Promise<Generation | null> {
+    return this.#statuses.take(sender, owned(bytes));
   }
 
   credit(sender: Sender): number {
@@ -173,9 +176,16 @@ export class Ingest {
    */
   async tick(): Promise<void> {
     this.#lookup.expire();
+    this.#statuses.expire();
     this.#groups.expire();
     this.#options.metrics.heldBytes(this.#room.heldBytes);
     await Promise.all([this.#statusWriter.flush(), this.#quotas.report()]);
+  }
+
+  /** The store lacks what it took: what this process remembers of it may be wrong. */
+  #forget(): void {
+    this.#stored.forgetAll();
+    this.#markWriter.forgetAll();
   }
 
   async #take(sender: Sender, received: Uint8Array): Promise<Ack> {

@@ -127,6 +127,42 @@ export const INGEST_LIMITS = {
     unit: 'count',
     why: 'Epochs that are remembered over all terminals; of a forgotten one the store is read again.',
   },
+  claimsPerStatus: {
+    value: 12,
+    unit: 'count',
+    why: 'Runs of acknowledged seqs in a status that are looked for in the store. An agent names at most 4 of events and 2 of loss records.',
+  },
+  seqsPerClaim: {
+    value: 1_000,
+    unit: 'count',
+    why: 'Seqs of such a run that are looked for, the last ones. An agent names at most 256.',
+  },
+  keysPerClaimCheck: {
+    value: 8_192,
+    unit: 'count',
+    why: 'Row keys read for the runs of one status; what they do not tell is believed. A usual status takes some ten, the worst of an agent 256 and 5,000 before them.',
+  },
+  claimChecksAtOnce: {
+    value: 8,
+    unit: 'count',
+    why: 'Statuses of a terminal in a row whose runs are looked for; of further ones they are believed. An agent sends a status a connection and each 15 minutes.',
+  },
+  claimChecks: { value: 1 / 60, unit: '1/s', why: 'Such statuses of a terminal in the long run: ten times as many.' },
+  claimCheckWait: {
+    value: 2_000,
+    unit: 'ms',
+    why: 'How long the answer to a status waits for the store to tell of its runs, before they are believed until the next one.',
+  },
+  claimChecksRunning: {
+    value: 64,
+    unit: 'count',
+    why: 'Such questions to the store at a time; of further statuses the runs are believed until the next one, at most 15 minutes later.',
+  },
+  newGenerationEvery: {
+    value: 3_600_000,
+    unit: 'ms',
+    why: 'How often a terminal gets another store generation because the store lacks what it names: each makes it send again what it keeps. A store is restored less often.',
+  },
 } as const satisfies Limits;
 
 /** What a row takes in the raw log besides the batch: key, cell and index, bytes. */

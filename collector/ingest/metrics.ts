@@ -27,4 +27,6 @@ export interface IngestMetrics extends StatusMetrics {
   /** Batches with a new due mark, and those covered by an existing one. */
   marked(made: number, skipped: number): void;
   heldBytes(bytes: number): void;
+  /** The store lacked what a terminal says that it acknowledged, and the terminal was told so. */
+  storeLacks(): void;
 }

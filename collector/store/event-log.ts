@@ -4,8 +4,16 @@
  */
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { type EventsKey, eventsKey, eventsPrefix, NO_DIGEST, parseEventsKey, prefixEnd } from '../../shared/keys.ts';
-import type { SeqInterval } from '../../shared/seq-ranges.ts';
+import {
+  type EventsKey,
+  eventsKey,
+  eventsPrefix,
+  type Kind,
+  NO_DIGEST,
+  parseEventsKey,
+  prefixEnd,
+} from '../../shared/keys.ts';
+import { difference, type Ranges, type SeqInterval, union } from '../../shared/seq-ranges.ts';
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
 import { batchDigest } from '../../shared/wire/batch-digest.ts';
 import type { BatchHeader } from '../../shared/wire/header.ts';
@@ -39,6 +47,15 @@ export interface RawRow {
 }
 
 export type Stream = Pick<EventsKey, 'merchant' | 'terminal' | 'epoch'>;
+
+/** A closed range of seqs whose batches are of one hour. */
+export interface SeqsOfHour {
+  readonly kind: Kind;
+  /** Hours since 1970. */
+  readonly hour: number;
+  readonly first: number;
+  readonly last: number;
+}
 
 export interface HourWithRows {
   /** Hours since 1970. */
@@ -151,6 +168,41 @@ export class EventLog {
       const { firstSeq, count } = parseEventsKey(row);
       if (firstSeq + count > first) yield [firstSeq, firstSeq + count - 1];
     }
+  }
+
+  /**
+   * Whether rows of one hour hold all seqs from `first` to `last` of a stream. Of loss records only
+   * those count that begin there.
+   *
+   * @param maxRows key reads at most
+   * @returns null when so many do not tell; `read`: how many were read
+   */
+  async holdsAll(
+    { merchant, terminal, epoch }: Stream,
+    { kind, hour, first, last }: SeqsOfHour,
+    maxRows: number,
+  ): Promise<{ readonly holds: boolean | null; readonly read: number }> {
+    const at = (firstSeq: number): Uint8Array =>
+      eventsKey({ merchant, hour, kind, terminal, epoch, firstSeq, count: 0, digest: NO_DIGEST });
+    let held: Ranges = [];
+    let read = 0;
+    // Most runs begin with a batch; of the others the batch before is looked for.
+    const before = kind === 'losses' ? first : Math.max(0, first - MAX_EVENTS + 1);
+    for (const [from, to] of [
+      [first, last + 1],
+      [before, first],
+    ] as const) {
+      const limit = maxRows - read;
+      if (limit <= 0) return { holds: null, read };
+      if (from >= to) break;
+      const range = { start: at(from), stop: at(to), keysOnly: true, limit };
+      const rows = await Array.fromAsync(this.#tables.scan('events', range), ({ row }) => parseEventsKey(row));
+      read += rows.length;
+      held = union([...held, ...rows.map(({ firstSeq, count }) => [firstSeq, firstSeq + count - 1] as const)]);
+      if (difference([[first, last]], held).length === 0) return { holds: true, read };
+      if (rows.length === limit) return { holds: null, read };
+    }
+    return { holds: false, read };
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { KIND } from '../keys.ts';
 import { pack, UNTRUSTED_MAX_OBJECTS, unpack } from './message-pack.ts';
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -40,10 +41,32 @@ const AckEnvelopeSchema = Type.Object({
   credit: Type.Number({ minimum: 0, maximum: 1 }),
   /** The collector's clock, milliseconds since 1970. */
   serverTime: Count,
-  /** Changes when the store was restored from a backup. */
+  /**
+   * Changes when the store was restored from a backup, or was found to lack what this terminal says
+   * that it acknowledged.
+   */
   storeGen: Type.String(),
 });
 export type AckEnvelope = Static<typeof AckEnvelopeSchema>;
+
+/** Most entries of `Status.ackedThrough`. */
+export const MAX_ACKED_RUNS = 16;
+
+/** Not 0: that is the registry's. */
+const EpochSchema = Type.String({ pattern: '^(?!0{16})[0-9a-f]{16}$' });
+
+/**
+ * Seqs that were acknowledged: `[kind, epoch, hour, first, last]`. Kind and hour (since 1970) are
+ * those of the batches, as in the keys of their rows.
+ */
+const AckedRunSchema = Type.Tuple([
+  Type.Union([Type.Literal(KIND.losses), Type.Literal(KIND.events)]),
+  EpochSchema,
+  Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 }),
+  Count,
+  Count,
+]);
+export type AckedRun = Static<typeof AckedRunSchema>;
 
 const StatusSchema = Type.Object({
   /** Version of the agent. */
@@ -51,8 +74,7 @@ const StatusSchema = Type.Object({
   /** Every epoch that still has pending events, and the open one. */
   epochs: Type.Array(
     Type.Object({
-      /** Not 0: that is the registry's. */
-      epoch: Type.String({ pattern: '^(?!0{16})[0-9a-f]{16}$' }),
+      epoch: EpochSchema,
       /** Highest seq assigned. */
       lastSeq: Count,
       /**
@@ -73,6 +95,10 @@ const StatusSchema = Type.Object({
   bufferBytes: Count,
   /** The collector's clock minus the agent's, as last measured; null before the first answer. */
   clockOffsetMs: Type.Union([Type.Integer(), Type.Null()]),
+  /** The `storeGen` that the acks are of; left out: none was seen yet, or it is not known. */
+  storeGen: Type.Optional(Type.String({ maxLength: 128 })),
+  /** What was acknowledged last, as far as the agent still keeps it; the latest first. */
+  ackedThrough: Type.Optional(Type.Array(AckedRunSchema, { maxItems: MAX_ACKED_RUNS })),
 });
 export type Status = Static<typeof StatusSchema>;
 

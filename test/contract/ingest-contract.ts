@@ -20,12 +20,12 @@ import type { Tables } from '../../collector/store/tables.ts';
 import { Terminals } from '../../collector/store/terminals.ts';
 import { runToEnd } from '../../shared/cooperative.ts';
 import { epoch, type MerchantId, merchantId, terminalId } from '../../shared/ids.ts';
-import { salt } from '../../shared/keys.ts';
+import { KIND, type Kind, salt } from '../../shared/keys.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import type { EncodedBatch } from '../../shared/wire/batch.ts';
-import type { Ack } from '../../shared/wire/messages.ts';
+import { type Ack, type AckedRun, encodeStatus } from '../../shared/wire/messages.ts';
 import { amountOf, batchOf, HOUR, lossOf } from '../support/collector/batches.ts';
-import { Counts, INGEST_BOUNDS, ingestMetrics } from '../support/collector/broker-and-ingest.ts';
+import { Counts, INGEST_BOUNDS, ingestMetrics, STORE_GEN } from '../support/collector/broker-and-ingest.ts';
 import { EPOCH } from '../support/collector/mqtt-till.ts';
 import { DIGEST_KEY } from '../support/collector/raw-rows.ts';
 import { SwitchableTables } from '../support/collector/switchable-tables.ts';
@@ -104,6 +104,7 @@ export async function ingestContract(t: Test, open: () => Promise<Tables>): Prom
     await differences(test);
     await durability(test);
     await marking(test);
+    await restoring(test);
   } finally {
     await tables.close();
   }
@@ -259,5 +260,65 @@ async function marking(test: Define): Promise<void> {
     await send(a, batchOf(3, 4));
     await send(b, batchOf(5, 6));
     t.equal((await marks()).length, 2);
+  });
+}
+
+/** A store that never got what tills say that it acknowledged is, to them, one that was restored. */
+async function restoring(test: Define): Promise<void> {
+  const said = { version: '1', epochs: [], ...{ clearThrough: 0, losses: 0, bufferBytes: 0, clockOffsetMs: null } };
+  const run = (first: number, last: number, kind: Kind = 'events', hour = HOUR, of = EPOCH): AckedRun => [
+    ...([KIND[kind], of, hour, first, last] as const),
+  ];
+  const told = (region: Region, runs: AckedRun[], more: { terminal?: string; storeGen?: string } = {}) => {
+    const { terminal = TERMINAL, storeGen = STORE_GEN } = more;
+    const sender = { merchant: region.merchant, terminal: terminalId(terminal), epoch: epoch(EPOCH) };
+    return region.a.onStatus(sender, encodeStatus({ ...said, storeGen, ackedThrough: runs }));
+  };
+
+  await test('a till whose acknowledged seqs are all there is told the generation that it knows', async (t, region) => {
+    const { a, send } = region;
+    await send(a, batchOf(1, 10), batchOf(11, 12, { hour: HOUR + 1 }), lossOf(13, 20));
+    const runs = [run(3, 10), run(11, 12, 'events', HOUR + 1), run(13, 20, 'losses')];
+    t.same(await told(region, runs), { storeGen: STORE_GEN, lacks: false });
+    const own = `${STORE_GEN}+0123abcd`;
+    t.same(await told(region, runs, { storeGen: own }), { storeGen: own, lacks: false });
+    t.same(await told(region, [], { storeGen: 'another' }), { storeGen: STORE_GEN, lacks: false });
+  });
+
+  for (const [name, runs] of [
+    ['the end of a run', [run(1, 11)]],
+    ['a run between others', [run(1, 2), run(11, 12), run(3, 10)]],
+    ['an hour', [run(1, 2, 'events', HOUR + 7)]],
+    ['a loss record', [run(1, 10), run(21, 22, 'losses')]],
+    ['an epoch', [run(1, 10, 'events', HOUR, '00000000000000ff')]],
+  ] as const)
+    await test(`a store that lacks ${name} is told by a generation of the till's own, once`, async (t, region) => {
+      await region.send(region.a, batchOf(1, 10), batchOf(13, 14));
+      const { storeGen, lacks } = (await told(region, [...runs]))!;
+      t.match({ storeGen, lacks }, { storeGen: /^generation-1\+[0-9a-f]{8}$/, lacks: true });
+      t.same(await told(region, [...runs]), { storeGen, lacks }, 'a repeat gets the same');
+      t.same(await told(region, [...runs], { storeGen }), { storeGen, lacks }, 'also one that knows it');
+      const other = await told(region, [], { terminal: 'till-2' });
+      t.same(other, { storeGen: STORE_GEN, lacks: false }, 'others go on');
+    });
+
+  await test('what was sent again is stored and marked anew, though this process remembers it', async (t, region) => {
+    const { a, send, folded, marks, tables } = region;
+    await send(a, batchOf(1, 10));
+    const before = (await marks()).length;
+    await told(region, [run(1, 12)]);
+    const puts = tables.puts.get('events') ?? 0;
+    t.same(results(await send(a, batchOf(1, 10), batchOf(11, 12))), ['stored', 'stored']);
+    t.equal(tables.puts.get('events'), puts + 1);
+    t.match(await folded(), once(12));
+    t.equal((await marks()).length, before + 1);
+    t.same(await told(region, [run(1, 12)]), { storeGen: STORE_GEN, lacks: false }, 'now it has it');
+  });
+
+  await test('a store that does not tell is believed to have it', async (t, region) => {
+    region.tables.turn('refuses', 'events');
+    t.same(await told(region, [run(1, 2)]), { storeGen: STORE_GEN, lacks: false });
+    region.tables.turn('on');
+    t.match(await told(region, [run(1, 2)]), { lacks: true });
   });
 }

@@ -44,6 +44,18 @@ function hourRuns(rows: Iterable<{ readonly id: number; readonly hour: number }>
   return runs;
 }
 
+/** As `hourRuns`, of rows that come the last first: at most `limit` runs, the first of them. */
+function firstRuns(rows: Iterable<{ readonly id: number; readonly hour: number }>, limit: number): HourRun[] {
+  const runs: HourRun[] = [];
+  for (const { id, hour } of rows) {
+    const run = runs.at(-1);
+    if (run !== undefined && run.first === id + 1 && run.hour === hour) runs[runs.length - 1] = { ...run, first: id };
+    else if (runs.length === limit) break;
+    else runs.push({ first: id, last: id, hour });
+  }
+  return runs;
+}
+
 export class EventTable {
   readonly #checksum = new RowChecksum();
   readonly #check = new RowCheck();
@@ -66,6 +78,7 @@ export class EventTable {
   readonly #ackedUpTo: Statement<[number, number], { id: number; hour: number }>;
   readonly #ackedAfter: Statement<[number, number], { id: number; hour: number }>;
   readonly #acked: Statement<[number], { id: number; hour: number }>;
+  readonly #lastAcked: Statement<[number, number], { id: number; hour: number }>;
   readonly #hourBefore: Statement<[number], number>;
   readonly #hourAfter: Statement<[number], number>;
   readonly #hourOf: Statement<[number], number>;
@@ -102,6 +115,9 @@ export class EventTable {
     this.#ackedUpTo = db.prepare(`${acked} AND at <= ? ORDER BY at, id LIMIT ?`);
     this.#ackedAfter = db.prepare(`${acked} AND at > ? ORDER BY at, id LIMIT ?`);
     this.#acked = db.prepare('SELECT id, hour FROM events WHERE state = 1 ORDER BY at, id LIMIT ?');
+    this.#lastAcked = db.prepare(
+      'SELECT id, hour FROM events WHERE state = 1 AND at > ? ORDER BY at DESC, id DESC LIMIT ?',
+    );
     const hour = 'SELECT hour FROM events NOT INDEXED WHERE id';
     this.#hourBefore = db.prepare<[number], number>(`${hour} < ? ORDER BY id DESC LIMIT 1`).pluck();
     this.#hourAfter = db.prepare<[number], number>(`${hour} > ? ORDER BY id LIMIT 1`).pluck();
@@ -162,6 +178,11 @@ export class EventTable {
   /** At most `limit` acked events, in runs by id. */
   acked(limit: number): HourRun[] {
     return hourRuns(this.#acked.all(limit).sort((a, b) => a.id - b.id));
+  }
+
+  /** The events that were acked last, if later than this: at most so many rows, in so many runs. */
+  lastAcked(after: number, rows: number, runs: number): HourRun[] {
+    return firstRuns(this.#lastAcked.iterate(after, rows), runs);
   }
 
   /** The least id of a pending event of any of these hours; null when there is none. */

@@ -46,6 +46,7 @@ export class LossLedger {
   readonly #one: Statement<[number], LossRow>;
   readonly #setAcked: Statement<[number, number, number]>;
   readonly #sent: Statement<[number, number], LossRow>;
+  readonly #lastSent: Statement<[number], LossRow>;
   readonly #damaged: (detail: string) => void;
   /** Records up to this id may be in flight: they no longer grow. */
   #offered = 0;
@@ -64,6 +65,7 @@ export class LossLedger {
     this.#one = db.prepare(`SELECT ${COLUMNS} FROM losses WHERE id = ?`);
     this.#setAcked = db.prepare('UPDATE losses SET acked = ?, sum = ? WHERE id = ?');
     this.#sent = db.prepare(`SELECT ${COLUMNS} FROM losses WHERE acked <> 0 AND id > ? ORDER BY id LIMIT ?`);
+    this.#lastSent = db.prepare(`SELECT ${COLUMNS} FROM losses WHERE acked <> 0 ORDER BY id DESC LIMIT ?`);
   }
 
   /**
@@ -134,6 +136,11 @@ export class LossLedger {
       unsent++;
     }
     return { looked: rows.length, last: rows.at(-1)?.id ?? after, unsent };
+  }
+
+  /** The newest acknowledged records that were acknowledged later than this. */
+  lastAcked(after: number, limit: number): LossRow[] {
+    return this.#lastSent.all(limit).filter((row) => row.acked > after && isSound(row));
   }
 
   #grows(newest: LossRow, hour: number, reason: string, detail: string | null): boolean {

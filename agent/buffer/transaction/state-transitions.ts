@@ -5,6 +5,7 @@
  * All methods run within a transaction and record in its change set what they did.
  */
 import type { EventClock } from '../../port/event-clock.ts';
+import type { SeqRange } from '../../port/outbox.ts';
 import type { DedupIndex } from '../tables/dedup-index.ts';
 import { STATE } from '../tables/event-row.ts';
 import type { EventTable, HourRun } from '../tables/event-table.ts';
@@ -131,6 +132,13 @@ export class StateTransitions {
     }
     changes.acked -= count;
     return count;
+  }
+
+  /** The events that were acked last: see `EventTable.lastAcked`. */
+  lastAcked(after: number, rows: number, runs: number): (SeqRange & { readonly hour: number })[] {
+    return this.#rows
+      .lastAcked(after, rows, runs)
+      .flatMap((run) => this.#index.epochs.seqsOf(run).map((seqs) => ({ ...seqs, hour: run.hour })));
   }
 
   #delete(runs: readonly HourRun[], changes: ChangeSet): number {

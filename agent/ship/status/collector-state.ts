@@ -1,7 +1,7 @@
 /** What the agent knows of the collector beyond one session, and the counters of shipping. */
 
 export interface CollectorState {
-  /** Changes when the collector's store was restored from a backup. */
+  /** Changes when the collector's store lacks what it acknowledged: it was restored. */
   storeGen: string | null;
   credit: number;
   /** Why the collector takes nothing at present; null when it does. */

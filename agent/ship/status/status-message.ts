@@ -1,7 +1,7 @@
 /** Builds the status message for the collector: what the agent still holds, and its clearance. */
 import type { Epoch } from '../../../shared/ids.ts';
-import type { Status } from '../../../shared/wire/messages.ts';
-import type { EpochHolding, Holdings } from '../../port/outbox.ts';
+import { MAX_ACKED_RUNS, type Status } from '../../../shared/wire/messages.ts';
+import type { Acknowledged, EpochHolding, Holdings } from '../../port/outbox.ts';
 
 /** Limits of the message: see `shared/wire/messages.ts`. */
 const MAX_RANGES = 16;
@@ -19,6 +19,7 @@ function bounded(pending: EpochHolding['pending']): [number, number][] {
 export interface StatusFacts {
   readonly version: string;
   readonly holdings: Holdings;
+  readonly acknowledged: Acknowledged;
   readonly clearThrough: number;
   readonly clockOffsetMs: number | null;
   /** Epochs with loss records that the collector does not have. */
@@ -28,7 +29,7 @@ export interface StatusFacts {
 }
 
 export function statusMessage(facts: StatusFacts): Status {
-  const { version, holdings, clearThrough, clockOffsetMs, unsentLosses, signingOff } = facts;
+  const { version, holdings, acknowledged, clearThrough, clockOffsetMs, unsentLosses, signingOff } = facts;
   const epochs = holdings.epochs.filter(
     ({ epoch, pending }) => pending.length > 0 || unsentLosses.has(epoch) || (epoch === holdings.open && !signingOff),
   );
@@ -42,5 +43,7 @@ export function statusMessage(facts: StatusFacts): Status {
     losses: holdings.losses,
     bufferBytes: holdings.bytes,
     clockOffsetMs,
+    ...(acknowledged.storeGen === null ? {} : { storeGen: acknowledged.storeGen }),
+    ackedThrough: acknowledged.runs.slice(0, MAX_ACKED_RUNS),
   };
 }

@@ -38,6 +38,8 @@ export interface StatusReporterHooks {
   publish(payload: Uint8Array): void;
   /** The buffer could not be read when a status was due. */
   onReadError(error: unknown): void;
+  /** An answer shows another generation of the store than that of the greeting. */
+  onOtherStore(): void;
 }
 
 export class StatusReporter {
@@ -48,6 +50,8 @@ export class StatusReporter {
   #lastSent = { pending: false, clear: false };
   /** When the oldest possibly unanswered status was sent, monotonic milliseconds. */
   #statusSentAt: number | null = null;
+  /** Of the greeting's answer; null before. */
+  #storeGen: string | null = null;
 
   constructor(dependencies: StatusReporterDependencies, hooks: StatusReporterHooks) {
     this.#with = dependencies;
@@ -80,6 +84,7 @@ export class StatusReporter {
     const message = statusMessage({
       version,
       holdings,
+      acknowledged: outbox.acknowledged(),
       clearThrough: clear,
       clockOffsetMs: collectorClock.offsetFrom(wallClock(), now),
       unsentLosses: new Set(outbox.losses(MAX_LOSSES).map(({ epoch }) => epoch)),
@@ -93,7 +98,9 @@ export class StatusReporter {
    * If a status was answered together with a batch, that time is too early, and this one
    * measurement too vague to be used.
    */
-  onAcks({ acks, serverTime }: AckEnvelope): void {
+  onAcks({ acks, serverTime, storeGen }: AckEnvelope): void {
+    this.#storeGen ??= storeGen;
+    if (this.#storeGen !== storeGen) this.#hooks.onOtherStore();
     if (acks.length > 0 || this.#statusSentAt === null) return;
     const { collectorClock, timers } = this.#with;
     collectorClock.addSample(serverTime, this.#statusSentAt, timers.now());

@@ -27,6 +27,10 @@ export class StoredBatches {
     const [oldest] = this.#rows;
     this.#rows.delete(oldest!);
   }
+
+  forgetAll(): void {
+    this.#rows.clear();
+  }
 }
 
 interface Question {

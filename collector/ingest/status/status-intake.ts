@@ -8,15 +8,16 @@ import { decodeStatus } from '../../../shared/wire/messages.ts';
 import type { TerminalStatus } from '../../store/terminals.ts';
 import type { DecodeTurns } from '../admission/decode-turns.ts';
 import type { Place, Room } from '../admission/room.ts';
+import { AckedCheck, type AckedCheckOptions, type Generation } from './acked-check.ts';
 import type { StatusMetrics, StatusWriter } from './status-writer.ts';
 
-export interface StatusIntakeOptions {
+export interface StatusIntakeOptions extends Omit<AckedCheckOptions, 'metrics'> {
   readonly turns: DecodeTurns;
   readonly room: Room;
   readonly writer: StatusWriter;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  readonly metrics: StatusMetrics;
+  readonly metrics: StatusMetrics & AckedCheckOptions['metrics'];
 }
 
 interface Teller {
@@ -28,30 +29,46 @@ interface Received {
   readonly bytes: Uint8Array;
   readonly at: number;
   readonly place: Place;
+  /** Resolves all statuses that this one replaced, too. */
+  readonly answer: PromiseWithResolvers<Generation | null>;
 }
 
 export class StatusIntake {
   readonly #options: StatusIntakeOptions;
+  readonly #check: AckedCheck;
   /** The last status of each terminal that waits for its turn. */
   readonly #waiting = new Map<string, Received>();
 
   constructor(options: StatusIntakeOptions) {
     this.#options = options;
+    this.#check = new AckedCheck(options);
   }
 
-  /** @param bytes not changed later */
-  take({ merchant, terminal }: Teller, bytes: Uint8Array): void {
+  /** Call it about once a second. */
+  expire(): void {
+    this.#check.expire();
+  }
+
+  /**
+   * Resolves with the generation of the store that its sender is to be told; null when it was
+   * dropped. Never rejects.
+   *
+   * @param bytes not changed later
+   */
+  async take({ merchant, terminal }: Teller, bytes: Uint8Array): Promise<Generation | null> {
     const { turns, room, now, metrics } = this.#options;
     const name = `${merchant}/${terminal}`;
     const place = room.take({ merchant, terminal }, bytes.length);
     if (typeof place === 'string') {
       metrics.statuses('dropped', 1);
-      return;
+      return null;
     }
     const before = this.#waiting.get(name);
-    this.#waiting.set(name, { bytes, at: now(), place });
+    const answer = before?.answer ?? Promise.withResolvers<Generation | null>();
+    this.#waiting.set(name, { bytes, at: now(), place, answer });
     if (before !== undefined) room.release(before.place);
     else void turns.run({ merchant, terminal }, () => this.#decode({ merchant, terminal }));
+    return answer.promise;
   }
 
   #decode({ merchant, terminal }: Teller): void {
@@ -64,8 +81,10 @@ export class StatusIntake {
     const status = decodeStatus(received.bytes);
     if (status === null) {
       metrics.statuses('unreadable', 1);
+      received.answer.resolve(this.#check.generation({ merchant, terminal }, {}));
       return;
     }
+    received.answer.resolve(this.#check.generation({ merchant, terminal }, status));
     // Field by field: a status may contain keys that this version does not know.
     const { version, epochs, clearThrough, losses, bufferBytes, clockOffsetMs } = status;
     const common = {

@@ -62,6 +62,33 @@ export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
     t.same(await own('none'), []);
   });
 
+  await t.test('whether all seqs of a run are held is told, within a bounded number of key reads', async (t) => {
+    const holding = new Region(tables);
+    await holding.append(
+      holding.events('a', 1, salesIn(HOUR, [1, 2, 3, 4])),
+      holding.events('a', 5, salesIn(HOUR, [5])),
+      holding.events('a', 7, salesIn(HOUR, [7, 8, 9])),
+      holding.losses('a', 6, 1),
+      holding.events('b', 10, salesIn(HOUR, [10])),
+      holding.events('a', 10, salesIn(HOUR + 1, [10])),
+    );
+    const { key } = holding.delivered[0]!;
+    const holds = async (
+      first: number,
+      last: number,
+      more: { kind?: 'losses'; maxRows?: number; hour?: number } = {},
+    ) => {
+      const { kind = 'events', hour = HOUR, maxRows = 100 } = more;
+      return (await log.holdsAll(key, { kind, hour, first, last }, maxRows)).holds;
+    };
+    t.same([await holds(1, 5), await holds(1, 4), await holds(3, 5), await holds(8, 8)], [true, true, true, true]);
+    t.same([await holds(5, 7), await holds(9, 10), await holds(10, 10)], [false, false, false]);
+    t.equal(await holds(10, 10, { hour: HOUR + 1 }), true);
+    t.same([await holds(6, 6, { kind: 'losses' }), await holds(5, 5, { kind: 'losses' })], [true, false]);
+    t.same(await log.holdsAll(key, { kind: 'events', hour: HOUR, first: 5, last: 9 }, 2), { holds: null, read: 2 });
+    t.same(await log.holdsAll(key, { kind: 'events', hour: HOUR, first: 5, last: 9 }, 0), { holds: null, read: 0 });
+  });
+
   await t.test('rows are read by key in the requested order, and an expired one is left out', async (t) => {
     const gone = eventsKey({ ...rows[1]!.key, count: 999 });
     const keys = [rows[4]!.rowKey, gone, rows[0]!.rowKey];

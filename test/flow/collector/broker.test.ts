@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
 import t from 'tap';
+import type { StoreGeneration } from '../../../collector/broker/port.ts';
 import { batchOf } from '../../support/collector/batches.ts';
 import { brokerAndIngest, STORE_GEN } from '../../support/collector/broker-and-ingest.ts';
 import { type MqttTill, Refused } from '../../support/collector/mqtt-till.ts';
@@ -73,6 +74,38 @@ t.test('a status is answered with an envelope without acks, also when it can’t
   t.equal(region.counts.of('statuses unreadable'), 1);
 });
 
+t.test('a session keeps the generation of its greeting until the store lacks something', async (t) => {
+  const answers: (StoreGeneration | null)[] = [
+    { storeGen: 'g+1', lacks: false },
+    { storeGen: 'g', lacks: false },
+    null,
+    { storeGen: 'g+2', lacks: true },
+    null,
+  ];
+  const onStatus = async () => answers.shift()!;
+  const inbox = { onBatch: () => new Promise<never>(() => undefined), onStatus, credit: () => 1 };
+  const region = await brokerAndIngest(t, { broker: { inbox } });
+  await region.register('acme', 'till-1');
+  await using till = await region.connect('acme', 'till-1');
+  for (let sent = 1; sent <= 4; sent++) {
+    till.sendStatus();
+    await till.until(() => till.envelopes.length === sent);
+  }
+  t.same(
+    till.envelopes.map(({ storeGen }) => storeGen),
+    ['g+1', 'g+1', 'g+1', 'g+2'],
+  );
+
+  await region.register('acme', 'till-2');
+  await using dropped = await region.connect('acme', 'till-2');
+  dropped.sendStatus();
+  await until(() => answers.length === 0);
+  answers.push({ storeGen: 'g', lacks: false });
+  dropped.sendStatus();
+  await dropped.until(() => dropped.envelopes.length > 0);
+  t.match(dropped.envelopes, [{ storeGen: 'g' }], 'a greeting that found no room is not answered');
+});
+
 t.test('a fault of ours ends the connection it came by, and no other', async (t) => {
   const told: string[] = [];
   const region = await brokerAndIngest(t, {
@@ -80,7 +113,7 @@ t.test('a fault of ours ends the connection it came by, and no other', async (t)
       inbox: {
         onBatch: (sender) =>
           sender.terminal === 'till-1' ? Promise.reject(new Error('a fault')) : new Promise(() => undefined),
-        onStatus: () => undefined,
+        onStatus: async () => null,
         credit: () => 1,
       },
       log: { error: (_fields, message) => told.push(message), info: () => undefined, debug: () => undefined },

@@ -32,10 +32,12 @@ const GATE = { ...LIMITS.gate, maxPublishBytes: 130_000, maxUnreleasedBytes: 512
 const GROUPS = { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxWaitMs: 25_000, gatherMs: 20 };
 
 /** What ingest takes of a terminal, so that a test only says what it is about. */
-export const INGEST_BOUNDS: Pick<IngestOptions, 'room' | 'quotas' | 'onRefused'> = {
+export const INGEST_BOUNDS: Pick<IngestOptions, 'room' | 'quotas' | 'onRefused' | 'storeGen' | 'onStoreLacks'> = {
   room: { maxBytes: 8_000_000, maxTerminalBatches: 64, maxTerminalBytes: 1_048_576 },
   quotas: { bytesPerDay: 2 * 1024 ** 3, eventsPerDay: 20_000_000 },
   onRefused: () => undefined,
+  storeGen: () => STORE_GEN,
+  onStoreLacks: () => undefined,
 };
 
 /** Counts by name, such as `ended oversized`. */
@@ -56,6 +58,7 @@ export const ingestMetrics = (counts: Counts): IngestMetrics => ({
     counts.add('events', events);
   },
   commitFailed: () => counts.add('failed groups'),
+  storeLacks: () => counts.add('store lacks'),
   acked: (result) => counts.add(`acked ${result}`),
   marked: (made, covered) => {
     counts.add('marks made', made);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { SqliteBuffer } from '../../../../agent/buffer/sqlite-buffer.ts';
+import { KIND } from '../../../../shared/keys.ts';
 import { MERCHANT, NOW, TERMINAL } from '../../../support/agent/events.ts';
 import { until } from '../../../support/agent/fake-timers.ts';
 import { SILENCE } from '../../../support/agent/scripted-collector.ts';
@@ -129,3 +130,35 @@ t.test(
     t.pass();
   },
 );
+
+t.test('a status names what was acknowledged last, and of which generation', async (t) => {
+  const { buffer, collector, shipper, accept, timers } = await fixture(t);
+  const { open: epoch } = buffer.holdings();
+  shipper.start();
+  await until(() => shipper.report().state === 'shipping', 'shipping');
+  t.match(collector.statuses, [{ ackedThrough: [] }]);
+  t.notOk('storeGen' in collector.statuses[0]!, 'none was seen');
+  await accept(0, 3);
+  await settled(buffer, 3);
+  shipper.restartSession();
+  await until(() => shipper.report().state === 'offline', 'offline');
+  timers.advance(60_000);
+  await until(() => shipper.report().state === 'shipping', 'shipping again');
+  const ackedThrough = [[KIND.events, epoch, Number, 1, 3]];
+  t.match(collector.statuses.at(-1), { storeGen: 'gen-1', ackedThrough });
+});
+
+t.test('a generation that changes within a session is asked for again, and what is kept is sent again', async (t) => {
+  const { buffer, collector, shipper, accept, timers } = await fixture(t);
+  shipper.start();
+  await accept(0, 3);
+  await settled(buffer, 3);
+  collector.storeGen = 'gen-1+00000001';
+  await accept(3, 1);
+  await until(() => shipper.report().state === 'offline', 'offline');
+  t.match(shipper.report().words, /lacks what it acknowledged/);
+  timers.advance(60_000);
+  await until(() => collector.stored.length >= 7 && buffer.facts().acked === 4, 'all of it again');
+  t.same(new Set(collector.stored.slice(3)), new Set(['R-0', 'R-1', 'R-2', 'R-3']));
+  t.match(shipper.report().collector, { storeGen: 'gen-1+00000001' });
+});

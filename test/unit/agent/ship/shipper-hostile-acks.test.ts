@@ -90,6 +90,7 @@ class Talk {
       'greeted',
       'oldestPending',
       'holdings',
+      'acknowledged',
     ] as const)
       Object.assign(outbox, {
         [name]: (...given: unknown[]) => (buffer[name] as (...given: unknown[]) => unknown)(...given),

@@ -121,7 +121,6 @@ t.test('what turns pending again behind what was sent is sent in the same sessio
   shipper.start();
   await accept(0, 10);
   await settled(buffer, 10);
-  collector.storeGen = 'gen-2';
   await buffer.greeted({ storeGen: 'gen-2', trueTimeOrigin: NOW, uncertaintyMs: 1 });
   await accept(10, 1);
   await settled(buffer, 11);

@@ -609,6 +609,7 @@ t.test('a buffer that cannot be read or written ends the connection, and shippin
     oldestPending: () => buffer.oldestPending(),
     onPending: (listener) => buffer.onPending(listener),
     holdings: () => buffer.holdings(),
+    acknowledged: () => buffer.acknowledged(),
   };
   const { shipper, timers } = await fixture(t, {
     outbox,

@@ -43,6 +43,7 @@ async function standing(t: Test, options: Partial<IngestOptions> = {}) {
   const ingest = new Ingest({
     log: {
       rowKeyOf: (batch) => log.rowKeyOf(batch),
+      holdsAll: (...run) => log.holdsAll(...run),
       existing: async (rowKeys) => {
         asked.rows += rowKeys.length;
         return log.existing(rowKeys);
@@ -243,6 +244,7 @@ t.test('a stored payload does not keep the socket’s whole read alive', async (
     log: {
       rowKeyOf: () => Buffer.of(1),
       existing: async () => [],
+      holdsAll: async () => ({ holds: null, read: 0 }),
       append: async (batches) => void kept.push(...batches.map(({ bytes }) => bytes)),
     },
   });
@@ -381,7 +383,9 @@ const statusOf = (first: number, last: number) => {
   }));
   const holdings = { epochs, open: epochs.at(-1)!.epoch, ...{ pending: 3 * epochs.length, losses: 0, bytes: 65_536 } };
   const facts = { version: '0.1.0', clearThrough: 0, clockOffsetMs: null, unsentLosses: new Set<never>() };
-  return encodeStatus(statusMessage({ ...facts, holdings, signingOff: false }));
+  return encodeStatus(
+    statusMessage({ ...facts, holdings, acknowledged: { storeGen: null, runs: [] }, signingOff: false }),
+  );
 };
 
 t.test('an agent that restarted 300 times offline is known by all its epochs once it has drained', async (t) => {

@@ -65,3 +65,25 @@ t.test('a status', async (t) => {
   t.equal(hex(encodeStatus(STATUS)), hex(golden));
   t.strictSame(decodeStatus(golden), STATUS);
 });
+
+t.test('a status that names what was acknowledged', async (t) => {
+  const status: Status = {
+    ...STATUS,
+    storeGen: 'gen-1+0123abcd',
+    ackedThrough: [
+      [1, '9f3c0000000000a1', 498_705, 1, 40],
+      [0, '9f3c0000000000a0', 498_704, 7, 7],
+    ],
+  };
+  const golden = bytes(`
+    88 ${text('version')} ${text('0.1.0')}
+    ${text('epochs')} 91
+      83 ${text('epoch')} ${text('9f3c0000000000a1')} ${text('lastSeq')} 2b ${text('pending')} 91 92 29 2b
+    ${text('clearThrough')} cb427a202966360000 ${text('losses')} 01 ${text('bufferBytes')} ce00010000
+    ${text('clockOffsetMs')} c0 ${text('storeGen')} ${text('gen-1+0123abcd')}
+    ${text('ackedThrough')} 92
+      95 01 ${text('9f3c0000000000a1')} ce00079c11 01 28
+      95 00 ${text('9f3c0000000000a0')} ce00079c10 07 07`);
+  t.equal(hex(encodeStatus(status)), hex(golden));
+  t.strictSame(decodeStatus(golden), status);
+});

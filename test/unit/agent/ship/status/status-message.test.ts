@@ -2,13 +2,14 @@ import t from 'tap';
 import type { Holdings } from '../../../../../agent/port/outbox.ts';
 import { type StatusFacts, statusMessage } from '../../../../../agent/ship/status/status-message.ts';
 import { type Epoch, epoch } from '../../../../../shared/ids.ts';
-import { decodeStatus, encodeStatus } from '../../../../../shared/wire/messages.ts';
+import { type AckedRun, decodeStatus, encodeStatus } from '../../../../../shared/wire/messages.ts';
 
 const EPOCH = (at: number) => epoch(at.toString(16).padStart(16, '0'));
 const told = (of: Holdings, more: Partial<StatusFacts> = {}) =>
   statusMessage({
     version: '1.0.0',
     holdings: of,
+    acknowledged: { storeGen: null, runs: [] },
     clearThrough: 5,
     clockOffsetMs: -7,
     unsentLosses: new Set(),
@@ -21,6 +22,15 @@ const holdings = (epochs: Holdings['epochs']): Holdings => ({
   pending: 1,
   losses: 2,
   bytes: 3,
+});
+
+t.test('what was acknowledged is told, and of which generation', async (t) => {
+  const run = (last: number): AckedRun => [1, EPOCH(1), 498_705, 1, last];
+  const runs = Array.from({ length: 20 }, (_, at) => run(at + 1));
+  const none = holdings([{ epoch: EPOCH(1), lastSeq: 9, pending: [] }]);
+  const message = told(none, { acknowledged: { storeGen: 'gen-1', runs } });
+  t.match(decodeStatus(encodeStatus(message)), { storeGen: 'gen-1', ackedThrough: runs.slice(0, 16) });
+  t.equal(message.ackedThrough?.length, 16);
 });
 
 t.test('what is pending is told by epoch', async (t) => {
@@ -54,6 +64,7 @@ t.test('what is pending is told by epoch', async (t) => {
     losses: 2,
     bufferBytes: 3,
     clockOffsetMs: -7,
+    ackedThrough: [],
   });
 });
 

@@ -1,0 +1,186 @@
+/**
+ * Finds out whether the store holds what a terminal says that it acknowledged: the runs of seqs in
+ * its status. If not, the store was restored, rolled back or lost, and the terminal gets a
+ * generation of its own, so that it offers again what it still keeps.
+ *
+ * Invariants:
+ * - What a terminal says changes the generation of that terminal alone, at most once in
+ *   `newGenerationEvery`; until then it gets the same one again.
+ * - A generation is `{store's}` or `{store's}+{8 hex digits}`. Only agents keep the latter: they
+ *   say it in each status and are believed, so that collectors need not agree on it.
+ * - Without a sure answer in time what a terminal says is believed; the next status says it again.
+ */
+import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
+import { KIND } from '../../../shared/keys.ts';
+import type { Limit } from '../../../shared/limits.ts';
+import type { Status } from '../../../shared/wire/messages.ts';
+import type { EventLog } from '../../store/event-log.ts';
+import { TokenBucket } from './epoch-book.ts';
+
+/** See `collector/ingest/limits.ts`. */
+type LimitName =
+  | 'claimsPerStatus'
+  | 'seqsPerClaim'
+  | 'keysPerClaimCheck'
+  | 'claimChecksAtOnce'
+  | 'claimChecks'
+  | 'claimCheckWait'
+  | 'claimChecksRunning'
+  | 'newGenerationEvery'
+  | 'rememberedTerminals';
+
+export interface AckedCheckOptions {
+  readonly log: Pick<EventLog, 'holdsAll'>;
+  /** Of the whole store; null while it is not open. */
+  readonly storeGen: () => string | null;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  readonly metrics: { storeLacks(): void };
+  /** Called with one terminal, and the number of them since the last call. */
+  readonly onStoreLacks: (teller: Teller, terminals: number) => void;
+  /** What is remembered of the store is not true any more. */
+  readonly forget: () => void;
+  readonly limits: Readonly<Record<LimitName, Pick<Limit, 'value'>>>;
+}
+
+export interface Teller {
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+}
+
+/** The generation that a terminal is told. */
+export interface Generation {
+  readonly storeGen: string;
+  /** The store lacks what the terminal named. */
+  readonly lacks: boolean;
+}
+
+type Claims = Pick<Status, 'storeGen' | 'ackedThrough'>;
+
+const TELL_EVERY_MS = 10_000;
+const OWN = /^\+[0-9a-f]{8}$/;
+
+/** Of a terminal: what it may still ask, and the generation that it got last. */
+interface Known {
+  readonly checks: TokenBucket;
+  given: { readonly storeGen: string; readonly at: number } | null;
+}
+
+/** A question to the store; further calls of `answer` do nothing. */
+interface Asked {
+  readonly since: number;
+  readonly answer: (lacks: boolean) => void;
+}
+
+export class AckedCheck {
+  readonly #options: AckedCheckOptions;
+  /** By terminal; the one that asked longest ago first. */
+  readonly #known = new Map<string, Known>();
+  readonly #asked = new Set<Asked>();
+  #running = 0;
+  #untold = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: AckedCheckOptions) {
+    this.#options = options;
+  }
+
+  /** Given `expire` is called, it resolves in bounded time; it never rejects. */
+  async generation(teller: Teller, claims: Claims): Promise<Generation> {
+    const { storeGen, clock } = this.#options;
+    const base = storeGen() ?? '';
+    const said = claims.storeGen ?? base;
+    // Of acks of another store nothing is expected here: that it is another one is told anyway.
+    if (!(said === base || (said.startsWith(base) && OWN.test(said.slice(base.length)))))
+      return { storeGen: base, lacks: false };
+    if (!claims.ackedThrough?.length || this.#running >= this.#limit('claimChecksRunning')) return believed(said);
+    const known = this.#knownOf(teller);
+    if (known.checks.available(clock()) < 1) return believed(said);
+    known.checks.take(1);
+    if (!(await this.#ask(teller, claims.ackedThrough))) return believed(said);
+    return { storeGen: this.#given(teller, known, base), lacks: true };
+  }
+
+  /** Call it about once a second. */
+  expire(): void {
+    const before = this.#options.clock() - this.#limit('claimCheckWait');
+    for (const { since, answer } of this.#asked) if (since <= before) answer(false);
+  }
+
+  /** @returns whether the store surely lacks one of them */
+  #ask(teller: Teller, runs: NonNullable<Claims['ackedThrough']>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const asked: Asked = {
+        since: this.#options.clock(),
+        answer: (lacks) => {
+          this.#asked.delete(asked);
+          resolve(lacks);
+        },
+      };
+      this.#asked.add(asked);
+      this.#running++;
+      this.#lacks(teller, runs)
+        .catch(() => false)
+        .then((lacks) => {
+          this.#running--;
+          asked.answer(lacks);
+        });
+    });
+  }
+
+  async #lacks(teller: Teller, runs: NonNullable<Claims['ackedThrough']>): Promise<boolean> {
+    let left = this.#limit('keysPerClaimCheck');
+    for (const [kind, epoch, hour, first, last] of runs.slice(0, this.#limit('claimsPerStatus'))) {
+      if (first < 1 || last < first) continue;
+      const from = kind === KIND.losses ? first : Math.max(first, last - this.#limit('seqsPerClaim') + 1);
+      const run = { kind: kind === KIND.losses ? 'losses' : 'events', hour, first: from, last } as const;
+      const { holds, read } = await this.#options.log.holdsAll({ ...teller, epoch: epoch as Epoch }, run, left);
+      if (holds === false) return true;
+      left -= read;
+      if (left <= 0) break;
+    }
+    return false;
+  }
+
+  /** The generation of a terminal whose acks the store lacks. */
+  #given(teller: Teller, known: Known, base: string): string {
+    const { clock, random, metrics, forget } = this.#options;
+    const at = clock();
+    if (known.given !== null && at - known.given.at < this.#limit('newGenerationEvery')) return known.given.storeGen;
+    const own = Math.floor(random() * 2 ** 32).toString(16);
+    known.given = { storeGen: `${base}+${own.padStart(8, '0')}`, at };
+    forget();
+    metrics.storeLacks();
+    this.#tell(teller, at);
+    return known.given.storeGen;
+  }
+
+  #limit(name: LimitName): number {
+    return this.#options.limits[name].value;
+  }
+
+  #tell({ merchant, terminal }: Teller, at: number): void {
+    this.#untold++;
+    if (at - this.#toldAt < TELL_EVERY_MS) return;
+    this.#options.onStoreLacks({ merchant, terminal }, this.#untold);
+    this.#untold = 0;
+    this.#toldAt = at;
+  }
+
+  #knownOf({ merchant, terminal }: Teller): Known {
+    const name = `${merchant}/${terminal}`;
+    const rate = { burst: this.#limit('claimChecksAtOnce'), perSecond: this.#limit('claimChecks') };
+    const known = this.#known.get(name) ?? { checks: new TokenBucket(rate, this.#options.clock()), given: null };
+    this.#known.delete(name);
+    this.#known.set(name, known);
+    if (this.#known.size > this.#limit('rememberedTerminals')) {
+      const [oldest] = this.#known.keys();
+      this.#known.delete(oldest!);
+    }
+    return known;
+  }
+}
+
+const believed = (storeGen: string): Generation => ({ storeGen, lacks: false });

@@ -1,0 +1,100 @@
+/** What terminals may cause by naming what the store never acknowledged. */
+import t from 'tap';
+import { INGEST_LIMITS } from '../../../../../collector/ingest/limits.ts';
+import { AckedCheck, type AckedCheckOptions } from '../../../../../collector/ingest/status/acked-check.ts';
+import { merchantId, terminalId } from '../../../../../shared/ids.ts';
+import { KIND } from '../../../../../shared/keys.ts';
+import type { AckedRun } from '../../../../../shared/wire/messages.ts';
+
+const HOUR_MS = 3_600_000;
+const run = (first: number, last: number): AckedRun => [KIND.events, '00000000000000aa', 1, first, last];
+const RUN = run(1, 5);
+const till = (terminal: string) => ({ merchant: merchantId('acme'), terminal: terminalId(terminal) });
+
+function checking(holdsAll: AckedCheckOptions['log']['holdsAll']) {
+  const state = { clock: 0, lacks: 0, forgot: 0, asked: 0, told: [] as [string, number][], generation: 0 };
+  const check = new AckedCheck({
+    log: {
+      holdsAll: (...run) => {
+        state.asked++;
+        return holdsAll(...run);
+      },
+    },
+    storeGen: () => 'g',
+    clock: () => state.clock,
+    random: () => ++state.generation / 2 ** 32,
+    metrics: { storeLacks: () => state.lacks++ },
+    onStoreLacks: ({ terminal }, terminals) => state.told.push([terminal, terminals]),
+    forget: () => state.forgot++,
+    limits: INGEST_LIMITS,
+  });
+  const says = (terminal: string, storeGen = 'g', runs = [RUN]) =>
+    check.generation(till(terminal), { storeGen, ackedThrough: runs });
+  return { state, check, says };
+}
+const lacking: AckedCheckOptions['log']['holdsAll'] = async () => ({ holds: false, read: 1 });
+
+t.test('a claim that stays untrue gets another generation once an hour', async (t) => {
+  const { state, says } = checking(lacking);
+  const given = new Set<string>();
+  for (let minute = 0; minute < 24 * 60; minute += 5) {
+    state.clock = minute * 60_000;
+    given.add((await says('till-1')).storeGen);
+  }
+  t.equal(given.size, 24);
+  t.equal(state.lacks, 24);
+  t.equal(state.forgot, 24);
+});
+
+t.test('one that asks without end is believed beyond its rate, and reads no more', async (t) => {
+  const { state, says } = checking(lacking);
+  for (let at = 0; at < 1_000; at++) await says('till-1');
+  t.equal(state.asked, INGEST_LIMITS.claimChecksAtOnce.value);
+  t.same(await says('till-1', 'g+000000ff'), { storeGen: 'g+000000ff', lacks: false });
+  t.match(await says('till-2'), { lacks: true }, 'others are asked for');
+});
+
+t.test('a thousand liars fill no log', async (t) => {
+  const { state, says } = checking(lacking);
+  for (let at = 0; at < 1_000; at++) await says(`till-${at}`);
+  t.same(state.told, [['till-0', 1]]);
+  state.clock += HOUR_MS;
+  await says('till-1');
+  t.same(state.told.at(-1), ['till-1', 1_000]);
+  t.equal(state.lacks, 1_001);
+});
+
+t.test('a generation that this store never had is not repeated', async (t) => {
+  const { says, state } = checking(lacking);
+  for (const odd of ['h', 'g+', 'g+xyz', 'g+000000ff0', 'g-000000ff', 'gg', ''])
+    t.same(await says('till-1', odd), { storeGen: 'g', lacks: false }, odd);
+  t.equal(state.asked, 0);
+});
+
+t.test('what is read for a status is bounded', async (t) => {
+  const runs: number[] = [];
+  const { says, state } = checking(async (_stream, { first, last }, maxRows) => {
+    runs.push(last - first + 1);
+    return { holds: true, read: Math.min(maxRows, 3_000) };
+  });
+  await says(
+    'till-1',
+    'g',
+    Array.from({ length: 16 }, () => run(1, Number.MAX_SAFE_INTEGER)),
+  );
+  t.same(runs, [1_000, 1_000, 1_000]);
+  await says('till-2', 'g', [run(5, 1), run(0, 0)]);
+  t.equal(state.asked, 3, 'empty runs are skipped');
+});
+
+t.test('a store that gives no answer keeps no till waiting, and only so many questions', async (t) => {
+  const { state, says, check } = checking(() => new Promise(() => undefined));
+  const answers = Array.from({ length: 100 }, (_, at) => says(`till-${at}`));
+  t.equal(state.asked, INGEST_LIMITS.claimChecksRunning.value);
+  state.clock += INGEST_LIMITS.claimCheckWait.value;
+  check.expire();
+  t.same(
+    await Promise.all(answers),
+    answers.map(() => ({ storeGen: 'g', lacks: false })),
+  );
+});
