@@ -30,6 +30,8 @@ export class Attempt {
   readonly #now: () => number;
   /** As it is in the store. */
   #record: ParkedRecord | null;
+  /** Whether the hour or day was parked as a whole: due marks of other terminals went by. */
+  readonly wasParked: boolean;
   /** Parked before and not due yet: left out of this attempt. */
   readonly #waiting = new Map<TerminalId | null, ParkedPart>();
   readonly #failed = new Map<TerminalId | null, ParkedPart>();
@@ -39,6 +41,7 @@ export class Attempt {
     this.#parked = parked;
     this.#place = place;
     this.#record = record;
+    this.wasParked = record?.parts.some(({ terminal }) => terminal === null) ?? false;
     this.#now = now;
     for (const part of record?.parts ?? []) if (now() < part.retryAt) this.#waiting.set(part.terminal, part);
   }

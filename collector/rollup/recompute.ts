@@ -118,10 +118,9 @@ async function publish(run: Run): Promise<Pick<RecomputeOutcome, 'readAt' | 'los
     const hoursAdded = due.level === 'day' && (await rollUpMissingHours(run));
     const current = await stores.rollups.read(key);
     const whole = current !== null && readAfterEnd(current);
-    const terminals = whole && !hoursAdded ? due.terminals : null;
+    const terminals = whole && !hoursAdded && !run.attempt.wasParked ? due.terminals : null;
     const fresh = await (due.level === 'hour' ? foldHour : mergeDay)(run, terminals);
-    // A due mark follows its raw row: if no row is left, it has expired, and the published figures
-    // stay.
+    // A due mark follows its raw row: if none is left, it has expired, and what is published stays.
     if (fresh.size === 0 && (whole || current === null)) return { readAt, lost };
     const { meta, ...cells } = await rowOf(run, current, fresh);
     const next = { ...cells, meta: { ...meta, readAt, publishedAt: now() } };
@@ -229,14 +228,18 @@ async function mergeDay(run: Run, terminals: Terminals): Promise<Parts> {
   }
   const parts = new Map<TerminalId, Uint8Array>();
   for (const [terminal, of] of hours) {
-    const part = emptyPartial(logic);
-    for (const { base, bytes } of of) {
-      const before = partialBytes(part);
-      await slices.run(mergePartial(part, await slices.run(readPartial(await unpackCell(bytes), base))));
-      await attempt.spend(partialBytes(part) - before);
-      checkMerged(partialBytes(part));
-    }
-    parts.set(terminal, await slices.run(encodePartial(part, due.time * SLOTS_PER_DAY)));
+    if (attempt.leavesOut(terminal)) continue;
+    const encoded = await orPark(attempt, terminal, async () => {
+      const part = emptyPartial(logic);
+      for (const { base, bytes } of of) {
+        const before = partialBytes(part);
+        await slices.run(mergePartial(part, await slices.run(readPartial(await unpackCell(bytes), base))));
+        await attempt.spend(partialBytes(part) - before);
+        checkMerged(partialBytes(part));
+      }
+      return slices.run(encodePartial(part, due.time * SLOTS_PER_DAY));
+    });
+    if (encoded !== null) parts.set(terminal, encoded);
   }
   return parts;
 }
@@ -272,10 +275,7 @@ async function rollUpMissingHours({ due, logic, stores, now }: Run): Promise<boo
   return missing.length > 0;
 }
 
-/**
- * The row of all terminals: the new partial aggregates, and the existing ones of the other
- * terminals.
- */
+/** The row of all terminals: the new partial aggregates, and the existing ones of the others. */
 async function rowOf({ due, logic, attempt, slices }: Run, current: Rollup | null, fresh: Parts) {
   const base = due.time * slotsOf[due.level];
   const all = new Map([...(current?.parts ?? []), ...fresh]);

@@ -34,6 +34,15 @@ const dear = (region: Region): SentRow[] =>
     }),
   );
 
+/** Parks the hour as after runs that ended with their process. */
+async function parkWhole(region: Region): Promise<void> {
+  const { now } = region;
+  const part = { terminal: null, reason: 'crash', detail: '', attempts: 1, since: now } as const;
+  const parts = [{ ...part, retryAt: now + ROLLUP_LIMITS.parkedRetry.value }];
+  const record = { merchant: region.merchant, level: 'hour', time: HOUR, parts, startedAt: null, crashes: 0 } as const;
+  await region.parked.write(record, null);
+}
+
 export async function parkedContract(t: Test, tables: Tables): Promise<void> {
   await t.test('a terminal with a row that cannot be read is parked; the others are published', async (t) => {
     const region = new Region(tables);
@@ -99,6 +108,21 @@ export async function parkedContract(t: Test, tables: Tables): Promise<void> {
     await deliverDamaged(region, region.events('a', 2, salesIn(HOUR, [2])));
     t.match(await region.pass(), { parked: 1 });
     await t.resolves(region.check('hour', HOUR, [good]));
+  });
+
+  await t.test('what came while an hour was parked as a whole is in its next try', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+    region.now = (HOUR + 2) * HOUR_MS;
+    await region.pass();
+    await parkWhole(region);
+    await region.deliver(region.events('b', 1, salesIn(HOUR, [2])));
+    t.match(await region.pass(), { hours: 0, failures: 0 });
+    region.now += ROLLUP_LIMITS.parkedRetry.value;
+    await region.mark(HOUR, 'a');
+    region.now += 2 * 60_000;
+    await region.pass();
+    await t.resolves(region.check('hour', HOUR), 'of b too, whose mark went by');
   });
 
   await t.test('a dear hour is noted before it goes on, and the note is taken back', async (t) => {
