@@ -74,6 +74,8 @@ export class FiguresReader {
   readonly #now: number;
   readonly #question: Question;
   readonly #parked = new Map<string, ParkedHour>();
+  /** Rows that are parked as a whole: what was published is not as it is now. */
+  #outdated: Readonly<Record<Rollup['level'], ReadonlySet<number>>> = { hour: new Set(), day: new Set() };
 
   /** @param now milliseconds since 1970 */
   constructor(stores: FiguresStores, merchant: MerchantId, now: number, question: Question) {
@@ -150,9 +152,14 @@ export class FiguresReader {
   async *#days(range: Range, source: Source): AsyncIterable<Section> {
     let hour = hourOf(range.from);
     const end = hourOf(range.to - 1) + 1;
+    const [hours, days] = await Promise.all([
+      this.#parkedWhole('hour', hour, end),
+      this.#parkedWhole('day', dayOfHour(hour), dayOfHour(end - 1) + 1),
+    ]);
+    this.#outdated = { hour: hours, day: days };
     for await (const row of this.#rows('day', dayOfHour(hour), dayOfHour(end - 1) + 1, source)) {
       this.#question.read(1, 0);
-      if (!isWhole(row, this.#now)) continue;
+      if (!isWhole(row, this.#now) || days.has(row.time)) continue;
       if (hour < row.time * 24) yield* this.#hours(hour, row.time * 24, source);
       yield { kind: 'rollup', row };
       hour = (row.time + 1) * 24;
@@ -167,11 +174,21 @@ export class FiguresReader {
       this.#question.read(1, 0);
       // The row of an event stamped ahead of time: once its hour has begun, the raw log is newer.
       if (row.time <= hourOf(this.#now) && !isWhole(row, this.#now)) continue;
+      if (this.#outdated.hour.has(row.time)) continue;
       if (hour < row.time) yield* this.#live(hour, row.time);
       yield { kind: 'rollup', row };
       hour = row.time + 1;
     }
     yield* this.#live(hour, to);
+  }
+
+  async #parkedWhole(level: Rollup['level'], from: number, to: number): Promise<Set<number>> {
+    const whole = new Set<number>();
+    for await (const { time, parts } of this.#stores.parked.of(this.#merchant, level, from, to)) {
+      this.#question.read(1, 0);
+      if (parts.some(({ terminal }) => terminal === null)) whole.add(time);
+    }
+    return whole;
   }
 
   async *#live(from: number, to: number): AsyncIterable<Section> {

@@ -216,4 +216,25 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
     }
     t.not(await region.revision('day', DAY), null);
   });
+
+  await t.test('an hour or a day that is parked as a whole is answered from what lies below it', async (t) => {
+    const region = new Region(tables);
+    const [day, DAY] = [{ from: '2011-03-27', to: '2011-03-28', interval: 'total' }, Math.floor(HOUR / 24)];
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+    await region.passDay(DAY);
+    const api = await Api.open(region);
+    const park = (level: 'hour' | 'day', time: number) => {
+      const part = { terminal: null, reason: 'crash', detail: '', attempts: 1, since: 0, retryAt: 9e15 } as const;
+      const record = { merchant: region.merchant, level, time, parts: [part], startedAt: null, crashes: 0 };
+      return region.parked.write(record, null);
+    };
+    await park('hour', HOUR);
+    await region.append(region.events('b', 1, salesIn(HOUR, [2])));
+    const counted = async () =>
+      (await api.get('metrics', { ...day, metrics: 'sales.count' })).series[0].points[0]['sales.count'];
+    t.equal(await counted(), 1, 'the day as it was published');
+    await park('day', DAY);
+    t.equal(await counted(), 2, 'the hour from the raw log');
+    await api.close();
+  });
 }
