@@ -42,16 +42,19 @@ export function* counterpartsOf(
   found: readonly number[],
 ): Cooperative<(number | null)[]> {
   const isDated = interval === 'day' || interval === 'hour' || interval === '15m';
-  if (isDated) return yield* byLocalTime(asked, found, period.tz, shiftOf(period, compared, compare));
+  const isDay = interval === 'day';
+  if (isDated) return yield* byLocalTime(asked, found, period.tz, shiftOf(period, compared, compare), isDay);
   return asked.map((_, index) => (index < found.length ? index : null));
 }
 
 function rangeBefore({ range, tz }: Period, compare: Compare, interval: Interval): Range {
   const [from, to] = [zoned(range.from, tz), zoned(range.to, tz)];
-  const back = (amount: Temporal.DurationLike): Range => ({
-    from: from.subtract(amount).epochMilliseconds,
-    to: to.subtract(amount).epochMilliseconds,
-  });
+  // The start of a day stays one, also of a day that begins at 01:00.
+  const earlier = (at: Temporal.ZonedDateTime, amount: Temporal.DurationLike): number =>
+    isMidnight(at)
+      ? at.toPlainDate().subtract(amount).toZonedDateTime(tz).epochMilliseconds
+      : at.subtract(amount).epochMilliseconds;
+  const back = (amount: Temporal.DurationLike): Range => ({ from: earlier(from, amount), to: earlier(to, amount) });
   if (compare === 'previous_year') {
     if (interval === 'week') return back({ weeks: 52 });
     const before = yearBefore(range, tz);
@@ -86,9 +89,12 @@ function* byLocalTime(
   found: readonly number[],
   tz: string,
   shift: Shift,
+  isDay: boolean,
 ): Cooperative<(number | null)[]> {
   const keyAt = (from: number, moved: Shift): string => {
     const at = zoned(from, tz);
+    // Where a clock change skips midnight, a day begins at 01:00.
+    if (isDay) return moved(at.toPlainDate()).toString();
     return moved(at.toPlainDate()).toPlainDateTime(at.toPlainTime()).toString();
   };
   const index = new Map<string, number>();

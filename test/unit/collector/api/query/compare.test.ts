@@ -80,6 +80,16 @@ t.test('hours stand beside the same local hour, whatever the clock does', async 
   ]);
 });
 
+t.test('a day that begins at 01:00 stands beside days that begin at midnight', async (t) => {
+  const cairo = compared('previous_period', 'day', '2026-04-24', '2026-05-01', 'Africa/Cairo');
+  t.same(cairo.pairs.slice(0, 2), [
+    ['2026-04-24T01:00', '2026-04-17T00:00'],
+    ['2026-04-25T00:00', '2026-04-18T00:00'],
+  ]);
+  const after = compared('previous_period', 'day', '2026-05-01', '2026-05-08', 'Africa/Cairo');
+  t.same(after.pairs[0], ['2026-05-01T00:00', '2026-04-24T01:00']);
+});
+
 t.test('the previous year has the same local dates, and by week the same days of the week', async (t) => {
   const leap = compared('previous_year', 'day', '2012-02-27', '2012-03-03');
   t.same(leap.range, ['2011-02-27T00:00', '2011-03-03T00:00']);
