@@ -16,6 +16,7 @@ import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import { readRow, UnreadableRow } from '../aggregation/raw-row.ts';
 import { SeqWindow } from '../aggregation/seq-window.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
+import type { Question } from './admission/question.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import { API_LIMITS } from './limits.ts';
 import type { MetricsDeps } from './metrics-route.ts';
@@ -95,6 +96,7 @@ async function* eventsFrom(
   range: Range,
   cursor: Cursor | null,
   onUnreadable: (row: RawRow) => void,
+  question: Question,
 ): AsyncGenerator<Found, void, undefined> {
   const from = cursor?.hour ?? hourOf(range.from);
   const options = cursor === null ? {} : { start: startAt(merchant, cursor) };
@@ -102,6 +104,8 @@ async function* eventsFrom(
   let first = cursor?.seq ?? 0;
   let window = new SeqWindow<Found>();
   for await (const row of log.scan(merchant, from, hourOf(range.to - 1) + 1, options)) {
+    question.read(1, row.bytes.length);
+    await question.turn();
     const { kind, firstSeq, count } = row.key;
     if (kind === 'losses') continue;
     if (streamIn(row.key) !== stream) {
@@ -190,7 +194,7 @@ export function eventsRoute(app: FastifyInstance, deps: MetricsDeps): void {
       if (unreadable.length < MAX_UNREADABLE)
         unreadable.push({ t, terminal, stream, firstSeq, lastSeq: firstSeq + count - 1 });
     };
-    for await (const found of eventsFrom(deps.log, merchantOf(request), range, cursor, onUnreadable)) {
+    for await (const found of eventsFrom(deps.log, merchantOf(request), range, cursor, onUnreadable, question)) {
       const { event, row, seq } = found;
       if (events.length >= limit || scanned >= MAX_SCANNED || length >= API_LIMITS.eventsPageBytes.value) {
         next = encodeCursor({ ...row.key, seq });

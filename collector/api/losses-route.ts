@@ -21,6 +21,8 @@ import { badParameter } from './query/problem.ts';
 const MAX_READS = 10_000;
 /** Steps run one after the other; the hours that one step reads are read in parallel. */
 const READS_PER_STEP = 4;
+/** Damaged records that one page names. */
+const MAX_UNREADABLE = 100;
 const LAST_HOUR = hourOf(MAX_TS) - 1;
 
 const QuerySchema = Type.Object(
@@ -90,25 +92,40 @@ export function lossesRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const merchant = merchantOf(request);
     const terminal = query.terminal === undefined ? undefined : terminalId(query.terminal);
     const from = query.cursor === undefined ? { hour: LAST_HOUR, record: null } : decodeCursor(query.cursor, terminal);
-    const page = await pageOf(
-      netLosses(deps.log, { merchant, terminal }, from),
-      query.limit ?? 100,
-      questionOf(request),
-    );
+    const question = questionOf(request);
+    const pace = () => {
+      question.read(1, 0);
+      return question.turn();
+    };
+    const steps = netLosses(deps.log, { merchant, terminal }, from, pace);
+    const page = await pageOf(steps, query.limit ?? 100, question);
     return reply.type('application/json').send(JSON.stringify(page));
   });
 }
 
-async function pageOf(
-  steps: AsyncIterable<LossStep>,
-  limit: number,
-  question: Question,
-): Promise<{ losses: LossJson[]; next: string | null }> {
+/** Where the seqs of a damaged record lie. */
+type Place = Pick<LossJson, 'terminal' | 'stream' | 'firstSeq' | 'lastSeq'>;
+
+const placeOf = ({ terminal, epoch, firstSeq, count }: NonNullable<LossStep['unreadable']>): Place => ({
+  ...{ terminal, stream: streamId(terminal, epoch), firstSeq, lastSeq: firstSeq + count - 1 },
+});
+
+interface Page {
+  readonly losses: readonly LossJson[];
+  readonly next: string | null;
+  /** Records that the store has damaged. */
+  readonly unreadable?: readonly Place[];
+}
+
+async function pageOf(steps: AsyncIterable<LossStep>, limit: number, question: Question): Promise<Page> {
   const losses: LossJson[] = [];
+  const unreadable: Place[] = [];
+  const page = (next: string | null): Page => ({ losses, next, ...(unreadable.length > 0 && { unreadable }) });
   let reads = 0;
   let before: LossStep['record'] = null;
-  for await (const { lost, record, reads: stepReads, next } of steps) {
+  for await (const { lost, record, unreadable: damaged, reads: stepReads, next } of steps) {
     await question.turn();
+    if (damaged !== undefined && unreadable.length < MAX_UNREADABLE) unreadable.push(placeOf(damaged));
     for (const [firstSeq, lastSeq] of record === null ? [] : lost) {
       const last = losses.at(-1);
       if (last !== undefined && record === before && last.lastSeq + 1 === firstSeq) {
@@ -116,13 +133,12 @@ async function pageOf(
         losses[losses.length - 1] = lossJson(record!, [last.firstSeq, lastSeq]);
         continue;
       }
-      if (losses.length >= limit)
-        return { losses, next: encodeCursor({ ...next, record: { ...record!.row.key, seq: firstSeq } }) };
+      if (losses.length >= limit) return page(encodeCursor({ ...next, record: { ...record!.row.key, seq: firstSeq } }));
       losses.push(lossJson(record!, [firstSeq, lastSeq]));
       before = record;
     }
     reads += READS_PER_STEP + stepReads;
-    if (reads >= MAX_READS) return { losses, next: encodeCursor(next) };
+    if (reads >= MAX_READS) return page(encodeCursor(next));
   }
-  return { losses, next: null };
+  return page(null);
 }

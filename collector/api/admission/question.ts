@@ -70,6 +70,11 @@ export class Question {
     return this.#abandoned || this.#sliceIsOver() ? this.#next() : undefined;
   }
 
+  /** Work goes on after a wait for somebody else, such as the reader of the answer. */
+  resume(): void {
+    this.#sliceSince = this.#options.clock();
+  }
+
   /** Runs a task, which shares the slice with what ran before it. */
   async run<T>(task: Cooperative<T>): Promise<T> {
     for (;;) {

@@ -17,6 +17,7 @@ const LONG_MS = 2;
 const ITERATIONS_FOR_OTHERS = 4;
 
 export class Turns {
+  readonly #clock: () => number;
   readonly #queue = new FairQueue<Run>();
   readonly #health = new FairQueue<Run>();
   /** Whether an iteration that had its turns is not over yet. */
@@ -24,6 +25,11 @@ export class Turns {
   /** When the last piece began, monotonic milliseconds. */
   #begunAt = Number.POSITIVE_INFINITY;
   #forOthers = 0;
+
+  /** @param clock monotonic milliseconds */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+  }
 
   /** Runs it at once if nobody has had a turn in this iteration, otherwise in its turn. */
   take(owner: string, run: Run): void {
@@ -46,7 +52,7 @@ export class Turns {
 
   #begin(run: Run): void {
     this.#arm();
-    this.#begunAt = performance.now();
+    this.#begunAt = this.#clock();
     run();
   }
 
@@ -58,7 +64,7 @@ export class Turns {
 
   readonly #iterate = (): void => {
     this.#taken = false;
-    if (performance.now() - this.#begunAt >= LONG_MS) this.#forOthers = ITERATIONS_FOR_OTHERS;
+    if (this.#clock() - this.#begunAt >= LONG_MS) this.#forOthers = ITERATIONS_FOR_OTHERS;
     this.#begunAt = Number.POSITIVE_INFINITY;
     const health = this.#health.shift();
     if (this.#forOthers > 0) this.#forOthers--;

@@ -27,10 +27,12 @@ function pieceOf(texts: Iterator<string>): { readonly text: string; readonly las
 
 async function* pieces(first: string, rest: Iterator<string>, question: Question): AsyncGenerator<string, void> {
   yield first;
+  question.resume();
   for (;;) {
     await question.turn();
     const { text, last } = pieceOf(rest);
     if (text !== '') yield text;
     if (last) return;
+    question.resume();
   }
 }

@@ -7,7 +7,7 @@ import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { eventsKey, NO_DIGEST } from '../../../shared/keys.ts';
 import { difference, type Ranges, union } from '../../../shared/seq-ranges.ts';
 import type { Loss } from '../../../shared/wire/loss.ts';
-import { readLossRow } from '../../aggregation/raw-row.ts';
+import { readLossRow, UnreadableRow } from '../../aggregation/raw-row.ts';
 import type { EventLog, RawRow, Stream } from '../../store/event-log.ts';
 import { NearbyHours } from './nearby-hours.ts';
 
@@ -50,6 +50,8 @@ export interface LossStep {
   readonly lost: Ranges;
   /** The record they belong to; null when the step only passed an hour. */
   readonly record: { readonly row: RawRow; readonly loss: Loss } | null;
+  /** A record that cannot be read: its seqs are not judged. */
+  readonly unreadable?: RawRow['key'];
   /** How many hours were read for this step. */
   readonly reads: number;
   /** Where the walk continues after this step. */
@@ -65,11 +67,25 @@ export interface LossesOf {
 const startOf = (merchant: MerchantId, { hour, record }: LossPosition): Uint8Array | undefined =>
   record === null ? undefined : eventsKey({ merchant, hour, kind: 'losses', ...record, count: 0, digest: NO_DIGEST });
 
-/** @throws Error when a record is unreadable; StoreUnavailable */
+/** Called for each row read: others' turns, and a budget. Rejects beyond it. */
+export type Pace = () => Promise<void> | undefined;
+
+/** @returns null when the store has damaged the row */
+function lossOf(row: RawRow): Loss | null {
+  try {
+    return readLossRow(row);
+  } catch (error) {
+    if (error instanceof UnreadableRow) return null;
+    throw error;
+  }
+}
+
+/** @throws StoreUnavailable; what `pace` rejects with */
 export async function* netLosses(
   log: EventLog,
   { merchant, terminal }: LossesOf,
   from: LossPosition,
+  pace: Pace = () => undefined,
 ): AsyncGenerator<LossStep, void, undefined> {
   const nearby = new NearbyHours(log, merchant, NEARBY_HOURS);
   for await (const { hour, hasLosses } of log.hoursBackwards(merchant, 0, from.hour + 1)) {
@@ -89,9 +105,14 @@ export async function* netLosses(
         next = 0;
       }
       const end = key.firstSeq + key.count;
-      const record = { row, loss: readLossRow(row) };
+      const loss = lossOf(row);
+      if (loss === null) {
+        yield { lost: [], record: null, unreadable: key, reads: 0, next: { hour, record: { ...key, seq: end } } };
+        continue;
+      }
+      const record = { row, loss };
       for (next = Math.max(next, key.firstSeq); next < end; ) {
-        const { lost, through, reads } = await notHeld(log, row, next, end - 1, hours);
+        const { lost, through, reads } = await notHeld(log, row, next, end - 1, hours, pace);
         next = through + 1;
         yield { lost, record, reads, next: { hour, record: { ...key, seq: next } } };
       }
@@ -105,13 +126,20 @@ export async function* netLosses(
  * The seqs, from `first` through `through`, that no event row of the stream holds in any of the
  * hours. Hours are read in the given order until nothing is missing any more.
  */
-async function notHeld(log: EventLog, { key }: RawRow, first: number, last: number, hours: readonly number[]) {
+async function notHeld(
+  log: EventLog,
+  { key }: RawRow,
+  first: number,
+  last: number,
+  hours: readonly number[],
+  pace: Pace,
+) {
   let lost: Ranges = [[first, last]];
   let through = last;
   let reads = 0;
   for (; reads < hours.length && lost.length > 0; reads += HOURS_PER_READ) {
     const some = hours.slice(reads, reads + HOURS_PER_READ);
-    const found = await Promise.all(some.map((hour) => heldRanges(log, key, hour, first, through)));
+    const found = await Promise.all(some.map((hour) => heldRanges(log, key, hour, first, through, pace)));
     through = Math.min(through, ...found.map((hour) => hour.through));
     const unread: Ranges = through < last ? [[through + 1, last]] : [];
     lost = difference(lost, union([...found.flatMap(({ ranges }) => ranges), ...unread]));
@@ -120,9 +148,10 @@ async function notHeld(log: EventLog, { key }: RawRow, first: number, last: numb
 }
 
 /** The ranges of one hour's rows, and the seq through which they are complete. */
-async function heldRanges(log: EventLog, stream: Stream, hour: number, first: number, last: number) {
+async function heldRanges(log: EventLog, stream: Stream, hour: number, first: number, last: number, pace: Pace) {
   const ranges: [number, number][] = [];
   for await (const [from, to] of log.held(stream, hour, first, last)) {
+    await pace();
     const before = ranges.at(-1);
     if (before !== undefined && from <= before[1] + 1) before[1] = Math.max(before[1], to);
     else if (ranges.length === RANGES_PER_STEP) return { ranges, through: from - 1 };

@@ -268,6 +268,19 @@ export async function lossesContract(t: Test, tables: Tables): Promise<void> {
       );
   });
 
+  await t.test('a record that the store has damaged is named, and the others are listed', async (t) => {
+    const region = new Region(tables);
+    const bad = region.losses('a', 4, 2);
+    await region.append(region.losses('a', 1, 1), bad, region.losses('a', 8, 1));
+    await region.overwrite(bad, bad.bytes.subarray(0, -1));
+    const { losses, unreadable } = await (await Api.open(region)).get('losses', {});
+    t.same(ranges(losses), [
+      [1, 1],
+      [8, 8],
+    ]);
+    t.match(unreadable, [{ terminal: 'a', firstSeq: 4, lastSeq: 5 }]);
+  });
+
   await t.test("a cursor leads to nobody else's losses", async (t) => {
     const [mine, yours] = [new Region(tables), new Region(tables)];
     await mine.append(...[1, 3, 5].map((seq) => mine.losses('a', seq, 1)));

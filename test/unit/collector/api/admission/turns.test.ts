@@ -41,7 +41,7 @@ function recorded() {
 }
 
 t.test('one piece of work runs in an iteration of the loop, and one for health', async (t) => {
-  const turns = new Turns();
+  const turns = new Turns(() => 0);
   const { ran, work, stop } = recorded();
   turns.take('a', work('first'));
   t.strictSame(ran, ['first@0'], 'at once, since nobody had a turn');
