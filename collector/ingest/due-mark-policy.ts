@@ -78,7 +78,10 @@ export class DurableMarkCache {
     const clockUntil = clock + until - now;
     const before = this.#made.get(name);
     if (before !== undefined && before.clockUntil >= clockUntil) return;
-    if (this.#made.size >= this.#maxRemembered) this.#made.clear();
+    if (this.#made.size >= this.#maxRemembered) {
+      const [oldest] = this.#made.keys();
+      this.#made.delete(oldest!);
+    }
     this.#made.set(name, { until, clockUntil });
   }
 

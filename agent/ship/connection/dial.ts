@@ -45,11 +45,14 @@ export async function dial({ host, port }: Route, { timers, signal, onAttempt, r
   const sockets = new Set<Socket>();
   const errors: NodeJS.ErrnoException[] = [];
   let cancel = (): void => {};
+  /** The winner's later errors are its session's. */
+  let isOver = false;
   const abort = Promise.withResolvers<never>();
   const stop = (): void => abort.reject(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
   const connected = new Promise<Socket>((won, lost) => {
     const attempt = (): void => {
+      if (isOver) return;
       cancel();
       const address = addresses.shift();
       if (address === undefined) {
@@ -74,6 +77,7 @@ export async function dial({ host, port }: Route, { timers, signal, onAttempt, r
     sockets.delete(socket);
     return socket;
   } finally {
+    isOver = true;
     cancel();
     signal.removeEventListener('abort', stop);
     for (const other of sockets) other.on('error', () => undefined).destroy();

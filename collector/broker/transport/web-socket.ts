@@ -87,9 +87,12 @@ function streamOf(client: WebSocket, socket: Socket, options: WebSocketOptions):
   socket.prependListener('data', (bytes: Buffer) => {
     if (stream.destroyed) return;
     unfinished += bytes.length;
-    memory.set(stream, unfinished);
     handshake &&= inHandshake(socket);
-    if (!handshake) return;
+    // What a handshake may send is bounded, and so is their number: they take no room of sessions.
+    if (!handshake) {
+      memory.set(stream, unfinished);
+      return;
+    }
     early += bytes.length;
     if (early > limits.maxHandshakeBytes)
       stream.destroy(new GateError('early-bytes', `more than ${limits.maxHandshakeBytes} bytes before the CONNECT`));

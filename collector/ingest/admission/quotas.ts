@@ -73,7 +73,7 @@ export class Quotas {
   exceeded(payer: Terminal): OverQuota | null {
     const counted = this.#counted.get(nameOf(payer));
     const day = this.#today();
-    if (counted === undefined || counted.reported.day !== day) return null;
+    if (counted === undefined || counted.reported.day < day) return null;
     const { now } = this.#options;
     const { bytesPerDay, eventsPerDay } = counted.quotas;
     const overBytes = counted.reported.bytes + counted.bytes >= bytesPerDay;
@@ -93,7 +93,7 @@ export class Quotas {
     const day = this.#today();
     let counted = this.#counted.get(name);
     this.#counted.delete(name);
-    if (counted === undefined || counted.reported.day !== day) {
+    if (counted === undefined || counted.reported.day < day) {
       if (counted !== undefined) this.#due.delete(counted);
       const nothing = { day, bytes: 0, events: 0 };
       counted = { payer, reported: nothing, quotas: this.#options, at: 0, bytes: 0, events: 0 };

@@ -66,6 +66,8 @@ const OWN = /^\+[0-9a-f]{8}$/;
 interface Known {
   readonly checks: TokenBucket;
   given: { readonly storeGen: string; readonly at: number } | null;
+  /** The generation that it named last; null: not yet. */
+  said: string | null;
 }
 
 /** A question to the store; further calls of `answer` do nothing. */
@@ -95,8 +97,14 @@ export class AckedCheck {
     // Of acks of another store nothing is expected here: that it is another one is told anyway.
     if (!(said === base || (said.startsWith(base) && OWN.test(said.slice(base.length)))))
       return { storeGen: base, lacks: false };
-    if (!claims.ackedThrough?.length || this.#running >= this.#limit('claimChecksRunning')) return believed(said);
     const known = this.#knownOf(teller);
+    // Another collector may have told it so: what this one remembers of the store may be of before.
+    if (known.said !== null && known.said !== said && known.checks.available(clock()) >= 1) {
+      known.checks.take(1);
+      this.#options.forget();
+    }
+    known.said = said;
+    if (!claims.ackedThrough?.length || this.#running >= this.#limit('claimChecksRunning')) return believed(said);
     if (known.checks.available(clock()) < 1) return believed(said);
     known.checks.take(1);
     if (!(await this.#ask(teller, claims.ackedThrough))) return believed(said);
@@ -172,7 +180,11 @@ export class AckedCheck {
   #knownOf({ merchant, terminal }: Teller): Known {
     const name = `${merchant}/${terminal}`;
     const rate = { burst: this.#limit('claimChecksAtOnce'), perSecond: this.#limit('claimChecks') };
-    const known = this.#known.get(name) ?? { checks: new TokenBucket(rate, this.#options.clock()), given: null };
+    const known = this.#known.get(name) ?? {
+      checks: new TokenBucket(rate, this.#options.clock()),
+      given: null,
+      said: null,
+    };
     this.#known.delete(name);
     this.#known.set(name, known);
     if (this.#known.size > this.#limit('rememberedTerminals')) {
