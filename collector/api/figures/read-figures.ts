@@ -157,6 +157,8 @@ export class FiguresReader {
       this.#parkedWhole('day', dayOfHour(hour), dayOfHour(end - 1) + 1),
     ]);
     this.#outdated = { hour: hours, day: days };
+    // The client may have left meanwhile.
+    await this.#question.turn();
     for await (const row of this.#rows('day', dayOfHour(hour), dayOfHour(end - 1) + 1, source)) {
       this.#question.read(1, 0);
       if (!isWhole(row, this.#now) || days.has(row.time)) continue;
