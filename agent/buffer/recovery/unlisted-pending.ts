@@ -5,7 +5,7 @@
 import type { Database } from 'better-sqlite3';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import { listEpochs } from '../tables/epochs.ts';
-import { pendingListed, pendingRows } from '../tables/event-queries.ts';
+import { hasUnlistedPending } from '../tables/event-queries.ts';
 
 /**
  * Rows read for each epoch, from each end of what its mark calls unsettled. A write that was
@@ -16,7 +16,7 @@ const MAX_ROWS = 5_000;
 
 /** @param marks see `marksOfCurrentFile` */
 export function lacksPending(db: Database, marks: readonly HighWaterMark[]): boolean {
-  const [listed, rows] = [pendingListed(db), pendingRows(db)];
+  const unlisted = hasUnlistedPending(db);
   const epochs = new Map(listEpochs(db).map((epoch) => [epoch.epoch, epoch]));
   return marks.some(({ epoch, settledThrough }) => {
     const known = epochs.get(epoch);
@@ -29,6 +29,6 @@ export function lacksPending(db: Database, marks: readonly HighWaterMark[]): boo
             [first, first + MAX_ROWS - 1],
             [last - MAX_ROWS + 1, last],
           ];
-    return ends.some(([from, to]) => listed.get(from, to)! < rows.get(from, to)!);
+    return ends.some(([from, to]) => unlisted.get(from, to) === 1);
   });
 }

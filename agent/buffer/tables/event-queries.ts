@@ -70,18 +70,15 @@ export const pendingHours = (db: Database): Statement<[], PendingHour> =>
 export const pendingIds = (db: Database): Statement<[], { readonly id: number; readonly hour: number }> =>
   db.prepare('SELECT id, hour FROM events WHERE state = 0 ORDER BY id');
 
-/** How many ids of a range the index of pending events lists. */
-export const pendingListed = (db: Database): Statement<[first: number, last: number], number> =>
+/** Whether a range of ids has a pending row that the index of pending events does not list. */
+export const hasUnlistedPending = (db: Database): Statement<[first: number, last: number], 0 | 1> =>
   db
-    .prepare<[number, number], number>(
-      'SELECT count(*) FROM events INDEXED BY pending_by_hour WHERE state = 0 AND id BETWEEN ? AND ?',
+    .prepare<[number, number], 0 | 1>(
+      `SELECT EXISTS (
+         SELECT 1 FROM events AS found NOT INDEXED WHERE found.state = 0 AND found.id BETWEEN ? AND ? AND NOT EXISTS (
+           SELECT 1 FROM events AS listed INDEXED BY pending_by_hour
+           WHERE listed.state = 0 AND listed.hour = found.hour AND listed.id = found.id))`,
     )
-    .pluck();
-
-/** How many rows of a range of ids say that they are pending. */
-export const pendingRows = (db: Database): Statement<[first: number, last: number], number> =>
-  db
-    .prepare<[number, number], number>('SELECT count(*) FROM events NOT INDEXED WHERE state = 0 AND id BETWEEN ? AND ?')
     .pluck();
 
 /** Pending events of a range of ids, with the times at which they were accepted (ms since 1970). */
