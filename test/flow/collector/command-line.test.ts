@@ -66,7 +66,8 @@ async function running(t: Test, ...args: string[]): Promise<Running> {
   const messages: string[] = [];
   const waiting = new Set<() => void>();
   createInterface(child.stderr!).on('line', (line) => {
-    messages.push((JSON.parse(line) as { msg: string }).msg);
+    // Node itself may write a line of its own.
+    messages.push(line.startsWith('{') ? (JSON.parse(line) as { msg: string }).msg : line);
     for (const look of waiting) look();
   });
   const [line] = (await once(createInterface(child.stdout!), 'line')) as [string];
@@ -113,8 +114,10 @@ t.test('check-config warns of plain text for all the world, on stderr and in its
   t.equal(code, 0);
   t.match(stderr, /^warning: mqtt takes tokens and sales in plain text on 0\.0\.0\.0:0: give mqtt\.tls/);
   t.match(JSON.parse(stdout), { valid: true, warnings: [/^mqtt takes/] });
-  const { logged } = await running(t, ...open);
+  const { process: collector, logged } = await running(t, ...open);
   await logged(JSON.parse(stdout).warnings[0]);
+  collector.kill('SIGTERM');
+  t.equal(await exitCode(collector), 0);
 });
 
 t.test('a NUL in a path is exit 2 in words, and leaves no file', async (t) => {
