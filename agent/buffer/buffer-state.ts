@@ -5,8 +5,9 @@
  */
 import { resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
+import { DAY_MS } from '../../shared/time.ts';
 import type { BufferStats } from '../port/buffer-reader.ts';
-import type { Holdings } from '../port/outbox.ts';
+import type { EpochHolding, Holdings } from '../port/outbox.ts';
 import { usageOf } from './disk/disk-usage.ts';
 import { ExternalWriteDetector } from './external-writes.ts';
 import { buildStats, type Counts, countRows, loadPending } from './support/buffer-stats.ts';
@@ -14,6 +15,11 @@ import { EpochIndex, listEpochs, type OpenedEpoch, pendingOf } from './tables/ep
 import type { PendingSet } from './tables/pending-set.ts';
 import type { RowIndex } from './tables/row-index.ts';
 import type { ChangeSet } from './transaction/changeset.ts';
+
+/** Ended epochs are told for so long: the collector waits for a silent one for seven days. */
+const ENDED_EPOCHS_MS = 8 * DAY_MS;
+/** The latest are told whatever the clock said when they were opened. */
+const LATEST_EPOCHS = 16;
 
 export class BufferState implements RowIndex {
   readonly #db: Database;
@@ -118,10 +124,21 @@ export class BufferState implements RowIndex {
   holdings(): Holdings {
     const { ranges, count } = this.#pending;
     const { used, wal } = usageOf(this.#db, this.#path);
+    const list = this.listEpochs();
+    const all = list.map(({ epoch, base, lastSeq }) => ({
+      epoch,
+      lastSeq,
+      pending: pendingOf({ base, lastSeq }, ranges),
+    }));
+    const isHeld = ({ epoch, pending }: EpochHolding): boolean => epoch === this.open.epoch || pending.length > 0;
+    // An epoch ended when the next one was opened.
+    const isLate = (at: number): boolean =>
+      at >= list.length - LATEST_EPOCHS || list[at + 1]!.openedAt >= this.open.openedAt - ENDED_EPOCHS_MS;
     return {
-      epochs: this.listEpochs()
-        .map(({ epoch, base, lastSeq }) => ({ epoch, lastSeq, pending: pendingOf({ base, lastSeq }, ranges) }))
-        .filter(({ epoch, pending }) => epoch === this.open.epoch || pending.length > 0),
+      epochs: all.filter(isHeld),
+      drained: all
+        .filter((epoch, at) => !isHeld(epoch) && isLate(at))
+        .map(({ epoch, lastSeq }) => ({ epoch, lastSeq })),
       open: this.open.epoch,
       pending: count,
       losses: this.#counts.losses.events,

@@ -236,7 +236,9 @@ export class SqliteBuffer implements Intake, Outbox {
   }
 
   holdings(): Holdings {
-    return this.#faults.run(() => this.#state.holdings());
+    const holdings = this.#faults.run(() => this.#state.holdings());
+    // An epoch may have events that are not recovered yet.
+    return this.#recovery.isWhole ? holdings : { ...holdings, drained: [] };
   }
 
   acknowledged(): Acknowledged {

@@ -85,6 +85,10 @@ export interface EpochHolding {
 export interface Holdings {
   /** The open epoch, and each older one that still has pending events, in the order of opening. */
   readonly epochs: readonly EpochHolding[];
+  /**
+   * Older ones without pending events: those that ended in the last eight days, and the latest 16.
+   */
+  readonly drained: readonly Pick<EpochHolding, 'epoch' | 'lastSeq'>[];
   /** The epoch that is open for writing. */
   readonly open: Epoch;
   /** Events pending in all epochs. */

@@ -79,7 +79,7 @@ export class CollectorProtocol {
     this.#timeout = new AnswerTimeout(this.#line, dependencies.timers, (reason) => channel.abort(reason));
     this.#scheduler = new BatchScheduler(dependencies, this.#line, {
       send: (payload, arrived) => this.#publish(payload.length, (done) => channel.batch(payload, done), arrived),
-      clearThrough: () => this.#reporter.clearThrough(),
+      clearThrough: () => this.#reporter.clearThroughOfBatch(),
       onOversized: (settlement) => this.#settle([settlement]),
       onReady: () => this.pump(),
     });

@@ -49,8 +49,9 @@ const AckEnvelopeSchema = Type.Object({
 });
 export type AckEnvelope = Static<typeof AckEnvelopeSchema>;
 
-/** Most entries of `Status.ackedThrough`. */
+/** Most entries of `Status.ackedThrough`, and of `Status.closed`. */
 export const MAX_ACKED_RUNS = 16;
+export const MAX_CLOSED_EPOCHS = 256;
 
 /** Not 0: that is the registry's. */
 const EpochSchema = Type.String({ pattern: '^(?!0{16})[0-9a-f]{16}$' });
@@ -85,6 +86,11 @@ const StatusSchema = Type.Object({
     }),
     { maxItems: 256 },
   ),
+  /**
+   * Epochs of which nothing is left to send and nothing more will come, each with its last seq; the
+   * latest last. The open epoch is one of them when the agent signs off.
+   */
+  closed: Type.Optional(Type.Array(Type.Tuple([EpochSchema, Count]), { maxItems: MAX_CLOSED_EPOCHS })),
   /**
    * Low watermark: the agent holds nothing older than this, milliseconds since 1970; 0: unknown.
    */

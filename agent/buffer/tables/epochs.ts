@@ -102,21 +102,30 @@ export class EpochIndex {
 
 /** How long an acknowledged loss record outlives its epoch's events. */
 const SENT_LOSSES_KEPT_MS = 30 * DAY_MS;
+/**
+ * Epochs that ended lately stay, so that the collector can be told that they are over: it waits
+ * seven days for a silent one. Not all of them, should the agent open again and again.
+ */
+const ENDED_KEPT_MS = 8 * DAY_MS;
+const MAX_ENDED_KEPT = 256;
 
 /**
  * Deletes epochs without rows whose losses were acknowledged more than 30 days ago, together with
- * their expired ranges and ledger records.
+ * their expired ranges and ledger records, but for those that ended in the last eight days.
  *
  * @param unsettled epochs to keep: once deleted, the next opening would report them as missing
  */
 function deleteSettled(db: Database, retention: number, unsettled: ReadonlySet<Epoch>): void {
   const hasEvents = existsBetween(db);
   const settled = db
-    .prepare<[number], { epoch: Epoch; base: number; last_seq: number }>(
-      `SELECT epoch, base, last_seq FROM epochs
-       WHERE epoch NOT IN (SELECT epoch FROM losses WHERE acked = 0 OR acked > ?)`,
+    .prepare<[number, number], { epoch: Epoch; base: number; last_seq: number }>(
+      // An epoch ended when the next one was opened.
+      `SELECT epoch, base, last_seq FROM epochs AS ended
+       WHERE epoch NOT IN (SELECT epoch FROM losses WHERE acked = 0 OR acked > ?)
+         AND ((SELECT opened_at FROM epochs WHERE ordinal > ended.ordinal ORDER BY ordinal LIMIT 1) < ?
+              OR ordinal NOT IN (SELECT ordinal FROM epochs ORDER BY ordinal DESC LIMIT ${MAX_ENDED_KEPT}))`,
     )
-    .all(retention - SENT_LOSSES_KEPT_MS)
+    .all(retention - SENT_LOSSES_KEPT_MS, retention - ENDED_KEPT_MS)
     .filter(({ epoch, base, last_seq }) => !unsettled.has(epoch) && hasEvents.get(base + 1, base + last_seq) === 0)
     .map(({ epoch }) => epoch);
   for (const table of ['gone', 'losses', 'epochs']) {

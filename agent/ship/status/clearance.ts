@@ -3,7 +3,7 @@
  * event.
  */
 
-/** Safety margin, for requests in progress and small clock differences. */
+/** Safety margin of the clocks, for requests in progress and small differences. */
 const MARGIN_MS = 60_000;
 
 export interface ClearanceFacts {
@@ -23,6 +23,7 @@ export interface ClearanceFacts {
  */
 export function clearThrough({ oldestPending, oldestRequest, now, collectorNow }: ClearanceFacts): number {
   if (collectorNow === null) return 0;
-  const least = Math.min(oldestPending ?? now, oldestRequest ?? now, now, collectorNow);
-  return Math.max(0, Math.floor(least - MARGIN_MS));
+  const least = Math.min(oldestRequest ?? now, now, collectorNow) - MARGIN_MS;
+  // Nothing older than the hour of the oldest pending event is pending: no margin is needed.
+  return Math.max(0, Math.floor(Math.min(oldestPending ?? least, least)));
 }

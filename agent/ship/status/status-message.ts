@@ -1,6 +1,6 @@
 /** Builds the status message for the collector: what the agent still holds, and its clearance. */
 import type { Epoch } from '../../../shared/ids.ts';
-import { MAX_ACKED_RUNS, type Status } from '../../../shared/wire/messages.ts';
+import { MAX_ACKED_RUNS, MAX_CLOSED_EPOCHS, type Status } from '../../../shared/wire/messages.ts';
 import type { Acknowledged, EpochHolding, Holdings } from '../../port/outbox.ts';
 
 /** Limits of the message: see `shared/wire/messages.ts`. */
@@ -24,21 +24,25 @@ export interface StatusFacts {
   readonly clockOffsetMs: number | null;
   /** Epochs with loss records that the collector does not have. */
   readonly unsentLosses: ReadonlySet<Epoch>;
-  /** The agent stops: an epoch with nothing left to send is over, and is left out. */
+  /** The agent stops: the open epoch is closed if nothing of it is left to send. */
   readonly signingOff: boolean;
 }
 
 export function statusMessage(facts: StatusFacts): Status {
   const { version, holdings, acknowledged, clearThrough, clockOffsetMs, unsentLosses, signingOff } = facts;
-  const epochs = holdings.epochs.filter(
-    ({ epoch, pending }) => pending.length > 0 || unsentLosses.has(epoch) || (epoch === holdings.open && !signingOff),
-  );
+  const { open, drained } = holdings;
+  const epochs = holdings.epochs.filter(({ epoch, pending }) => pending.length > 0 || epoch === open);
+  // An epoch with a loss record to send is not over, but has nothing pending.
+  const isOver = ({ epoch }: { readonly epoch: Epoch }): boolean => !unsentLosses.has(epoch);
+  const signedOff = signingOff ? epochs.filter(({ epoch, pending }) => epoch === open && pending.length === 0) : [];
+  const closed = [...drained, ...signedOff].filter(isOver);
   return {
     version: version.slice(0, MAX_VERSION),
     // The newest ones, which include the open epoch.
     epochs: epochs
       .slice(-MAX_EPOCHS)
       .map(({ epoch, lastSeq, pending }) => ({ epoch, lastSeq, pending: bounded(pending) })),
+    closed: closed.slice(-MAX_CLOSED_EPOCHS).map(({ epoch, lastSeq }) => [epoch, lastSeq]),
     clearThrough,
     losses: holdings.losses,
     bufferBytes: holdings.bytes,

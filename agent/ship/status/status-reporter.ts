@@ -1,8 +1,9 @@
 /**
  * Decides when to send a status to the collector: at the start, when a backlog begins or is
- * drained, when events were lost, and otherwise every quarter of an hour. Its answers measure the
- * clock.
+ * drained, when the last batch said that less is complete than is now, when events were lost, and
+ * otherwise every quarter of an hour. Its answers measure the clock.
  */
+import { hourOf } from '../../../shared/time.ts';
 import { type AckEnvelope, encodeStatus } from '../../../shared/wire/messages.ts';
 import type { Outbox } from '../../port/outbox.ts';
 import type { Timers } from '../../port/timers.ts';
@@ -45,9 +46,11 @@ export interface StatusReporterHooks {
 export class StatusReporter {
   readonly #with: StatusReporterDependencies;
   readonly #hooks: StatusReporterHooks;
-  readonly #alarms: NamedTimers<'regular' | 'backlog' | 'losses'>;
+  readonly #alarms: NamedTimers<'regular' | 'backlog' | 'clear' | 'losses'>;
   /** Content of the last status. */
   #lastSent = { pending: false, clear: false };
+  /** The last clearance that a batch or a status told. */
+  #told = 0;
   /** When the oldest possibly unanswered status was sent, monotonic milliseconds. */
   #statusSentAt: number | null = null;
   /** Of the greeting's answer; null before. */
@@ -59,8 +62,13 @@ export class StatusReporter {
     this.#alarms = new NamedTimers(dependencies.timers);
   }
 
-  /** See `BatchHeader.clearThrough`. */
-  clearThrough(): number {
+  /** See `BatchHeader.clearThrough`. It is told with the batch. */
+  clearThroughOfBatch(): number {
+    this.#told = this.#clearThrough();
+    return this.#told;
+  }
+
+  #clearThrough(): number {
     const { outbox, oldestRequest, now, collectorClock, timers } = this.#with;
     return clearThrough({
       oldestPending: outbox.oldestPending(),
@@ -74,11 +82,13 @@ export class StatusReporter {
   send(signingOff = false): void {
     const { outbox, version, random, timers, collectorClock, wallClock } = this.#with;
     const holdings = outbox.holdings();
-    const clear = this.clearThrough();
+    const clear = this.#clearThrough();
+    this.#told = clear;
     const now = timers.now();
     this.#statusSentAt ??= now;
     this.#lastSent = { pending: holdings.pending > 0, clear: clear > 0 };
     this.#alarms.cancel('backlog');
+    this.#alarms.cancel('clear');
     this.#alarms.cancel('losses');
     this.#alarms.set('regular', EVERY_MS * (0.75 + random() / 2), () => this.#sendScheduled());
     const message = statusMessage({
@@ -119,8 +129,12 @@ export class StatusReporter {
     else if (!this.#lastSent.pending && !this.#alarms.has('backlog'))
       this.#alarms.set('backlog', SOON_MS, () => this.#sendScheduled());
     const drained = this.#lastSent.pending && !pending;
-    const canSay = !this.#lastSent.clear && this.clearThrough() > 0;
+    const clear = this.#clearThrough();
+    const canSay = !this.#lastSent.clear && clear > 0;
     if (drained || canSay) this.send();
+    // A batch of earlier hours told no more than their begin.
+    else if (!pending && hourOf(clear) > hourOf(this.#told) && !this.#alarms.has('clear'))
+      this.#alarms.set('clear', SOON_MS, () => this.#sendScheduled());
   }
 
   lossesAdded(): void {

@@ -538,9 +538,16 @@ t.test('expiry', async (t) => {
 
   t.test('forgets epochs of which nothing is left', async (t) => {
     const scratch = scratchBuffer(t.testdir());
-    for (let at = 0; at < 5; at++) scratch.open().close();
-    const buffer = scratch.open();
-    t.equal(buffer.facts().epochs.length, 1);
-    buffer.close();
+    const epochs = (): number => {
+      const buffer = scratch.open();
+      const { length } = buffer.facts().epochs;
+      buffer.close();
+      return length;
+    };
+    for (let at = 1; at <= 5; at++) t.equal(epochs(), at, 'the collector is told that they are over');
+    scratch.clock += 9 * 24 * HOUR_MS;
+    t.equal(epochs(), 2, 'the last one ended just now');
+    for (let at = 0; at < 300; at++) scratch.open().close();
+    t.equal(epochs(), 257);
   });
 });

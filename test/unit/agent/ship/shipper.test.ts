@@ -229,7 +229,7 @@ t.test('a batch header vouches for no more than what is pending allows', async (
   const oldest = Math.floor((NOW - 2 * HOUR_MS) / HOUR_MS) * HOUR_MS;
   t.same(
     collector.batches.map(({ header }) => header.clearThrough),
-    [oldest - 60_000, oldest - 60_000],
+    [oldest, oldest],
   );
 });
 
@@ -526,6 +526,21 @@ t.test('a status', async (t) => {
     await until(() => collector.statuses.length === 5, 'a quarter of an hour');
   });
 
+  t.test('tells, after a sale of an earlier hour, that nothing of that hour is left', async (t) => {
+    const { buffer, collector, shipper, timers } = await fixture(t);
+    shipper.start();
+    await until(() => collector.statuses.length === 2, 'the greeting and the first clearance');
+    await buffer.accept([parsed(sale('late', { ts: NOW - 24 * HOUR_MS }))]);
+    await settled(buffer, 1);
+    await quiet(shipper);
+    const [{ header }] = collector.batches as [(typeof collector.batches)[0]];
+    t.ok(header.clearThrough <= NOW - 24 * HOUR_MS);
+    t.equal(collector.statuses.length, 2);
+    timers.advance(10_000);
+    await until(() => collector.statuses.length === 3, 'a status');
+    t.equal(collector.statuses[2]!.clearThrough, NOW - 60_000);
+  });
+
   t.test('is not sent for each sale', async (t) => {
     const { collector, shipper, timers, accept, buffer } = await fixture(t);
     shipper.start();
@@ -558,7 +573,8 @@ t.test('stopping', async (t) => {
     await stopped;
     t.match(buffer.facts(), { pending: 0, acked: 2 });
     await until(() => collector.statuses.length > before, 'a sign-off');
-    t.same(collector.statuses.at(-1)!.epochs, [], 'no epoch is open any more');
+    const last = collector.statuses.at(-1)!;
+    t.same(last.closed, [[last.epochs.at(-1)!.epoch, 2]], 'no epoch is open any more');
     t.equal(shipper.report().state, 'stopped');
   });
 

@@ -6,6 +6,7 @@ import { statusMessage } from '../../../../agent/ship/status/status-message.ts';
 import { Ingest, type IngestOptions } from '../../../../collector/ingest/ingest.ts';
 import { DueMarks } from '../../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../../collector/store/event-log.ts';
+import { Finality } from '../../../../collector/store/finality.ts';
 import { openSqliteTables } from '../../../../collector/store/sqlite/sqlite-tables.ts';
 import { Terminals } from '../../../../collector/store/terminals.ts';
 import { epoch, merchantId, terminalId } from '../../../../shared/ids.ts';
@@ -54,7 +55,8 @@ async function standing(t: Test, options: Partial<IngestOptions> = {}) {
         clock.put = null;
       },
     },
-    ...{ marks, terminals, now: () => clock.now, clock: () => clock.monotonic, random: () => 0, graceMs: GRACE_MS },
+    ...{ marks, terminals, finality: new Finality(tables), random: () => 0, graceMs: GRACE_MS },
+    ...{ now: () => clock.now, clock: () => clock.monotonic },
     ...INGEST_BOUNDS,
     groups: { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxWaitMs: 20_000, gatherMs: 20 },
     ...{ metrics: ingestMetrics(counts), onFailure: () => undefined },
@@ -381,7 +383,12 @@ const statusOf = (first: number, last: number) => {
     epoch: epoch((first + i).toString(16).padStart(16, '0')),
     ...{ lastSeq: 3, pending: [[1, 3]] as const },
   }));
-  const holdings = { epochs, open: epochs.at(-1)!.epoch, ...{ pending: 3 * epochs.length, losses: 0, bytes: 65_536 } };
+  const holdings = {
+    epochs,
+    drained: [],
+    open: epochs.at(-1)!.epoch,
+    ...{ pending: 3 * epochs.length, losses: 0, bytes: 65_536 },
+  };
   const facts = { version: '0.1.0', clearThrough: 0, clockOffsetMs: null, unsentLosses: new Set<never>() };
   return encodeStatus(
     statusMessage({ ...facts, holdings, acknowledged: { storeGen: null, runs: [] }, signingOff: false }),

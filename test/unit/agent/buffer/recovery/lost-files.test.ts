@@ -151,7 +151,7 @@ t.test(
     buffer.close();
     buffer = scratch.open();
     await buffer.accept([parsed(sale('R-3'))]);
-    scratch.clock += 25 * HOUR_MS;
+    scratch.clock += 9 * 24 * HOUR_MS;
     while (buffer.expireStep()) {}
     buffer.close();
     writeFileSync(`${scratch.path}.seq`, side);

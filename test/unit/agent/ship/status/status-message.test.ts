@@ -18,6 +18,7 @@ const told = (of: Holdings, more: Partial<StatusFacts> = {}) =>
   });
 const holdings = (epochs: Holdings['epochs']): Holdings => ({
   epochs,
+  drained: [],
   open: epochs.at(-1)!.epoch,
   pending: 1,
   losses: 2,
@@ -60,6 +61,7 @@ t.test('what is pending is told by epoch', async (t) => {
       },
       { epoch: EPOCH(2), lastSeq: 0, pending: [] },
     ],
+    closed: [],
     clearThrough: 5,
     losses: 2,
     bufferBytes: 3,
@@ -81,13 +83,25 @@ t.test('more than 16 ranges widen the last, more than 256 epochs leave out the o
   ]);
 });
 
-t.test('signing off leaves out the open epoch when nothing of it is left to send', async (t) => {
+t.test('signing off closes the open epoch when nothing of it is left to send', async (t) => {
   const older = { epoch: EPOCH(1), lastSeq: 9, pending: [[1, 2]] as const };
   const sign = (pending: readonly (readonly [number, number])[], unsentLosses = new Set<Epoch>()) =>
-    told(holdings([older, { epoch: EPOCH(2), lastSeq: 5, pending }]), { unsentLosses, signingOff: true }).epochs.map(
-      ({ epoch }) => epoch,
-    );
-  t.same(sign([]), [EPOCH(1)]);
-  t.same(sign([[5, 5]]), [EPOCH(1), EPOCH(2)]);
-  t.same(sign([], new Set([EPOCH(2)])), [EPOCH(1), EPOCH(2)], 'a loss record is something to send');
+    told(holdings([older, { epoch: EPOCH(2), lastSeq: 5, pending }]), { unsentLosses, signingOff: true });
+  t.same(sign([]).closed, [[EPOCH(2), 5]]);
+  t.same(
+    sign([]).epochs.map(({ epoch }) => epoch),
+    [EPOCH(1), EPOCH(2)],
+  );
+  t.same(sign([[5, 5]]).closed, []);
+  t.same(sign([], new Set([EPOCH(2)])).closed, [], 'a loss record is something to send');
+});
+
+t.test('epochs of which nothing is left are closed, unless a loss record is to be sent', async (t) => {
+  const drained = Array.from({ length: 300 }, (_, at) => ({ epoch: EPOCH(at + 1), lastSeq: at }));
+  const open = { epoch: EPOCH(999), lastSeq: 5, pending: [] };
+  const of = { ...holdings([open]), drained };
+  const { closed } = told(of, { unsentLosses: new Set([EPOCH(300)]) });
+  t.equal(closed?.length, 256);
+  t.same(closed?.at(-1), [EPOCH(299), 298]);
+  t.not(decodeStatus(encodeStatus(told(of))), null);
 });
