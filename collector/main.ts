@@ -10,7 +10,7 @@ import { type Command, CommandFailed, required, UsageError } from './cli/command
 import { addKey, listKeys, revokeKey } from './cli/keys.ts';
 import { parseCommandLine, RUN } from './cli/parse-command-line.ts';
 import { checkConfig, initStore, rollupOnce } from './cli/store.ts';
-import { addTerminal, listTerminals, revokeTerminal, setQuota } from './cli/terminals.ts';
+import { addTerminal, listTerminals, retireTerminal, revokeTerminal, setQuota } from './cli/terminals.ts';
 import type { CollectorConfig } from './config/collector-config.ts';
 import { loadConfig } from './config/load-config.ts';
 import { readTls } from './config/tls-files.ts';
@@ -22,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   listTerminals,
   setQuota,
   revokeTerminal,
+  retireTerminal,
   addKey,
   listKeys,
   revokeKey,

@@ -11,9 +11,12 @@ import { KeyReader, KeyWriter } from './key-bytes.ts';
 /** Kind of an events row: loss records sort before events. */
 export const KIND = { losses: 0, events: 1 } as const;
 export type Kind = keyof typeof KIND;
-/** Level of a rollup row and of a due mark. `time` counts hours or days since 1970. */
+/** Level of a rollup row. `time` counts hours or days since 1970. */
 export const LEVEL = { hour: 0, day: 1 } as const;
 export type Level = keyof typeof LEVEL;
+/** What a due mark names: an hour, a day, or how far a merchant's figures are final (time 0). */
+export const DUE = { ...LEVEL, finality: 2 } as const;
+export type DueLevel = keyof typeof DUE;
 
 /** Distributes merchants over the key space: the low byte of the CRC-32C of the merchant's id. */
 export const salt = (merchant: MerchantId): number => crc32c(Buffer.from(merchant, 'latin1')) & 0xff;
@@ -120,14 +123,14 @@ export const historyKey = (rollup: Uint8Array, revision: number): Buffer => {
 export interface DueKey {
   readonly minute: number;
   readonly merchant: MerchantId;
-  readonly level: Level;
+  readonly level: DueLevel;
   readonly time: number;
   /** 64 random bits, 16 hex digits: a due mark's key is never reused. */
   readonly nonce: string;
 }
 
 export const dueKey = (k: DueKey): Buffer =>
-  new KeyWriter().u8(salt(k.merchant)).u32(k.minute).id(k.merchant).u8(LEVEL[k.level]).u32(k.time).hex8(k.nonce).done();
+  new KeyWriter().u8(salt(k.merchant)).u32(k.minute).id(k.merchant).u8(DUE[k.level]).u32(k.time).hex8(k.nonce).done();
 
 /** All due marks of one salt up to and including a minute. */
 export const dueRange = (saltByte: number, throughMinute: number): { start: Buffer; stop: Buffer } => ({
@@ -144,7 +147,7 @@ export function parseDueKey(bytes: Uint8Array): DueKey {
   const given = r.u8();
   const minute = r.u32();
   const merchant = salted(r, given, r.id<MerchantId>());
-  const key = { minute, merchant, level: r.name(LEVEL), time: r.u32(), nonce: r.hex8() };
+  const key = { minute, merchant, level: r.name(DUE), time: r.u32(), nonce: r.hex8() };
   r.end();
   return key;
 }
@@ -156,6 +159,7 @@ export const REGISTRY_EPOCH = '0000000000000000' as Epoch;
 export const terminalKey = (merchant: MerchantId, terminal: TerminalId, epoch: Epoch): Buffer =>
   ofMerchant(merchant).id(terminal).hex8(epoch).done();
 
+/** Also the key of the row that says how far the merchant's figures are final. */
 export const terminalsPrefix = (merchant: MerchantId): Buffer => ofMerchant(merchant).done();
 
 /** @throws RangeError when the bytes are not a terminals key. */

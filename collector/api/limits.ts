@@ -120,6 +120,16 @@ const QUESTIONS = {
     unit: 'bytes',
     why: 'Of the events of one page, which then ends early and has a next one. A page of 1,000 usual events has 300 KiB.',
   },
+  clearancesFresh: {
+    value: 10_000,
+    unit: 'ms',
+    why: 'How long what the terminals said of their completeness is not read again for a merchant: a thousand terminals take some 5 ms.',
+  },
+  clearancesMerchants: {
+    value: 256,
+    unit: 'count',
+    why: 'Merchants of which it is remembered; with 5,000 terminals each takes half a MiB.',
+  },
   liveHourBytes: {
     value: 192 * 1024 * 1024,
     unit: 'bytes',

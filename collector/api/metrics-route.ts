@@ -10,14 +10,15 @@ import { sendText } from './answer/send-text.ts';
 import { seriesCsv } from './answer/series-csv.ts';
 import { seriesJson } from './answer/series-json.ts';
 import type { Auth } from './auth.ts';
+import type { Completeness, CompletenessReader } from './figures/completeness.ts';
 import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './figures/metric-catalog.ts';
 import { FiguresReader, type FiguresSource, type FiguresStores, type ParkedHour } from './figures/read-figures.ts';
-import { SeriesBuilder, type SeriesRequest, type SeriesSet, statusAt } from './figures/series.ts';
+import { SeriesBuilder, type SeriesRequest, type SeriesSet } from './figures/series.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import { API_LIMITS } from './limits.ts';
 import { preferredFormat } from './query/accept.ts';
 import { COMPARISONS, type Compare, comparedRange, counterpartsOf } from './query/compare.ts';
-import { type Period, PeriodQuery, parsePeriod } from './query/period.ts';
+import { CompleteQuery, type Period, PeriodQuery, parsePeriod } from './query/period.ts';
 import { badParameter } from './query/problem.ts';
 
 const DEFAULT_METRICS = 'sales.count,sales.amount';
@@ -25,6 +26,7 @@ const DEFAULT_METRICS = 'sales.count,sales.amount';
 const QuerySchema = Type.Object(
   {
     ...PeriodQuery,
+    ...CompleteQuery,
     metrics: Type.Optional(
       Type.String({ description: `Comma-separated: ${METRIC_NAMES.join(', ')}.`, default: DEFAULT_METRICS }),
     ),
@@ -45,12 +47,14 @@ type Query = Static<typeof QuerySchema>;
 
 export interface MetricsDeps extends FiguresStores {
   readonly auth: Auth;
+  readonly completeness: CompletenessReader;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
 interface Answer {
   readonly meta: Readonly<Record<string, unknown>>;
+  readonly complete: Completeness;
   readonly set: SeriesSet;
   /** Which buckets stand beside the points of the asked period; left out: all, as they are. */
   readonly order?: readonly (number | null)[];
@@ -73,25 +77,29 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const compare = (query.compare as Compare | undefined) ?? null;
     // Before anything is read: it may be refused.
     const earlier = compare === null ? null : comparedRange(period, compare, asked.interval);
-    const answerTo = (of: SeriesRequest): Promise<Answer> => answer(deps, merchantOf(request), of, now, question);
+    const merchant = merchantOf(request);
+    // Before the figures: what it calls final is in them.
+    const complete = await deps.completeness.read(merchant, period.range, now);
+    if (query.complete === 'only') complete.requireFinal(period.range, period.tz);
+    const answerTo = (of: SeriesRequest): Promise<Answer> => answer(deps, merchant, of, now, question, complete);
     const answered = await answerTo(asked);
-    if (csv) return sendText(reply, 'text/csv; charset=utf-8', seriesCsv(answered.set, now), question);
+    if (csv) return sendText(reply, 'text/csv; charset=utf-8', seriesCsv(answered.set, complete), question);
     if (compare === null || earlier === null)
-      return sendText(reply, 'application/json', answerJson(answered, null, now), question);
+      return sendText(reply, 'application/json', answerJson(answered, null), question);
     const compared = await answerTo({ ...asked, range: earlier });
     const [points, before] = [answered, compared].map(({ set }) => set.buckets.froms) as [number[], number[]];
     const order = await question.run(counterpartsOf(period, earlier, compare, asked.interval, points, before));
-    return sendText(reply, 'application/json', answerJson(answered, { ...compared, order }, now), question);
+    return sendText(reply, 'application/json', answerJson(answered, { ...compared, order }), question);
   });
 }
 
 /** @param compared the answer to compare with, if there is one */
-function* answerJson({ meta, set, order }: Answer, compared: Answer | null, now: number): Iterable<string> {
+function* answerJson({ meta, complete, set, order }: Answer, compared: Answer | null): Iterable<string> {
   yield `{"meta":${JSON.stringify(meta)},"series":`;
-  yield* seriesJson(set, now, order);
+  yield* seriesJson(set, complete, order);
   if (compared !== null) {
     yield ',"compare":';
-    yield* answerJson(compared, null, now);
+    yield* answerJson(compared, null);
   }
   yield '}';
 }
@@ -138,6 +146,7 @@ async function answer(
   asked: SeriesRequest,
   now: number,
   question: Question,
+  complete: Completeness,
 ): Promise<Answer> {
   const builder = await question.run(SeriesBuilder.of(asked, API_LIMITS.openBucketBytes.value));
   const reader = new FiguresReader(deps, merchant, now, question);
@@ -145,7 +154,8 @@ async function answer(
     await question.run(builder.add(figures));
   const parked = parkedMeta(await reader.parked(asked.range), asked.tz);
   return {
-    meta: { ...metaOf(merchant, asked, deps.logic, now), interval: asked.interval, ...parked },
+    complete,
+    meta: { ...metaOf(merchant, asked, deps.logic, now, complete), interval: asked.interval, ...parked },
     set: await question.run(builder.end()),
   };
 }
@@ -162,6 +172,7 @@ export const metaOf = (
   { range, tz }: { range: Range; tz: string },
   logic: Logic,
   now: number,
+  complete: Completeness,
 ): Record<string, unknown> => ({
   merchant,
   tz,
@@ -169,5 +180,5 @@ export const metaOf = (
   to: formatInstant(range.to, tz),
   asOf: formatInstant(now, tz),
   logicVersion: logic.version,
-  status: statusAt(range.to, now),
+  ...complete.meta(range, tz),
 });

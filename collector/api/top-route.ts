@@ -13,11 +13,12 @@ import { FiguresReader } from './figures/read-figures.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import { API_LIMITS } from './limits.ts';
 import { type MetricsDeps, metaOf, parkedMeta } from './metrics-route.ts';
-import { PeriodQuery, parsePeriod } from './query/period.ts';
+import { CompleteQuery, PeriodQuery, parsePeriod } from './query/period.ts';
 
 const QuerySchema = Type.Object(
   {
     ...PeriodQuery,
+    ...CompleteQuery,
     of: Type.Optional(Type.String({ enum: ['sku'], default: 'sku' })),
     by: Type.Optional(Type.String({ enum: ['amount', 'quantity'], default: 'amount' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 10 })),
@@ -33,6 +34,8 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const now = deps.now();
     const period = parsePeriod(query, now);
     const { range } = period;
+    const complete = await deps.completeness.read(merchant, range, now);
+    if (query.complete === 'only') complete.requireFinal(range, period.tz);
     const by = query.by === 'quantity' ? 'quantity' : 'amount';
     const limit = query.limit ?? 10;
     const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value);
@@ -54,7 +57,7 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
       })),
     }));
     const parked = parkedMeta(await reader.parked(range), period.tz);
-    const meta = { ...metaOf(merchant, period, deps.logic, now), of: 'sku', by, limit, ...parked };
+    const meta = { ...metaOf(merchant, period, deps.logic, now, complete), of: 'sku', by, limit, ...parked };
     return reply.type('application/json').send(JSON.stringify({ meta, series }));
   });
 }

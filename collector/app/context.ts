@@ -8,6 +8,7 @@ import type { TlsFiles } from '../config/tls-files.ts';
 import { Control } from '../store/control.ts';
 import { DueMarks } from '../store/due-marks.ts';
 import { EventLog } from '../store/event-log.ts';
+import { Finality } from '../store/finality.ts';
 import type { StoreIdentity } from '../store/initialize-store.ts';
 import { ParkedHours } from '../store/parked-hours.ts';
 import { Rollups } from '../store/rollups.ts';
@@ -46,6 +47,7 @@ export interface Stores {
   readonly marks: DueMarks;
   readonly rollups: Rollups;
   readonly parked: ParkedHours;
+  readonly finality: Finality;
   readonly terminals: Terminals;
   readonly control: Control;
 }
@@ -70,6 +72,7 @@ export const storesOn = (tables: Tables): Stores => ({
   marks: new DueMarks(tables, () => randomBytes(8).toString('hex')),
   rollups: new Rollups(tables),
   parked: new ParkedHours(tables),
+  finality: new Finality(tables),
   terminals: new Terminals(tables),
   control: new Control(tables),
 });

@@ -134,6 +134,7 @@ function rollupMetrics(
     'rollup_conflicts_total',
     'Seqs that a till has sent with different contents, when an hour was published with them; the earlier counts.',
   );
+  const final = counter('rollup_final_hours_total', 'Hours that became final, of all merchants.');
   const parked = counter('rollup_parked_total', 'Terminals, hours and days that figures go without, by reason.', [
     'reason',
   ]);
@@ -146,6 +147,7 @@ function rollupMetrics(
     rolledUp: (report, took) => {
       published.inc({ level: 'hour' }, report.hours);
       published.inc({ level: 'day' }, report.days);
+      final.inc(report.finalHours);
       marks.inc(report.marks);
       races.inc(report.racesLost);
       failures.inc(report.failures);

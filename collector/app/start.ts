@@ -12,6 +12,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { LOGIC_VERSION } from '../aggregation/logic-version.ts';
 import { Auth } from '../api/auth.ts';
+import { CompletenessReader } from '../api/figures/completeness.ts';
 import { LiveHours } from '../api/figures/live-hours.ts';
 import { API_LIMITS } from '../api/limits.ts';
 import { createServer } from '../api/server.ts';
@@ -175,6 +176,11 @@ async function startHttp(context: CollectorContext, health: Health): Promise<Fas
     freshForMs: LIVE_FRESH_MS,
     maxBytes: API_LIMITS.liveHourBytes.value,
   });
+  const completeness = new CompletenessReader({
+    ...{ finality: stores.finality, clock },
+    freshForMs: API_LIMITS.clearancesFresh.value,
+    maxMerchants: API_LIMITS.clearancesMerchants.value,
+  });
   // While the store is away anybody causes them.
   const requestLog = new LimitedLog(log, { burst: 1, perSecond: 1 }, clock);
   const http = await createServer({
@@ -184,7 +190,9 @@ async function startHttp(context: CollectorContext, health: Health): Promise<Fas
     clock,
     maxConnections: config.http.maxConnections,
     trustedProxies: config.http.trustedProxies,
-    merchants: roles.has('api') ? { ...stores, live, logic, auth: new Auth(stores.control, clock), now } : null,
+    merchants: roles.has('api')
+      ? { ...stores, live, completeness, logic, auth: new Auth(stores.control, clock), now }
+      : null,
     version,
   });
   const { host, port } = config.http;

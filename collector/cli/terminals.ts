@@ -1,9 +1,10 @@
 /**
- * `terminals add | list | quota | revoke`: who may connect to the broker, and what a terminal may
- * store in a day. A token is shown once; the store keeps only its hash.
+ * `terminals add | list | quota | revoke | retire`: who may connect to the broker, and what a
+ * terminal may store in a day. A token is shown once; the store keeps only its hash.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { merchantId, storeId, terminalId } from '../../shared/ids.ts';
+import { minuteOf } from '../../shared/time.ts';
 import type { Registration, TokenRecord } from '../store/terminals.ts';
 import { type Command, type CommandContext, CommandFailed, parsed, UsageError, withStore } from './command.ts';
 
@@ -20,7 +21,7 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 /** The newest token stays valid for the grace period; older ones expire now. */
 function outgoing({ state, tokens }: Registration, now: number, graceMs: number): TokenRecord[] {
   const [latest] = tokens;
-  if (state === 'revoked' || latest === undefined || graceMs === 0) return [];
+  if (state !== 'active' || latest === undefined || graceMs === 0) return [];
   const expiresAt = Math.min(latest.expiresAt ?? Number.POSITIVE_INFINITY, now + graceMs);
   return expiresAt > now ? [{ hash: latest.hash, expiresAt }] : [];
 }
@@ -184,6 +185,35 @@ export const revokeTerminal: Command = {
     return {
       json: { merchant, terminal, state: 'revoked' },
       text: `${merchant}/${terminal} is revoked. "terminals add --rotate" lets it in again, with a new token.`,
+    };
+  },
+};
+
+export const retireTerminal: Command = {
+  name: 'terminals retire',
+  summary: 'revokes a terminal of which nothing more is expected: no figures wait for it any longer',
+  options: terminalOptions,
+  help: [
+    '--merchant M       the merchant',
+    '--terminal T       the terminal',
+    '',
+    'What it sold and never sent is missing from figures that become final. Otherwise a silent',
+    'terminal is waited for during seven days.',
+  ],
+  examples: ['terminals retire --merchant acme --terminal till-1 --config config/collector.yaml'],
+  async run(context) {
+    const merchant = parsed(context.given, 'merchant', merchantId);
+    const terminal = parsed(context.given, 'terminal', terminalId);
+    await withStore(context, async ({ terminals, marks }) => {
+      const before = await terminals.registration(merchant, terminal);
+      if (before === null) throw new CommandFailed(`${merchant}/${terminal} is not registered`);
+      if (!(await terminals.register({ ...before, state: 'retired', tokens: [] }, before)))
+        throw new CommandFailed(`${merchant}/${terminal} was changed by somebody else at the same time: try again`);
+      await marks.add([{ minute: minuteOf(context.now()) + 1, merchant, level: 'finality', time: 0, terminals: [] }]);
+    });
+    return {
+      json: { merchant, terminal, state: 'retired' },
+      text: `${merchant}/${terminal} is retired. "terminals add --rotate" lets it in again, with a new token.`,
     };
   },
 };

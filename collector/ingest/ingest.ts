@@ -26,6 +26,7 @@ import type { BatchHeader } from '../../shared/wire/header.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
 import type { NewDueMark } from '../store/due-marks.ts';
 import type { EventLog, ReceivedBatch } from '../store/event-log.ts';
+import type { Finality } from '../store/finality.ts';
 import type { DailyQuotas, Terminals } from '../store/terminals.ts';
 import { DecodeTurns } from './admission/decode-turns.ts';
 import { Quotas } from './admission/quotas.ts';
@@ -33,6 +34,7 @@ import { type Place, Room, type RoomLimits } from './admission/room.ts';
 import { RowLookup, StoredBatches } from './admission/stored-batches.ts';
 import { creditFor, retryAfterMs } from './backpressure.ts';
 import { type BatchName, type ReadBatch, readBatch, readName, type Sender } from './decode-batch.ts';
+import { SKIP_MARGIN_MS } from './due-mark-policy.ts';
 import { DueMarkWriter } from './due-mark-writer.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
 import { INGEST_LIMITS, ROW_BYTES } from './limits.ts';
@@ -40,12 +42,12 @@ import type { IngestMetrics, RefusalReason } from './metrics.ts';
 import { type RefusalOptions, Refusals } from './refusals.ts';
 import type { AckedCheckOptions, Generation } from './status/acked-check.ts';
 import { StatusIntake } from './status/status-intake.ts';
-import { StatusWriter } from './status/status-writer.ts';
 
 export interface IngestStores {
   readonly log: Pick<EventLog, 'append' | 'existing' | 'rowKeyOf' | 'holdsAll'>;
   readonly marks: { add(marks: readonly NewDueMark[]): Promise<void> };
   readonly terminals: Pick<Terminals, 'putStatuses' | 'epochsOf' | 'forgetEpochs' | 'addUsage'>;
+  readonly finality: Pick<Finality, 'putClearances'>;
 }
 
 export interface IngestOptions
@@ -92,16 +94,6 @@ interface Arrived {
 
 const limit = (name: keyof typeof INGEST_LIMITS): number => INGEST_LIMITS[name].value;
 
-const STATUS_LIMITS = {
-  maxEpochs: limit('epochsPerTerminal'),
-  rows: { burst: limit('statusRowsAtOnce'), perSecond: limit('statusRows') },
-  newEpochs: { burst: limit('newEpochsAtOnce'), perSecond: limit('newEpochs') },
-  maxWaiting: limit('waitingStatuses'),
-  maxRows: limit('statusesPerWrite'),
-  maxBooks: limit('rememberedTerminals'),
-  maxKnown: limit('rememberedEpochs'),
-} as const;
-
 const NO_ROOM = {
   'terminal-room': 'this terminal has more batches waiting than an agent sends: no room for another',
   'merchant-room': 'no room at the moment',
@@ -111,7 +103,6 @@ export class Ingest {
   readonly #options: IngestOptions;
   readonly #markWriter: DueMarkWriter;
   readonly #groups: GroupCommit<Batch>;
-  readonly #statusWriter: StatusWriter;
   readonly #statuses: StatusIntake;
   readonly #room: Room;
   readonly #turns: DecodeTurns;
@@ -138,11 +129,10 @@ export class Ingest {
       options.clock,
       () => this.#turns.waiting > 0,
     );
-    this.#statusWriter = new StatusWriter({ ...STATUS_LIMITS, ...options });
     this.#statuses = new StatusIntake({
       ...options,
-      ...{ turns: this.#turns, room: this.#room, writer: this.#statusWriter },
-      ...{ limits: INGEST_LIMITS, forget: () => this.#forget() },
+      ...{ turns: this.#turns, room: this.#room, limits: INGEST_LIMITS, forget: () => this.#forget() },
+      skipMarginMs: SKIP_MARGIN_MS,
     });
     this.#refusals = new Refusals(options);
     this.#quotas = new Quotas({
@@ -179,7 +169,7 @@ export class Ingest {
     this.#statuses.expire();
     this.#groups.expire();
     this.#options.metrics.heldBytes(this.#room.heldBytes);
-    await Promise.all([this.#statusWriter.flush(), this.#quotas.report()]);
+    await Promise.all([this.#statuses.flush(), this.#quotas.report()]);
   }
 
   /** The store lacks what it took: what this process remembers of it may be wrong. */
@@ -280,7 +270,10 @@ export class Ingest {
       throw error;
     }
     this.#failures = 0;
-    for (const { row } of batches) this.#stored.add(row.name);
+    for (const { row, merchant, terminal, header } of batches) {
+      this.#stored.add(row.name);
+      this.#statuses.stored({ merchant, terminal }, header, arrival);
+    }
     if (fresh.length === 0) return;
     let [bytes, events] = [0, 0];
     for (const batch of fresh) {

@@ -54,6 +54,11 @@ export const INGEST_LIMITS = {
     unit: 'count',
     why: 'Stored batches whose repeat is answered without decoding it; an older one is decoded again.',
   },
+  rememberedClearances: {
+    value: 500_000,
+    unit: 'count',
+    why: 'Epochs whose last clearance is remembered, and merchants with a due mark of their finality; of a forgotten one the next status counts.',
+  },
   rememberedMarks: {
     value: 200_000,
     unit: 'count',

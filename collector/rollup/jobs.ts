@@ -1,11 +1,13 @@
-/** Jobs: the hours and days that due marks name, and the marks that follow from a run. */
+/** Jobs: what due marks name, and the marks that follow from a run. */
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import type { Level } from '../../shared/keys.ts';
+import { DUE, type DueLevel } from '../../shared/keys.ts';
 import { DAY_MS, dayOfHour, HOUR_MS } from '../../shared/time.ts';
 import { type DueMark, dueMinute, type NewDueMark } from '../store/due-marks.ts';
 import type { Due } from './recompute.ts';
 
-export interface Job extends Due {
+/** To recompute an hour or a day, or to advance the merchant's finality (time 0). */
+export interface Job extends Omit<Due, 'level' | 'terminals'> {
+  readonly level: DueLevel;
   readonly terminals: Set<TerminalId>;
   readonly marks: DueMark[];
 }
@@ -14,9 +16,12 @@ export interface Done extends Job {
   readonly readAt: number;
   /** It is parked as a whole: nothing follows but the next try, whose mark exists. */
   readonly isParked: boolean;
+  /** When finality is to be advanced again, milliseconds since 1970; null: not by itself. */
+  readonly recheckAt: number | null;
 }
 
-export const nameOf = ({ merchant, level, time }: Due): string => `${merchant}/${level}/${time}`;
+export const nameOf = ({ merchant, level, time }: Pick<Job, 'merchant' | 'level' | 'time'>): string =>
+  `${merchant}/${level}/${time}`;
 
 /** The jobs of each merchant. */
 export function jobsByMerchant(marks: readonly DueMark[]): Map<MerchantId, Job[]> {
@@ -24,11 +29,12 @@ export function jobsByMerchant(marks: readonly DueMark[]): Map<MerchantId, Job[]
 }
 
 /**
- * Marks of the same hour or day form one job. Hours come first, because days are built from them.
+ * Marks of the same hour or day form one job. Hours come first, because days are built from them;
+ * finality last, because it wants both.
  */
 function jobsOf(marks: readonly DueMark[]): Iterable<Job> {
   const jobs = new Map<string, Job>();
-  for (const mark of [...marks].sort((a, b) => Number(a.level === 'day') - Number(b.level === 'day'))) {
+  for (const mark of [...marks].sort((a, b) => DUE[a.level] - DUE[b.level])) {
     const { merchant, level, time } = mark;
     const name = `${merchant}/${level}/${time}`;
     const job = jobs.get(name) ?? { merchant, level, time, terminals: new Set<TerminalId>(), marks: [] };
@@ -47,8 +53,10 @@ export function followUps(
   done: readonly Done[],
   { now, graceMs }: { readonly now: () => number; readonly graceMs: number },
 ): NewDueMark[] {
-  const marks = new Map<string, { level: Level; time: number; end: number; of: Done; terminals: Set<TerminalId> }>();
+  const marks = new Map<string, { level: DueLevel; time: number; end: number; of: Done; terminals: Set<TerminalId> }>();
   for (const job of done) {
+    if (job.recheckAt !== null)
+      marks.set(nameOf(job), { level: 'finality', time: 0, end: job.recheckAt, of: job, terminals: new Set() });
     if (job.level !== 'hour' || job.isParked) continue;
     const hourEnd = (job.time + 1) * HOUR_MS;
     const day = dayOfHour(job.time);

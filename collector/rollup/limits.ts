@@ -34,6 +34,11 @@ export const ROLLUP_LIMITS = {
     unit: 'count',
     why: 'Noted runs without a result in a row, after which the hour or day is parked. An honest one has none.',
   },
+  finalityHoles: {
+    value: 100,
+    unit: 'count',
+    why: "Hours with something parked, beyond which a merchant's later hours do not become final. An honest one has none.",
+  },
   parkedRetry: {
     value: 60 * MINUTE_MS,
     unit: 'ms',

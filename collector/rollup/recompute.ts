@@ -49,7 +49,8 @@ export interface Due {
   readonly level: Level;
   /** Hours or days since 1970. */
   readonly time: number;
-  readonly terminals: ReadonlySet<TerminalId>;
+  /** Whose events are read again; null: everybody's. */
+  readonly terminals: ReadonlySet<TerminalId> | null;
 }
 
 export interface RecomputeOutcome {
@@ -106,7 +107,7 @@ export async function recompute(
       throw error;
     }
   }
-  await attempt.end(stores.marks, due.terminals);
+  await attempt.end(stores.marks, due.terminals ?? new Set());
   return { ...outcome, parked: attempt.parked, isParked: attempt.isParked };
 }
 

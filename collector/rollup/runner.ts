@@ -12,12 +12,15 @@
  */
 import { Slices } from '../../shared/cooperative.ts';
 import type { MerchantId } from '../../shared/ids.ts';
+import type { Level } from '../../shared/keys.ts';
 import { minuteOf } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
 import type { DueMark, DueMarks } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
+import type { Finality } from '../store/finality.ts';
 import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
 import { StoreUnavailable } from '../store/tables.ts';
+import { advanceFinality } from './advance-finality.ts';
 import { type Done, followUps, type Job, jobsByMerchant, nameOf } from './jobs.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
 import { type Due, type RollupStore, recompute } from './recompute.ts';
@@ -27,6 +30,7 @@ export interface RunnerOptions {
   readonly log: EventLog;
   readonly rollups: RollupStore;
   readonly parked: ParkedHours;
+  readonly finality: Pick<Finality, 'read' | 'write'>;
   readonly logic: Logic;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -37,7 +41,7 @@ export interface RunnerOptions {
   /** Salts processed in parallel. */
   readonly concurrency: number;
   /** Called for each failed run; its due marks stay. */
-  readonly onFailure: (due: Due, error: Error) => void;
+  readonly onFailure: (job: Pick<Job, 'merchant' | 'level' | 'time'>, error: Error) => void;
   /** Called for each part that a run left out. */
   readonly onParked: (due: Due, part: ParkedPart) => void;
 }
@@ -45,6 +49,8 @@ export interface RunnerOptions {
 export interface PassReport {
   hours: number;
   days: number;
+  /** Hours that became final. */
+  finalHours: number;
   marks: number;
   /** Compare-and-sets lost to another runner and repeated. */
   racesLost: number;
@@ -98,7 +104,7 @@ export class RollupRunner {
     const last = this.#passes.at(-1);
     if (last !== undefined && (clock() - last.startedAt < JOIN_MS || this.#passes.length === MAX_PASSES))
       return last.ended;
-    const report: PassReport = { hours: 0, days: 0, marks: 0, racesLost: 0, failures: 0, parked: 0 };
+    const report: PassReport = { hours: 0, days: 0, finalHours: 0, marks: 0, racesLost: 0, failures: 0, parked: 0 };
     const ended = this.#runAll(report).finally(() => {
       this.#passes.splice(this.#passes.indexOf(pass), 1);
     });
@@ -207,28 +213,41 @@ export class RollupRunner {
     report.marks += finished.length;
   }
 
+  /** @returns null when it failed, or is not tried now */
   async #run(job: Job, { report, failed }: Round): Promise<Done | null> {
-    const { logic, now, onFailure, onParked } = this.#options;
     this.#busy.add(job.merchant);
     try {
-      const outcome = await recompute(job, logic, this.#options, now);
-      if (outcome === null) {
-        failed.add(nameOf(job));
-        return null;
-      }
-      const { readAt, lost, parked, isParked } = outcome;
-      report.racesLost += lost;
-      report.parked += parked.length;
-      for (const part of parked) onParked(job, part);
-      if (!isParked) report[job.level === 'hour' ? 'hours' : 'days']++;
-      return { ...job, readAt, isParked };
+      const { level } = job;
+      const done = await (level === 'finality' ? this.#advance(job, report) : this.#recompute(job, level, report));
+      if (done === null) failed.add(nameOf(job));
+      return done;
     } catch (error) {
       failed.add(nameOf(job));
       report.failures++;
-      onFailure(job, error as Error);
+      this.#options.onFailure(job, error as Error);
       return null;
     } finally {
       this.#busy.delete(job.merchant);
     }
+  }
+
+  async #recompute(job: Job, level: Level, report: PassReport): Promise<Done | null> {
+    const { logic, now, onParked } = this.#options;
+    const due = { ...job, level };
+    const outcome = await recompute(due, logic, this.#options, now);
+    if (outcome === null) return null;
+    const { readAt, lost, parked, isParked } = outcome;
+    report.racesLost += lost;
+    report.parked += parked.length;
+    for (const part of parked) onParked(due, part);
+    if (!isParked) report[level === 'hour' ? 'hours' : 'days']++;
+    return { ...job, readAt, isParked, recheckAt: null };
+  }
+
+  async #advance(job: Job, report: PassReport): Promise<Done> {
+    const readAt = this.#options.now();
+    const { hours, recheckAt } = await advanceFinality(job.merchant, { ...this.#options, stores: this.#options });
+    report.finalHours += hours;
+    return { ...job, readAt, isParked: false, recheckAt };
   }
 }

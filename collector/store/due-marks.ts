@@ -1,11 +1,11 @@
 /**
- * Due marks: "this merchant's hour or day must be (re)computed from this minute on". A due mark is
- * written after the rows it refers to are durable, and deleted only by a run that listed it before
- * it began to read.
+ * Due marks: "this merchant's hour or day must be (re)computed from this minute on", or "its
+ * figures may be final further than before". A due mark is written after the rows it refers to are
+ * durable, and deleted only by a run that listed it before it began to read.
  */
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { type DueKey, dueKey, dueRange, type Level, parseDueKey } from '../../shared/keys.ts';
+import { type DueKey, type DueLevel, dueKey, dueRange, parseDueKey } from '../../shared/keys.ts';
 import { minuteOf } from '../../shared/time.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
 import type { Column, Tables } from './tables.ts';
@@ -16,8 +16,8 @@ export interface NewDueMark {
   /** Minutes since 1970. */
   readonly minute: number;
   readonly merchant: MerchantId;
-  readonly level: Level;
-  /** Hours or days since 1970. */
+  readonly level: DueLevel;
+  /** Hours or days since 1970; 0 for finality. */
   readonly time: number;
   readonly terminals: readonly TerminalId[];
 }

@@ -1,12 +1,13 @@
 /** The terminals of a merchant: who may connect (registry), and the last status of each epoch. */
+import { Buffer } from 'node:buffer';
 import type { Epoch, MerchantId, StoreId, TerminalId } from '../../shared/ids.ts';
 import { parseTerminalKey, prefixEnd, REGISTRY_EPOCH, terminalKey, terminalsPrefix } from '../../shared/keys.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
 import { type Column, StoreUnavailable, type Tables } from './tables.ts';
 
-const REGISTRY: Column = 'm:registry';
+export const REGISTRY: Column = 'm:registry';
 const USAGE: Column = 'm:usage';
-const STATUS: Column = 'm:presence';
+export const STATUS: Column = 'm:presence';
 
 export interface TokenRecord {
   /** SHA-256 of the token, hex. */
@@ -19,7 +20,8 @@ export interface Registration {
   readonly merchant: MerchantId;
   readonly terminal: TerminalId;
   readonly store: StoreId | null;
-  readonly state: 'active' | 'revoked';
+  /** Retired: revoked, and nothing more is expected of it. */
+  readonly state: 'active' | 'revoked' | 'retired';
   /** All tokens that are valid now: two during a rotation. */
   readonly tokens: readonly TokenRecord[];
   readonly createdAt: number;
@@ -42,7 +44,10 @@ export interface TerminalStatus {
   readonly lastSeq: number;
   /** Closed ranges of seqs. */
   readonly pending: readonly (readonly [number, number])[];
+  /** Low watermark: its agent held nothing older; milliseconds since 1970, 0: unknown. */
   readonly clearThrough: number;
+  /** Epochs that its agent says are over, each with its last seq. */
+  readonly closed?: readonly (readonly [epoch: Epoch, lastSeq: number])[];
   readonly losses: number;
   readonly bufferBytes: number;
   readonly clockOffsetMs: number | null;
@@ -160,9 +165,11 @@ export class Terminals {
   async *list(
     merchant: MerchantId,
   ): AsyncIterable<{ registration: Registration | null; terminal: TerminalId; epochs: TerminalStatus[] }> {
-    const start = terminalsPrefix(merchant);
+    // Before the first terminal is the row of the merchant: `finality.ts`.
+    const prefix = terminalsPrefix(merchant);
+    const start = Buffer.concat([prefix, Buffer.of(1)]);
     let current: { registration: Registration | null; terminal: TerminalId; epochs: TerminalStatus[] } | null = null;
-    for await (const row of this.#tables.scan('terminals', { start, stop: prefixEnd(start) })) {
+    for await (const row of this.#tables.scan('terminals', { start, stop: prefixEnd(prefix) })) {
       const { terminal } = parseTerminalKey(row.row);
       if (current !== null && current.terminal !== terminal) {
         yield current;

@@ -16,6 +16,7 @@ import { readRow } from '../../collector/aggregation/raw-row.ts';
 import { Ingest } from '../../collector/ingest/ingest.ts';
 import { type DueMark, DueMarks } from '../../collector/store/due-marks.ts';
 import { EventLog } from '../../collector/store/event-log.ts';
+import { Finality } from '../../collector/store/finality.ts';
 import type { Tables } from '../../collector/store/tables.ts';
 import { Terminals } from '../../collector/store/terminals.ts';
 import { runToEnd } from '../../shared/cooperative.ts';
@@ -56,7 +57,7 @@ function region(tables: SwitchableTables): Region {
   const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));
   const collector = () =>
     new Ingest({
-      ...{ log, marks, terminals: new Terminals(tables) },
+      ...{ log, marks, terminals: new Terminals(tables), finality: new Finality(tables) },
       ...{ now: () => NOW, clock: () => performance.now(), random: () => 0.5, graceMs: 120_000 },
       ...INGEST_BOUNDS,
       ...{ groups: GROUPS, metrics: ingestMetrics(new Counts()), onFailure: () => undefined },

@@ -7,6 +7,7 @@ import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
 import { crashContract } from './rollup/crashes.ts';
 import { daysContract } from './rollup/days.ts';
+import { finalityContract } from './rollup/finality.ts';
 import { hoursContract } from './rollup/hours.ts';
 import { parkedContract } from './rollup/parked.ts';
 import { passesContract } from './rollup/passes.ts';
@@ -22,6 +23,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('days', (t) => daysContract(t, tables));
     await t.test('passes', (t) => passesContract(t, tables));
     await t.test('parked hours', (t) => parkedContract(t, tables));
+    await t.test('finality', (t) => finalityContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));
     await t.test('several runners', (t) => racesContract(t, tables));
     await t.test('crashes and failing stores', (t) => crashContract(t, tables));

@@ -1,5 +1,6 @@
 /** Series as CSV (RFC 4180), one line per point. */
-import { type SeriesSet, statusAt } from '../figures/series.ts';
+import type { Completeness } from '../figures/completeness.ts';
+import type { SeriesSet } from '../figures/series.ts';
 
 /** Spreadsheets take text that begins so for a formula (CWE-1236). A number is none. */
 const FORMULA = /^[=+\-@\t\r]/;
@@ -13,8 +14,8 @@ const cell = (value: unknown): string => {
 };
 const line = (cells: readonly unknown[]): string => `${cells.map(cell).join(',')}\r\n`;
 
-/** @param now milliseconds since 1970 */
-export function* seriesCsv({ metrics, buckets, none, series }: SeriesSet, now: number): Iterable<string> {
+export function* seriesCsv({ metrics, buckets, none, series }: SeriesSet, complete: Completeness): Iterable<string> {
+  const statuses = complete.statusesOf(buckets);
   yield line(['t', 'status', ...Object.keys(series[0]?.key ?? {}), ...metrics]);
   for (const { key, values } of series) {
     const keys = Object.values(key);
@@ -23,7 +24,7 @@ export function* seriesCsv({ metrics, buckets, none, series }: SeriesSet, now: n
         const value = values[index * metrics.length + at];
         return value === undefined ? none[at] : value;
       });
-      yield line([buckets.labels[index], statusAt(buckets.ends[index]!, now), ...keys, ...point]);
+      yield line([buckets.labels[index], statuses[index], ...keys, ...point]);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Series as JSON text, piece by piece, so that no answer is held as objects. */
+import type { Completeness } from '../figures/completeness.ts';
 import type { Value } from '../figures/metric-catalog.ts';
-import { type SeriesSet, statusAt } from '../figures/series.ts';
+import type { SeriesSet } from '../figures/series.ts';
 
 const valueText = (value: Value): string => (typeof value === 'number' ? String(value) : JSON.stringify(value));
 
@@ -10,16 +11,16 @@ const YIELD_LENGTH = 4 * 1024;
 /**
  * The array `series`.
  *
- * @param now milliseconds since 1970
  * @param order the buckets to show, as points; null: a point without a bucket. Left out: all
  */
 export function* seriesJson(
   { metrics, buckets, none, series }: SeriesSet,
-  now: number,
+  complete: Completeness,
   order: readonly (number | null)[] = [...buckets.labels.keys()],
 ): Iterable<string> {
   const names = metrics.map((name) => `,${JSON.stringify(name)}:`);
   const noneText = none.map(valueText);
+  const statuses = complete.statusesOf(buckets);
   let text = '[';
   for (let of = 0; of < series.length; of++) {
     const { key, values } = series[of]!;
@@ -31,7 +32,7 @@ export function* seriesJson(
         text += 'null';
         continue;
       }
-      text += `{"t":"${buckets.labels[index]!}","status":"${statusAt(buckets.ends[index]!, now)}"`;
+      text += `{"t":"${buckets.labels[index]!}","status":"${statuses[index]!}"`;
       for (let at = 0; at < names.length; at++) {
         const value = values[index * names.length + at];
         text += names[at]! + (value === undefined ? noneText[at]! : valueText(value));

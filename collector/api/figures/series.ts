@@ -6,7 +6,7 @@
  * the measures of the whole range.
  */
 import type { Cooperative } from '../../../shared/cooperative.ts';
-import { HOUR_MS, hourOf, type Interval, type Range } from '../../../shared/time.ts';
+import type { Interval, Range } from '../../../shared/time.ts';
 import type { Visit } from '../../aggregation/cell-entries.ts';
 import type { GroupKey } from '../../aggregation/cube.ts';
 import { type Measures, mergeMeasures, sketchBytes } from '../../aggregation/measures.ts';
@@ -30,8 +30,6 @@ export interface SeriesRequest {
   readonly filters: readonly { readonly dimension: string; readonly value: string | null }[];
 }
 
-export type Status = 'open' | 'provisional';
-
 export interface Series {
   readonly key: Readonly<Record<string, string | null>>;
   /** Bucket by bucket the values of all metrics; undefined: nothing happened in the bucket. */
@@ -46,12 +44,6 @@ export interface SeriesSet {
   readonly none: readonly Value[];
   readonly series: readonly Series[];
 }
-
-/**
- * Open while one of its hours is running. Nothing is final yet, because clearances are not
- * evaluated: whatever has ended is provisional.
- */
-export const statusAt = (end: number, now: number): Status => (end > hourOf(now) * HOUR_MS ? 'open' : 'provisional');
 
 interface Filling {
   readonly key: Record<string, string | null>;

@@ -18,6 +18,12 @@ export const PeriodQuery = {
   ),
   tz: Type.Optional(Type.String({ description: 'IANA time zone, such as Asia/Kolkata.', default: 'UTC' })),
 };
+/** `complete=only`: an answer that is not final is refused. */
+export const CompleteQuery = {
+  complete: Type.Optional(
+    Type.String({ enum: ['only'], description: 'only: 409 in place of figures that are not final.' }),
+  ),
+};
 const PeriodSchema = Type.Object(PeriodQuery);
 
 export interface Period {

@@ -13,16 +13,19 @@ export class Problem extends Error {
   readonly errors: readonly ParameterError[];
   /** When to ask again, seconds; null: asking again will not help. */
   readonly retryAfterS: number | null;
+  /** Further members of the problem. */
+  readonly more: Readonly<Record<string, unknown>>;
 
   constructor(
     status: number,
     detail: string,
-    { errors = [], retryAfterS = null }: { errors?: readonly ParameterError[]; retryAfterS?: number | null } = {},
+    { errors = [], retryAfterS = null, more = {} }: Partial<Pick<Problem, 'errors' | 'retryAfterS' | 'more'>> = {},
   ) {
     super(detail);
     this.status = status;
     this.errors = errors;
     this.retryAfterS = retryAfterS;
+    this.more = more;
   }
 
   body(): Record<string, unknown> {
@@ -33,6 +36,7 @@ export class Problem extends Error {
       status,
       detail: message,
       ...(errors.length > 0 && { errors }),
+      ...this.more,
     };
   }
 }

@@ -123,14 +123,14 @@ const nameOf = (merchant: MerchantId, terminal: TerminalId): string => `${mercha
 function judge({ registration, at }: Read, hash: string | null, now: number): Verdict {
   if (registration === null) return { kind: 'wrong', reason: 'unknown' };
   if (hash === null) {
-    return registration.state === 'revoked'
+    return registration.state !== 'active'
       ? { kind: 'ended', reason: 'revoked' }
       : { kind: 'accepted', hash, asOf: at };
   }
   // All are compared, so that the duration does not reveal which one matched.
   const matching = registration.tokens.filter((token) => sameHash(token, hash));
   if (matching.length === 0) return { kind: 'wrong', reason: 'token' };
-  if (registration.state === 'revoked') return { kind: 'ended', reason: 'revoked' };
+  if (registration.state !== 'active') return { kind: 'ended', reason: 'revoked' };
   if (!matching.some(({ expiresAt }) => expiresAt === null || now < expiresAt))
     return { kind: 'ended', reason: 'expired' };
   return { kind: 'accepted', hash, asOf: at };

@@ -3,18 +3,38 @@
  * (`admission/decode-turns.ts`); of a terminal's statuses that wait only the last is decoded, and
  * one that finds no room is dropped, since the next one says the same.
  */
-import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
+import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
+import type { Limit } from '../../../shared/limits.ts';
+import type { BatchHeader } from '../../../shared/wire/header.ts';
 import { decodeStatus } from '../../../shared/wire/messages.ts';
 import type { TerminalStatus } from '../../store/terminals.ts';
 import type { DecodeTurns } from '../admission/decode-turns.ts';
 import type { Place, Room } from '../admission/room.ts';
 import { AckedCheck, type AckedCheckOptions, type Generation } from './acked-check.ts';
-import type { StatusMetrics, StatusWriter } from './status-writer.ts';
+import { ClearanceWriter, type ClearanceWriterOptions } from './clearance-writer.ts';
+import { type StatusMetrics, StatusWriter, type StatusWriterOptions } from './status-writer.ts';
 
-export interface StatusIntakeOptions extends Omit<AckedCheckOptions, 'metrics'> {
+/** See `collector/ingest/limits.ts`. */
+type LimitName =
+  | 'epochsPerTerminal'
+  | 'statusRowsAtOnce'
+  | 'statusRows'
+  | 'newEpochsAtOnce'
+  | 'newEpochs'
+  | 'waitingStatuses'
+  | 'statusesPerWrite'
+  | 'rememberedTerminals'
+  | 'rememberedEpochs'
+  | 'rememberedClearances';
+type StatusLimits = AckedCheckOptions['limits'] & Readonly<Record<LimitName, Pick<Limit, 'value'>>>;
+
+export interface StatusIntakeOptions
+  extends Omit<AckedCheckOptions, 'metrics' | 'limits'>,
+    Pick<StatusWriterOptions, 'terminals'>,
+    Pick<ClearanceWriterOptions, 'finality' | 'marks' | 'graceMs' | 'skipMarginMs'> {
+  readonly limits: StatusLimits;
   readonly turns: DecodeTurns;
   readonly room: Room;
-  readonly writer: StatusWriter;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly metrics: StatusMetrics & AckedCheckOptions['metrics'];
@@ -36,17 +56,48 @@ interface Received {
 export class StatusIntake {
   readonly #options: StatusIntakeOptions;
   readonly #check: AckedCheck;
+  readonly #writer: StatusWriter;
+  readonly #clearances: ClearanceWriter;
   /** The last status of each terminal that waits for its turn. */
   readonly #waiting = new Map<string, Received>();
 
   constructor(options: StatusIntakeOptions) {
     this.#options = options;
     this.#check = new AckedCheck(options);
+    const limit = (name: LimitName): number => options.limits[name].value;
+    this.#clearances = new ClearanceWriter({
+      ...options,
+      maxWaiting: limit('waitingStatuses'),
+      maxRemembered: limit('rememberedClearances'),
+    });
+    this.#writer = new StatusWriter({
+      ...options,
+      maxEpochs: limit('epochsPerTerminal'),
+      rows: { burst: limit('statusRowsAtOnce'), perSecond: limit('statusRows') },
+      newEpochs: { burst: limit('newEpochsAtOnce'), perSecond: limit('newEpochs') },
+      maxWaiting: limit('waitingStatuses'),
+      maxRows: limit('statusesPerWrite'),
+      maxBooks: limit('rememberedTerminals'),
+      maxKnown: limit('rememberedEpochs'),
+      onKept: (status) => this.#clearances.status(status),
+    });
   }
 
   /** Call it about once a second. */
   expire(): void {
     this.#check.expire();
+  }
+
+  /** A till's batch is durable: its header says how far its events are complete. */
+  stored({ merchant, terminal }: Teller, { epoch, clearThrough, firstSeq, count }: BatchHeader, at: number): void {
+    this.#clearances.batch({ merchant, terminal, epoch, clearThrough, lastSeq: firstSeq + count - 1, at });
+  }
+
+  /** Writes what waits; never rejects. */
+  async flush(): Promise<void> {
+    await this.#writer.flush();
+    // After the statuses that its due marks are for.
+    await this.#clearances.flush();
   }
 
   /**
@@ -72,7 +123,7 @@ export class StatusIntake {
   }
 
   #decode({ merchant, terminal }: Teller): void {
-    const { room, writer, metrics } = this.#options;
+    const { room, metrics } = this.#options;
     const name = `${merchant}/${terminal}`;
     const received = this.#waiting.get(name);
     if (received === undefined) return;
@@ -86,12 +137,13 @@ export class StatusIntake {
     }
     received.answer.resolve(this.#check.generation({ merchant, terminal }, status));
     // Field by field: a status may contain keys that this version does not know.
-    const { version, epochs, clearThrough, losses, bufferBytes, clockOffsetMs } = status;
+    const { version, epochs, closed, clearThrough, losses, bufferBytes, clockOffsetMs } = status;
     const common = {
       ...{ merchant, terminal, lastSeen: received.at },
       ...{ version, clearThrough, losses, bufferBytes, clockOffsetMs },
+      ...(closed !== undefined && { closed: closed as [Epoch, number][] }),
     };
-    writer.enqueue(
+    this.#writer.enqueue(
       merchant,
       terminal,
       epochs.map(({ epoch, lastSeq, pending }) => ({

@@ -32,6 +32,8 @@ export interface StatusWriterOptions extends ClaimLimits {
   /** Monotonic milliseconds. */
   readonly clock: () => number;
   readonly metrics: StatusMetrics;
+  /** Called with each status that is durable. */
+  readonly onKept: (status: TerminalStatus) => void;
 }
 
 interface Waiting {
@@ -96,12 +98,13 @@ export class StatusWriter {
 
   /** @returns false when the store did not accept them */
   async #writeSome(ready: string[]): Promise<boolean> {
-    const { terminals, metrics } = this.#options;
+    const { terminals, metrics, onKept } = this.#options;
     const write: Write = { rows: [], terminals: [] };
     try {
       while (ready.length > 0 && write.rows.length < this.#options.maxRows) await this.#gather(ready.shift()!, write);
       if (write.rows.length > 0) await terminals.putStatuses(write.rows);
       metrics.statuses('kept', write.rows.length);
+      for (const row of write.rows) onKept(row);
       for (const { merchant, terminal } of write.terminals) await this.#forgetSurplus(merchant, terminal);
       return true;
     } catch {

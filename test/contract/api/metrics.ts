@@ -30,6 +30,8 @@ export async function metricsContract(t: Test, tables: Tables): Promise<void> {
         asOf: '2011-03-27T02:00:00+00:00',
         logicVersion: 1,
         status: 'open',
+        finalThrough: null,
+        waitingFor: [],
         interval: 'total',
       },
       series: [

@@ -13,6 +13,7 @@ import { Ingest, type IngestOptions } from '../../../collector/ingest/ingest.ts'
 import type { IngestMetrics } from '../../../collector/ingest/metrics.ts';
 import { DueMarks } from '../../../collector/store/due-marks.ts';
 import { EventLog, type RawRow } from '../../../collector/store/event-log.ts';
+import { Finality } from '../../../collector/store/finality.ts';
 import { openSqliteTables } from '../../../collector/store/sqlite/sqlite-tables.ts';
 import { type Registration, Terminals } from '../../../collector/store/terminals.ts';
 import { merchantId, terminalId } from '../../../shared/ids.ts';
@@ -87,6 +88,7 @@ export async function brokerAndIngest(t: Test, options: Options = {}) {
     log: new EventLog(tables, DIGEST_KEY),
     marks: new DueMarks(tables, () => randomBytes(8).toString('hex')),
     terminals: new Terminals(tables),
+    finality: new Finality(tables),
   };
   const counts = new Counts();
   const connections = { open: 0 };

@@ -3,10 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { Auth } from '../../../collector/api/auth.ts';
+import { CompletenessReader } from '../../../collector/api/figures/completeness.ts';
 import { LiveHours } from '../../../collector/api/figures/live-hours.ts';
 import { createServer } from '../../../collector/api/server.ts';
 import { Control } from '../../../collector/store/control.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
+import { Finality } from '../../../collector/store/finality.ts';
 import { ParkedHours } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
@@ -51,6 +53,7 @@ export function openServer(
       log,
       rollups: new Rollups(tables),
       parked: new ParkedHours(tables),
+      completeness: new CompletenessReader({ finality: new Finality(tables), clock, freshForMs: 0, maxMerchants: 10 }),
       live,
       logic: LOGIC,
       auth: new Auth(new Control(tables), clock),

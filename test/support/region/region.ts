@@ -12,6 +12,7 @@ import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregati
 import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/runner.ts';
 import { type DueMark, DueMarks, dueMinute } from '../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
+import { Finality } from '../../../collector/store/finality.ts';
 import { ParkedHours, type ParkedPart } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
@@ -77,6 +78,9 @@ export class Region {
   get parked(): ParkedHours {
     return new ParkedHours(this.tables);
   }
+  get finality(): Finality {
+    return new Finality(this.tables);
+  }
   get rollups(): Rollups {
     return new Rollups(this.tables);
   }
@@ -126,6 +130,7 @@ export class Region {
       log: this.log,
       rollups: this.rollups,
       parked: this.parked,
+      finality: this.finality,
       logic: LOGIC,
       now: () => this.now,
       clock: () => performance.now(),

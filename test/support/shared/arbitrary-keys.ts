@@ -30,7 +30,7 @@ export const eventsKeys: fc.Arbitrary<EventsKey> = fc.record({
 export const dueKeys: fc.Arbitrary<DueKey> = fc.record({
   minute: u32,
   merchant: merchants,
-  level: levels,
+  level: fc.constantFrom('hour', 'day', 'finality'),
   time: u32,
   nonce: hex8,
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type Epoch, epoch, type MerchantId, merchantId, type TerminalId, terminalId } from '../../../shared/ids.ts';
 import {
+  DUE,
   type DueKey,
   dueKey,
   type EventsKey,
@@ -33,7 +34,7 @@ const ordered = {
     k.count,
     k.digest,
   ],
-  due: (k: DueKey): Field[] => [salt(k.merchant), k.minute, k.merchant, LEVEL[k.level], k.time, k.nonce],
+  due: (k: DueKey): Field[] => [salt(k.merchant), k.minute, k.merchant, DUE[k.level], k.time, k.nonce],
   rollups: (k: { merchant: MerchantId; level: Level; logic: number; time: number }): Field[] => [
     salt(k.merchant),
     k.merchant,

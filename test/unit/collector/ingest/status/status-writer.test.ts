@@ -46,6 +46,7 @@ function standing(options: Partial<StatusWriterOptions> = {}) {
       ...{ terminals: store, maxWaiting: 3_000, maxRows: 2_000, maxBooks: 100, maxKnown: 10_000 },
       ...{ maxEpochs: 512, rows: { burst: 512, perSecond: 0.5 }, newEpochs: { burst: 512, perSecond: 1 / 60 } },
       clock: () => clock.now,
+      onKept: () => undefined,
       metrics: { statuses: (outcome, count) => void counts.set(outcome, (counts.get(outcome) ?? 0) + count) },
       ...options,
     });

@@ -1,0 +1,140 @@
+/**
+ * How far a merchant's figures are final, and what the tills say of it: cells of `terminals`.
+ *
+ * An epoch's clearance is the latest of what its statuses and its batches said. The finality record
+ * is a row of the merchant, before those of its terminals, so that one scan reads both.
+ */
+import { Buffer } from 'node:buffer';
+import type { Epoch, MerchantId, TerminalId } from '../../shared/ids.ts';
+import { parseTerminalKey, prefixEnd, REGISTRY_EPOCH, terminalKey, terminalsPrefix } from '../../shared/keys.ts';
+import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import type { Column, Tables } from './tables.ts';
+import { REGISTRY, type Registration, STATUS, type TerminalStatus } from './terminals.ts';
+
+const CLEARANCE: Column = 'm:clearance';
+const FINALITY: Column = 'm:finality';
+
+/** What a batch said. */
+export interface Clearance {
+  readonly merchant: MerchantId;
+  readonly terminal: TerminalId;
+  readonly epoch: Epoch;
+  /** Milliseconds since 1970. */
+  readonly clearThrough: number;
+  /** Of the batch. */
+  readonly lastSeq: number;
+  /** Its arrival, milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** The latest that an epoch said. */
+export interface EpochClearance {
+  readonly epoch: Epoch;
+  readonly clearThrough: number;
+  readonly lastSeen: number;
+  readonly lastSeq: number;
+  /** Epochs that it says are over, each with its last seq. */
+  readonly closed: readonly (readonly [Epoch, number])[];
+}
+
+export interface TerminalClearances {
+  readonly terminal: TerminalId;
+  readonly isRetired: boolean;
+  readonly epochs: readonly EpochClearance[];
+}
+
+export interface FinalityRecord {
+  /** All hours before this instant are final, but for the holes. Milliseconds since 1970. */
+  readonly through: number;
+  /** Hours before it that are not, because something of them is parked. Hours since 1970. */
+  readonly holes: readonly number[];
+  /** A due mark exists for then, because no till's message may come before. */
+  readonly recheckAt: number | null;
+}
+
+export class Finality {
+  readonly #tables: Tables;
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  async record(merchant: MerchantId): Promise<FinalityRecord | null> {
+    const [row] = await this.#tables.get('terminals', [terminalsPrefix(merchant)], [FINALITY]);
+    return row ? recordOf(row.cells) : null;
+  }
+
+  /** The record, and the clearances of all terminals in order of their ids, as of one read. */
+  async read(
+    merchant: MerchantId,
+  ): Promise<{ readonly record: FinalityRecord | null; readonly terminals: readonly TerminalClearances[] }> {
+    const start = terminalsPrefix(merchant);
+    const columns = [FINALITY, REGISTRY, STATUS, CLEARANCE];
+    let record: FinalityRecord | null = null;
+    const terminals: { terminal: TerminalId; isRetired: boolean; epochs: EpochClearance[] }[] = [];
+    for await (const { row, cells } of this.#tables.scan('terminals', { start, stop: prefixEnd(start), columns })) {
+      if (row.length === start.length) {
+        record = recordOf(cells);
+        continue;
+      }
+      const { terminal, epoch } = parseTerminalKey(row);
+      let last = terminals.at(-1);
+      if (last?.terminal !== terminal) {
+        last = { terminal, isRetired: false, epochs: [] };
+        terminals.push(last);
+      }
+      if (epoch === REGISTRY_EPOCH) {
+        const registry = cells.get(REGISTRY);
+        last.isRetired = registry !== undefined && (unpack(registry) as Registration).state === 'retired';
+      } else {
+        const clearance = clearanceOf(epoch, cells);
+        if (clearance !== null) last.epochs.push(clearance);
+      }
+    }
+    return { record, terminals };
+  }
+
+  /** @returns false when the record has changed since it was read as `expected` */
+  write(merchant: MerchantId, next: FinalityRecord, expected: FinalityRecord | null): Promise<boolean> {
+    const put = { row: terminalsPrefix(merchant), cells: new Map([[FINALITY, pack(next)]]) };
+    const check = { column: FINALITY, expected: expected === null ? null : pack(expected) };
+    return this.#tables.checkAndPut('terminals', check, put);
+  }
+
+  /** Stores the last clearance of several epochs; the newest wins. */
+  putClearances(clearances: readonly Clearance[]): Promise<void> {
+    return this.#tables.put(
+      'terminals',
+      clearances.map(({ merchant, terminal, epoch, clearThrough, lastSeq, at }) => ({
+        row: terminalKey(merchant, terminal, epoch),
+        cells: new Map([[CLEARANCE, pack([clearThrough, lastSeq, at])]]),
+        time: at,
+      })),
+    );
+  }
+}
+
+type Cells = ReadonlyMap<Column, Uint8Array>;
+
+function recordOf(cells: Cells): FinalityRecord | null {
+  const bytes = cells.get(FINALITY);
+  return bytes === undefined ? null : (unpack(Buffer.from(bytes)) as FinalityRecord);
+}
+
+/** Null for a row that says nothing of its epoch. */
+function clearanceOf(epoch: Epoch, cells: Cells): EpochClearance | null {
+  const [status, clearance] = [cells.get(STATUS), cells.get(CLEARANCE)];
+  const said = status === undefined ? null : (unpack(status) as TerminalStatus);
+  if (clearance === undefined) {
+    if (said === null) return null;
+    const { clearThrough, lastSeen, lastSeq, closed } = said;
+    return { epoch, clearThrough, lastSeen, lastSeq, closed: closed ?? [] };
+  }
+  const [clearThrough, lastSeq, at] = unpack(clearance) as [number, number, number];
+  return {
+    epoch,
+    clearThrough: said !== null && said.lastSeen > at ? said.clearThrough : clearThrough,
+    lastSeen: Math.max(at, said?.lastSeen ?? 0),
+    lastSeq: Math.max(lastSeq, said?.lastSeq ?? 0),
+    closed: said?.closed ?? [],
+  };
+}
