@@ -24,6 +24,16 @@ export const ROLLUP_LIMITS = {
     unit: 'bytes',
     why: 'A run that decodes this much is noted in the store before it goes on, so that it is not the first thing that a new process does if this one ends. It is 120,000 usual sales in an hour.',
   },
+  mergeShare: {
+    value: 1 / 8,
+    unit: 'ratio',
+    why: 'Part of mergeBytes from which on a terminal is parked when those of an hour exceed it, the largest first. A till with 20,000 articles and 12 cashiers takes about as much; where none takes so much the hour is parked as a whole.',
+  },
+  mergesPerHour: {
+    value: 8,
+    unit: 'count',
+    why: 'How often an hour is merged, each time without a further terminal that takes too much of mergeBytes, before it is parked as a whole. A merge takes a second at most.',
+  },
   attempt: {
     value: 10 * MINUTE_MS,
     unit: 'ms',

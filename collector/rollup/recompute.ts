@@ -24,15 +24,14 @@ import { encodePartial } from '../aggregation/codec.ts';
 import { FoldTooDear, PartialFold } from '../aggregation/fold.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import type { Logic } from '../aggregation/logic-version.ts';
-import { emptyPartial, emptyTally, mergePartial, mergeTally, partialBytes } from '../aggregation/partial.ts';
+import { emptyPartial, mergePartial, partialBytes } from '../aggregation/partial.ts';
 import { readRow } from '../aggregation/raw-row.ts';
-import { digestText } from '../aggregation/row-set-digest.ts';
-import { Views } from '../aggregation/views.ts';
 import type { DueMarks } from '../store/due-marks.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
-import { type Cells, type Rollup, type RollupKey, type Rollups, readAfterEnd } from '../store/rollups.ts';
+import { type Cells, type RollupKey, type Rollups, readAfterEnd } from '../store/rollups.ts';
 import { Attempt } from './attempt.ts';
+import { checkMerged, type Merging, mergedRow } from './merged-row.ts';
 
 /** What a run needs of the rollups. */
 export type RollupStore = Pick<Rollups, 'read' | 'scan' | 'publish'>;
@@ -66,23 +65,17 @@ export interface RecomputeOutcome {
 
 /** Null: all terminals. */
 type Terminals = ReadonlySet<TerminalId> | null;
-/** Encoded partial aggregates. */
-type Parts = ReadonlyMap<TerminalId, Uint8Array>;
+type FreshParts = Map<TerminalId, Uint8Array>;
 
 /** What the steps of a run share. */
-interface Run {
+interface Run extends Merging {
   readonly due: Due;
-  readonly logic: Logic;
   readonly stores: RecomputeStores;
   readonly now: () => number;
-  readonly attempt: Attempt;
-  readonly slices: Slices;
 }
 
 /** More attempts for one row mean that the contending runners are faulty. */
 const MAX_ATTEMPTS = 20;
-
-const slotsOf = { hour: SLOTS_PER_HOUR, day: SLOTS_PER_DAY } as const;
 
 /**
  * @returns null when it is not tried now, because another attempt is in progress, or ended not long
@@ -94,10 +87,11 @@ export async function recompute(
   logic: Logic,
   stores: RecomputeStores,
   now: () => number,
+  mergeBytes: number = AGGREGATION_LIMITS.mergeBytes.value,
 ): Promise<RecomputeOutcome | null> {
   const attempt = await Attempt.begin(stores.parked, due, now);
   if (attempt === null) return null;
-  const run: Run = { due, logic, stores, now, attempt, slices: new Slices() };
+  const run: Run = { due, logic, stores, now, attempt, slices: new Slices(), mergeBytes };
   const outcome = { readAt: now(), lost: 0 };
   try {
     if (!attempt.isParked) Object.assign(outcome, await publish(run));
@@ -122,8 +116,10 @@ async function publish(run: Run): Promise<Pick<RecomputeOutcome, 'readAt' | 'los
     const terminals = whole && !hoursAdded && !run.attempt.wasParked ? due.terminals : null;
     const fresh = await (due.level === 'hour' ? foldHour : mergeDay)(run, terminals);
     // A due mark follows its raw row: if none is left, it has expired, and what is published stays.
-    if (fresh.size === 0 && (whole || current === null)) return { readAt, lost };
-    const { meta, ...cells } = await rowOf(run, current, fresh);
+    const isEmpty = (): boolean => fresh.size === 0 && (whole || current === null);
+    if (isEmpty()) return { readAt, lost };
+    const { meta, ...cells } = await mergedRow(run, current?.parts ?? new Map(), fresh);
+    if (isEmpty()) return { readAt, lost };
     const next = { ...cells, meta: { ...meta, readAt, publishedAt: now() } };
     if (await stores.rollups.publish(key, current?.revision ?? null, next)) return { readAt, lost };
   }
@@ -133,7 +129,7 @@ async function publish(run: Run): Promise<Pick<RecomputeOutcome, 'readAt' | 'los
 // A giant merchant has thousands of partial aggregates. All but a few stay encoded at any time, and
 // other work gets its turn within each step.
 
-async function foldHour(run: Run, terminals: Terminals): Promise<Parts> {
+async function foldHour(run: Run, terminals: Terminals): Promise<FreshParts> {
   const { attempt, slices } = run;
   const parts = new Map<TerminalId, Uint8Array>();
   const folds = new Map<TerminalId, PartialFold>();
@@ -215,7 +211,7 @@ async function* rawRows({ due, stores }: Run, terminals: Terminals): AsyncIterab
   else for (const terminal of terminals) yield* stores.log.scanTerminal(merchant, time, terminal);
 }
 
-async function mergeDay(run: Run, terminals: Terminals): Promise<Parts> {
+async function mergeDay(run: Run, terminals: Terminals): Promise<FreshParts> {
   const { due, logic, stores, attempt, slices } = run;
   const hours = new Map<TerminalId, { base: number; bytes: Uint8Array }[]>();
   const cells: Cells = { kind: 'parts', ...(terminals !== null && { terminals: [...terminals] }) };
@@ -236,7 +232,7 @@ async function mergeDay(run: Run, terminals: Terminals): Promise<Parts> {
         const before = partialBytes(part);
         await slices.run(mergePartial(part, await slices.run(readPartial(await unpackCell(bytes), base))));
         await attempt.spend(partialBytes(part) - before);
-        checkMerged(partialBytes(part));
+        checkMerged(partialBytes(part), run);
       }
       return slices.run(encodePartial(part, due.time * SLOTS_PER_DAY));
     });
@@ -245,18 +241,13 @@ async function mergeDay(run: Run, terminals: Terminals): Promise<Parts> {
   return parts;
 }
 
-function checkMerged(bytes: number): void {
-  const { value } = AGGREGATION_LIMITS.mergeBytes;
-  if (bytes > value) throw new FoldTooDear(`its merged figures take more than ${value} bytes`);
-}
-
 /**
  * Recomputes hours of a day whose due marks come later or failed, because the day's row would hide
  * them.
  *
  * @returns whether there were any
  */
-async function rollUpMissingHours({ due, logic, stores, now }: Run): Promise<boolean> {
+async function rollUpMissingHours({ due, logic, stores, now, mergeBytes }: Run): Promise<boolean> {
   const { merchant } = due;
   const missing: number[] = [];
   let next = due.time * 24;
@@ -268,32 +259,11 @@ async function rollUpMissingHours({ due, logic, stores, now }: Run): Promise<boo
   }
   for await (const time of stores.log.hours(merchant, next, end)) missing.push(time);
   for (const time of missing) {
-    const outcome = await recompute({ merchant, level: 'hour', time, terminals: new Set() }, logic, stores, now);
+    const hour: Due = { merchant, level: 'hour', time, terminals: new Set() };
+    const outcome = await recompute(hour, logic, stores, now, mergeBytes);
     if (outcome === null) throw new Error(`hour ${time} is being recomputed`);
     // The day is answered from its hours, and this one from the raw log.
     if (outcome.isParked) throw new FoldTooDear(`its hour ${time} is parked`);
   }
   return missing.length > 0;
-}
-
-/** The row of all terminals: the new partial aggregates, and the existing ones of the others. */
-async function rowOf({ due, logic, attempt, slices }: Run, current: Rollup | null, fresh: Parts) {
-  const base = due.time * slotsOf[due.level];
-  const all = new Map([...(current?.parts ?? []), ...fresh]);
-  const views = new Views(logic);
-  const tally = emptyTally();
-  let overflow = 0;
-  for (const terminal of [...all.keys()].sort()) {
-    const before = views.bytes;
-    const part = await slices.run(readPartial(await unpackCell(all.get(terminal)!), base));
-    await slices.run(views.add(part));
-    mergeTally(tally, part.tally);
-    overflow += part.figures.overflow + part.articles.overflow;
-    await attempt.spend(views.bytes - before);
-    checkMerged(views.bytes);
-    await slices.pause();
-  }
-  // Clearances are not evaluated yet: nothing is final, and no terminal is waited for.
-  const meta = { ...tally, digest: digestText(tally.digest), overflow: overflow + views.overflow, waitingFor: null };
-  return { meta, parts: fresh, views: await slices.run(views.encode(base)) };
 }

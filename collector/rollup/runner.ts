@@ -40,6 +40,8 @@ export interface RunnerOptions {
   readonly graceMs: number;
   /** Salts processed in parallel. */
   readonly concurrency: number;
+  /** See `AGGREGATION_LIMITS`. */
+  readonly mergeBytes?: number;
   /** Called for each failed run; its due marks stay. */
   readonly onFailure: (job: Pick<Job, 'merchant' | 'level' | 'time'>, error: Error) => void;
   /** Called for each part that a run left out. */
@@ -232,9 +234,9 @@ export class RollupRunner {
   }
 
   async #recompute(job: Job, level: Level, report: PassReport): Promise<Done | null> {
-    const { logic, now, onParked } = this.#options;
+    const { logic, now, mergeBytes, onParked } = this.#options;
     const due = { ...job, level };
-    const outcome = await recompute(due, logic, this.#options, now);
+    const outcome = await recompute(due, logic, this.#options, now, mergeBytes);
     if (outcome === null) return null;
     const { readAt, lost, parked, isParked } = outcome;
     report.racesLost += lost;

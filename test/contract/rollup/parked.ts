@@ -5,7 +5,7 @@ import { StoreUnavailable, type Tables } from '../../../collector/store/tables.t
 import { HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
 import { amplifiedRow, epochNumber } from '../../support/collector/amplified-row.ts';
 import type { SentRow } from '../../support/collector/raw-rows.ts';
-import { HOUR } from '../../support/collector/till-events.ts';
+import { HOUR, tillEvent } from '../../support/collector/till-events.ts';
 import { HookedTables } from '../../support/region/hooked-tables.ts';
 import { Region } from '../../support/region/region.ts';
 import { salesIn } from '../../support/region/sales.ts';
@@ -32,6 +32,12 @@ const dear = (region: Region): SentRow[] =>
       },
       ...{ hour: HOUR, epoch: epochNumber(at + 1) },
     }),
+  );
+
+/** A till's sales, each of another cashier, who pays with a method of his own. */
+const wideSales = (count: number, till = '') =>
+  Array.from({ length: count }, (_, at) =>
+    tillEvent({ ts: HOUR * HOUR_MS + at, dims: { method: `m${till}${at}`, cashier: `c${till}${at}` } }),
   );
 
 /** Parks the hour as after runs that ended with their process. */
@@ -123,6 +129,40 @@ export async function parkedContract(t: Test, tables: Tables): Promise<void> {
     region.now += 2 * 60_000;
     await region.pass();
     await t.resolves(region.check('hour', HOUR), 'of b too, whose mark went by');
+  });
+
+  await t.test('a terminal whose figures alone exceed those of all terminals is parked, the others not', async (t) => {
+    const region = new Region(tables);
+    const pass = () => {
+      region.now = (minuteOf(region.now) + 1) * MINUTE_MS;
+      return region.runner({ mergeBytes: 400_000 }).runDue();
+    };
+    const good = ['a', 'm', 'z'].map((till, at) => region.events(till, 1, salesIn(HOUR, [at + 1])));
+    await region.deliver(
+      region.events('evil-1', 1, wideSales(400)),
+      region.events('p-evil', 1, wideSales(500)),
+      ...good,
+    );
+    region.now = (HOUR + 3) * HOUR_MS;
+    t.match(await pass(), { hours: 1, failures: 0, parked: 2 });
+    await t.resolves(region.check('hour', HOUR, good));
+    t.match(region.leftOut, [
+      { terminal: 'evil-1', reason: 'cost', detail: /its figures take [0-9]+ of the 400000 bytes/ },
+      { terminal: 'p-evil', reason: 'cost' },
+    ]);
+    await region.deliver(region.events('m', 2, salesIn(HOUR, [7])));
+    t.match(await pass(), { hours: 1, failures: 0, parked: 0 });
+    t.same(await region.terminals('hour', HOUR), ['a', 'm', 'z'], 'it waits for its next try');
+  });
+
+  await t.test('an hour whose many terminals exceed their memory together is parked as a whole', async (t) => {
+    const region = new Region(tables);
+    const tills = Array.from({ length: 20 }, (_, at) => `till-${at}`);
+    await region.deliver(...tills.map((till) => region.events(till, 1, wideSales(5, till))));
+    region.now = (HOUR + 3) * HOUR_MS;
+    await region.runner({ mergeBytes: 80_000 }).runDue();
+    t.match(region.leftOut, [{ terminal: null, reason: 'cost' }]);
+    t.equal(await region.revision('hour', HOUR), null);
   });
 
   await t.test('a dear hour is noted before it goes on, and the note is taken back', async (t) => {
