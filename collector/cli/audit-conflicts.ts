@@ -1,4 +1,8 @@
-/** `audit --conflicts`: the seqs that a till has sent with different contents. */
+/**
+ * `audit --conflicts`: the seqs that a till has sent with different contents, and the rows that may
+ * say so but cannot be read.
+ */
+import { Buffer } from 'node:buffer';
 import { parseTimestamp } from '../../shared/event/timestamp.ts';
 import { merchantId, streamId } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
@@ -19,7 +23,9 @@ export async function auditConflicts(context: CommandContext): Promise<Printed> 
   const from = Math.floor(boundary(given, 'from', 0));
   const to = Math.ceil(boundary(given, 'to', END_HOUR));
   const listed: Conflict[] = [];
+  const unreadable: Unreadable[] = [];
   let conflicts = 0;
+  let damaged = 0;
   await withStore(context, async ({ log, control }) => {
     await checkLayout(control);
     let rows = 0;
@@ -31,17 +37,36 @@ export async function auditConflicts(context: CommandContext): Promise<Printed> 
     };
     for await (const one of merchant === null ? log.merchants() : [merchant]) {
       const keys = watched(log.scan(one, from, to, { keysOnly: true }));
-      for await (const conflict of conflictsOf(log, keys)) if (++conflicts <= MAX_LISTED) listed.push(conflict);
+      const onUnreadable = (row: RawRow, { message }: Error): void => {
+        if (++damaged <= MAX_LISTED) unreadable.push(unreadableOf(row, message));
+      };
+      for await (const conflict of conflictsOf(log, keys, onUnreadable))
+        if (++conflicts <= MAX_LISTED) listed.push(conflict);
     }
   });
-  const lines = listed.map(lineOf);
-  if (conflicts > MAX_LISTED)
-    lines.push(`… and ${conflicts - MAX_LISTED} more: narrow it with --merchant, --from, --to`);
+  const lines = [...listed.map(lineOf), ...unreadable.map(unreadableLineOf)];
+  const more = conflicts - listed.length + damaged - unreadable.length;
+  if (more > 0) lines.push(`… and ${more} more: narrow it with --merchant, --from, --to`);
   return {
-    json: { conflicts: listed.map(entryOf), conflictsNotListed: conflicts - listed.length },
+    json: {
+      ...{ conflicts: listed.map(entryOf), conflictsNotListed: conflicts - listed.length },
+      ...{ unreadable, unreadableNotListed: damaged - unreadable.length },
+    },
     text: lines.join('\n') || 'no seq is claimed with different contents',
-    found: conflicts > 0,
+    found: conflicts > 0 || damaged > 0,
   };
+}
+
+interface Unreadable {
+  readonly merchant: string;
+  readonly terminal: string;
+  readonly stream: string;
+  readonly hour: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly rowKey: string;
+  /** For people. */
+  readonly detail: string;
 }
 
 /** The instant of an option, in hours since 1970, maybe not a whole number. */
@@ -69,3 +94,14 @@ function lineOf(conflict: Conflict): string {
     `what arrived ${counts.arrival} counts, what arrived ${other.arrival} does not`
   );
 }
+
+function unreadableOf({ key, rowKey }: RawRow, detail: string): Unreadable {
+  const { merchant, terminal, epoch, hour, firstSeq, count } = key;
+  return {
+    ...{ merchant, terminal, stream: streamId(terminal, epoch), hour: iso(hour * HOUR_MS) },
+    ...{ firstSeq, lastSeq: firstSeq + count - 1, rowKey: Buffer.from(rowKey).toString('hex'), detail },
+  };
+}
+
+const unreadableLineOf = ({ merchant, stream, firstSeq, lastSeq, hour, detail }: Unreadable): string =>
+  `${merchant} ${stream} seqs ${firstSeq} to ${lastSeq}, hour ${hour}: ${detail}`;

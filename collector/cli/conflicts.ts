@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
-import { readRow } from '../aggregation/raw-row.ts';
+import { readRow, UnreadableRow } from '../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 
 /** A row as it claims a seq. */
@@ -37,8 +37,16 @@ const MAX_CONTENTS = 8;
 /** Rows read together. */
 const ROWS_PER_READ = 16;
 
-/** @param rows of the log in key order; their bytes are not needed */
-export async function* conflictsOf(log: EventLog, rows: AsyncIterable<RawRow>): AsyncGenerator<Conflict, void> {
+/**
+ * @param rows of the log in key order; their bytes are not needed
+ * @param onUnreadable called with each row that shares a seq with another one and cannot be read:
+ *   what it claims is not known
+ */
+export async function* conflictsOf(
+  log: EventLog,
+  rows: AsyncIterable<RawRow>,
+  onUnreadable: (row: RawRow, fault: UnreadableRow) => void,
+): AsyncGenerator<Conflict, void> {
   let claims: SeqClaims | null = null;
   let stream = '';
   for await (const row of inFull(log, overlapping(rows))) {
@@ -46,7 +54,12 @@ export async function* conflictsOf(log: EventLog, rows: AsyncIterable<RawRow>): 
     if (streamOf(row) !== stream) claims = new SeqClaims(row.key);
     stream = streamOf(row);
     yield* claims!.through(row.key.firstSeq - 1);
-    claims!.add(row);
+    try {
+      claims!.add(row);
+    } catch (fault) {
+      if (!(fault instanceof UnreadableRow)) throw fault;
+      onUnreadable(row, fault);
+    }
   }
   if (claims !== null) yield* claims.through(Number.POSITIVE_INFINITY);
 }
@@ -100,7 +113,7 @@ class SeqClaims {
     this.#of = of;
   }
 
-  /** @throws Error when the row is unreadable */
+  /** @throws UnreadableRow */
   add(row: RawRow): void {
     const { events } = readRow(row);
     const claim = { rowKey: Buffer.from(row.rowKey).toString('hex'), arrival: row.arrival };

@@ -53,7 +53,15 @@ async function opened(t: Test) {
     audit.run({ config, given, openTables, now: () => 0, progress: (line) => progress.push(line) });
   const conflicts = async (given: Given = {}): Promise<readonly Found[]> =>
     ((await run({ conflicts: true, ...given })).json as { conflicts: Found[] }).conflicts;
-  return { sales, losses, run, conflicts };
+  /** Cuts the last byte off each row that begins with this seq. */
+  const damage = async (seq: number): Promise<void> => {
+    for await (const { rowKey, key, bytes, arrival } of log.scan(ACME, HOUR, HOUR + 1))
+      if (key.firstSeq === seq)
+        await tables.put('events', [
+          { row: rowKey, cells: new Map([['b:batch', bytes.subarray(0, -1)]]), time: arrival },
+        ]);
+  };
+  return { sales, losses, run, conflicts, damage };
 }
 
 const other = (seq: number): number => seq + 1_000_000;
@@ -69,7 +77,7 @@ t.test('nothing is found where each seq has one content, however it was sent', a
   await sales(1, 3, { merchant: merchantId('zenith'), amount: other });
   await losses(1, 9, { at: 10 });
   t.same(await run(), {
-    json: { conflicts: [], conflictsNotListed: 0, parked: [] },
+    json: { conflicts: [], conflictsNotListed: 0, unreadable: [], unreadableNotListed: 0, parked: [] },
     text: 'no seq is claimed with different contents\nnothing is parked',
     found: false,
   });
@@ -97,6 +105,29 @@ t.test('a range claimed with two contents is named once, with both arrivals and 
     text,
     `acme ${STREAM} seqs 3 to 5, hour ${hourText}: what arrived 1970-01-01T00:00:01.000Z counts, what arrived 1970-01-01T00:00:02.000Z does not`,
   );
+});
+
+t.test('a row that cannot be read is named, and what others claim is compared all the same', async (t) => {
+  const { sales, damage, run } = await opened(t);
+  await sales(1, 3, { at: 1 });
+  await sales(2, 4, { at: 2 });
+  await sales(3, 5, { at: 3, amount: other });
+  await damage(2);
+  const { json, text, found } = await run({ conflicts: true });
+  t.match(json, {
+    conflicts: [{ firstSeq: 3, lastSeq: 3 }],
+    unreadable: [
+      {
+        ...{ merchant: 'acme', terminal: 'till-1', stream: STREAM, hour: hourText, firstSeq: 2, lastSeq: 4 },
+        ...{ rowKey: /^[0-9a-f]+$/, detail: /can't be read/ },
+      },
+    ],
+    unreadableNotListed: 0,
+  });
+  t.match(text, /seqs 2 to 4, .*can't be read/);
+  t.equal(found, true);
+  await damage(3);
+  t.match(await run({ conflicts: true }), { json: { conflicts: [] }, found: true }, 'with nothing else');
 });
 
 t.test('of two arrivals at the same moment the lower key counts', async (t) => {
