@@ -119,7 +119,7 @@ export const INGEST_LIMITS = {
   waitingStatuses: {
     value: 20_000,
     unit: 'count',
-    why: 'Epochs whose status waits to be written; a status beyond is dropped, and the next one says the same.',
+    why: 'Epochs whose status waits to be written; a merchant holds as many as are left to others, so at most half. A status beyond is dropped, and the next one says the same.',
   },
   statusesPerWrite: { value: 500, unit: 'count', why: 'Status rows in one call to the store.' },
   rememberedTerminals: {

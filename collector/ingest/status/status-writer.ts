@@ -4,10 +4,11 @@
  * repeats it.
  *
  * Invariants:
- * - At most `maxWaiting` epochs are held; of a terminal, those of its last status.
+ * - At most `maxWaiting` epochs are held; of a terminal, those of its last status; of a merchant,
+ *   as many as are left to all others (as in `admission/room.ts`).
  * - At most one write of at most `maxRows` (but one whole status) is running.
  * - A terminal's rows and new epochs keep to `ClaimLimits`: what exceeds the rows waits, new epochs
- *   beyond their rate are left out.
+ *   beyond their rate are left out. Only what was written counts.
  */
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import type { TerminalStatus, Terminals } from '../../store/terminals.ts';
@@ -42,10 +43,12 @@ interface Waiting {
   readonly epochs: readonly TerminalStatus[];
 }
 
-/** What one write does. */
-interface Write {
-  readonly rows: TerminalStatus[];
-  readonly terminals: Waiting[];
+/** Of a terminal's status what is to be written, and how many new epochs are left out. */
+interface Gathered {
+  readonly status: Waiting;
+  readonly rows: readonly TerminalStatus[];
+  readonly fresh: number;
+  readonly refused: number;
 }
 
 export class StatusWriter {
@@ -53,6 +56,7 @@ export class StatusWriter {
   /** By terminal, longest waiting first. */
   readonly #waiting = new Map<string, Waiting>();
   #waitingEpochs = 0;
+  readonly #waitingOfMerchant = new Map<MerchantId, number>();
   /** By terminal; the one that spoke longest ago first. */
   readonly #books = new Map<string, EpochBook>();
   #known = 0;
@@ -71,13 +75,22 @@ export class StatusWriter {
   enqueue(merchant: MerchantId, terminal: TerminalId, epochs: readonly TerminalStatus[]): void {
     const name = nameOf({ merchant, terminal });
     const before = this.#waiting.get(name)?.epochs.length ?? 0;
-    if (this.#waitingEpochs - before + epochs.length > this.#options.maxWaiting) {
+    const held = this.#waitingOfMerchant.get(merchant) ?? 0;
+    const leftToOthers = (this.#options.maxWaiting - (this.#waitingEpochs - held)) / 2;
+    if (epochs.length > before && held - before + epochs.length > leftToOthers) {
       this.#options.metrics.statuses('dropped', epochs.length);
       return;
     }
     if (epochs.length === 0) return;
-    this.#waitingEpochs += epochs.length - before;
+    this.#count(merchant, epochs.length - before);
     this.#waiting.set(name, { merchant, terminal, epochs });
+  }
+
+  #count(merchant: MerchantId, more: number): void {
+    this.#waitingEpochs += more;
+    const held = (this.#waitingOfMerchant.get(merchant) ?? 0) + more;
+    if (held === 0) this.#waitingOfMerchant.delete(merchant);
+    else this.#waitingOfMerchant.set(merchant, held);
   }
 
   /**
@@ -98,32 +111,47 @@ export class StatusWriter {
 
   /** @returns false when the store did not accept them */
   async #writeSome(ready: string[]): Promise<boolean> {
-    const { terminals, metrics, onKept } = this.#options;
-    const write: Write = { rows: [], terminals: [] };
+    const taken: Waiting[] = [];
+    const write: Gathered[] = [];
     try {
-      while (ready.length > 0 && write.rows.length < this.#options.maxRows) await this.#gather(ready.shift()!, write);
-      if (write.rows.length > 0) await terminals.putStatuses(write.rows);
-      metrics.statuses('kept', write.rows.length);
-      for (const row of write.rows) onKept(row);
-      for (const { merchant, terminal } of write.terminals) await this.#forgetSurplus(merchant, terminal);
-      return true;
+      for (let rows = 0; ready.length > 0 && rows < this.#options.maxRows; ) {
+        const status = this.#take(ready.shift()!);
+        if (status === null) continue;
+        taken.push(status);
+        const gathered = await this.#gather(status);
+        write.push(gathered);
+        rows += gathered.rows.length;
+      }
+      const rows = write.flatMap(({ rows }) => rows);
+      if (rows.length > 0) await this.#options.terminals.putStatuses(rows);
     } catch {
-      for (const waiting of write.terminals)
+      for (const waiting of taken)
         if (!this.#waiting.has(nameOf(waiting))) this.enqueue(waiting.merchant, waiting.terminal, waiting.epochs);
       return false;
     }
+    for (const gathered of write) this.#written(gathered);
+    try {
+      for (const { status } of write) await this.#forgetSurplus(status);
+    } catch {
+      // They are surplus at the next write, too.
+      return false;
+    }
+    return true;
   }
 
-  /** Takes a terminal's status out of those that wait, unless it has to wait longer. */
-  async #gather(name: string, write: Write): Promise<void> {
-    const { terminals, clock, metrics, maxEpochs } = this.#options;
+  /** Takes a terminal's status out of those that wait; null while it has to wait. */
+  #take(name: string): Waiting | null {
     const status = this.#waiting.get(name);
-    if (status === undefined) return;
-    const book = this.#bookOf(name);
-    if (book.rows.available(clock()) < status.epochs.length) return;
+    if (status === undefined) return null;
+    if (this.#bookOf(name).rows.available(this.#options.clock()) < status.epochs.length) return null;
     this.#waiting.delete(name);
-    this.#waitingEpochs -= status.epochs.length;
-    write.terminals.push(status);
+    this.#count(status.merchant, -status.epochs.length);
+    return status;
+  }
+
+  async #gather(status: Waiting): Promise<Gathered> {
+    const { terminals, clock, maxEpochs } = this.#options;
+    const book = this.#bookOf(nameOf(status));
     const isNew = ({ epoch }: TerminalStatus): boolean => !book.knows(epoch);
     if (book.mustRead(status.epochs.filter(isNew).length)) {
       const limit = 4 * maxEpochs;
@@ -135,16 +163,23 @@ export class StatusWriter {
     // The newest come last in a status.
     const left = new Set<Epoch>(fresh.slice(0, Math.max(0, fresh.length - allowed)).map(({ epoch }) => epoch));
     const rows = status.epochs.filter(({ epoch }) => !left.has(epoch));
-    if (left.size > 0) metrics.statuses('refused', left.size);
-    book.newEpochs.take(fresh.length - left.size);
+    return { status, rows, fresh: fresh.length - left.size, refused: left.size };
+  }
+
+  /** Counts what the store has accepted. */
+  #written({ status, rows, fresh, refused }: Gathered): void {
+    const book = this.#bookOf(nameOf(status));
+    book.newEpochs.take(fresh);
     book.rows.take(rows.length);
     this.#change(book, () => {
       for (const row of rows) book.seen(row);
     });
-    write.rows.push(...rows);
+    for (const row of rows) this.#options.onKept(row);
+    this.#options.metrics.statuses('kept', rows.length);
+    if (refused > 0) this.#options.metrics.statuses('refused', refused);
   }
 
-  async #forgetSurplus(merchant: MerchantId, terminal: TerminalId): Promise<void> {
+  async #forgetSurplus({ merchant, terminal }: Waiting): Promise<void> {
     const book = this.#books.get(nameOf({ merchant, terminal }));
     if (book === undefined) return;
     const surplus = book.surplus();

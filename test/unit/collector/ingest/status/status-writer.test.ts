@@ -83,7 +83,7 @@ t.test('writes are bounded, one after the other, until nothing waits', async (t)
 });
 
 t.test('what finds no room is dropped; waiting statuses are still updated', async (t) => {
-  const { writer, written, counts } = standing({ maxWaiting: 3 });
+  const { writer, written, counts } = standing({ maxWaiting: 6 });
   enqueue(writer, status('a'), status('b'), status('c'), status('d'), status('a', 1, 7));
   t.equal(counts.get('dropped'), 1);
   await writer.flush();
@@ -105,6 +105,52 @@ t.test('what fails waits again, unless something newer came meanwhile', async (t
   Object.assign(store, { putStatuses });
   await writer.flush();
   t.same(written()[0]!.toSorted(), ['a 9', 'b 1']);
+});
+
+t.test('what a merchant says takes no room that others need', async (t) => {
+  const { writer, counts } = standing({ maxWaiting: 1_000 });
+  const say = (merchant: string, terminal: string, epochs: readonly number[]) =>
+    writer.enqueue(
+      merchantId(merchant),
+      terminalId(terminal),
+      epochs.map((of) => ({ ...status(terminal, of), merchant: merchantId(merchant) })),
+    );
+  for (let till = 0; till < 100; till++) say('evil', `till-${till}`, numbers(1, 100));
+  t.equal(writer.waiting, 500);
+  const dropped = counts.get('dropped');
+  for (let merchant = 0; merchant < 200; merchant++) say(`honest-${merchant}`, 'till-1', [1]);
+  say('evil', 'till-0', numbers(1, 50));
+  t.equal(writer.waiting, 650);
+  t.equal(counts.get('dropped'), dropped);
+});
+
+t.test('a write that fails costs no rows and no new epochs', async (t) => {
+  const { say, writer, store, rows, counts } = standing();
+  const { putStatuses } = store;
+  Object.assign(store, { putStatuses: () => Promise.reject(new Error('store away')) });
+  await say('till-1', numbers(1, 256));
+  for (let second = 0; second < 10; second++) await writer.flush();
+  Object.assign(store, { putStatuses });
+  await writer.flush();
+  t.equal(rows('till-1').length, 256);
+  await say('till-1', numbers(257, 512));
+  t.equal(rows('till-1').length, 512);
+  t.equal(counts.get('refused'), undefined);
+});
+
+t.test('what is written but whose surplus cannot be deleted is not written again', async (t) => {
+  const { say, writer, store, rows, counts, clock } = standing({ maxEpochs: 2 });
+  await say('till-1', numbers(1, 2));
+  const { forgetEpochs } = store;
+  Object.assign(store, { forgetEpochs: () => Promise.reject(new Error('store away')) });
+  await say('till-1', [3]);
+  await writer.flush();
+  t.equal(writer.waiting, 0);
+  t.equal(counts.get('kept'), 3);
+  Object.assign(store, { forgetEpochs });
+  clock.now += 1_000;
+  await say('till-1', [3]);
+  t.same(rows('till-1').sort(), [epochOf(2), epochOf(3)]);
 });
 
 t.test('invented epochs leave no more rows than a terminal may have, however long they come', async (t) => {
