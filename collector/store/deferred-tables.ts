@@ -26,8 +26,8 @@ export class DeferredTables implements Tables {
     await this.#open().put(table, puts);
   }
 
-  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
-    await this.#open().putIfAbsent(table, puts);
+  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<boolean[]> {
+    return await this.#open().putIfAbsent(table, puts);
   }
 
   async exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {

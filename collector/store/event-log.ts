@@ -98,9 +98,11 @@ export class EventLog {
   /**
    * Durable when it resolves. A batch that is stored already changes nothing: neither its row nor
    * the row's arrival. After a failure any of the batches may be stored.
+   *
+   * @returns which were not stored before, in the same order
    */
-  async append(batches: readonly ReceivedBatch[]): Promise<void> {
-    await this.#tables.putIfAbsent(
+  async append(batches: readonly ReceivedBatch[]): Promise<boolean[]> {
+    return await this.#tables.putIfAbsent(
       'events',
       batches.map((batch) => ({
         row: batch.precomputedRowKey ?? this.rowKeyOf(batch),

@@ -80,8 +80,10 @@ export interface Tables {
    * Puts the rows that do not exist and leaves the others as they are, with their times; of a row
    * that is named twice the first one. For rows named by their content: where two callers put the
    * same absent row at the same moment, either may be the one that stays.
+   *
+   * @returns which were put, in the same order; of callers at the same moment each may say so
    */
-  putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void>;
+  putIfAbsent(table: TableName, puts: readonly Put[]): Promise<boolean[]>;
   /** Which of the rows exist, in the requested order. */
   exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]>;
   /** The rows in the requested order; a missing row is null. */

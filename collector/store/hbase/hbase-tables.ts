@@ -83,7 +83,7 @@ class HBaseTables implements Tables {
   }
 
   /** Asks first, because a put with a later time would become the newest version of its row. */
-  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
+  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<boolean[]> {
     const named = new Map<string, Put>();
     for (const put of puts) {
       const name = Buffer.from(put.row).toString('latin1');
@@ -94,10 +94,9 @@ class HBaseTables implements Tables {
       table,
       first.map(({ row }) => row),
     );
-    await this.put(
-      table,
-      first.filter((_put, index) => !existing[index]),
-    );
+    const absent = new Set(first.filter((_put, index) => !existing[index]));
+    await this.put(table, [...absent]);
+    return puts.map((put) => absent.has(put));
   }
 
   async exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {

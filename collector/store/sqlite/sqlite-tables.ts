@@ -69,12 +69,16 @@ class SqliteTables implements Tables {
     });
   }
 
-  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
-    if (puts.length === 0) return;
+  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<boolean[]> {
+    if (puts.length === 0) return [];
     const now = this.#now();
-    this.#write(`put to ${table}`, () => {
+    return this.#write(`put to ${table}`, () => {
       const cells = this.#of(table);
-      for (const put of puts) if (!cells.has(put.row)) cells.put(put, now);
+      return puts.map((put) => {
+        const isAbsent = !cells.has(put.row);
+        if (isAbsent) cells.put(put, now);
+        return isAbsent;
+      });
     });
   }
 

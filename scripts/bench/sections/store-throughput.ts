@@ -26,7 +26,7 @@ const ROWS_A_CALL = 500;
 const ROUNDS = 3;
 
 /** Runs `calls` with the given concurrency. @returns seconds */
-async function seconds(calls: readonly (() => Promise<void>)[], concurrency: number): Promise<number> {
+async function seconds(calls: readonly (() => Promise<unknown>)[], concurrency: number): Promise<number> {
   const start = performance.now();
   let next = 0;
   await Promise.all(
@@ -80,7 +80,7 @@ export async function storeAlone(
   const rows: Record<string, string | number | null>[] = [];
   for (const { name, tables, concurrency } of adapters) {
     const log = new EventLog(tables, randomBytes(SIPHASH_KEY_BYTES));
-    const layouts: Record<string, () => (() => Promise<void>)[]> = {
+    const layouts: Record<string, () => (() => Promise<unknown>)[]> = {
       'a row an event (JSON)': () =>
         chunks(plainRows(events), ROWS_A_CALL).map((group) => () => tables.put('events', group)),
       'a row a batch of 1': () => chunks(batches(events, 1), ROWS_A_CALL).map((group) => () => log.append(group)),

@@ -8,7 +8,9 @@ export async function putIfAbsentContract(t: Test, tables: Tables): Promise<void
 
   await t.test('what is absent is put, at its time', async (t) => {
     const { key } = freshKeys();
-    await tables.putIfAbsent('events', [put(key('a'), { 'b:d': '1' }, recent), put(key('b'), { 'b:d': '2' })]);
+    const puts = [put(key('a'), { 'b:d': '1' }, recent), put(key('b'), { 'b:d': '2' })];
+    t.same(await tables.putIfAbsent('events', puts), [true, true]);
+    t.same(await tables.putIfAbsent('events', puts), [false, false]);
     const [a, b] = await tables.get('events', [key('a'), key('b')]);
     t.same([textOf(a), textOf(b)], [{ 'b:d': '1' }, { 'b:d': '2' }]);
     t.equal(a?.time, recent);
@@ -31,7 +33,7 @@ export async function putIfAbsentContract(t: Test, tables: Tables): Promise<void
   await t.test('of a row that is named twice the first one is put', async (t) => {
     const { key } = freshKeys();
     const twice = [put(key('r'), { 'b:d': 'first' }, recent), put(key('r'), { 'b:d': 'second' }, recent + 1)];
-    await tables.putIfAbsent('events', twice);
+    t.same(await tables.putIfAbsent('events', twice), [true, false]);
     const [row] = await tables.get('events', [key('r')]);
     t.same(textOf(row), { 'b:d': 'first' });
     t.equal(row?.time, recent);
@@ -45,9 +47,13 @@ export async function putIfAbsentContract(t: Test, tables: Tables): Promise<void
       'events',
       odd.map((name) => put(key(name), { 'b:d': 'old' }, recent)),
     );
-    await tables.putIfAbsent(
+    const wasPut = await tables.putIfAbsent(
       'events',
       names.map((name) => put(key(name), { 'b:d': 'new' }, recent)),
+    );
+    t.same(
+      wasPut,
+      names.map((_name, i) => i % 2 === 0),
     );
     const rows = await collect(tables, 'events', { start: prefix, stop: end });
     t.same(
@@ -57,7 +63,7 @@ export async function putIfAbsentContract(t: Test, tables: Tables): Promise<void
   });
 
   await t.test('no rows are fine', async (t) => {
-    await t.resolves(tables.putIfAbsent('events', []));
+    t.same(await tables.putIfAbsent('events', []), []);
     t.same(await tables.exists('events', []), []);
   });
 

@@ -49,10 +49,10 @@ export class SwitchableTables implements Tables {
     await this.#tables.put(table, puts);
   }
 
-  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
+  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<boolean[]> {
     this.puts.set(table, (this.puts.get(table) ?? 0) + 1);
     await this.#pass(table);
-    await this.#tables.putIfAbsent(table, puts);
+    return this.#tables.putIfAbsent(table, puts);
   }
 
   async exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {

@@ -32,7 +32,7 @@ export class HookedTables implements Tables {
   put(table: TableName, puts: readonly Put[]): Promise<void> {
     return this.#around({ operation: 'put', table }, () => this.#tables.put(table, puts));
   }
-  putIfAbsent(table: TableName, puts: readonly Put[]): Promise<void> {
+  putIfAbsent(table: TableName, puts: readonly Put[]): Promise<boolean[]> {
     return this.#around({ operation: 'put', table }, () => this.#tables.putIfAbsent(table, puts));
   }
   exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {

@@ -46,6 +46,7 @@ async function written(write: (tables: Tables) => Promise<unknown>) {
     },
     async putIfAbsent(table, puts) {
       for (const put of puts) add(table, put);
+      return puts.map(() => true);
     },
     async get() {
       return [null];
