@@ -66,7 +66,10 @@ function brokerMetrics(counter: MakeCounter, gauge: MakeGauge): BrokerMetrics {
 
 function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHistogram): IngestMetrics {
   const batches = counter('ingest_batches_total', 'Batches answered, by result.', ['result']);
-  const events = counter('ingest_events_stored_total', 'Events in stored batches; a resent event counts again.');
+  const events = counter(
+    'ingest_events_stored_total',
+    'Events in stored batches; one that comes in another batch counts again.',
+  );
   const bytes = counter('ingest_bytes_stored_total', 'Wire bytes of batches stored.');
   const groups = histogram('ingest_group_batches', 'Batches that shared a commit.', [1, 2, 5, 10, 50, 100, 500]);
   const seconds = histogram(
@@ -89,9 +92,11 @@ function ingestMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHi
     'Terminals that were told to send again what they keep: the store lacked what it acknowledged to them.',
   );
   return {
+    stored: (rows) => {
+      events.inc(rows.events);
+      bytes.inc(rows.bytes);
+    },
     committed: (group) => {
-      events.inc(group.events);
-      bytes.inc(group.bytes);
       groups.observe(group.batches);
       seconds.observe(group.seconds);
     },

@@ -55,3 +55,10 @@ const nameable = (header: BatchHeader | null): BatchHeader | null =>
   header !== null && Number.isSafeInteger(header.firstSeq + header.count) && header.firstSeq + header.count >= 1
     ? header
     : null;
+
+/**
+ * Copies a payload that is a small part of a socket read, because it would keep the whole read in
+ * memory.
+ */
+export const owned = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer.byteLength > 2 * bytes.length ? new Uint8Array(bytes) : bytes;

@@ -2,11 +2,12 @@
  * The path of a till's batch into the raw log, and of its ack back.
  *
  *     received ──▶ busy (no room, or over the day's quota)
- *        │   └───▶ stored (a repeat that this process has stored)
- *        ├──────▶ waiting for a commit (a repeat whose row is in the store)
  *        ▼
- *     waiting for its turn ──▶ damaged | unsupported | invalid (decoded, refused)
- *        ▼
+ *     waiting for its turn ──▶ stored (a repeat that this process has stored)
+ *        │     │     └───▶ damaged | unsupported | invalid (decoded, refused)
+ *        ▼     ▼
+ *        │   waiting for a commit of its mark (a repeat whose row is in the store)
+ *        ▼     ▼
  *     waiting for a commit ──▶ rows durable ──▶ marks durable, or covered by one ──▶ stored
  *        └─────────────┴──────────────────┴──▶ busy (failed, or no answer in time)
  *
@@ -20,7 +21,7 @@
  *   answered within a bounded time.
  * - A batch waits for the decoding of one batch of each merchant that used less time, whatever
  *   others send.
- * - Counters move after the commit.
+ * - Counters move after what they count is durable.
  */
 import type { BatchHeader } from '../../shared/wire/header.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
@@ -31,15 +32,15 @@ import type { DailyQuotas, Terminals } from '../store/terminals.ts';
 import { DecodeTurns } from './admission/decode-turns.ts';
 import { Quotas } from './admission/quotas.ts';
 import { type Place, Room, type RoomLimits } from './admission/room.ts';
-import { RowLookup, StoredBatches } from './admission/stored-batches.ts';
+import { claimOf, RowLookup, StoredBatches } from './admission/stored-batches.ts';
 import { creditFor, retryAfterMs } from './backpressure.ts';
-import { type BatchName, type ReadBatch, readBatch, readName, type Sender } from './decode-batch.ts';
+import { type BatchName, owned, readBatch, readName, type Sender } from './decode-batch.ts';
 import { SKIP_MARGIN_MS } from './due-mark-policy.ts';
 import { DueMarkWriter } from './due-mark-writer.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
-import { INGEST_LIMITS, ROW_BYTES } from './limits.ts';
+import { INGEST_LIMITS, ROW_BYTES, STATUS_LIMITS } from './limits.ts';
 import type { IngestMetrics, RefusalReason } from './metrics.ts';
-import { type RefusalOptions, Refusals } from './refusals.ts';
+import { NO_ROOM, type RefusalOptions, Refusals } from './refusals.ts';
 import type { AckedCheckOptions, Generation } from './status/acked-check.ts';
 import { StatusIntake } from './status/status-intake.ts';
 
@@ -70,12 +71,13 @@ export interface IngestOptions
 
 interface RawRowName {
   readonly key: Buffer;
-  /** The key as Latin-1. */
-  readonly name: string;
+  /** The end of the key, as Latin-1. */
+  readonly digest: string;
 }
 
 /** Its arrival is when it is put: a batch that waited is not earlier than one stored meanwhile. */
 interface Batch extends Omit<ReceivedBatch, 'arrival'> {
+  readonly claim: string;
   readonly row: RawRowName;
   readonly events: number;
   /** Its row is in the store; its due mark may not be. */
@@ -88,16 +90,20 @@ interface Arrived {
   readonly bytes: Uint8Array;
   readonly name: BatchName;
   readonly header: BatchHeader;
-  readonly row: RawRowName;
+  readonly claim: string;
   readonly place: Place;
 }
 
-const limit = (name: keyof typeof INGEST_LIMITS): number => INGEST_LIMITS[name].value;
+/** What became of a batch in its turn, unless that is an ack. */
+interface Decoded {
+  readonly row: RawRowName;
+  readonly events: number;
+}
 
-const NO_ROOM = {
-  'terminal-room': 'this terminal has more batches waiting than an agent sends: no room for another',
-  'merchant-room': 'no room at the moment',
-} as const;
+/** The end of a row's key (`shared/keys.ts`). */
+const DIGEST_BYTES = 8;
+
+const limit = (name: keyof typeof INGEST_LIMITS): number => INGEST_LIMITS[name].value;
 
 export class Ingest {
   readonly #options: IngestOptions;
@@ -131,8 +137,8 @@ export class Ingest {
     );
     this.#statuses = new StatusIntake({
       ...options,
-      ...{ turns: this.#turns, room: this.#room, limits: INGEST_LIMITS, forget: () => this.#forget() },
-      skipMarginMs: SKIP_MARGIN_MS,
+      ...{ ...STATUS_LIMITS, skipMarginMs: SKIP_MARGIN_MS, limits: INGEST_LIMITS },
+      ...{ turns: this.#turns, room: this.#room, forget: () => this.#forget() },
     });
     this.#refusals = new Refusals(options);
     this.#quotas = new Quotas({
@@ -180,47 +186,47 @@ export class Ingest {
 
   async #take(sender: Sender, received: Uint8Array): Promise<Ack> {
     const { name, header } = readName(sender, received);
-    const row = header === null ? null : this.#rowOf(sender, header, received);
-    if (row !== null && this.#stored.has(row.name)) return this.#repeat(name);
-    const over = this.#quotas.exceeded(sender);
+    const claim = header === null ? '' : claimOf(sender, header);
+    // A repeat is beyond no quota. The digest that tells is for its turn: nobody else pays for it.
+    const over = this.#stored.mayHave(claim) ? null : this.#quotas.exceeded(sender);
     if (over !== null) return this.#refuse(sender, name, over.reason, over.message, over.retryAfterMs);
     const place = this.#room.take(sender, received.length);
     if (typeof place === 'string') return this.#refuse(sender, name, place, NO_ROOM[place]);
     try {
       const bytes = owned(received);
-      if (header !== null && row !== null) return await this.#store({ sender, bytes, name, header, row, place });
+      if (header !== null) return await this.#store({ sender, bytes, name, header, claim, place });
       const read = await this.#turns.run(sender, () => readBatch(sender, bytes));
-      return read.ok ? this.#busy(name, 'the store does not answer') : read.ack;
+      return read.ok ? this.#busy(name, 'its header was not read') : read.ack;
     } finally {
       this.#room.release(place);
     }
   }
 
   /** Null while the store is not open. */
-  #rowOf({ merchant, terminal }: Sender, header: BatchHeader, bytes: Uint8Array): RawRowName | null {
+  #rowOf({ sender: { merchant, terminal }, header, bytes }: Arrived): RawRowName | null {
     try {
       const key = this.#options.log.rowKeyOf({ merchant, terminal, header, bytes });
-      return { key, name: key.toString('latin1') };
+      return { key, digest: key.toString('latin1', Math.max(0, key.length - DIGEST_BYTES)) };
     } catch {
       return null;
     }
   }
 
-  async #store({ sender, bytes, name, header, row, place }: Arrived): Promise<Ack> {
+  async #store(arrived: Arrived): Promise<Ack> {
+    const { sender, bytes, name, header, claim, place } = arrived;
     const { clock } = this.#options;
     const since = clock();
     // Of a terminal that waits for itself, a question to the store is cheaper than a decode.
-    const isStored = place.terminal.batches > limit('unaskedBatches') && (await this.#lookup.has(row.key));
-    let events = 0;
-    if (!isStored) {
-      const read = await this.#turns.run(sender, () => this.#decode(sender, bytes, row, since));
-      if (read === 'repeat') return this.#repeat(name);
-      if (read === 'late') return this.#busy(name, 'too much to do at the moment');
-      if (!read.ok) return read.ack;
-      events = read.events;
-    }
+    const isAsked = place.terminal.batches > limit('unaskedBatches');
+    const asked = isAsked ? await this.#turns.run(sender, () => this.#rowOf(arrived)) : null;
+    const isStored = asked !== null && !this.#stored.has(claim, asked.digest) && (await this.#lookup.has(asked.key));
+    const decoded = isStored
+      ? { row: asked, events: 0 }
+      : await this.#turns.run(sender, () => this.#decode(arrived, asked, since));
+    if ('result' in decoded) return decoded;
     const { merchant, terminal } = sender;
-    const batch = { merchant, terminal, header, events, bytes, precomputedRowKey: row.key, row, isStored };
+    const { row, events } = decoded;
+    const batch = { merchant, terminal, header, claim, events, bytes, precomputedRowKey: row.key, row, isStored };
     const outcome = await this.#groups.offer(sender, batch, bytes.length, clock() - since);
     switch (outcome.kind) {
       case 'committed':
@@ -232,11 +238,18 @@ export class Ingest {
     }
   }
 
-  /** Decodes a batch, unless the same one was stored while it waited, or it waited too long. */
-  #decode(sender: Sender, bytes: Uint8Array, row: RawRowName, since: number): ReadBatch | 'repeat' | 'late' {
-    if (this.#stored.has(row.name)) return 'repeat';
+  /** Decodes a batch, unless it is a repeat, over its quota, or waited too long. */
+  #decode(arrived: Arrived, asked: RawRowName | null, since: number): Ack | Decoded {
+    const { sender, bytes, name, claim } = arrived;
     const { clock, groups } = this.#options;
-    return clock() - since >= groups.maxWaitMs ? 'late' : readBatch(sender, bytes);
+    if (clock() - since >= groups.maxWaitMs) return this.#busy(name, 'too much to do at the moment');
+    const row = asked ?? this.#rowOf(arrived);
+    if (row !== null && this.#stored.has(claim, row.digest)) return this.#repeat(name);
+    const over = this.#quotas.exceeded(sender);
+    if (over !== null) return this.#refuse(sender, name, over.reason, over.message, over.retryAfterMs);
+    const read = readBatch(sender, bytes);
+    if (!read.ok) return read.ack;
+    return row === null ? this.#busy(name, 'the store does not answer') : { row, events: read.events };
   }
 
   #repeat(name: BatchName): Ack {
@@ -259,7 +272,7 @@ export class Ingest {
     const arrival = now();
     const fresh = batches.filter(({ isStored }) => !isStored);
     try {
-      if (fresh.length > 0) await log.append(fresh.map((batch) => ({ ...batch, arrival })));
+      if (fresh.length > 0) this.#count(await log.append(fresh.map((batch) => ({ ...batch, arrival }))), fresh);
       await this.#markWriter.ensureMarks(
         batches.map(({ merchant, terminal, header }) => ({ merchant, terminal, hour: header.hour })),
       );
@@ -270,24 +283,21 @@ export class Ingest {
       throw error;
     }
     this.#failures = 0;
-    for (const { row, merchant, terminal, header } of batches) {
-      this.#stored.add(row.name);
-      this.#statuses.stored({ merchant, terminal }, header, arrival);
+    for (const batch of batches) {
+      this.#stored.add(batch.claim, batch.row.digest);
+      this.#statuses.stored(batch, batch.header, arrival);
     }
-    if (fresh.length === 0) return;
+    if (fresh.length > 0) metrics.committed({ batches: fresh.length, seconds: (clock() - start) / 1000 });
+  }
+
+  /** Counts the rows that the store did not have. */
+  #count(wasNew: readonly boolean[], batches: readonly Batch[]): void {
     let [bytes, events] = [0, 0];
-    for (const batch of fresh) {
+    for (const batch of batches.filter((_, index) => wasNew[index])) {
       this.#quotas.stored(batch, batch.bytes.length + ROW_BYTES, batch.header.count);
       bytes += batch.bytes.length;
       events += batch.events;
     }
-    metrics.committed({ batches: fresh.length, events, bytes, seconds: (clock() - start) / 1000 });
+    this.#options.metrics.stored({ events, bytes });
   }
 }
-
-/**
- * Copies a payload that is a small part of a socket read, because it would keep the whole read in
- * memory.
- */
-const owned = (bytes: Uint8Array): Uint8Array =>
-  bytes.buffer.byteLength > 2 * bytes.length ? new Uint8Array(bytes) : bytes;

@@ -172,3 +172,15 @@ export const INGEST_LIMITS = {
 
 /** What a row takes in the raw log besides the batch: key, cell and index, bytes. */
 export const ROW_BYTES = 256;
+
+/** As `StatusWriter` takes them. */
+export const STATUS_LIMITS = {
+  maxEpochs: INGEST_LIMITS.epochsPerTerminal.value,
+  rows: { burst: INGEST_LIMITS.statusRowsAtOnce.value, perSecond: INGEST_LIMITS.statusRows.value },
+  newEpochs: { burst: INGEST_LIMITS.newEpochsAtOnce.value, perSecond: INGEST_LIMITS.newEpochs.value },
+  maxWaiting: INGEST_LIMITS.waitingStatuses.value,
+  maxRows: INGEST_LIMITS.statusesPerWrite.value,
+  maxBooks: INGEST_LIMITS.rememberedTerminals.value,
+  maxKnown: INGEST_LIMITS.rememberedEpochs.value,
+  maxRemembered: INGEST_LIMITS.rememberedClearances.value,
+} as const;

@@ -9,13 +9,10 @@ import type { StatusMetrics } from './status/status-writer.ts';
 export type RefusalReason = 'terminal-room' | 'merchant-room' | 'bytes-per-day' | 'events-per-day';
 
 export interface IngestMetrics extends StatusMetrics {
+  /** Rows are durable that the store did not have. */
+  stored(rows: { readonly events: number; readonly bytes: number }): void;
   /** A group of batches is durable, with its marks. */
-  committed(group: {
-    readonly batches: number;
-    readonly events: number;
-    readonly bytes: number;
-    readonly seconds: number;
-  }): void;
+  committed(group: { readonly batches: number; readonly seconds: number }): void;
   /** Rows and marks may or may not be stored. */
   commitFailed(): void;
   /** Every ack, by its result. */

@@ -16,6 +16,11 @@ export interface RefusalOptions {
   readonly onRefused: (sender: Sender, reason: RefusalReason, batches: number) => void;
 }
 
+export const NO_ROOM = {
+  'terminal-room': 'this terminal has more batches waiting than an agent sends: no room for another',
+  'merchant-room': 'no room at the moment',
+} as const;
+
 const TELL_EVERY_MS = 10_000;
 
 export class Refusals {

@@ -2,34 +2,47 @@
  * Recognises repeats of stored batches by the keys of their rows, which name what a batch says:
  * nobody can make another batch of that name (`shared/wire/batch-digest.ts`).
  */
+import type { BatchHeader } from '../../../shared/wire/header.ts';
+import type { Payer } from './fair-queue.ts';
+
+/** What a batch claims to be: a row's key but for the digest, which takes all of its bytes. */
+export const claimOf = (
+  { merchant, terminal }: Payer,
+  { epoch, hour, kind, firstSeq, count }: Pick<BatchHeader, 'epoch' | 'hour' | 'kind' | 'firstSeq' | 'count'>,
+): string => `${merchant}/${terminal}/${epoch}/${hour}/${kind}/${firstSeq}/${count}`;
 
 /**
- * The batches that this process knows to be stored with their due mark, by the keys of their rows
- * as Latin-1. Forgetting one is always safe: it costs a decode.
+ * The batches that this process knows to be stored with their due mark. Forgetting one is always
+ * safe: it costs a decode.
  */
 export class StoredBatches {
   readonly #max: number;
-  /** Oldest first. */
-  readonly #rows = new Set<string>();
+  /** Digests by claim, oldest first. */
+  readonly #digests = new Map<string, string>();
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  has(row: string): boolean {
-    return this.#rows.has(row);
+  /** Whether a batch that claims this may be a repeat. */
+  mayHave(claim: string): boolean {
+    return this.#digests.has(claim);
+  }
+
+  has(claim: string, digest: string): boolean {
+    return this.#digests.get(claim) === digest;
   }
 
   /** Call it once the batch's row and then its due mark are durable. */
-  add(row: string): void {
-    this.#rows.add(row);
-    if (this.#rows.size <= this.#max) return;
-    const [oldest] = this.#rows;
-    this.#rows.delete(oldest!);
+  add(claim: string, digest: string): void {
+    this.#digests.set(claim, digest);
+    if (this.#digests.size <= this.#max) return;
+    const [oldest] = this.#digests.keys();
+    this.#digests.delete(oldest!);
   }
 
   forgetAll(): void {
-    this.#rows.clear();
+    this.#digests.clear();
   }
 }
 

@@ -4,7 +4,6 @@
  * one that finds no room is dropped, since the next one says the same.
  */
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
-import type { Limit } from '../../../shared/limits.ts';
 import type { BatchHeader } from '../../../shared/wire/header.ts';
 import { decodeStatus } from '../../../shared/wire/messages.ts';
 import type { TerminalStatus } from '../../store/terminals.ts';
@@ -14,25 +13,10 @@ import { AckedCheck, type AckedCheckOptions, type Generation } from './acked-che
 import { ClearanceWriter, type ClearanceWriterOptions } from './clearance-writer.ts';
 import { type StatusMetrics, StatusWriter, type StatusWriterOptions } from './status-writer.ts';
 
-/** See `collector/ingest/limits.ts`. */
-type LimitName =
-  | 'epochsPerTerminal'
-  | 'statusRowsAtOnce'
-  | 'statusRows'
-  | 'newEpochsAtOnce'
-  | 'newEpochs'
-  | 'waitingStatuses'
-  | 'statusesPerWrite'
-  | 'rememberedTerminals'
-  | 'rememberedEpochs'
-  | 'rememberedClearances';
-type StatusLimits = AckedCheckOptions['limits'] & Readonly<Record<LimitName, Pick<Limit, 'value'>>>;
-
 export interface StatusIntakeOptions
-  extends Omit<AckedCheckOptions, 'metrics' | 'limits'>,
-    Pick<StatusWriterOptions, 'terminals'>,
-    Pick<ClearanceWriterOptions, 'finality' | 'marks' | 'graceMs' | 'skipMarginMs'> {
-  readonly limits: StatusLimits;
+  extends Omit<AckedCheckOptions, 'metrics'>,
+    Omit<StatusWriterOptions, 'metrics' | 'onKept'>,
+    Omit<ClearanceWriterOptions, 'now'> {
   readonly turns: DecodeTurns;
   readonly room: Room;
   /** Milliseconds since 1970. */
@@ -64,21 +48,9 @@ export class StatusIntake {
   constructor(options: StatusIntakeOptions) {
     this.#options = options;
     this.#check = new AckedCheck(options);
-    const limit = (name: LimitName): number => options.limits[name].value;
-    this.#clearances = new ClearanceWriter({
-      ...options,
-      maxWaiting: limit('waitingStatuses'),
-      maxRemembered: limit('rememberedClearances'),
-    });
+    this.#clearances = new ClearanceWriter(options);
     this.#writer = new StatusWriter({
       ...options,
-      maxEpochs: limit('epochsPerTerminal'),
-      rows: { burst: limit('statusRowsAtOnce'), perSecond: limit('statusRows') },
-      newEpochs: { burst: limit('newEpochsAtOnce'), perSecond: limit('newEpochs') },
-      maxWaiting: limit('waitingStatuses'),
-      maxRows: limit('statusesPerWrite'),
-      maxBooks: limit('rememberedTerminals'),
-      maxKnown: limit('rememberedEpochs'),
       onKept: (status) => this.#clearances.status(status),
     });
   }

@@ -53,10 +53,10 @@ export class Counts {
 }
 
 export const ingestMetrics = (counts: Counts): IngestMetrics => ({
-  committed: ({ batches, events }) => {
+  stored: ({ events }) => counts.add('events', events),
+  committed: ({ batches }) => {
     counts.add('groups');
     counts.add('batches', batches);
-    counts.add('events', events);
   },
   commitFailed: () => counts.add('failed groups'),
   storeLacks: () => counts.add('store lacks'),

@@ -37,22 +37,26 @@ async function standing(t: Test, options: Partial<IngestOptions> = {}) {
   const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));
   const terminals = new Terminals(tables);
   const counts = new Counts();
-  const asked = { rows: 0 };
+  const asked = { rows: 0, digests: 0 };
   /** `now`: wall clock; `put`: what it shows once the rows' put has returned, if that differs. */
   const clock = { now: START + 10 * MINUTE_MS, put: null as number | null, monotonic: 0 };
   const log = new EventLog(tables, DIGEST_KEY);
   const ingest = new Ingest({
     log: {
-      rowKeyOf: (batch) => log.rowKeyOf(batch),
+      rowKeyOf: (batch) => {
+        asked.digests++;
+        return log.rowKeyOf(batch);
+      },
       holdsAll: (...run) => log.holdsAll(...run),
       existing: async (rowKeys) => {
         asked.rows += rowKeys.length;
         return log.existing(rowKeys);
       },
       append: async (batches) => {
-        await log.append(batches);
+        const wasNew = await log.append(batches);
         if (clock.put !== null) clock.now = clock.put;
         clock.put = null;
+        return wasNew;
       },
     },
     ...{ marks, terminals, finality: new Finality(tables), random: () => 0, graceMs: GRACE_MS },
@@ -247,7 +251,7 @@ t.test('a stored payload does not keep the socket’s whole read alive', async (
       rowKeyOf: () => Buffer.of(1),
       existing: async () => [],
       holdsAll: async () => ({ holds: null, read: 0 }),
-      append: async (batches) => void kept.push(...batches.map(({ bytes }) => bytes)),
+      append: async (batches) => batches.map(({ bytes }) => kept.push(bytes) > 0),
     },
   });
   const { bytes } = batchOf(1, 1);
@@ -351,6 +355,41 @@ t.test('a terminal over its day’s quota is told until when to wait, and goes o
   t.match(await send(4), { result: 'stored' });
   t.equal(counts.of('refused events-per-day'), 2);
   t.same(refused, ['till-1 events-per-day 1'], 'the log is told once in ten seconds');
+});
+
+t.test('what finds no room, or exceeds its quota, costs no digest; a repeat costs one in its turn', async (t) => {
+  const { ingest, send, asked, counts } = await standing(t, {
+    ...{ quotas: { bytesPerDay: 1_000_000, eventsPerDay: 2 } },
+    room: { maxBytes: 1_000_000, maxTerminalBatches: 3, maxTerminalBytes: 1_000_000 },
+  });
+  const burst = Array.from({ length: 100 }, () => ingest.onBatch(sender('till-2'), batchOf(1, 1).bytes));
+  t.equal(asked.digests, 0, 'none at their arrival');
+  await Promise.all(burst);
+  t.equal(asked.digests, 3);
+  t.equal(counts.of('refused terminal-room'), 97);
+  for (const seq of [1, 2]) await send(seq);
+  asked.digests = 0;
+  for (let seq = 3; seq < 100; seq++) t.match(await send(seq), { result: 'busy' });
+  t.equal(asked.digests, 0);
+  t.match(await send(2), { result: 'stored' });
+  const other = batchOf(2, 2, { amount: () => 7 });
+  t.match(await ingest.onBatch(sender(), other.bytes), { result: 'busy' }, 'it claims to be a repeat and is none');
+  t.equal(asked.digests, 2);
+});
+
+t.test('what the store had already is stored once in the counters and the quota', async (t) => {
+  const { ingest, send, tables, counts } = await standing(t, { quotas: { bytesPerDay: 1_000_000, eventsPerDay: 5 } });
+  tables.turn('refuses', 'due');
+  t.match(await send(1), { result: 'busy' }, 'its row is stored, its mark is not');
+  t.equal(counts.of('events'), 1);
+  tables.turn('on');
+  const { bytes } = batchOf(2, 2);
+  const acks = [send(1), send(1), ...[1, 2, 3].map(() => ingest.onBatch(sender(), Buffer.from(bytes)))];
+  for (const ack of acks) t.match(await ack, { result: 'stored' });
+  t.equal(counts.of('events'), 2);
+  for (const seq of [3, 4, 5]) t.match(await send(seq), { result: 'stored' });
+  t.match(await send(6), { result: 'busy' });
+  t.equal(counts.of('events'), 5);
 });
 
 t.test('bytes count with the row that they take', async (t) => {
