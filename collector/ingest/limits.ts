@@ -156,12 +156,22 @@ export const INGEST_LIMITS = {
   claimCheckWait: {
     value: 2_000,
     unit: 'ms',
-    why: 'How long the answer to a status waits for the store to tell of its runs, before they are believed until the next one.',
+    why: 'How long the answer to a status waits for the store to tell of its runs, before they are believed. What the store tells later is told at the next status.',
+  },
+  claimCheckTurn: {
+    value: 15_000,
+    unit: 'ms',
+    why: 'How long a status waits before that for its turn to be looked for: with claimCheckWait less than the 30 s after which a till doubts the connection.',
   },
   claimChecksRunning: {
     value: 64,
     unit: 'count',
-    why: 'Such questions to the store at a time; of further statuses the runs are believed until the next one, at most 15 minutes later.',
+    why: 'Such questions to the store at a time. Further statuses wait for their turn, one merchant after the other.',
+  },
+  claimChecksWaiting: {
+    value: 16_384,
+    unit: 'count',
+    why: 'Statuses that wait for their turn, some 2 KiB each; a merchant has as many as are left to others. Beyond it the runs are believed until the next one, at most 15 minutes later. It is all tills of a full collector after a restore.',
   },
   newGenerationEvery: {
     value: 3_600_000,

@@ -8,13 +8,15 @@
  *   `newGenerationEvery`; until then it gets the same one again.
  * - A generation is `{store's}` or `{store's}+{8 hex digits}`. Only agents keep the latter: they
  *   say it in each status and are believed, so that collectors need not agree on it.
- * - Without a sure answer in time what a terminal says is believed; the next status says it again.
+ * - A status waits for its check. Without a sure answer in time what the terminal says is believed;
+ *   what the check finds later is told at the next status.
  */
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { KIND } from '../../../shared/keys.ts';
 import type { Limit } from '../../../shared/limits.ts';
-import type { Status } from '../../../shared/wire/messages.ts';
+import type { AckedRun, Status } from '../../../shared/wire/messages.ts';
 import type { EventLog } from '../../store/event-log.ts';
+import { ClaimQuestions } from './claim-questions.ts';
 import { TokenBucket } from './epoch-book.ts';
 
 /** See `collector/ingest/limits.ts`. */
@@ -25,7 +27,9 @@ type LimitName =
   | 'claimChecksAtOnce'
   | 'claimChecks'
   | 'claimCheckWait'
+  | 'claimCheckTurn'
   | 'claimChecksRunning'
+  | 'claimChecksWaiting'
   | 'newGenerationEvery'
   | 'rememberedTerminals';
 
@@ -68,25 +72,27 @@ interface Known {
   given: { readonly storeGen: string; readonly at: number } | null;
   /** The generation that it named last; null: not yet. */
   said: string | null;
-}
-
-/** A question to the store; further calls of `answer` do nothing. */
-interface Asked {
-  readonly since: number;
-  readonly answer: (lacks: boolean) => void;
+  /** The question that is asked for it: for which generation, whether the store lacks something. */
+  asking: { readonly said: string; readonly lacks: Promise<boolean> } | null;
+  /** The generation that it named when the store was found, too late, to lack something. */
+  lacked: string | null;
 }
 
 export class AckedCheck {
   readonly #options: AckedCheckOptions;
   /** By terminal; the one that asked longest ago first. */
   readonly #known = new Map<string, Known>();
-  readonly #asked = new Set<Asked>();
-  #running = 0;
+  readonly #questions: ClaimQuestions;
   #untold = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: AckedCheckOptions) {
     this.#options = options;
+    const limits = {
+      ...{ maxRunning: this.#limit('claimChecksRunning'), maxWaiting: this.#limit('claimChecksWaiting') },
+      ...{ turnMs: this.#limit('claimCheckTurn'), runMs: this.#limit('claimCheckWait') },
+    };
+    this.#questions = new ClaimQuestions(limits, options.clock);
   }
 
   /** Given `expire` is called, it resolves in bounded time; it never rejects. */
@@ -104,43 +110,43 @@ export class AckedCheck {
       this.#options.forget();
     }
     known.said = said;
-    if (!claims.ackedThrough?.length || this.#running >= this.#limit('claimChecksRunning')) return believed(said);
-    if (known.checks.available(clock()) < 1) return believed(said);
-    known.checks.take(1);
-    if (!(await this.#ask(teller, claims.ackedThrough))) return believed(said);
+    const found = known.lacked === said;
+    known.lacked = null;
+    if (!found && !(claims.ackedThrough?.length && (await this.#asked(teller, known, said, claims.ackedThrough))))
+      return { storeGen: said, lacks: false };
     return { storeGen: this.#given(teller, known, base), lacks: true };
   }
 
   /** Call it about once a second. */
   expire(): void {
-    const before = this.#options.clock() - this.#limit('claimCheckWait');
-    for (const { since, answer } of this.#asked) if (since <= before) answer(false);
+    this.#questions.expire();
   }
 
-  /** @returns whether the store surely lacks one of them */
-  #ask(teller: Teller, runs: NonNullable<Claims['ackedThrough']>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const asked: Asked = {
-        since: this.#options.clock(),
-        answer: (lacks) => {
-          this.#asked.delete(asked);
-          resolve(lacks);
-        },
-      };
-      this.#asked.add(asked);
-      this.#running++;
-      this.#lacks(teller, runs)
-        .catch(() => false)
-        .then((lacks) => {
-          this.#running--;
-          asked.answer(lacks);
-        });
+  /**
+   * Asks the store, or waits for what it is being asked already.
+   *
+   * @returns whether it is known to lack one of the runs
+   */
+  async #asked(teller: Teller, known: Known, said: string, runs: readonly AckedRun[]): Promise<boolean> {
+    if (known.asking !== null) return known.asking.said === said && known.asking.lacks;
+    if (known.checks.available(this.#options.clock()) < 1) return false;
+    const kept = runs.slice(0, this.#limit('claimsPerStatus'));
+    const ask = (): Promise<boolean> =>
+      this.#lacks(teller, kept).finally(() => {
+        known.asking = null;
+      });
+    const lacks = this.#questions.ask(teller, ask, (lacks) => {
+      if (lacks) known.lacked = said;
     });
+    if (lacks === null) return false;
+    known.checks.take(1);
+    known.asking = { said, lacks };
+    return lacks;
   }
 
-  async #lacks(teller: Teller, runs: NonNullable<Claims['ackedThrough']>): Promise<boolean> {
+  async #lacks(teller: Teller, runs: readonly AckedRun[]): Promise<boolean> {
     let left = this.#limit('keysPerClaimCheck');
-    for (const [kind, epoch, hour, first, last] of runs.slice(0, this.#limit('claimsPerStatus'))) {
+    for (const [kind, epoch, hour, first, last] of runs) {
       if (first < 1 || last < first) continue;
       const from = kind === KIND.losses ? first : Math.max(first, last - this.#limit('seqsPerClaim') + 1);
       const run = { kind: kind === KIND.losses ? 'losses' : 'events', hour, first: from, last } as const;
@@ -182,8 +188,7 @@ export class AckedCheck {
     const rate = { burst: this.#limit('claimChecksAtOnce'), perSecond: this.#limit('claimChecks') };
     const known = this.#known.get(name) ?? {
       checks: new TokenBucket(rate, this.#options.clock()),
-      given: null,
-      said: null,
+      ...{ given: null, said: null, asking: null, lacked: null },
     };
     this.#known.delete(name);
     this.#known.set(name, known);
@@ -194,5 +199,3 @@ export class AckedCheck {
     return known;
   }
 }
-
-const believed = (storeGen: string): Generation => ({ storeGen, lacks: false });

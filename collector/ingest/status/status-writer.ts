@@ -5,13 +5,14 @@
  *
  * Invariants:
  * - At most `maxWaiting` epochs are held; of a terminal, those of its last status; of a merchant,
- *   as many as are left to all others (as in `admission/room.ts`).
+ *   as many as are left to all others.
  * - At most one write of at most `maxRows` (but one whole status) is running.
  * - A terminal's rows and new epochs keep to `ClaimLimits`: what exceeds the rows waits, new epochs
  *   beyond their rate are left out. Only what was written counts.
  */
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import type { TerminalStatus, Terminals } from '../../store/terminals.ts';
+import { MerchantShares } from '../admission/merchant-shares.ts';
 import { type ClaimLimits, EpochBook } from './epoch-book.ts';
 
 export interface StatusMetrics {
@@ -55,8 +56,8 @@ export class StatusWriter {
   readonly #options: StatusWriterOptions;
   /** By terminal, longest waiting first. */
   readonly #waiting = new Map<string, Waiting>();
-  #waitingEpochs = 0;
-  readonly #waitingOfMerchant = new Map<MerchantId, number>();
+  /** A place an epoch. */
+  readonly #places: MerchantShares;
   /** By terminal; the one that spoke longest ago first. */
   readonly #books = new Map<string, EpochBook>();
   #known = 0;
@@ -64,33 +65,24 @@ export class StatusWriter {
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
+    this.#places = new MerchantShares(options.maxWaiting);
   }
 
   /** Epochs whose status is not written. */
   get waiting(): number {
-    return this.#waitingEpochs;
+    return this.#places.taken;
   }
 
   /** @param epochs of one status message */
   enqueue(merchant: MerchantId, terminal: TerminalId, epochs: readonly TerminalStatus[]): void {
     const name = nameOf({ merchant, terminal });
+    if (epochs.length === 0) return;
     const before = this.#waiting.get(name)?.epochs.length ?? 0;
-    const held = this.#waitingOfMerchant.get(merchant) ?? 0;
-    const leftToOthers = (this.#options.maxWaiting - (this.#waitingEpochs - held)) / 2;
-    if (epochs.length > before && held - before + epochs.length > leftToOthers) {
+    if (!this.#places.take(merchant, epochs.length - before)) {
       this.#options.metrics.statuses('dropped', epochs.length);
       return;
     }
-    if (epochs.length === 0) return;
-    this.#count(merchant, epochs.length - before);
     this.#waiting.set(name, { merchant, terminal, epochs });
-  }
-
-  #count(merchant: MerchantId, more: number): void {
-    this.#waitingEpochs += more;
-    const held = (this.#waitingOfMerchant.get(merchant) ?? 0) + more;
-    if (held === 0) this.#waitingOfMerchant.delete(merchant);
-    else this.#waitingOfMerchant.set(merchant, held);
   }
 
   /**
@@ -145,7 +137,7 @@ export class StatusWriter {
     if (status === undefined) return null;
     if (this.#bookOf(name).rows.available(this.#options.clock()) < status.epochs.length) return null;
     this.#waiting.delete(name);
-    this.#count(status.merchant, -status.epochs.length);
+    this.#places.release(status.merchant, status.epochs.length);
     return status;
   }
 

@@ -93,8 +93,60 @@ t.test('a store that gives no answer keeps no till waiting, and only so many que
   t.equal(state.asked, INGEST_LIMITS.claimChecksRunning.value);
   state.clock += INGEST_LIMITS.claimCheckWait.value;
   check.expire();
+  t.match(await answers[0], { lacks: false });
+  state.clock = INGEST_LIMITS.claimCheckTurn.value;
+  check.expire();
   t.same(
     await Promise.all(answers),
     answers.map(() => ({ storeGen: 'g', lacks: false })),
   );
+  t.ok(
+    INGEST_LIMITS.claimCheckTurn.value + INGEST_LIMITS.claimCheckWait.value + 2_000 < 30_000,
+    'before a till doubts',
+  );
+});
+
+t.test('of a store that was restored every till is told, however many connect at once', async (t) => {
+  const { state, says } = checking(async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return { holds: false, read: 1 };
+  });
+  const answers = await Promise.all(Array.from({ length: 5_000 }, (_, at) => says(`till-${at}`)));
+  t.equal(answers.filter(({ lacks }) => lacks).length, 5_000);
+  t.equal(state.lacks, 5_000);
+});
+
+t.test('what the store tells too late is told at the next status, unless another collector told it', async (t) => {
+  const slow = Promise.withResolvers<{ holds: boolean; read: number }>();
+  const { state, check, says } = checking(() => slow.promise);
+  const early = [says('till-1'), says('till-1'), says('till-2'), says('till-3')];
+  state.clock += INGEST_LIMITS.claimCheckWait.value;
+  check.expire();
+  for (const answer of early) t.match(await answer, { storeGen: 'g', lacks: false });
+  t.equal(state.asked, 3, 'a status that comes meanwhile waits for the same answer');
+  slow.resolve({ holds: false, read: 1 });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.match(await says('till-1', 'g', []), { storeGen: /^g\+/, lacks: true }, 'whatever it says now');
+  t.match(await says('till-1', 'g', []), { storeGen: 'g', lacks: false }, 'once');
+  t.match(await says('till-2', 'g+00000001', []), { storeGen: 'g+00000001', lacks: false });
+  t.match(await says('till-2', 'g', []), { storeGen: 'g', lacks: false });
+});
+
+t.test('statuses that wait leave room for those of other merchants', async (t) => {
+  const { state, check } = checking(() => new Promise(() => undefined));
+  const { claimChecksRunning, claimChecksWaiting } = INGEST_LIMITS;
+  const ask = (merchant: string, at: number) =>
+    check.generation(
+      { merchant: merchantId(merchant), terminal: terminalId(`till-${at}`) },
+      { storeGen: 'g', ackedThrough: [RUN] },
+    );
+  const evil = Array.from({ length: claimChecksWaiting.value }, (_, at) => ask('evil', at));
+  t.match(await evil.at(-1), { lacks: false }, 'no room');
+  let answered = false;
+  void ask('good', 1).then(() => {
+    answered = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.notOk(answered, 'it waits');
+  t.equal(state.asked, claimChecksRunning.value);
 });
