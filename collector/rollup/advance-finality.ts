@@ -19,7 +19,7 @@ import type { Finality, FinalityRecord, TerminalClearances } from '../store/fina
 import { type Rollup, readAfterEnd } from '../store/rollups.ts';
 import { DORMANT_MS, lastHeard, type WaitedTerminal, waitedTerminals } from '../store/waited-terminals.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
-import { type RecomputeStores, recompute } from './recompute.ts';
+import { type RecomputeOptions, type RecomputeStores, recompute } from './recompute.ts';
 
 export interface FinalityOptions {
   readonly stores: RecomputeStores & { readonly finality: Pick<Finality, 'read' | 'write'> };
@@ -29,6 +29,7 @@ export interface FinalityOptions {
   /** Monotonic milliseconds. */
   readonly clock: () => number;
   readonly graceMs: number;
+  readonly recompute: RecomputeOptions;
 }
 
 export interface FinalityOutcome {
@@ -91,7 +92,13 @@ async function isWhole(merchant: MerchantId, hour: number, options: FinalityOpti
     if (await matchesLog(merchant, hour, options)) return true;
     const parked = await stores.parked.read({ merchant, level: 'hour', time: hour });
     if (parked !== null && parked.parts.length > 0) return false;
-    const outcome = await recompute({ merchant, level: 'hour', time: hour, terminals: null }, logic, stores, now);
+    const outcome = await recompute(
+      { merchant, level: 'hour', time: hour, terminals: null },
+      logic,
+      stores,
+      now,
+      options.recompute,
+    );
     if (outcome === null || outcome.isParked || outcome.parked.length > 0) return false;
   }
   return false;
@@ -126,7 +133,13 @@ async function refreshDay(merchant: MerchantId, day: number, options: FinalityOp
       digest = addDigest(digest, parseDigest(meta.digest));
     }
     if (row.meta.rows === rows && parseDigest(row.meta.digest) === digest) return;
-    const outcome = await recompute({ merchant, level: 'day', time: day, terminals: null }, logic, stores, now);
+    const outcome = await recompute(
+      { merchant, level: 'day', time: day, terminals: null },
+      logic,
+      stores,
+      now,
+      options.recompute,
+    );
     // Parked as a whole, it is answered from its hours; parked in part, it names what is missing.
     if (outcome === null || outcome.isParked || outcome.parked.length > 0) return;
   }

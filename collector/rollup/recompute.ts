@@ -30,7 +30,7 @@ import type { DueMarks } from '../store/due-marks.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
 import { type Cells, type RollupKey, type Rollups, readAfterEnd } from '../store/rollups.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, type Attempts } from './attempt.ts';
 import { checkMerged, type Merging, mergedRow } from './merged-row.ts';
 
 /** What a run needs of the rollups. */
@@ -63,6 +63,11 @@ export interface RecomputeOutcome {
   readonly isParked: boolean;
 }
 
+/** `mergeBytes`: see `AGGREGATION_LIMITS`. */
+export interface RecomputeOptions extends Partial<Pick<Attempts, 'isStopped' | 'leftNotes'>> {
+  readonly mergeBytes?: number | undefined;
+}
+
 /** Null: all terminals. */
 type Terminals = ReadonlySet<TerminalId> | null;
 type FreshParts = Map<TerminalId, Uint8Array>;
@@ -72,6 +77,7 @@ interface Run extends Merging {
   readonly due: Due;
   readonly stores: RecomputeStores;
   readonly now: () => number;
+  readonly options: RecomputeOptions;
 }
 
 /** More attempts for one row mean that the contending runners are faulty. */
@@ -87,21 +93,20 @@ export async function recompute(
   logic: Logic,
   stores: RecomputeStores,
   now: () => number,
-  mergeBytes: number = AGGREGATION_LIMITS.mergeBytes.value,
+  options: RecomputeOptions = {},
 ): Promise<RecomputeOutcome | null> {
-  const attempt = await Attempt.begin(stores.parked, due, now);
+  const { mergeBytes = AGGREGATION_LIMITS.mergeBytes.value, isStopped = () => false, leftNotes = new Map() } = options;
+  const attempt = await Attempt.begin({ parked: stores.parked, now, isStopped, leftNotes }, due);
   if (attempt === null) return null;
-  const run: Run = { due, logic, stores, now, attempt, slices: new Slices(), mergeBytes };
+  const run: Run = { due, logic, stores, now, attempt, slices: new Slices(), mergeBytes, options };
   const outcome = { readAt: now(), lost: 0 };
   try {
-    if (!attempt.isParked) Object.assign(outcome, await publish(run));
+    if (!attempt.isParked) Object.assign(outcome, await orPark(attempt, null, () => publish(run)));
+    await attempt.end(stores.marks, due.terminals ?? new Set());
   } catch (error) {
-    if (!attempt.park(null, error)) {
-      await attempt.abandon().catch(() => undefined);
-      throw error;
-    }
+    await attempt.abandon();
+    throw error;
   }
-  await attempt.end(stores.marks, due.terminals ?? new Set());
   return { ...outcome, parked: attempt.parked, isParked: attempt.isParked };
 }
 
@@ -114,6 +119,7 @@ async function publish(run: Run): Promise<Pick<RecomputeOutcome, 'readAt' | 'los
     const current = await stores.rollups.read(key);
     const whole = current !== null && readAfterEnd(current);
     const terminals = whole && !hoursAdded && !run.attempt.wasParked ? due.terminals : null;
+    run.attempt.tries(terminals);
     const fresh = await (due.level === 'hour' ? foldHour : mergeDay)(run, terminals);
     // A due mark follows its raw row: if none is left, it has expired, and what is published stays.
     const isEmpty = (): boolean => fresh.size === 0 && (whole || current === null);
@@ -195,8 +201,11 @@ async function encodeInto(
   if (encoded !== null) parts.set(terminal, encoded);
 }
 
-/** @returns null when the terminal was parked instead */
-async function orPark<T>(attempt: Attempt, terminal: TerminalId, work: () => Promise<T>): Promise<T | null> {
+/**
+ * @param terminal null: the whole hour or day
+ * @returns null when it was parked instead
+ */
+async function orPark<T>(attempt: Attempt, terminal: TerminalId | null, work: () => Promise<T>): Promise<T | null> {
   try {
     return await work();
   } catch (error) {
@@ -247,7 +256,7 @@ async function mergeDay(run: Run, terminals: Terminals): Promise<FreshParts> {
  *
  * @returns whether there were any
  */
-async function rollUpMissingHours({ due, logic, stores, now, mergeBytes }: Run): Promise<boolean> {
+async function rollUpMissingHours({ due, logic, stores, now, options }: Run): Promise<boolean> {
   const { merchant } = due;
   const missing: number[] = [];
   let next = due.time * 24;
@@ -260,7 +269,7 @@ async function rollUpMissingHours({ due, logic, stores, now, mergeBytes }: Run):
   for await (const time of stores.log.hours(merchant, next, end)) missing.push(time);
   for (const time of missing) {
     const hour: Due = { merchant, level: 'hour', time, terminals: new Set() };
-    const outcome = await recompute(hour, logic, stores, now, mergeBytes);
+    const outcome = await recompute(hour, logic, stores, now, options);
     if (outcome === null) throw new Error(`hour ${time} is being recomputed`);
     // The day is answered from its hours, and this one from the raw log.
     if (outcome.isParked) throw new FoldTooDear(`its hour ${time} is parked`);

@@ -21,9 +21,10 @@ import type { Finality } from '../store/finality.ts';
 import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { advanceFinality } from './advance-finality.ts';
+import { AttemptStopped } from './attempt.ts';
 import { type Done, followUps, type Job, jobsByMerchant, nameOf } from './jobs.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
-import { type Due, type RollupStore, recompute } from './recompute.ts';
+import { type Due, type RecomputeOptions, type RollupStore, recompute } from './recompute.ts';
 
 export interface RunnerOptions {
   readonly marks: DueMarks;
@@ -90,6 +91,7 @@ export class RollupRunner {
   readonly #passes: Pass[] = [];
   /** Merchants of which some pass runs a job. */
   readonly #busy = new Set<MerchantId>();
+  readonly #leftNotes = new Map<string, number>();
   #stopped = false;
 
   constructor(options: RunnerOptions) {
@@ -115,7 +117,7 @@ export class RollupRunner {
     return ended;
   }
 
-  /** Ends the passes after the running jobs. */
+  /** Ends the passes, and abandons the running jobs; what was published is settled. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.allSettled(this.#passes.map(({ ended }) => ended));
@@ -225,6 +227,7 @@ export class RollupRunner {
       return done;
     } catch (error) {
       failed.add(nameOf(job));
+      if (error instanceof AttemptStopped) return null;
       report.failures++;
       this.#options.onFailure(job, error as Error);
       return null;
@@ -233,10 +236,19 @@ export class RollupRunner {
     }
   }
 
+  get #recomputeOptions(): RecomputeOptions {
+    const { mergeBytes } = this.#options;
+    return {
+      ...(mergeBytes !== undefined && { mergeBytes }),
+      isStopped: () => this.#stopped,
+      leftNotes: this.#leftNotes,
+    };
+  }
+
   async #recompute(job: Job, level: Level, report: PassReport): Promise<Done | null> {
-    const { logic, now, mergeBytes, onParked } = this.#options;
+    const { logic, now, onParked } = this.#options;
     const due = { ...job, level };
-    const outcome = await recompute(due, logic, this.#options, now, mergeBytes);
+    const outcome = await recompute(due, logic, this.#options, now, this.#recomputeOptions);
     if (outcome === null) return null;
     const { readAt, lost, parked, isParked } = outcome;
     report.racesLost += lost;
@@ -248,7 +260,8 @@ export class RollupRunner {
 
   async #advance(job: Job, report: PassReport): Promise<Done> {
     const readAt = this.#options.now();
-    const { hours, recheckAt } = await advanceFinality(job.merchant, { ...this.#options, stores: this.#options });
+    const options = { ...this.#options, stores: this.#options, recompute: this.#recomputeOptions };
+    const { hours, recheckAt } = await advanceFinality(job.merchant, options);
     report.finalHours += hours;
     return { ...job, readAt, isParked: false, recheckAt };
   }

@@ -5,6 +5,7 @@
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
+import { attemptsContract } from './rollup/attempts.ts';
 import { crashContract } from './rollup/crashes.ts';
 import { daysContract } from './rollup/days.ts';
 import { finalityContract } from './rollup/finality.ts';
@@ -24,6 +25,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('passes', (t) => passesContract(t, tables));
     await t.test('parked hours', (t) => parkedContract(t, tables));
     await t.test('finality', (t) => finalityContract(t, tables));
+    await t.test('attempts', (t) => attemptsContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));
     await t.test('several runners', (t) => racesContract(t, tables));
     await t.test('crashes and failing stores', (t) => crashContract(t, tables));

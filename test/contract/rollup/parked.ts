@@ -3,9 +3,10 @@ import { ROLLUP_LIMITS } from '../../../collector/rollup/limits.ts';
 import type { ParkedRecord } from '../../../collector/store/parked-hours.ts';
 import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
 import { HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
-import { amplifiedRow, epochNumber } from '../../support/collector/amplified-row.ts';
+import { amplifiedRow } from '../../support/collector/amplified-row.ts';
 import type { SentRow } from '../../support/collector/raw-rows.ts';
 import { HOUR, tillEvent } from '../../support/collector/till-events.ts';
+import { dearRows } from '../../support/region/dear-rows.ts';
 import { HookedTables } from '../../support/region/hooked-tables.ts';
 import { Region } from '../../support/region/region.ts';
 import { salesIn } from '../../support/region/sales.ts';
@@ -20,19 +21,6 @@ async function deliverDamaged(region: Region, row: SentRow): Promise<void> {
 
 const recordsOf = (region: Region): Promise<ParkedRecord[]> =>
   Array.fromAsync(region.parked.of(region.merchant, 'hour', HOUR, HOUR + 24));
-
-/** 24 rows of an epoch each, 4 MiB when decoded: dear, but within all limits. */
-const dear = (region: Region): SentRow[] =>
-  Array.from({ length: 24 }, (_, at) =>
-    amplifiedRow(30, 2_000, {
-      ...{
-        arrival: Date.now(),
-        merchant: region.merchant,
-        terminal: region.events('a', 1, salesIn(HOUR, [1])).key.terminal,
-      },
-      ...{ hour: HOUR, epoch: epochNumber(at + 1) },
-    }),
-  );
 
 /** A till's sales, each of another cashier, who pays with a method of his own. */
 const wideSales = (count: number, till = '') =>
@@ -167,7 +155,7 @@ export async function parkedContract(t: Test, tables: Tables): Promise<void> {
 
   await t.test('a dear hour is noted before it goes on, and the note is taken back', async (t) => {
     const region = new Region(tables);
-    await region.deliver(...dear(region));
+    await region.deliver(...dearRows(region));
     region.now = (HOUR + 3) * HOUR_MS;
     const notes: (number | null | undefined)[] = [];
     const hooked = new HookedTables(tables, async ({ operation, table }, make) => {
@@ -185,7 +173,7 @@ export async function parkedContract(t: Test, tables: Tables): Promise<void> {
     'an hour that ended with the process is not tried at once, and is parked after some such ends',
     async (t) => {
       const region = new Region(tables);
-      await region.deliver(...dear(region), region.events('b', 1, salesIn(HOUR + 1, [1])));
+      await region.deliver(...dearRows(region), region.events('b', 1, salesIn(HOUR + 1, [1])));
       region.now = (HOUR + 3) * HOUR_MS;
       /** A process that ends when it has noted the attempt. */
       const dying = async () => {
@@ -220,7 +208,7 @@ export async function parkedContract(t: Test, tables: Tables): Promise<void> {
 
   await t.test('a fault of the store takes the note back', async (t) => {
     const region = new Region(tables);
-    await region.deliver(...dear(region));
+    await region.deliver(...dearRows(region));
     region.now = (HOUR + 3) * HOUR_MS;
     let failed = 0;
     const hooked = new HookedTables(tables, async ({ operation, table }, make) => {
