@@ -78,6 +78,7 @@ export class DurableMarkCache {
     const clockUntil = clock + until - now;
     const before = this.#made.get(name);
     if (before !== undefined && before.clockUntil >= clockUntil) return;
+    this.#made.delete(name);
     if (this.#made.size >= this.#maxRemembered) {
       const [oldest] = this.#made.keys();
       this.#made.delete(oldest!);

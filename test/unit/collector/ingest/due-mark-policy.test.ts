@@ -84,9 +84,13 @@ t.test('of two marks the later one counts, whichever was made first', async (t) 
   }
 });
 
-t.test('what is remembered is bounded; forgetting costs a mark', async (t) => {
-  const made = new DurableMarkCache(2);
-  for (let hour = HOUR; hour < HOUR + 3; hour++) made.record({ ...subject, hour }, endPlusGrace + 1_000, at(START));
-  t.notOk(made.covers(subject, at(START)));
-  t.ok(made.covers({ ...subject, hour: HOUR + 2 }, at(START)));
+t.test('what is remembered is bounded; the mark made longest ago is forgotten, and costs one more', async (t) => {
+  const made = new DurableMarkCache(3);
+  const remembered = () => [0, 1, 2, 3, 4].filter((more) => made.covers({ ...subject, hour: HOUR + more }, at(START)));
+  for (const more of [0, 1, 2, 3]) made.record({ ...subject, hour: HOUR + more }, endPlusGrace + 1_000, at(START));
+  t.same(remembered(), [1, 2, 3]);
+  made.record({ ...subject, hour: HOUR + 2 }, endPlusGrace + 1_001, at(START));
+  t.same(remembered(), [1, 2, 3], 'one that is made again takes no place');
+  for (const more of [4, 0]) made.record({ ...subject, hour: HOUR + more }, endPlusGrace + 1_000, at(START));
+  t.same(remembered(), [0, 2, 4], 'and is a new one');
 });

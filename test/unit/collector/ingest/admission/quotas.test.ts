@@ -111,6 +111,27 @@ t.test('a new day begins with nothing', async (t) => {
   t.equal(await storeAll(quotas), 160);
 });
 
+t.test('a usage that another collector dated a day ahead counts, and turns no quota off', async (t) => {
+  const { collector, clock } = await standing(t);
+  clock.now = NOON + DAY_MS;
+  const ahead = collector();
+  for (let i = 0; i < 8; i++) ahead.stored(till(), 1_000, 1);
+  await ahead.report();
+  clock.now = NOON;
+  t.equal(await storeAll(collector()), 80);
+});
+
+t.test('a usage that a wrong clock dated ten days ahead refuses nothing for ten days', async (t) => {
+  const { collector, clock } = await standing(t);
+  clock.now = NOON + 10 * DAY_MS;
+  t.equal(await storeAll(collector()), 160);
+  clock.now = NOON;
+  const right = collector();
+  t.equal(await storeAll(right), 160, 'as if nothing had been stored');
+  clock.now += DAY_MS / 2;
+  t.equal(await storeAll(right), 160, 'and each day anew');
+});
+
 t.test('what the store did not take is reported later', async (t) => {
   const { collector, tables } = await standing(t);
   const quotas = collector();

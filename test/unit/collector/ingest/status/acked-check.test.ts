@@ -46,6 +46,18 @@ t.test('a claim that stays untrue gets another generation once an hour', async (
   t.equal(state.forgot, 24);
 });
 
+t.test('a till that another collector told a generation makes this one forget what it remembers, once', async (t) => {
+  const { state, says } = checking(async () => ({ holds: true, read: 1 }));
+  await says('till-1');
+  await says('till-2', 'g+00000001');
+  t.equal(state.forgot, 0, 'the first that is heard of each');
+  await says('till-1', 'g+00000002');
+  await says('till-1', 'g+00000002');
+  t.equal(state.forgot, 1);
+  for (let at = 0; at < 100; at++) await says('till-3', at % 2 === 0 ? 'g' : 'g+00000003');
+  t.ok(state.forgot <= 1 + INGEST_LIMITS.claimChecksAtOnce.value, 'no till makes it forget without end');
+});
+
 t.test('one that asks without end is believed beyond its rate, and reads no more', async (t) => {
   const { state, says } = checking(lacking);
   for (let at = 0; at < 1_000; at++) await says('till-1');
