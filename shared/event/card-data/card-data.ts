@@ -17,7 +17,10 @@
  * Accepted false positives: a number that satisfies all of this by chance is masked. That costs a
  * reference or a note; a missed card number would cost more. Accepted misses: a number within a
  * longer group of digits, away from its ends, because a search at every position would take most
- * long bar codes for cards. `npm run bench -- --only cards` measures the shares.
+ * long bar codes for cards; and a number that is split over several values (elements of an array,
+ * fields, a JSON number and its fraction): the article numbers of one real receipt in sixty look
+ * like one in a row, and one in fourteen lists of four price look-up codes.
+ * `npm run bench -- --only cards` measures the shares.
  */
 
 import { groupedNumbersIn, mayHoldGroupedNumber } from './digit-groups.ts';

@@ -122,6 +122,44 @@ t.test('no miss: a number in the groups of a card, or digit by digit, with whate
   t.notMatch(redact('?c=%204111%201111%201111%201111&x=1'), /4111/);
 });
 
+t.test('points of any kind separate the groups of a number', async (t) => {
+  const grouped = (sizes: readonly number[], point: string): string => {
+    const digits = [...VISA];
+    return sizes.map((size) => digits.splice(0, size).join('')).join(point);
+  };
+  const isMasked = (text: string): boolean => redact(text).replaceAll(/[^0-9]/g, '') === VISA.slice(-4);
+  const asOnCards = [[4, 4, 4, 4], new Array<number>(16).fill(1)];
+  for (const point of [
+    '.',
+    '. ',
+    ' . ',
+    '...',
+    '·',
+    '•',
+    '․',
+    '。',
+    '．',
+    '∙',
+    '⋅',
+    '・',
+    '‥',
+    '…',
+    '●',
+    '°',
+    '&middot;',
+  ])
+    for (const sizes of asOnCards) t.ok(isMasked(grouped(sizes, point)), `${sizes} ${point}`);
+  const otherwise = [
+    [8, 8],
+    [4, 12],
+    [6, 10],
+    [5, 5, 6],
+    [2, 2, 2, 2, 2, 2, 2, 2],
+  ];
+  for (const point of ['.', '. ', '..', '·', '•', '․', '。', '．', '∙', '⋅', '・'])
+    for (const sizes of otherwise) t.ok(isMasked(grouped(sizes, point)), `${sizes} ${point}`);
+});
+
 t.test('a list is no number because of its commas', async (t) => {
   for (const text of [
     '4006381333931,4006381333948',

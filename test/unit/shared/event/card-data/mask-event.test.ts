@@ -196,3 +196,17 @@ t.test('a card number in a number of attrs is masked, however the number is spel
     t.match(alone.ok && maskEvent(alone.event)?.event.attrs, /^"\*+[0-9]*"$/, `${source} alone`);
   }
 });
+
+t.test('values of their own make no number together, nor do a number and its fraction', async (t) => {
+  for (const attrs of [
+    { a: ['4111', '1111', '1111', '1111'] },
+    { a: [4111, 1111, 1111, 1111] },
+    { a: [...VISA] },
+    { a: ['41111111', '11111111'] },
+    { first: '41111111', second: '11111111' },
+    { price: 41111111.11111111 },
+  ])
+    t.equal(maskEvent(parsed({ attrs })), null, JSON.stringify(attrs));
+  t.equal(maskEvent(parsed({ dims: { first: '41111111', second: '11111111' } })), null);
+  t.ok(maskEvent(parsed({ attrs: { a: '["4111","1111","1111","1111"]' } })), 'but in one text they do');
+});
