@@ -254,17 +254,19 @@ export class BatchScheduler {
 
   #dueLarge(): LargeEvent | null {
     if (this.#large.size === 0) return null;
-    const large = this.#large.due(this.#with.timers.now(), this.#lanes.empty);
-    return large !== null && this.#maySend(large.lane) ? large : null;
+    const { live, backlog } = this.#lanes;
+    const nothingSmaller = live.waiting === 0 && (backlog.waiting === 0 || !this.#maySend('backlog'));
+    return this.#large.due(this.#with.timers.now(), nothingSmaller, (lane) => this.#maySend(lane));
   }
 
   /** @returns false when it waits for room in the window */
-  #sendLarge({ lane, id }: LargeEvent, room: number): boolean {
+  #sendLarge(large: LargeEvent, room: number): boolean {
+    const { lane, id } = large;
     const { outbox, timers } = this.#with;
     const run = PendingRun.in(outbox, { after: id - 1, upTo: id });
     const fitted = run === null ? null : this.#fit(lane, run, Math.min(MAX_WIRE_BYTES, room), 1);
     if (run !== null && fitted === null && this.#window.size > 0) return false;
-    this.#large.sent(timers.now());
+    this.#large.sent(large, timers.now());
     if (fitted !== null) this.#send(fitted.encoded, { lane, sent: fitted.sent });
     // Ingest rejects such events; only a buffer that another version filled can hold one.
     else if (run !== null) this.#hooks.onOversized(oversized(run));

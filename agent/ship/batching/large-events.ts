@@ -37,18 +37,22 @@ export class LargeEvents {
     this.#waiting.push(event);
   }
 
-  /** @param nothingSmaller whether no other event waits @returns the next, if it is its turn */
-  due(now: number, nothingSmaller: boolean): LargeEvent | null {
-    const next = this.#waiting[0];
+  /**
+   * @param nothingSmaller whether no other event waits that may be sent
+   * @param maySend those of another lane wait, and hold up none
+   * @returns the next, if it is its turn
+   */
+  due(now: number, nothingSmaller: boolean, maySend: (lane: LargeEvent['lane']) => boolean): LargeEvent | null {
+    const next = this.#waiting.find(({ lane }) => maySend(lane));
     if (next === undefined) return null;
     const turn = Math.max(next.since, this.#lineFreeAt) + this.#line.timeOf(next.bytes);
     return nothingSmaller || this.#waiting.length >= MAX_WAITING || now >= turn ? next : null;
   }
 
   /** Removes the one that `due` returned. */
-  sent(now: number): void {
-    const { bytes } = this.#waiting.shift()!;
-    this.#lineFreeAt = now + this.#line.timeOf(bytes);
+  sent(event: LargeEvent, now: number): void {
+    this.#waiting.splice(this.#waiting.indexOf(event), 1);
+    this.#lineFreeAt = now + this.#line.timeOf(event.bytes);
   }
 
   clear(): void {

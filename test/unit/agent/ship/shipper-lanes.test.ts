@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../../../support/agent/events.ts';
@@ -127,4 +128,34 @@ t.test('what turns pending again behind what was sent is sent in the same sessio
   t.same(collector.batches.map(seqs)[0], [1, 10]);
   t.same(new Set(collector.stored.slice(10)), new Set(Array.from({ length: 11 }, (_, at) => `R-${at}`)));
   collector.send({ merchant: MERCHANT, terminal: TERMINAL }, []);
+});
+
+/** A sale that fills several batches of a line that nobody has measured. */
+const largeSale = (ref: string, hoursAgo: number) =>
+  parsed(
+    sale(ref, {
+      ...(hoursAgo > 0 && { ts: NOW - hoursAgo * HOUR_MS }),
+      items: Array.from({ length: 1_000 }, () => ({ sku: randomBytes(30).toString('hex'), qty: 1, price: 1 })),
+    }),
+  );
+
+t.test('a large sale does not wait for a large one of a backlog that is held off', async (t) => {
+  const made = await fixture(t);
+  const { buffer, collector, shipper, timers } = made;
+  const small = (ref: string, hoursAgo: number) => parsed(sale(ref, { ts: NOW - hoursAgo * HOUR_MS }));
+  await buffer.accept([small('old-1', 9), largeSale('old-large', 8), small('old-2', 7), small('old-3', 6)]);
+  collector.script = (batch) =>
+    isOld(batch) && collector.batches.length >= 3 ? { result: 'busy', retryAfterMs: 600_000 } : null;
+  shipper.start();
+  await shipping(made);
+  const sent = () => collector.batches.map(({ events }) => events[0]!.ref);
+  await until(() => {
+    timers.advance(20);
+    return collector.batches.length === 3;
+  }, 'three batches of the backlog');
+  t.same(sent(), ['old-1', 'old-2', 'old-3'], 'the large one waits');
+  await until(() => shipper.report().batchesInFlight === 2, 'the answer');
+  await buffer.accept([largeSale('R-1', 0)]);
+  await until(() => collector.batches.length === 4, 'the sale');
+  t.equal(sent().at(-1), 'R-1');
 });
