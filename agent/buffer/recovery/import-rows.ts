@@ -10,6 +10,7 @@
 import type { Buffer } from 'node:buffer';
 import type { Database, Statement } from 'better-sqlite3';
 import { crc32c } from '../../../shared/crc32c.ts';
+import type { TillEvent } from '../../../shared/event/event.ts';
 import { type Epoch, streamId, type TerminalId } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
@@ -21,8 +22,8 @@ import {
   isOutdated,
   MAX_SEQ,
 } from '../sqlite-format/carved-row.ts';
-import { contentHash, isDeduplicable } from '../tables/content-hash.ts';
-import { changeEvent, eventExists, importEvent, stateOfEvent } from '../tables/event-repair.ts';
+import { contentHash, isDeduplicable, mayBeSame } from '../tables/content-hash.ts';
+import { bodyOfEvent, changeEvent, eventExists, importEvent, stateOfEvent } from '../tables/event-repair.ts';
 import { RowChecksum, STATE, type State, stateMask, tryDecodeBody } from '../tables/event-row.ts';
 import { ExpiredRanges } from '../tables/expired-ranges.ts';
 import type { LossLedger } from '../tables/loss-ledger.ts';
@@ -65,6 +66,7 @@ export class RowImport {
   readonly #insertRef: Statement<[number, string, string, Buffer, Epoch, number, number]>;
   readonly #deleteRef: Statement<[number]>;
   readonly #state: ReturnType<typeof stateOfEvent>;
+  readonly #body: ReturnType<typeof bodyOfEvent>;
   readonly #lossesOf: Statement<[Epoch, string, number, number], number>;
   readonly #ledger: LossLookup;
   readonly #insertLoss: Statement<[Epoch, number, number, number, string, number, string | null, number, number]>;
@@ -90,6 +92,7 @@ export class RowImport {
     );
     this.#deleteRef = db.prepare('DELETE FROM refs WHERE id = ?');
     this.#state = stateOfEvent(db);
+    this.#body = bodyOfEvent(db);
     this.#lossesOf = db
       .prepare<[Epoch, string, number, number], number>(
         'SELECT count(*) FROM losses WHERE epoch = ? AND reason = ? AND first_seq <= ? AND first_seq + count > ?',
@@ -139,13 +142,20 @@ export class RowImport {
     const content = contentHash(event);
     // An older agent kept refs as they came.
     const ref = event.ref.normalize('NFC');
-    const first = this.#resolveDuplicates(id, found, state, this.#sameRef.all(event.type, ref, content));
+    const same = this.#sameRef.all(event.type, ref, content).filter((other) => this.#mayBe(event, other));
+    const first = this.#resolveDuplicates(id, found, state, same);
     if (first !== null) {
       this.#insert(id, found, STATE.quarantined, this.#recordDuplicate(found, first));
       return;
     }
     this.#insert(id, found, state, found.reason);
     this.#insertRef.run(id, event.type, ref, content, epoch, seq, this.#timeOf(found));
+  }
+
+  #mayBe(event: TillEvent, { id }: KnownRef): boolean {
+    const body = this.#body.get(id);
+    const other = body === undefined ? null : tryDecodeBody(body);
+    return other === null || typeof other === 'string' || mayBeSame(event, other);
   }
 
   /** Whether an event that is not in the database must not be stored either. */

@@ -66,6 +66,13 @@ function timeOf({ ts, flags }: TillEvent): number | string | null {
   return (flags & FLAG.tsCorrected) !== 0 ? CORRECTED : ts;
 }
 
+/** So far apart may be the times of a sale and its repeat, each corrected by its own estimate. */
+const SAME_TIME_MS = 60_000;
+
+/** Whether two events with one hash may be one sale: the hash leaves a corrected time out. */
+export const mayBeSame = (a: TillEvent, b: TillEvent): boolean =>
+  (a.flags & b.flags & FLAG.tsCorrected) === 0 || Math.abs(a.ts - b.ts) <= SAME_TIME_MS;
+
 /**
  * First 16 bytes of SHA-256 over a canonical form: the same for all spellings of one content. Of
  * the time only the instant counts. A defaulted `ts` is left out, and so is the stamped store: it

@@ -48,6 +48,9 @@ export const requeueEvent = (db: Database): Statement<[at: number, sum: number, 
 export const eventExists = (db: Database): Statement<[id: number], number> =>
   db.prepare<[number], number>('SELECT 1 FROM events WHERE id = ?').pluck();
 
+export const bodyOfEvent = (db: Database): Statement<[id: number], Uint8Array> =>
+  db.prepare<[number], Uint8Array>('SELECT body FROM events WHERE id = ?').pluck();
+
 export interface StateOfRow {
   readonly hour: number;
   readonly state: State;

@@ -8,6 +8,7 @@ import { contentHash } from '../../../../../agent/buffer/tables/content-hash.ts'
 import { encodeBody, STATE, type State } from '../../../../../agent/buffer/tables/event-row.ts';
 import { LossLedger } from '../../../../../agent/buffer/tables/loss-ledger.ts';
 import { prepareSchema } from '../../../../../agent/buffer/tables/schema.ts';
+import { FLAG } from '../../../../../shared/event/event.ts';
 import { type Epoch, epoch as epochOf } from '../../../../../shared/ids.ts';
 import { HOUR_MS } from '../../../../../shared/time.ts';
 import { MERCHANT, NOW, parsed, sale, TERMINAL } from '../../../../support/agent/events.ts';
@@ -135,5 +136,26 @@ t.test('two of one epoch are none a repeat of the other: it was looked when the 
   t.same(states(), [
     { epoch: EPOCH, seq: 1, state: STATE.pending },
     { epoch: EPOCH, seq: 2, state: STATE.pending },
+  ]);
+});
+
+t.test('two sales of one ref whose times were corrected stay two; a sale and its repeat are one', async (t) => {
+  const flags = FLAG.clockSuspect | FLAG.tsCorrected;
+  const at = (epoch: Epoch, seq: number, ts: number): CarvedEvent => ({
+    ...found(seq, STATE.pending),
+    ...{ epoch, body: Buffer.from(encodeBody({ ...EVENT, ts, flags })) },
+  });
+  const statesOf = (...events: CarvedEvent[]) => {
+    const { into, states } = importing(t, 0);
+    into.take(events);
+    return states();
+  };
+  t.match(statesOf(at(EPOCH, 1, NOW), at(OTHER, 10, NOW + 61_000)), [
+    { epoch: EPOCH, state: STATE.pending },
+    { epoch: OTHER, state: STATE.pending },
+  ]);
+  t.match(statesOf(at(EPOCH, 1, NOW), at(OTHER, 10, NOW + 2_000)), [
+    { epoch: EPOCH, state: STATE.pending },
+    { epoch: OTHER, state: STATE.quarantined },
   ]);
 });
