@@ -7,7 +7,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import { KIND } from '../../shared/keys.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import type { AckedRun } from '../../shared/wire/messages.ts';
-import type { Acknowledged } from '../port/outbox.ts';
+import type { Acknowledged, SeqRange } from '../port/outbox.ts';
 import type { LossLedger } from './tables/loss-ledger.ts';
 import type { ChangeSet } from './transaction/changeset.ts';
 import type { StateTransitions } from './transaction/state-transitions.ts';
@@ -20,7 +20,9 @@ const KEY = 'store_gen';
 const UNKNOWN = '';
 /**
  * What is said of the acks in a status: rows that are read, runs of events, loss records; and how
- * long ago the ack may be: a collector keeps what it acknowledged longer.
+ * long ago the ack may be: a collector keeps what it acknowledged longer. The last acks tell of a
+ * store that went back in time. Of one that lost something in between tells one older run: each
+ * status names one of an hour before that of the last.
  */
 const SAID = { rows: 256, runs: 4, losses: 2, withinMs: 48 * HOUR_MS } as const;
 
@@ -53,6 +55,8 @@ export class StoreGeneration {
   readonly #now: () => number;
   readonly #get: Statement<[string], string>;
   readonly #set: Statement<[string, string]>;
+  /** How long ago the older run was acked that the next status names. */
+  #olderMs = HOUR_MS;
 
   constructor(db: Database, transitions: StateTransitions, losses: LossLedger, now: () => number) {
     this.#now = now;
@@ -83,10 +87,16 @@ export class StoreGeneration {
   /** See `Outbox.acknowledged`. */
   acknowledged(): Acknowledged {
     const { rows, runs, losses, withinMs } = SAID;
-    const after = this.#now() - withinMs;
-    const events = this.#transitions
-      .lastAcked(after, rows, runs)
-      .map(({ epoch, hour, firstSeq, lastSeq }): AckedRun => [KIND.events, epoch, hour, firstSeq, lastSeq]);
+    const now = this.#now();
+    const after = now - withinMs;
+    const last = this.#transitions.lastAcked(after, Number.MAX_SAFE_INTEGER, rows, runs);
+    const older = this.#transitions.lastAcked(after, now - this.#olderMs, rows, 1);
+    this.#olderMs = older.length === 0 ? HOUR_MS : this.#olderMs + HOUR_MS;
+    const isLast = ({ epoch, lastSeq }: SeqRange): boolean =>
+      last.some((run) => run.epoch === epoch && run.firstSeq <= lastSeq && lastSeq <= run.lastSeq);
+    const events = [...last, ...older.filter((run) => !isLast(run))].map(
+      ({ epoch, hour, firstSeq, lastSeq }): AckedRun => [KIND.events, epoch, hour, firstSeq, lastSeq],
+    );
     const records = this.#losses
       .lastAcked(after, losses)
       .map(

@@ -102,7 +102,7 @@ export interface Holdings {
 /** What the collector acknowledged, and of which generation of its store; null: unknown. */
 export interface Acknowledged {
   readonly storeGen: string | null;
-  /** Of the last two days and still kept, the latest first: a few runs. */
+  /** Of the last two days and still kept: a few runs, the latest first, and an older one. */
   readonly runs: readonly AckedRun[];
 }
 

@@ -135,7 +135,7 @@ export const INGEST_LIMITS = {
   claimsPerStatus: {
     value: 12,
     unit: 'count',
-    why: 'Runs of acknowledged seqs in a status that are looked for in the store. An agent names at most 4 of events and 2 of loss records.',
+    why: 'Runs of acknowledged seqs in a status that are looked for in the store. An agent names at most 5 of events and 2 of loss records.',
   },
   seqsPerClaim: {
     value: 1_000,

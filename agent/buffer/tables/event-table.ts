@@ -78,7 +78,7 @@ export class EventTable {
   readonly #ackedUpTo: Statement<[number, number], { id: number; hour: number }>;
   readonly #ackedAfter: Statement<[number, number], { id: number; hour: number }>;
   readonly #acked: Statement<[number], { id: number; hour: number }>;
-  readonly #lastAcked: Statement<[number, number], { id: number; hour: number }>;
+  readonly #lastAcked: Statement<[number, number, number], { id: number; hour: number }>;
   readonly #hourBefore: Statement<[number], number>;
   readonly #hourAfter: Statement<[number], number>;
   readonly #hourOf: Statement<[number], number>;
@@ -116,7 +116,7 @@ export class EventTable {
     this.#ackedAfter = db.prepare(`${acked} AND at > ? ORDER BY at, id LIMIT ?`);
     this.#acked = db.prepare('SELECT id, hour FROM events WHERE state = 1 ORDER BY at, id LIMIT ?');
     this.#lastAcked = db.prepare(
-      'SELECT id, hour FROM events WHERE state = 1 AND at > ? ORDER BY at DESC, id DESC LIMIT ?',
+      'SELECT id, hour FROM events WHERE state = 1 AND at > ? AND at <= ? ORDER BY at DESC, id DESC LIMIT ?',
     );
     const hour = 'SELECT hour FROM events NOT INDEXED WHERE id';
     this.#hourBefore = db.prepare<[number], number>(`${hour} < ? ORDER BY id DESC LIMIT 1`).pluck();
@@ -180,9 +180,9 @@ export class EventTable {
     return hourRuns(this.#acked.all(limit).sort((a, b) => a.id - b.id));
   }
 
-  /** The events that were acked last, if later than this: at most so many rows, in so many runs. */
-  lastAcked(after: number, rows: number, runs: number): HourRun[] {
-    return firstRuns(this.#lastAcked.iterate(after, rows), runs);
+  /** The events that were acked last within a time: at most so many rows, in so many runs. */
+  lastAcked(after: number, upTo: number, rows: number, runs: number): HourRun[] {
+    return firstRuns(this.#lastAcked.iterate(after, upTo, rows), runs);
   }
 
   /** The least id of a pending event of any of these hours; null when there is none. */

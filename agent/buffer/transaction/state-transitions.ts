@@ -135,9 +135,9 @@ export class StateTransitions {
   }
 
   /** The events that were acked last: see `EventTable.lastAcked`. */
-  lastAcked(after: number, rows: number, runs: number): (SeqRange & { readonly hour: number })[] {
+  lastAcked(after: number, upTo: number, rows: number, runs: number): (SeqRange & { readonly hour: number })[] {
     return this.#rows
-      .lastAcked(after, rows, runs)
+      .lastAcked(after, upTo, rows, runs)
       .flatMap((run) => this.#index.epochs.seqsOf(run).map((seqs) => ({ ...seqs, hour: run.hour })));
   }
 

@@ -49,6 +49,29 @@ t.test(
   },
 );
 
+t.test('each status names an older run as well, of an hour before that of the one before', async (t) => {
+  const scratch = scratchBuffer(t.testdir());
+  const buffer = scratch.open();
+  const { open: epoch } = buffer.holdings();
+  for (let hour = 0; hour < 4; hour++) {
+    await buffer.accept(sales(400 * hour, 400, NOW + hour * HOUR_MS));
+    await buffer.settle([{ kind: 'stored', epoch, firstSeq: 400 * hour + 1, lastSeq: 400 * hour + 400 }]);
+    scratch.clock += HOUR_MS;
+  }
+  scratch.clock -= HOUR_MS / 2;
+  const older = () => {
+    const [last, ...others] = buffer.acknowledged().runs;
+    t.same(last, [KIND.events, epoch, HOUR + 3, 1_345, 1_600]);
+    return others.map((run) => run.slice(2));
+  };
+  t.same(
+    [older(), older(), older(), older()],
+    [[[HOUR + 2, 945, 1_200]], [[HOUR + 1, 545, 800]], [[HOUR, 145, 400]], []],
+  );
+  t.same(older(), [[HOUR + 2, 945, 1_200]], 'and begins again');
+  buffer.close();
+});
+
 t.test('of many acks the last few hundred are told, in four runs at most', async (t) => {
   const scratch = scratchBuffer(t.testdir());
   const buffer = scratch.open();
