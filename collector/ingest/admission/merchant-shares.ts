@@ -1,6 +1,7 @@
 /**
- * Places that all merchants share. A merchant may hold as many as are left to all others (a dynamic
- * threshold, as in `room.ts`): one alone holds half, and each newcomer finds some.
+ * Places that all merchants share: bytes, statuses. A merchant may hold as many as are left to all
+ * others (a dynamic threshold: Choudhury, Hahne 1998), so one alone holds half, and each newcomer
+ * finds some.
  */
 
 export class MerchantShares {
@@ -17,10 +18,16 @@ export class MerchantShares {
     return this.#all;
   }
 
+  /** Places that a merchant holds, and how many it may hold while others hold what they hold. */
+  of(merchant: string): { readonly held: number; readonly max: number } {
+    const held = this.#held.get(merchant) ?? 0;
+    return { held, max: (this.#max - (this.#all - held)) / 2 };
+  }
+
   /** @returns false when the merchant may not hold so many more */
   take(merchant: string, count: number): boolean {
-    const held = this.#held.get(merchant) ?? 0;
-    if (count > 0 && held + count > (this.#max - (this.#all - held)) / 2) return false;
+    const { held, max } = this.of(merchant);
+    if (count > 0 && held + count > max) return false;
     this.#add(merchant, count);
     return true;
   }

@@ -1,12 +1,12 @@
 /**
  * Room for batches in memory, from their arrival to their answer: of a terminal, of a merchant and
- * in all. A merchant may hold as much as is left to others (a dynamic threshold: Choudhury, Hahne
- * 1998), so one alone holds half, and each newcomer finds room.
+ * in all, by `merchant-shares.ts`.
  *
  * A batch that was answered while its commit still runs is held by that commit: `GroupLimits`
  * bounds those.
  */
 import type { Payer } from './fair-queue.ts';
+import { MerchantShares } from './merchant-shares.ts';
 
 export interface RoomLimits {
   readonly maxBytes: number;
@@ -17,7 +17,7 @@ export interface RoomLimits {
 /** Approximate overhead of a batch besides its bytes. */
 const BATCH_BYTES = 512;
 
-/** What a terminal or a merchant holds. */
+/** What a terminal holds. */
 interface Held {
   batches: number;
   bytes: number;
@@ -34,21 +34,20 @@ export interface Place {
 export class Room {
   readonly #limits: RoomLimits;
   readonly #terminals = new Map<string, Held>();
-  readonly #merchants = new Map<string, Held>();
-  #bytes = 0;
+  readonly #shares: MerchantShares;
 
   constructor(limits: RoomLimits) {
     this.#limits = limits;
+    this.#shares = new MerchantShares(limits.maxBytes);
   }
 
   get heldBytes(): number {
-    return this.#bytes;
+    return this.#shares.taken;
   }
 
   /** Bytes that a merchant holds, and how many it may hold while others hold what they hold. */
   ofMerchant({ merchant }: Payer): { readonly held: number; readonly max: number } {
-    const held = this.#merchants.get(merchant)?.bytes ?? 0;
-    return { held, max: (this.#limits.maxBytes - (this.#bytes - held)) / 2 };
+    return this.#shares.of(merchant);
   }
 
   /** @returns why there is no room, or the place, which must be released once */
@@ -59,18 +58,13 @@ export class Room {
     const known = this.#terminals.get(name);
     if (known !== undefined && (known.batches >= maxTerminalBatches || known.bytes + bytes > maxTerminalBytes))
       return 'terminal-room';
-    const { held, max } = this.ofMerchant(payer);
-    if (held + bytes > max) return 'merchant-room';
-    this.#bytes += bytes;
-    const terminal = add(this.#terminals, name, bytes);
-    add(this.#merchants, payer.merchant, bytes);
-    return { payer, bytes, terminal };
+    if (!this.#shares.take(payer.merchant, bytes)) return 'merchant-room';
+    return { payer, bytes, terminal: add(this.#terminals, name, bytes) };
   }
 
   release({ payer, bytes }: Place): void {
-    this.#bytes -= bytes;
     remove(this.#terminals, nameOf(payer), bytes);
-    remove(this.#merchants, payer.merchant, bytes);
+    this.#shares.release(payer.merchant, bytes);
   }
 }
 
