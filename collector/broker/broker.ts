@@ -9,9 +9,9 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { Aedes, type Client } from 'aedes';
+import type { Rate } from '../../shared/token-bucket.ts';
 import type { EndReason } from './access/metrics.ts';
 import { LimitedLog } from './budget/limited-log.ts';
-import type { Rate } from './budget/token-bucket.ts';
 import { ClientHooks, type ClientHooksOptions } from './client-hooks.ts';
 import { disconnectReason } from './disconnect-reason.ts';
 import { Admission, type AdmissionLimits, type Admitted } from './transport/admission.ts';

@@ -2,7 +2,7 @@
  * Bounds the log lines that outsiders cause: each message has a budget of lines; what exceeds it is
  * counted, and the next line, or `flush`, says how many (`suppressed`).
  */
-import { type Rate, TokenBucket } from './token-bucket.ts';
+import { type Rate, TokenBucket } from '../../../shared/token-bucket.ts';
 
 export interface BrokerLog {
   error(fields: object, message: string): void;

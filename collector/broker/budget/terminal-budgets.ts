@@ -3,7 +3,7 @@
  * authenticated terminals have an entry, and only until it is full again: invented names cost
  * nothing, and coming back gains nothing.
  */
-import { type Rate, TokenBucket } from './token-bucket.ts';
+import { type Rate, TokenBucket } from '../../../shared/token-bucket.ts';
 
 export interface TerminalRates {
   readonly connects: Rate;

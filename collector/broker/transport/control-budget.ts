@@ -2,7 +2,7 @@
  * What a connection pays for packets that carry no batch: one token each from a bucket. Answers to
  * our own publishes (PUBACK) are free.
  */
-import { type Rate, TokenBucket } from '../budget/token-bucket.ts';
+import { type Rate, TokenBucket } from '../../../shared/token-bucket.ts';
 import { PUBACK, PUBLISH } from './fixed-header.ts';
 
 /** Event of a stream over WebSocket: a frame without data arrived. */

@@ -14,10 +14,10 @@
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { KIND } from '../../../shared/keys.ts';
 import type { Limit } from '../../../shared/limits.ts';
+import { TokenBucket } from '../../../shared/token-bucket.ts';
 import type { AckedRun, Status } from '../../../shared/wire/messages.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import { ClaimQuestions } from './claim-questions.ts';
-import { TokenBucket } from './epoch-book.ts';
 
 /** See `collector/ingest/limits.ts`. */
 type LimitName =
@@ -97,7 +97,7 @@ export class AckedCheck {
 
   /** Given `expire` is called, it resolves in bounded time; it never rejects. */
   async generation(teller: Teller, claims: Claims): Promise<Generation> {
-    const { storeGen, clock } = this.#options;
+    const { storeGen } = this.#options;
     const base = storeGen() ?? '';
     const said = claims.storeGen ?? base;
     // Of acks of another store nothing is expected here: that it is another one is told anyway.
@@ -105,10 +105,7 @@ export class AckedCheck {
       return { storeGen: base, lacks: false };
     const known = this.#knownOf(teller);
     // Another collector may have told it so: what this one remembers of the store may be of before.
-    if (known.said !== null && known.said !== said && known.checks.available(clock()) >= 1) {
-      known.checks.take(1);
-      this.#options.forget();
-    }
+    if (known.said !== null && known.said !== said && known.checks.take()) this.#options.forget();
     known.said = said;
     const found = known.lacked === said;
     known.lacked = null;
@@ -129,7 +126,7 @@ export class AckedCheck {
    */
   async #asked(teller: Teller, known: Known, said: string, runs: readonly AckedRun[]): Promise<boolean> {
     if (known.asking !== null) return known.asking.said === said && known.asking.lacks;
-    if (known.checks.available(this.#options.clock()) < 1) return false;
+    if (known.checks.available < 1) return false;
     const kept = runs.slice(0, this.#limit('claimsPerStatus'));
     const ask = (): Promise<boolean> =>
       this.#lacks(teller, kept).finally(() => {
@@ -187,7 +184,7 @@ export class AckedCheck {
     const name = `${merchant}/${terminal}`;
     const rate = { burst: this.#limit('claimChecksAtOnce'), perSecond: this.#limit('claimChecks') };
     const known = this.#known.get(name) ?? {
-      checks: new TokenBucket(rate, this.#options.clock()),
+      checks: new TokenBucket(rate, this.#options.clock),
       ...{ given: null, said: null, asking: null, lacked: null },
     };
     this.#known.delete(name);

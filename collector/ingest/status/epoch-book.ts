@@ -8,39 +8,7 @@
  *   so that a till that connects again costs no read.
  */
 import type { Epoch } from '../../../shared/ids.ts';
-
-export interface Rate {
-  /** How many at once. */
-  readonly burst: number;
-  /** How many a second in the long run. */
-  readonly perSecond: number;
-}
-
-/** A token bucket. */
-export class TokenBucket {
-  readonly #rate: Rate;
-  #tokens: number;
-  /** Monotonic milliseconds. */
-  #at: number;
-
-  constructor(rate: Rate, now: number) {
-    this.#rate = rate;
-    this.#tokens = rate.burst;
-    this.#at = now;
-  }
-
-  /** @param now monotonic milliseconds */
-  available(now: number): number {
-    const { burst, perSecond } = this.#rate;
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1000) * perSecond);
-    this.#at = now;
-    return Math.floor(this.#tokens);
-  }
-
-  take(count: number): void {
-    this.#tokens -= count;
-  }
-}
+import { type Rate, TokenBucket } from '../../../shared/token-bucket.ts';
 
 export interface EpochSeen {
   readonly epoch: Epoch;
@@ -63,10 +31,11 @@ export class EpochBook {
   readonly #seen = new Map<Epoch, number>();
   #complete = false;
 
-  constructor({ maxEpochs, rows, newEpochs }: ClaimLimits, now: number) {
+  /** @param clock monotonic milliseconds */
+  constructor({ maxEpochs, rows, newEpochs }: ClaimLimits, clock: () => number) {
     this.#maxEpochs = maxEpochs;
-    this.rows = new TokenBucket(rows, now);
-    this.newEpochs = new TokenBucket(newEpochs, now);
+    this.rows = new TokenBucket(rows, clock);
+    this.newEpochs = new TokenBucket(newEpochs, clock);
   }
 
   get size(): number {

@@ -135,14 +135,14 @@ export class StatusWriter {
   #take(name: string): Waiting | null {
     const status = this.#waiting.get(name);
     if (status === undefined) return null;
-    if (this.#bookOf(name).rows.available(this.#options.clock()) < status.epochs.length) return null;
+    if (this.#bookOf(name).rows.available < status.epochs.length) return null;
     this.#waiting.delete(name);
     this.#places.release(status.merchant, status.epochs.length);
     return status;
   }
 
   async #gather(status: Waiting): Promise<Gathered> {
-    const { terminals, clock, maxEpochs } = this.#options;
+    const { terminals, maxEpochs } = this.#options;
     const book = this.#bookOf(nameOf(status));
     const isNew = ({ epoch }: TerminalStatus): boolean => !book.knows(epoch);
     if (book.mustRead(status.epochs.filter(isNew).length)) {
@@ -150,7 +150,7 @@ export class StatusWriter {
       const stored = await terminals.epochsOf(status.merchant, status.terminal, limit);
       this.#change(book, () => book.read(stored, stored.length < limit));
     }
-    const allowed = book.newEpochs.available(clock());
+    const allowed = book.newEpochs.available;
     const fresh = status.epochs.filter(isNew);
     // The newest come last in a status.
     const left = new Set<Epoch>(fresh.slice(0, Math.max(0, fresh.length - allowed)).map(({ epoch }) => epoch));
@@ -182,7 +182,7 @@ export class StatusWriter {
   }
 
   #bookOf(name: string): EpochBook {
-    const book = this.#books.get(name) ?? new EpochBook(this.#options, this.#options.clock());
+    const book = this.#books.get(name) ?? new EpochBook(this.#options, this.#options.clock);
     this.#books.delete(name);
     this.#books.set(name, book);
     return book;

@@ -1,22 +1,7 @@
-/** Token buckets, and what is built of them. */
+/** What is built of token buckets. */
 import t from 'tap';
 import { type BrokerLog, LimitedLog } from '../../../../../collector/broker/budget/limited-log.ts';
 import { TerminalBudgets } from '../../../../../collector/broker/budget/terminal-budgets.ts';
-import { TokenBucket } from '../../../../../collector/broker/budget/token-bucket.ts';
-
-t.test('a bucket gives its burst at once, then what comes in, and never more than its burst', async (t) => {
-  let now = 0;
-  const bucket = new TokenBucket({ burst: 3, perSecond: 2 }, () => now);
-  t.same(
-    [1, 2, 3, 4].map(() => bucket.take()),
-    [true, true, true, false],
-  );
-  now = 500;
-  t.same([bucket.take(), bucket.take()], [true, false]);
-  now = 1e9;
-  t.notOk(bucket.take(4), 'never more than its burst');
-  t.ok(bucket.take(3));
-});
 
 t.test('what a terminal caused is remembered until its budget is full again, and no longer', async (t) => {
   let now = 0;

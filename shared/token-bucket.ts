@@ -19,6 +19,18 @@ export class TokenBucket {
     this.#at = clock();
   }
 
+  /** Whole tokens. */
+  get available(): number {
+    this.#refill();
+    return Math.floor(this.#tokens);
+  }
+
+  /** Says the same as a new one. */
+  get isFull(): boolean {
+    this.#refill();
+    return this.#tokens >= this.#rate.burst;
+  }
+
   /** Takes `count` tokens if there are as many, else none. */
   take(count = 1): boolean {
     this.#refill();
@@ -27,10 +39,9 @@ export class TokenBucket {
     return true;
   }
 
-  /** Says the same as a new one. */
-  get isFull(): boolean {
-    this.#refill();
-    return this.#tokens >= this.#rate.burst;
+  /** What a token was taken for did not happen. */
+  giveBack(count = 1): void {
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + count);
   }
 
   #refill(): void {
