@@ -9,8 +9,8 @@
  * most `waiting` wait, `waitingPerMerchant` of one merchant; an address that is bounded has at most
  * `perAddress` in both. Nobody waits while there is a place for him.
  */
+import { RoundRobin } from '../../../shared/round-robin.ts';
 import { Problem } from '../query/problem.ts';
-import { FairQueue } from './fair-queue.ts';
 import type { AdmissionMetrics, Refusal } from './metrics.ts';
 
 export interface AdmissionLimits {
@@ -39,7 +39,7 @@ const RETRY_AFTER_S = 2;
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #metrics: AdmissionMetrics;
-  readonly #waiting = new FairQueue<Waiting>();
+  readonly #waiting = new RoundRobin<Waiting>();
   readonly #underWay = new Count();
   readonly #addresses = new Count();
 

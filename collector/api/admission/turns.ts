@@ -9,7 +9,7 @@
  * After a long piece some iterations are left to others: what a till's batch needs takes several,
  * and it would otherwise wait for a piece in each of them. Without others they take no time.
  */
-import { FairQueue } from './fair-queue.ts';
+import { RoundRobin } from '../../../shared/round-robin.ts';
 
 type Run = () => void;
 
@@ -18,8 +18,8 @@ const ITERATIONS_FOR_OTHERS = 4;
 
 export class Turns {
   readonly #clock: () => number;
-  readonly #queue = new FairQueue<Run>();
-  readonly #health = new FairQueue<Run>();
+  readonly #queue = new RoundRobin<Run>();
+  readonly #health = new RoundRobin<Run>();
   /** Whether an iteration that had its turns is not over yet. */
   #taken = false;
   /** When the last piece began, monotonic milliseconds. */

@@ -1,5 +1,5 @@
 /** A queue with a line for each owner: owners are served in turn, however long their lines are. */
-export class FairQueue<T> {
+export class RoundRobin<T> {
   /** In the order of service. No line is empty. */
   readonly #lines = new Map<string, T[]>();
   #size = 0;
