@@ -3,8 +3,9 @@
  * of one answer runs. Everything else in the process (tills, health) runs in between, however many
  * requests there are.
  *
- * Owners (addresses, merchants) have turns one after the other. Health checks have a line of their
- * own, which has a turn in each iteration as well.
+ * Requests and slices have turns alternately: many addresses do not slow answers, nor many answers
+ * requests. Among requests addresses come in turn, among slices merchants. Health checks have a
+ * line of their own, which has a turn in each iteration as well.
  *
  * After a long piece some iterations are left to others: what a till's batch needs takes several,
  * and it would otherwise wait for a piece in each of them. Without others they take no time.
@@ -18,7 +19,10 @@ const ITERATIONS_FOR_OTHERS = 4;
 
 export class Turns {
   readonly #clock: () => number;
-  readonly #queue = new RoundRobin<Run>();
+  readonly #requests = new RoundRobin<Run>();
+  readonly #slices = new RoundRobin<Run>();
+  /** Which of both had the last turn. */
+  #last: RoundRobin<Run> = this.#slices;
   readonly #health = new RoundRobin<Run>();
   /** Whether an iteration that had its turns is not over yet. */
   #taken = false;
@@ -31,9 +35,9 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** Runs it at once if nobody has had a turn in this iteration, otherwise in its turn. */
+  /** Begins a request: at once if nobody has had a turn in this iteration, else in its turn. */
   take(owner: string, run: Run): void {
-    if (this.#taken) this.#queue.push(owner, run);
+    if (this.#taken) this.#requests.push(owner, run);
     else this.#begin(run);
   }
 
@@ -42,10 +46,10 @@ export class Turns {
     else this.#begin(run);
   }
 
-  /** Resolves in a later iteration, when the owner has a turn. */
+  /** The next slice: resolves in a later iteration, when the owner has a turn. */
   next(owner: string): Promise<void> {
     return new Promise((resolve) => {
-      this.#queue.push(owner, resolve);
+      this.#slices.push(owner, resolve);
       this.#arm();
     });
   }
@@ -68,9 +72,15 @@ export class Turns {
     this.#begunAt = Number.POSITIVE_INFINITY;
     const health = this.#health.shift();
     if (this.#forOthers > 0) this.#forOthers--;
-    const run = this.#forOthers > 0 ? undefined : this.#queue.shift();
+    const run = this.#forOthers > 0 ? undefined : this.#shift();
     if (this.#forOthers > 0 || run !== undefined || health !== undefined) this.#arm();
     health?.();
     if (run !== undefined) this.#begin(run);
   };
+
+  #shift(): Run | undefined {
+    const other = this.#last === this.#requests ? this.#slices : this.#requests;
+    if (other.size > 0) this.#last = other;
+    return this.#last.shift();
+  }
 }
