@@ -23,14 +23,17 @@ interface Known {
   readonly until: number;
 }
 
+type Lookups = Map<string, Promise<ApiKey | null>>;
+
 export class Auth {
   readonly #keys: KeyDirectory;
   readonly #clock: () => number;
   readonly #wrongKeys: WrongKeys;
   /** Keys that the store knew, the one looked up longest ago first. */
   readonly #cache = new Map<string, Known>();
-  /** Lookups under way by hash, which concurrent requests join. */
-  readonly #lookups = new Map<string, Promise<ApiKey | null>>();
+  /** Lookups under way by hash, which concurrent requests join: of known keys and of others. */
+  readonly #known: Lookups = new Map();
+  readonly #unknown: Lookups = new Map();
 
   /** @param clock monotonic, milliseconds */
   constructor(keys: KeyDirectory, clock: () => number) {
@@ -68,7 +71,7 @@ export class Auth {
   /** Unknown keys are looked up each time, so a new key works at once. */
   async #key(hash: string, address: string, refused: (reason: LookupRefusal) => void): Promise<ApiKey | null> {
     const known = this.#cache.get(hash);
-    if (known !== undefined) return known.until > this.#clock() ? known.key : this.#lookUp(hash, refused);
+    if (known !== undefined) return known.until > this.#clock() ? known.key : this.#lookUp(this.#known, hash, refused);
     if (!this.#wrongKeys.take(address)) {
       refused('wrong-keys');
       throw new Problem(429, 'too many unknown keys came from this address: correct the key, then ask again', {
@@ -77,7 +80,7 @@ export class Auth {
     }
     let wrong = false;
     try {
-      const key = await this.#lookUp(hash, refused);
+      const key = await this.#lookUp(this.#unknown, hash, refused);
       wrong = key === null;
       return key;
     } finally {
@@ -86,15 +89,15 @@ export class Auth {
     }
   }
 
-  #lookUp(hash: string, refused: (reason: LookupRefusal) => void): Promise<ApiKey | null> {
-    const running = this.#lookups.get(hash);
+  #lookUp(lookups: Lookups, hash: string, refused: (reason: LookupRefusal) => void): Promise<ApiKey | null> {
+    const running = lookups.get(hash);
     if (running !== undefined) return running;
-    if (this.#lookups.size >= API_LIMITS.keyLookups.value) {
+    if (lookups.size >= API_LIMITS.keyLookups.value) {
       refused('key-lookups');
       throw new Problem(503, 'too many keys are being looked up: ask again in a second', { retryAfterS: 1 });
     }
-    const lookup = this.#ask(hash).finally(() => this.#lookups.delete(hash));
-    this.#lookups.set(hash, lookup);
+    const lookup = this.#ask(hash).finally(() => lookups.delete(hash));
+    lookups.set(hash, lookup);
     return lookup;
   }
 
