@@ -32,6 +32,18 @@ export class RoundRobin<T> {
     return undefined;
   }
 
+  /** Takes the newest item of the owner who has most; undefined: there is none. */
+  pop(): T | undefined {
+    let most: [owner: string, line: T[]] | undefined;
+    for (const entry of this.#lines) if (entry[1].length > (most?.[1].length ?? 0)) most = entry;
+    if (most === undefined) return undefined;
+    const [owner, line] = most;
+    const item = line.pop();
+    if (line.length === 0) this.#lines.delete(owner);
+    this.#size--;
+    return item;
+  }
+
   /** An item that is not there is fine. */
   remove(owner: string, item: T): void {
     const line = this.#lines.get(owner);

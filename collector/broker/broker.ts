@@ -147,7 +147,8 @@ export class Broker {
 
   #connect({ stream, certified, admitted }: Connected): void {
     const { metrics, clock, gate: limits } = this.#options;
-    const gate = new FramingGate(stream, { limits, memory: this.#memory, clock, certified });
+    const { address } = admitted;
+    const gate = new FramingGate(stream, { limits, memory: this.#memory, clock, certified, address });
     this.#gates.set(gate, admitted);
     metrics.connections(this.#gates.size);
     let client: Client | null = null;

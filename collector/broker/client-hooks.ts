@@ -127,7 +127,7 @@ export class ClientHooks {
     const { tokenVerifier, storeGen, metrics, log } = this.#options;
     const connect = this.#connects.get(client);
     if (connect === undefined) throw new Error('aedes authenticates a client that sent no CONNECT');
-    const authentication = await authenticate(connect, tokenVerifier, storeGen() !== null);
+    const authentication = await authenticate(connect, tokenVerifier, addressOf(client), storeGen() !== null);
     if (client.closed) return CONNACK.serverUnavailable;
     if (authentication.kind === 'refused') {
       const { code, outcome, reason } = authentication;
@@ -224,6 +224,8 @@ export class ClientHooks {
     client.publish({ cmd: 'publish', topic, payload, qos: 1, dup: false, retain: false }, done);
   }
 }
+
+const addressOf = (client: Client): string => (client.conn as FramingGate).address;
 
 const refusal = (code: ConnackCode): AuthenticateError =>
   Object.assign(new Error(`refused with ${code}`), { returnCode: code as number }) as AuthenticateError;

@@ -21,11 +21,13 @@ const CODES: Readonly<Record<Exclude<Verdict['kind'], 'accepted'>, ConnackCode>>
 };
 
 /**
+ * @param address whom a lookup is charged to
  * @param storeReady false: no till is accepted yet, and none is answered that its token is wrong
  */
 export async function authenticate(
   connect: ConnectVerdict,
   tokenVerifier: TokenVerifier,
+  address: string,
   storeReady: boolean,
 ): Promise<Authentication> {
   if (!connect.ok) return { kind: 'refused', code: connect.code, outcome: 'form', reason: connect.reason };
@@ -33,7 +35,7 @@ export async function authenticate(
   if (!storeReady) {
     return { kind: 'refused', code: CODES.unavailable, outcome: 'unavailable', reason: 'the store is not ready yet' };
   }
-  const verdict = await tokenVerifier.verify(merchant, terminal, token);
+  const verdict = await tokenVerifier.verify(merchant, terminal, token, address);
   if (verdict.kind === 'accepted') {
     return { kind: 'accepted', claim: connect.claim, hash: verdict.hash, asOf: verdict.asOf };
   }

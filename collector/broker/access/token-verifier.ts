@@ -8,6 +8,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import type { Registration, TokenRecord } from '../../store/terminals.ts';
+import { type StrangerLimits, StrangerLookups, type Turn } from './stranger-lookups.ts';
 
 export interface Registry {
   registration(merchant: MerchantId, terminal: TerminalId): Promise<Registration | null>;
@@ -24,8 +25,9 @@ export interface TokenVerifierOptions {
   readonly maxCached: number;
   /** A lookup that the store has not answered by then counts as unavailable. */
   readonly deadlineMs: number;
-  /** Lookups in parallel; beyond, no till is accepted. */
+  /** Lookups in parallel of tills whose token was accepted lately; beyond, none is accepted. */
   readonly maxLookups: number;
+  readonly strangers: StrangerLimits;
 }
 
 export type Verdict =
@@ -53,10 +55,12 @@ export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
   /** The oldest read first. */
   readonly #cache = new Map<string, Read>();
+  readonly #strangers: StrangerLookups;
   #lookups = 0;
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
+    this.#strangers = new StrangerLookups(options.strangers);
   }
 
   /**
@@ -64,46 +68,71 @@ export class TokenVerifier {
    *
    * @param token null: a client certificate proves the identity; the registration still decides
    *   whether the till is accepted
+   * @param address whom a lookup is charged to, unless the token was accepted before
    */
-  async verify(merchant: MerchantId, terminal: TerminalId, token: Uint8Array | null): Promise<Verdict> {
+  async verify(
+    merchant: MerchantId,
+    terminal: TerminalId,
+    token: Uint8Array | null,
+    address: string,
+  ): Promise<Verdict> {
     const hash = token === null ? null : tokenHash(token);
     const { now, clock, cacheMs } = this.#options;
     const known = this.#cache.get(nameOf(merchant, terminal));
-    if (known !== undefined && clock() - known.at < cacheMs) {
-      const verdict = judge(known, hash, now());
-      if (verdict.kind === 'accepted') return verdict;
-    }
-    return this.verifyHash(merchant, terminal, hash);
+    const verdict = known === undefined ? null : judge(known, hash, now());
+    if (known === undefined || verdict?.kind !== 'accepted') return this.#lookUp(merchant, terminal, hash, address);
+    return clock() - known.at < cacheMs ? verdict : this.verifyHash(merchant, terminal, hash);
   }
 
   /** Like `verify`, by a token's hash, and always from the store: for a running session. */
-  async verifyHash(merchant: MerchantId, terminal: TerminalId, hash: string | null): Promise<Verdict> {
+  verifyHash(merchant: MerchantId, terminal: TerminalId, hash: string | null): Promise<Verdict> {
+    return this.#lookUp(merchant, terminal, hash, null);
+  }
+
+  /** @param stranger the address of one whose token has not been accepted here */
+  async #lookUp(
+    merchant: MerchantId,
+    terminal: TerminalId,
+    hash: string | null,
+    stranger: string | null,
+  ): Promise<Verdict> {
     try {
-      const read = await this.#read(merchant, terminal);
+      const read = await this.#withinDeadline(stranger, () => this.#read(merchant, terminal));
+      this.#store(nameOf(merchant, terminal), read);
       return judge(read, hash, this.#options.now());
     } catch (cause) {
       return { kind: 'unavailable', cause: cause as Error };
     }
   }
 
-  async #read(merchant: MerchantId, terminal: TerminalId): Promise<Read> {
-    const { registry, clock, deadlineMs, maxLookups } = this.#options;
-    if (this.#lookups >= maxLookups) throw new Error(`${maxLookups} lookups wait for the store`);
-    this.#lookups++;
-    // A token that expires during the lookup may still be accepted, so the result is dated at its
-    // start.
-    const at = clock();
+  /** Waits for the stranger's turn, then looks up; rejects when that takes too long. */
+  async #withinDeadline(stranger: string | null, read: () => Promise<Read>): Promise<Read> {
+    const { deadlineMs } = this.#options;
+    const turn = stranger === null ? this.#turnOfKnown() : this.#strangers.enter(stranger);
     const deadline = Promise.withResolvers<never>();
     const timer = setTimeout(() => deadline.reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
     try {
-      const registration = await Promise.race([registry.registration(merchant, terminal), deadline.promise]);
-      const read = { registration, at };
-      this.#store(nameOf(merchant, terminal), read);
-      return read;
+      await Promise.race([turn.granted, deadline.promise]);
+      return await Promise.race([read(), deadline.promise]);
     } finally {
       clearTimeout(timer);
-      this.#lookups--;
+      turn.leave();
     }
+  }
+
+  #turnOfKnown(): Turn {
+    const { maxLookups } = this.#options;
+    if (this.#lookups >= maxLookups) throw new Error(`${maxLookups} lookups wait for the store`);
+    this.#lookups++;
+    return { granted: Promise.resolve(), leave: () => void this.#lookups-- };
+  }
+
+  async #read(merchant: MerchantId, terminal: TerminalId): Promise<Read> {
+    const { registry, clock } = this.#options;
+    // A token that expires during the lookup may still be accepted, so the result is dated at its
+    // start.
+    const at = clock();
+    return { registration: await registry.registration(merchant, terminal), at };
   }
 
   #store(name: string, read: Read): void {

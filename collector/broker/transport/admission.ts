@@ -24,6 +24,8 @@ interface Handshake {
 }
 
 export interface Admitted {
+  /** Whom it is charged to: an IPv4 address or an IPv6 network. */
+  readonly address: string;
   /** Said at few, fixed points, so that nobody renews his time at will. */
   progressed(): void;
   /** The CONNECT was accepted, or the connection is closed. */
@@ -63,6 +65,7 @@ export class Admission {
     const handshake = { address, end };
     this.#enter(handshake);
     return {
+      address,
       progressed: () => {
         if (this.#leave(handshake)) this.#enter(handshake);
       },

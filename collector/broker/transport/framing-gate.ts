@@ -46,6 +46,8 @@ export interface GateOptions {
   readonly clock: () => number;
   /** `{merchant}/{terminal}` of the client certificate; null when there is none. */
   readonly certified: string | null;
+  /** Whom its client is charged to before it has proved who it is. */
+  readonly address: string;
 }
 
 /** Event of a gate: its first bytes arrived. */
@@ -60,6 +62,7 @@ type State = 'handshake' | 'waiting' | 'open' | 'held';
 export class FramingGate extends Duplex {
   readonly #socket: Duplex;
   readonly certified: string | null;
+  readonly address: string;
   readonly #limits: GateLimits;
   readonly #memory: ReceiveMemory;
   readonly #control: ControlBudget;
@@ -80,10 +83,11 @@ export class FramingGate extends Duplex {
   #aedesReads = true;
   readonly #inFlight: InFlightLimit;
 
-  constructor(socket: Duplex, { limits, memory, clock, certified }: GateOptions) {
+  constructor(socket: Duplex, { limits, memory, clock, certified, address }: GateOptions) {
     super({ readableHighWaterMark: READ_AHEAD_BYTES });
     this.#socket = socket;
     this.certified = certified;
+    this.address = address;
     this.#limits = limits;
     this.#memory = memory;
     this.#control = new ControlBudget(limits, clock);

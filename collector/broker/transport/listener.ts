@@ -103,6 +103,7 @@ export class Listener {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     const handshake: Admitted = {
+      address: admitted.address,
       progressed: () => admitted.progressed(),
       done: () => {
         admitted.done();

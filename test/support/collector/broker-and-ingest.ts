@@ -114,7 +114,15 @@ export async function brokerAndIngest(t: Test, options: Options = {}) {
   });
   const tokenVerifier = new TokenVerifier({
     registry: stores.terminals,
-    ...{ now, clock, cacheMs: 15_000, maxCached: 100, deadlineMs: 10_000, maxLookups: 100 },
+    ...{
+      now,
+      clock,
+      cacheMs: 15_000,
+      maxCached: 100,
+      deadlineMs: 10_000,
+      maxLookups: 100,
+      strangers: { atOnce: 100, waiting: 100 },
+    },
   });
   const broker = await Broker.start({
     ...LIMITS,

@@ -19,3 +19,10 @@ t.test('owners are served in turn, however long their lines are', async (t) => {
   );
   t.strictSame([queue.shift(), queue.shift(), queue.shift(), queue.shift()], ['a1', 'b2', 'a3', undefined]);
 });
+
+t.test('who has most gives its newest item away', async (t) => {
+  const queue = new RoundRobin<string>();
+  for (const item of ['a1', 'b1', 'b2', 'b3']) queue.push(item[0]!, item);
+  t.strictSame([queue.pop(), queue.pop(), queue.pop(), queue.pop(), queue.pop()], ['b3', 'b2', 'a1', 'b1', undefined]);
+  t.equal(queue.size, 0);
+});

@@ -24,7 +24,7 @@ const LIMITS: GateLimits = {
 };
 
 const gateOn = (socket: Duplex, limits: Partial<GateLimits> = {}, memory = new ReceiveMemory(1_000_000)): FramingGate =>
-  new FramingGate(socket, { limits: { ...LIMITS, ...limits }, memory, clock: () => 0, certified: null });
+  new FramingGate(socket, { limits: { ...LIMITS, ...limits }, memory, clock: () => 0, certified: null, address: '' });
 
 /** A gate, the till's end of its socket, and what has passed so far. */
 function standing(t: Test, limits: Partial<GateLimits> = {}) {
