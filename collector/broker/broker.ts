@@ -16,7 +16,13 @@ import { ClientHooks, type ClientHooksOptions } from './client-hooks.ts';
 import { disconnectReason } from './disconnect-reason.ts';
 import { Admission, type AdmissionLimits, type Admitted } from './transport/admission.ts';
 import { BEGUN, FramingGate, type GateLimits } from './transport/framing-gate.ts';
-import { type Connected, Listener, type ListenerOptions, type ListenerTls } from './transport/listener.ts';
+import {
+  type Connected,
+  Listener,
+  type ListenerOptions,
+  type ListenerRefusal,
+  type ListenerTls,
+} from './transport/listener.ts';
 import { ReceiveMemory } from './transport/receive-memory.ts';
 import type { WebSocketLimits } from './transport/web-socket.ts';
 
@@ -67,7 +73,7 @@ export class Broker {
       ...{ handshakeMs: gate.handshakeMs, webSocket: webSocketLimits, memory: this.#memory },
       admission: new Admission(admission, (reason) => metrics.ended(reason)),
       onConnection: (connected: Connected) => this.#connect(connected),
-      onRefused: (reason: 'limit' | 'tls') => metrics.ended(reason),
+      onRefused: (reason: ListenerRefusal) => metrics.ended(reason),
     };
     const listener = (at: ListenAt, framing: ListenerOptions['framing']): Listener =>
       new Listener({ ...shared, ...at, framing });

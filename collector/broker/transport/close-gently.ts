@@ -1,5 +1,6 @@
 /** Closes a connection so that its last answer (a CONNACK) arrives. */
 import type { Duplex } from 'node:stream';
+import { free } from './early-reads.ts';
 
 /** How long the peer may take to read its last answer before it is cut. */
 const LINGER_MS = 5_000;
@@ -16,6 +17,7 @@ export function closeGently(socket: Duplex): void {
   let dropped = 0;
   socket.on('data', (bytes: Buffer) => {
     dropped += bytes.length;
+    free(bytes);
     if (dropped > LINGER_BYTES) socket.destroy();
   });
   socket.resume();

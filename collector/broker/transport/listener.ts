@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Admission, Admitted } from './admission.ts';
 import { certifiedName } from './client-certificate.ts';
+import { freeEarlyReads } from './early-reads.ts';
 import type { ReceiveMemory } from './receive-memory.ts';
 import { type WebSocketLimits, webSocketServer } from './web-socket.ts';
 
@@ -26,6 +27,8 @@ export interface Connected {
   readonly admitted: Admitted;
 }
 
+export type ListenerRefusal = 'limit' | 'tls' | 'early-bytes';
+
 export interface ListenerOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -39,7 +42,7 @@ export interface ListenerOptions {
   readonly admission: Admission;
   readonly memory: ReceiveMemory;
   readonly onConnection: (connected: Connected) => void;
-  readonly onRefused: (reason: 'limit' | 'tls') => void;
+  readonly onRefused: (reason: ListenerRefusal) => void;
 }
 
 /** Size of a socket read; aedes handles 16 KiB packets four times as fast as with the default. */
@@ -128,7 +131,12 @@ export class Listener {
       return;
     }
     admitted.progressed();
-    this.#options.onConnection({ stream, certified: certifiedBy(socket), admitted });
+    const forget = freeEarlyReads(socket);
+    const done = (): void => {
+      admitted.done();
+      forget();
+    };
+    this.#options.onConnection({ stream, certified: certifiedBy(socket), admitted: { ...admitted, done } });
   }
 
   #mqttServer(): Server {
@@ -140,12 +148,13 @@ export class Listener {
   }
 
   #webSocketServer(): Server {
-    const { tls, handshakeMs, webSocket, memory } = this.#options;
+    const { tls, handshakeMs, webSocket, memory, onRefused } = this.#options;
     return webSocketServer({
       ...{ handshakeMs, memory, limits: webSocket, readAheadBytes: READ_AHEAD_BYTES },
       tls: tls === null ? null : tlsOptions(tls),
       inHandshake: (socket) => this.#handshakes.has(peerOf(socket)),
       onConnection: (stream, socket) => this.#connected(stream, socket),
+      onEarlyBytes: () => onRefused('early-bytes'),
     });
   }
 }

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import { EMPTY_FRAME } from './control-budget.ts';
+import { free } from './early-reads.ts';
 import { GateError } from './gate-error.ts';
 import type { ReceiveMemory } from './receive-memory.ts';
 
@@ -31,6 +32,8 @@ export interface WebSocketOptions {
   readonly readAheadBytes: number;
   readonly inHandshake: (socket: Socket) => boolean;
   readonly onConnection: (stream: Duplex, socket: Socket) => void;
+  /** More came with the request than may come before the CONNECT. */
+  readonly onEarlyBytes: () => void;
 }
 
 /** MQTT 3.1.1, section 6: the name of the WebSocket subprotocol. */
@@ -62,9 +65,20 @@ export function webSocketServer(options: WebSocketOptions): HttpServer {
   } as ConstructorParameters<typeof WebSocketServer>[0]);
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     socket.on('error', () => socket.destroy());
+    if (head.length > limits.maxHandshakeBytes) {
+      socket.destroy();
+      options.onEarlyBytes();
+      // What came behind the request lies in a copy of that read, which nobody else has.
+      free(new Uint8Array(head.buffer));
+      return;
+    }
     sockets.handleUpgrade(request, socket, head, (client) =>
       options.onConnection(streamOf(client, socket, options), socket),
     );
+  });
+  server.on('clientError', (error: Error & { rawPacket?: Buffer }, socket) => {
+    socket.destroy();
+    if (error.rawPacket !== undefined) free(error.rawPacket);
   });
   server.on('request', (_request, response) => {
     // Closed, because timely requests would otherwise keep the connection open without a CONNECT.

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
 import { Admission } from '../../../../../collector/broker/transport/admission.ts';
-import { Listener } from '../../../../../collector/broker/transport/listener.ts';
+import { type Connected, Listener, type ListenerOptions } from '../../../../../collector/broker/transport/listener.ts';
 import { ReceiveMemory } from '../../../../../collector/broker/transport/receive-memory.ts';
 
 const HANDSHAKE_MS = 300;
@@ -26,8 +26,15 @@ const [TEXT, BINARY] = [1, 2];
 const frame = (type: number, text: string): Buffer =>
   Buffer.concat([Buffer.from([0x80 | type, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
 
-async function listening(t: Test): Promise<{ port: number; stream: Promise<Duplex> }> {
-  const connected = Promise.withResolvers<Duplex>();
+interface Listening {
+  readonly port: number;
+  /** The first connection that began. */
+  readonly stream: Promise<Duplex>;
+  readonly connected: Promise<Connected>;
+}
+
+async function listening(t: Test, options: Partial<ListenerOptions> = {}): Promise<Listening> {
+  const connected = Promise.withResolvers<Connected>();
   const listener = new Listener({
     host: '127.0.0.1',
     port: 0,
@@ -37,15 +44,17 @@ async function listening(t: Test): Promise<{ port: number; stream: Promise<Duple
     webSocket: { maxMessageBytes: 1_000, maxFragments: 4, maxPongs: 2, maxHandshakeBytes: 500 },
     admission: new Admission(ADMISSION, () => undefined),
     memory: new ReceiveMemory(1_000_000),
-    onConnection: ({ stream }) => connected.resolve(stream),
+    onConnection: connected.resolve,
     onRefused: () => {},
+    ...options,
   });
   await listener.listen();
   t.teardown(() => {
     listener.cut();
     return listener.close();
   });
-  return { port: listener.port, stream: connected.promise };
+  const { promise } = connected;
+  return { port: listener.port, connected: promise, stream: promise.then(({ stream }) => stream) };
 }
 
 async function dialled(t: Test, port: number, words: string): Promise<{ socket: Socket; closed: Promise<string> }> {
@@ -95,4 +104,27 @@ t.test('a request for a page is answered once, and the connection closed', async
   const heard = await closed;
   t.match(heard, /^HTTP\/1\.1 426 .*\r\nupgrade: websocket\r\n/s);
   t.equal(heard.match(/HTTP\/1\.1 426/g)?.length, 1);
+});
+
+t.test('what a stranger sent is freed with his connection, what a till sent is not', async (t) => {
+  for (const isTill of [false, true]) {
+    const { port, connected } = await listening(t, { framing: 'mqtt' });
+    const { socket, closed } = await dialled(t, port, 'x'.repeat(20_000));
+    const { stream, admitted } = await connected;
+    const [read] = (await once(stream, 'data')) as [Buffer];
+    if (isTill) admitted.done();
+    stream.destroy();
+    socket.resume();
+    await closed;
+    for (let at = 0; at < 3; at++) await new Promise((resolve) => setImmediate(resolve));
+    t.equal((read.buffer as ArrayBuffer).detached, !isTill, isTill ? 'a till' : 'a stranger');
+  }
+});
+
+t.test('what comes behind the request of an upgrade is bounded and freed', async (t) => {
+  const refused: string[] = [];
+  const { port } = await listening(t, { onRefused: (reason) => refused.push(reason) });
+  const { closed } = await dialled(t, port, UPGRADE + 'x'.repeat(20_000));
+  t.equal(await closed, '', 'it gets no answer');
+  t.same(refused, ['early-bytes']);
 });
