@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import t from 'tap';
 import { dial } from '../../../../../agent/ship/connection/dial.ts';
 import { FakeTimers } from '../../../../support/agent/fake-timers.ts';
@@ -9,8 +9,14 @@ const V6 = (address: string) => ({ address, family: 6 });
 /** Nothing listens there. */
 const NOWHERE = '127.0.0.2';
 
-async function listening(host: string): Promise<{ port: number; close(): void }> {
-  const server = createServer((socket) => void socket.on('error', () => {}));
+async function listening(
+  host: string,
+  onConnection = (_: Socket): void => {},
+): Promise<{ port: number; close(): void }> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    onConnection(socket);
+  });
   server.listen(0, host);
   await once(server, 'listening');
   return { port: (server.address() as AddressInfo).port, close: () => server.close() };
@@ -78,4 +84,15 @@ t.test('is given up when told', async (t) => {
   const { options, stopping } = dialing([V4('127.0.0.1')]);
   const onAttempt = () => stopping.abort(new Error('the agent stops'));
   await t.rejects(dial({ host: 'c.example', port: 9 }, { ...options, onAttempt }), { message: 'the agent stops' });
+});
+
+t.test('a connection that is reset later opens none to the other addresses', async (t) => {
+  const accepted = Promise.withResolvers<Socket>();
+  const server = await listening('127.0.0.1', accepted.resolve);
+  t.teardown(server.close);
+  const { options, tried } = dialing([V4('127.0.0.1'), V4(NOWHERE)]);
+  const socket = await dial({ host: 'c.example', port: server.port }, options);
+  (await accepted.promise).resetAndDestroy();
+  t.match(await once(socket, 'error'), [{ code: 'ECONNRESET' }]);
+  t.same(tried, ['127.0.0.1']);
 });

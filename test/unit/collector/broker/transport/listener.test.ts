@@ -121,6 +121,22 @@ t.test('what a stranger sent is freed with his connection, what a till sent is n
   }
 });
 
+t.test('a WebSocket takes few bytes before its CONNECT is accepted, however they are framed', async (t) => {
+  for (const isTill of [false, true]) {
+    const { port, connected } = await listening(t);
+    const { socket } = await dialled(t, port, UPGRADE);
+    const { stream, admitted } = await connected;
+    if (isTill) admitted.done();
+    const ending = new Promise<string>((resolve) => {
+      stream.once('error', ({ message }) => resolve(message));
+      stream.once('data', ({ length }: Buffer) => resolve(`${length} bytes`));
+    });
+    const head = Buffer.from([0x80 | BINARY, 0x80 | 126, 900 >> 8, 900 & 0xff, 0, 0, 0, 0]);
+    socket.write(Buffer.concat([head, Buffer.alloc(900)]));
+    t.match(await ending, isTill ? '900 bytes' : 'more than 500 bytes before the CONNECT');
+  }
+});
+
 t.test('what comes behind the request of an upgrade is bounded and freed', async (t) => {
   const refused: string[] = [];
   const { port } = await listening(t, { onRefused: (reason) => refused.push(reason) });
