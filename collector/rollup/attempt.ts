@@ -82,12 +82,12 @@ export class Attempt {
     const left = shared.leftNotes.get(nameOf(place));
     shared.leftNotes.delete(nameOf(place));
     if (record?.startedAt == null || record.startedAt === left) return new Attempt(shared, place, record);
-    if (shared.now() - record.startedAt < ROLLUP_LIMITS.attempt.value) return null;
+    if (shared.now() - record.startedAt < ROLLUP_LIMITS.attemptPause.value) return null;
     const crashes = record.crashes + 1;
     const attempt = new Attempt(shared, place, record);
     if (!(await attempt.#write({ ...record, startedAt: null, crashes }))) return null;
     attempt.#noted = null;
-    if (crashes >= ROLLUP_LIMITS.crashes.value)
+    if (crashes >= ROLLUP_LIMITS.crashesBeforeParked.value)
       attempt.#park(null, 'crash', `${crashes} runs ended without a result, maybe with the process`);
     return attempt;
   }

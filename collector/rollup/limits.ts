@@ -34,12 +34,12 @@ export const ROLLUP_LIMITS = {
     unit: 'count',
     why: 'How often an hour is merged, each time without a further terminal that takes too much of mergeBytes, before it is parked as a whole. A merge takes a second at most.',
   },
-  attempt: {
+  attemptPause: {
     value: 10 * MINUTE_MS,
     unit: 'ms',
     why: 'A noted run without a result is not tried again before this. A run at its limits takes less than a minute.',
   },
-  crashes: {
+  crashesBeforeParked: {
     value: 3,
     unit: 'count',
     why: 'Noted runs without a result in a row, after which the hour or day is parked. An honest one has none.',

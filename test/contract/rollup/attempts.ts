@@ -48,7 +48,7 @@ export async function attemptsContract(t: Test, tables: Tables): Promise<void> {
     await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
     region.now = (HOUR + 3) * HOUR_MS;
     const place = { merchant: region.merchant, level: 'hour' as const, time: HOUR };
-    await region.parked.write({ ...place, parts: [], startedAt: region.now - attempt.value, crashes: 1 }, null);
+    await region.parked.write({ ...place, parts: [], startedAt: region.now - attemptPause.value, crashes: 1 }, null);
     t.match(await region.pass(), { hours: 1, failures: 0, parked: 0 });
     t.match(await recordOf(region), { startedAt: null, crashes: 0 });
   });
@@ -61,9 +61,9 @@ export async function attemptsContract(t: Test, tables: Tables): Promise<void> {
       if (isAway) throw new StoreUnavailable('away');
       return make();
     });
-    let times = ROLLUP_LIMITS.crashes.value + 1;
+    let times = ROLLUP_LIMITS.crashesBeforeParked.value + 1;
     const runner = region.runner({ ...stores(region.through(hooked)) });
-    for (let outage = 0; outage <= ROLLUP_LIMITS.crashes.value; outage++) {
+    for (let outage = 0; outage <= ROLLUP_LIMITS.crashesBeforeParked.value; outage++) {
       region.now = (minuteOf(region.now) + 1) * MINUTE_MS;
       await runner.runDue().catch(() => undefined);
       t.not((await recordOf(region))!.startedAt, null, 'its note stayed');

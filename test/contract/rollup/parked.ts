@@ -191,11 +191,11 @@ export async function parkedContract(t: Test, tables: Tables): Promise<void> {
         region.now = through.now;
         return dead;
       };
-      for (let crash = 1; crash <= ROLLUP_LIMITS.crashes.value; crash++) {
+      for (let crash = 1; crash <= ROLLUP_LIMITS.crashesBeforeParked.value; crash++) {
         t.ok(await dying(), `end ${crash}`);
         t.match(await region.pass(), { hours: crash === 1 ? 1 : 0, failures: 0, parked: 0 }, 'the other hour alone');
         t.equal(await region.revision('hour', HOUR), null);
-        region.now += ROLLUP_LIMITS.attempt.value;
+        region.now += ROLLUP_LIMITS.attemptPause.value;
       }
       t.match(await region.pass(), { failures: 0, parked: 1 });
       t.match(await recordsOf(region), [{ parts: [{ terminal: null, reason: 'crash' }], startedAt: null }]);
