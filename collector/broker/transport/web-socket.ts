@@ -108,8 +108,10 @@ function streamOf(client: WebSocket, socket: Socket, options: WebSocketOptions):
       return;
     }
     early += bytes.length;
-    if (early > limits.maxHandshakeBytes)
-      stream.destroy(new GateError('early-bytes', `more than ${limits.maxHandshakeBytes} bytes before the CONNECT`));
+    if (early <= limits.maxHandshakeBytes) return;
+    stream.destroy(new GateError('early-bytes', `more than ${limits.maxHandshakeBytes} bytes before the CONNECT`));
+    // Then `ws` has nothing to read: what it would find costs more than the end.
+    free(bytes);
   });
   client.prependListener('message', (data: Buffer, isBinary: boolean) => {
     unfinished = 0;

@@ -137,6 +137,14 @@ t.test('a WebSocket takes few bytes before its CONNECT is accepted, however they
   }
 });
 
+t.test('too many bytes end a handshake before their frames are looked at', async (t) => {
+  const { port, stream } = await listening(t);
+  const { socket } = await dialled(t, port, UPGRADE);
+  const opened = await stream;
+  socket.write(Buffer.concat(Array.from({ length: 100 }, () => Buffer.from([0, 0x81, 0, 0, 0, 0, 0xff]))));
+  t.match(await once(opened, 'error'), [{ fault: 'early-bytes' }]);
+});
+
 t.test('what comes behind the request of an upgrade is bounded and freed', async (t) => {
   const refused: string[] = [];
   const { port } = await listening(t, { onRefused: (reason) => refused.push(reason) });
