@@ -16,6 +16,7 @@ const WEB_SOCKETS = 600;
 const BYTE_EVERY_MS = 400;
 const FRAGMENTS = 16_300;
 const REFUSED_AT_A_TIME = 20;
+const INVENTED_AT_A_TIME = 200;
 const OLD_PROTOCOL_EVERY_MS = 100;
 const PINGS_A_WRITE = 1_000;
 /** The most that a ping may carry. */
@@ -116,6 +117,23 @@ const refusedConnects: Attack = {
   },
 };
 
+const inventedTills: Attack = {
+  name: 'invented-tills',
+  exploits: 'CONNECTs of tills that do not exist, each another one, two hundred at a time: a look-up each; no token',
+  async run({ network, mqttPort }, signal) {
+    const knock = async (): Promise<void> => {
+      while (!signal.aborted) {
+        const line = await network.open(mqttPort);
+        await MqttSession.open(line, { merchant: 'nobody', terminal: `till-${randomEpoch()}`, token: 'invented' });
+        line.close();
+        await pause(1, signal);
+      }
+    };
+    await Promise.all(Array.from({ length: INVENTED_AT_A_TIME }, knock));
+    return NOTHING_BROKEN;
+  },
+};
+
 /** @returns the CONNACK's code; null: closed without one */
 async function connectByOldProtocol({ network, mqttPort, till }: AttackContext): Promise<number | null> {
   const line = await network.open(mqttPort);
@@ -151,5 +169,6 @@ export const CONNECTION_ATTACKS: readonly Attack[] = [
   fragments,
   pings,
   refusedConnects,
+  inventedTills,
   oldProtocol,
 ];
