@@ -151,10 +151,10 @@ export class Broker {
     return new Promise((resolve) => this.#aedes.close(resolve));
   }
 
-  #connect({ stream, certified, admitted }: Connected): void {
+  #connect({ stream, certified, admitted, received }: Connected): void {
     const { metrics, clock, gate: limits } = this.#options;
     const { address } = admitted;
-    const gate = new FramingGate(stream, { limits, memory: this.#memory, clock, certified, address });
+    const gate = new FramingGate(stream, { limits, memory: this.#memory, clock, certified, address, received });
     this.#gates.set(gate, admitted);
     metrics.connections(this.#gates.size);
     let client: Client | null = null;
@@ -192,7 +192,6 @@ export class Broker {
       this.#gates.get(gate)?.done();
       gate.accept();
     });
-    this.#aedes.on('keepaliveTimeout', (client) => this.#countEnd(client.conn as FramingGate, 'keep-alive'));
     this.#aedes.on('clientError', ended);
     this.#aedes.on('connectionError', ended);
     const emitter: EventEmitter = this.#aedes;

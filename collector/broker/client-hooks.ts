@@ -83,9 +83,12 @@ export class ClientHooks {
   aedesHooks(): Required<Hooks> {
     return {
       preConnect: (client, packet, callback) => {
-        this.#connects.set(client, authorizeConnect(packet, (client.conn as FramingGate).certified));
-        const maxKeepalive = Math.floor(this.#options.keepAliveMs / 1000);
-        packet.keepalive = Math.min(packet.keepalive || maxKeepalive, maxKeepalive);
+        const gate = client.conn as FramingGate;
+        this.#connects.set(client, authorizeConnect(packet, gate.certified));
+        const maxKeepAlive = Math.floor(this.#options.keepAliveMs / 1000);
+        gate.keepAliveSeconds = Math.min(packet.keepalive || maxKeepAlive, maxKeepAlive);
+        // The gate sees to it.
+        packet.keepalive = 0;
         // MQTT 3.1, and 5: tills speak 3.1.1.
         if (packet.protocolVersion !== MQTT_3_1_1) {
           this.#options.metrics.connected('form');

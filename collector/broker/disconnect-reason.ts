@@ -20,10 +20,10 @@ export class ForbiddenPublish extends Error {
 }
 
 /**
- * Errors of aedes that tell nothing new: a refused CONNECT and a keep-alive timeout were counted
- * when they happened, and answers that wait for a connection fail when it is closed.
+ * Of aedes: answers that wait for a connection fail when it is closed. A refused CONNECT, whose
+ * error has a code, was counted when it happened.
  */
-const KNOWN_ALREADY = ['keep alive timeout', 'connection closed'];
+const KNOWN_ALREADY = 'connection closed';
 
 /** Of `ws`: a message in too many fragments, or a frame in too many reads. */
 const TOO_MANY_PIECES = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
@@ -36,6 +36,6 @@ export function disconnectReason(error: Error): EndReason | null {
   const { code } = error as { code?: unknown };
   if (code === TOO_MANY_PIECES) return 'pieces';
   if (typeof code === 'string' && code.startsWith('WS_ERR_')) return 'protocol';
-  const known = 'code' in error || 'errorCode' in error || KNOWN_ALREADY.includes(error.message);
+  const known = 'code' in error || 'errorCode' in error || error.message === KNOWN_ALREADY;
   return known ? null : 'protocol';
 }

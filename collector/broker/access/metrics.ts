@@ -18,7 +18,6 @@ export type EndReason =
   | GateFault
   | AdmissionReason
   | 'protocol'
-  | 'keep-alive'
   | 'publish-retain'
   | 'publish-qos2'
   | 'publish-topic'

@@ -20,6 +20,7 @@
  * - A handshake ends within `handshakeMs`, a packet that has begun within `packetMs` and in at most
  *   `maxPieces` pieces. What is unfinished counts in the memory shared by all gates.
  * - Packets that carry no batch are paid from a budget.
+ * - A client silent for one and a half keep-alives is ended, except while the gate waits.
  */
 import { Duplex } from 'node:stream';
 import { closeGently } from './close-gently.ts';
@@ -27,6 +28,7 @@ import { ControlBudget, type ControlLimits, EMPTY_FRAME, EMPTY_FRAME_TYPE } from
 import { CONNECT, PUBLISH, readFixedHeader } from './fixed-header.ts';
 import { GateError, type GateFault } from './gate-error.ts';
 import { InFlightLimit, type InFlightLimits } from './in-flight-limit.ts';
+import { KeepAliveTimer } from './keep-alive-timer.ts';
 import { PacketDeadline, type PacketDeadlineLimits } from './packet-deadline.ts';
 import type { ReceiveMemory } from './receive-memory.ts';
 
@@ -48,6 +50,8 @@ export interface GateOptions {
   readonly certified: string | null;
   /** Whom its client is charged to before it has proved who it is. */
   readonly address: string;
+  /** Bytes that have come on the connection, below TLS and WebSocket. */
+  readonly received: () => number;
 }
 
 /** Event of a gate: its first bytes arrived. */
@@ -63,11 +67,14 @@ export class FramingGate extends Duplex {
   readonly #socket: Duplex;
   readonly certified: string | null;
   readonly address: string;
+  /** As the CONNECT asked for. */
+  keepAliveSeconds = 0;
   readonly #limits: GateLimits;
   readonly #memory: ReceiveMemory;
   readonly #control: ControlBudget;
   readonly #handshakeTimer: NodeJS.Timeout;
   readonly #deadline: PacketDeadline;
+  readonly #keepAlive: KeepAliveTimer;
   #state: State = 'handshake';
   /** Received, not passed on. */
   #held: Buffer = NOTHING;
@@ -83,7 +90,7 @@ export class FramingGate extends Duplex {
   #aedesReads = true;
   readonly #inFlight: InFlightLimit;
 
-  constructor(socket: Duplex, { limits, memory, clock, certified, address }: GateOptions) {
+  constructor(socket: Duplex, { limits, memory, clock, certified, address, received }: GateOptions) {
     super({ readableHighWaterMark: READ_AHEAD_BYTES });
     this.#socket = socket;
     this.certified = certified;
@@ -92,8 +99,12 @@ export class FramingGate extends Duplex {
     this.#memory = memory;
     this.#control = new ControlBudget(limits, clock);
     this.#inFlight = new InFlightLimit(limits, () => this.#pass());
-    const received = (): number => this.#passed + this.#held.length;
-    this.#deadline = new PacketDeadline(limits, received, (detail) => this.#fail('slow-packet', detail));
+    const ofPacket = (): number => this.#passed + this.#held.length;
+    this.#deadline = new PacketDeadline(limits, ofPacket, (detail) => this.#fail('slow-packet', detail));
+    this.#keepAlive = new KeepAliveTimer(received, () => {
+      if (this.#blocked || !this.#aedesReads) this.#keepAlive.heard();
+      else this.#fail('keep-alive', 'the client is silent');
+    });
     this.#handshakeTimer = setTimeout(
       () => this.#fail('slow-handshake', `no accepted CONNECT within ${limits.handshakeMs} ms`),
       limits.handshakeMs,
@@ -119,6 +130,7 @@ export class FramingGate extends Duplex {
   accept(): void {
     if (this.#state !== 'waiting') return;
     clearTimeout(this.#handshakeTimer);
+    this.#keepAlive.start(this.keepAliveSeconds);
     this.#state = 'open';
     this.#pass();
   }
@@ -126,8 +138,7 @@ export class FramingGate extends Duplex {
   /** Passes nothing more. */
   hold(): void {
     this.#state = 'held';
-    clearTimeout(this.#handshakeTimer);
-    this.#deadline.disarm();
+    this.#endTimers();
     this.#socket.pause();
   }
 
@@ -185,8 +196,7 @@ export class FramingGate extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    clearTimeout(this.#handshakeTimer);
-    this.#deadline.disarm();
+    this.#endTimers();
     this.#held = NOTHING;
     this.#memory.set(this, 0);
     if (error !== null || this.#socket.destroyed) this.#socket.destroy();
@@ -194,8 +204,15 @@ export class FramingGate extends Duplex {
     callback(error);
   }
 
+  #endTimers(): void {
+    clearTimeout(this.#handshakeTimer);
+    this.#deadline.disarm();
+    this.#keepAlive.end();
+  }
+
   #receive(chunk: Buffer): void {
     if (this.destroyed) return;
+    this.#keepAlive.heard();
     const { maxPieces } = this.#limits;
     if (++this.#pieces > maxPieces) {
       this.#fail('pieces', `a packet in more than ${maxPieces} pieces`);
@@ -215,10 +232,7 @@ export class FramingGate extends Duplex {
       if (this.#remaining === 0) {
         const header = readFixedHeader(this.#held, at);
         if (header.kind === 'incomplete') break;
-        if (header.kind === 'malformed') {
-          this.#fail('malformed', 'a packet without a length');
-          return;
-        }
+        if (header.kind === 'malformed') return void this.#fail('malformed', 'a packet without a length');
         const verdict = this.#verdict(header.type, header.size, this.#held.length - at);
         if (verdict === 'destroyed') return;
         this.#blocked = verdict === 'wait';
@@ -254,41 +268,36 @@ export class FramingGate extends Duplex {
   /** Decides about a packet whose header has arrived, the first of `received` bytes. */
   #verdict(type: number, size: number, received: number): 'pass' | 'wait' | 'destroyed' {
     const { maxControlBytes, maxPublishBytes } = this.#limits;
-    const refuse = (fault: GateFault, detail: string): 'destroyed' => {
-      this.#fail(fault, detail);
-      return 'destroyed';
-    };
     if (this.#state === 'waiting') {
-      // A client need not wait for the CONNACK [MQTT-3.1.4-5], but can have little to send before
-      // it.
+      // A client need not wait for the CONNACK [MQTT-3.1.4-5], but has little to send before it.
       return received <= maxControlBytes
         ? 'wait'
-        : refuse('early-bytes', `more than ${maxControlBytes} bytes before the CONNACK`);
+        : this.#fail('early-bytes', `more than ${maxControlBytes} bytes before the CONNACK`);
     }
     const max = this.#state === 'open' && type === PUBLISH ? maxPublishBytes : maxControlBytes;
-    if (size > max) return refuse('oversized', `a packet of ${size} bytes, type ${type}; at most ${max} are taken`);
+    if (size > max) return this.#fail('oversized', `a packet of ${size} bytes, type ${type}; at most ${max} are taken`);
     if (this.#state === 'handshake') {
-      if (type !== CONNECT) return refuse('no-connect', `starts with packet type ${type} instead of CONNECT`);
+      if (type !== CONNECT) return this.#fail('no-connect', `starts with packet type ${type} instead of CONNECT`);
       this.#state = 'waiting';
       return 'pass';
     }
     if (type === PUBLISH && !this.#inFlight.hasRoom) return 'wait';
-    if (!this.#pay(type, size)) return 'destroyed';
+    if (this.#pay(type, size) === 'destroyed') return 'destroyed';
     if (type !== PUBLISH) return 'pass';
     this.#inFlight.take(size);
     this.#publishPassing = true;
     return 'pass';
   }
 
-  #pay(type: number, size: number): boolean {
-    const admitted = this.#control.admits(type, size);
-    if (!admitted) this.#fail('control-budget', `too many packets that carry no batch; the last of type ${type}`);
-    return admitted;
+  #pay(type: number, size: number): 'paid' | 'destroyed' {
+    if (this.#control.admits(type, size)) return 'paid';
+    return this.#fail('control-budget', `too many packets that carry no batch; the last of type ${type}`);
   }
 
   /** A connection that is being closed gently is cut. */
-  #fail(fault: GateFault, detail: string): void {
+  #fail(fault: GateFault, detail: string): 'destroyed' {
     if (this.destroyed) this.#socket.destroy();
     else this.destroy(new GateError(fault, detail));
+    return 'destroyed';
   }
 }

@@ -6,6 +6,7 @@ export type GateFault =
   | 'early-bytes'
   | 'slow-handshake'
   | 'slow-packet'
+  | 'keep-alive'
   | 'control-budget'
   | 'pieces'
   | 'receive-memory';

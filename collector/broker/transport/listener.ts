@@ -25,6 +25,8 @@ export interface Connected {
   /** `{merchant}/{terminal}` of the client certificate; null when there is none. */
   readonly certified: string | null;
   readonly admitted: Admitted;
+  /** Bytes that have come on the connection, below TLS and WebSocket. */
+  readonly received: () => number;
 }
 
 export type ListenerRefusal = 'limit' | 'tls' | 'early-bytes';
@@ -50,13 +52,18 @@ const READ_AHEAD_BYTES = 256 * 1024;
 const BACKLOG = 1_024;
 const TCP_KEEP_ALIVE_MS = 60_000;
 
+interface Handshake extends Admitted {
+  /** That was admitted: TLS puts another over it. */
+  readonly socket: Socket;
+}
+
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   /** Includes sockets whose handshake has not ended, which no other object knows. */
   readonly #sockets = new Set<Socket>();
-  /** By the peer's address and port: TLS puts another socket over the one that was admitted. */
-  readonly #handshakes = new Map<string, Admitted>();
+  /** By the peer's address and port. */
+  readonly #handshakes = new Map<string, Handshake>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -105,7 +112,8 @@ export class Listener {
     const admitted = this.#options.admission.admit(socket.remoteAddress ?? '', () => socket.destroy());
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
-    const handshake: Admitted = {
+    const handshake: Handshake = {
+      socket,
       address: admitted.address,
       progressed: () => admitted.progressed(),
       done: () => {
@@ -136,7 +144,8 @@ export class Listener {
       admitted.done();
       forget();
     };
-    this.#options.onConnection({ stream, certified: certifiedBy(socket), admitted: { ...admitted, done } });
+    const received = (): number => admitted.socket.bytesRead;
+    this.#options.onConnection({ stream, certified: certifiedBy(socket), admitted: { ...admitted, done }, received });
   }
 
   #mqttServer(): Server {

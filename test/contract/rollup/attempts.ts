@@ -9,7 +9,7 @@ import { HookedTables } from '../../support/region/hooked-tables.ts';
 import { Region } from '../../support/region/region.ts';
 import { salesIn } from '../../support/region/sales.ts';
 
-const { attempt, parkedRetry } = ROLLUP_LIMITS;
+const { attemptPause, parkedRetry } = ROLLUP_LIMITS;
 
 const recordOf = async (region: Region): Promise<ParkedRecord | null> =>
   region.parked.read({ merchant: region.merchant, level: 'hour', time: HOUR });

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { type Duplex, duplexPair } from 'node:stream';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { readFixedHeader } from '../../../../../collector/broker/transport/fixed-header.ts';
@@ -23,8 +23,20 @@ const LIMITS: GateLimits = {
   minPublishBytes: 0,
 };
 
-const gateOn = (socket: Duplex, limits: Partial<GateLimits> = {}, memory = new ReceiveMemory(1_000_000)): FramingGate =>
-  new FramingGate(socket, { limits: { ...LIMITS, ...limits }, memory, clock: () => 0, certified: null, address: '' });
+const gateOn = (
+  socket: Duplex,
+  limits: Partial<GateLimits> = {},
+  memory = new ReceiveMemory(1_000_000),
+  received = () => 0,
+): FramingGate =>
+  new FramingGate(socket, {
+    limits: { ...LIMITS, ...limits },
+    memory,
+    clock: () => 0,
+    certified: null,
+    address: '',
+    received,
+  });
 
 /** A gate, the till's end of its socket, and what has passed so far. */
 function standing(t: Test, limits: Partial<GateLimits> = {}) {
@@ -290,6 +302,25 @@ t.test('a large packet may take long while it comes at the least rate, and not w
   pour(till, packet.subarray(0, 100));
   t.equal(await fault, 'slow-packet');
   t.ok(performance.now() - start >= 99, '100 bytes at 1,000 bytes/s are five periods of 20 ms');
+});
+
+t.test('a silent client is ended, but not while the gate waits and reads nothing', async (t) => {
+  const { till, gate } = standing(t, { maxUnreleased: 1, maxUnreleasedBytes: 10 });
+  gate.keepAliveSeconds = 0.01;
+  let fault: string | null = null;
+  const ended = faultOf(gate).then((name) => {
+    fault = name;
+  });
+  till.write(connect());
+  await settled();
+  gate.accept();
+  pour(till, Buffer.concat([publish(10), publish(10)]));
+  await wait(60);
+  t.equal(fault, null);
+  gate.claim()();
+  gate.claim()();
+  await ended;
+  t.equal(fault, 'keep-alive');
 });
 
 t.test('a held gate passes nothing more, and still lets answers out', async (t) => {
