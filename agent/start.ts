@@ -27,9 +27,9 @@ import { StatusPages } from './monitoring/status-pages.ts';
 import { BufferSession } from './runtime/buffer-session.ts';
 import { CurrentShipper } from './runtime/current-shipper.ts';
 import { GcPacer, ownHeap } from './runtime/gc-pacer.ts';
+import { KeepAliveFile } from './runtime/keep-alive-file.ts';
 import { systemTimers } from './runtime/system-timers.ts';
 import type { Progress } from './runtime/systemd-notifier.ts';
-import { KeepAlive } from './ship/connection/keep-alive.ts';
 import { Shipper } from './ship/shipper.ts';
 
 export interface Log {
@@ -98,7 +98,7 @@ class Agent {
   readonly #inFlight = new InFlightRequests();
   readonly #counters = zeroIngestCounters();
   readonly #shipping = new CurrentShipper();
-  readonly #keepAlive = new KeepAlive();
+  readonly #keepAlives: KeepAliveFile;
   readonly supervisor: BufferSupervisor<SqliteBuffer>;
   readonly #buffer: BufferFacts;
   readonly #monitor: SelfMonitor;
@@ -110,6 +110,8 @@ class Agent {
   constructor(config: AgentConfig, log: Log) {
     this.#config = config;
     this.#log = log;
+    const { buffer, collector } = config;
+    this.#keepAlives = new KeepAliveFile(buffer.path, collector.addresses, (message) => log.warn(message));
     const options = this.#bufferOptions();
     this.supervisor = new BufferSupervisor<SqliteBuffer>({
       open: (distrust, onFault) => openBuffer({ ...options, distrust, onFault }),
@@ -233,7 +235,7 @@ class Agent {
       version: packageJson.version,
       lingerMs: ship.lingerMs,
       reconnectMaxMs: ship.reconnectMaxMs,
-      keepAlive: this.#keepAlive,
+      keepAliveOf: (address) => this.#keepAlives.of(address),
       oldestRequest: () => this.#inFlight.oldest(),
       backlogSent: () => this.#heap.maybeCollect(),
       preparing: () => this.#buffer.recovery(),

@@ -19,7 +19,7 @@ import { isReplaced, type RunningWatch, watchCredentials } from './connection/cr
 import type { Address, Credentials } from './connection/endpoint.ts';
 import { explainError } from './connection/explain-error.ts';
 import { idleCut } from './connection/idle-cut.ts';
-import { announcedKeepAlive, type KeepAlive } from './connection/keep-alive.ts';
+import { announcedKeepAlive, type LearningKeepAlive } from './connection/keep-alive.ts';
 import { isRefusal, openSession, type Session } from './connection/mqtt-session.ts';
 import { RetryWait } from './connection/retry-wait.ts';
 import { unknownCollector, zeroCounters } from './status/collector-state.ts';
@@ -53,8 +53,8 @@ export interface ShipperDependencies extends Omit<CollectorProtocolDependencies,
   /** Read for each connection. @throws when a file cannot be read */
   readonly credentials: () => Credentials;
   readonly reconnectMaxMs: number;
-  /** Outlives the shipper. */
-  readonly keepAlive: Pick<KeepAlive, 'seconds' | 'pingAnswered' | 'cutAfter' | 'confirm' | 'doubt'>;
+  /** What was learned of the path to an address; outlives the shipper. */
+  readonly keepAliveOf: (address: Address) => LearningKeepAlive;
   /**
    * What the buffer has to do before anything can be shipped, as a phrase; null when it is ready.
    */
@@ -185,12 +185,13 @@ export class Shipper {
   }
 
   async #run(): Promise<void> {
-    const { addresses, keepAlive, now, log } = this.#with;
+    const { addresses, keepAliveOf, now, log } = this.#with;
     const { signal } = this.#stopping;
-    for (let failures = 0, at = 0; ; ) {
+    for (let failures = 0, at = 0; !signal.aborted; ) {
       this.#address = addresses[at % addresses.length]!;
+      const keepAlive = keepAliveOf(this.#address);
       this.#become('connecting');
-      const { good, idleCutMs, reason } = await this.#connection();
+      const { good, idleCutMs, reason } = await this.#connection(keepAlive);
       this.#become('waiting');
       if (signal.aborted) return;
       const message = explainError(reason, this.#address, this.#tried);
@@ -205,13 +206,12 @@ export class Shipper {
         keepAlive.doubt();
       }
       await this.#retry.wait(failures++, isRefusal(reason), signal);
-      if (signal.aborted) return;
     }
   }
 
   /** Runs one connection from its start to its end. */
-  async #connection(): Promise<Ended> {
-    const { merchant, terminal, stream, credentials, keepAlive, timers, now } = this.#with;
+  async #connection(keepAlive: LearningKeepAlive): Promise<Ended> {
+    const { merchant, terminal, stream, credentials, timers, now } = this.#with;
     const topics = [topic(merchant, terminal, 'ack'), topic(merchant, terminal, 'ctl')];
     const options = {
       address: this.#address,

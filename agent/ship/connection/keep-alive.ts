@@ -42,14 +42,13 @@ export class KeepAlive {
 
   /** A ping after an idle interval was answered. */
   pingAnswered(): void {
-    if (++this.#answered >= ENOUGH_PINGS) this.#learn(this.#seconds * GROWTH);
+    if (++this.#answered >= ENOUGH_PINGS) this.#learn(this.#seconds * GROWTH, this.#cutAfterMs);
   }
 
   /** A connection was cut after so long without traffic, as it seems: `doubt` takes it back. */
   cutAfter(idleMs: number): void {
     this.#before ??= { seconds: this.#seconds, cutAfterMs: this.#cutAfterMs };
-    this.#cutAfterMs = Math.min(this.#cutAfterMs ?? Number.POSITIVE_INFINITY, idleMs);
-    this.#learn(this.#seconds);
+    this.#learn(this.#seconds, Math.min(this.#cutAfterMs ?? Number.POSITIVE_INFINITY, idleMs));
   }
 
   /** The path was there: it was the idle connection that it cut. */
@@ -60,17 +59,17 @@ export class KeepAlive {
   /** The path was gone, idle or not. */
   doubt(): void {
     if (this.#before === null) return;
-    this.#cutAfterMs = this.#before.cutAfterMs;
-    this.#learn(this.#before.seconds);
+    this.#learn(this.#before.seconds, this.#before.cutAfterMs);
     this.#before = null;
   }
 
-  #learn(seconds: number): void {
+  #learn(seconds: number, cutAfterMs: number | null): void {
+    const before = { seconds: this.#seconds, cutAfterMs: this.#cutAfterMs };
     this.#answered = 0;
-    const next = this.#within(seconds);
-    if (next === this.#seconds) return;
-    this.#seconds = next;
-    this.#onLearned({ seconds: next, cutAfterMs: this.#cutAfterMs });
+    this.#cutAfterMs = cutAfterMs;
+    this.#seconds = this.#within(seconds);
+    if (this.#seconds !== before.seconds || cutAfterMs !== before.cutAfterMs)
+      this.#onLearned({ seconds: this.#seconds, cutAfterMs });
   }
 
   #within(seconds: number): number {
@@ -79,12 +78,16 @@ export class KeepAlive {
   }
 }
 
+/** As a session's owner uses it. */
+export type LearningKeepAlive = Pick<KeepAlive, 'seconds' | 'pingAnswered' | 'cutAfter' | 'confirm' | 'doubt'>;
+
 /** Longest that the collector keeps to, seconds. */
 const MOST_ANNOUNCED_S = 1_200;
 
 /**
- * Keep-alive to announce (CONNECT), seconds: the broker allows half as much again between whole
- * packets, and the largest batch may take longer on a slow line.
+ * Keep-alive to announce (CONNECT), seconds. Our collector takes each byte for a sign of life; a
+ * broker that goes by whole packets allows half as much again between them, and the largest batch
+ * may take longer on a slow line.
  *
  * @param bytesPerSecond of a line that is known to be slow; null: nothing is known
  */

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { SqliteBuffer } from '../../../agent/buffer/sqlite-buffer.ts';
+import type { LearningKeepAlive } from '../../../agent/ship/connection/keep-alive.ts';
 import { Shipper, type ShipperDependencies } from '../../../agent/ship/shipper.ts';
 import { MERCHANT, NOW, parsed, sale, TERMINAL } from './events.ts';
 import { FakeTimers, until } from './fake-timers.ts';
@@ -21,7 +22,7 @@ export interface Fixture {
 }
 
 /** Where time passes in jumps, no ping could be answered in time. */
-const NO_PINGS: ShipperDependencies['keepAlive'] = {
+const NO_PINGS: LearningKeepAlive = {
   seconds: 65_000,
   pingAnswered: () => {},
   cutAfter: () => {},
@@ -58,7 +59,7 @@ export async function fixture(
     version: '1.2.3',
     lingerMs: 50,
     reconnectMaxMs: 60_000,
-    keepAlive: NO_PINGS,
+    keepAliveOf: () => NO_PINGS,
     oldestRequest: () => null,
     preparing: () => null,
     now: () => NOW,

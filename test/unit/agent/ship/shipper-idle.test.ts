@@ -8,7 +8,7 @@ t.test(
   'a cut of an idle session is no failure: it comes back within a second, with a shorter keep-alive',
   async (t) => {
     const keepAlive = new KeepAlive();
-    const { buffer, collector, shipper, timers, warnings, accept } = await fixture(t, { keepAlive });
+    const { buffer, collector, shipper, timers, warnings, accept } = await fixture(t, { keepAliveOf: () => keepAlive });
     shipper.start();
     await until(() => collector.statuses.length === 2, 'the greeting and the first clearance');
     await quiet(shipper);
@@ -34,7 +34,7 @@ t.test(
 
 t.test('an idle session asks for a ping after 45 s, and one that gets no answer is given up', async (t) => {
   const keepAlive = new KeepAlive();
-  const { collector, shipper, timers } = await fixture(t, { keepAlive });
+  const { collector, shipper, timers } = await fixture(t, { keepAliveOf: () => keepAlive });
   shipper.start();
   await until(() => collector.statuses.length === 2, 'the greeting and the first clearance');
   await quiet(shipper);

@@ -62,6 +62,16 @@ t.test('what was learned is told, and goes on after a restart', async (t) => {
   t.equal(again.seconds, 40);
 });
 
+t.test('a cut that leaves the interval as it is bounds later ones after a restart, too', async (t) => {
+  const told: LearnedKeepAlive[] = [];
+  const keepAlive = new KeepAlive(null, (learned) => told.push(learned));
+  keepAlive.cutAfter(120_000);
+  t.same(told, [{ seconds: 45, cutAfterMs: 120_000 }]);
+  const again = new KeepAlive(told[0]);
+  answered(again, 400);
+  t.equal(again.seconds, 96);
+});
+
 t.test('a slow line announces what its largest packet takes, not only when it pings', async (t) => {
   t.equal(announcedKeepAlive(45, 131_072, null), 45);
   t.equal(announcedKeepAlive(45, 131_072, 20_000), 45);
