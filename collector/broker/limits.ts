@@ -125,6 +125,11 @@ const PACKETS = {
     unit: 'count',
     why: 'TCP reads or WebSocket messages of one packet. The largest batch has 250 over the smallest usual segments.',
   },
+  piecesPerSecond: {
+    value: 32,
+    unit: '1/s',
+    why: 'Further ones while a packet comes. A line of 200 bytes/s may pass 20 pieces a second.',
+  },
   partialBytes: {
     value: 64 * MIB,
     unit: 'bytes',
@@ -246,6 +251,7 @@ export function brokerLimits(configured: ConfiguredLimits): LimitOptions {
       maxUnreleased: PACKETS.unreleasedPublishes.value,
       maxUnreleasedBytes: PACKETS.unreleasedBytes.value,
       maxPieces: PACKETS.piecesPerPacket.value,
+      piecesPerSecond: PACKETS.piecesPerSecond.value,
       handshakeMs: CONNECTIONS.handshakeMs.value,
       packetMs: PACKETS.packetMs.value,
       minPacketRate: PACKETS.packetRate.value,

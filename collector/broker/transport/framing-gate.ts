@@ -18,7 +18,7 @@
  * - Bytes held back are at most one read from the socket. The socket is paused while the gate waits
  *   or aedes does not read.
  * - A handshake ends within `handshakeMs`, a packet that has begun within `packetMs` and in at most
- *   `maxPieces` pieces. What is unfinished counts in the memory shared by all gates.
+ *   `maxPieces` pieces, or slowly. What is unfinished counts in the memory shared by all gates.
  * - Packets that carry no batch are paid from a budget.
  * - A client silent for one and a half keep-alives is ended, except while the gate waits.
  */
@@ -30,15 +30,14 @@ import { GateError, type GateFault } from './gate-error.ts';
 import { InFlightLimit, type InFlightLimits } from './in-flight-limit.ts';
 import { KeepAliveTimer } from './keep-alive-timer.ts';
 import { PacketDeadline, type PacketDeadlineLimits } from './packet-deadline.ts';
+import { PieceLimit, type PieceLimits } from './piece-limit.ts';
 import type { ReceiveMemory } from './receive-memory.ts';
 
-export interface GateLimits extends InFlightLimits, ControlLimits, PacketDeadlineLimits {
+export interface GateLimits extends InFlightLimits, ControlLimits, PacketDeadlineLimits, PieceLimits {
   /** Maximum size of any packet but PUBLISH, bytes. */
   readonly maxControlBytes: number;
   readonly maxPublishBytes: number;
   readonly handshakeMs: number;
-  /** Reads of the socket, or WebSocket messages, that a packet may come in. */
-  readonly maxPieces: number;
 }
 
 export interface GateOptions {
@@ -83,7 +82,7 @@ export class FramingGate extends Duplex {
   /** Bytes of the passing packet that have passed. */
   #passed = 0;
   /** In which the bytes came that arrived since a packet ended last. */
-  #pieces = 0;
+  readonly #pieces: PieceLimit;
   #publishPassing = false;
   /** The next packet waits for a release, or for the CONNECT to be accepted. */
   #blocked = false;
@@ -98,6 +97,7 @@ export class FramingGate extends Duplex {
     this.#limits = limits;
     this.#memory = memory;
     this.#control = new ControlBudget(limits, clock);
+    this.#pieces = new PieceLimit(limits, clock);
     this.#inFlight = new InFlightLimit(limits, () => this.#pass());
     const ofPacket = (): number => this.#passed + this.#held.length;
     this.#deadline = new PacketDeadline(limits, ofPacket, (detail) => this.#fail('slow-packet', detail));
@@ -213,11 +213,8 @@ export class FramingGate extends Duplex {
   #receive(chunk: Buffer): void {
     if (this.destroyed) return;
     this.#keepAlive.heard();
-    const { maxPieces } = this.#limits;
-    if (++this.#pieces > maxPieces) {
-      this.#fail('pieces', `a packet in more than ${maxPieces} pieces`);
-      return;
-    }
+    if (!this.#pieces.take())
+      return void this.#fail('pieces', `a packet in more than ${this.#limits.maxPieces} pieces`);
     this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     this.#pass();
   }
@@ -252,13 +249,13 @@ export class FramingGate extends Duplex {
     const begun = !this.#blocked && (this.#remaining > 0 || at < this.#held.length);
     if (ended || !begun) this.#deadline.disarm();
     if (begun) this.#deadline.arm();
-    if (ended) this.#pieces = 0;
+    if (ended) this.#pieces.ended();
     if (at > 0) {
       const passed = this.#held.subarray(0, at);
       this.#held = at === this.#held.length ? NOTHING : this.#held.subarray(at);
       if (!this.push(passed)) this.#aedesReads = false;
     }
-    this.#memory.set(this, this.#passed + this.#held.length);
+    this.#memory.set(this, this.#passed + this.#held.length + this.#pieces.bytes);
     if (this.destroyed) return;
     // Evaluated after the push, because a reader may have released something meanwhile.
     if (this.#blocked || !this.#aedesReads) this.#socket.pause();

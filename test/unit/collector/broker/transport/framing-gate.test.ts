@@ -19,6 +19,7 @@ const LIMITS: GateLimits = {
   packetMs: 60_000,
   minPacketRate: 100,
   maxPieces: 1_000,
+  piecesPerSecond: 0,
   control: { burst: 1_000, perSecond: 0 },
   minPublishBytes: 0,
 };
