@@ -68,6 +68,8 @@ function passSignalsOn(child) {
 
   process.on('SIGINT', receive);
   process.on('SIGTERM', receive);
+  // It asks to read files again, which may be asked twice.
+  process.on('SIGHUP', () => child.kill('SIGHUP'));
   watchGroup();
 
   // `kill` of npm ends the shell between npm and this process, which does not forward the signal.
