@@ -3,19 +3,23 @@ import type { Limits } from '../../shared/limits.ts';
 import { proposedIdentity } from '../app/context.ts';
 import { LIMITS_BY_STAGE } from '../app/limits.ts';
 import { createRunner } from '../app/rollup-role.ts';
+import { certificateWarnings } from '../config/certificate-warnings.ts';
 import { warningsOf } from '../config/config-warnings.ts';
+import { certificatesOf, readTls } from '../config/tls-files.ts';
 import { initializeStore } from '../store/initialize-store.ts';
 import { type Command, CommandFailed, withStore } from './command.ts';
 
 export const checkConfig: Command = {
   name: 'check-config',
-  summary: 'reads the configuration and shows it with its defaults',
+  summary: 'reads the configuration and its certificates, and shows it with its defaults',
   options: { limits: { type: 'boolean' } },
   help: ['--limits           shows what anybody outside may cause at most, by stage, with the reasons'],
   examples: ['check-config --config config/collector.yaml', 'check-config --limits --config config/collector.yaml'],
-  async run({ config, given }) {
+  async run({ config, given, now }) {
     if (given.limits === true) return { json: { limits: LIMITS_BY_STAGE }, text: limitsText(LIMITS_BY_STAGE) };
-    const warnings = warningsOf(config);
+    const { tls } = config.mqtt;
+    const certificates = tls === null ? [] : certificateWarnings(certificatesOf(readTls(tls)), now());
+    const warnings = [...warningsOf(config), ...certificates];
     return { json: { valid: true, warnings, config }, text: `valid:\n${JSON.stringify(config, null, 2)}`, warnings };
   },
 };

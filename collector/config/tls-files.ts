@@ -57,8 +57,11 @@ export function tlsFilesOf({ key, cert, ca }: TlsFiles): TlsFiles {
   };
   if (key.includes('ENCRYPTED')) throw new Error('mqtt.tls.key has a passphrase: give a key without');
   const own = worded('mqtt.tls.key is not a private key in PEM', () => createPrivateKey(key));
-  if (!certificatesOf(files).chain[0]!.checkPrivateKey(own))
-    throw new Error('mqtt.tls.key is not the key of the first certificate in mqtt.tls.cert');
+  const at = certificatesOf(files).chain.findIndex((one) => one.checkPrivateKey(own));
+  if (at !== 0) {
+    const other = at === -1 ? '' : `, but of number ${at + 1}: put that one first`;
+    throw new Error(`mqtt.tls.key is not the key of the first certificate in mqtt.tls.cert${other}`);
+  }
   const { ca: authorities, ...pair } = files;
   worded('mqtt.tls.key, cert and ca cannot be used', () =>
     createSecureContext(authorities === null ? pair : { ...pair, ca: authorities }),
@@ -104,8 +107,11 @@ export function outOfTime({ chain, authorities }: Certificates, now: number): st
   return faults.length === 0 || faults.includes(null) ? null : `mqtt.tls.ca: ${faults[0]}`;
 }
 
-function timeFault({ subject, validFromDate, validToDate }: X509Certificate, now: number): string | null {
-  const name = subject?.replaceAll('\n', ', ') ?? 'the certificate';
+export const subjectOf = ({ subject }: X509Certificate): string => subject?.replaceAll('\n', ', ') ?? 'the certificate';
+
+function timeFault(one: X509Certificate, now: number): string | null {
+  const { validFromDate, validToDate } = one;
+  const name = subjectOf(one);
   if (now > validToDate.getTime()) return `${name} ended on ${validToDate.toISOString()}`;
   return now < validFromDate.getTime() ? `${name} begins on ${validFromDate.toISOString()}` : null;
 }

@@ -15,6 +15,7 @@ import { MqttTill } from '../../support/collector/mqtt-till.ts';
 import { DIGEST_KEY } from '../../support/collector/raw-rows.ts';
 import { killedAtEnd } from '../../support/system/killed-at-end.ts';
 import { testDir } from '../../support/system/test-dir.ts';
+import { issue } from '../../support/tls/issue-certificate.ts';
 
 // Thirty processes, on a machine that may be busy.
 t.setTimeout(120_000);
@@ -118,6 +119,30 @@ t.test('check-config warns of plain text for all the world, on stderr and in its
   await logged(JSON.parse(stdout).warnings[0]);
   collector.kill('SIGTERM');
   t.equal(await exitCode(collector), 0);
+});
+
+t.test('check-config warns of certificates that end soon or lack an intermediate, not of sound ones', async (t) => {
+  const root = issue({ name: 'root', to: 1_000 });
+  const middle = issue({ name: 'middle', issuer: root, to: 1_000 });
+  const ending = issue({ name: 'own', issuer: middle, names: ['localhost'], from: -80, to: 9.5 });
+  const sound = issue({ name: 'own', issuer: middle, names: ['localhost'] });
+  const dir = testDir(t);
+  const tls = { key: join(dir, 'key.pem'), cert: join(dir, 'cert.pem') };
+  const config = ['--config', configFile(t, { mqtt: { host: '127.0.0.1', port: 0, tls } })];
+  const checked = async (key: string, cert: string) => {
+    writeFileSync(tls.key, key);
+    writeFileSync(tls.cert, cert);
+    const { code, stdout, stderr } = await cli('check-config', '--json', ...config);
+    return { code, stderr, document: JSON.parse(stdout) as { warnings?: string[]; error?: string } };
+  };
+  const { code, stderr, document } = await checked(ending.key, ending.cert);
+  t.equal(code, 0);
+  t.match(document.warnings, [/CN=own ends in 9 days/, /CN=middle, which is missing/]);
+  t.match(stderr, /^warning: mqtt\.tls\.cert: CN=own ends in 9 days/);
+  t.same((await checked(sound.key, `${sound.cert}${middle.cert}${root.cert}`)).document.warnings, []);
+  const wrong = await checked(ending.key, sound.cert);
+  t.equal(wrong.code, 2, 'a key that does not match is an error');
+  t.match(wrong.document.error, /mqtt\.tls\.key is not the key of the first certificate/);
 });
 
 t.test('a NUL in a path is exit 2 in words, and leaves no file', async (t) => {
