@@ -10,14 +10,12 @@ import { MqttClient } from 'mqtt';
 import type { Timers } from '../../port/timers.ts';
 import type { Address, Credentials } from './endpoint.ts';
 import { refusedCertificate } from './explain-error.ts';
+import { StepTimeout } from './step-timeout.ts';
 import { TrafficWatch } from './traffic-watch.ts';
 import { openTransport, type Transport } from './transport.ts';
 
-/**
- * Time for each step: TCP, a proxy's answer, TLS, WebSocket, and MQTT up to the last SUBACK, for
- * which mqtt.js itself would wait forever.
- */
-const OPEN_MS = 20_000;
+/** From CONNECT to CONNACK; `StepTimeout` ends it before where the line is silent. */
+const CONNACK_MS = 60_000;
 /** How long a graceful end waits for data that is still being sent. */
 const END_MS = 1_000;
 
@@ -83,7 +81,7 @@ function mqttOn(stream: Duplex, { clientId, username, credentials, announced }: 
     queueQoSZero: false,
     resubscribe: false,
     keepalive: announced,
-    connectTimeout: OPEN_MS,
+    connectTimeout: CONNACK_MS,
     // Otherwise mqtt.js allocates a Buffer for each two-byte number in advance: 65,536, 7 MiB.
     writeCache: false,
   });
@@ -147,18 +145,6 @@ const publishOn =
     });
   };
 
-/** Aborts with `signal`, and when a step takes too long. */
-function stepTimeout(timers: Pick<Timers, 'after'>, signal: AbortSignal) {
-  const late = new AbortController();
-  let cancel = (): void => {};
-  const next = (): void => {
-    cancel();
-    cancel = timers.after(OPEN_MS, () => late.abort(new Error('no answer')));
-  };
-  next();
-  return { signal: AbortSignal.any([signal, late.signal]), next, end: () => cancel() };
-}
-
 /**
  * Connects and subscribes (SUBACK).
  *
@@ -166,14 +152,15 @@ function stepTimeout(timers: Pick<Timers, 'after'>, signal: AbortSignal) {
  */
 export async function openSession(options: SessionOptions, signal: AbortSignal): Promise<Session> {
   signal.throwIfAborted();
-  const timeout = stepTimeout(options.timers, signal);
+  const timeout = new StepTimeout(options.timers);
+  const ending = AbortSignal.any([signal, timeout.signal]);
   try {
-    const transport = await openTransport({ ...options, signal: timeout.signal, onStep: timeout.next });
-    return await beginSession(transport, options, timeout.signal);
+    const transport = await openTransport({ ...options, signal: ending, onStep: (socket) => timeout.next(socket) });
+    return await beginSession(transport, options, ending);
   } catch (error) {
     throw explained(error as Error, options);
   } finally {
-    timeout.end();
+    timeout.clear();
   }
 }
 

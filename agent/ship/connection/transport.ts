@@ -13,8 +13,8 @@ import { tunnel } from './proxy-tunnel.ts';
 export interface TransportOptions extends Dialing {
   readonly address: Address;
   readonly credentials: Credentials;
-  /** Called when a step is done: TCP, the proxy's answer, TLS, WebSocket. */
-  readonly onStep: () => void;
+  /** Called with the TCP socket when a step is done: TCP, the proxy's answer, TLS, WebSocket. */
+  readonly onStep: (socket: Socket) => void;
 }
 
 export interface Transport {
@@ -27,13 +27,14 @@ export interface Transport {
 
 /** @throws the reason of a failure; the reason of `signal` when it aborts */
 export async function openTransport(options: TransportOptions): Promise<Transport> {
-  const { address, signal, onStep } = options;
+  const { address, signal } = options;
   const { protocol, proxy } = address;
   // Before the network is asked: what is wrong with the files is told in any case.
   const context = protocol === 'mqtt' ? null : await secureContext(options.credentials);
   const socket = await dial(proxy ?? address, options);
   // What comes after the errors that are waited for is told by 'close'.
   socket.on('error', () => undefined);
+  const onStep = (): void => options.onStep(socket);
   const stop = (): void => void socket.destroy(signal.reason as Error);
   signal.addEventListener('abort', stop, { once: true });
   try {
