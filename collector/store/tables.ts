@@ -78,8 +78,9 @@ export interface Tables {
   put(table: TableName, puts: readonly Put[]): Promise<void>;
   /**
    * Puts the rows that do not exist and leaves the others as they are, with their times; of a row
-   * that is named twice the first one. For rows named by their content: where two callers put the
-   * same absent row at the same moment, either may be the one that stays.
+   * that is named twice the first one. For rows named by their content, which always have the same
+   * columns, and no empty value. A row that is put alone stays once it is there. Where two callers
+   * put the same absent row among others at the same moment, either may be the one that stays.
    *
    * @returns which were put, in the same order; of callers at the same moment each may say so
    */

@@ -30,6 +30,30 @@ export async function putIfAbsentContract(t: Test, tables: Tables): Promise<void
     }
   });
 
+  await t.test('a row that is put alone stays, whether what comes then is earlier or later', async (t) => {
+    const { key } = freshKeys();
+    await tables.putIfAbsent('events', [put(key('r'), { 'b:d': 'first' }, recent)]);
+    for (const time of [recent - 1_000, recent, recent + 1_000, undefined]) {
+      await tables.putIfAbsent('events', [put(key('r'), { 'b:d': 'again' }, time)]);
+      const [row] = await tables.get('events', [key('r')]);
+      t.same(textOf(row), { 'b:d': 'first' });
+      t.equal(row?.time, recent);
+    }
+  });
+
+  await t.test('of callers that put the same row alone at the same moment, the first one stays', async (t) => {
+    const { key } = freshKeys();
+    for (let round = 0; round < 50; round++) {
+      const row = key(String(round));
+      const read = async () => textOf((await tables.get('events', [row]))[0]!);
+      const calls = [0, 1, 2].map((by) => tables.putIfAbsent('events', [put(row, { 'b:d': String(by) }, recent + by)]));
+      await Promise.race(calls);
+      const first = await read();
+      await Promise.all(calls);
+      t.same(await read(), first);
+    }
+  });
+
   await t.test('of a row that is named twice the first one is put', async (t) => {
     const { key } = freshKeys();
     const twice = [put(key('r'), { 'b:d': 'first' }, recent), put(key('r'), { 'b:d': 'second' }, recent + 1)];
