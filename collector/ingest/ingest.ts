@@ -76,7 +76,7 @@ interface RawRowName {
 }
 
 /** Its arrival is when it is put: a batch that waited is not earlier than one stored meanwhile. */
-interface Batch extends Omit<ReceivedBatch, 'arrival'> {
+interface Batch extends ReceivedBatch {
   readonly claim: string;
   readonly row: RawRowName;
   readonly events: number;
@@ -267,12 +267,11 @@ export class Ingest {
   }
 
   async #commit(batches: readonly Batch[]): Promise<void> {
-    const { log, metrics, now, clock, onFailure } = this.#options;
+    const { log, metrics, clock, onFailure } = this.#options;
     const start = clock();
-    const arrival = now();
     const fresh = batches.filter(({ isStored }) => !isStored);
     try {
-      if (fresh.length > 0) this.#count(await log.append(fresh.map((batch) => ({ ...batch, arrival }))), fresh);
+      if (fresh.length > 0) this.#count(await log.append(fresh), fresh);
       await this.#markWriter.ensureMarks(
         batches.map(({ merchant, terminal, header }) => ({ merchant, terminal, hour: header.hour })),
       );
@@ -285,7 +284,7 @@ export class Ingest {
     this.#failures = 0;
     for (const batch of batches) {
       this.#stored.add(batch.claim, batch.row.digest);
-      this.#statuses.stored(batch, batch.header, arrival);
+      this.#statuses.stored(batch, batch.header);
     }
     if (fresh.length > 0) metrics.committed({ batches: fresh.length, seconds: (clock() - start) / 1000 });
   }

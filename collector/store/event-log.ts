@@ -32,8 +32,11 @@ export interface ReceivedBatch {
   readonly header: BatchHeader;
   /** The whole wire batch. */
   readonly bytes: Uint8Array;
-  /** Milliseconds since 1970, the collector's clock. */
-  readonly arrival: number;
+  /**
+   * Milliseconds since 1970. Left out, as ingest does: when the store puts the row, by the store's
+   * own clock, by which it lets rows expire.
+   */
+  readonly arrival?: number;
   /** What `rowKeyOf` returned, if it was asked before: the digest of a large batch takes long. */
   readonly precomputedRowKey?: Uint8Array;
 }
@@ -107,7 +110,7 @@ export class EventLog {
       batches.map((batch) => ({
         row: batch.precomputedRowKey ?? this.rowKeyOf(batch),
         cells: new Map([[BATCH, batch.bytes]]),
-        time: batch.arrival,
+        ...(batch.arrival !== undefined && { time: batch.arrival }),
       })),
     );
   }

@@ -4,9 +4,11 @@ import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { apiContract } from '../contract/api-contract.ts';
 import { ingestContract } from '../contract/ingest-contract.ts';
 import { liveHoursContract } from '../contract/live-hours-contract.ts';
+import { keptPastContract } from '../contract/rollup/kept-past.ts';
 import { rollupContract } from '../contract/rollup-contract.ts';
 import { initializeContract } from '../contract/stores/initialize.ts';
 import { storesContract } from '../contract/stores-contract.ts';
+import { wrongClockContract } from '../contract/wrong-clock-contract.ts';
 import { sharedHBase } from '../support/real/hbase.ts';
 
 const hbase = await sharedHBase(t);
@@ -14,6 +16,7 @@ if (hbase !== null) {
   const suites = {
     stores: storesContract,
     ingest: ingestContract,
+    'wrong clocks': wrongClockContract,
     rollup: rollupContract,
     'live hours': liveHoursContract,
     api: apiContract,
@@ -23,6 +26,10 @@ if (hbase !== null) {
       openHBaseTables({ ...hbase, namespace: `test_${randomBytes(4).toString('hex')}` }),
     ),
   );
+  await t.test('HBase keeps the contract of a kept past', (t) => {
+    const { host, port } = hbase;
+    return keptPastContract(t, { kind: 'hbase', host, port, namespace: `test_${randomBytes(4).toString('hex')}` });
+  });
   for (const [name, contract] of Object.entries(suites)) {
     await t.test(`HBase keeps the contract of ${name}`, async (t) => {
       const namespace = `test_${randomBytes(4).toString('hex')}`;

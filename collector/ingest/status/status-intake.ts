@@ -61,8 +61,9 @@ export class StatusIntake {
   }
 
   /** A till's batch is durable: its header says how far its events are complete. */
-  stored({ merchant, terminal }: Teller, { epoch, clearThrough, firstSeq, count }: BatchHeader, at: number): void {
-    this.#clearances.batch({ merchant, terminal, epoch, clearThrough, lastSeq: firstSeq + count - 1, at });
+  stored({ merchant, terminal }: Teller, { epoch, clearThrough, firstSeq, count }: BatchHeader): void {
+    const of = { merchant, terminal, epoch, clearThrough };
+    this.#clearances.batch({ ...of, lastSeq: firstSeq + count - 1, at: this.#options.now() });
   }
 
   /** Writes what waits; never rejects. */

@@ -50,7 +50,7 @@ function batches(events: readonly PostedEvent[], size: number): ReceivedBatch[] 
   const [terminal, epoch] = [freshTerminal(), freshEpoch()];
   return chunks(parsed(events), size).map((batch, i) => {
     const { bytes, header } = encodeEvents({ epoch, firstSeq: 1 + i * size, hour, clearThrough: 0 }, batch);
-    return { merchant: merchantOf(i), terminal, header, bytes, arrival: Date.now() };
+    return { merchant: merchantOf(i), terminal, header, bytes };
   });
 }
 
