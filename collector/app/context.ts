@@ -14,6 +14,7 @@ import { ParkedHours } from '../store/parked-hours.ts';
 import { Rollups } from '../store/rollups.ts';
 import type { Tables } from '../store/tables.ts';
 import { Terminals } from '../store/terminals.ts';
+import type { ClockProblem } from './clock-guard.ts';
 import type { CollectorMetrics } from './prometheus-metrics.ts';
 
 export const ROLES = ['ingest', 'rollup', 'api'] as const;
@@ -58,6 +59,8 @@ export interface CollectorContext extends StartOptions {
   readonly stores: Stores;
   readonly logic: Logic;
   readonly metrics: CollectorMetrics;
+  /** Why this machine's clock cannot be trusted now; null: it can. */
+  readonly clockProblem: ClockProblem;
 }
 
 /** For a store that has no identity yet. */

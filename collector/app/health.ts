@@ -9,6 +9,8 @@ export interface HealthOptions {
   readonly clock: () => number;
   /** How old the last successful write may be. */
   readonly freshMs: number;
+  /** Why the process must not be used although the store takes writes; null: nothing. */
+  readonly objection: () => string | null;
 }
 
 export class Health {
@@ -25,7 +27,9 @@ export class Health {
   readiness(): { readonly ready: boolean; readonly reason: string } {
     if (this.#draining) return { ready: false, reason: 'stopping' };
     const fresh = this.#options.clock() - this.#writtenAt <= this.#options.freshMs;
-    return fresh ? { ready: true, reason: 'ready' } : { ready: false, reason: `the store: ${this.#problem}` };
+    if (!fresh) return { ready: false, reason: `the store: ${this.#problem}` };
+    const objection = this.#options.objection();
+    return objection === null ? { ready: true, reason: 'ready' } : { ready: false, reason: objection };
   }
 
   drain(): void {

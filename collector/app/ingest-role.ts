@@ -7,6 +7,7 @@ import type { RoomLimits } from '../ingest/admission/room.ts';
 import type { GroupLimits } from '../ingest/group-commit.ts';
 import { Ingest } from '../ingest/ingest.ts';
 import { INGEST_LIMITS } from '../ingest/limits.ts';
+import { guardInbox, guardMarks } from './clock-guard.ts';
 import type { CollectorContext } from './context.ts';
 import { TlsReload } from './tls-reload.ts';
 
@@ -50,9 +51,10 @@ export class IngestRole {
 
   /** @param storeGen null while the store is not open: no till is accepted */
   static async start(context: CollectorContext, storeGen: () => string | null): Promise<IngestRole> {
-    const { config, maxHandshakes, stores, metrics, now, clock, random, tls, log } = context;
+    const { config, maxHandshakes, stores, metrics, now, clock, random, tls, log, clockProblem } = context;
     const ingest = new Ingest({
       ...stores,
+      marks: guardMarks(stores.marks, clockProblem),
       ...{ now, clock, random, storeGen },
       graceMs: config.rollup.graceSeconds * 1000,
       groups: GROUPS[config.store.kind](config.store),
@@ -78,10 +80,10 @@ export class IngestRole {
       listen: { host: mqtt.host, port: mqtt.port, tls },
       websocket: mqtt.websocket === null ? null : { ...mqtt.websocket, tls },
       tokenVerifier: new TokenVerifier({ registry: stores.terminals, now, clock, ...TOKEN_VERIFIER }),
-      inbox: ingest,
-      now,
+      inbox: guardInbox(ingest, { problem: clockProblem, random, metrics: metrics.ingest }),
+      now: () => (clockProblem() === null ? now() : 0),
       clock,
-      storeGen,
+      storeGen: () => (clockProblem() === null ? storeGen() : null),
       metrics: metrics.broker,
       log,
     });

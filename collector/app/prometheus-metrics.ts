@@ -16,6 +16,8 @@ export interface CollectorMetrics {
   /** @param seqs claimed with different contents, of hours just published */
   readonly rollupConflicts: (seqs: number) => void;
   readonly parked: (reason: ParkReason) => void;
+  /** Seconds by which this machine's clock is ahead of the store's. */
+  readonly clockAhead: (seconds: number) => void;
 }
 
 export function createMetrics(region: string): CollectorMetrics {
@@ -35,6 +37,7 @@ export function createMetrics(region: string): CollectorMetrics {
     ingest: ingestMetrics(counter, gauge, histogram),
     tls: tlsMetrics(counter, gauge),
     ...rollupMetrics(counter, histogram),
+    ...clockMetrics(gauge),
   };
 }
 
@@ -125,6 +128,14 @@ function tlsMetrics(counter: MakeCounter, gauge: MakeGauge): TlsMetrics {
     reloaded: (outcome) => reloads.inc({ outcome }),
     expires: (file, left) => days.set({ file }, left),
   };
+}
+
+function clockMetrics(gauge: MakeGauge): Pick<CollectorMetrics, 'clockAhead'> {
+  const ahead = gauge(
+    'store_clock_ahead_seconds',
+    'By how much the clock of this machine is ahead of that of HBase; 0 on SQLite.',
+  );
+  return { clockAhead: (seconds) => ahead.set(seconds) };
 }
 
 function rollupMetrics(

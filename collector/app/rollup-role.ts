@@ -2,6 +2,7 @@
 import cron, { type ScheduledTask } from 'node-cron';
 import { ROLLUP_LIMITS } from '../rollup/limits.ts';
 import { type PassReport, RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
+import { trustedNow } from './clock-guard.ts';
 import { type NewConflicts, watchConflicts } from './conflict-watch.ts';
 import type { CollectorContext, Stores } from './context.ts';
 
@@ -26,6 +27,7 @@ export class RollupRole {
     this.#context = context;
     this.#runner = createRunner({
       ...context,
+      now: trustedNow(context.now, context.clockProblem),
       stores: {
         ...context.stores,
         rollups: watchConflicts(context.stores.rollups, (found) => this.#onConflicts(found)),

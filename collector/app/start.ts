@@ -21,6 +21,7 @@ import { BROKER_LIMITS } from '../broker/limits.ts';
 import { DeferredTables } from '../store/deferred-tables.ts';
 import { initializeStore, type StoreIdentity } from '../store/initialize-store.ts';
 import { StoreUnavailable } from '../store/tables.ts';
+import { ClockWatch, storeClockOf } from './clock-watch.ts';
 import { type CollectorContext, proposedIdentity, type StartOptions, storesOn } from './context.ts';
 import { shareFileHandles } from './file-handles.ts';
 import { Health } from './health.ts';
@@ -46,6 +47,7 @@ export interface Collector {
 
 const PROBE_EVERY_MS = 5_000;
 const WRITTEN_LATELY_MS = 15_000;
+const CLOCK_TICK_MS = 1_000;
 const HTTP_DRAIN_MS = 5_000;
 const REOPEN_MAX_MS = 5_000;
 const LIVE_FRESH_MS = 250;
@@ -54,12 +56,13 @@ const LIVE_FRESH_MS = 250;
 export async function startCollector(options: StartOptions): Promise<Collector> {
   const { roles, log } = options;
   const tables = new DeferredTables();
-  const context = contextOf(options, tables);
+  const { context, watch } = contextOf(options, tables);
   const { config, stores } = context;
   const health = new Health({
     probe: () => stores.control.probe(hostname(), options.now()),
     clock: options.clock,
     freshMs: WRITTEN_LATELY_MS,
+    objection: context.clockProblem,
   });
   let storeGen: string | null = null;
   const http = await startHttp(context, health);
@@ -73,10 +76,10 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
   }
   const rollup = roles.has('rollup') ? new RollupRole(context) : null;
   const stopping = new AbortController();
-  const prober = setInterval(() => void health.probe(), PROBE_EVERY_MS);
+  const timers = startTimers(health, watch);
 
   const ready = (async () => {
-    const identity = await openStore(options, tables, stopping.signal);
+    const identity = await openStore(options, tables, watch, stopping.signal);
     if (identity !== null) stores.log.opened(identity.digestKey);
     storeGen = identity?.storeGen ?? null;
     await health.probe();
@@ -90,7 +93,7 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
   const stop = async (): Promise<void> => {
     health.drain();
     stopping.abort();
-    clearInterval(prober);
+    for (const timer of timers) clearInterval(timer);
     await ingest?.stop();
     await rollup?.stop();
     await closeHttp(http);
@@ -110,16 +113,30 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
   };
 }
 
-function contextOf(options: StartOptions, tables: DeferredTables): CollectorContext {
-  const { dimensions, region } = options.config;
-  return {
+/** `watch` is null when the store has no clock of its own. */
+function contextOf(
+  options: StartOptions,
+  tables: DeferredTables,
+): { readonly context: CollectorContext; readonly watch: ClockWatch | null } {
+  const { config, now, clock, log } = options;
+  const metrics = createMetrics(config.region);
+  const storeClock = storeClockOf(tables, config, { now, clock });
+  const watch = storeClock === null ? null : new ClockWatch({ storeClock, clock, metrics, log });
+  const context = {
     ...options,
     ...withinFileHandles(options),
     stores: storesOn(tables),
-    logic: { version: LOGIC_VERSION, dimensions },
-    metrics: createMetrics(region),
+    logic: { version: LOGIC_VERSION, dimensions: config.dimensions },
+    metrics,
+    clockProblem: () => watch?.problem() ?? null,
   };
+  return { context, watch };
 }
+
+const startTimers = (health: Health, watch: ClockWatch | null): readonly NodeJS.Timeout[] => [
+  setInterval(() => void health.probe(), PROBE_EVERY_MS),
+  setInterval(() => void watch?.tick(), CLOCK_TICK_MS),
+];
 
 /** The configuration and the handshakes, with no more connections than there are file handles. */
 function withinFileHandles({ config, roles, log, fileHandles }: StartOptions) {
@@ -150,13 +167,16 @@ function withinFileHandles({ config, roles, log, fileHandles }: StartOptions) {
 async function openStore(
   options: StartOptions,
   tables: DeferredTables,
+  watch: ClockWatch | null,
   stopping: AbortSignal,
 ): Promise<StoreIdentity | null> {
   const { config, openTables, log, random } = options;
   for (let attempt = 0; !stopping.aborted; attempt++) {
     try {
       if (!tables.isOpen) await tables.opened(await openTables(config.store));
-      return await initializeStore(tables, config.dimensions, proposedIdentity());
+      const identity = await initializeStore(tables, config.dimensions, proposedIdentity());
+      await watch?.compare();
+      return identity;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       log.warn({ err: error }, 'the store is unavailable: trying again');

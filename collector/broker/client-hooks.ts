@@ -28,7 +28,7 @@ import type { FramingGate } from './transport/framing-gate.ts';
 export interface ClientHooksOptions {
   readonly tokenVerifier: TokenVerifier;
   readonly inbox: Inbox;
-  /** Milliseconds since 1970. */
+  /** What tills are told, milliseconds since 1970; 0: unknown. */
   readonly now: () => number;
   /** Monotonic milliseconds. */
   readonly clock: () => number;

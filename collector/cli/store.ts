@@ -1,5 +1,6 @@
 /** `check-config`, `init` and `rollup`: one-time actions of an operator or a deployment. */
 import type { Limits } from '../../shared/limits.ts';
+import { storeClockOf } from '../app/clock-watch.ts';
 import { proposedIdentity } from '../app/context.ts';
 import { LIMITS_BY_STAGE } from '../app/limits.ts';
 import { createRunner } from '../app/rollup-role.ts';
@@ -60,22 +61,25 @@ export const rollupOnce: Command = {
   help: [],
   examples: ['rollup --json --config config/collector.yaml'],
   async run(context) {
-    const report = await withStore(context, async (stores, tables) => {
+    const clock = (): number => performance.now();
+    const { report, clockProblem } = await withStore(context, async (stores, tables) => {
       const { logic } = await initializeStore(tables, context.config.dimensions, proposedIdentity());
+      const storeClock = storeClockOf(tables, context.config, { ...context, clock });
+      await storeClock?.compare();
       const failures: string[] = [];
       const onFailure: Parameters<typeof createRunner>[0]['onFailure'] = ({ merchant, level, time }, error) =>
         failures.push(`${merchant} ${level} ${time}: ${error.message}`);
-      const clock = (): number => performance.now();
       const onParked = (): void => undefined;
       const done = await createRunner({ ...context, clock, stores, logic, onFailure, onParked }).runDue();
       if (failures.length > 0)
         throw new CommandFailed(
           `${failures.length} runs failed; their due marks stay:\n${failures.slice(0, 20).join('\n')}`,
         );
-      return done;
+      return { report: done, clockProblem: storeClock?.problem() ?? null };
     });
     return {
       json: report,
+      warnings: clockProblem === null ? [] : [clockProblem],
       text: [
         `rolled up ${report.hours} hours and ${report.days} days from ${report.marks} due marks`,
         ...(report.parked > 0 ? [`${report.parked} are left out: see audit --parked`] : []),

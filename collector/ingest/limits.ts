@@ -178,6 +178,11 @@ export const INGEST_LIMITS = {
     unit: 'ms',
     why: 'How often a terminal gets another store generation because the store lacks what it names: each makes it send again what it keeps. A store is restored less often.',
   },
+  clockDifference: {
+    value: 5_000,
+    unit: 'ms',
+    why: "How far this machine's clock and the store's own (HBase) may be apart: further, tills are told to wait and no figures are rolled up. Two collectors are then at most 10 s apart, which is what due marks allow for. NTP keeps clocks within milliseconds.",
+  },
 } as const satisfies Limits;
 
 /** What a row takes in the raw log besides the batch: key, cell and index, bytes. */

@@ -39,7 +39,7 @@ const AckEnvelopeSchema = Type.Object({
   acks: Type.Array(AckSchema),
   /** Factor on the agent's window, 0 to 1. */
   credit: Type.Number({ minimum: 0, maximum: 1 }),
-  /** The collector's clock, milliseconds since 1970. */
+  /** The collector's clock, milliseconds since 1970; 0 while it cannot be trusted. */
   serverTime: Count,
   /**
    * Changes when the store was restored from a backup, or was found to lack what this terminal says

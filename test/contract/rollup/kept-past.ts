@@ -9,15 +9,25 @@ import { storesOn } from '../../../collector/app/context.ts';
 import { audit } from '../../../collector/cli/audit.ts';
 import { parseConfig } from '../../../collector/config/collector-config.ts';
 import { openTables, startCollector } from '../../../collector/main.ts';
+import type { Row, Tables } from '../../../collector/store/tables.ts';
 import { epoch, terminalId } from '../../../shared/ids.ts';
 import { HOUR_MS, hourOf, MINUTE_MS } from '../../../shared/time.ts';
 import type { WireBatch } from '../../../shared/wire/batch.ts';
 import { type ForgedSale, forgedSale } from '../../support/collector/forged-batch.ts';
 import { EPOCH, MqttTill } from '../../support/collector/mqtt-till.ts';
 import { freshMerchant } from '../../support/region/fresh.ts';
+import { HookedTables } from '../../support/region/hooked-tables.ts';
 
 /** By the real clock, since the store lets rows expire by it; an hour that is long rolled up. */
 const HOUR = hourOf(Date.now()) - 60;
+
+/** A store whose own clock goes on as well, as far as it is asked for. */
+const clockAhead = (tables: Tables, ahead: () => number): Tables =>
+  new HookedTables(tables, async (call, make) => {
+    const made = await make();
+    if (call.operation !== 'get' || call.table !== 'control') return made;
+    return (made as (Row | null)[]).map((row) => row && { ...row, time: row.time + ahead() }) as typeof made;
+  });
 
 /** The collector with a till and what a merchant sees; its clock goes on by `later`. */
 async function region(t: Test, store: object) {
@@ -30,7 +40,11 @@ async function region(t: Test, store: object) {
   const hash = createHash('sha256').update(secret).digest('hex');
   let ahead = 0;
   const now = (): number => Date.now() + ahead;
-  const collector = await startCollector(config, { now });
+  const collector = await startCollector(config, {
+    now,
+    clock: () => performance.now() + ahead,
+    openTables: async (store) => clockAhead(await openTables(store), () => ahead),
+  });
   t.teardown(() => collector.stop());
   await collector.ready;
   const tables = await openTables(config.store);

@@ -2,7 +2,7 @@ import t from 'tap';
 import { Health } from '../../../../collector/app/health.ts';
 
 function standing() {
-  const state = { now: 0, problem: null as string | null, probes: 0 };
+  const state = { now: 0, problem: null as string | null, objection: null as string | null, probes: 0 };
   const health = new Health({
     probe: async () => {
       state.probes++;
@@ -10,6 +10,7 @@ function standing() {
     },
     clock: () => state.now,
     freshMs: 15_000,
+    objection: () => state.objection,
   });
   return { state, health };
 }
@@ -30,6 +31,15 @@ t.test('not ready any more when the last one is too long ago, with the store’s
   t.ok(health.readiness().ready);
   state.now = 15_001;
   t.same(health.readiness(), { ready: false, reason: 'the store: connection refused' });
+});
+
+t.test('not ready while there is an objection, in its words', async (t) => {
+  const { health, state } = standing();
+  await health.probe();
+  state.objection = "this machine's clock is wrong";
+  t.same(health.readiness(), { ready: false, reason: "this machine's clock is wrong" });
+  state.objection = null;
+  t.ok(health.readiness().ready);
 });
 
 t.test('a write counts from its start', async (t) => {
