@@ -1,10 +1,10 @@
 /** The role `rollup`: processes due marks at the start and then on the configured schedule. */
-import cron, { type ScheduledTask } from 'node-cron';
 import { ROLLUP_LIMITS } from '../rollup/limits.ts';
 import { type PassReport, RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
 import { trustedNow } from './clock-guard.ts';
 import { type NewConflicts, watchConflicts } from './conflict-watch.ts';
 import type { CollectorContext, Stores } from './context.ts';
+import { type Schedule, scheduled } from './schedule.ts';
 
 /**
  * Salts processed in parallel. With a single writer, more than one is no faster; the second goes on
@@ -15,7 +15,7 @@ const CONCURRENCY = { sqlite: 2, hbase: 4 } as const;
 export class RollupRole {
   readonly #context: CollectorContext;
   readonly #runner: RollupRunner;
-  #task: ScheduledTask | null = null;
+  #schedule: Schedule | null = null;
   /** Hours with new conflicts in this pass. */
   #conflicted = 0;
   /** Parts that were parked in this pass. */
@@ -44,13 +44,12 @@ export class RollupRole {
 
   start(): void {
     void this.#pass();
-    const options = { suppressMissedWarning: true, logger: noLogger };
-    this.#task = cron.schedule(this.#context.config.rollup.cron, () => this.#pass(), options);
+    this.#schedule = scheduled(this.#context.config.rollup.cron, () => void this.#pass());
   }
 
   /** Resolves when the running pass has ended. */
   async stop(): Promise<void> {
-    await this.#task?.destroy();
+    this.#schedule?.stop();
     await this.#runner.stop();
   }
 
@@ -99,6 +98,3 @@ export function createRunner({ stores, config, ...context }: RunnerContext): Rol
     concurrency: CONCURRENCY[config.store.kind],
   });
 }
-
-/** Discards node-cron's own messages: a late pass shows in its duration. */
-const noLogger = { info() {}, warn() {}, error() {}, debug() {} };
