@@ -132,9 +132,9 @@ export interface DueKey {
 export const dueKey = (k: DueKey): Buffer =>
   new KeyWriter().u8(salt(k.merchant)).u32(k.minute).id(k.merchant).u8(DUE[k.level]).u32(k.time).hex8(k.nonce).done();
 
-/** All due marks of one salt up to and including a minute. */
-export const dueRange = (saltByte: number, throughMinute: number): { start: Buffer; stop: Buffer } => ({
-  start: new KeyWriter().u8(saltByte).done(),
+/** All due marks of one salt, from a minute up to and including another. */
+export const dueRange = (saltByte: number, throughMinute: number, fromMinute = 0): { start: Buffer; stop: Buffer } => ({
+  start: new KeyWriter().u8(saltByte).u32(fromMinute).done(),
   stop: new KeyWriter()
     .u8(saltByte)
     .u32(throughMinute + 1)

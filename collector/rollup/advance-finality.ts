@@ -161,9 +161,8 @@ function recheck(
   { time, end, graceMs }: { readonly time: number; readonly end: number; readonly graceMs: number },
 ): number | null {
   const behind = waited.filter(({ clearThrough }) => clearThrough < (end + 1) * HOUR_MS);
-  // The first of them may become dormant. To the day: one due mark, however often others speak.
-  const longest = behind.reduce((first, { lastSeen }) => Math.min(first, lastSeen), time);
-  if (behind.length > 0) return Math.ceil((longest + DORMANT_MS) / DAY_MS) * DAY_MS;
+  // One of them may have become dormant by tomorrow. One due mark, however often others speak.
+  if (behind.length > 0) return Math.floor(time / DAY_MS + 1) * DAY_MS;
   if (waited.length > 0) return null;
   const heard = lastHeard(terminals);
   const nextHour = (hourOf(time) + 1) * HOUR_MS + graceMs;

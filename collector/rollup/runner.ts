@@ -22,6 +22,7 @@ import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { advanceFinality } from './advance-finality.ts';
 import { AttemptStopped } from './attempt.ts';
+import { FarMarks } from './far-marks.ts';
 import { type Done, followUps, type Job, jobsByMerchant, nameOf } from './jobs.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
 import { type Due, type RecomputeOptions, type RollupStore, recompute } from './recompute.ts';
@@ -92,10 +93,12 @@ export class RollupRunner {
   /** Merchants of which some pass runs a job. */
   readonly #busy = new Set<MerchantId>();
   readonly #leftNotes = new Map<string, number>();
+  readonly #farMarks: FarMarks;
   #stopped = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#farMarks = new FarMarks({ ...options, salts: SALTS });
   }
 
   /**
@@ -126,6 +129,7 @@ export class RollupRunner {
   /** In each round, each merchant has some time; rounds follow until no work is left. */
   async #runAll(report: PassReport): Promise<PassReport> {
     const failed = new Set<string>();
+    await this.#farMarks.bringForward();
     let isWorkLeft = true;
     while (isWorkLeft && !this.#stopped)
       isWorkLeft = await this.#runRound({ report, failed, through: minuteOf(this.#options.now()) });

@@ -61,11 +61,15 @@ export class DueMarks {
   /**
    * Due marks of one salt whose minute is at or before `throughMinute`, earliest first.
    *
-   * @param after continue after this due mark
+   * @param from begin at a minute, or continue after a due mark
    */
-  async *due(salt: number, throughMinute: number, after?: DueMark): AsyncIterable<DueMark> {
-    const range = dueRange(salt, throughMinute);
-    const start = after === undefined ? range.start : Buffer.concat([after.rowKey, Buffer.of(0)]);
+  async *due(
+    salt: number,
+    throughMinute: number,
+    from: Pick<DueMark, 'rowKey'> | { readonly fromMinute: number } = { fromMinute: 0 },
+  ): AsyncIterable<DueMark> {
+    const range = dueRange(salt, throughMinute, 'fromMinute' in from ? from.fromMinute : 0);
+    const start = 'rowKey' in from ? Buffer.concat([from.rowKey, Buffer.of(0)]) : range.start;
     for await (const row of this.#tables.scan('due', { ...range, start })) {
       const { minute, merchant, level, time } = parseDueKey(row.row);
       const terminals = unpack(row.cells.get(TERMINALS) ?? new Uint8Array()) as TerminalId[];

@@ -6,6 +6,7 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
 import { attemptsContract } from './rollup/attempts.ts';
+import { clockSetBackContract } from './rollup/clock-set-back.ts';
 import { crashContract } from './rollup/crashes.ts';
 import { daysContract } from './rollup/days.ts';
 import { finalityContract } from './rollup/finality.ts';
@@ -29,6 +30,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('merchants in turn', (t) => turnsContract(t, tables));
     await t.test('several runners', (t) => racesContract(t, tables));
     await t.test('crashes and failing stores', (t) => crashContract(t, tables));
+    await t.test('a clock that was ahead', (t) => clockSetBackContract(t, tables));
     await t.test('random days', (t) => randomDaysContract(t, tables));
   } finally {
     await tables.close();

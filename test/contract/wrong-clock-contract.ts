@@ -7,6 +7,7 @@ import type { Test } from 'tap';
 import { Ingest } from '../../collector/ingest/ingest.ts';
 import { DueMarks } from '../../collector/store/due-marks.ts';
 import { EventLog } from '../../collector/store/event-log.ts';
+import { Finality } from '../../collector/store/finality.ts';
 import type { Tables } from '../../collector/store/tables.ts';
 import { Terminals } from '../../collector/store/terminals.ts';
 import { epoch, terminalId } from '../../shared/ids.ts';
@@ -38,6 +39,7 @@ export async function wrongClockContract(t: Test, open: () => Promise<Tables>): 
   const collector = (errorMs: () => number) =>
     new Ingest({
       ...{ log, marks: new DueMarks(tables, () => randomBytes(8).toString('hex')), terminals: new Terminals(tables) },
+      finality: new Finality(tables),
       ...{ now: () => Date.now() + errorMs(), clock: () => performance.now(), random: () => 0.5, graceMs: 120_000 },
       ...INGEST_BOUNDS,
       ...{ groups: GROUPS, metrics: ingestMetrics(new Counts()), onFailure: () => undefined },

@@ -185,14 +185,24 @@ export async function passesContract(t: Test, tables: Tables): Promise<void> {
 
   await t.test('a store that goes away ends the pass at once', async (t) => {
     const region = new Region(tables);
+    region.now = (DAY - 400) * DAY_MS;
+    let isAway = false;
     let asked = 0;
-    const away = new HookedTables(tables, () => {
+    const away = new HookedTables(tables, async (_call, make) => {
       asked++;
-      return Promise.reject(new StoreUnavailable('away'));
+      if (isAway) throw new StoreUnavailable('away');
+      return make();
     });
     const marks = new DueMarks(away, () => randomBytes(8).toString('hex'));
-    await t.rejects(region.runner({ marks, concurrency: 3 }).runDue(), { message: 'away' });
+    const runner = region.runner({ marks, concurrency: 3 });
+    await runner.runDue();
+    isAway = true;
+    asked = 0;
+    await t.rejects(runner.runDue(), { message: 'away' });
     t.equal(asked, 3, 'one question of each worker');
+    asked = 0;
+    await t.rejects(region.runner({ marks, concurrency: 3 }).runDue(), { message: 'away' });
+    t.equal(asked, 1, 'at the first pass one question at all');
   });
 
   await t.test('a pass over all salts ends with nothing due', async (t) => {

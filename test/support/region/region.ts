@@ -40,9 +40,9 @@ class MerchantsMarks extends DueMarks {
     super(tables, () => randomBytes(8).toString('hex'));
     this.#merchant = merchant;
   }
-  override async *due(ofSalt: number, throughMinute: number, after?: DueMark): AsyncIterable<DueMark> {
+  override async *due(...[ofSalt, ...range]: Parameters<DueMarks['due']>): AsyncIterable<DueMark> {
     if (ofSalt !== salt(this.#merchant)) return;
-    for await (const mark of super.due(ofSalt, throughMinute, after)) if (mark.merchant === this.#merchant) yield mark;
+    for await (const mark of super.due(ofSalt, ...range)) if (mark.merchant === this.#merchant) yield mark;
   }
 }
 
