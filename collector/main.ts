@@ -3,15 +3,23 @@
  * loaded after SIGHUP is handled.
  */
 import { readFileSync } from 'node:fs';
+import type { Limit } from '../shared/limits.ts';
 import type { OpenTables, StartOptions } from './app/context.ts';
 import type { Collector } from './app/start.ts';
 import type { CollectorConfig } from './config/collector-config.ts';
+import { STORE_LIMITS } from './store/limits.ts';
 
-/** Loads only the configured adapter. */
-export const openTables: OpenTables = async (store) => {
-  if (store.kind === 'sqlite') return (await import('./store/sqlite/sqlite-tables.ts')).openSqliteTables(store);
-  return (await import('./store/hbase/hbase-tables.ts')).openHBaseTables(store);
-};
+/** Loads only the configured adapter. @param lockWait how long a write waits for SQLite's lock */
+const opener =
+  (lockWait: Limit): OpenTables =>
+  async (store) => {
+    if (store.kind === 'hbase') return (await import('./store/hbase/hbase-tables.ts')).openHBaseTables(store);
+    const { openSqliteTables } = await import('./store/sqlite/sqlite-tables.ts');
+    return openSqliteTables({ ...store, lockWaitMs: lockWait.value });
+  };
+
+/** For commands. */
+export const openTables = opener(STORE_LIMITS.commandLockWait);
 
 /**
  * Starts a collector within this process, for scripts and tests. Resolves when it listens; `ready`
@@ -29,7 +37,7 @@ export async function startCollector(config: CollectorConfig, options: Partial<S
     config,
     roles: new Set(ROLES),
     tls: config.mqtt.tls === null ? null : readTls(config.mqtt.tls),
-    openTables,
+    openTables: opener(STORE_LIMITS.lockWait),
     fileHandles: openFileLimit(),
     log: pino({ level: 'silent' }),
     version: version(),

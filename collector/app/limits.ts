@@ -1,10 +1,11 @@
-/** The limits of all stages, as `check-config --limits` shows them. */
+/** The limits of all stages and of the store, as `check-config --limits` shows them. */
 import type { Limits } from '../../shared/limits.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import { API_LIMITS } from '../api/limits.ts';
 import { BROKER_LIMITS } from '../broker/limits.ts';
 import { INGEST_LIMITS } from '../ingest/limits.ts';
 import { ROLLUP_LIMITS } from '../rollup/limits.ts';
+import { STORE_LIMITS } from '../store/limits.ts';
 
 export const LIMITS_BY_STAGE: Readonly<Record<string, Limits>> = {
   broker: BROKER_LIMITS,
@@ -12,4 +13,5 @@ export const LIMITS_BY_STAGE: Readonly<Record<string, Limits>> = {
   aggregation: AGGREGATION_LIMITS,
   rollup: ROLLUP_LIMITS,
   api: API_LIMITS,
+  store: STORE_LIMITS,
 };

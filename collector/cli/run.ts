@@ -36,6 +36,10 @@ export async function run({ config, given, start, onListening }: RunContext): Pr
     resolve(name);
   };
   for (const name of SIGNALS) process.on(name, onSignal);
+  process.once('uncaughtException', (err) => {
+    log.fatal({ err }, 'a fault ends this process');
+    process.exit(1);
+  });
   let collector: Collector | null = null;
   process.on('SIGHUP', () => {
     // One that starts has just read them, and will see a change.

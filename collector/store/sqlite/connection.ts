@@ -26,7 +26,7 @@ const IN_MEMORY = ':memory:';
  * Opens the file, and creates it and its directory where missing, for the own user only. Resolves
  * only if commits will survive a power cut.
  *
- * @param busyTimeoutMs how long a write waits for another process's write
+ * @param busyTimeoutMs how long a write waits for another connection's
  */
 export async function openConnection(path: string, busyTimeoutMs: number): Promise<Database.Database> {
   const database = wrapStoreErrors('open', path, () => {
@@ -44,6 +44,10 @@ export async function openConnection(path: string, busyTimeoutMs: number): Promi
     throw error;
   }
 }
+
+/** Opens a file that was opened by `openConnection`, for reads. */
+export const openReadConnection = (path: string, busyTimeoutMs: number): Database.Database =>
+  wrapStoreErrors('open', path, () => new Database(path, { timeout: busyTimeoutMs, readonly: true }));
 
 /** Creates the file for the own user, where missing. SQLite gives its WAL the same rights. */
 function createPrivate(path: string): void {

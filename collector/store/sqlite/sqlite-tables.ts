@@ -2,32 +2,27 @@
  * The store's port on one SQLite file: the embedded default. Several processes may have it open
  * (the collector, and commands such as `terminals add`); writers queue on the file lock. A write is
  * on disk when its promise resolves.
+ *
+ * Two threads do the work: one writes, one reads. Neither a lock nor a slow disk stops the event
+ * loop, and a write that waits stops no read. A read that begins after a write has resolved sees
+ * it: in WAL mode it is committed for every connection.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Database } from 'better-sqlite3';
+import { STORE_LIMITS } from '../limits.ts';
 import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../tables.ts';
-import { StoreUnavailable } from '../tables.ts';
-import { Cells } from './cells.ts';
-import { fileIdentity, openConnection } from './connection.ts';
-import { createTables } from './schema.ts';
-import { wrapStoreErrors } from './wrap-error.ts';
-
-/**
- * A page of a scan ends with the row that reaches either bound, so that other work gets its turn.
- */
-const PAGE_ROWS = 500;
-const PAGE_BYTES = 1024 * 1024;
+import { type PackedRows, packKeys, packRows, unpackRows } from './packed-rows.ts';
+import type { PageScan } from './store-file.ts';
+import { StoreThread } from './store-thread.ts';
 
 export interface SqliteOptions {
   /** The database file; created where missing, with its directory. */
   readonly path: string;
   /** The store's own clock, milliseconds since 1970. */
   readonly now?: () => number;
-  /**
-   * How long a write waits for another process's write, milliseconds. The wait blocks the event
-   * loop; no writer takes nearly as long.
-   */
-  readonly busyTimeoutMs?: number;
+  /** How long a write waits for another process's write, milliseconds. */
+  readonly lockWaitMs?: number;
+  /** How long a call waits for its answer, milliseconds. */
+  readonly callWaitMs?: number;
 }
 
 /**
@@ -37,167 +32,99 @@ export interface SqliteOptions {
 export async function openSqliteTables({
   path,
   now = Date.now,
-  busyTimeoutMs = 5_000,
+  lockWaitMs = STORE_LIMITS.commandLockWait.value,
+  callWaitMs = STORE_LIMITS.callWait.value,
 }: SqliteOptions): Promise<Tables> {
-  return new SqliteTables(await openConnection(path, busyTimeoutMs), path, now);
+  const [writer, reader] = [false, true].map(
+    (readOnly) => new StoreThread({ path, lockWaitMs, callWaitMs, readOnly }),
+  ) as [StoreThread, StoreThread];
+  try {
+    await writer.open();
+    await reader.open();
+  } catch (error) {
+    await Promise.all([reader.abandon(), writer.abandon()]);
+    throw error;
+  }
+  return new SqliteTables(writer, reader, now);
 }
 
 class SqliteTables implements Tables {
-  readonly #database: Database;
-  readonly #path: string;
+  readonly #writer: StoreThread;
+  readonly #reader: StoreThread;
   readonly #now: () => number;
-  readonly #cells = new Map<TableName, Cells>();
-  readonly #file: ReturnType<typeof fileIdentity>;
 
-  constructor(database: Database, path: string, now: () => number) {
-    this.#database = database;
-    this.#path = path;
+  constructor(writer: StoreThread, reader: StoreThread, now: () => number) {
+    this.#writer = writer;
+    this.#reader = reader;
     this.#now = now;
-    this.#file = fileIdentity(path);
   }
 
   async init(): Promise<void> {
-    this.#run('init', () => createTables(this.#database));
+    await this.#writer.ask('init', []);
   }
 
   async put(table: TableName, puts: readonly Put[]): Promise<void> {
-    if (puts.length === 0) return;
-    const now = this.#now();
-    this.#write(`put to ${table}`, () => {
-      const cells = this.#of(table);
-      for (const put of puts) cells.put(put, now);
-    });
+    await this.#put(table, puts, false);
   }
 
-  async putIfAbsent(table: TableName, puts: readonly Put[]): Promise<boolean[]> {
+  putIfAbsent(table: TableName, puts: readonly Put[]): Promise<boolean[]> {
+    return this.#put(table, puts, true);
+  }
+
+  async #put(table: TableName, puts: readonly Put[], ifAbsent: boolean): Promise<boolean[]> {
     if (puts.length === 0) return [];
-    const now = this.#now();
-    return this.#write(`put to ${table}`, () => {
-      const cells = this.#of(table);
-      return puts.map((put) => {
-        const isAbsent = !cells.has(put.row);
-        if (isAbsent) cells.put(put, now);
-        return isAbsent;
-      });
-    });
+    const rows = packRows(puts);
+    return this.#writer.ask('put', [table, rows, this.#now(), ifAbsent], memoryOf(rows));
   }
 
   async exists(table: TableName, rows: readonly Uint8Array[]): Promise<boolean[]> {
-    return this.#read(`read of ${table}`, () => {
-      const cells = this.#of(table);
-      return rows.map((row) => cells.has(row));
-    });
+    const keys = packKeys(rows);
+    return this.#reader.ask('exists', [table, keys], memoryOf(keys));
   }
 
   async get(table: TableName, rows: readonly Uint8Array[], columns?: Columns): Promise<(Row | null)[]> {
-    return this.#read(`get from ${table}`, () => {
-      const cells = this.#of(table);
-      return rows.map((row) => cells.read(row, columns, false));
-    });
+    const keys = packKeys(rows);
+    return unpackRows(await this.#reader.ask('get', [table, keys, columns], memoryOf(keys))) as (Row | null)[];
   }
 
   async *scan(table: TableName, scan: Scan): AsyncGenerator<Row, void, undefined> {
+    const { stop, columns, keysOnly = false, limit = Number.POSITIVE_INFINITY } = scan;
     let start: Uint8Array | undefined = scan.start;
-    let left = scan.limit ?? Number.POSITIVE_INFINITY;
+    let left = limit;
     while (start !== undefined && left > 0) {
-      const page = this.#page(table, { ...scan, start }, Math.min(left, PAGE_ROWS));
-      yield* page.rows;
-      left -= page.rows.length;
+      const range: PageScan = { start: ownCopy(start), stop: ownCopy(stop), columns, keysOnly };
+      // Other work has its turn between two pages, however fast they come.
+      const [page] = await Promise.all([this.#reader.ask('page', [table, range, left]), nextTurn()]);
+      const rows = unpackRows(page.rows) as Row[];
+      yield* rows;
+      left -= rows.length;
       start = page.next;
-      if (start !== undefined) await nextTurn();
     }
   }
 
   async checkAndPut(
     table: TableName,
-    check: { column: Column; expected: Uint8Array | null },
+    { column, expected }: { column: Column; expected: Uint8Array | null },
     put: Put,
   ): Promise<boolean> {
-    const now = this.#now();
-    return this.#write(`checkAndPut to ${table}`, () => {
-      const cells = this.#of(table);
-      if (!cells.holds(put.row, check.column, check.expected)) return false;
-      cells.put(put, now);
-      return true;
-    });
+    const row = packRows([put]);
+    const held = expected === null ? null : ownCopy(expected);
+    return this.#writer.ask('checkAndPut', [table, column, held, row, this.#now()], memoryOf(row));
   }
 
   async delete(table: TableName, rows: readonly Uint8Array[]): Promise<void> {
     if (rows.length === 0) return;
-    this.#write(`delete from ${table}`, () => {
-      const cells = this.#of(table);
-      for (const row of rows) cells.delete(row);
-    });
+    const keys = packKeys(rows);
+    await this.#writer.ask('delete', [table, keys], memoryOf(keys));
   }
 
-  async close(): Promise<void> {
-    if (this.#database.open) this.#run('close', () => this.#database.close());
-  }
-
-  /**
-   * Reads one page within one read transaction. `next` is the start of the following page,
-   * undefined at the end of the range.
-   */
-  #page(table: TableName, scan: Scan, maxRows: number): { rows: Row[]; next: Uint8Array | undefined } {
-    return this.#read(`scan of ${table}`, () => {
-      const cells = this.#of(table);
-      const rows: Row[] = [];
-      let bytes = 0;
-      // Skipped rows count too: rows without any of the requested columns cost time all the same.
-      let start = scan.start;
-      for (let passed = 0; rows.length < maxRows && passed < PAGE_ROWS && bytes < PAGE_BYTES; passed++) {
-        const key = cells.nextRow(start, scan.stop);
-        if (key === undefined) return { rows, next: undefined };
-        const row = cells.read(key, scan.columns, scan.keysOnly ?? false);
-        if (row !== null) {
-          rows.push(row);
-          bytes += sizeOf(row);
-        }
-        start = successor(key);
-      }
-      return { rows, next: start };
-    });
-  }
-
-  #of(table: TableName): Cells {
-    const known = this.#cells.get(table);
-    if (known !== undefined) return known;
-    const cells = new Cells(this.#database, table);
-    this.#cells.set(table, cells);
-    return cells;
-  }
-
-  /**
-   * Immediate: a transaction that reads first and writes later could fail with BUSY half-way,
-   * without waiting.
-   */
-  #write<T>(operation: string, work: () => T): T {
-    const result = this.#run(operation, () => this.#database.transaction(work).immediate());
-    if (!this.#run(operation, () => this.#file.inPlace())) {
-      throw new StoreUnavailable(
-        `${operation} on ${this.#path}: the file was removed or replaced while it was open: put it back, or start the collector again`,
-      );
-    }
-    return result;
-  }
-
-  #read<T>(operation: string, work: () => T): T {
-    return this.#run(operation, () => this.#database.transaction(work).deferred());
-  }
-
-  #run<T>(operation: string, work: () => T): T {
-    if (!this.#database.open) throw new StoreUnavailable(`${operation} on ${this.#path}: the store was closed`);
-    return wrapStoreErrors(operation, this.#path, work);
+  /** The writer is the last to close the file: it empties the WAL. */
+  close(): Promise<void> {
+    return this.#writer.close(this.#reader.close());
   }
 }
 
-function sizeOf(row: Row): number {
-  let bytes = row.row.length;
-  for (const [column, value] of row.cells) bytes += column.length + value.length;
-  return bytes;
-}
+const memoryOf = ({ bytes }: PackedRows): Uint8Array<ArrayBuffer>[] => [bytes];
 
-/** The smallest key greater than this one. */
-function successor(key: Uint8Array): Uint8Array {
-  return Buffer.concat([key, Buffer.of(0)]);
-}
+/** Bytes in memory of their own: a message would copy the whole of what they are a part of. */
+const ownCopy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);

@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { STORE_LIMITS } from '../../../../../collector/store/limits.ts';
 import { openSqliteTables } from '../../../../../collector/store/sqlite/sqlite-tables.ts';
 import { type Put, StoreUnavailable, type Tables } from '../../../../../collector/store/tables.ts';
 
@@ -123,7 +124,7 @@ t.test('a scan that stands still keeps no read transaction open, so the log can 
 t.test('a put that fails half-way leaves nothing', async (t) => {
   const tables = await filled(join(t.testdir(), 'store.db'), 0, 0);
   const noBytes = { row: Buffer.from('x'), cells: new Map([['b:d', { not: 'bytes' }]]) } as unknown as Put;
-  await t.rejects(tables.put('events', [...rows(3, 10), noBytes]), RangeError);
+  await t.rejects(tables.put('events', [...rows(3, 10), noBytes]), TypeError);
   t.same(await Array.fromAsync(tables.scan('events', ALL)), []);
   await tables.close();
 });
@@ -141,7 +142,7 @@ t.test('opening waits for another process that is just creating the file', async
 
 t.test('a write that waits too long for another process rejects, and works once that one is through', async (t) => {
   const path = join(t.testdir(), 'store.db');
-  const tables = await openSqliteTables({ path, busyTimeoutMs: 20 });
+  const tables = await openSqliteTables({ path, lockWaitMs: 20 });
   await tables.init();
   const other = new Database(path);
   other.exec('BEGIN IMMEDIATE');
@@ -154,6 +155,72 @@ t.test('a write that waits too long for another process rejects, and works once 
   await t.resolves(tables.put('events', rows(1, 1)));
   other.close();
   await tables.close();
+});
+
+/** A store whose file another connection keeps locked, until it is let go. */
+async function locked(t: Test, callWaitMs: number) {
+  const path = join(t.testdir(), 'store.db');
+  const tables = await openSqliteTables({ path, lockWaitMs: 60_000, callWaitMs });
+  await tables.init();
+  const other = new Database(path);
+  other.exec('BEGIN IMMEDIATE');
+  t.teardown(() => other.close());
+  return { tables, path, letGo: () => other.exec('COMMIT') };
+}
+
+t.test('while a write waits the event loop runs and reads are answered', async (t) => {
+  const { tables, letGo } = await locked(t, 60_000);
+  const writing = tables.put('events', rows(1, 1));
+  const loop = countTurns();
+  for (let reads = 0; reads < 10; reads++) t.same(await tables.get('events', [Buffer.from('000000')]), [null]);
+  t.ok(loop.stop() >= 10);
+  letGo();
+  await writing;
+  t.match(await tables.get('events', [Buffer.from('000000')]), [{ row: Buffer }], 'a read after it sees it');
+  await tables.close();
+});
+
+t.test('a write without an answer in time is given up, in words; later ones follow it in order', async (t) => {
+  const { tables, letGo } = await locked(t, 3_000);
+  await t.rejects(tables.put('events', rows(1, 1)), {
+    name: 'StoreUnavailable',
+    message: /put on .*store\.db: no answer for 3 s: another process may keep the file locked/,
+  });
+  letGo();
+  const check = { column: 'b:d' as const, expected: rows(1, 1)[0]!.cells.get('b:d')! };
+  const replaces = async () => tables.checkAndPut('events', check, rows(1, 2)[0]!).catch(() => null);
+  while ((await replaces()) === null);
+  t.equal((await tables.get('events', [Buffer.from('000000')]))[0]?.cells.get('b:d')?.length, 2);
+  await tables.close();
+});
+
+t.test('what waits for a lock is bounded, by bytes and by number', async (t) => {
+  const { tables, letGo } = await locked(t, 60_000);
+  const first = tables.put('events', rows(40, 1024 * 1024));
+  await t.rejects(tables.put('events', rows(40, 1024 * 1024)), {
+    name: 'StoreUnavailable',
+    message: /1 calls wait already/,
+  });
+  const small = Array.from({ length: STORE_LIMITS.waitingCalls.value }, (_, i) =>
+    tables.delete('events', [Buffer.from(`absent ${i}`)]),
+  );
+  await t.rejects(small.at(-1)!, { name: 'StoreUnavailable', message: /4096 calls wait already/ });
+  letGo();
+  await first;
+  await Promise.all(small.slice(0, -1));
+  await tables.close();
+});
+
+t.test('closing waits for the writes before it', async (t) => {
+  const { tables, path, letGo } = await locked(t, 60_000);
+  const writing = tables.put('events', rows(1, 1));
+  const closing = tables.close();
+  await t.rejects(tables.put('events', rows(1, 1)), { message: /the store was closed/ });
+  letGo();
+  await Promise.all([writing, closing]);
+  const again = await openSqliteTables({ path });
+  t.equal((await again.get('events', [Buffer.from('000000')])).length, 1);
+  await again.close();
 });
 
 t.test('a deleted row gives its space back to later ones', async (t) => {

@@ -1,0 +1,159 @@
+/**
+ * The store's operations on an open SQLite file. Each may wait for the disk or for a lock, so they
+ * run in a thread of their own (`store-worker.ts`).
+ */
+import type { Database } from 'better-sqlite3';
+import type { Column, Columns, Put, Row, Scan, TableName } from '../tables.ts';
+import { StoreUnavailable } from '../tables.ts';
+import { Cells } from './cells.ts';
+import { fileIdentity } from './connection.ts';
+import { type PackedRows, packRows, unpackRows } from './packed-rows.ts';
+import { createTables } from './schema.ts';
+import { wrapStoreErrors } from './wrap-error.ts';
+
+/**
+ * A page of a scan ends with the row that reaches either bound, so that other reads get their turn.
+ */
+const PAGE_ROWS = 500;
+const PAGE_BYTES = 1024 * 1024;
+
+/** `columns` undefined: all. */
+export type PageScan = Omit<Scan, 'limit' | 'columns'> & { readonly columns: Columns | undefined };
+
+export interface Page {
+  readonly rows: PackedRows;
+  /** Start of the following page; undefined at the end of the range. */
+  readonly next: Uint8Array | undefined;
+}
+
+export class StoreFile {
+  readonly #database: Database;
+  readonly #path: string;
+  readonly #cells = new Map<TableName, Cells>();
+  readonly #file: ReturnType<typeof fileIdentity>;
+
+  constructor(database: Database, path: string) {
+    this.#database = database;
+    this.#path = path;
+    this.#file = fileIdentity(path);
+  }
+
+  init(): void {
+    this.#run('init', () => createTables(this.#database));
+  }
+
+  /** @param ifAbsent leaves rows that exist as they are @returns which rows were put */
+  put(table: TableName, puts: PackedRows, now: number, ifAbsent: boolean): boolean[] {
+    return this.#write(`put to ${table}`, () => {
+      const cells = this.#of(table);
+      return present(puts).map((put) => {
+        const isPut = !ifAbsent || !cells.has(put.row);
+        if (isPut) cells.put(put, now);
+        return isPut;
+      });
+    });
+  }
+
+  exists(table: TableName, keys: PackedRows): boolean[] {
+    return this.#read(`read of ${table}`, () => {
+      const cells = this.#of(table);
+      return present(keys).map(({ row }) => cells.has(row));
+    });
+  }
+
+  get(table: TableName, keys: PackedRows, columns: Columns | undefined): PackedRows {
+    return this.#read(`get from ${table}`, () => {
+      const cells = this.#of(table);
+      return packRows(present(keys).map(({ row }) => cells.read(row, columns, false)));
+    });
+  }
+
+  /** Reads one page within one read transaction. */
+  page(table: TableName, scan: PageScan, maxRows: number): Page {
+    return this.#read(`scan of ${table}`, () => {
+      const cells = this.#of(table);
+      const rows: Row[] = [];
+      let bytes = 0;
+      // Skipped rows count too: rows without any of the requested columns cost time all the same.
+      let start = scan.start;
+      const most = Math.min(maxRows, PAGE_ROWS);
+      for (let passed = 0; rows.length < most && passed < PAGE_ROWS && bytes < PAGE_BYTES; passed++) {
+        const key = cells.nextRow(start, scan.stop);
+        if (key === undefined) return { rows: packRows(rows), next: undefined };
+        const row = cells.read(key, scan.columns, scan.keysOnly ?? false);
+        if (row !== null) {
+          rows.push(row);
+          bytes += sizeOf(row);
+        }
+        start = successor(key);
+      }
+      return { rows: packRows(rows), next: start };
+    });
+  }
+
+  checkAndPut(table: TableName, column: Column, expected: Uint8Array | null, put: PackedRows, now: number): boolean {
+    return this.#write(`checkAndPut to ${table}`, () => {
+      const cells = this.#of(table);
+      const [wanted] = present(put);
+      if (!cells.holds(wanted!.row, column, expected)) return false;
+      cells.put(wanted!, now);
+      return true;
+    });
+  }
+
+  delete(table: TableName, keys: PackedRows): void {
+    this.#write(`delete from ${table}`, () => {
+      const cells = this.#of(table);
+      for (const { row } of present(keys)) cells.delete(row);
+    });
+  }
+
+  close(): void {
+    this.#run('close', () => this.#database.close());
+  }
+
+  #of(table: TableName): Cells {
+    const known = this.#cells.get(table);
+    if (known !== undefined) return known;
+    const cells = new Cells(this.#database, table);
+    this.#cells.set(table, cells);
+    return cells;
+  }
+
+  /**
+   * Immediate: a transaction that reads first and writes later could fail with BUSY half-way,
+   * without waiting.
+   */
+  #write<T>(operation: string, work: () => T): T {
+    const result = this.#run(operation, () => this.#database.transaction(work).immediate());
+    if (!this.#run(operation, () => this.#file.inPlace())) {
+      throw new StoreUnavailable(
+        `${operation} on ${this.#path}: the file was removed or replaced while it was open: put it back, or start the collector again`,
+      );
+    }
+    return result;
+  }
+
+  #read<T>(operation: string, work: () => T): T {
+    return this.#run(operation, () => this.#database.transaction(work).deferred());
+  }
+
+  #run<T>(operation: string, work: () => T): T {
+    return wrapStoreErrors(operation, this.#path, work);
+  }
+}
+
+const present = (rows: PackedRows): Put[] => unpackRows(rows).filter((row) => row !== null);
+
+function sizeOf(row: Row): number {
+  let bytes = row.row.length;
+  for (const [column, value] of row.cells) bytes += column.length + value.length;
+  return bytes;
+}
+
+/** The smallest key greater than this one, in memory of its own: it goes to another thread. */
+function successor(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
