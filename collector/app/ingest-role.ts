@@ -22,6 +22,7 @@ const groups = (maxGroups: number): GroupLimits => ({
   maxRows: INGEST_LIMITS.groupRows.value,
   maxBytes: INGEST_LIMITS.groupBytes.value,
   maxWaitMs: INGEST_LIMITS.storeWait.value,
+  maxSilentMs: INGEST_LIMITS.storeSilence.value,
   gatherMs: INGEST_LIMITS.groupGather.value,
 });
 

@@ -11,7 +11,8 @@ const MAX_WAIT_MS = 10_000;
  * Milliseconds until the batch should be resent: between half and all of a wait that doubles with
  * each failure, so that tills that failed together do not return together.
  *
- * @param failures groups that failed in a row; 0: there is only no room
+ * @param failures groups that failed in a row, or seconds without an answer of the store; 0: there
+ *   is only no room
  * @param random from 0 up to, but not including, 1
  */
 export function retryAfterMs(failures: number, random: number): number {

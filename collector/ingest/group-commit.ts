@@ -30,8 +30,16 @@ export interface GroupLimits {
   readonly maxRows: number;
   readonly maxBytes: number;
   readonly maxWaitMs: number;
+  /** How long the store may take to answer a group before it counts as silent. */
+  readonly maxSilentMs: number;
   /** How long a group waits for more entries while more are coming. */
   readonly gatherMs: number;
+}
+
+interface Group<T> {
+  readonly entries: readonly Entry<T>[];
+  /** Monotonic milliseconds. */
+  readonly since: number;
 }
 
 interface Entry<T> {
@@ -56,8 +64,11 @@ export class GroupCommit<T> {
   /** In the order of their arrival, and in the order in which they are taken. */
   readonly #waiting = new Set<Entry<T>>();
   #queue = new FairQueue<Entry<T>>();
-  readonly #groups = new Set<readonly Entry<T>[]>();
+  /** In the order of their start. */
+  readonly #groups = new Set<Group<T>>();
   #starting = false;
+  /** When the store answered last, monotonic milliseconds. */
+  #answeredAt = Number.NEGATIVE_INFINITY;
 
   /**
    * @param clock monotonic milliseconds
@@ -91,13 +102,25 @@ export class GroupCommit<T> {
     });
   }
 
+  /**
+   * Milliseconds since the store answered, or was asked, if these are too many and no further group
+   * may be asked; else null.
+   */
+  get silentMs(): number | null {
+    const { maxGroups, maxSilentMs } = this.#limits;
+    const [oldest] = this.#groups;
+    if (oldest === undefined || this.#groups.size < maxGroups) return null;
+    const silent = this.#clock() - Math.max(oldest.since, this.#answeredAt);
+    return silent > maxSilentMs ? silent : null;
+  }
+
   /** Settles entries without an outcome for too long as late. Call it regularly. */
   expire(): void {
     const now = this.#clock();
     const isLate = ({ lateAt }: Entry<T>): boolean => lateAt <= now;
     const late = [...this.#waiting].filter(isLate);
     if (late.length > 0) this.#drop(late);
-    for (const group of this.#groups) late.push(...group.filter(isLate));
+    for (const { entries } of this.#groups) late.push(...entries.filter(isLate));
     for (const entry of late) settle(entry, LATE);
   }
 
@@ -148,16 +171,18 @@ export class GroupCommit<T> {
     return group;
   }
 
-  async #run(group: readonly Entry<T>[]): Promise<void> {
+  async #run(entries: readonly Entry<T>[]): Promise<void> {
+    const group = { entries, since: this.#clock() };
     this.#groups.add(group);
     let outcome = COMMITTED;
     try {
-      await this.#commit(group.map(({ item }) => item));
+      await this.#commit(entries.map(({ item }) => item));
     } catch (error) {
       outcome = { kind: 'failed', cause: error as Error };
     }
     this.#groups.delete(group);
-    for (const entry of group) settle(entry, outcome);
+    this.#answeredAt = this.#clock();
+    for (const entry of entries) settle(entry, outcome);
     if (this.#waiting.size > 0) this.#startSoon();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The path of a till's batch into the raw log, and of its ack back.
  *
- *     received ──▶ busy (no room, or over the day's quota)
+ *     received ──▶ busy (no room, over the day's quota, or the store is silent)
  *        ▼
  *     waiting for its turn ──▶ stored (a repeat that this process has stored)
  *        │     │     └───▶ damaged | unsupported | invalid (decoded, refused)
@@ -186,6 +186,8 @@ export class Ingest {
 
   async #take(sender: Sender, received: Uint8Array): Promise<Ack> {
     const { name, header } = readName(sender, received);
+    const { silentMs } = this.#groups;
+    if (silentMs !== null) return this.#busy(name, `the store has not answered for ${Math.floor(silentMs / 1000)} s`);
     const claim = header === null ? '' : claimOf(sender, header);
     // A repeat is beyond no quota. The digest that tells is for its turn: nobody else pays for it.
     const over = this.#stored.mayHave(claim) ? null : this.#quotas.exceeded(sender);
@@ -262,8 +264,10 @@ export class Ingest {
     return this.#busy(name, message, waitMs);
   }
 
-  #busy(name: BatchName, reason: string, waitMs = retryAfterMs(this.#failures, this.#options.random())): Ack {
-    return { ...name, result: 'busy', reason, retryAfterMs: waitMs };
+  #busy(name: BatchName, reason: string, waitMs?: number): Ack {
+    const failures = Math.max(this.#failures, Math.floor((this.#groups.silentMs ?? 0) / 1000));
+    const wait = waitMs ?? retryAfterMs(failures, this.#options.random());
+    return { ...name, result: 'busy', reason, retryAfterMs: wait };
   }
 
   async #commit(batches: readonly Batch[]): Promise<void> {

@@ -39,6 +39,11 @@ export const INGEST_LIMITS = {
     unit: 'ms',
     why: 'A batch that was not stored by then, counted from its arrival, is answered busy: before its till doubts the connection after 30 s.',
   },
+  storeSilence: {
+    value: 1_000,
+    unit: 'ms',
+    why: 'Batches that arrive while the store has answered no commit for this time are answered busy at once, undecoded: it is locked, slow or away. Those that wait already are stored if it answers in time.',
+  },
   unaskedBatches: {
     value: 4,
     unit: 'count',

@@ -35,7 +35,14 @@ import { SwitchableTables } from '../support/collector/switchable-tables.ts';
 const TERMINAL = terminalId('till-1');
 const NOW = HOUR * HOUR_MS + 600_000;
 const FAR_MINUTE = 2 ** 31;
-const GROUPS = { maxGroups: 2, maxRows: 100, maxBytes: 1_000_000, maxWaitMs: 120_000, gatherMs: 20 };
+const GROUPS = {
+  maxGroups: 2,
+  maxRows: 100,
+  maxBytes: 1_000_000,
+  maxWaitMs: 120_000,
+  maxSilentMs: 120_000,
+  gatherMs: 20,
+};
 
 interface Region {
   readonly tables: SwitchableTables;

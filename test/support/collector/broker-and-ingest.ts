@@ -30,7 +30,14 @@ const LIMITS = {
 };
 const GATE = { ...LIMITS.gate, maxPublishBytes: 130_000, maxUnreleasedBytes: 512_000, packetMs: 10_000 };
 
-const GROUPS = { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxWaitMs: 25_000, gatherMs: 20 };
+const GROUPS = {
+  maxGroups: 1,
+  maxRows: 1_000,
+  maxBytes: 1_000_000,
+  maxWaitMs: 25_000,
+  maxSilentMs: 1_000,
+  gatherMs: 20,
+};
 
 /** What ingest takes of a terminal, so that a test only says what it is about. */
 export const INGEST_BOUNDS: Pick<IngestOptions, 'room' | 'quotas' | 'onRefused' | 'storeGen' | 'onStoreLacks'> = {

@@ -1,7 +1,14 @@
 import t from 'tap';
 import { GroupCommit, type GroupLimits, type Outcome } from '../../../../collector/ingest/group-commit.ts';
 
-const LIMITS: GroupLimits = { maxGroups: 1, maxRows: 3, maxBytes: 100, maxWaitMs: 1_000, gatherMs: 20 };
+const LIMITS: GroupLimits = {
+  maxGroups: 1,
+  maxRows: 3,
+  maxBytes: 100,
+  maxWaitMs: 1_000,
+  maxSilentMs: 500,
+  gatherMs: 20,
+};
 
 /** Groups as they were started, each to be ended by hand. */
 function standing(limits: Partial<GroupLimits> = {}) {
@@ -142,4 +149,37 @@ t.test('a group takes from each merchant, whoever has more waiting', async (t) =
   await turn();
   await turn();
   t.ok(items()[1]!.includes('good'));
+});
+
+t.test('the store is silent when it has answered no group for too long and no further one may be asked', async (t) => {
+  const { groups, started, clock } = standing({ maxGroups: 2, maxRows: 1 });
+  t.equal(groups.silentMs, null, 'it was asked nothing');
+  void groups.offer(TILL, 'a', 10);
+  await turn();
+  clock.now = 400;
+  void groups.offer(TILL, 'b', 10);
+  void groups.offer(TILL, 'c', 10);
+  await turn();
+  t.equal(groups.silentMs, null, 'not for too long');
+  clock.now = 501;
+  t.equal(groups.silentMs, 501);
+  started[1]!.end.resolve();
+  while (started.length < 3) await turn();
+  t.equal(groups.silentMs, null, 'it has answered another one');
+  clock.now = 1_001;
+  t.equal(groups.silentMs, null);
+  clock.now = 1_002;
+  t.equal(groups.silentMs, 501, 'since that answer');
+  for (const { end } of started) end.resolve();
+  await turn();
+  await turn();
+  t.equal(groups.silentMs, null);
+});
+
+t.test('a store that may be asked more is not silent', async (t) => {
+  const { groups, clock } = standing({ maxGroups: 2, maxRows: 1 });
+  void groups.offer(TILL, 'a', 10);
+  await turn();
+  clock.now = 5_000;
+  t.equal(groups.silentMs, null);
 });

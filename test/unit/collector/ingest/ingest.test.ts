@@ -63,7 +63,7 @@ async function standing(t: Test, options: Partial<IngestOptions> = {}) {
     ...{ marks, terminals, finality: new Finality(tables), random: () => 0, graceMs: GRACE_MS },
     ...{ now: () => clock.now, clock: () => clock.monotonic },
     ...INGEST_BOUNDS,
-    groups: { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxWaitMs: 20_000, gatherMs: 20 },
+    groups: { maxGroups: 1, maxRows: 1_000, maxBytes: 1_000_000, maxWaitMs: 20_000, maxSilentMs: 1_000, gatherMs: 20 },
     ...{ metrics: ingestMetrics(counts), onFailure: () => undefined },
     ...options,
   });
@@ -82,13 +82,13 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 t.test('batches of many connections share a commit and a mark', async (t) => {
   const { ingest, tables, counts, terminalsMarked } = await standing(t);
   const acks = await Promise.all(
-    Array.from({ length: 100 }, (_, i) => ingest.onBatch(sender(`till-${i % 3}`), batchOf(i + 1, i + 1).bytes)),
+    Array.from({ length: 12 }, (_, i) => ingest.onBatch(sender(`till-${i % 3}`), batchOf(i + 1, i + 1).bytes)),
   );
   t.ok(acks.every(({ result }) => result === 'stored'));
   t.equal(tables.puts.get('events'), 1);
   t.equal(tables.puts.get('due'), 1);
   t.same(await terminalsMarked(), [['till-0', 'till-1', 'till-2']]);
-  t.equal(counts.of('batches'), 100);
+  t.equal(counts.of('batches'), 12);
   t.equal(counts.of('groups'), 1);
 });
 
@@ -194,6 +194,20 @@ t.test(
     tables.turn('on');
   },
 );
+
+t.test('what comes while the store is silent is told at once, in words, and what waits is stored', async (t) => {
+  const { send, tables, clock } = await standing(t);
+  tables.turn('silent', 'events');
+  const first = send(1);
+  while (tables.puts.get('events') !== 1) await turn();
+  const second = send(2);
+  clock.monotonic = 3_500;
+  const busy = { result: 'busy', reason: 'the store has not answered for 3 s' };
+  t.match(await send(3), { ...busy, retryAfterMs: 2_000 }, 'and asked to wait longer the longer it is silent');
+  tables.turn('on');
+  t.same([(await first).result, (await second).result], ['stored', 'stored']);
+  t.equal((await send(3)).result, 'stored');
+});
 
 t.test('when a silent store is back everything resumes, and its late answers are not counted', async (t) => {
   const { ingest, tables, clock, counts, send } = await standing(t);
