@@ -18,6 +18,7 @@ import { API_LIMITS } from '../api/limits.ts';
 import { createServer } from '../api/server.ts';
 import { LimitedLog } from '../broker/budget/limited-log.ts';
 import { BROKER_LIMITS } from '../broker/limits.ts';
+import type { StoreConfig } from '../config/collector-config.ts';
 import { DeferredTables } from '../store/deferred-tables.ts';
 import { initializeStore, type StoreIdentity } from '../store/initialize-store.ts';
 import { StoreUnavailable } from '../store/tables.ts';
@@ -45,9 +46,15 @@ export interface Collector {
   stop(): Promise<void>;
 }
 
-const PROBE_EVERY_MS = 5_000;
+const PROBE_EVERY_MS = 2_000;
 const WRITTEN_LATELY_MS = 15_000;
 const CLOCK_TICK_MS = 1_000;
+/** A write takes milliseconds. */
+const SILENT_MS = 1_000;
+const SILENCE_HINTS: Readonly<Record<StoreConfig['kind'], string>> = {
+  sqlite: 'look for another process that keeps the file locked (VACUUM, a backup, a command), and for a slow disk',
+  hbase: 'look at its gateway, its region servers and the network',
+};
 const HTTP_DRAIN_MS = 5_000;
 const REOPEN_MAX_MS = 5_000;
 const LIVE_FRESH_MS = 250;
@@ -63,6 +70,8 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
     clock: options.clock,
     freshMs: WRITTEN_LATELY_MS,
     objection: context.clockProblem,
+    silentMs: SILENT_MS,
+    silenceHint: SILENCE_HINTS[config.store.kind],
   });
   let storeGen: string | null = null;
   const http = await startHttp(context, health);

@@ -18,7 +18,14 @@ import { EPOCH } from '../support/collector/mqtt-till.ts';
 import { DIGEST_KEY } from '../support/collector/raw-rows.ts';
 import { freshMerchant } from '../support/region/fresh.ts';
 
-const GROUPS = { maxGroups: 2, maxRows: 100, maxBytes: 1_000_000, maxWaitMs: 20_000, gatherMs: 20 };
+const GROUPS = {
+  maxGroups: 2,
+  maxRows: 100,
+  maxBytes: 1_000_000,
+  maxWaitMs: 20_000,
+  maxSilentMs: 20_000,
+  gatherMs: 20,
+};
 /** The store's clock and the test's may differ by that. */
 const SAME_MS = 60_000;
 

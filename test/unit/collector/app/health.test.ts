@@ -2,15 +2,24 @@ import t from 'tap';
 import { Health } from '../../../../collector/app/health.ts';
 
 function standing() {
-  const state = { now: 0, problem: null as string | null, objection: null as string | null, probes: 0 };
+  const state = {
+    now: 0,
+    problem: null as string | null,
+    objection: null as string | null,
+    probes: 0,
+    answer: Promise.resolve(),
+  };
   const health = new Health({
     probe: async () => {
       state.probes++;
+      await state.answer;
       if (state.problem !== null) throw new Error(state.problem);
     },
     clock: () => state.now,
     freshMs: 15_000,
     objection: () => state.objection,
+    silentMs: 1_000,
+    silenceHint: 'look at the disk',
   });
   return { state, health };
 }
@@ -61,4 +70,27 @@ t.test('probes do not pile up', async (t) => {
   const { health, state } = standing();
   await Promise.all([health.probe(), health.probe()]);
   t.equal(state.probes, 1);
+});
+
+t.test('not ready while a write waits for too long, and until one has succeeded', async (t) => {
+  const { health, state } = standing();
+  await health.probe();
+  const answer = Promise.withResolvers<void>();
+  state.answer = answer.promise;
+  const probe = health.probe();
+  state.now = 1_000;
+  t.ok(health.readiness().ready);
+  state.now = 3_999;
+  t.same(health.readiness(), { ready: false, reason: 'the store: no answer for 3 s: look at the disk' });
+  state.problem = 'the file is locked';
+  answer.resolve();
+  await probe;
+  state.now = 5_000;
+  t.match(health.readiness(), { reason: /no answer for 5 s/ }, 'since the first that waited');
+  state.answer = Promise.resolve();
+  await health.probe();
+  t.notOk(health.readiness().ready, 'a further failure');
+  state.problem = null;
+  await health.probe();
+  t.ok(health.readiness().ready);
 });
