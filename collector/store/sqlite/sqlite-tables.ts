@@ -119,8 +119,10 @@ class SqliteTables implements Tables {
   }
 
   /** The writer is the last to close the file: it empties the WAL. */
-  close(): Promise<void> {
-    return this.#writer.close(this.#reader.close());
+  async close(): Promise<void> {
+    const readerClosed = this.#reader.close();
+    await this.#writer.close(readerClosed.catch(() => undefined));
+    await readerClosed;
   }
 }
 
