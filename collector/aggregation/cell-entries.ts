@@ -10,7 +10,7 @@ import type { GroupKey } from './cube.ts';
 import type { ExactInt } from './exact-sum.ts';
 import { MAX_PARTIAL_GROUPS } from './logic-version.ts';
 import { type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
-import { MessagePackCursor } from './message-pack-cursor.ts';
+import { MessagePackCursor } from './message-pack/cursor.ts';
 import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
 import { parseDigest } from './row-set-digest.ts';
 import { AmountSketch } from './sketches/amount-sketch.ts';

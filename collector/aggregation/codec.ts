@@ -12,7 +12,7 @@ import type { Cube, GroupKey } from './cube.ts';
 import type { ExactInt } from './exact-sum.ts';
 import { MAX_PARTIAL_GROUPS, MAX_VIEW_GROUPS } from './logic-version.ts';
 import { emptyItemMeasures, emptyMeasures, type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
-import { packCooperatively } from './pack-cooperatively.ts';
+import { packCooperatively } from './message-pack/pack-cooperatively.ts';
 import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
 import { digestText, parseDigest } from './row-set-digest.ts';
 import { AmountSketch } from './sketches/amount-sketch.ts';

@@ -42,7 +42,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['agent/ship', ...below('agent/ship', 'batching status connection line')],
   ['agent/inspect/page', 'agent/inspect', ...below('agent/inspect', 'facts terminal')],
   ['collector', ...below('collector', 'cli app api broker ingest rollup store aggregation config')],
-  ['collector/aggregation', 'collector/aggregation/sketches'],
+  ['collector/aggregation', ...below('collector/aggregation', 'message-pack sketches')],
   ['collector/api', ...below('collector/api', 'answer figures losses admission query')],
   ['collector/ingest', ...below('collector/ingest', 'status admission')],
   ['collector/broker', ...below('collector/broker', 'access transport budget')],

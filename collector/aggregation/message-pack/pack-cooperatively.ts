@@ -3,8 +3,8 @@
  * that `pack` gives.
  */
 import { Buffer } from 'node:buffer';
-import type { Cooperative } from '../../shared/cooperative.ts';
-import { pack } from '../../shared/wire/message-pack.ts';
+import type { Cooperative } from '../../../shared/cooperative.ts';
+import { pack } from '../../../shared/wire/message-pack.ts';
 
 /** Numbers and texts packed between two turns. */
 const SCALARS = 1_000;
