@@ -3,6 +3,7 @@
  * left out, numbers are judged as they are written, and texts are in Unicode NFC.
  */
 import { isRawNumber, type RawNumber, scaled } from '../exact-json.ts';
+import { nfc } from '../nfc.ts';
 import { escaped, type FieldError, report } from './field-errors.ts';
 import { MAX_TEXT, TillEventSchema, TillItemSchema } from './schema.ts';
 
@@ -27,9 +28,10 @@ const DECIMALS: Readonly<Record<string, { readonly decimals: number; readonly ot
 /** @param replaced the value to take in place of a field's; undefined: the field is left out */
 function replaceFields(object: Fields, replaced: (key: string, value: unknown) => unknown): Fields {
   let copy: Record<string, unknown> | null = null;
-  for (const key of Object.keys(object)) {
-    const value = replaced(key, object[key]);
-    if (value === object[key]) continue;
+  for (const key in object) {
+    const before = object[key];
+    const value = replaced(key, before);
+    if (value === before) continue;
     copy ??= { ...object };
     if (value === undefined) delete copy[key];
     else copy[key] = value;
@@ -37,14 +39,18 @@ function replaceFields(object: Fields, replaced: (key: string, value: unknown) =
   return copy ?? object;
 }
 
+/** @param item its index; null: a field of the event itself */
+const pointerOf = (key: string, item: number | null): string =>
+  `${item === null ? '' : `/items/${item}`}/${escaped(key)}`;
+
 /** The number for the schema to judge. */
-function judged({ rawJSON }: RawNumber, key: string, pointer: string, errors: FieldError[]): number {
+function judged({ rawJSON }: RawNumber, key: string, item: number | null, errors: FieldError[]): number {
   const { decimals, otherwise } = DECIMALS[key]!;
   const whole = scaled({ rawJSON }, decimals);
   if (whole !== null) return whole / 10 ** decimals;
   const rounded = Number(rawJSON);
   // A double that is too large is refused by the schema, in better words.
-  if (Math.abs(rounded) <= Number.MAX_SAFE_INTEGER / 10 ** decimals) report(errors, pointer, otherwise);
+  if (Math.abs(rounded) <= Number.MAX_SAFE_INTEGER / 10 ** decimals) report(errors, pointerOf(key, item), otherwise);
   return rounded;
 }
 
@@ -52,19 +58,16 @@ function judged({ rawJSON }: RawNumber, key: string, pointer: string, errors: Fi
 const isLong = (text: string): boolean => text.length > MAX_TEXT && [...text].length > MAX_TEXT;
 
 /** In NFC, unless only that makes it too long: some characters of Indic scripts become two. */
-function nfc(text: string): string {
-  const composed = text.normalize('NFC');
+function shortNfc(text: string): string {
+  const composed = nfc(text);
   return composed.length > text.length && isLong(composed) && !isLong(text) ? text : composed;
 }
 
 /** A value of an event or an item, but for a null. */
-function given(key: string, value: unknown, pointer: string, errors: FieldError[]): unknown {
-  if (isRawNumber(value)) {
-    return Object.hasOwn(DECIMALS, key)
-      ? judged(value, key, `${pointer}/${escaped(key)}`, errors)
-      : Number(value.rawJSON);
-  }
-  return typeof value === 'string' && (key === 'ref' || key === 'sku') ? nfc(value) : value;
+function given(key: string, value: unknown, item: number | null, errors: FieldError[]): unknown {
+  if (typeof value === 'string') return key === 'ref' || key === 'sku' ? shortNfc(value) : value;
+  if (!isRawNumber(value)) return value;
+  return Object.hasOwn(DECIMALS, key) ? judged(value, key, item, errors) : Number(value.rawJSON);
 }
 
 function givenItems(items: readonly unknown[], errors: FieldError[]): readonly unknown[] {
@@ -73,8 +76,8 @@ function givenItems(items: readonly unknown[], errors: FieldError[]): readonly u
     return replaceFields(item, (key, value) => {
       if (value === null && ITEM_KEYS.has(key)) return undefined;
       if (key === 'price' && typeof value === 'number' && !Number.isInteger(value))
-        report(errors, `/items/${at}/price`, FRACTIONAL_PRICE);
-      return given(key, value, `/items/${at}`, errors);
+        report(errors, pointerOf(key, at), FRACTIONAL_PRICE);
+      return given(key, value, at, errors);
     });
   });
 }
@@ -84,7 +87,7 @@ const givenDims = (dims: Fields): Fields =>
   replaceFields(dims, (_key, value) => {
     if (value === null || value === '') return undefined;
     if (isRawNumber(value)) return Number(value.rawJSON);
-    return typeof value === 'string' ? nfc(value) : value;
+    return typeof value === 'string' ? shortNfc(value) : value;
   });
 
 /** @param input one event as `parseExactJson` returns it */
@@ -95,6 +98,6 @@ export function givenEvent(input: unknown, errors: FieldError[]): unknown {
     if (key === 'attrs') return value;
     if (key === 'dims' && isFields(value)) return givenDims(value);
     if (key === 'items' && Array.isArray(value)) return givenItems(value, errors);
-    return given(key, value, '', errors);
+    return given(key, value, null, errors);
   });
 }

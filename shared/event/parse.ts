@@ -7,7 +7,7 @@ import { FLAG, type Item, type TillEvent } from './event.ts';
 import { escaped, type FieldError, report, reportSchemaErrors } from './field-errors.ts';
 import { givenEvent, isFields, TOO_MANY_DECIMALS } from './given-event.ts';
 import { MAX_ATTRS_BYTES, type TillEventInput, TillEventSchema } from './schema.ts';
-import { isEventTime, isOfClock, parseInstant, parseTimestamp } from './timestamp.ts';
+import { eventTime, isEventTime, isOfClock, parseInstant } from './timestamp.ts';
 
 export type { FieldError } from './field-errors.ts';
 
@@ -52,16 +52,15 @@ function readTime(
   if (typeof given === 'string' || typeof given === 'number') {
     const instant = parseInstant(given);
     if (instant.ok && wrongClock !== undefined && isOfClock(instant.ts, wrongClock)) return instant;
-    const time = parseTimestamp(given);
+    const time = eventTime(instant, given);
     if (time.ok) return time;
     report(errors, '/ts', typeof given === 'string' && DIGITS.test(given) ? NUMBER_IN_QUOTES : time.detail);
   }
   return { ts: now, offset: 0 };
 }
 
-function checkText(value: unknown, pointer: string, errors: FieldError[]): void {
-  if (typeof value === 'string' && !value.isWellFormed()) report(errors, pointer, 'holds half of a surrogate pair');
-}
+const isHalved = (value: unknown): boolean => typeof value === 'string' && !value.isWellFormed();
+const HALVED = 'holds half of a surrogate pair';
 
 function checkMoney(amount: unknown, currency: unknown, errors: FieldError[]): void {
   if (amount !== undefined && currency === undefined) report(errors, '/currency', 'is required with an amount');
@@ -74,7 +73,7 @@ function readDims(dims: unknown, errors: FieldError[]): string[] {
   const flat: string[] = [];
   if (!isFields(dims)) return flat;
   for (const key of Object.keys(dims).sort()) {
-    checkText(dims[key], `/dims/${escaped(key)}`, errors);
+    if (isHalved(dims[key])) report(errors, `/dims/${escaped(key)}`, HALVED);
     flat.push(key, dims[key] as string);
   }
   return flat;
@@ -90,7 +89,7 @@ function readItem(item: unknown, index: number, errors: FieldError[]): Item {
   if (typeof qty === 'number' && thousandths / 1000 !== qty) {
     report(errors, `/items/${index}/qty`, TOO_MANY_DECIMALS);
   }
-  checkText(sku, `/items/${index}/sku`, errors);
+  if (isHalved(sku)) report(errors, `/items/${index}/sku`, HALVED);
   if (isFields(item) && price === undefined && amount === undefined) report(errors, `/items/${index}/price`, NO_PRICE);
   const line = { sku, qty: thousandths, price: price === undefined ? null : unsignedZero(price) };
   return amount === undefined ? line : { ...line, amount: unsignedZero(amount) };
@@ -122,7 +121,7 @@ export function parseEvent(given: unknown, context: ParseContext): ParsedEvent {
   if (!checker.Check(input)) reportSchemaErrors(checker, input, errors);
   if (!isFields(input)) return { ok: false, errors };
   checkMoney(input.amount, input.currency, errors);
-  checkText(input.ref, '/ref', errors);
+  if (isHalved(input.ref)) report(errors, '/ref', HALVED);
   const dims = readDims(input.dims, errors);
   const items = Array.isArray(input.items) ? input.items.map((item, index) => readItem(item, index, errors)) : [];
   const attrs = attrsText(input.attrs, errors);

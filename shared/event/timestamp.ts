@@ -37,23 +37,26 @@ function outOfRange(ts: number): Timestamp {
   return refused('must lie in the years 2000 to 2099 (UTC)');
 }
 
+const isLeap = (year: number): boolean => year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+const LENGTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+const daysOf = (year: number, month: number): number => (month === 2 && isLeap(year) ? 29 : (LENGTHS[month - 1] ?? 0));
+
 /** Start of a day in UTC; null for a day that does not exist, or in the first century. */
 function midnight(year: number, month: number, day: number): number | null {
-  // Date.UTC turns 30 February into a day of March, and a year below 100 into one of the 1900s:
-  // such a date does not round-trip.
-  const date = new Date(Date.UTC(year, month - 1, day));
-  const exists = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-  return exists ? date.getTime() : null;
+  // Date.UTC turns 30 February into a day of March, and a year below 100 into one of the 1900s.
+  return year < 100 || day < 1 || day > daysOf(year, month) ? null : Date.UTC(year, month - 1, day);
 }
 
-/** A time of an event. Digits below the millisecond are truncated. */
-export function parseTimestamp(input: string | number): Timestamp {
-  const instant = parseInstant(input);
+/** A time of an event. */
+export const parseTimestamp = (input: string | number): Timestamp => eventTime(parseInstant(input), input);
+
+/** @param input of which `parseInstant` made the instant */
+export function eventTime(instant: Timestamp, input: string | number): Timestamp {
   if (!instant.ok || isEventTime(instant.ts)) return instant;
   return typeof input === 'number' ? outOfRange(input) : refused('must lie in the years 2000 to 2099 (UTC)');
 }
 
-/** As `parseTimestamp`, of any year. */
+/** A time of any year. Digits below the millisecond are truncated. */
 export function parseInstant(input: string | number): Timestamp {
   if (typeof input === 'number')
     return Number.isSafeInteger(input) ? { ok: true, ts: input, offset: 0 } : fractional(input);
