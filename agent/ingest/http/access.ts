@@ -30,13 +30,13 @@ export function rejectForeign(
   if (origin !== undefined && !rules.allowedOrigins.includes(origin)) {
     return problem(403, 'Requests from web pages (with an Origin header) are rejected: see ingest.allowedOrigins.');
   }
-  const configured = addressName(rules.host);
   // HTTP/1.0 has no Host header, and browsers do not use it: only a program can.
   if (authority === null) return null;
   const named = hostName(authority);
-  if (named !== null && (isLoopback(named) || named === configured || rules.allowedHosts.includes(named))) return null;
+  if (named !== null && (isLoopback(named) || rules.allowedHosts.includes(named))) return null;
   // An address that the connection came to is no name of a page.
-  if (named !== null && socket.localAddress !== undefined && named === addressName(socket.localAddress)) return null;
+  const own = [rules.host, socket.localAddress];
+  if (named !== null && own.some((address) => address !== undefined && named === addressName(address))) return null;
   return problem(
     403,
     'The Host header does not name this agent: use localhost, 127.0.0.1, [::1], the configured ingest.host, or a name in ingest.allowedHosts.',

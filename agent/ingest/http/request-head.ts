@@ -18,10 +18,21 @@ export function targetOf({ url, headers }: IncomingMessage): RequestTarget {
   return { path: url!.split(/[?#]/, 1)[0]!, authority: headers.host ?? null };
 }
 
+/** Number of Host headers; of several, `headers` has the first. */
+function hostHeaders({ headers, rawHeaders }: IncomingMessage): number {
+  if (headers.host === undefined) return 0;
+  let found = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') found++;
+  }
+  return found;
+}
+
 /** @returns why the request cannot be read; null when it can */
 export function rejectMalformed(request: IncomingMessage): HttpResponse | null {
-  const { headersDistinct, headers, httpVersion } = request;
-  const hosts = headersDistinct.host?.length ?? 0;
+  const { headers, httpVersion } = request;
+  const hosts = hostHeaders(request);
   if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0'))
     return problem(400, 'The request needs exactly one Host header.');
   const coding = headers['transfer-encoding']?.trim().toLowerCase() ?? 'chunked';

@@ -39,6 +39,8 @@ t.test('another name is refused', async (t) => {
     '128.0.0.1',
     '[::2]',
     'localhost:80:80',
+    '127.0.0.1:70000',
+    'localhost:99999',
     'evil@127.0.0.1',
     '127.0.0.1/evil',
     '127.0.0.1#evil',
