@@ -1,8 +1,9 @@
 /** Hash of an event's content: tells a retry from another event with the same ref. */
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
-import { FLAG, type TillEvent } from '../../../shared/event/event.ts';
+import { FLAG, type Item, type TillEvent } from '../../../shared/event/event.ts';
 import { decimalOf, isRawNumber, parseExactJson, type RawNumber } from '../../../shared/exact-json.ts';
+import { nfc } from '../../../shared/nfc.ts';
 
 const HASH_BYTES = 16;
 
@@ -17,14 +18,11 @@ const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown])
 
 /** One form for all spellings of a value: keys sorted, texts in NFC, 1.0 as 1. */
 function canonical(value: unknown): unknown {
-  if (typeof value === 'string') return value.normalize('NFC');
+  if (typeof value === 'string') return nfc(value);
   if (typeof value !== 'object' || value === null) return value;
   if (isRawNumber(value)) return canonicalNumber(value);
   if (Array.isArray(value)) return value.map(canonical);
-  const entries = Object.entries(value).map(([key, part]): [string, unknown] => [
-    key.normalize('NFC'),
-    canonical(part),
-  ]);
+  const entries = Object.entries(value).map(([key, part]): [string, unknown] => [nfc(key), canonical(part)]);
   // Pairs keep the place of a key such as "1"; the wrapper makes them differ from any array.
   return { pairs: entries.sort(byKey) };
 }
@@ -46,9 +44,13 @@ function canonicalAttrs(attrs: string | null): readonly unknown[] {
 /** An older agent kept empty dimensions, and texts as they came. */
 function canonicalDims(dims: readonly string[]): readonly string[] {
   const kept: string[] = [];
-  for (let at = 0; at < dims.length; at += 2)
-    if (dims[at + 1] !== '') kept.push(dims[at]!, dims[at + 1]!.normalize('NFC'));
+  for (let at = 0; at < dims.length; at += 2) if (dims[at + 1] !== '') kept.push(dims[at]!, nfc(dims[at + 1]!));
   return kept;
+}
+
+function canonicalItem(item: Item): Item {
+  const sku = nfc(item.sku);
+  return sku === item.sku ? item : { ...item, sku };
 }
 
 /**
@@ -85,9 +87,9 @@ export function contentHash(event: TillEvent): Buffer {
     timeOf(event),
     amount,
     currency,
-    ref?.normalize('NFC') ?? null,
+    ref === null ? null : nfc(ref),
     canonicalDims(dims),
-    items.map((item) => ({ ...item, sku: item.sku.normalize('NFC') })),
+    items.map(canonicalItem),
     canonicalAttrs(attrs),
   ]);
 }
