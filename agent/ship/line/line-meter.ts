@@ -144,6 +144,8 @@ export class LineMeter {
     const now = this.#now();
     const { bytes, publishedAt, arrivedBytes, arrivedAt } = packet;
     const wasBusy = this.#bytesUnderWay > this.#window / 2;
+    // On a fast line one batch arrives before the next is ready: what limits it is its size.
+    const wasLimited = wasBusy || bytes > this.batchBytes / 2;
     this.#bytesUnderWay -= bytes;
     this.#arrivedBytes += bytes;
     this.#arrivedAt = now;
@@ -154,6 +156,6 @@ export class LineMeter {
     // What does not fill the line shows only that it is at least this fast.
     if (wasBusy || known === null || value >= known.value || now - known.at > RATE_HOLDS_MS)
       this.#rate = { value, at: now };
-    if (wasBusy) this.#ceiling = Math.min(MAX_WINDOW_BYTES, this.#ceiling + bytes);
+    if (wasLimited) this.#ceiling = Math.min(MAX_WINDOW_BYTES, this.#ceiling + bytes);
   }
 }

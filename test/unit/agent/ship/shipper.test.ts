@@ -190,7 +190,7 @@ t.test('events', async (t) => {
       );
     }
     // The line has to show first that it passes as much.
-    let left = 40;
+    let left = 20;
     let held = 0;
     collector.script = (batch) => {
       if (left-- > 0) return { result: 'stored' };

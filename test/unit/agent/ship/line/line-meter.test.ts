@@ -91,6 +91,20 @@ t.test('a fast line has four batches of 64 KiB after a few round trips', async (
   t.ok(line.now < 500, `${line.now} ms`);
 });
 
+t.test('a fast line that passes one batch at a time has larger ones, as long as they are full', async (t) => {
+  const line = new Line(1e9, 2);
+  for (let batch = 0; batch < 50; batch++) {
+    line.publish(250);
+    line.next();
+  }
+  t.equal(line.meter.batchBytes, 4 * 1024);
+  for (let batch = 0; batch < 50; batch++) {
+    line.publish(Math.round(0.9 * line.meter.batchBytes));
+    line.next();
+  }
+  t.equal(line.meter.batchBytes, 64 * 1024);
+});
+
 t.test(
   'nothing under way has no deadline; a small packet has thirty seconds, a large one as the line needs',
   async (t) => {
