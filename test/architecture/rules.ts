@@ -11,21 +11,13 @@ const PRODUCTION = ['agent', 'collector', 'shared'];
 const SHARED_PACKAGES = ['msgpackr', 'typebox', 'node:zlib', 'node:buffer'];
 const VAGUE_NAMES = ['utils', 'util', 'lib', 'common', 'types', 'helpers', 'index'];
 
-/** The files of the agent that may hold SQL on the table `events`. */
-export const EVENT_SQL_FILES = ['event-table', 'event-queries', 'event-repair'].map(
-  (name) => `agent/buffer/tables/${name}.ts`,
-);
+/** The one file of the agent that may hold SQL on the table `events`. */
+export const EVENT_SQL_FILE = 'agent/buffer/tables/event-statements.ts';
 const EVENT_SQL = /\b(?:FROM|INTO|UPDATE|JOIN)\s+events\b/;
 
 /** Files that hold SQL on the table `events`. */
 export const withEventSql = (sources: readonly Source[]): string[] =>
   sources.filter(({ text }) => EVENT_SQL.test(text)).map(({ path }) => path);
-
-/** One sentence for each file outside `EVENT_SQL_FILES` that holds such SQL. */
-export const eventSqlBreaches = (sources: readonly Source[]): string[] =>
-  withEventSql(sources)
-    .filter((path) => !EVENT_SQL_FILES.includes(path))
-    .map((path) => `${path} holds SQL on events: it belongs into agent/buffer/tables/event-*.ts`);
 
 /**
  * The folders of a side from top to bottom, one list for each folder that has folders. A module imports from

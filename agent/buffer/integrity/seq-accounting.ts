@@ -6,8 +6,8 @@ import type { Database } from 'better-sqlite3';
 import type { Epoch } from '../../../shared/ids.ts';
 import { countOf, type Ranges, union } from '../../../shared/seq-ranges.ts';
 import { listEpochs, type OpenedEpoch } from '../tables/epochs.ts';
-import { countBetween } from '../tables/event-queries.ts';
 import { STATE } from '../tables/event-row.ts';
+import { countBetween } from '../tables/event-statements.ts';
 import { type Slice, SliceReader } from './seq-slice.ts';
 
 /** Ranges and ids that are named at most, of each kind and epoch. */

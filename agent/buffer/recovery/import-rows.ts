@@ -23,8 +23,8 @@ import {
   MAX_SEQ,
 } from '../sqlite-format/carved-row.ts';
 import { contentHash, isDeduplicable, mayBeSame } from '../tables/content-hash.ts';
-import { bodyOfEvent, changeEvent, eventExists, importEvent, stateOfEvent } from '../tables/event-repair.ts';
 import { RowChecksum, STATE, type State, stateMask, tryDecodeBody } from '../tables/event-row.ts';
+import { bodyOfEvent, changeEvent, eventExists, importEvent, stateOfEvent } from '../tables/event-statements.ts';
 import { ExpiredRanges } from '../tables/expired-ranges.ts';
 import type { LossLedger } from '../tables/loss-ledger.ts';
 import { type LossRecord, lossSum } from '../tables/loss-record.ts';

@@ -5,7 +5,7 @@
 import type { Database } from 'better-sqlite3';
 import type { HighWaterMark } from '../high-water/high-water-mark.ts';
 import { listEpochs } from '../tables/epochs.ts';
-import { hasUnlistedPending } from '../tables/event-queries.ts';
+import { hasUnlistedPending } from '../tables/event-statements.ts';
 
 /**
  * Rows read for each epoch, from each end of what its mark calls unsettled. A write that was

@@ -5,7 +5,13 @@ import { HOUR_MS } from '../../../shared/time.ts';
 import type { BufferStats } from '../../port/buffer-reader.ts';
 import { usageOf } from '../disk/disk-usage.ts';
 import { listEpochs, type OpenedEpoch, pendingOf } from '../tables/epochs.ts';
-import { countAcked, countQuarantined, pendingHours, pendingIds, quarantineReasons } from '../tables/event-queries.ts';
+import {
+  countAcked,
+  countQuarantined,
+  pendingHours,
+  pendingIds,
+  quarantineReasons,
+} from '../tables/event-statements.ts';
 import { countLosses, type LossCounts } from '../tables/loss-ledger.ts';
 import { PendingSet } from '../tables/pending-set.ts';
 import { readOwner, schemaVersion } from '../tables/schema.ts';

@@ -14,9 +14,8 @@ import type { SeqRange } from '../../port/outbox.ts';
 import { BufferError } from '../disk/buffer-error.ts';
 import { assertHoldsSomething, notOurs } from '../disk/empty-database.ts';
 import { listEpochs } from '../tables/epochs.ts';
-import { statesBetween } from '../tables/event-queries.ts';
-import { quarantinedRows, requeueEvent } from '../tables/event-repair.ts';
 import { type EventRow, RowCheck, STATE, stateMask, tryDecodeBody } from '../tables/event-row.ts';
+import { quarantinedRows, requeueEvent, statesBetween } from '../tables/event-statements.ts';
 import { isSound, type LossRow } from '../tables/loss-record.ts';
 import { checkVersion, SCHEMA_VERSION } from '../tables/schema.ts';
 

@@ -7,7 +7,7 @@ import type { Database } from 'better-sqlite3';
 import { type Epoch, epoch } from '../../../shared/ids.ts';
 import { DAY_MS } from '../../../shared/time.ts';
 import type { EpochHolding, SeqRange } from '../../port/outbox.ts';
-import { existsBetween, newestId } from './event-queries.ts';
+import { existsBetween, newestId } from './event-statements.ts';
 import type { IdRange } from './pending-set.ts';
 
 /**

@@ -20,7 +20,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { ClockSegment, CollectorTimeReading, EventClock } from '../../port/event-clock.ts';
-import { latestPendingAt, newestAt, pendingStamps } from '../tables/event-queries.ts';
+import { latestPendingAt, newestAt, pendingStamps } from '../tables/event-statements.ts';
 import type { IdRange } from '../tables/pending-set.ts';
 import type { ChangeSet } from '../transaction/changeset.ts';
 import type { TransactionRunner } from '../transaction/transaction-runner.ts';
