@@ -5,6 +5,8 @@
 import type { Timers } from '../../port/timers.ts';
 import { ANSWER_MS, type LineMeter } from './line-meter.ts';
 
+const NEVER = Number.POSITIVE_INFINITY;
+
 /** Nothing arrives any more, or is answered. */
 export class NoAnswer extends Error {}
 
@@ -13,6 +15,9 @@ export class AnswerTimeout {
   readonly #timers: Timers;
   readonly #expired: (reason: NoAnswer) => void;
   #cancel = (): void => {};
+  /** When the session is to be given up, and when the timer fires, monotonic milliseconds. */
+  #due = NEVER;
+  #firesAt = NEVER;
   /** When the collector last answered, monotonic milliseconds. */
   #answeredAt = 0;
 
@@ -38,15 +43,24 @@ export class AnswerTimeout {
 
   /** Call when something was sent, arrived or was answered. @param oldestArrival as above */
   arm(oldestArrival: number | null): void {
-    this.#cancel();
-    const never = Number.POSITIVE_INFINITY;
-    const due = Math.min(oldestArrival === null ? never : oldestArrival + ANSWER_MS, this.#line.deadline ?? never);
-    if (due === never) return;
-    const expire = (): void => this.#expired(new NoAnswer('the collector does not answer'));
-    this.#cancel = this.#timers.after(due - this.#timers.now(), expire);
+    this.#due = Math.min(oldestArrival === null ? NEVER : oldestArrival + ANSWER_MS, this.#line.deadline ?? NEVER);
+    // Nearly always it moves on: a timer that fires early costs less than one set for each packet.
+    if (this.#due < this.#firesAt) this.#set();
   }
 
   clear(): void {
+    this.#due = NEVER;
+    this.#firesAt = NEVER;
     this.#cancel();
+  }
+
+  #set(): void {
+    this.#cancel();
+    this.#firesAt = this.#due;
+    this.#cancel = this.#timers.after(this.#due - this.#timers.now(), () => {
+      this.#firesAt = NEVER;
+      if (this.#timers.now() >= this.#due) this.#expired(new NoAnswer('the collector does not answer'));
+      else if (this.#due < NEVER) this.#set();
+    });
   }
 }
