@@ -1,6 +1,5 @@
 /** Flash writes of a till's day: bytes per sale that the kernel accounts to the agent's process. */
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { until } from '../../processes/wait-until.ts';
@@ -14,10 +13,6 @@ const SALES_A_MINUTE = 2;
 /** Duration of a minute of housekeeping in the simulated day: see `short-minutes.mjs`. */
 const SHORT_MINUTE_MS = 50;
 const SHORT_MINUTES = path.join(import.meta.dirname, '../load/short-minutes.mjs');
-/**
- * After this many sales of the simulated day, each minute deletes what was acknowledged that long
- * ago.
- */
 const SALES_KEPT = 720;
 const DEADLINE_MS = 60_000;
 const MIB = 1024 * 1024;
@@ -28,8 +23,11 @@ interface Rhythm {
   readonly preloads?: readonly string[];
   /** Share of a day's sales. */
   readonly share: number;
-  /** Sales before the counting of bytes begins. */
-  readonly before: number;
+  /**
+   * After so many sales each minute deletes what was acknowledged that long ago; bytes are counted
+   * from there on. 0: nothing is deleted.
+   */
+  readonly kept: number;
   /** Sales in a group, and the milliseconds between them. */
   readonly together: number;
   readonly apartMs: number;
@@ -37,17 +35,17 @@ interface Rhythm {
   readonly everyMs: number;
 }
 
-const ALONE = { before: 0, together: 1, apartMs: 0, everyMs: 0 };
+const ALONE = { kept: 0, together: 1, apartMs: 0, everyMs: 0 };
 const RUSH = { ...ALONE, share: 1 / 14.4, together: 5, apartMs: 200 };
 
 const RHYTHMS: readonly Rhythm[] = [
   {
     ...ALONE,
     name: '24 hours, a sale each 30 s',
-    buffer: { keepAckedHours: ((SALES_KEPT / SALES_A_MINUTE) * SHORT_MINUTE_MS) / 3_600_000 },
+    buffer: {},
     preloads: [SHORT_MINUTES],
     share: 1,
-    before: SALES_KEPT,
+    kept: SALES_KEPT,
     everyMs: SHORT_MINUTE_MS / SALES_A_MINUTE,
   },
   { ...RUSH, name: 'rushes of 5 in 1 s', buffer: {} },
@@ -59,13 +57,31 @@ function writtenBy(pid: number): number {
   return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))![1]);
 }
 
+/** Writes back what the process has changed in its files, as a kernel does within half a minute. */
+function syncFilesOf(pid: number): void {
+  for (const name of readdirSync(`/proc/${pid}/fd`)) {
+    try {
+      const link = `/proc/${pid}/fd/${name}`;
+      if (!path.isAbsolute(readlinkSync(link))) continue;
+      const file = openSync(link, 'r');
+      fsyncSync(file);
+      closeSync(file);
+    } catch {
+      // Closed meanwhile, or no file on a disk.
+    }
+  }
+}
+
 async function measured(rhythm: Rhythm, scale: number) {
-  const { name, buffer, preloads, together, apartMs, everyMs } = rhythm;
+  const { name, preloads, together, apartMs, everyMs } = rhythm;
   const sales = Math.round((SALES_A_DAY * rhythm.share) / scale / together) * together;
+  const kept = Math.round(rhythm.kept / scale);
+  // The hours in which the short minutes of so many sales pass.
+  const keeping = { keepAckedHours: ((kept / SALES_A_MINUTE) * SHORT_MINUTE_MS) / 3_600_000 };
   await using system = await System.start({
     merchant: 'bench-flash',
     agents: 1,
-    buffer,
+    buffer: { ...rhythm.buffer, ...(kept > 0 && keeping) },
     ...(preloads && { preloads }),
   });
   const [agent] = system.agents;
@@ -79,8 +95,8 @@ async function measured(rhythm: Rhythm, scale: number) {
   };
   const answers: number[] = [];
   let before = writtenBy(pid);
-  for (let sale = 0; sale < rhythm.before + sales; sale += together) {
-    if (sale === rhythm.before) before = writtenBy(pid);
+  for (let sale = 0; sale < kept + sales; sale += together) {
+    if (sale === kept) before = writtenBy(pid);
     const begun = performance.now();
     const posts = [];
     for (let index = 0; index < together; index++) {
@@ -92,8 +108,7 @@ async function measured(rhythm: Rhythm, scale: number) {
     await Promise.all(posts);
     const count = sale + together;
     await until(async () => (await stored()) === count, { what: 'the ack', deadlineMs: DEADLINE_MS, everyMs: 2 });
-    // Flushes what the kernel would write back before the next sale, half a minute later.
-    spawnSync('sync');
+    syncFilesOf(pid);
     await wait(Math.max(0, everyMs - (performance.now() - begun)));
   }
   const perSale = (writtenBy(pid) - before) / sales;
