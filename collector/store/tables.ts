@@ -70,6 +70,8 @@ export interface Scan {
   readonly keysOnly?: boolean;
   /** Maximum number of rows. */
   readonly limit?: number;
+  /** Only cells of this time or later; a row without any is left out. */
+  readonly since?: number;
 }
 
 export interface Tables {

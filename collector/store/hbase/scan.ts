@@ -17,16 +17,23 @@ export interface PageRequest {
   readonly limit: number;
   readonly columns?: readonly TColumn[];
   readonly filterString?: Uint8Array;
+  readonly timeRange?: { readonly minStamp: bigint; readonly maxStamp: bigint };
 }
 
+/** Exclusive, and above every time. */
+const END_OF_TIME = 2n ** 63n - 1n;
 const KEY_ONLY_FILTER = Buffer.from('KeyOnlyFilter()');
 
 /** @param readPage rejects with `ReplyTooLarge` as `cause` when the page is too large to hold */
 export async function* scanRows(
-  { start, stop, columns, keysOnly = false, limit = Number.POSITIVE_INFINITY }: Scan,
+  { start, stop, columns, keysOnly = false, limit = Number.POSITIVE_INFINITY, since }: Scan,
   readPage: (page: PageRequest) => Promise<readonly TResult[]>,
 ): AsyncGenerator<Row> {
-  const what = { ...(columns && { columns: toColumns(columns) }), ...(keysOnly && { filterString: KEY_ONLY_FILTER }) };
+  const what = {
+    ...(columns && { columns: toColumns(columns) }),
+    ...(keysOnly && { filterString: KEY_ONLY_FILTER }),
+    ...(since !== undefined && { timeRange: { minStamp: BigInt(since), maxStamp: END_OF_TIME } }),
+  };
   let size: PageSize = keysOnly ? KEYS_ONLY : FULL_ROWS;
   let from = start;
   let left = limit;

@@ -1,6 +1,9 @@
 /** Reads and writes the cells of one store table in SQLite (`schema.ts` has the layout). */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Column, Columns, Put, Row, TableName } from '../tables.ts';
+import type { Column, Columns, Put, Row, Scan, TableName } from '../tables.ts';
+
+/** Cells that one statement passes over in search of one that is new enough: tenths of a ms. */
+const PASSED_CELLS = 256;
 
 type StoredCell = [column: Column, time: number, value: Uint8Array | null];
 
@@ -10,6 +13,13 @@ const NO_VALUE = new Uint8Array(0);
  * The statements of one store table, prepared once. Every method runs within the caller's
  * transaction.
  */
+/** Which cells of a row; undefined: all. */
+export interface CellSelection {
+  readonly columns?: Columns | undefined;
+  readonly keysOnly?: boolean;
+  readonly since?: number | undefined;
+}
+
 export class Cells {
   readonly #find: Statement<[Uint8Array, string], { time: number; valueId: number }>;
   readonly #value: Statement<[Uint8Array, string], Uint8Array>;
@@ -21,6 +31,8 @@ export class Cells {
   readonly #deleteValues: Statement<[Uint8Array]>;
   readonly #deleteCells: Statement<[Uint8Array]>;
   readonly #nextRow: Statement<[Uint8Array, Uint8Array], Uint8Array>;
+  readonly #nextSince: Statement<[Uint8Array, Uint8Array, number], Uint8Array>;
+  readonly #lastPassed: Statement<[Uint8Array, Uint8Array], Uint8Array>;
   readonly #read: { readonly values: RangeReader; readonly keys: RangeReader };
 
   constructor(database: Database, table: TableName) {
@@ -43,6 +55,15 @@ export class Cells {
     this.#nextRow = database
       .prepare<[Uint8Array, Uint8Array], Uint8Array>(
         `SELECT row FROM ${cells} WHERE row >= ? AND row < ? ORDER BY row LIMIT 1`,
+      )
+      .pluck();
+    const range = `SELECT row, time FROM ${cells} WHERE row >= ? AND row < ? ORDER BY row LIMIT ${PASSED_CELLS}`;
+    this.#nextSince = database
+      .prepare<[Uint8Array, Uint8Array, number], Uint8Array>(`SELECT row FROM (${range}) WHERE time >= ? LIMIT 1`)
+      .pluck();
+    this.#lastPassed = database
+      .prepare<[Uint8Array, Uint8Array], Uint8Array>(
+        `SELECT row FROM ${cells} WHERE row >= ? AND row < ? ORDER BY row LIMIT 1 OFFSET ${PASSED_CELLS - 1}`,
       )
       .pluck();
     this.#read = {
@@ -84,14 +105,19 @@ export class Cells {
     this.#deleteCells.run(row);
   }
 
-  /** The first row key at or after `start` and before `stop`. */
-  nextRow(start: Uint8Array, stop: Uint8Array): Uint8Array | undefined {
-    return this.#nextRow.get(start, stop);
+  /**
+   * The first row key at or after `start` and before `stop`; with `since`, one that no row with a
+   * cell of that time or later lies before. That one need not have such a cell itself.
+   */
+  nextRow(start: Uint8Array, stop: Uint8Array, since?: number): Uint8Array | undefined {
+    if (since === undefined) return this.#nextRow.get(start, stop);
+    return this.#nextSince.get(start, stop, since) ?? this.#lastPassed.get(start, stop);
   }
 
-  /** Null if the row has none of these columns. */
-  read(row: Uint8Array, columns: Columns | undefined, keysOnly: boolean): Row | null {
-    const found = (keysOnly ? this.#read.keys : this.#read.values).read(row, columns);
+  /** Null if the row has no cell of these columns, and none of this time or later. */
+  read(row: Uint8Array, { columns, keysOnly = false, since }: CellSelection): Row | null {
+    const all = (keysOnly ? this.#read.keys : this.#read.values).read(row, columns);
+    const found = since === undefined ? all : all.filter(([, time]) => time >= since);
     if (found.length === 0) return null;
     const cells = new Map<Column, Uint8Array>();
     let newest = found[0]![1];

@@ -88,11 +88,11 @@ class SqliteTables implements Tables {
   }
 
   async *scan(table: TableName, scan: Scan): AsyncGenerator<Row, void, undefined> {
-    const { stop, columns, keysOnly = false, limit = Number.POSITIVE_INFINITY } = scan;
+    const { stop, columns, keysOnly = false, since, limit = Number.POSITIVE_INFINITY } = scan;
     let start: Uint8Array | undefined = scan.start;
     let left = limit;
     while (start !== undefined && left > 0) {
-      const range: PageScan = { start: ownCopy(start), stop: ownCopy(stop), columns, keysOnly };
+      const range: PageScan = { start: ownCopy(start), stop: ownCopy(stop), columns, keysOnly, since };
       // Other work has its turn between two pages, however fast they come.
       const [page] = await Promise.all([this.#reader.ask('page', [table, range, left]), nextTurn()]);
       const rows = unpackRows(page.rows) as Row[];

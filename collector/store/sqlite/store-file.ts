@@ -5,7 +5,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Column, Columns, Put, Row, Scan, TableName } from '../tables.ts';
 import { StoreUnavailable } from '../tables.ts';
-import { Cells } from './cells.ts';
+import { type CellSelection, Cells } from './cells.ts';
 import { fileIdentity } from './connection.ts';
 import { type PackedRows, packRows, unpackRows } from './packed-rows.ts';
 import { createTables } from './schema.ts';
@@ -18,7 +18,7 @@ const PAGE_ROWS = 500;
 const PAGE_BYTES = 1024 * 1024;
 
 /** `columns` undefined: all. */
-export type PageScan = Omit<Scan, 'limit' | 'columns'> & { readonly columns: Columns | undefined };
+export type PageScan = Pick<Scan, 'start' | 'stop'> & Required<CellSelection>;
 
 export interface Page {
   readonly rows: PackedRows;
@@ -64,7 +64,7 @@ export class StoreFile {
   get(table: TableName, keys: PackedRows, columns: Columns | undefined): PackedRows {
     return this.#read(`get from ${table}`, () => {
       const cells = this.#of(table);
-      return packRows(present(keys).map(({ row }) => cells.read(row, columns, false)));
+      return packRows(present(keys).map(({ row }) => cells.read(row, columns === undefined ? {} : { columns })));
     });
   }
 
@@ -78,9 +78,9 @@ export class StoreFile {
       let start = scan.start;
       const most = Math.min(maxRows, PAGE_ROWS);
       for (let passed = 0; rows.length < most && passed < PAGE_ROWS && bytes < PAGE_BYTES; passed++) {
-        const key = cells.nextRow(start, scan.stop);
+        const key = cells.nextRow(start, scan.stop, scan.since);
         if (key === undefined) return { rows: packRows(rows), next: undefined };
-        const row = cells.read(key, scan.columns, scan.keysOnly ?? false);
+        const row = cells.read(key, scan);
         if (row !== null) {
           rows.push(row);
           bytes += sizeOf(row);

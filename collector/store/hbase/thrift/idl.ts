@@ -43,11 +43,14 @@ const TMutation = struct({ put: [1, TPut] });
 
 const TRowMutations = struct({ row: [1, binary], mutations: [2, list(TMutation)] });
 
+const TTimeRange = struct({ minStamp: [1, i64], maxStamp: [2, i64] });
+
 const TScan = struct({
   startRow: [1, binary],
   stopRow: [2, binary],
   columns: [3, list(TColumn)],
   caching: [4, i32],
+  timeRange: [6, TTimeRange],
   filterString: [7, binary],
   limit: [15, i32],
 });
