@@ -23,6 +23,20 @@ export interface LogicRecord {
   readonly dimensions: readonly string[];
 }
 
+/** How far a backup was put into the store. */
+export interface RestoreRecord {
+  /** Name of the set, and the checksum of its manifest. */
+  readonly set: string;
+  readonly sha256: string;
+  /** The generation that the store gets at the end. */
+  readonly generation: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly finishedAt: number | null;
+  /** How many files are in the store. */
+  readonly files: number;
+}
+
 export class Control {
   readonly #tables: Tables;
   constructor(tables: Tables) {
@@ -64,6 +78,11 @@ export class Control {
     return this.#readOrCreate('store', 'generation', proposed);
   }
 
+  /** Null for a store that was never initialized. */
+  generation(): Promise<string | null> {
+    return this.#read('store', 'generation');
+  }
+
   /**
    * The version of the layout of the store's rows: 1 for a store that is older than its record,
    * null for one that was never initialized.
@@ -71,7 +90,7 @@ export class Control {
   async layout(): Promise<number | null> {
     // In this order: whoever initializes the store beside us records the layout before the
     // generation.
-    const isInitialized = (await this.#read('store', 'generation')) !== null;
+    const isInitialized = (await this.generation()) !== null;
     return (await this.#read<number>('store', 'layout')) ?? (isInitialized ? 1 : null);
   }
 
@@ -91,6 +110,21 @@ export class Control {
   /** The record of a logic version; the first caller's `proposed` is recorded permanently. */
   logic(proposed: LogicRecord): Promise<LogicRecord> {
     return this.#readOrCreate('logic', String(proposed.version), proposed);
+  }
+
+  /** The last restore; null for a store that was not restored. */
+  restored(): Promise<RestoreRecord | null> {
+    return this.#read('store', 'restore');
+  }
+
+  /**
+   * @param before as it was read; null: there was none
+   * @returns false when it has changed since
+   */
+  recordRestore(record: RestoreRecord, before: RestoreRecord | null): Promise<boolean> {
+    const put = { row: controlKey('store', 'restore'), cells: new Map([[VALUE, pack(record)]]) };
+    const expected = before === null ? null : pack(before);
+    return this.#tables.checkAndPut('control', { column: VALUE, expected }, put);
   }
 
   /** Writes a value without meaning: proves that the store accepts writes now. */

@@ -18,14 +18,14 @@ export interface StoreIdentity {
  * Version of the layout of the store's rows: `docs/formats/store-keys.md`. In layout 1, before the
  * first release, a raw row's key ended in the CRC-32C of the batch's body.
  */
-const LAYOUT = 2;
+export const LAYOUT = 2;
 
 /**
  * Safe to repeat, and to run concurrently.
  *
  * @param proposed becomes the store's if it has none
- * @throws ConfigError when the store has another layout or was initialized with other dimensions;
- *   StoreUnavailable
+ * @throws ConfigError when the store has another layout, was initialized with other dimensions, or
+ *   is restored only in part; StoreUnavailable
  */
 export async function initializeStore(
   tables: Tables,
@@ -34,6 +34,7 @@ export async function initializeStore(
 ): Promise<StoreIdentity> {
   await tables.init();
   const control = new Control(tables);
+  await refuseHalfRestored(control);
   refuseOther((await control.layout()) ?? (await control.recordLayout(LAYOUT)));
   const logic = await control.logic({ version: LOGIC_VERSION, dimensions });
   const [recorded, configured] = [logic.dimensions.join(', '), dimensions.join(', ')];
@@ -50,9 +51,21 @@ export async function initializeStore(
 /**
  * For readers of the raw log that initialize nothing.
  *
- * @throws ConfigError when the store has another layout; StoreUnavailable
+ * @throws ConfigError when the store has another layout or is restored only in part;
+ *   StoreUnavailable
  */
-export const checkLayout = async (control: Control): Promise<void> => refuseOther((await control.layout()) ?? LAYOUT);
+export async function checkLayout(control: Control): Promise<void> {
+  await refuseHalfRestored(control);
+  refuseOther((await control.layout()) ?? LAYOUT);
+}
+
+async function refuseHalfRestored(control: Control): Promise<void> {
+  const restore = await control.restored();
+  if (restore === null || restore.finishedAt !== null) return;
+  throw new ConfigError(
+    `store: the set ${restore.set} was put into it only in part: run "restore" again with the same folder; it goes on.`,
+  );
+}
 
 function refuseOther(layout: number): void {
   if (layout === LAYOUT) return;

@@ -5,6 +5,7 @@ import type { Module, Source } from './modules.ts';
 const STAGES = [
   ...['agent/ingest', 'agent/buffer', 'agent/ship', 'agent/inspect'],
   ...['collector/broker', 'collector/ingest', 'collector/rollup', 'collector/api'],
+  'collector/backup',
 ];
 const ADAPTERS = ['collector/store/sqlite', 'collector/store/hbase'];
 const PRODUCTION = ['agent', 'collector', 'shared'];
@@ -33,7 +34,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['agent/ingest', ...below('agent/ingest', 'http body')],
   ['agent/ship', ...below('agent/ship', 'batching status connection line')],
   ['agent/inspect/page', 'agent/inspect', ...below('agent/inspect', 'facts terminal')],
-  ['collector', ...below('collector', 'cli app api broker ingest rollup store aggregation config')],
+  ['collector', ...below('collector', 'cli app api backup broker ingest rollup store aggregation config')],
   ['collector/aggregation', ...below('collector/aggregation', 'message-pack sketches')],
   ['collector/api', ...below('collector/api', 'answer figures losses admission query')],
   ['collector/ingest', ...below('collector/ingest', 'status admission')],

@@ -1,6 +1,6 @@
 /** Reads and writes the cells of one store table in SQLite (`schema.ts` has the layout). */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Column, Columns, Put, Row, Scan, TableName } from '../tables.ts';
+import type { Column, Columns, Put, Row, TableName } from '../tables.ts';
 
 /** Cells that one statement passes over in search of one that is new enough: tenths of a ms. */
 const PASSED_CELLS = 256;

@@ -1,0 +1,22 @@
+/** The rows of the store that a backup holds, and those that say nothing once it is restored. */
+import { Buffer } from 'node:buffer';
+import { controlKey } from '../../shared/keys.ts';
+import type { Row } from '../store/tables.ts';
+import type { BackedUp } from './manifest.ts';
+
+/** Every key: none begins with two bytes 0xff. */
+export const ALL_ROWS = { start: Buffer.of(), stop: Buffer.of(0xff, 0xff) };
+
+/**
+ * Of `control`: write probes; parked hours, which are of rollups that are made anew; the
+ * generation, because a restored store gets another; and how the store itself was restored.
+ */
+const LEFT_OUT = [
+  controlKey('probe', ''),
+  controlKey('parked', ''),
+  controlKey('store', 'generation'),
+  controlKey('store', 'restore'),
+];
+
+export const isLeftOut = (table: BackedUp, { row }: Row): boolean =>
+  table === 'control' && LEFT_OUT.some((prefix) => Buffer.compare(row.subarray(0, prefix.length), prefix) === 0);
