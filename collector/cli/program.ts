@@ -6,6 +6,7 @@ import type { Collector } from '../app/start.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { audit } from './audit.ts';
+import { backupStore, restoreStore, verifyBackup } from './backup.ts';
 import { type Command, CommandFailed, required, UsageError } from './command.ts';
 import { addKey, listKeys, revokeKey } from './keys.ts';
 import { parseCommandLine, RUN } from './parse-command-line.ts';
@@ -30,6 +31,9 @@ const COMMANDS: readonly Command[] = [
   revokeKey,
   rollupOnce,
   audit,
+  backupStore,
+  verifyBackup,
+  restoreStore,
   checkConfig,
 ];
 
