@@ -12,6 +12,7 @@ const CAMPAIGNS: Readonly<Record<string, () => Promise<{ readonly campaign: Camp
   corruption: () => import('./corruption/corruption.ts'),
   hostile: () => import('./hostile/hostile.ts'),
   lines: () => import('./lines/lines.ts'),
+  'restore-drill': () => import('./restore-drill/restore-drill.ts'),
 };
 
 const [name = '--help', ...args] = process.argv.slice(2);
