@@ -14,7 +14,7 @@ import { checkLayout } from '../store/initialize-store.ts';
 import type { Tables } from '../store/tables.ts';
 import { BackupFailed, makeFolder, syncFolder } from './files.ts';
 import { Journal, type Plan } from './journal.ts';
-import { BACKED_UP, type BackedUp, filesOf, type Manifest, sum, writeManifest } from './manifest.ts';
+import { BACKED_UP, type BackedUp, type Manifest, writeManifest } from './manifest.ts';
 import type { Watch } from './progress.ts';
 import { SEGMENT_BYTES, SegmentWriter } from './segment.ts';
 import { type BackupSet, listSets, nameOfSet, readChain } from './sets.ts';
@@ -119,8 +119,7 @@ async function writeTable(tables: Tables, table: BackedUp, journal: Journal, opt
     const ending = writer;
     writer = null;
     await journal.add(table, await ending.end());
-    const written = filesOf({ tables: journal.files });
-    progress({ table, rows: sum(written, 'rows'), bytes: sum(written, 'bytes'), share: null });
+    progress({ table, ...journal.written, share: null });
   };
   try {
     for await (const row of tables.scan(table, range)) {

@@ -7,7 +7,7 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { BackupFailed, makeFolder, writeDurably } from './files.ts';
-import type { BackedUp, FileEntry, Manifest } from './manifest.ts';
+import { type BackedUp, type FileEntry, type Manifest, sum } from './manifest.ts';
 
 export const UNFINISHED = 'unfinished';
 const FILE = 'journal.jsonl';
@@ -31,6 +31,8 @@ export class Journal {
   readonly isResumed: boolean;
   readonly files: Readonly<Record<BackedUp, FileEntry[]>> = { events: [], terminals: [], control: [] };
   readonly #ended = new Set<BackedUp>();
+  #rows = 0;
+  #bytes = 0;
 
   private constructor(folder: string, plan: Plan, isResumed: boolean) {
     this.folder = folder;
@@ -60,6 +62,11 @@ export class Journal {
     else await journal.#write({ plan });
     await journal.#write({ host: hostname(), pid: process.pid });
     return journal;
+  }
+
+  /** What the files hold so far. */
+  get written(): { readonly rows: number; readonly bytes: number } {
+    return { rows: this.#rows, bytes: this.#bytes };
   }
 
   hasEnded(table: BackedUp): boolean {
@@ -93,9 +100,15 @@ export class Journal {
   #apply(step: Step): void {
     if (!('table' in step)) return;
     const files = this.files[step.table];
-    if ('begun' in step) files.length = 0;
-    else if ('file' in step) files.push(step.file);
-    else this.#ended.add(step.table);
+    if ('begun' in step) {
+      this.#rows -= sum(files, 'rows');
+      this.#bytes -= sum(files, 'bytes');
+      files.length = 0;
+    } else if ('file' in step) {
+      this.#rows += step.file.rows;
+      this.#bytes += step.file.bytes;
+      files.push(step.file);
+    } else this.#ended.add(step.table);
   }
 }
 
