@@ -5,10 +5,11 @@
 import { promisify } from 'node:util';
 import { zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import type { Cooperative } from '../../shared/cooperative.ts';
+import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { ALL_MEASURES, FORMAT, type PackedTally, type SketchSelection } from './codec.ts';
-import type { GroupKey } from './cube.ts';
+import type { Cube, GroupKey } from './cube.ts';
 import type { ExactInt } from './exact-sum.ts';
-import { MAX_PARTIAL_GROUPS } from './logic-version.ts';
+import { FoldedValues } from './folded-values.ts';
 import { type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
 import { MessagePackCursor } from './message-pack/cursor.ts';
 import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
@@ -19,8 +20,11 @@ import { DistinctSketch } from './sketches/distinct-sketch.ts';
 /** Called for each entry: the entries of a group come together, with the same key object. */
 export type Visit<M> = (key: GroupKey, slot: number, measures: M) => void;
 
-/** Is told the names of the keys' positions, and gives what to call for each entry. */
-export type Visitor<M> = (keys: readonly string[]) => Visit<M>;
+/**
+ * Is told the names of the keys' positions and what bounds folded, and gives what to call for each
+ * entry.
+ */
+export type Visitor<M> = (keys: readonly string[], folded: FoldedValues) => Visit<M>;
 
 /** What one cell may unpack to. A day of 20,000 articles sold in every slot unpacks to 23 MiB. */
 const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
@@ -56,7 +60,7 @@ export function* visitFigures(
   visitor: Visitor<Measures>,
 ): Cooperative<void> {
   const columns = yield* columnsOf(content, kind);
-  yield* eachFigures(columns, base, wanted, visitor(columns.keys));
+  yield* eachFigures(columns, base, wanted, visitor(columns.keys, columns.folded(base)));
 }
 
 function* eachFigures(
@@ -85,7 +89,7 @@ function* eachFigures(
 /** Visits an article table. */
 export function* visitArticles(content: Uint8Array, base: number, visitor: Visitor<ItemMeasures>): Cooperative<void> {
   const columns = yield* columnsOf(content, 'articles');
-  yield* eachArticle(columns, base, visitor(columns.keys));
+  yield* eachArticle(columns, base, visitor(columns.keys, columns.folded(base)));
 }
 
 function* eachArticle(columns: Columns, base: number, visit: Visit<ItemMeasures>): Cooperative<void> {
@@ -97,24 +101,58 @@ function* eachArticle(columns: Columns, base: number, visit: Visit<ItemMeasures>
   }
 }
 
+/** @throws RangeError unless it is of the format that this program writes */
+export function checkedCell(content: Uint8Array): Uint8Array {
+  contentOf(content);
+  return content;
+}
+
+/** The tally of a partial aggregate alone. */
+export const tallyOf = (content: Uint8Array): Tally => readTally(contentOf(content));
+
 /** Reads a partial aggregate as a whole. */
 export function* readPartial(content: Uint8Array, base: number): Cooperative<PartialAggregate> {
   const cursor = contentOf(content);
   const tally = readTally(cursor);
-  const ofFigures = yield* columnsAt(cursor);
-  const ofArticles = yield* columnsAt(MessagePackCursor.over(cursor.bytes()));
-  const figures = figuresCube(ofFigures.keys, MAX_PARTIAL_GROUPS);
-  yield* eachFigures(ofFigures, base, ALL_MEASURES, (key, slot, measures) => {
+  const figures = yield* figuresIn(yield* columnsAt(cursor), base);
+  const articles = yield* articlesIn(yield* columnsAt(MessagePackCursor.over(cursor.bytes())), base);
+  return { figures, articles, tally };
+}
+
+/** Adds a view's figures, or those of a partial aggregate, to a cube that has none of its hours. */
+export function* readFigures(
+  content: Uint8Array,
+  kind: 'view' | 'part',
+  base: number,
+  into?: Cube<Measures>,
+): Cooperative<Cube<Measures>> {
+  return yield* figuresIn(yield* columnsOf(content, kind), base, into);
+}
+
+/** The same of an article table. */
+export function* readArticles(
+  content: Uint8Array,
+  base: number,
+  into?: Cube<ItemMeasures>,
+): Cooperative<Cube<ItemMeasures>> {
+  return yield* articlesIn(yield* columnsOf(content, 'articles'), base, into);
+}
+
+function* figuresIn(columns: Columns, base: number, figures = figuresCube(columns.keys)): Cooperative<Cube<Measures>> {
+  yield* eachFigures(columns, base, ALL_MEASURES, (key, slot, measures) => {
     figures.at(key, slot, () => measures);
     figures.bytes += sketchBytes(measures);
   });
-  figures.overflow = ofFigures.overflow;
-  const articles = articlesCube();
-  yield* eachArticle(ofArticles, base, (key, slot, measures) => {
+  for (const folded of columns.folded(base)) figures.folded.add(folded);
+  return figures;
+}
+
+function* articlesIn(columns: Columns, base: number, articles = articlesCube()): Cooperative<Cube<ItemMeasures>> {
+  yield* eachArticle(columns, base, (key, slot, measures) => {
     articles.at(key, slot, () => measures);
   });
-  articles.overflow = ofArticles.overflow;
-  return { figures, articles, tally };
+  for (const folded of columns.folded(base)) articles.folded.add(folded);
+  return articles;
 }
 
 /** The columns of a cell, each with a cursor at its begin. */
@@ -131,8 +169,16 @@ class Columns {
     this.entries = this.#begin('group').array();
   }
 
-  get overflow(): number {
-    return this.#begin('overflow').number();
+  folded(base: number): FoldedValues {
+    const folded = new FoldedValues();
+    const cursor = this.#begins.get('folded')?.fork();
+    for (let left = cursor?.array() ?? 0; left > 0; left--) {
+      cursor!.array();
+      const [place, hour, values] = [cursor!.number(), cursor!.number(), cursor!.number()];
+      const isPartial = cursor!.scalar() as boolean;
+      folded.add({ dimension: this.keys[place]!, hour: base / SLOTS_PER_HOUR + hour, values, isPartial });
+    }
+    return folded;
   }
 
   /** A cursor at the first value of a column. */

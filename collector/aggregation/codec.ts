@@ -5,18 +5,16 @@
  * them does not decode them.
  */
 import { Buffer } from 'node:buffer';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { type Cooperative, runToEnd } from '../../shared/cooperative.ts';
-import { unpack } from '../../shared/wire/message-pack.ts';
+import { zstdCompressSync } from 'node:zlib';
+import type { Cooperative } from '../../shared/cooperative.ts';
+import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import type { Cube, GroupKey } from './cube.ts';
 import type { ExactInt } from './exact-sum.ts';
-import { MAX_PARTIAL_GROUPS, MAX_VIEW_GROUPS } from './logic-version.ts';
-import { emptyItemMeasures, emptyMeasures, type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
+import type { ItemMeasures, Measures } from './measures.ts';
 import { packCooperatively } from './message-pack/pack-cooperatively.ts';
-import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
-import { digestText, parseDigest } from './row-set-digest.ts';
-import { AmountSketch } from './sketches/amount-sketch.ts';
-import { DistinctSketch } from './sketches/distinct-sketch.ts';
+import type { PartialAggregate, Tally } from './partial.ts';
+import { digestText } from './row-set-digest.ts';
+import type { AmountSketch } from './sketches/amount-sketch.ts';
 
 export const FORMAT = 1;
 /** Values handled between two turns of the event loop; a sketch holds up to a thousand. */
@@ -34,7 +32,6 @@ export const ALL_MEASURES: SketchSelection = { tickets: true, customers: true };
 
 /** Decimal text outside the safe integers, because MessagePack's integers end at 64 bits. */
 const packExact = (value: ExactInt): number | string => (typeof value === 'bigint' ? value.toString() : value);
-const unpackExact = (value: number | string): ExactInt => (typeof value === 'string' ? BigInt(value) : value);
 
 type PackedTickets = readonly [exact: boolean, min: number, max: number, counts: readonly number[]] | null;
 
@@ -44,8 +41,14 @@ interface Packed {
   /** Index into `groups`, one entry per group and slot; the columns below are parallel to it. */
   readonly group: readonly number[];
   readonly slot: readonly number[];
+  /** How many values count under `(other)`. */
   readonly overflow: number;
+  /** Which ones, where there are any. */
+  readonly folded?: readonly PackedFolded[];
 }
+
+/** `place` is that of the dimension among the keys, `hour` the hour of the row, from 0. */
+export type PackedFolded = readonly [place: number, hour: number, values: number, isPartial: boolean];
 
 interface PackedFigures extends Packed {
   readonly count: readonly number[];
@@ -74,8 +77,18 @@ function* entries<M>(cube: Cube<M>, base: number): Cooperative<{ packed: Packed;
     }
     yield;
   }
-  return { packed: { keys: cube.keys, groups, group, slot, overflow: cube.overflow }, measures };
+  const overflow = cube.folded.total;
+  const folded = overflow > 0 && { folded: packFolded(cube, base) };
+  return { packed: { keys: cube.keys, groups, group, slot, overflow, ...folded }, measures };
 }
+
+const packFolded = <M>({ keys, folded }: Cube<M>, base: number): PackedFolded[] =>
+  [...folded].map(({ dimension, hour, values, isPartial }) => [
+    keys.indexOf(dimension),
+    hour - base / SLOTS_PER_HOUR,
+    values,
+    isPartial,
+  ]);
 
 /** What `as` makes of each measure. */
 function* column<M, V>(measures: readonly M[], as: (of: M) => V, perTurn = NUMBERS_A_TURN): Cooperative<V[]> {
@@ -95,12 +108,6 @@ function packTickets(tickets: AmountSketch | null): PackedTickets {
   return [exact, min, max, counts];
 }
 
-function unpackTickets(packed: PackedTickets): AmountSketch | null {
-  if (packed === null) return null;
-  const [exact, min, max, counts] = packed;
-  return AmountSketch.fromWire({ exact, min, max, counts });
-}
-
 function* packFigures(cube: Cube<Measures>, base: number): Cooperative<PackedFigures> {
   const { packed, measures } = yield* entries(cube, base);
   return {
@@ -113,30 +120,6 @@ function* packFigures(cube: Cube<Measures>, base: number): Cooperative<PackedFig
   };
 }
 
-function* unpackFigures(
-  packed: PackedFigures,
-  base: number,
-  maxGroups: number,
-  wanted: SketchSelection,
-): Cooperative<Cube<Measures>> {
-  const cube = figuresCube(packed.keys, maxGroups);
-  const tickets = wanted.tickets ? (unpack(packed.tickets) as PackedTickets[]) : null;
-  const customers = wanted.customers ? (unpack(packed.customers) as (number[] | Uint8Array | null)[]) : null;
-  for (const [at, index] of packed.group.entries()) {
-    const of = customers?.[at] ?? null;
-    const measures = cube.at(packed.groups[index]!, base + packed.slot[at]!, emptyMeasures);
-    measures.count = packed.count[at]!;
-    measures.amount = unpackExact(packed.amount[at]!);
-    measures.quantity = unpackExact(packed.quantity[at]!);
-    measures.tickets = unpackTickets(tickets?.[at] ?? null);
-    measures.customers = of === null ? null : DistinctSketch.fromWire(of);
-    cube.bytes += sketchBytes(measures);
-    yield;
-  }
-  cube.overflow = packed.overflow;
-  return cube;
-}
-
 function* packArticles(cube: Cube<ItemMeasures>, base: number): Cooperative<PackedArticles> {
   const { packed, measures } = yield* entries(cube, base);
   return {
@@ -144,18 +127,6 @@ function* packArticles(cube: Cube<ItemMeasures>, base: number): Cooperative<Pack
     quantity: yield* column(measures, ({ quantity }) => packExact(quantity)),
     amount: yield* column(measures, ({ amount }) => packExact(amount)),
   };
-}
-
-function* unpackArticles(packed: PackedArticles, base: number): Cooperative<Cube<ItemMeasures>> {
-  const cube = articlesCube();
-  for (const [at, index] of packed.group.entries()) {
-    const article = cube.at(packed.groups[index]!, base + packed.slot[at]!, emptyItemMeasures);
-    article.quantity = unpackExact(packed.quantity[at]!);
-    article.amount = unpackExact(packed.amount[at]!);
-    yield;
-  }
-  cube.overflow = packed.overflow;
-  return cube;
 }
 
 /** Compresses in frames, so that a large cell holds the event loop for one at a time. */
@@ -167,13 +138,6 @@ function* compress(content: readonly unknown[]): Cooperative<Uint8Array> {
     yield;
   }
   return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
-}
-
-function decompress(bytes: Uint8Array): unknown[] {
-  const [format, ...content] = unpack(zstdDecompressSync(bytes)) as unknown[];
-  if (format !== FORMAT)
-    throw new RangeError(`rollup cell of format ${String(format)}; this program reads format ${FORMAT}`);
-  return content;
 }
 
 export interface PackedTally extends Omit<Tally, 'digest'> {
@@ -189,32 +153,10 @@ export function* encodePartial(part: PartialAggregate, base: number): Cooperativ
   ]);
 }
 
-/** The tally of a partial aggregate alone. */
-export function decodeTally(bytes: Uint8Array): Tally {
-  const [tally] = decompress(bytes) as [PackedTally, PackedFigures, Uint8Array];
-  return { ...tally, digest: parseDigest(tally.digest) };
-}
-
-/** The figures of a partial aggregate, without its articles. */
-export function decodePartialFigures(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
-  const [, figures] = decompress(bytes) as [PackedTally, PackedFigures, Uint8Array];
-  return runToEnd(unpackFigures(figures, base, MAX_PARTIAL_GROUPS, wanted));
-}
-
 export function* encodeView(cube: Cube<Measures>, base: number): Cooperative<Uint8Array> {
   return yield* compress([yield* packFigures(cube, base)]);
 }
 
-export function decodeView(bytes: Uint8Array, base: number, wanted: SketchSelection): Cube<Measures> {
-  const [figures] = decompress(bytes) as [PackedFigures];
-  return runToEnd(unpackFigures(figures, base, MAX_VIEW_GROUPS, wanted));
-}
-
 export function* encodeArticles(cube: Cube<ItemMeasures>, base: number): Cooperative<Uint8Array> {
   return yield* compress([yield* packArticles(cube, base)]);
-}
-
-export function decodeArticles(bytes: Uint8Array, base: number): Cube<ItemMeasures> {
-  const [articles] = decompress(bytes) as [PackedArticles];
-  return runToEnd(unpackArticles(articles, base));
 }

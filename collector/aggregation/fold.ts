@@ -18,12 +18,12 @@ import { decodedBytes } from '../../shared/wire/batch-bounds.ts';
 import { addExact, type ExactInt, multiplyExact, negateExact } from './exact-sum.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
 import type { Logic } from './logic-version.ts';
-import { emptyItemMeasures, emptyMeasures, sketchBytes } from './measures.ts';
-import { earlier, emptyPartial, type PartialAggregate, partialBytes } from './partial.ts';
+import { sketchBytes } from './measures.ts';
+import { copiedBytes, earlier, largestOf, type PartialAggregate, partialBytes, partialToFill } from './partial.ts';
 import { addDigest, digestOf } from './row-set-digest.ts';
 import { SeqWindow } from './seq-window.ts';
 import { AmountSketch } from './sketches/amount-sketch.ts';
-import { customerHash, DistinctSketch } from './sketches/distinct-sketch.ts';
+import { CustomerHashes, DistinctSketch } from './sketches/distinct-sketch.ts';
 
 /** A decoded raw row. */
 export interface FoldRow {
@@ -70,8 +70,6 @@ const RANGE_BYTES = 64;
 const ITEMS_A_TURN = 1_000;
 /** A row's share of the cost: a batch of one event takes as long as 4 KiB of a large one. */
 const ROW_COST = 4 * 1024;
-/** Customers whose hashes are remembered. */
-const MAX_HASHES = 10_000;
 
 /** Bytes of memory of decoded events, as `decodedBytes` counts them. */
 export const eventBytes = (events: readonly TillEvent[]): number => {
@@ -85,8 +83,10 @@ export class PartialFold {
   readonly #logic: Logic;
   readonly #limits: FoldLimits;
   readonly #part: PartialAggregate;
+  /** What of it is published, until something is added: measures are shared, groups are copied. */
+  #largest: PartialAggregate | null = null;
   readonly #streams = new Map<Epoch, Stream>();
-  readonly #hashes = new Map<string, number>();
+  readonly #hashes = new CustomerHashes();
   /** Of the events rows so far, what the stream of the last one may still claim. */
   #window = new SeqWindow<TillEvent>();
   #epoch: Epoch | null = null;
@@ -101,7 +101,7 @@ export class PartialFold {
   constructor(logic: Logic, limits = LIMITS) {
     this.#logic = logic;
     this.#limits = limits;
-    this.#part = emptyPartial(logic);
+    this.#part = partialToFill(logic);
   }
 
   /**
@@ -111,6 +111,7 @@ export class PartialFold {
    */
   *add(row: FoldRow): Cooperative<void> {
     const { tally } = this.#part;
+    this.#largest = null;
     tally.rows++;
     tally.digest = addDigest(tally.digest, digestOf(row.rowKey));
     tally.earliestArrival = earlier(tally.earliestArrival, row.arrival);
@@ -120,9 +121,10 @@ export class PartialFold {
     this.#checkLimits();
   }
 
-  /** Counts what the window holds. Do so before `partial`, with turns; else it does it at once. */
+  /** Counts what the window holds. */
   *settle(): Cooperative<void> {
     const { start, claims, end } = this.#window;
+    if (this.#counted < end) this.#largest = null;
     yield* this.#countFrom(start, claims);
     this.#counted = Math.max(this.#counted, end);
     this.#checkLimits();
@@ -138,7 +140,7 @@ export class PartialFold {
 
   /** Bytes of memory, about. */
   get bytes(): number {
-    return partialBytes(this.#part) + this.#streamBytes;
+    return partialBytes(this.#part) + this.#streamBytes + copiedBytes(this.#part, this.#largest ?? this.#part);
   }
 
   /** Bytes of memory that the rows took when they were decoded: a measure of the work done. */
@@ -146,13 +148,20 @@ export class PartialFold {
     return this.#cost;
   }
 
-  partial(): PartialAggregate {
-    runToEnd(this.settle());
+  /** What is published of the rows so far. Read it before the next row is added. */
+  *finish(): Cooperative<PartialAggregate> {
+    yield* this.settle();
     this.#part.tally.lost = [...this.#streams.values()].reduce(
       (sum, { lost, taken }) => sum + countOf(difference(lost, taken)),
       0,
     );
-    return this.#part;
+    this.#largest ??= yield* largestOf(this.#part);
+    return this.#largest;
+  }
+
+  /** The same at once. */
+  partial(): PartialAggregate {
+    return runToEnd(this.finish());
   }
 
   #stream(epoch: Epoch): Stream {
@@ -236,7 +245,7 @@ export class PartialFold {
       event.store,
       ...this.#logic.dimensions.map((name) => dimension(event, name)),
     ];
-    const measures = figures.at(key, slot, emptyMeasures);
+    const measures = figures.at(key, slot);
     tally.events++;
     measures.count++;
     const before = sketchBytes(measures);
@@ -247,31 +256,22 @@ export class PartialFold {
       measures.tickets ??= new AmountSketch();
       measures.tickets.add(event.amount);
     }
-    const customer = dimension(event, 'customer');
+    // An empty value is none.
+    const customer = dimension(event, 'customer') || null;
     if (customer !== null) {
       measures.customers ??= new DistinctSketch();
-      measures.customers.add(this.#hash(customer));
+      measures.customers.add(this.#hashes.of(customer));
     }
     figures.bytes += sketchBytes(measures) - before;
     for (const item of event.items) {
       // A voided line counts nothing.
       if (item.qty === 0) continue;
       measures.quantity = addExact(measures.quantity, item.qty);
-      const article = articles.at([event.currency, item.sku], slot, emptyItemMeasures);
+      const article = articles.at([event.currency, item.sku], slot);
       const amount = lineAmount(item);
       article.quantity = addExact(article.quantity, sale ? item.qty : -item.qty);
       article.amount = addExact(article.amount, sale ? amount : negateExact(amount));
     }
-  }
-
-  #hash(customer: string): number {
-    let found = this.#hashes.get(customer);
-    if (found === undefined) {
-      if (this.#hashes.size >= MAX_HASHES) this.#hashes.clear();
-      found = customerHash(customer);
-      this.#hashes.set(customer, found);
-    }
-    return found;
   }
 }
 

@@ -14,12 +14,3 @@ export const LOGIC_VERSION = 1;
 
 /** Keys of a partial aggregate's cube. */
 export const partialKeys = (logic: Logic): string[] => ['type', 'currency', 'store', ...logic.dimensions];
-
-/**
- * Bounds on the groups of a partial aggregate (one terminal, one hour or day) and of a view (all
- * terminals); groups beyond count under `OTHER`.
- */
-export const MAX_PARTIAL_GROUPS = 5_000;
-export const MAX_VIEW_GROUPS = 20_000;
-/** Bound on the articles of a partial aggregate or view. */
-export const MAX_ARTICLES = 20_000;

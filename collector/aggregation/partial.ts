@@ -3,8 +3,10 @@
  * merged, one day), with a tally that proves their completeness.
  */
 import type { Cooperative } from '../../shared/cooperative.ts';
-import { Cube, type GroupKey, mergeCube, OTHER } from './cube.ts';
-import { type Logic, MAX_ARTICLES, MAX_PARTIAL_GROUPS, partialKeys } from './logic-version.ts';
+import { Cube, GROUP_BYTES, type Measuring } from './cube.ts';
+import { ARTICLES_BOUND, keepLargest } from './keep-largest.ts';
+import { AGGREGATION_LIMITS } from './limits.ts';
+import { type Logic, partialKeys } from './logic-version.ts';
 import {
   emptyItemMeasures,
   emptyMeasures,
@@ -12,6 +14,7 @@ import {
   type Measures,
   mergeItemMeasures,
   mergeMeasures,
+  sketchBytes,
 } from './measures.ts';
 import { addDigest, type Digest, NO_DIGEST } from './row-set-digest.ts';
 
@@ -59,38 +62,62 @@ export interface PartialAggregate {
 
 const ARTICLE_KEYS: readonly string[] = ['currency', 'sku'];
 
-/**
- * Sales, refunds and currencies stay separate beyond the bound too, because they are never added.
- */
-const otherFigures = ([type, currency = null, ...dimensions]: GroupKey): GroupKey => [
-  type === 'sale' || type === 'refund' ? type : OTHER,
-  currency,
-  ...dimensions.map(() => OTHER),
-];
-const otherArticle = ([currency = null]: GroupKey): GroupKey => [currency, OTHER];
+export const isTrade = (type: string | null): boolean => type === 'sale' || type === 'refund';
 
-export const figuresCube = (keys: readonly string[], maxGroups: number): Cube<Measures> =>
-  new Cube(keys, maxGroups, otherFigures);
-export const articlesCube = (): Cube<ItemMeasures> => new Cube(ARTICLE_KEYS, MAX_ARTICLES, otherArticle);
+/** By the turnover of sales and refunds, and by the number of events. */
+const FIGURES: Measuring<Measures> = {
+  none: emptyMeasures,
+  merge: mergeMeasures,
+  bytes: sketchBytes,
+  packedBytes: 40,
+  isKept: (key, value) => key === 'currency' || (key === 'type' && isTrade(value)),
+  weightOf: ([type = null], { amount, count }) => ({ amount: isTrade(type) ? amount : 0, number: count }),
+};
+
+/** By the amount and the number of pieces, sales less refunds. */
+const ARTICLES: Measuring<ItemMeasures> = {
+  none: emptyItemMeasures,
+  merge: mergeItemMeasures,
+  bytes: () => 0,
+  packedBytes: 30,
+  isKept: (key) => key === 'currency',
+  weightOf: (_key, { amount, quantity }) => ({ amount, number: quantity }),
+};
+
+/** @param maxEntries bound on the number of groups times slots; none: whoever fills it bounds it */
+export const figuresCube = (keys: readonly string[], maxEntries?: number): Cube<Measures> =>
+  new Cube(keys, FIGURES, maxEntries);
+export const articlesCube = (maxEntries?: number): Cube<ItemMeasures> => new Cube(ARTICLE_KEYS, ARTICLES, maxEntries);
 
 export const emptyPartial = (logic: Logic): PartialAggregate => ({
-  figures: figuresCube(partialKeys(logic), MAX_PARTIAL_GROUPS),
+  figures: figuresCube(partialKeys(logic)),
   articles: articlesCube(),
   tally: emptyTally(),
 });
 
-export const mergeFigures = (into: Cube<Measures>, from: Cube<Measures>): Cooperative<void> =>
-  mergeCube(into, from, emptyMeasures, mergeMeasures);
-export const mergeArticles = (into: Cube<ItemMeasures>, from: Cube<ItemMeasures>): Cooperative<void> =>
-  mergeCube(into, from, emptyItemMeasures, mergeItemMeasures);
+/** To be filled from events: bounded. */
+export const partialToFill = (logic: Logic): PartialAggregate => ({
+  figures: figuresCube(partialKeys(logic), AGGREGATION_LIMITS.partEntries.value),
+  articles: articlesCube(AGGREGATION_LIMITS.partArticleEntries.value),
+  tally: emptyTally(),
+});
 
-export function* mergePartial(into: PartialAggregate, from: PartialAggregate): Cooperative<void> {
-  yield* mergeFigures(into.figures, from.figures);
-  into.figures.overflow += from.figures.overflow;
-  yield* mergeArticles(into.articles, from.articles);
-  into.articles.overflow += from.articles.overflow;
-  mergeTally(into.tally, from.tally);
+const PART_BOUND = { groups: AGGREGATION_LIMITS.partGroups.value, bytes: AGGREGATION_LIMITS.cubeBytes.value };
+
+/** What of an hour's partial aggregate is published: the values that sold most. */
+export function* largestOf({ figures, articles, tally }: PartialAggregate): Cooperative<PartialAggregate> {
+  return {
+    figures: yield* keepLargest(figures, PART_BOUND),
+    articles: yield* keepLargest(articles, ARTICLES_BOUND),
+    tally,
+  };
 }
 
 /** Bytes of memory, about. */
 export const partialBytes = ({ figures, articles }: PartialAggregate): number => figures.bytes + articles.bytes;
+
+/** Bytes of memory that `largestOf` takes beside what it was made of. */
+export const copiedBytes = (all: PartialAggregate, largest: PartialAggregate): number =>
+  GROUP_BYTES *
+  ((largest.figures === all.figures ? 0 : largest.figures.size) +
+    (largest.articles === all.articles ? 0 : largest.articles.size));

@@ -14,12 +14,16 @@ import type { Completeness, CompletenessReader } from './figures/completeness.ts
 import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './figures/metric-catalog.ts';
 import { FiguresReader, type FiguresSource, type FiguresStores, type ParkedHour } from './figures/read-figures.ts';
 import { SeriesBuilder, type SeriesRequest, type SeriesSet } from './figures/series.ts';
+import { type Truncated, truncatedHeader } from './figures/truncation.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import { API_LIMITS } from './limits.ts';
 import { preferredFormat } from './query/accept.ts';
 import { COMPARISONS, type Compare, comparedRange, counterpartsOf } from './query/compare.ts';
 import { CompleteQuery, type Period, PeriodQuery, parsePeriod } from './query/period.ts';
 import { badParameter } from './query/problem.ts';
+
+/** `meta.truncated` of an answer as CSV, which has no `meta`. */
+const TRUNCATED_HEADER = 'tillstream-truncated';
 
 const DEFAULT_METRICS = 'sales.count,sales.amount';
 
@@ -56,6 +60,7 @@ interface Answer {
   readonly meta: Readonly<Record<string, unknown>>;
   readonly complete: Completeness;
   readonly set: SeriesSet;
+  readonly truncated: readonly Truncated[];
   /** Which buckets stand beside the points of the asked period; left out: all, as they are. */
   readonly order?: readonly (number | null)[];
 }
@@ -83,6 +88,7 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     if (query.complete === 'only') complete.requireFinal(period.range, period.tz);
     const answerTo = (of: SeriesRequest): Promise<Answer> => answer(deps, merchant, of, now, question, complete);
     const answered = await answerTo(asked);
+    if (answered.truncated.length > 0) void reply.header(TRUNCATED_HEADER, truncatedHeader(answered.truncated));
     if (csv) return sendText(reply, 'text/csv; charset=utf-8', seriesCsv(answered.set, complete), question);
     if (compare === null || earlier === null)
       return sendText(reply, 'application/json', answerJson(answered, null), question);
@@ -153,10 +159,13 @@ async function answer(
   for await (const figures of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
     await question.run(builder.add(figures));
   const parked = parkedMeta(await reader.parked(asked.range), asked.tz);
+  const { truncated } = builder;
+  const told = truncated.length > 0 && { truncated };
   return {
     complete,
-    meta: { ...metaOf(merchant, asked, deps.logic, now, complete), interval: asked.interval, ...parked },
+    meta: { ...metaOf(merchant, asked, deps.logic, now, complete), interval: asked.interval, ...parked, ...told },
     set: await question.run(builder.end()),
+    truncated,
   };
 }
 

@@ -5,7 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { slotOf } from '../../shared/time.ts';
-import type { Visit } from '../aggregation/cell-entries.ts';
+import type { Visitor } from '../aggregation/cell-entries.ts';
 import type { ItemMeasures } from '../aggregation/measures.ts';
 import { minorUnits, pieces } from './figures/metric-catalog.ts';
 import { ArticleSums } from './figures/ranking.ts';
@@ -38,14 +38,17 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     if (query.complete === 'only') complete.requireFinal(range, period.tz);
     const by = query.by === 'quantity' ? 'quantity' : 'amount';
     const limit = query.limit ?? 10;
-    const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value);
+    const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value, range);
     const [first, end] = [slotOf(range.from), slotOf(range.to)];
     const reader = new FiguresReader(deps, merchant, now, question);
     for await (const { each } of reader.articles(range)) {
-      const visit: Visit<ItemMeasures> = ([currency = null, sku], slot, measures) => {
-        if (slot >= first && slot < end) sums.add(currency, sku!, measures);
+      const visitor: Visitor<ItemMeasures> = (_keys, folded) => {
+        const add = sums.visitor(folded);
+        return (key, slot, measures) => {
+          if (slot >= first && slot < end) add(key, slot, measures);
+        };
       };
-      await question.run(each(() => visit));
+      await question.run(each(visitor));
     }
     const best = await question.run(sums.best(by, limit));
     const series = best.map(({ currency, items }) => ({
@@ -57,7 +60,19 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
       })),
     }));
     const parked = parkedMeta(await reader.parked(range), period.tz);
-    const meta = { ...metaOf(merchant, period, deps.logic, now, complete), of: 'sku', by, limit, ...parked };
+    const folded = (await question.run(sums.truncated())).map(({ amount, quantity, ...of }) => ({
+      ...of,
+      ...{ amount: minorUnits(amount), quantity: pieces(quantity) },
+    }));
+    const truncated = folded.length > 0 && { truncated: folded };
+    const meta = {
+      ...metaOf(merchant, period, deps.logic, now, complete),
+      of: 'sku',
+      by,
+      limit,
+      ...parked,
+      ...truncated,
+    };
     return reply.type('application/json').send(JSON.stringify({ meta, series }));
   });
 }

@@ -4,8 +4,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { decodeTally } from '../aggregation/codec.ts';
-import type { RollupStore } from '../rollup/recompute.ts';
+import { tallyOf, unpackCell } from '../aggregation/cell-entries.ts';
+import type { RollupStore } from '../rollup/run.ts';
 import type { Rollup } from '../store/rollups.ts';
 
 export interface NewConflicts {
@@ -47,7 +47,7 @@ async function terminalsOf(
   let found = 0;
   for (const [terminal, part] of parts) {
     const earlier = before?.get(terminal);
-    const more = decodeTally(part).conflicts - (earlier === undefined ? 0 : decodeTally(earlier).conflicts);
+    const more = (await conflictsOf(part)) - (earlier === undefined ? 0 : await conflictsOf(earlier));
     if (more > 0) terminals.push(terminal);
     found += Math.max(0, more);
     if (found >= conflicts || terminals.length === MAX_TERMINALS) break;
@@ -55,3 +55,5 @@ async function terminalsOf(
   }
   return terminals.sort();
 }
+
+const conflictsOf = async (part: Uint8Array): Promise<number> => tallyOf(await unpackCell(part)).conflicts;

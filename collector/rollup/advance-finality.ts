@@ -3,7 +3,7 @@
  *
  *     read the clearances -> each hour before the least of them: does its row hold exactly the rows
  *     of the raw log (else recompute it) -> the day rows over them: do they hold exactly their
- *     hours' rows (else rebuild) -> compare-and-set of the finality record
+ *     hours' rows, of all terminals (else rebuild) -> compare-and-set of the finality record
  *
  * The clearances are read before the raw log: what a till held before its clearance was stored by
  * then, so it is in the rows. Rows are compared by the number and the digest of their keys, which
@@ -19,7 +19,8 @@ import type { Finality, FinalityRecord, TerminalClearances } from '../store/fina
 import { type Rollup, readAfterEnd } from '../store/rollups.ts';
 import { DORMANT_MS, lastHeard, type WaitedTerminal, waitedTerminals } from '../store/waited-terminals.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
-import { type RecomputeOptions, type RecomputeStores, recompute } from './recompute.ts';
+import { recompute } from './recompute.ts';
+import type { RecomputeOptions, RecomputeStores } from './run.ts';
 
 export interface FinalityOptions {
   readonly stores: RecomputeStores & { readonly finality: Pick<Finality, 'read' | 'write'> };
@@ -41,6 +42,8 @@ export interface FinalityOutcome {
 
 /** Batches that are in progress at a collector: nothing later is final. */
 const MARGIN_MS = 60_000;
+/** Clocks of two runners differ by less. */
+const CLOCKS_APART_MS = 10_000;
 /** Compared again when rows arrived meanwhile. */
 const MAX_COMPARES = 3;
 
@@ -128,11 +131,15 @@ async function refreshDay(merchant: MerchantId, day: number, options: FinalityOp
     if (row === undefined) return;
     let rows = 0;
     let digest = NO_DIGEST;
-    for (const { meta } of await rowsOf(merchant, 'hour', day * 24, (day + 1) * 24, options)) {
+    // Once it was built here, all of it is.
+    const isBuilt = compares > 0;
+    const hours = await rowsOf(merchant, 'hour', day * 24, (day + 1) * 24, options);
+    for (const { meta } of hours) {
       rows += meta.rows;
       digest = addDigest(digest, parseDigest(meta.digest));
     }
-    if (row.meta.rows === rows && parseDigest(row.meta.digest) === digest) return;
+    const isNewer = hours.every(({ meta }) => meta.publishedAt + CLOCKS_APART_MS < row.meta.allReadAt);
+    if ((isBuilt || isNewer) && row.meta.rows === rows && parseDigest(row.meta.digest) === digest) return;
     const outcome = await recompute(
       { merchant, level: 'day', time: day, terminals: null },
       logic,

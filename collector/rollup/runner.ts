@@ -25,7 +25,8 @@ import { AttemptStopped } from './attempt.ts';
 import { FarMarks } from './far-marks.ts';
 import { type Done, followUps, type Job, jobsByMerchant, nameOf } from './jobs.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
-import { type Due, type RecomputeOptions, type RollupStore, recompute } from './recompute.ts';
+import { recompute } from './recompute.ts';
+import type { Due, RecomputeOptions, RollupStore } from './run.ts';
 
 export interface RunnerOptions {
   readonly marks: DueMarks;

@@ -36,15 +36,15 @@ export interface RollupMeta {
   readonly events: number;
   readonly conflicts: number;
   readonly lost: number;
-  /**
-   * How often a group was counted under `(other)` because a bound was reached, in partial
-   * aggregates and views; 0 when all groups are present.
-   */
+  /** How many values the views count under `(other)`, each view's and hour's counted for itself. */
   readonly overflow: number;
   /**
-   * Terminals that may still send events for this time; null while clearances are not evaluated.
+   * Views, or `parts`, that would take more than a cell may: what was stored of them before is not
+   * to be read, but the hours, or the raw log. Absent where there is none.
    */
-  readonly waitingFor: readonly TerminalId[] | null;
+  readonly omitted?: readonly string[];
+  /** `readAt` of the last run that made all terminals' parts, not only those of its due marks. */
+  readonly allReadAt: number;
 }
 
 export interface Rollup extends RollupKey {
@@ -79,7 +79,18 @@ export type Cells =
   | { readonly kind: 'meta' }
   /** Partial aggregates of some terminals, or of all. */
   | { readonly kind: 'parts'; readonly terminals?: readonly TerminalId[] }
-  | { readonly kind: 'view'; readonly name: string };
+  | { readonly kind: 'view'; readonly name: string }
+  /** All views, and partial aggregates of some terminals, or of all. */
+  | { readonly kind: 'all'; readonly terminals?: readonly TerminalId[] };
+
+/** Whether a row has the cells. */
+export const hasCells = ({ meta, views }: Rollup, cells: Cells): boolean => {
+  const omitted = meta.omitted ?? [];
+  return cells.kind === 'view' ? views.has(cells.name) && !omitted.includes(cells.name) : !omitted.includes(PARTS);
+};
+
+/** Stands for the partial aggregates in `omitted`. */
+export const PARTS = 'parts';
 
 export class Rollups {
   readonly #tables: Tables;
@@ -137,16 +148,19 @@ function revisionBytes(revision: number): Buffer {
   return bytes;
 }
 
+const partsOf = ({ terminals }: { readonly terminals?: readonly TerminalId[] }): Columns =>
+  terminals?.map((terminal): Column => `p:${terminal}`) ?? [{ family: 'p' }];
+
 function columnsOf(cells: Cells): Columns {
   switch (cells.kind) {
     case 'meta':
       return [REVISION, META];
     case 'view':
       return [REVISION, META, `v:${cells.name}`];
-    case 'parts': {
-      const some = cells.terminals?.map((terminal): Column => `p:${terminal}`);
-      return [REVISION, META, ...(some ?? [{ family: 'p' as const }])];
-    }
+    case 'parts':
+      return [REVISION, META, ...partsOf(cells)];
+    case 'all':
+      return [REVISION, META, { family: 'v' }, ...partsOf(cells)];
   }
 }
 

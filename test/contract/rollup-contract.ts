@@ -15,6 +15,7 @@ import { parkedContract } from './rollup/parked.ts';
 import { passesContract } from './rollup/passes.ts';
 import { racesContract } from './rollup/races.ts';
 import { randomDaysContract } from './rollup/random-days.ts';
+import { truncatedContract } from './rollup/truncated.ts';
 import { turnsContract } from './rollup/turns.ts';
 
 export async function rollupContract(t: Test, open: () => Promise<Tables>): Promise<void> {
@@ -31,6 +32,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('several runners', (t) => racesContract(t, tables));
     await t.test('crashes and failing stores', (t) => crashContract(t, tables));
     await t.test('a clock that was ahead', (t) => clockSetBackContract(t, tables));
+    await t.test('truncated', (t) => truncatedContract(t, tables));
     await t.test('random days', (t) => randomDaysContract(t, tables));
   } finally {
     await tables.close();

@@ -20,6 +20,24 @@ const RANK_SPAN = 2 ** RANK_BITS;
 export const customerHash = (customer: string): number =>
   Number.parseInt(hash('sha256', customer).slice(0, HASH_BITS / 4), 16);
 
+/** Customers whose hashes are remembered. */
+const MAX_HASHES = 10_000;
+
+/** Hashes, remembered: the same customers come again. */
+export class CustomerHashes {
+  readonly #hashes = new Map<string, number>();
+
+  of(customer: string): number {
+    let found = this.#hashes.get(customer);
+    if (found === undefined) {
+      if (this.#hashes.size >= MAX_HASHES) this.#hashes.clear();
+      found = customerHash(customer);
+      this.#hashes.set(customer, found);
+    }
+    return found;
+  }
+}
+
 export class DistinctSketch {
   #exact: Set<number> | null = new Set();
   #registers: Uint8Array | null = null;

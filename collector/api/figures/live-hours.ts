@@ -142,7 +142,7 @@ export class LiveHours {
     for (const [terminal, { fold }] of entry.terminals)
       if (fold.isOutdated) await this.#foldAgain(entry, merchant, hour, terminal, slices);
     for (const terminal of entry.terminals.keys())
-      await this.#orPark(entry, terminal, (fold) => slices.run(fold.settle()));
+      await this.#orPark(entry, terminal, (fold) => slices.run(fold.finish()));
     entry.staleAt = Math.max(startedAt + freshForMs, 2 * clock() - startedAt);
   }
 
@@ -210,7 +210,7 @@ export class LiveHours {
   }
 
   /** @returns false when the terminal is parked, by this work or before */
-  async #orPark(entry: Entry, terminal: TerminalId, work: (fold: PartialFold) => Promise<void>): Promise<boolean> {
+  async #orPark(entry: Entry, terminal: TerminalId, work: (fold: PartialFold) => Promise<unknown>): Promise<boolean> {
     const { fold, parked } = entry.terminals.get(terminal)!;
     if (parked !== null) return false;
     const before = fold.bytes;

@@ -10,15 +10,15 @@
 import type { Cooperative } from '../../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../../shared/time.ts';
-import { unpackCell, type Visitor, visitArticles, visitFigures } from '../../aggregation/cell-entries.ts';
+import { checkedCell, unpackCell, type Visitor, visitArticles, visitFigures } from '../../aggregation/cell-entries.ts';
 import type { SketchSelection } from '../../aggregation/codec.ts';
 import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
-import { ARTICLES_VIEW } from '../../aggregation/views.ts';
+import { ARTICLES_VIEW, articlesOf, viewOf } from '../../aggregation/views.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { ParkedHours, ParkReason } from '../../store/parked-hours.ts';
-import { type Cells, isWhole, type Rollup, type Rollups } from '../../store/rollups.ts';
+import { type Cells, hasCells, isWhole, type Rollup, type Rollups } from '../../store/rollups.ts';
 import type { Question } from '../admission/question.ts';
 import type { LiveHours, LivePartial } from './live-hours.ts';
 
@@ -56,7 +56,7 @@ export interface TerminalFigures extends Entries<Measures> {
 
 /** A rollup row of one day or hour, or the live partial aggregates of an hour without one. */
 type Section =
-  | { readonly kind: 'rollup'; readonly row: Rollup }
+  | { readonly kind: 'rollup'; readonly row: Rollup; readonly view: Uint8Array | null }
   | { readonly kind: 'live'; readonly hour: number; readonly partials: readonly LivePartial[] };
 
 /** More are not told one by one: the merchant asks support. */
@@ -90,44 +90,82 @@ export class FiguresReader {
       await this.#question.turn();
       if (section.kind === 'live') {
         const firstSlot = section.hour * SLOTS_PER_HOUR;
-        for (const { terminal, partial } of section.partials)
-          yield { terminal, firstSlot, each: (visitor) => visitCube(partial.figures, visitor) };
+        for (const { terminal, cube } of await this.#liveFigures(section.partials, source))
+          yield { terminal, firstSlot, each: (visitor) => visitCube(cube, visitor) };
         continue;
       }
-      const { views, parts, time, level } = section.row;
-      const firstSlot = time * SLOTS[level];
-      for (const bytes of views.values()) {
-        const content = await this.#contentOf(bytes);
-        yield {
-          terminal: null,
-          firstSlot,
-          each: (visitor) => visitFigures(content, 'view', firstSlot, wanted, visitor),
-        };
-      }
-      for (const [terminal, bytes] of parts) {
-        const content = await this.#contentOf(bytes);
-        yield { terminal, firstSlot, each: (visitor) => visitFigures(content, 'part', firstSlot, wanted, visitor) };
+      const { view, row } = section;
+      const firstSlot = row.time * SLOTS[row.level];
+      if (view !== null)
+        yield { terminal: null, firstSlot, each: (visitor) => visitFigures(view, 'view', firstSlot, wanted, visitor) };
+      for (const [terminal, bytes] of row.parts) {
+        const content = await this.#readable(bytes);
+        if (content === null) yield* this.#below(row, terminal, firstSlot, wanted);
+        else
+          yield { terminal, firstSlot, each: (visitor) => visitFigures(content, 'part', firstSlot, wanted, visitor) };
       }
     }
+  }
+
+  /** The figures of a terminal whose part cannot be read: of the day's hours, or the raw log. */
+  async *#below(
+    { level, time }: Rollup,
+    terminal: TerminalId,
+    firstSlot: number,
+    wanted: SketchSelection,
+  ): AsyncIterable<TerminalFigures> {
+    const { live, rollups, logic } = this.#stores;
+    if (level === 'hour') {
+      const { partials } = await live.read(this.#merchant, time);
+      const found = partials.find((partial) => partial.terminal === terminal);
+      if (found !== undefined)
+        yield { terminal, firstSlot, each: (visitor) => visitCube(found.partial.figures, visitor) };
+      return;
+    }
+    const cells: Cells = { kind: 'parts', terminals: [terminal] };
+    for await (const row of rollups.scan(this.#merchant, 'hour', logic.version, time * 24, (time + 1) * 24, cells)) {
+      const [bytes] = row.parts.values();
+      if (bytes === undefined) continue;
+      const content = await this.#readable(bytes);
+      const base = row.time * SLOTS_PER_HOUR;
+      if (content === null) yield* this.#below(row, terminal, firstSlot, wanted);
+      else yield { terminal, firstSlot, each: (visitor) => visitFigures(content, 'part', base, wanted, visitor) };
+    }
+  }
+
+  /** What a row of the hour would say. */
+  async #liveFigures(
+    partials: readonly LivePartial[],
+    source: FiguresSource,
+  ): Promise<{ readonly terminal: string | null; readonly cube: Cube<Measures> }[]> {
+    if (source.kind === 'parts') return partials.map(({ terminal, partial }) => ({ terminal, cube: partial.figures }));
+    const parts = partials.map(({ partial }) => partial.figures);
+    const cubes = await this.#question.run(viewOf(source.name, parts));
+    return cubes.map((cube) => ({ terminal: null, cube }));
   }
 
   async *articles(range: Range): AsyncIterable<Entries<ItemMeasures>> {
     for await (const section of this.#days(range, { kind: 'articles' })) {
       await this.#question.turn();
       if (section.kind === 'live') {
-        for (const { partial } of section.partials) yield { each: (visitor) => visitCube(partial.articles, visitor) };
+        const parts = section.partials.map(({ partial }) => partial.articles);
+        for (const cube of await this.#question.run(articlesOf(parts)))
+          yield { each: (visitor) => visitCube(cube, visitor) };
         continue;
       }
-      const { views, time, level } = section.row;
-      for (const bytes of views.values()) {
-        const content = await this.#contentOf(bytes);
-        yield { each: (visitor) => visitArticles(content, time * SLOTS[level], visitor) };
-      }
+      const { view, row } = section;
+      if (view !== null) yield { each: (visitor) => visitArticles(view, row.time * SLOTS[row.level], visitor) };
     }
   }
 
-  async #contentOf(cell: Uint8Array): Promise<Uint8Array> {
-    const content = await unpackCell(cell);
+  /** The content of a cell; null when it cannot be read. */
+  async #readable(cell: Uint8Array): Promise<Uint8Array | null> {
+    let content: Uint8Array;
+    try {
+      content = checkedCell(await unpackCell(cell));
+    } catch {
+      return null;
+    }
     this.#question.read(0, content.length);
     return content;
   }
@@ -162,8 +200,10 @@ export class FiguresReader {
     for await (const row of this.#rows('day', dayOfHour(hour), dayOfHour(end - 1) + 1, source)) {
       this.#question.read(1, 0);
       if (!isWhole(row, this.#now) || days.has(row.time)) continue;
+      const section = await this.#sectionOf(row, source);
+      if (section === null) continue;
       if (hour < row.time * 24) yield* this.#hours(hour, row.time * 24, source);
-      yield { kind: 'rollup', row };
+      yield section;
       hour = (row.time + 1) * 24;
     }
     yield* this.#hours(hour, end, source);
@@ -177,11 +217,22 @@ export class FiguresReader {
       // The row of an event stamped ahead of time: once its hour has begun, the raw log is newer.
       if (row.time <= hourOf(this.#now) && !isWhole(row, this.#now)) continue;
       if (this.#outdated.hour.has(row.time)) continue;
+      const section = await this.#sectionOf(row, source);
+      if (section === null) continue;
       if (hour < row.time) yield* this.#live(hour, row.time);
-      yield { kind: 'rollup', row };
+      yield section;
       hour = row.time + 1;
     }
     yield* this.#live(hour, to);
+  }
+
+  /** @returns null when the row lacks the cells, or its view cannot be read: it counts as absent */
+  async #sectionOf(row: Rollup, source: Source): Promise<Section | null> {
+    if (!hasCells(row, cellsOf(source))) return null;
+    const [cell] = row.views.values();
+    if (cell === undefined) return { kind: 'rollup', row, view: null };
+    const view = await this.#readable(cell);
+    return view === null ? null : { kind: 'rollup', row, view };
   }
 
   async #parkedWhole(level: Rollup['level'], from: number, to: number): Promise<Set<number>> {
@@ -220,7 +271,7 @@ function cellsOf(source: Source): Cells {
 }
 
 function* visitCube<M>(cube: Cube<M>, visitor: Visitor<M>): Cooperative<void> {
-  const visit = visitor(cube.keys);
+  const visit = visitor(cube.keys, cube.folded);
   for (const { key, slots } of cube.groups()) {
     for (const [slot, measures] of slots) visit(key, slot, measures);
     yield;

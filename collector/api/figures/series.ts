@@ -8,12 +8,14 @@
 import type { Cooperative } from '../../../shared/cooperative.ts';
 import type { Interval, Range } from '../../../shared/time.ts';
 import type { Visit } from '../../aggregation/cell-entries.ts';
-import type { GroupKey } from '../../aggregation/cube.ts';
+import { type GroupKey, OTHER } from '../../aggregation/cube.ts';
+import type { FoldedValues } from '../../aggregation/folded-values.ts';
 import { type Measures, mergeMeasures, sketchBytes } from '../../aggregation/measures.ts';
 import { badParameter } from '../query/problem.ts';
 import { type Bucket, emptyBucket, METRICS, type MetricName, type Value } from './metric-catalog.ts';
 import type { TerminalFigures } from './read-figures.ts';
 import { TimeBuckets } from './time-buckets.ts';
+import { type Filter, type FilterWatch, FoldedCount, KeptFilters, shareOf, type Truncated } from './truncation.ts';
 
 /** Points of all series times metrics. */
 const MAX_VALUES = 1_000_000;
@@ -26,8 +28,8 @@ export interface SeriesRequest {
   readonly interval: Interval;
   readonly metrics: readonly MetricName[];
   readonly by: string | null;
-  /** All of them must match; null: events that lack the dimension. */
-  readonly filters: readonly { readonly dimension: string; readonly value: string | null }[];
+  /** All of them must match. */
+  readonly filters: readonly Filter[];
 }
 
 export interface Series {
@@ -57,6 +59,11 @@ export class SeriesBuilder {
   readonly #buckets: TimeBuckets;
   readonly #keyNames: readonly string[];
   readonly #maxOpenBytes: number;
+  readonly #folded: FoldedCount;
+  readonly #kept: KeptFilters;
+  /** Events in all, and those of `(other)`. */
+  #events = 0;
+  #others = 0;
   /** Memory of the buckets that have not ended, about. */
   #openBytes = 0;
   readonly #series = new Map<string, Filling>();
@@ -67,6 +74,8 @@ export class SeriesBuilder {
     this.#maxOpenBytes = maxOpenBytes;
     this.#request = request;
     this.#buckets = buckets;
+    this.#folded = new FoldedCount(request.by, request.range);
+    this.#kept = new KeptFilters(request.filters);
     const money = request.metrics.some((name) => METRICS[name].money);
     this.#keyNames = [...(money ? ['currency'] : []), ...(request.by === null ? [] : [request.by])];
   }
@@ -80,24 +89,59 @@ export class SeriesBuilder {
     return new SeriesBuilder(request, buckets, maxOpenBytes);
   }
 
-  /** @throws Problem 400 on too many values, or too large ones */
+  /**
+   * @throws Problem 400 on too many values, or too large ones; 422 when a filter asks for a value
+   *   that may have been folded
+   */
   *add({ terminal, firstSlot, each }: TerminalFigures): Cooperative<void> {
     yield* this.#close(this.#buckets.endedBy(firstSlot));
-    yield* each((keys) => this.#visitor(terminal, keys));
+    let watch: FilterWatch | null = null;
+    yield* each((keys, folded) => {
+      const visit = this.#visitor(terminal, keys);
+      if (folded.size === 0 || !this.#takes(terminal)) return visit;
+      watch = this.#watch(keys, folded);
+      const see = watch?.see;
+      if (see === undefined) return visit;
+      return (key, slot, measures) => {
+        see(key, slot);
+        visit(key, slot, measures);
+      };
+    });
+    (watch as FilterWatch | null)?.check();
+  }
+
+  #watch(keys: readonly string[], folded: FoldedValues): FilterWatch | null {
+    this.#folded.add(folded);
+    return this.#kept.watch(this.#folded, keys, folded);
+  }
+
+  /** Whether the filters take a terminal; null: all together. */
+  #takes(terminal: string | null): boolean {
+    return this.#request.filters.every(({ dimension, value }) => dimension !== 'terminal' || value === terminal);
+  }
+
+  /** What the answer counts under `(other)`. */
+  get truncated(): readonly Truncated[] {
+    const { by } = this.#request;
+    const values = this.#folded.most;
+    if (by === null || values === 0 || this.#others === 0) return [];
+    return [{ dimension: by, values, share: shareOf(this.#others, this.#events) }];
   }
 
   #visitor(terminal: string | null, keys: readonly string[]): Visit<Measures> {
-    const { filters } = this.#request;
+    const { by, filters } = this.#request;
     // An empty value is none.
     const value = (key: GroupKey, name: string): string | null =>
       name === 'terminal' ? terminal : key[keys.indexOf(name)] || null;
     let group: GroupKey | null = null;
     let matches = false;
+    let isOther = false;
     let open: Map<number, Bucket> | null = null;
     return (key, slot, measures) => {
       if (key !== group) {
         group = key;
         matches = filters.every(({ dimension, value: wanted }) => value(key, dimension) === wanted);
+        isOther = by !== null && value(key, by) === OTHER;
         open = null;
       }
       const index = matches ? this.#buckets.indexOf(slot) : null;
@@ -110,6 +154,8 @@ export class SeriesBuilder {
         this.#grow(BUCKET_BYTES);
       }
       bucket.events += measures.count;
+      this.#events += measures.count;
+      if (isOther) this.#others += measures.count;
       const [type] = key;
       if (type === 'sale') this.#grow(mergeMeasures(bucket.sales, measures));
       else if (type === 'refund') this.#grow(mergeMeasures(bucket.refunds, measures));

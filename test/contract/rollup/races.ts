@@ -58,7 +58,7 @@ export async function racesContract(t: Test, tables: Tables): Promise<void> {
     const key = { merchant: region.merchant, level: 'hour' as const, logic: 1, time: HOUR };
     const meta = {
       ...{ readAt: 0, publishedAt: 0, rows: 0, digest: '0', earliestArrival: null, events: 0 },
-      ...{ conflicts: 0, lost: 0, overflow: 0, waitingFor: null },
+      ...{ conflicts: 0, lost: 0, overflow: 0, allReadAt: 0 },
     };
     const contended = region.through(
       new HookedTables(tables, async ({ operation }, make) => {

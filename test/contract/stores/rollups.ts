@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { type Cells, type RollupMeta, Rollups } from '../../../collector/store/rollups.ts';
+import { type Cells, hasCells, type RollupMeta, Rollups } from '../../../collector/store/rollups.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import type { TerminalId } from '../../../shared/ids.ts';
 import type { Level } from '../../../shared/keys.ts';
@@ -15,7 +15,7 @@ const META: RollupMeta = {
   conflicts: 0,
   lost: 1,
   overflow: 0,
-  waitingFor: ['a' as TerminalId],
+  allReadAt: 5,
 };
 const bytes = (values: Readonly<Record<string, string>>): Map<TerminalId, Uint8Array> =>
   new Map(Object.entries(values).map(([name, text]) => [name as TerminalId, Buffer.from(text)]));
@@ -62,6 +62,24 @@ export async function rollupsContract(t: Test, tables: Tables): Promise<void> {
     t.match(row, { meta, revision: 2 });
     t.same(text(row!.parts), { a: '4', 'a-b': '2' });
     t.equal(row!.views.size, 0, 'a read is for its parts');
+  });
+
+  await t.test('what a publication omits is not read, though an earlier one stored it', async (t) => {
+    const key = { merchant: freshMerchant(), level: 'day' as const, logic: 1, time: 15_060 };
+    const all = { parts: bytes({ a: '1' }), views: bytes({ total: '2', store: '3' }) };
+    await rollups.publish(key, null, { meta: META, ...all });
+    const has = async (cells: Cells) => {
+      const [row] = await Array.fromAsync(rollups.scan(key.merchant, 'day', 1, 15_060, 15_061, cells));
+      return hasCells(row!, cells);
+    };
+    const some = ['total', 'store', 'never'].map((name): Cells => ({ kind: 'view', name }));
+    const cells: Cells[] = [{ kind: 'parts' }, ...some];
+    t.same(await Promise.all(cells.map(has)), [true, true, true, false]);
+    const meta = { ...META, omitted: ['store', 'parts'] };
+    await rollups.publish(key, 1, { meta, parts: new Map(), views: bytes({ total: '4' }) });
+    t.same(await Promise.all(cells.map(has)), [false, true, false, false]);
+    const row = await Array.fromAsync(rollups.scan(key.merchant, 'day', 1, 15_060, 15_061, { kind: 'all' }));
+    t.same([text(row[0]!.parts), text(row[0]!.views)], [{ a: '1' }, { total: '4', store: '3' }]);
   });
 
   await t.test('rows are scanned by level, logic version and time, half-open, with the requested cells', async (t) => {

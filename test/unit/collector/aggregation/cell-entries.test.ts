@@ -10,9 +10,9 @@ import {
   visitFigures,
 } from '../../../../collector/aggregation/cell-entries.ts';
 import { ALL_MEASURES, encodeArticles, encodePartial } from '../../../../collector/aggregation/codec.ts';
-import { Cube } from '../../../../collector/aggregation/cube.ts';
+import type { Cube } from '../../../../collector/aggregation/cube.ts';
 import type { ItemMeasures, Measures } from '../../../../collector/aggregation/measures.ts';
-import { articlesCube } from '../../../../collector/aggregation/partial.ts';
+import { articlesCube, figuresCube } from '../../../../collector/aggregation/partial.ts';
 import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
 import { type Cooperative, runToEnd } from '../../../../shared/cooperative.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
@@ -25,10 +25,13 @@ const BASE = HOUR * 4;
 const events = fc.array(arbitraryEvent(HOUR), { maxLength: 30 });
 
 /** A cube of what is visited. */
-function cubeOf<M>(visits: (visitor: Visitor<M>) => Cooperative<void>): Cube<M> {
+function cubeOf<M>(
+  empty: (keys: readonly string[]) => Cube<M>,
+  visits: (visitor: Visitor<M>) => Cooperative<void>,
+): Cube<M> {
   let cube: Cube<M> | null = null;
   const visitor: Visitor<M> = (keys) => {
-    const made = new Cube<M>(keys, Number.POSITIVE_INFINITY, (key) => key);
+    const made = empty(keys);
     cube = made;
     return (key, slot, measures) => made.at(key, slot, () => measures);
   };
@@ -37,9 +40,12 @@ function cubeOf<M>(visits: (visitor: Visitor<M>) => Cooperative<void>): Cube<M> 
 }
 
 const figuresIn = (bytes: Uint8Array, kind: 'view' | 'part', wanted = ALL_MEASURES): Cube<Measures> =>
-  cubeOf((visitor) => visitFigures(zstdDecompressSync(bytes), kind, BASE, wanted, visitor));
+  cubeOf(figuresCube, (visitor) => visitFigures(zstdDecompressSync(bytes), kind, BASE, wanted, visitor));
 const articlesIn = (bytes: Uint8Array): Cube<ItemMeasures> =>
-  cubeOf((visitor) => visitArticles(zstdDecompressSync(bytes), BASE, visitor));
+  cubeOf(
+    () => articlesCube(),
+    (visitor) => visitArticles(zstdDecompressSync(bytes), BASE, visitor),
+  );
 
 holds(
   t,
@@ -47,7 +53,7 @@ holds(
   fc.property(fc.array(events, { maxLength: 3 }), (batches) => {
     const views = new Views(LOGIC);
     for (const batch of batches) runToEnd(views.add(foldOf(batch)));
-    const encoded = runToEnd(views.encode(BASE));
+    const { cells: encoded } = runToEnd(views.encode(BASE));
     const all = batches.flat();
     for (const name of viewNames(LOGIC)) {
       const figures = figuresIn(encoded.get(name)!, 'view');

@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import t from 'tap';
-import { ALL_MEASURES, decodeView, encodePartial } from '../../../../collector/aggregation/codec.ts';
-import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
+import { encodeArticles, encodePartial } from '../../../../collector/aggregation/codec.ts';
+import { articlesCube, type PartialAggregate } from '../../../../collector/aggregation/partial.ts';
 import { parseDigest } from '../../../../collector/aggregation/row-set-digest.ts';
 import { Views } from '../../../../collector/aggregation/views.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
-import { decodePartial } from '../../../support/collector/decode-partial.ts';
+import { decodePartial, decodeView } from '../../../support/collector/decode-cells.ts';
 import { articlesOf, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { foldOf } from '../../../support/collector/raw-rows.ts';
 import { HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';
@@ -74,10 +74,21 @@ const TOTAL = bytes(`
 t.test('the view of all, and the articles', async (t) => {
   const views = new Views(LOGIC);
   runToEnd(views.add(partial()));
-  const encoded = runToEnd(views.encode(BASE));
+  const { cells: encoded } = runToEnd(views.encode(BASE));
   t.strictSame([...encoded.keys()], ['total', 'store', 'method', 'cashier', 'articles']);
   t.equal(unpacked(encoded.get('total')!), TOTAL.toString('hex'));
   t.equal(unpacked(encoded.get('articles')!), bytes(`92 01 ${ARTICLES}`).toString('hex'));
-  const read = decodeView(zstdCompressSync(TOTAL), BASE, ALL_MEASURES);
+  const read = decodeView(zstdCompressSync(TOTAL), BASE);
   t.strictSame(read.keys, ['type', 'currency']);
+});
+
+t.test('what bounds folded', async (t) => {
+  const cube = articlesCube();
+  cube.at(['GBP', 'A1'], BASE, () => ({ quantity: 2_000, amount: 500_000 }));
+  cube.folded.add({ dimension: 'sku', hour: HOUR, values: 5, isPartial: true });
+  const folded = ARTICLES.replace('87', '88').replace(
+    `${text('overflow')} 00`,
+    `${text('overflow')} 05 ${text('folded')} 91 94 01 00 05 c3`,
+  );
+  t.equal(unpacked(runToEnd(encodeArticles(cube, BASE))), bytes(`92 01 ${folded}`).toString('hex'));
 });

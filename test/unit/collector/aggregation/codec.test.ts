@@ -2,16 +2,8 @@ import assert from 'node:assert/strict';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  ALL_MEASURES,
-  decodeArticles,
-  decodePartialFigures,
-  decodeView,
-  encodeArticles,
-  encodePartial,
-  encodeView,
-} from '../../../../collector/aggregation/codec.ts';
-import { MAX_PARTIAL_GROUPS, MAX_VIEW_GROUPS } from '../../../../collector/aggregation/logic-version.ts';
+import { encodeArticles, encodePartial, encodeView } from '../../../../collector/aggregation/codec.ts';
+import { AGGREGATION_LIMITS } from '../../../../collector/aggregation/limits.ts';
 import { emptyMeasures } from '../../../../collector/aggregation/measures.ts';
 import {
   articlesCube,
@@ -22,7 +14,12 @@ import {
 import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
-import { decodePartial } from '../../../support/collector/decode-partial.ts';
+import {
+  decodeArticles,
+  decodePartial,
+  decodePartialFigures,
+  decodeView,
+} from '../../../support/collector/decode-cells.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { foldOf } from '../../../support/collector/raw-rows.ts';
 import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';
@@ -40,7 +37,7 @@ holds(
     const bytes = runToEnd(encodePartial(part, BASE));
     const back = runToEnd(decodePartial(bytes, BASE));
     assert.deepEqual(plain(back), plain(part));
-    assert.deepEqual(figuresOf({ figures: decodePartialFigures(bytes, BASE, ALL_MEASURES) }), figuresOf(part));
+    assert.deepEqual(figuresOf({ figures: decodePartialFigures(bytes, BASE) }), figuresOf(part));
     return Buffer.compare(runToEnd(encodePartial(back, BASE)), bytes) === 0;
   }),
   { numRuns: 60 },
@@ -52,10 +49,10 @@ holds(
   fc.property(fc.array(events, { maxLength: 3 }), (batches) => {
     const views = new Views(LOGIC);
     for (const batch of batches) runToEnd(views.add(foldOf(batch)));
-    const encoded = runToEnd(views.encode(BASE));
+    const { cells: encoded } = runToEnd(views.encode(BASE));
     const all = batches.flat();
     for (const name of viewNames(LOGIC)) {
-      const cube = decodeView(encoded.get(name)!, BASE, ALL_MEASURES);
+      const cube = decodeView(encoded.get(name)!, BASE);
       assert.deepEqual(cube.keys, viewKeys(name));
       assert.deepEqual(figuresOf({ figures: cube }), expectedFigures(all, viewKeys(name)));
     }
@@ -65,23 +62,11 @@ holds(
   { numRuns: 40 },
 );
 
-t.test('views count what goes beyond their own bounds, and not what went beyond those of a part', (t) => {
-  const views = new Views(LOGIC);
-  for (let till = 0; till < 5; till++) {
-    const events = Array.from({ length: MAX_PARTIAL_GROUPS + 1 }, (_, i) =>
-      tillEvent({ dims: { method: `${till}/${i}` } }),
-    );
-    runToEnd(views.add(foldOf(events)));
-  }
-  t.equal(views.overflow, 5 * MAX_PARTIAL_GROUPS + 1 - MAX_VIEW_GROUPS);
-  t.end();
-});
-
 t.test('slots are kept relative to the row: a day holds its 96', (t) => {
   const day = Math.floor(HOUR / 24) * 96;
-  const cube = figuresCube(['type', 'currency'], 10);
+  const cube = figuresCube(['type', 'currency']);
   for (const slot of [day, day + 95]) cube.at(['sale', null], slot, emptyMeasures).count = slot;
-  const [group] = [...decodeView(runToEnd(encodeView(cube, day)), day, ALL_MEASURES).groups()];
+  const [group] = [...decodeView(runToEnd(encodeView(cube, day)), day).groups()];
   t.same(
     [...group!.slots].map(([slot, { count }]) => [slot, count]),
     [
@@ -112,19 +97,18 @@ t.test('customers and tickets beyond their exact limits read back', (t) => {
   t.end();
 });
 
-t.test('a part at its bound on groups reads back with its (other), and without counting more overflow', (t) => {
-  const many = Array.from({ length: MAX_PARTIAL_GROUPS + 50 }, (_, i) => tillEvent({ dims: { method: `m${i}` } }));
+t.test('what bounds folded reads back, of an hour and of a day', (t) => {
+  const many = Array.from({ length: AGGREGATION_LIMITS.partGroups.value + 50 }, (_, i) =>
+    tillEvent({ amount: i, dims: { method: `m${i}` } }),
+  );
   const part = foldOf(many);
-  const back = runToEnd(decodePartial(runToEnd(encodePartial(part, BASE)), BASE));
-  t.equal(back.figures.overflow, 50);
-  t.same(plain(back), plain(part));
-  t.end();
-});
-
-t.test('tickets and customers are left out where nobody asks for them', (t) => {
-  const bytes = runToEnd(encodePartial(foldOf([tillEvent({ dims: { customer: 'u1' } })]), BASE));
-  const [group] = [...decodePartialFigures(bytes, BASE, { tickets: false, customers: false }).groups()];
-  t.match([...group!.slots.values()], [{ count: 1, amount: 100, tickets: null, customers: null }]);
+  const folded = [...part.figures.folded];
+  t.same(folded, [{ dimension: 'method', hour: HOUR, values: 51, isPartial: false }]);
+  for (const base of [BASE, Math.floor(HOUR / 24) * 96]) {
+    const back = runToEnd(decodePartial(runToEnd(encodePartial(part, base)), base));
+    t.same([...back.figures.folded], folded);
+    t.same(plain(back), plain(part));
+  }
   t.end();
 });
 

@@ -9,7 +9,7 @@ import type { Item, TillEvent } from '../../../../shared/event/event.ts';
 import { epoch } from '../../../../shared/ids.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { eventsOf } from '../../../support/collector/oracle-rows.ts';
-import { eventsRow, foldRows, lossRow } from '../../../support/collector/raw-rows.ts';
+import { eventsRow, foldOf, foldRows, lossRow } from '../../../support/collector/raw-rows.ts';
 import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';
 import { holds } from '../../../support/shared/property.ts';
 
@@ -288,5 +288,11 @@ t.test('a raw row that cannot be read is a fault that names its key', (t) => {
   const row = eventsRow(1, sales([1]));
   const damaged = { ...row, bytes: row.bytes.subarray(0, row.bytes.length - 1) };
   t.throws(() => readRow(damaged), { message: new RegExp(Buffer.from(row.rowKey).toString('hex')) });
+  t.end();
+});
+
+t.test('an empty customer is none', (t) => {
+  const part = foldOf([tillEvent({ dims: { customer: '' } }), tillEvent({ dims: { customer: 'u1' } })]);
+  t.match(Object.values(figuresOf(part)), [{ count: 2, customers: 1 }]);
   t.end();
 });

@@ -202,7 +202,7 @@ t.test('rollups: revision, meta, a cell a terminal, a cell a view', async (t) =>
     conflicts: 0,
     lost: 1,
     overflow: 0,
-    waitingFor: null,
+    allReadAt: AT,
   };
   const next = {
     meta,
@@ -223,7 +223,7 @@ t.test('rollups: revision, meta, a cell a terminal, a cell a view', async (t) =>
           8a ${text('readAt')} ${AT_PACKED} ${text('publishedAt')} ${AT_PACKED} ${text('rows')} 02
           ${text('digest')} ${text('0123456789abcdef')} ${text('earliestArrival')} ${AT_PACKED}
           ${text('events')} 03 ${text('conflicts')} 00 ${text('lost')} 01 ${text('overflow')} 00
-          ${text('waitingFor')} c0`),
+          ${text('allReadAt')} ${AT_PACKED}`),
         'p:till-1': '01',
         'v:total': '02',
         'v:articles': '03',

@@ -5,6 +5,8 @@ import { ArticleSums } from '../../../../../collector/api/figures/ranking.ts';
 import { runToEnd } from '../../../../../shared/cooperative.ts';
 import { holds } from '../../../../support/shared/property.ts';
 
+const RANGE = { from: 0, to: 3_600_000 };
+
 const sale = fc.record({
   currency: fc.constantFrom('INR', 'GBP', null),
   sku: fc.integer({ min: 0, max: 60 }).map(String),
@@ -15,7 +17,7 @@ holds(
   t,
   'the best of each currency are those that a full sort finds first',
   fc.property(fc.array(sale, { maxLength: 300 }), fc.integer({ min: 1, max: 12 }), (sales, limit) => {
-    const sums = new ArticleSums(1_000);
+    const sums = new ArticleSums(1_000, RANGE);
     const expected = new Map<string | null, Map<string, number>>();
     for (const { currency, sku, amount } of sales) {
       sums.add(currency, sku, { amount, quantity: 0 });
@@ -38,7 +40,7 @@ holds(
 );
 
 t.test('more articles than the bound are refused in words; the ones known go on', async (t) => {
-  const sums = new ArticleSums(3);
+  const sums = new ArticleSums(3, RANGE);
   for (const sku of ['a', 'b', 'c', 'a', 'c']) sums.add('INR', sku, { amount: 1, quantity: 1 });
   t.throws(() => sums.add('INR', 'd', { amount: 1, quantity: 1 }), {
     status: 400,

@@ -1,5 +1,6 @@
 /** What a series holds while it is built. */
 import t from 'tap';
+import { FoldedValues } from '../../../../../collector/aggregation/folded-values.ts';
 import { emptyMeasures, type Measures } from '../../../../../collector/aggregation/measures.ts';
 import type { Entries } from '../../../../../collector/api/figures/read-figures.ts';
 import { SeriesBuilder, type SeriesRequest } from '../../../../../collector/api/figures/series.ts';
@@ -22,7 +23,7 @@ function day(builder: SeriesBuilder, at: number, stores: number): void {
   const firstSlot = (DAY + at) * SLOTS_PER_DAY;
   const measures: Measures = { ...emptyMeasures(), count: 1 };
   const each: Entries<Measures>['each'] = function* (visitor) {
-    const visit = visitor(KEYS);
+    const visit = visitor(KEYS, new FoldedValues());
     for (let store = 0; store < stores; store++) visit(['sale', 'INR', `s${store}`], firstSlot, measures);
     yield;
   };
