@@ -65,14 +65,7 @@ export async function startCollector(options: StartOptions): Promise<Collector> 
   const tables = new DeferredTables();
   const { context, watch } = contextOf(options, tables);
   const { config, stores } = context;
-  const health = new Health({
-    probe: () => stores.control.probe(hostname(), options.now()),
-    clock: options.clock,
-    freshMs: WRITTEN_LATELY_MS,
-    objection: context.clockProblem,
-    silentMs: SILENT_MS,
-    silenceHint: SILENCE_HINTS[config.store.kind],
-  });
+  const health = healthOf(context);
   let storeGen: string | null = null;
   const http = await startHttp(context, health);
   let ingest: IngestRole | null = null;
@@ -141,6 +134,16 @@ function contextOf(
   };
   return { context, watch };
 }
+
+const healthOf = ({ config, stores, now, clock, clockProblem }: CollectorContext): Health =>
+  new Health({
+    probe: () => stores.control.probe(hostname(), now()),
+    clock,
+    freshMs: WRITTEN_LATELY_MS,
+    objection: clockProblem,
+    silentMs: SILENT_MS,
+    silenceHint: SILENCE_HINTS[config.store.kind],
+  });
 
 const startTimers = (health: Health, watch: ClockWatch | null): readonly NodeJS.Timeout[] => [
   setInterval(() => void health.probe(), PROBE_EVERY_MS),
