@@ -23,17 +23,17 @@
  *   others send.
  * - Counters move after what they count is durable.
  */
-import type { BatchHeader } from '../../shared/wire/header.ts';
 import type { Ack } from '../../shared/wire/messages.ts';
 import type { NewDueMark } from '../store/due-marks.ts';
-import type { EventLog, ReceivedBatch } from '../store/event-log.ts';
+import type { EventLog } from '../store/event-log.ts';
 import type { Finality } from '../store/finality.ts';
 import type { DailyQuotas, Terminals } from '../store/terminals.ts';
 import { DecodeTurns } from './admission/decode-turns.ts';
 import { Quotas } from './admission/quotas.ts';
-import { type Place, Room, type RoomLimits } from './admission/room.ts';
+import { Room, type RoomLimits } from './admission/room.ts';
 import { claimOf, RowLookup, StoredBatches } from './admission/stored-batches.ts';
 import { creditFor, retryAfterMs } from './backpressure.ts';
+import type { Arrived, Batch, Decoded, RawRowName } from './batch-on-its-way.ts';
 import { type BatchName, owned, readBatch, readName, type Sender } from './decode-batch.ts';
 import { SKIP_MARGIN_MS } from './due-mark-policy.ts';
 import { DueMarkWriter } from './due-mark-writer.ts';
@@ -67,37 +67,6 @@ export interface IngestOptions
   readonly metrics: IngestMetrics;
   /** Called for each failed group, with its number of batches. */
   readonly onFailure: (error: Error, batches: number) => void;
-}
-
-interface RawRowName {
-  readonly key: Buffer;
-  /** The end of the key, as Latin-1. */
-  readonly digest: string;
-}
-
-/** Its arrival is when it is put: a batch that waited is not earlier than one stored meanwhile. */
-interface Batch extends ReceivedBatch {
-  readonly claim: string;
-  readonly row: RawRowName;
-  readonly events: number;
-  /** Its row is in the store; its due mark may not be. */
-  readonly isStored: boolean;
-}
-
-/** A batch that has room, and its header was read. */
-interface Arrived {
-  readonly sender: Sender;
-  readonly bytes: Uint8Array;
-  readonly name: BatchName;
-  readonly header: BatchHeader;
-  readonly claim: string;
-  readonly place: Place;
-}
-
-/** What became of a batch in its turn, unless that is an ack. */
-interface Decoded {
-  readonly row: RawRowName;
-  readonly events: number;
 }
 
 /** The end of a row's key (`shared/keys.ts`). */
