@@ -5,12 +5,10 @@ import t from 'tap';
 import { CollectorProcess } from '../../../scripts/processes/collector.ts';
 import { freePorts } from '../../../scripts/processes/ports.ts';
 import { until } from '../../../scripts/processes/wait-until.ts';
-import { OtherProcess, sellingRegion } from '../../support/collector/busy-store.ts';
+import { atOnce, OtherProcess, sellingRegion } from '../../support/collector/busy-store.ts';
 import { testDir } from '../../support/system/test-dir.ts';
 
-t.setTimeout(180_000);
-/** Of an answer that waits for nothing, on a machine with more to do. */
-const AT_ONCE_MS = 1_000;
+t.setTimeout(300_000);
 const LOCKED_MS = 6_000;
 const UNTIL_MS = 60_000;
 
@@ -25,8 +23,7 @@ t.test('a lock of another process stops no answer, is told, and loses no sale', 
   await other.work();
   await until(() => region.ready.answers.at(-1)?.status === 200, { what: 'ready again', deadlineMs: UNTIL_MS });
   const { sold, stored, counted } = await region.settle();
-  t.ok(region.live.slowestMs < AT_ONCE_MS, `/livez took ${region.live.slowestMs} ms at most`);
-  t.ok(region.ready.slowestMs < AT_ONCE_MS, `/readyz took ${region.ready.slowestMs} ms at most`);
+  atOnce(t, region);
   t.ok(during > LOCKED_MS / 500, `${during} answers during the lock`);
   t.ok(unready.length > 0, '/readyz turns 503 within the lock');
   for (const { text } of unready)
@@ -43,27 +40,25 @@ t.test('a lock of another process stops no answer, is told, and loses no sale', 
   t.equal(counted, sold, 'and counts once');
 });
 
-for (const [name, work] of [
-  ['VACUUM', 'VACUUM; VACUUM; VACUUM;'],
-  ['a backup', 'backup'],
-  ['a checkpoint that waits for nobody', 'PRAGMA wal_checkpoint(TRUNCATE);'],
-  ['a long write', 'BEGIN EXCLUSIVE; CREATE TABLE filler2 AS SELECT * FROM filler; DROP TABLE filler2; COMMIT;'],
-] as const)
-  t.test(`${name} of another process stops no answer and loses no sale`, async (t) => {
-    const region = await sellingRegion(t);
-    const other = await OtherProcess.start(t, region.store, {
-      before: `CREATE TABLE filler AS
-        WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 800) SELECT randomblob(50000) FROM n`,
-      work: work === 'backup' ? `backup ${region.store}.copy` : work,
-    });
+t.test('what other processes do with the file stops no answer and loses no sale', async (t) => {
+  const region = await sellingRegion(t);
+  const fill = `CREATE TABLE filler AS
+    WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 800) SELECT randomblob(50000) FROM n`;
+  for (const [before, work] of [
+    [fill, 'VACUUM; VACUUM; VACUUM;'],
+    ['', `backup ${region.store}.copy`],
+    ['BEGIN; SELECT count(*) FROM filler;', 'COMMIT; PRAGMA wal_checkpoint(TRUNCATE);'],
+    ['', 'BEGIN EXCLUSIVE; CREATE TABLE filler2 AS SELECT * FROM filler; DROP TABLE filler2; COMMIT;'],
+  ] as const) {
+    const other = await OtherProcess.start(t, region.store, { before, work });
     await other.work();
-    await wait(1_000);
-    const { sold, stored, counted } = await region.settle();
-    t.ok(region.live.slowestMs < AT_ONCE_MS, `/livez took ${region.live.slowestMs} ms at most`);
-    t.ok(sold > 0);
-    t.equal(stored, sold, 'every sale is stored afterwards');
-    t.equal(counted, sold, 'and counts once');
-  });
+  }
+  const { sold, stored, counted } = await region.settle();
+  atOnce(t, region);
+  t.ok(sold > 0);
+  t.equal(stored, sold, 'every sale is stored afterwards');
+  t.equal(counted, sold, 'and counts once');
+});
 
 t.test('a collector whose writer ends by a fault says so and ends', async (t) => {
   const folder = testDir(t);

@@ -25,6 +25,8 @@ const TILLS = 3;
 const WINDOW = 4;
 const SELL_EVERY_MS = 50;
 const ASK_EVERY_MS = 100;
+/** Of an answer that waits for nothing. */
+const AT_ONCE_MS = 1_000;
 
 /** What a till does: a batch of one sale after the other, each until it is stored. */
 export class SellingTill {
@@ -91,6 +93,8 @@ export class SellingTill {
 /** Asks for one page all the time. */
 export class Asker {
   readonly answers: { readonly status: number; readonly text: string; readonly ms: number }[] = [];
+  /** By how much the test itself was late at most, as the machine had more to do. */
+  lateMs = 0;
   #asking = true;
   readonly #running: Promise<void>;
 
@@ -113,7 +117,9 @@ export class Asker {
       const answer = await fetch(url, { signal: AbortSignal.timeout(30_000) });
       const text = await answer.text();
       this.answers.push({ status: answer.status, text: text.trim(), ms: performance.now() - start });
+      const asleep = performance.now();
       await wait(ASK_EVERY_MS);
+      this.lateMs = Math.max(this.lateMs, performance.now() - asleep - ASK_EVERY_MS);
     }
   }
 }
@@ -164,6 +170,12 @@ export async function sellingRegion(t: Test, more: Partial<CollectorSettings> = 
       return { sold: sum((till) => till.sold), stored: sum(({ stored }) => stored.size), counted: await counted(api) };
     },
   };
+}
+
+/** Asserts that health was answered in less than a second, all the time. */
+export function atOnce(t: Test, { live, ready }: SellingRegion): void {
+  for (const [page, { slowestMs, lateMs }] of Object.entries({ live, ready }))
+    t.ok(slowestMs < AT_ONCE_MS + lateMs, `/${page}z took ${slowestMs} ms at most, and the test was ${lateMs} ms late`);
 }
 
 async function counted(api: MerchantApi): Promise<number> {
