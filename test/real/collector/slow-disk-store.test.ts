@@ -36,7 +36,8 @@ for (const [name, calls, delayMs, isTold] of [
     if (isTold) {
       t.match(told.at(-1), { text: /the store: no answer for \d+ s: .*slow disk/ });
       const busy = region.tills.flatMap(({ busy }) => busy);
-      t.ok(busy.length > 0, 'tills are asked to wait');
+      const each = region.tills.map((till) => `${till.stored.size} of ${till.sold} stored, ${till.busy.length} busy`);
+      t.ok(busy.length > 0, `tills are asked to wait: ${each.join('; ')}`);
       t.match(busy[0], { reason: /the store has not answered for \d+ s/ });
     }
     t.ok(during > 0, 'and a slow disk still stores');

@@ -22,8 +22,12 @@ import { MqttTill } from './mqtt-till.ts';
 const START_MS = 60_000;
 const TILLS = 3;
 /** Batches that a till has under way, and how often it sells. */
-const WINDOW = 4;
-const SELL_EVERY_MS = 50;
+const PACE = { window: 4, everyMs: 50 };
+/**
+ * Of a till that sells on while the store is silent: the broker takes 16 batches without an answer,
+ * and in this pace not all of them come in the second before that is known.
+ */
+const STEADY_PACE = { window: 16, everyMs: 200 };
 const ASK_EVERY_MS = 100;
 /** Of an answer that waits for nothing. */
 const AT_ONCE_MS = 1_000;
@@ -31,6 +35,7 @@ const AT_ONCE_MS = 1_000;
 /** What a till does: a batch of one sale after the other, each until it is stored. */
 export class SellingTill {
   readonly #till: MqttTill;
+  readonly #pace: typeof PACE;
   readonly #sold = new Set<number>();
   readonly #refused = new Map<number, number>();
   #seen = 0;
@@ -40,8 +45,9 @@ export class SellingTill {
   readonly busy: Ack[] = [];
   readonly running: Promise<void>;
 
-  constructor(till: MqttTill) {
+  constructor(till: MqttTill, pace: typeof PACE) {
     this.#till = till;
+    this.#pace = pace;
     this.running = this.#run();
     // `close` tells it.
     this.running.catch(() => undefined);
@@ -66,11 +72,11 @@ export class SellingTill {
       this.#seen = acks.length;
       const now = performance.now();
       for (const [seq, at] of this.#refused) if (at <= now) this.#send(seq);
-      if (this.#selling && this.#sold.size < WINDOW) {
+      if (this.#selling && this.#sold.size < this.#pace.window) {
         this.#sold.add(this.#next);
         this.#send(this.#next++);
       }
-      await wait(SELL_EVERY_MS);
+      await wait(this.#pace.everyMs);
     }
   }
 
@@ -132,7 +138,7 @@ export interface SellingRegion {
   readonly live: Asker;
   readonly ready: Asker;
   readonly api: MerchantApi;
-  /** One more till connects and sells. */
+  /** One more till connects, and sells on while it waits. */
   join(): Promise<void>;
   /** Sales that the API counts. */
   counted(): Promise<number>;
@@ -153,12 +159,12 @@ export async function sellingRegion(t: Test, more: Partial<CollectorSettings> = 
   await collector.start(START_MS);
   t.teardown(() => collector.child.stop(START_MS));
   const tills: SellingTill[] = [];
-  const join = async (): Promise<void> => {
+  const join = async (pace = STEADY_PACE): Promise<void> => {
     const i = tills.length;
     const names = { merchant: 'acme', terminal: `till-${i}`, epoch: `00000000000000a${i + 1}` };
-    tills.push(new SellingTill(await MqttTill.connect({ port: mqttPort, token: tokens[i]!, ...names })));
+    tills.push(new SellingTill(await MqttTill.connect({ port: mqttPort, token: tokens[i]!, ...names }), pace));
   };
-  while (tills.length < TILLS) await join();
+  while (tills.length < TILLS) await join(PACE);
   const [live, ready] = [new Asker(`${collector.httpUrl}/livez`), new Asker(`${collector.httpUrl}/readyz`)];
   return {
     ...{ collector, store: path.join(folder, 'store.db'), tills, live, ready, api, join },
