@@ -25,14 +25,28 @@ const PACKET_BYTES = 1_400;
 const PIECES_PER_SECOND = 20;
 /** TCP's least time until it sends a lost packet again, beside a round trip. RFC 6298, Linux. */
 const RETRANSMIT_MS = 200;
+/** Bytes that pass at a time. */
+const pieceOf = ({ bytesPerSecond }: Pick<LineShape, 'bytesPerSecond'>): number =>
+  Math.max(16, Math.min(PACKET_BYTES, Math.ceil(bytesPerSecond / PIECES_PER_SECOND)));
 const PORTAL =
   'HTTP/1.1 302 Found\r\nLocation: http://portal.invalid/login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+
+/** Until a packet that is lost is sent again. */
+const repeatMs = ({ rttMs }: Pick<LineShape, 'rttMs'>): number => rttMs + RETRANSMIT_MS;
+
+/** How long the line takes for so many bytes one way, on average, milliseconds. */
+export function lineTimeMs(shape: Omit<LineShape, 'random'>, bytes: number): number {
+  const sendMs = (bytes / shape.bytesPerSecond) * 1_000;
+  return sendMs * (1 + shape.loss) + (bytes / pieceOf(shape)) * shape.loss * repeatMs(shape);
+}
 
 /** A piece of a connection's bytes; null: its end. */
 interface Piece {
   readonly from: Socket;
   readonly to: Socket;
   readonly bytes: Buffer | null;
+  /** When it came, monotonic milliseconds. */
+  readonly at: number;
 }
 
 /** One way of the line. */
@@ -54,11 +68,12 @@ class Way {
   }
 
   take(from: Socket, to: Socket, bytes: Buffer | null): void {
-    if (bytes === null) this.#waiting.push({ from, to, bytes });
+    const at = performance.now();
+    if (bytes === null) this.#waiting.push({ from, to, bytes, at });
     else {
-      const size = Math.max(16, Math.min(PACKET_BYTES, Math.ceil(this.#shape.bytesPerSecond / PIECES_PER_SECOND)));
-      for (let at = 0; at < bytes.length; at += size)
-        this.#waiting.push({ from, to, bytes: bytes.subarray(at, at + size) });
+      const size = pieceOf(this.#shape);
+      for (let start = 0; start < bytes.length; start += size)
+        this.#waiting.push({ from, to, bytes: bytes.subarray(start, start + size), at });
       this.#queued += bytes.length;
       if (this.#queued > this.#shape.queueBytes) this.#paused.add(from.pause());
     }
@@ -69,17 +84,20 @@ class Way {
     const piece = this.#waiting[0];
     if (this.#serving || piece === undefined) return;
     this.#serving = true;
-    const { bytesPerSecond, rttMs, loss, random } = this.#shape;
-    const now = performance.now();
+    const { bytesPerSecond, loss, random } = this.#shape;
     const timeMs = ((piece.bytes?.length ?? 0) / bytesPerSecond) * 1_000;
-    const again = random() < loss ? timeMs + rttMs + RETRANSMIT_MS : 0;
-    this.#freeAt = Math.max(now, this.#freeAt) + timeMs + again;
-    setTimeout(() => {
-      this.#serving = false;
-      this.#waiting.shift();
-      this.#passed(piece);
-      this.#serve();
-    }, this.#freeAt - now);
+    const again = random() < loss ? timeMs + repeatMs(this.#shape) : 0;
+    // On a loaded machine timers are late: that makes the line no slower.
+    this.#freeAt = Math.max(piece.at, this.#freeAt) + timeMs + again;
+    setTimeout(
+      () => {
+        this.#serving = false;
+        this.#waiting.shift();
+        this.#passed(piece);
+        this.#serve();
+      },
+      Math.max(0, this.#freeAt - performance.now()),
+    );
   }
 
   #passed({ from, to, bytes }: Piece): void {
@@ -104,8 +122,8 @@ export class ShapedLine {
   readonly #silent = new WeakSet<Socket>();
   readonly #up: Way;
   readonly #down: Way;
-  /** Answers everything like the web page of a network that wants a login. */
-  isPortal = false;
+  /** Of new connections. Portal: a web page that wants a login answers everything. */
+  state: 'open' | 'down' | 'portal' = 'open';
   connections = 0;
 
   private constructor(target: Address, shape: LineShape) {
@@ -113,10 +131,11 @@ export class ShapedLine {
     this.#up = new Way(shape, silent);
     this.#down = new Way(shape, silent);
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (near) => {
-      this.connections++;
+      if (this.state !== 'down') this.connections++;
       near.on('error', () => near.destroy());
-      if (this.isPortal) {
-        near.end(PORTAL);
+      if (this.state !== 'open') {
+        if (this.state === 'portal') near.end(PORTAL);
+        else near.destroy();
         return;
       }
       const far = connect({ ...target, noDelay: true, allowHalfOpen: true });

@@ -15,6 +15,8 @@ import { type LineShape, ShapedLine } from '../../simulate/shaped-line.ts';
 
 export const MERCHANT = 'lines';
 const READY_MS = 60_000;
+/** More often, and the questions would take the machine from what is measured. */
+const POLL_MS = 500;
 const HOUR_MS = 3_600_000;
 /** Items of a sale that is large on the wire. */
 const LARGE_ITEMS = 2_000;
@@ -28,6 +30,8 @@ export interface Scenario {
   readonly large: boolean;
   /** After so many milliseconds the connection passes nothing more, and nobody is told. */
   readonly silentAfterMs: number | null;
+  /** The connection falls silent once all is stored, so that the next sale meets it. */
+  readonly silentIdle: boolean;
   /** For so many milliseconds from the start a web page that wants a login answers. */
   readonly portalMs: number;
   /** Sold one by one after each such pause, once the rest has drained. */
@@ -35,7 +39,6 @@ export interface Scenario {
 }
 
 export interface Outcome {
-  readonly name: string;
   readonly refs: readonly string[];
   /** From the line's start until nothing was pending. */
   readonly drainedMs: number;
@@ -77,52 +80,100 @@ function largeSale(ref: string, random: () => number): TillEvent {
   return { type: 'sale', ts: new Date().toISOString(), amount, currency: 'EUR', ref, dims: {}, items };
 }
 
-export async function run(scenario: Scenario, place: Place): Promise<Outcome> {
-  const { collector, seed, deadlineMs } = place;
-  const { name, shape, silentAfterMs, portalMs, laterEveryMs } = scenario;
-  const target = { host: '127.0.0.1', port: Number(new URL(collector.mqttUrl).port) };
-  const line = await ShapedLine.open(0, target, { ...shape, random: seeded(seed) });
-  line.isPortal = portalMs > 0;
-  const [port] = (await freePorts(1)) as [number];
-  const agent = new AgentProcess({
-    folder: path.join(place.folder, name),
-    merchant: MERCHANT,
-    terminal: name,
-    token: await collector.addTerminal(MERCHANT, name),
-    collector: `mqtt://127.0.0.1:${line.port}`,
-    port,
-  });
-  const ending = new AbortController();
-  try {
-    await agent.start(READY_MS);
+/** A till that holds its sales behind a line that is down. */
+export class HeldTill {
+  readonly scenario: Scenario;
+  readonly #line: ShapedLine;
+  readonly #agent: AgentProcess;
+  readonly #events: readonly TillEvent[];
+  readonly #deadlineMs: number;
+  readonly #ending = new AbortController();
+
+  private constructor(
+    scenario: Scenario,
+    parts: { line: ShapedLine; agent: AgentProcess; events: readonly TillEvent[]; deadlineMs: number },
+  ) {
+    this.scenario = scenario;
+    this.#line = parts.line;
+    this.#agent = parts.agent;
+    this.#events = parts.events;
+    this.#deadlineMs = parts.deadlineMs;
+  }
+
+  static async open(scenario: Scenario, { folder, collector, seed, deadlineMs }: Place): Promise<HeldTill> {
+    const { name, shape } = scenario;
+    const target = { host: '127.0.0.1', port: Number(new URL(collector.mqttUrl).port) };
+    const line = await ShapedLine.open(0, target, { ...shape, random: seeded(seed) });
+    line.state = 'down';
+    const [port] = (await freePorts(1)) as [number];
+    const agent = new AgentProcess({
+      folder: path.join(folder, name),
+      merchant: MERCHANT,
+      terminal: name,
+      token: await collector.addTerminal(MERCHANT, name),
+      collector: `mqtt://127.0.0.1:${line.port}`,
+      port,
+    });
     const events = salesOf(scenario, seed);
+    const till = new HeldTill(scenario, { line, agent, events, deadlineMs });
+    try {
+      await agent.start(READY_MS);
+      await post(agent.url, events.slice(0, -1));
+    } catch (error) {
+      await till.close();
+      throw error;
+    }
+    return till;
+  }
+
+  /** The line comes up with a last sale, which ends the agent's wait for it. */
+  async drain(): Promise<Outcome> {
+    const { large, silentAfterMs, silentIdle, portalMs } = this.scenario;
     const start = performance.now();
-    await post(agent.url, events);
-    const after = (ms: number, act: () => void): void =>
-      void wait(ms, undefined, { signal: ending.signal }).then(act, () => undefined);
-    if (portalMs > 0) after(portalMs, () => (line.isPortal = false));
-    if (silentAfterMs !== null) after(silentAfterMs, () => line.fallSilent());
-    const small = scenario.large ? await stored(agent.url, 1, start, deadlineMs) : null;
-    const drainedMs = await stored(agent.url, 0, start, deadlineMs);
-    const bytesUp = line.passed.up;
-    const later: string[] = [];
-    const laterMs: number[] = [];
+    this.#line.state = portalMs > 0 ? 'portal' : 'open';
+    await post(this.#agent.url, this.#events.slice(-1));
+    if (portalMs > 0) this.#after(portalMs, () => (this.#line.state = 'open'));
+    if (silentAfterMs !== null) this.#after(silentAfterMs, () => this.#line.fallSilent());
+    const smallStoredMs = large ? await this.#stored(1, start) : null;
+    const drainedMs = await this.#stored(0, start);
+    const bytesUp = this.#line.passed.up;
+    if (silentIdle) this.#line.fallSilent();
+    const later = await this.#sellOn();
+    const refs = [...this.#events.map(({ ref }) => ref!), ...later.map(({ ref }) => ref)];
+    const laterMs = later.map(({ ms }) => ms);
+    return { refs, drainedMs, smallStoredMs, bytesUp, connections: this.#line.connections, laterMs };
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    if (this.#agent.started) await this.#agent.child.stop(READY_MS);
+    this.#line.close();
+  }
+
+  async #sellOn(): Promise<{ ref: string; ms: number }[]> {
+    const { name, laterEveryMs } = this.scenario;
+    const later: { ref: string; ms: number }[] = [];
     for (const [index, ms] of laterEveryMs.entries()) {
       await wait(ms);
       const ref = `${name}-later-${index}`;
       const sold = performance.now();
-      await post(agent.url, [
-        { type: 'sale', ts: new Date().toISOString(), amount: 100, currency: 'EUR', ref, dims: {} },
-      ]);
-      laterMs.push(await stored(agent.url, 0, sold, deadlineMs));
-      later.push(ref);
+      const sale = { type: 'sale', ts: new Date().toISOString(), amount: 100, currency: 'EUR', ref, dims: {} };
+      await post(this.#agent.url, [sale]);
+      later.push({ ref, ms: await this.#stored(0, sold) });
     }
-    const refs = [...events.map(({ ref }) => ref!), ...later];
-    return { name, refs, drainedMs, smallStoredMs: small, bytesUp, connections: line.connections, laterMs };
-  } finally {
-    ending.abort();
-    if (agent.started) await agent.child.stop(READY_MS);
-    line.close();
+    return later;
+  }
+
+  #after(ms: number, act: () => void): void {
+    void wait(ms, undefined, { signal: this.#ending.signal }).then(act, () => undefined);
+  }
+
+  /** Waits until at most so many events are pending. @returns milliseconds since `start` */
+  async #stored(pending: number, start: number): Promise<number> {
+    const { url } = this.#agent;
+    const few = async () => ((await (await fetch(`${url}/v1/status`)).json()) as Status).buffer.pending <= pending;
+    await until(few, { what: `${this.scenario.name} to drain`, deadlineMs: this.#deadlineMs, everyMs: POLL_MS });
+    return Math.round(performance.now() - start);
   }
 }
 
@@ -133,11 +184,4 @@ async function post(url: string, events: readonly TillEvent[]): Promise<void> {
     const response = await fetch(`${url}/v1/events`, { method: 'POST', body });
     if (response.status !== 201) throw new Error(`refused: ${response.status} ${await response.text()}`);
   }
-}
-
-/** Waits until at most so many events are pending. @returns milliseconds since `start` */
-async function stored(url: string, pending: number, start: number, deadlineMs: number): Promise<number> {
-  const few = async () => ((await (await fetch(`${url}/v1/status`)).json()) as Status).buffer.pending <= pending;
-  await until(few, { what: `${url} to drain`, deadlineMs, everyMs: 50 });
-  return Math.round(performance.now() - start);
 }
