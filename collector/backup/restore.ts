@@ -12,6 +12,7 @@ import { parseEventsKey } from '../../shared/keys.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import { Control, type RestoreRecord } from '../store/control.ts';
 import { type DueMarks, dueMinute, type NewDueMark } from '../store/due-marks.ts';
+import { withoutClearance } from '../store/finality.ts';
 import { LAYOUT } from '../store/initialize-store.ts';
 import { type Put, TABLES, type Tables } from '../store/tables.ts';
 import { BackupFailed } from './files.ts';
@@ -151,8 +152,9 @@ async function putFile(tables: Tables, { table, path, entry }: SourceFile, optio
     await tables.put(table, puts);
     [puts, bytes] = [[], 0];
   };
-  for await (const { row, time, cells } of readSegment(path, entry)) {
-    puts.push({ row, time, cells });
+  for await (const found of readSegment(path, entry)) {
+    const { row, time, cells } = found;
+    puts.push(table === 'terminals' ? withoutClearance(found, options.now()) : { row, time, cells });
     for (const value of cells.values()) bytes += value.length;
     if (table === 'events') {
       const { merchant, hour } = parseEventsKey(row);

@@ -1,6 +1,7 @@
 /** The rows of the store that a backup holds, and those that say nothing once it is restored. */
 import { Buffer } from 'node:buffer';
 import { controlKey } from '../../shared/keys.ts';
+import { isFinalityRow } from '../store/finality.ts';
 import type { Row } from '../store/tables.ts';
 import type { BackedUp } from './manifest.ts';
 
@@ -18,5 +19,9 @@ const LEFT_OUT = [
   controlKey('store', 'restore'),
 ];
 
-export const isLeftOut = (table: BackedUp, { row }: Row): boolean =>
-  table === 'control' && LEFT_OUT.some((prefix) => Buffer.compare(row.subarray(0, prefix.length), prefix) === 0);
+const isOfControl = ({ row }: Row): boolean =>
+  LEFT_OUT.some((prefix) => Buffer.compare(row.subarray(0, prefix.length), prefix) === 0);
+
+/** Of `terminals`: how far figures are final, which is found anew from what is restored. */
+export const isLeftOut = (table: BackedUp, row: Row): boolean =>
+  (table === 'control' && isOfControl(row)) || (table === 'terminals' && isFinalityRow(row));

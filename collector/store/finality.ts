@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer';
 import type { Epoch, MerchantId, TerminalId } from '../../shared/ids.ts';
 import { parseTerminalKey, prefixEnd, REGISTRY_EPOCH, terminalKey, terminalsPrefix } from '../../shared/keys.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
-import type { Column, Tables } from './tables.ts';
+import type { Column, Put, Row, Tables } from './tables.ts';
 import { REGISTRY, type Registration, STATUS, type TerminalStatus } from './terminals.ts';
 
 const CLEARANCE: Column = 'm:clearance';
@@ -111,6 +111,22 @@ export class Finality {
       })),
     );
   }
+}
+
+/** Whether a row of `terminals` is a merchant's finality record. */
+export const isFinalityRow = ({ cells }: Pick<Row, 'cells'>): boolean => cells.has(FINALITY);
+
+/**
+ * A terminal's row for a store that lacks what came after it: its till is waited for until it has
+ * said anew what it holds, however complete it was.
+ */
+export function withoutClearance({ row, cells, time }: Row, now: number): Put {
+  const status = cells.get(STATUS);
+  if (status === undefined) return { row, time, cells };
+  const { closed: _, ...said } = unpack(status) as TerminalStatus;
+  const kept = new Map([...cells].filter(([column]) => column !== CLEARANCE));
+  kept.set(STATUS, pack({ ...said, clearThrough: 0, lastSeen: now } satisfies TerminalStatus));
+  return { row, time: now, cells: kept };
 }
 
 type Cells = ReadonlyMap<Column, Uint8Array>;

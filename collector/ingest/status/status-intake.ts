@@ -5,7 +5,7 @@
  */
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import type { BatchHeader } from '../../../shared/wire/header.ts';
-import { decodeStatus } from '../../../shared/wire/messages.ts';
+import { decodeStatus, type Status } from '../../../shared/wire/messages.ts';
 import type { TerminalStatus } from '../../store/terminals.ts';
 import type { DecodeTurns } from '../admission/decode-turns.ts';
 import type { Place, Room } from '../admission/room.ts';
@@ -36,6 +36,10 @@ interface Received {
   /** Resolves all statuses that this one replaced, too. */
   readonly answer: PromiseWithResolvers<Generation | null>;
 }
+
+/** Otherwise its agent is to send again what it believes stored: it is not clear of it. */
+const isOf = ({ storeGen }: Status, generation: Generation | null): boolean =>
+  generation !== null && (storeGen === undefined || storeGen === generation.storeGen);
 
 export class StatusIntake {
   readonly #options: StatusIntakeOptions;
@@ -95,7 +99,7 @@ export class StatusIntake {
     return answer.promise;
   }
 
-  #decode({ merchant, terminal }: Teller): void {
+  async #decode({ merchant, terminal }: Teller): Promise<void> {
     const { room, metrics } = this.#options;
     const name = `${merchant}/${terminal}`;
     const received = this.#waiting.get(name);
@@ -108,13 +112,19 @@ export class StatusIntake {
       received.answer.resolve(this.#check.generation({ merchant, terminal }, {}));
       return;
     }
-    received.answer.resolve(this.#check.generation({ merchant, terminal }, status));
+    const generation = this.#check.generation({ merchant, terminal }, status);
+    received.answer.resolve(generation);
+    this.#enqueue({ merchant, terminal }, status, received.at, isOf(status, await generation));
+  }
+
+  /** @param isComplete whether the store has what the agent holds for stored */
+  #enqueue({ merchant, terminal }: Teller, status: Status, lastSeen: number, isComplete: boolean): void {
     // Field by field: a status may contain keys that this version does not know.
     const { version, epochs, closed, clearThrough, losses, bufferBytes, clockOffsetMs } = status;
     const common = {
-      ...{ merchant, terminal, lastSeen: received.at },
-      ...{ version, clearThrough, losses, bufferBytes, clockOffsetMs },
-      ...(closed !== undefined && { closed: closed as [Epoch, number][] }),
+      ...{ merchant, terminal, lastSeen, version, losses, bufferBytes, clockOffsetMs },
+      clearThrough: isComplete ? clearThrough : 0,
+      ...(isComplete && closed !== undefined && { closed: closed as [Epoch, number][] }),
     };
     this.#writer.enqueue(
       merchant,

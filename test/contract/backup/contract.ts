@@ -11,6 +11,7 @@ import { listSets } from '../../../collector/backup/sets.ts';
 import { type VerifyReport, verify } from '../../../collector/backup/verify.ts';
 import { Control } from '../../../collector/store/control.ts';
 import { DueMarks } from '../../../collector/store/due-marks.ts';
+import { Finality } from '../../../collector/store/finality.ts';
 import { initializeStore } from '../../../collector/store/initialize-store.ts';
 import { type Row, TABLES, type TableName, type Tables } from '../../../collector/store/tables.ts';
 import { Terminals } from '../../../collector/store/terminals.ts';
@@ -21,6 +22,7 @@ import { HOUR, LOGIC } from '../../support/collector/till-events.ts';
 import { HookedTables } from '../../support/region/hooked-tables.ts';
 import { Region } from '../../support/region/region.ts';
 import { salesIn } from '../../support/region/sales.ts';
+import { E1, E2, finalThrough, say } from '../../support/region/tills.ts';
 
 const DAY = Math.floor(HOUR / 24);
 const SILENT = { progress: () => undefined, signal: new AbortController().signal };
@@ -137,6 +139,24 @@ export async function backupContract(t: Test, open: () => Promise<Tables>): Prom
     await region.passDay(DAY + 1);
     await region.checkAll();
     t.same(region.failures, []);
+  });
+
+  await t.test('what tills said before a restore makes nothing final after it', async (t) => {
+    const shop = await Shop.open(t, open);
+    const { region } = shop;
+    await shop.sell(1, { hour: HOUR });
+    region.now = (HOUR + 2) * HOUR_MS;
+    await say(region, 'till-1', region.now - 60_000, { closed: [[E2, 7]] });
+    await region.pass();
+    t.equal(await finalThrough(region), (HOUR + 1) * HOUR_MS);
+    await shop.backUp();
+    t.match(await shop.verify(), { faults: [] });
+    const tables = await opened(t);
+    await shop.restore(tables);
+    t.match(await new Finality(tables).read(region.merchant), {
+      record: null,
+      terminals: [{ terminal: 'till-1', epochs: [{ epoch: E1, clearThrough: 0, closed: [] }] }],
+    });
   });
 
   await t.test('only the owner may read a backup', { skip: process.platform === 'win32' }, async (t) => {

@@ -15,7 +15,7 @@ import { HOUR_MS, MINUTE_MS } from '../../../../shared/time.ts';
 import { writeHeader } from '../../../../shared/wire/header.ts';
 import { encodeStatus } from '../../../../shared/wire/messages.ts';
 import { batchOf, HOUR } from '../../../support/collector/batches.ts';
-import { Counts, INGEST_BOUNDS, ingestMetrics } from '../../../support/collector/broker-and-ingest.ts';
+import { Counts, INGEST_BOUNDS, ingestMetrics, STORE_GEN } from '../../../support/collector/broker-and-ingest.ts';
 import { EPOCH } from '../../../support/collector/mqtt-till.ts';
 import { DIGEST_KEY } from '../../../support/collector/raw-rows.ts';
 import { SwitchableTables } from '../../../support/collector/switchable-tables.ts';
@@ -413,6 +413,22 @@ t.test('bytes count with the row that they take', async (t) => {
   for (let seq = 1; seq <= 10; seq++) results.push((await send(seq)).result);
   t.same(results.slice(0, 4), ['stored', 'stored', 'stored', 'busy']);
   t.equal(counts.of('refused bytes-per-day'), 7);
+});
+
+t.test('a till that takes this store for another one is not complete, whatever it says', async (t) => {
+  const { ingest, terminals, clock } = await standing(t);
+  const say = async (storeGen: string) => {
+    const status = { epochs: [{ epoch: EPOCH, lastSeq: 1, pending: [] }], closed: [['00000000000000aa', 3]] };
+    const rest = { version: '0.1.0', clearThrough: 5_000, losses: 0, bufferBytes: 0, clockOffsetMs: null };
+    await ingest.onStatus(sender(), encodeStatus({ ...status, ...rest, storeGen } as never));
+    clock.now += 1_000;
+    await ingest.tick();
+    return (await Array.fromAsync(terminals.list(ACME)))[0]?.epochs[0];
+  };
+  const other = await say('of before the restore');
+  t.match(other, { clearThrough: 0 });
+  t.equal(other?.closed, undefined);
+  t.match(await say(STORE_GEN), { clearThrough: 5_000, closed: [['00000000000000aa', 3]] });
 });
 
 t.test('of statuses that wait for their turn only the last is decoded', async (t) => {
