@@ -47,7 +47,7 @@ export async function provideJars(cache: string, log: (line: string) => void): P
   log(`downloading HBase from Maven Central into ${cache} (some 120 MB, once) …`);
   let reason = '';
   for (const release of RELEASES) {
-    const failure = await download(release, cache);
+    const failure = await download(serverPom(release), cache, join(cache, release.version));
     if (failure === null) {
       log(`HBase ${release.version} is here`);
       return { version: release.version, folder: join(cache, release.version) };
@@ -67,14 +67,29 @@ async function removeAbandoned(cache: string): Promise<void> {
   await Promise.all(abandoned.map((name) => rm(join(cache, name), { recursive: true, force: true })));
 }
 
+/**
+ * The jars of HBase's snapshot tools, which the server has no need of: `ExportSnapshot` runs as a
+ * MapReduce job, here within its own process.
+ */
+export async function provideToolJars(cache: string, { version, folder }: Jars): Promise<string> {
+  const tools = join(cache, `${version}-tools`);
+  if (await exists(tools)) return tools;
+  const core = (await readdir(folder)).find((name) => name.startsWith(HADOOP_CORE))!;
+  const hadoop = core.slice(HADOOP_CORE.length, -'.jar'.length);
+  const failure = await download(toolsPom(version, hadoop), cache, tools);
+  if (failure !== null) throw new Error(`HBase's snapshot tools can't be had: ${failure}`);
+  return tools;
+}
+
+const HADOOP_CORE = 'hadoop-mapreduce-client-core-';
+
 /** Null on success, else the reason of the failure. */
-async function download(release: Release, cache: string): Promise<string | null> {
-  const folder = join(cache, release.version);
+async function download(content: string, cache: string, folder: string): Promise<string | null> {
   const partial = join(cache, `${PARTIAL}${process.pid}`);
   try {
     await mkdir(partial, { recursive: true });
     const pom = join(partial, 'pom.xml');
-    await writeFile(pom, pomOf(release));
+    await writeFile(pom, content);
     const goals = [
       COPY_DEPENDENCIES,
       '-DincludeScope=runtime',
@@ -103,24 +118,33 @@ function reasonIn(output: string): string {
     .slice(0, 250);
 }
 
-function pomOf({ version, thriftVersion }: Release): string {
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+const serverPom = ({ version, thriftVersion }: Release): string =>
+  pomOf([
+    dependency('org.apache.hbase', 'hbase-server', version, ['org.apache.hadoop:hadoop-minicluster']),
+    dependency('org.apache.hbase', 'hbase-thrift', thriftVersion, ['*:*']),
+    dependency('org.apache.thrift', 'libthrift', '0.14.1', ['*:*']),
+    dependency('org.slf4j', 'jcl-over-slf4j', '1.7.36'),
+    dependency('org.slf4j', 'jul-to-slf4j', '1.7.36'),
+    dependency('org.apache.logging.log4j', 'log4j-api', '2.25.4'),
+    dependency('org.apache.logging.log4j', 'log4j-core', '2.25.4'),
+    dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.4'),
+    dependency('org.apache.logging.log4j', 'log4j-1.2-api', '2.25.4'),
+  ]);
+
+const toolsPom = (version: string, hadoop: string): string =>
+  pomOf([
+    dependency('org.apache.hbase', 'hbase-mapreduce', version, ['*:*']),
+    dependency('org.apache.hadoop', 'hadoop-mapreduce-client-common', hadoop, ['*:*']),
+  ]);
+
+const pomOf = (dependencies: readonly string[]): string => `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>tillstream</groupId><artifactId>hbase</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
-    ${dependency('org.apache.hbase', 'hbase-server', version, ['org.apache.hadoop:hadoop-minicluster'])}
-    ${dependency('org.apache.hbase', 'hbase-thrift', thriftVersion, ['*:*'])}
-    ${dependency('org.apache.thrift', 'libthrift', '0.14.1', ['*:*'])}
-    ${dependency('org.slf4j', 'jcl-over-slf4j', '1.7.36')}
-    ${dependency('org.slf4j', 'jul-to-slf4j', '1.7.36')}
-    ${dependency('org.apache.logging.log4j', 'log4j-api', '2.25.4')}
-    ${dependency('org.apache.logging.log4j', 'log4j-core', '2.25.4')}
-    ${dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.4')}
-    ${dependency('org.apache.logging.log4j', 'log4j-1.2-api', '2.25.4')}
+    ${dependencies.join('\n    ')}
   </dependencies>
 </project>
 `;
-}
 
 function dependency(group: string, artifact: string, version: string, without: readonly string[] = []): string {
   const exclusions = without.map((excluded) => {

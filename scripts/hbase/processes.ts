@@ -19,7 +19,7 @@ const open = (names: string) => names.split(' ').flatMap((name) => ['--add-opens
 const expose = (names: string) => names.split(' ').flatMap((name) => ['--add-exports', `${name}=ALL-UNNAMED`]);
 
 /** The flags of HBase's own start script for Java 11 and later (`bin/hbase`, HBASE_OPTS). */
-const JAVA_FLAGS: readonly string[] = [
+export const JAVA_FLAGS: readonly string[] = [
   '-Dorg.apache.hbase.thirdparty.io.netty.tryReflectionSetAccessible=true',
   '--add-modules=jdk.unsupported',
   ...open('java.io java.nio sun.nio.ch java.lang jdk.internal.ref java.lang.reflect java.util java.util.concurrent'),
