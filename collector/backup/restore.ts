@@ -7,15 +7,12 @@
  * goes on with the file at which it ended.
  */
 import { join } from 'node:path';
-import type { MerchantId } from '../../shared/ids.ts';
-import { parseEventsKey } from '../../shared/keys.ts';
-import { HOUR_MS } from '../../shared/time.ts';
 import { Control, type RestoreRecord } from '../store/control.ts';
-import { type DueMarks, dueMinute, type NewDueMark } from '../store/due-marks.ts';
 import { withoutClearance } from '../store/finality.ts';
 import { LAYOUT } from '../store/initialize-store.ts';
 import { type Put, TABLES, type Tables } from '../store/tables.ts';
 import { BackupFailed } from './files.ts';
+import { HourMarks, type HourMarksOptions } from './hour-marks.ts';
 import { type BackedUp, type FileEntry, type Manifest, sum } from './manifest.ts';
 import type { Watch } from './progress.ts';
 import { readSegment } from './segment.ts';
@@ -26,17 +23,12 @@ import { ALL_ROWS } from './store-rows.ts';
 const ROWS_PER_WRITE = 1_000;
 const BYTES_PER_WRITE = 4 * 1024 * 1024;
 
-export interface RestoreOptions extends Watch {
+export interface RestoreOptions extends Watch, HourMarksOptions {
   readonly dir: string;
   /** Name of the set; left out: the newest. */
   readonly set?: string | undefined;
-  readonly marks: Pick<DueMarks, 'add'>;
-  /** How long after its end an hour is rolled up. */
-  readonly graceMs: number;
   /** The generation that the store gets, if this restore is not one that goes on. */
   readonly generation: string;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
 }
 
 export interface RestoreReport {
@@ -145,9 +137,9 @@ function filesOfChain(chain: readonly BackupSet[]): SourceFile[] {
 
 /** @returns how many hours were marked due, after their rows were durable */
 async function putFile(tables: Tables, { table, path, entry }: SourceFile, options: RestoreOptions): Promise<number> {
+  const marks = new HourMarks(options);
   let puts: Put[] = [];
   let bytes = 0;
-  const hours = new Map<string, { merchant: MerchantId; time: number }>();
   const write = async (): Promise<void> => {
     await tables.put(table, puts);
     [puts, bytes] = [[], 0];
@@ -156,24 +148,10 @@ async function putFile(tables: Tables, { table, path, entry }: SourceFile, optio
     const { row, time, cells } = found;
     puts.push(table === 'terminals' ? withoutClearance(found, options.now()) : { row, time, cells });
     for (const value of cells.values()) bytes += value.length;
-    if (table === 'events') {
-      const { merchant, hour } = parseEventsKey(row);
-      hours.set(`${merchant}/${hour}`, { merchant, time: hour });
-    }
+    if (table === 'events') marks.add(row);
     if (puts.length >= ROWS_PER_WRITE || bytes >= BYTES_PER_WRITE) await write();
   }
   await write();
-  const marks = [...hours.values()].map((hour) => markOf(hour, options));
-  for (let at = 0; at < marks.length; at += ROWS_PER_WRITE)
-    await options.marks.add(marks.slice(at, at + ROWS_PER_WRITE));
-  return marks.length;
-}
-
-/** It names no terminals: the first run of an hour without a row takes all. */
-function markOf(
-  { merchant, time }: { readonly merchant: MerchantId; readonly time: number },
-  { now, graceMs }: RestoreOptions,
-): NewDueMark {
-  const minute = dueMinute((time + 1) * HOUR_MS, now(), graceMs);
-  return { minute, merchant, level: 'hour', time, terminals: [] };
+  await marks.write();
+  return marks.count;
 }

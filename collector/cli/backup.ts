@@ -1,17 +1,13 @@
 /** `backup`, `restore` and `verify-backup`: what cannot be recomputed, in a folder and back. */
 import { randomUUID } from 'node:crypto';
 import { backUp } from '../backup/backup.ts';
-import { BackupFailed } from '../backup/files.ts';
 import { BACKED_UP, filesOf, type Manifest, sum } from '../backup/manifest.ts';
-import type { Progress, Watch } from '../backup/progress.ts';
 import { restore } from '../backup/restore.ts';
 import { verify } from '../backup/verify.ts';
-import { type Command, type CommandContext, CommandFailed, type Given, required, withStore } from './command.ts';
+import { type Command, type Given, required, withStore } from './command.ts';
+import { exportSnapshots, importSnapshots, inspectSnapshots, SNAPSHOT_HELP, SNAPSHOT_OPTIONS } from './snapshots.ts';
+import { sizeOf, watched } from './watched.ts';
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-/** Between two lines of progress. */
-const LINE_MS = 2_000;
-const BAR = 20;
 const FAULTS_SHOWN = 20;
 
 const SET_HELP = '--set NAME         a certain set of the folder; the newest if left out';
@@ -19,14 +15,19 @@ const SET_HELP = '--set NAME         a certain set of the folder; the newest if 
 export const backupStore: Command = {
   name: 'backup',
   summary: 'writes the raw log, terminals and keys into a folder, beside running collectors',
-  options: { to: { type: 'string' }, full: { type: 'boolean' } },
+  options: { to: { type: 'string' }, full: { type: 'boolean' }, ...SNAPSHOT_OPTIONS },
   help: [
     '--to DIR           the folder: each backup adds a set to it; after the first one only what arrived since',
     '--full             everything once more, in a set that needs no other',
+    ...SNAPSHOT_HELP,
   ],
-  examples: ['backup --to /backup/tillstream --config config/collector.yaml'],
+  examples: [
+    'backup --to /backup/tillstream --config config/collector.yaml',
+    'backup --to hdfs://backup/tillstream --snapshots --config config/collector.yaml',
+  ],
   run: (context) =>
     watched(context, 'backup', async (watch, seconds) => {
+      if (context.given.snapshots === true) return exportSnapshots(context, watch, seconds);
       const options = { ...watch, dir: required(context.given, 'to'), full: context.given.full === true };
       const { manifest, resumed } = await withStore(context, (_, tables) =>
         backUp(tables, { ...options, now: context.now }),
@@ -44,11 +45,12 @@ export const backupStore: Command = {
 export const restoreStore: Command = {
   name: 'restore',
   summary: 'puts a backup into an empty store; tills send again what is newer, and figures are rolled up anew',
-  options: { from: { type: 'string' }, set: { type: 'string' } },
-  help: ['--from DIR         the folder that `backup` wrote', SET_HELP],
+  options: { from: { type: 'string' }, set: { type: 'string' }, ...SNAPSHOT_OPTIONS },
+  help: ['--from DIR         the folder that `backup` wrote', SET_HELP, ...SNAPSHOT_HELP],
   examples: ['restore --from /backup/tillstream --config config/collector.yaml'],
   run: (context) =>
     watched(context, 'restore', async (watch, seconds) => {
+      if (context.given.snapshots === true) return importSnapshots(context, watch, seconds);
       const { chain, ...report } = await withStore(context, ({ marks }, tables) =>
         restore(tables, {
           ...{ ...watch, ...source(context.given), marks, now: context.now, generation: randomUUID() },
@@ -69,11 +71,12 @@ export const restoreStore: Command = {
 export const verifyBackup: Command = {
   name: 'verify-backup',
   summary: 'reads a backup as a restore would, and checks every file, key and batch; exit code 1 if one is wrong',
-  options: { from: { type: 'string' }, set: { type: 'string' } },
-  help: ['--from DIR         the folder that `backup` wrote', `${SET_HELP}; with what it adds to`],
+  options: { from: { type: 'string' }, set: { type: 'string' }, ...SNAPSHOT_OPTIONS },
+  help: ['--from DIR         the folder that `backup` wrote', `${SET_HELP}; with what it adds to`, ...SNAPSHOT_HELP],
   examples: ['verify-backup --from /backup/tillstream --json --config config/collector.yaml'],
   run: (context) =>
     watched(context, 'verify-backup', async (watch, seconds) => {
+      if (context.given.snapshots === true) return inspectSnapshots(context, watch, seconds);
       const { chain, rows, bytes, faults, faultsNotListed } = await verify({ ...watch, ...source(context.given) });
       const lines = faults
         .slice(0, FAULTS_SHOWN)
@@ -103,47 +106,3 @@ function entryOf(manifest: Manifest) {
   const bytes = sum(filesOf(manifest), 'bytes');
   return { set: name, kind, base: base?.name ?? null, startedAt, finishedAt, since, rows, bytes };
 }
-
-/**
- * Runs a long command: shows its progress, and lets a first SIGTERM or SIGINT stop it where it can
- * go on; a second one ends the process.
- */
-async function watched<T>(
-  { progress = () => undefined }: CommandContext,
-  name: string,
-  work: (watch: Watch, seconds: () => number) => Promise<T>,
-): Promise<T> {
-  const start = performance.now();
-  const seconds = (): number => Math.round(performance.now() - start) / 1_000;
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
-    stop.abort(new CommandFailed(`${name} was stopped; the same command goes on`));
-  };
-  for (const signal of SIGNALS) process.on(signal, onSignal);
-  let shown = start;
-  const show = (at: Progress): void => {
-    if (performance.now() - shown < LINE_MS) return;
-    shown = performance.now();
-    progress(`${name}: ${lineOf(at, seconds())}`);
-  };
-  try {
-    return await work({ progress: show, signal: stop.signal }, seconds);
-  } catch (error) {
-    const { code, syscall, message } = error as NodeJS.ErrnoException;
-    const isForeseen = error instanceof BackupFailed || (code !== undefined && syscall !== undefined);
-    throw isForeseen ? new CommandFailed(message, { cause: error }) : error;
-  } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
-  }
-}
-
-function lineOf({ table, rows, bytes, share }: Progress, seconds: number): string {
-  const done = `${table}, ${rows} rows, ${sizeOf(bytes)}, ${sizeOf(bytes / seconds)}/s`;
-  if (share === null) return done;
-  const bar = '#'.repeat(Math.round(share * BAR)).padEnd(BAR, '.');
-  return `[${bar}] ${Math.floor(share * 100)} %, ${done}, ${Math.ceil((seconds / share) * (1 - share))} s left`;
-}
-
-const sizeOf = (bytes: number): string =>
-  bytes < 2 ** 20 ? `${Math.ceil(bytes / 2 ** 10)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -60,14 +60,16 @@ export async function advanceFinality(merchant: MerchantId, options: FinalityOpt
   const from = record === null ? await firstHour(merchant, end, options) : hourOf(record.through);
   const progress = { through: from, holes: await heldHoles(merchant, record?.holes ?? [], options) };
   const isLate = (): boolean => clock() - startedAt > ROLLUP_LIMITS.merchantRound.value;
+  const days = new Set<number>();
   for await (const hour of stores.log.hours(merchant, from, end)) {
     if (progress.holes.length >= ROLLUP_LIMITS.finalityHoles.value || isLate()) break;
     if (!(await isWhole(merchant, hour, options))) progress.holes.push(hour);
     progress.through = hour + 1;
+    days.add(dayOfHour(hour));
   }
   const isDone = progress.holes.length < ROLLUP_LIMITS.finalityHoles.value && !isLate();
   if (isDone) progress.through = Math.max(from, end);
-  for (let day = dayOfHour(from); day * 24 < progress.through; day++) await refreshDay(merchant, day, options);
+  for (const day of days) await refreshDay(merchant, day, options);
   const recheckAt = isDone ? recheck(terminals, waited, { time, end, graceMs }) : time + MARGIN_MS;
   const next: FinalityRecord = { through: progress.through * HOUR_MS, holes: progress.holes, recheckAt };
   const isNews = record === null || JSON.stringify(record) !== JSON.stringify(next);

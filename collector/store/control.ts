@@ -83,6 +83,12 @@ export class Control {
     return this.#read('store', 'generation');
   }
 
+  /** @returns false when it has changed since it was read as `before` */
+  renewGeneration(generation: string, before: string): Promise<boolean> {
+    const put = { row: controlKey('store', 'generation'), cells: new Map([[VALUE, pack(generation)]]) };
+    return this.#tables.checkAndPut('control', { column: VALUE, expected: pack(before) }, put);
+  }
+
   /**
    * The version of the layout of the store's rows: 1 for a store that is older than its record,
    * null for one that was never initialized.

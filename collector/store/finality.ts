@@ -100,6 +100,21 @@ export class Finality {
     return this.#tables.checkAndPut('terminals', check, put);
   }
 
+  /** Of all merchants nothing is final, and each till is waited for until it speaks. */
+  async forgetAll(now: number): Promise<void> {
+    const all = { start: Buffer.of(), stop: Buffer.of(0xff, 0xff) };
+    for await (const row of this.#tables.scan('terminals', all))
+      if (isFinalityRow(row)) await this.#forget(row);
+      else if (row.cells.has(STATUS)) await this.#tables.put('terminals', [withoutClearance(row, now)]);
+  }
+
+  /** By compare-and-set: a plain put may be older than the record. */
+  async #forget({ row, cells }: Row): Promise<void> {
+    const nothing: FinalityRecord = { through: 0, holes: [], recheckAt: null };
+    const check = { column: FINALITY, expected: cells.get(FINALITY)! };
+    await this.#tables.checkAndPut('terminals', check, { row, cells: new Map([[FINALITY, pack(nothing)]]) });
+  }
+
   /** Stores the last clearance of several epochs; the newest wins. */
   putClearances(clearances: readonly Clearance[]): Promise<void> {
     return this.#tables.put(
@@ -124,9 +139,10 @@ export function withoutClearance({ row, cells, time }: Row, now: number): Put {
   const status = cells.get(STATUS);
   if (status === undefined) return { row, time, cells };
   const { closed: _, ...said } = unpack(status) as TerminalStatus;
-  const kept = new Map([...cells].filter(([column]) => column !== CLEARANCE));
-  kept.set(STATUS, pack({ ...said, clearThrough: 0, lastSeen: now } satisfies TerminalStatus));
-  return { row, time: now, cells: kept };
+  const next = new Map(cells);
+  next.set(STATUS, pack({ ...said, clearThrough: 0, lastSeen: now } satisfies TerminalStatus));
+  if (cells.has(CLEARANCE)) next.set(CLEARANCE, pack([0, said.lastSeq, now]));
+  return { row, time: now, cells: next };
 }
 
 type Cells = ReadonlyMap<Column, Uint8Array>;

@@ -39,6 +39,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['collector/api', ...below('collector/api', 'answer figures losses admission query')],
   ['collector/ingest', ...below('collector/ingest', 'status admission')],
   ['collector/broker', ...below('collector/broker', 'access transport budget')],
+  ['collector/backup/snapshots', 'collector/backup'],
   ['collector/store/hbase', 'collector/store/sqlite', 'collector/store'],
   ['collector/store/hbase', 'collector/store/hbase/thrift'],
   [...below('shared', 'config wire event'), 'shared'],

@@ -9,6 +9,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { history } from '../../simulate/history.ts';
 import { seeded } from '../../simulate/random.ts';
 import { type Campaign, wholeNumber } from '../port/campaign.ts';
@@ -36,6 +37,8 @@ export interface DrillSettings {
   readonly seed: number;
   /** Wait until the agents have let the first day's sales go, a minute or so. */
   readonly forgets: boolean;
+  /** Back up by HBase's own snapshots. */
+  readonly snapshots: boolean;
 }
 
 export interface DrillReport {
@@ -52,7 +55,8 @@ interface Step {
 interface SetDocument {
   readonly set: string;
   readonly kind: string;
-  readonly rows: { readonly events: number };
+  /** Left out of snapshots. */
+  readonly rows?: { readonly events: number };
   readonly bytes: number;
 }
 
@@ -142,28 +146,36 @@ class Drill {
   }
 
   async #backUp(): Promise<SetDocument> {
-    const { backupFolder } = this.#region;
     const set = await this.#step('backup', async () => {
-      const set = await this.#region.command<SetDocument>('backup', '--to', backupFolder);
-      return [`${set.kind}, ${set.rows.events} batches, ${sizeOf(set.bytes)}`, set] as const;
+      const set = await this.#region.command<SetDocument>('backup', '--to', ...this.#place);
+      const batches = set.rows === undefined ? '' : `${set.rows.events} batches, `;
+      return [`${set.kind}, ${batches}${sizeOf(set.bytes)}`, set] as const;
     });
     await this.#step('verify-backup', async () => {
-      const { rows } = await this.#region.command<{ rows: number }>('verify-backup', '--from', backupFolder);
-      return `${rows} rows`;
+      const { sets } = await this.#region.command<{ sets: SetDocument[] }>('verify-backup', '--from', ...this.#place);
+      return `${sets.map(({ kind }) => kind).join(' and ')}, ${sizeOf(sets.reduce((sum, { bytes }) => sum + bytes, 0))}`;
     });
     return set;
   }
 
   async #restore({ set }: SetDocument): Promise<void> {
     await this.#step('restore', async () => {
-      const { backupFolder } = this.#region;
-      const { rows, bytes, hours } = await this.#region.command<{
-        rows: { events: number };
-        bytes: number;
-        hours: number;
-      }>('restore', '--from', backupFolder, '--set', set);
+      const args = ['restore', '--from', ...this.#place, '--set', set];
+      interface Restored {
+        readonly rows: { readonly events: number };
+        readonly bytes: number;
+        readonly hours: number;
+      }
+      const { rows, bytes, hours } = await this.#region.command<Restored>(...args);
       return `${set}: ${rows.events} batches from ${sizeOf(bytes)}, ${hours} hours due`;
     });
+  }
+
+  /** Where backups go, and how. */
+  get #place(): string[] {
+    const { backupFolder, store } = this.#region;
+    if (!this.#settings.snapshots) return [backupFolder];
+    return [pathToFileURL(backupFolder).href, '--snapshots', '--no-file-checksums', '--hbase', store.tool!];
   }
 
   #rollUp(name: string): Promise<RolledUp> {
@@ -224,16 +236,23 @@ const textOf = ({ steps, faults }: DrillReport): string =>
 
 export const campaign: Campaign = {
   summary: 'destroy the store, restore yesterday’s backup, let the tills send today again; every figure must be right',
-  examples: ['', '--store sqlite --tills 2'],
-  options: { store: { type: 'string' }, tills: { type: 'string' }, seed: { type: 'string' } },
+  examples: ['', '--snapshots', '--store sqlite --tills 2'],
+  options: {
+    store: { type: 'string' },
+    snapshots: { type: 'boolean' },
+    tills: { type: 'string' },
+    seed: { type: 'string' },
+  },
   help: [
     '--store S   hbase (the default; a real one, on this machine) or sqlite',
+    '--snapshots back up by snapshots of HBase, exported to a folder; needs a JDK',
     '--tills N   tills of each of the two merchants (3)',
     '--seed N    of the sales (1)',
   ],
   async run(given, progress) {
     const store = given.store ?? 'hbase';
     if (store !== 'hbase' && store !== 'sqlite') throw new RangeError('--store takes hbase or sqlite');
+    if (given.snapshots === true && store !== 'hbase') throw new RangeError('--snapshots is for HBase');
     const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-restore-drill-'));
     const settings = {
       folder,
@@ -241,6 +260,7 @@ export const campaign: Campaign = {
       tills: wholeNumber(given, 'tills', 3),
       seed: wholeNumber(given, 'seed', 1),
       forgets: true,
+      snapshots: given.snapshots === true,
     } as const;
     const report = await restoreDrill(settings, progress);
     if (report.faults.length === 0) rmSync(folder, { recursive: true });

@@ -4,9 +4,12 @@ import path from 'node:path';
 import type { StoreConfig } from '../../../collector/config/collector-config.ts';
 import { HBASE_JARS } from '../../hbase/home.ts';
 import { killHBase, startHBase, stopHBase } from '../../hbase/server.ts';
+import { writeHBaseTool } from '../../hbase/tool.ts';
 
 export interface DrillStore {
   readonly config: StoreConfig;
+  /** HBase's own command, for snapshots; null: it has none. */
+  readonly tool: string | null;
   /** What its files take. */
   bytes(): Promise<number>;
   /** Loses everything at once; an empty store takes its place. */
@@ -23,6 +26,7 @@ export function startStore(kind: StoreKind, folder: string, log: (line: string) 
 function sqlite(folder: string): DrillStore {
   return {
     config: { kind: 'sqlite', path: path.join(folder, 'store.db') },
+    tool: null,
     bytes: () => sizeOf(folder),
     destroy: () => rm(folder, { recursive: true }),
     stop: () => Promise.resolve(),
@@ -35,6 +39,7 @@ async function hbase(folder: string, log: (line: string) => void): Promise<Drill
   const { host, port } = await start();
   return {
     config: { kind: 'hbase', host, port, connections: 4, namespace: 'tillstream' },
+    tool: await writeHBaseTool(folder, HBASE_JARS, log),
     bytes: () => sizeOf(path.join(folder, 'data')),
     async destroy() {
       await killHBase(folder, 'gateway');

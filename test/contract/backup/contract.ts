@@ -5,6 +5,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { adopt } from '../../../collector/backup/adopt.ts';
 import { type BackupReport, backUp } from '../../../collector/backup/backup.ts';
 import { type RestoreReport, restore } from '../../../collector/backup/restore.ts';
 import { listSets } from '../../../collector/backup/sets.ts';
@@ -322,6 +323,38 @@ export async function backupContract(t: Test, open: () => Promise<Tables>): Prom
       t.match((await shop.verify()).faults[0]?.detail, message);
       await t.rejects(shop.restore(await opened(t)), { name: 'BackupFailed', message });
     }
+  });
+
+  await t.test('tables that were put in place by other means become a store', async (t) => {
+    const shop = await Shop.open(t, open);
+    const { tables, region } = shop;
+    await shop.sell(3);
+    await shop.sell(2, { hour: HOUR + 30 });
+    await region.append(region.events('till-2', 1, salesIn(HOUR, [5])));
+    const place = { merchant: region.merchant, level: 'hour' as const, time: HOUR };
+    const part = { terminal: terminalId('till-1'), reason: 'cost' as const, detail: '', attempts: 1, since: 1 };
+    const record = { ...place, parts: [{ ...part, retryAt: Number.MAX_SAFE_INTEGER }], startedAt: null, crashes: 0 };
+    await region.parked.write(record, null);
+    const due = await rowsOf(tables, 'due');
+    await tables.delete(
+      'due',
+      due.map(([key]) => Buffer.from(key, 'hex')),
+    );
+
+    const marks = new DueMarks(tables, () => (++nonces).toString(16).padStart(16, '0'));
+    const options = { ...SILENT, set: 'a copy', marks, graceMs: 0, now: () => region.now };
+    const stopped = { ...options, generation: 'x', signal: AbortSignal.abort(new Error('stopped')) };
+    await t.rejects(adopt(tables, stopped), { message: 'stopped' });
+    const proposed = { storeGen: 'other', digestKey: new Uint8Array(16) };
+    await t.rejects(initializeStore(tables, LOGIC.dimensions, proposed), { message: /only in part/ });
+    t.same(await adopt(tables, { ...options, generation: 'after' }), { rows: 6, hours: 2 });
+    t.equal((await initializeStore(tables, LOGIC.dimensions, proposed)).storeGen, 'after');
+    await region.passDay(DAY);
+    await region.passDay(DAY + 1);
+    await region.checkAll();
+    t.same(region.failures, []);
+    t.same(await adopt(tables, { ...options, generation: 'once more' }), { rows: 6, hours: 2 }, 'also a second time');
+    t.equal(await new Control(tables).generation(), 'once more');
   });
 
   await t.test('a batch that the store has damaged is named, backed up, and restored as it is', async (t) => {

@@ -6,7 +6,14 @@ import { restoreDrill } from '../../../scripts/campaigns/restore-drill/restore-d
 t.setTimeout(300_000);
 
 t.test('yesterday’s backup and what the tills still keep make every figure right again', async (t) => {
-  const settings = { folder: t.testdir(), store: 'sqlite', tills: 1, seed: 3, forgets: false } as const;
+  const settings = {
+    folder: t.testdir(),
+    store: 'sqlite',
+    tills: 1,
+    seed: 3,
+    forgets: false,
+    snapshots: false,
+  } as const;
   const { steps, faults } = await restoreDrill(settings, () => undefined);
   for (const { step, seconds, detail } of steps) t.comment(`${seconds} s ${step}: ${detail}`);
   t.same(faults, []);
