@@ -68,6 +68,36 @@ async function store(config: string, first: number): Promise<void> {
   }
 }
 
+/** Batches of one sale each. */
+async function fill(config: string, count: number): Promise<void> {
+  const tables = await openTables(loadConfig(config).store);
+  try {
+    const log = new EventLog(tables, await new Control(tables).digestKey(new Uint8Array(16)));
+    const from = { merchant: merchantId('acme'), terminal: terminalId('till-1') };
+    const batches = Array.from({ length: count }, (_, i) => ({ ...from, ...batchOf(i + 1, i + 1, { hour: HOUR }) }));
+    await log.append(batches.map((batch) => ({ ...batch, arrival: Date.now() })));
+  } finally {
+    await tables.close();
+  }
+}
+
+async function rowsIn(config: string): Promise<string[]> {
+  const tables = await openTables(loadConfig(config).store);
+  try {
+    const rows = await Array.fromAsync(tables.scan('events', { start: Buffer.of(), stop: Buffer.of(0xff, 0xff) }));
+    return rows.map(({ row, time }) => `${Buffer.from(row).toString('hex')} ${time}`);
+  } finally {
+    await tables.close();
+  }
+}
+
+/** @returns whether it was still running */
+const isKilled = (afterMs: number, ...args: string[]): Promise<boolean> =>
+  new Promise((resolve) => {
+    const options = { timeout: Math.ceil(afterMs), killSignal: 'SIGKILL' } as const;
+    execFile(process.execPath, [MAIN, ...args], options, (error) => resolve(error?.signal === 'SIGKILL'));
+  });
+
 t.test('a region moves to another store, with what arrived since yesterday', async (t) => {
   const [old, fresh] = [configFile(t), configFile(t)];
   const to = join(testDir(t), 'backup');
@@ -140,6 +170,30 @@ t.test('what is wrong is told, with exit code 1', async (t) => {
     faults: [{ set, file: 'events-000001.segment', detail: /other content/ }],
   });
   t.match(await cli('verify-backup', '--from', to, '--config', config), { code: 1, stdout: /other content/ });
+});
+
+t.test('kill -9 of backups and restores: the last ones are whole', async (t) => {
+  const [old, fresh] = [configFile(t), configFile(t)];
+  const to = join(testDir(t), 'backup');
+  await json(0, 'init', '--config', old);
+  await fill(old, 3_000);
+  const start = performance.now();
+  await json(0, 'backup', '--to', `${to}-timed`, '--config', old);
+  const whole = performance.now() - start;
+  /** Kills it in each eighth of the time that it takes. @returns how many were still running */
+  const kill = async (...args: string[]): Promise<number> => {
+    let killed = 0;
+    for (let eighth = 1; eighth < 8; eighth++) if (await isKilled((whole * eighth) / 8, ...args)) killed++;
+    return killed;
+  };
+  t.ok((await kill('backup', '--to', to, '--config', old)) > 0);
+  t.match(await json(0, 'backup', '--to', to, '--config', old), { rows: { terminals: 0 } });
+  t.match(await json(0, 'verify-backup', '--from', to, '--config', old), { faults: [] });
+  t.ok((await kill('restore', '--from', to, '--config', fresh)) > 0);
+  // The last one may have ended before it was killed.
+  await cli('restore', '--from', to, '--config', fresh);
+  t.same(await rowsIn(fresh), await rowsIn(old));
+  await json(0, 'init', '--config', fresh);
 });
 
 t.test('the first signal stops a backup where it can go on', async (t) => {
