@@ -57,13 +57,17 @@ export async function advanceFinality(merchant: MerchantId, options: FinalityOpt
   const clear = waited.reduce((least, { clearThrough }) => Math.min(least, clearThrough), time - MARGIN_MS);
   // An hour is first rolled up a grace after its end.
   const end = Math.min(hourOf(clear), hourOf(time - graceMs));
-  const from = record === null ? await firstHour(merchant, end, options) : hourOf(record.through);
+  const isFirst = record === null || record.through === 0;
+  const from = isFirst ? await firstHour(merchant, end, options) : hourOf(record.through);
   const progress = { through: from, holes: await heldHoles(merchant, record?.holes ?? [], options) };
-  const isLate = (): boolean => clock() - startedAt > ROLLUP_LIMITS.merchantRound.value;
-  const days = new Set<number>();
+  const days = new Set((record?.holes ?? []).map(dayOfHour));
+  let compared = 0;
+  // Each run gets on, however long the holes took.
+  const isLate = (): boolean => compared > 0 && clock() - startedAt > ROLLUP_LIMITS.merchantRound.value;
   for await (const hour of stores.log.hours(merchant, from, end)) {
     if (progress.holes.length >= ROLLUP_LIMITS.finalityHoles.value || isLate()) break;
     if (!(await isWhole(merchant, hour, options))) progress.holes.push(hour);
+    compared++;
     progress.through = hour + 1;
     days.add(dayOfHour(hour));
   }
@@ -75,7 +79,7 @@ export async function advanceFinality(merchant: MerchantId, options: FinalityOpt
   const isNews = record === null || JSON.stringify(record) !== JSON.stringify(next);
   if (isNews && !(await stores.finality.write(merchant, next, record)))
     throw new Error(`another runner advanced the finality of ${merchant}`);
-  return { hours: progress.through - from, recheckAt: recheckAt === record?.recheckAt ? null : recheckAt };
+  return { hours: isFirst ? 0 : progress.through - from, recheckAt: recheckAt === record?.recheckAt ? null : recheckAt };
 }
 
 async function firstHour(merchant: MerchantId, end: number, { stores }: FinalityOptions): Promise<number> {
