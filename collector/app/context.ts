@@ -10,6 +10,7 @@ import { DueMarks } from '../store/due-marks.ts';
 import { EventLog } from '../store/event-log.ts';
 import { Finality } from '../store/finality.ts';
 import type { StoreIdentity } from '../store/initialize-store.ts';
+import { Leases } from '../store/leases.ts';
 import { ParkedHours } from '../store/parked-hours.ts';
 import { Rollups } from '../store/rollups.ts';
 import type { Tables } from '../store/tables.ts';
@@ -49,6 +50,7 @@ export interface Stores {
   readonly rollups: Rollups;
   readonly parked: ParkedHours;
   readonly finality: Finality;
+  readonly leases: Leases;
   readonly terminals: Terminals;
   readonly control: Control;
 }
@@ -76,6 +78,7 @@ export const storesOn = (tables: Tables): Stores => ({
   rollups: new Rollups(tables),
   parked: new ParkedHours(tables),
   finality: new Finality(tables),
+  leases: new Leases(tables),
   terminals: new Terminals(tables),
   control: new Control(tables),
 });

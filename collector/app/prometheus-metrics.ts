@@ -16,6 +16,8 @@ export interface CollectorMetrics {
   /** @param seqs claimed with different contents, of hours just published */
   readonly rollupConflicts: (seqs: number) => void;
   readonly parked: (reason: ParkReason) => void;
+  /** Runners that divide the salts, this one included. */
+  readonly runners: (count: number) => void;
   /** Seconds by which this machine's clock is ahead of the store's. */
   readonly clockAhead: (seconds: number) => void;
 }
@@ -36,7 +38,7 @@ export function createMetrics(region: string): CollectorMetrics {
     broker: brokerMetrics(counter, gauge),
     ingest: ingestMetrics(counter, gauge, histogram),
     tls: tlsMetrics(counter, gauge),
-    ...rollupMetrics(counter, histogram),
+    ...rollupMetrics(counter, gauge, histogram),
     ...clockMetrics(gauge),
   };
 }
@@ -140,8 +142,10 @@ function clockMetrics(gauge: MakeGauge): Pick<CollectorMetrics, 'clockAhead'> {
 
 function rollupMetrics(
   counter: MakeCounter,
+  gauge: MakeGauge,
   histogram: MakeHistogram,
-): Pick<CollectorMetrics, 'rolledUp' | 'rollupFailed' | 'rollupConflicts' | 'parked'> {
+): Pick<CollectorMetrics, 'rolledUp' | 'rollupFailed' | 'rollupConflicts' | 'parked' | 'runners'> {
+  const runners = gauge('rollup_runners', 'Processes of the region that divide the roll-ups, as this one sees them.');
   const published = counter('rollup_published_total', 'Hours and days published.', ['level']);
   const marks = counter('rollup_marks_total', 'Due marks processed.');
   const races = counter('rollup_races_lost_total', 'Compare-and-sets lost to another runner, and repeated.');
@@ -172,5 +176,6 @@ function rollupMetrics(
     rollupFailed: () => failures.inc(),
     rollupConflicts: (seqs) => conflicts.inc(seqs),
     parked: (reason) => parked.inc({ reason }),
+    runners: (count) => runners.set(count),
   };
 }

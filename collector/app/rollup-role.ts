@@ -1,6 +1,8 @@
 /** The role `rollup`: processes due marks at the start and then on the configured schedule. */
+import { randomUUID } from 'node:crypto';
 import { ROLLUP_LIMITS } from '../rollup/limits.ts';
 import { type PassReport, RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
+import { RENEW_EVERY_MS, SaltShare } from '../rollup/salt-share.ts';
 import { trustedNow } from './clock-guard.ts';
 import { type NewConflicts, watchConflicts } from './conflict-watch.ts';
 import type { CollectorContext, Stores } from './context.ts';
@@ -15,6 +17,8 @@ const CONCURRENCY = { sqlite: 2, hbase: 4 } as const;
 export class RollupRole {
   readonly #context: CollectorContext;
   readonly #runner: RollupRunner;
+  readonly #share: SaltShare;
+  #renewal: NodeJS.Timeout | null = null;
   #schedule: Schedule | null = null;
   /** Hours with new conflicts in this pass. */
   #conflicted = 0;
@@ -25,8 +29,11 @@ export class RollupRole {
 
   constructor(context: CollectorContext) {
     this.#context = context;
+    const { stores, now } = context;
+    this.#share = new SaltShare({ leases: stores.leases, owner: randomUUID(), now });
     this.#runner = createRunner({
       ...context,
+      owns: (salt) => this.#share.owns(salt),
       now: trustedNow(context.now, context.clockProblem),
       stores: {
         ...context.stores,
@@ -43,14 +50,38 @@ export class RollupRole {
   }
 
   start(): void {
-    void this.#pass();
+    void this.#start();
+    this.#renewal = setInterval(() => void this.#renew(), RENEW_EVERY_MS);
     this.#schedule = scheduled(this.#context.config.rollup.cron, () => void this.#pass());
   }
 
   /** Resolves when the running pass has ended. */
   async stop(): Promise<void> {
     this.#schedule?.stop();
+    if (this.#renewal !== null) clearInterval(this.#renewal);
     await this.#runner.stop();
+    // Else the others wait until it has run out.
+    await this.#share.free().catch(() => undefined);
+  }
+
+  async #start(): Promise<void> {
+    await this.#renew();
+    await this.#pass();
+  }
+
+  async #renew(): Promise<void> {
+    const { log, metrics } = this.#context;
+    try {
+      const hasChanged = await this.#share.renew();
+      metrics.runners(this.#share.runners);
+      if (!hasChanged || this.#schedule === null) return;
+      log.info({ runners: this.#share.runners }, 'the salts are divided anew');
+      // A pass that is running may have passed over salts that are this runner's now.
+      await this.#pass();
+      await this.#pass();
+    } catch (error) {
+      log.warn({ err: error }, 'the lease could not be renewed: going on with the salts as they were');
+    }
   }
 
   async #pass(): Promise<void> {
@@ -85,15 +116,15 @@ export class RollupRole {
 
 export interface RunnerContext
   extends Pick<CollectorContext, 'logic' | 'now' | 'config'>,
-    Pick<RunnerOptions, 'clock' | 'onFailure' | 'onParked'> {
+    Pick<RunnerOptions, 'clock' | 'owns' | 'onFailure' | 'onParked'> {
   readonly stores: Omit<Stores, 'rollups'> & Pick<RunnerOptions, 'rollups'>;
 }
 
 export function createRunner({ stores, config, ...context }: RunnerContext): RollupRunner {
-  const { logic, now, clock, onFailure, onParked } = context;
+  const { logic, now, clock, owns, onFailure, onParked } = context;
   return new RollupRunner({
     ...stores,
-    ...{ logic, now, clock, onFailure, onParked },
+    ...{ logic, now, clock, onFailure, onParked, ...(owns !== undefined && { owns }) },
     graceMs: config.rollup.graceSeconds * 1000,
     concurrency: CONCURRENCY[config.store.kind],
   });

@@ -9,12 +9,13 @@ import type { BackedUp } from './manifest.ts';
 export const ALL_ROWS = { start: Buffer.of(), stop: Buffer.of(0xff, 0xff) };
 
 /**
- * Of `control`: write probes; parked hours, which are of rollups that are made anew; the
+ * Of `control`: write probes; leases; parked hours, which are of rollups that are made anew; the
  * generation, because a restored store gets another; and how the store itself was restored.
  */
 const LEFT_OUT = [
   controlKey('probe', ''),
   controlKey('parked', ''),
+  controlKey('lease', ''),
   controlKey('store', 'generation'),
   controlKey('store', 'restore'),
 ];

@@ -79,7 +79,10 @@ export async function advanceFinality(merchant: MerchantId, options: FinalityOpt
   const isNews = record === null || JSON.stringify(record) !== JSON.stringify(next);
   if (isNews && !(await stores.finality.write(merchant, next, record)))
     throw new Error(`another runner advanced the finality of ${merchant}`);
-  return { hours: isFirst ? 0 : progress.through - from, recheckAt: recheckAt === record?.recheckAt ? null : recheckAt };
+  return {
+    hours: isFirst ? 0 : progress.through - from,
+    recheckAt: recheckAt === record?.recheckAt ? null : recheckAt,
+  };
 }
 
 async function firstHour(merchant: MerchantId, end: number, { stores }: FinalityOptions): Promise<number> {

@@ -7,8 +7,8 @@
  * Merchants take turns: in each round of a pass each has some time, so that nobody's figures wait
  * for one. What costs too much, or cannot be read, is parked (`attempt.ts`), and holds up nothing.
  *
- * Several runners may process the same marks: compare-and-set decides between their runs, not
- * ownership.
+ * Several runners divide the salts (`salt-share.ts`), but may process the same marks:
+ * compare-and-set decides between their runs, not ownership.
  */
 import { Slices } from '../../shared/cooperative.ts';
 import type { MerchantId } from '../../shared/ids.ts';
@@ -41,6 +41,8 @@ export interface RunnerOptions {
   readonly clock: () => number;
   /** How long after its end an hour or day is first rolled up. */
   readonly graceMs: number;
+  /** Which salts are this runner's (`salt-share.ts`); left out: all. */
+  readonly owns?: (salt: number) => boolean;
   /** Salts processed in parallel. */
   readonly concurrency: number;
   /** See `AGGREGATION_LIMITS`. */
@@ -139,14 +141,17 @@ export class RollupRunner {
 
   /** @returns whether a merchant has more work than its time sufficed for */
   async #runRound(round: Round): Promise<boolean> {
+    const { owns = () => true } = this.#options;
     let next = 0;
     let isWorkLeft = false;
     const faults: Error[] = [];
     const worker = async (): Promise<void> => {
       // An unavailable store affects every salt; any other fault is specific to one salt.
       while (next < SALTS && !this.#stopped && !faults.some((fault) => fault instanceof StoreUnavailable)) {
+        const salt = next++;
+        if (!owns(salt)) continue;
         try {
-          if (await this.#runSalt(next++, round)) isWorkLeft = true;
+          if (await this.#runSalt(salt, round)) isWorkLeft = true;
         } catch (fault) {
           faults.push(fault as Error);
         }
