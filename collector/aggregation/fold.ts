@@ -15,7 +15,7 @@ import type { Epoch } from '../../shared/ids.ts';
 import { countOf, difference } from '../../shared/seq-ranges.ts';
 import { slotOf } from '../../shared/time.ts';
 import { decodedBytes } from '../../shared/wire/batch-bounds.ts';
-import { addExact, type ExactInt, multiplyExact, negateExact } from './exact-sum.ts';
+import { addExact, negateExact } from './exact-sum.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
 import type { Logic } from './logic-version.ts';
 import { sketchBytes } from './measures.ts';
@@ -238,20 +238,17 @@ export class PartialFold {
 
   #count(event: TillEvent): void {
     const { figures, articles, tally } = this.#part;
+    const { rules, dimensions } = this.#logic;
     const slot = slotOf(event.ts);
-    const key = [
-      event.type,
-      event.currency,
-      event.store,
-      ...this.#logic.dimensions.map((name) => dimension(event, name)),
-    ];
+    const type = rules.typeOf(event);
+    const key = [type, event.currency, event.store, ...dimensions.map((name) => dimension(event, name))];
     const measures = figures.at(key, slot);
     tally.events++;
     measures.count++;
     const before = sketchBytes(measures);
     if (event.amount !== null) measures.amount = addExact(measures.amount, event.amount);
-    if (event.type !== 'sale' && event.type !== 'refund') return;
-    const sale = event.type === 'sale';
+    if (type !== 'sale' && type !== 'refund') return;
+    const sale = type === 'sale';
     if (sale && event.amount !== null) {
       measures.tickets ??= new AmountSketch();
       measures.tickets.add(event.amount);
@@ -268,16 +265,12 @@ export class PartialFold {
       if (item.qty === 0) continue;
       measures.quantity = addExact(measures.quantity, item.qty);
       const article = articles.at([event.currency, item.sku], slot);
-      const amount = lineAmount(item);
+      const amount = rules.lineAmount(item);
       article.quantity = addExact(article.quantity, sale ? item.qty : -item.qty);
       article.amount = addExact(article.amount, sale ? amount : negateExact(amount));
     }
   }
 }
-
-/** Thousandths of a minor unit: the line's total as the till gave it, else quantity times price. */
-const lineAmount = ({ qty, price, amount }: Item): ExactInt =>
-  amount === undefined ? multiplyExact(qty, price ?? 0) : multiplyExact(1_000, amount);
 
 const sameContent = (a: TillEvent, b: TillEvent): boolean =>
   FIELDS.every((field) => a[field] === b[field]) && sameTexts(a.dims, b.dims) && sameItems(a.items, b.items);

@@ -164,6 +164,11 @@ const KEYS = {
     unit: 'count',
     why: 'Keys remembered, 300 bytes each; then the one that was looked up longest ago is asked for again. Unknown keys are not among them.',
   },
+  logicFresh: {
+    value: 500,
+    unit: 'ms',
+    why: 'How long which logic version is active is not read again: a switch is seen within a second by all.',
+  },
 } as const satisfies Limits;
 
 export const API_LIMITS = { ...CONNECTIONS, ...ANSWERS, ...QUESTIONS, ...KEYS } as const satisfies Limits;

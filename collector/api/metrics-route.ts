@@ -10,6 +10,7 @@ import { sendText } from './answer/send-text.ts';
 import { seriesCsv } from './answer/series-csv.ts';
 import { seriesJson } from './answer/series-json.ts';
 import type { Auth } from './auth.ts';
+import type { ActiveLogic } from './figures/active-logic.ts';
 import type { Completeness, CompletenessReader } from './figures/completeness.ts';
 import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './figures/metric-catalog.ts';
 import { FiguresReader, type FiguresSource, type FiguresStores, type ParkedHour } from './figures/read-figures.ts';
@@ -51,6 +52,7 @@ type Query = Static<typeof QuerySchema>;
 
 export interface MetricsDeps extends FiguresStores {
   readonly auth: Auth;
+  readonly logics: Pick<ActiveLogic, 'of'>;
   readonly completeness: CompletenessReader;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -76,17 +78,18 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const now = deps.now();
     const query = request.query as Query;
     const period = parsePeriod(query, now);
-    const asked = parseRequest(query, period, deps.logic);
+    const merchant = merchantOf(request);
+    const logic = await deps.logics.of(merchant);
+    const asked = parseRequest(query, period, logic);
     const csv = preferredFormat(request.headers) === 'csv';
     if (csv && query.compare !== undefined) throw badParameter('compare', 'is not available as CSV');
     const compare = (query.compare as Compare | undefined) ?? null;
     // Before anything is read: it may be refused.
     const earlier = compare === null ? null : comparedRange(period, compare, asked.interval);
-    const merchant = merchantOf(request);
     // Before the figures: what it calls final is in them.
     const complete = await deps.completeness.read(merchant, period.range, now);
     if (query.complete === 'only') complete.requireFinal(period.range, period.tz);
-    const answerTo = (of: SeriesRequest): Promise<Answer> => answer(deps, merchant, of, now, question, complete);
+    const answerTo = (of: SeriesRequest): Promise<Answer> => answer(deps, logic, merchant, of, now, question, complete);
     const answered = await answerTo(asked);
     if (answered.truncated.length > 0) void reply.header(TRUNCATED_HEADER, truncatedHeader(answered.truncated));
     if (csv) return sendText(reply, 'text/csv; charset=utf-8', seriesCsv(answered.set, complete), question);
@@ -148,6 +151,7 @@ function sourceFor({ by, filters }: SeriesRequest): FiguresSource {
 
 async function answer(
   deps: MetricsDeps,
+  logic: Logic,
   merchant: MerchantId,
   asked: SeriesRequest,
   now: number,
@@ -155,7 +159,7 @@ async function answer(
   complete: Completeness,
 ): Promise<Answer> {
   const builder = await question.run(SeriesBuilder.of(asked, API_LIMITS.openBucketBytes.value));
-  const reader = new FiguresReader(deps, merchant, now, question);
+  const reader = new FiguresReader(deps, logic, merchant, now, question);
   for await (const figures of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
     await question.run(builder.add(figures));
   const parked = parkedMeta(await reader.parked(asked.range), asked.tz);
@@ -163,7 +167,7 @@ async function answer(
   const told = truncated.length > 0 && { truncated };
   return {
     complete,
-    meta: { ...metaOf(merchant, asked, deps.logic, now, complete), interval: asked.interval, ...parked, ...told },
+    meta: { ...metaOf(merchant, asked, logic, now, complete), interval: asked.interval, ...parked, ...told },
     set: await question.run(builder.end()),
     truncated,
   };

@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Registry } from 'prom-client';
 import { Histogram } from 'prom-client';
+import { UnknownRules } from '../store/logic-set.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { TrustedProxies } from './admission/addresses.ts';
 import { createGatedServer } from './admission/gated-server.ts';
@@ -37,6 +38,8 @@ export interface HttpDeps {
 
 function problemOf(error: FastifyError | Error): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof UnknownRules)
+    return new Problem(503, 'the figures are made by a newer release than this server runs: ask again in a while');
   if (error instanceof StoreUnavailable)
     return new Problem(503, 'the store does not answer at the moment: ask again in a few seconds', { retryAfterS: 5 });
   if ('validation' in error && error.validation) {

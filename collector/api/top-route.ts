@@ -34,13 +34,14 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const now = deps.now();
     const period = parsePeriod(query, now);
     const { range } = period;
+    const logic = await deps.logics.of(merchant);
     const complete = await deps.completeness.read(merchant, range, now);
     if (query.complete === 'only') complete.requireFinal(range, period.tz);
     const by = query.by === 'quantity' ? 'quantity' : 'amount';
     const limit = query.limit ?? 10;
     const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value, range);
     const [first, end] = [slotOf(range.from), slotOf(range.to)];
-    const reader = new FiguresReader(deps, merchant, now, question);
+    const reader = new FiguresReader(deps, logic, merchant, now, question);
     for await (const { each } of reader.articles(range)) {
       const visitor: Visitor<ItemMeasures> = (_keys, folded) => {
         const add = sums.visitor(folded);
@@ -66,7 +67,7 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     }));
     const truncated = folded.length > 0 && { truncated: folded };
     const meta = {
-      ...metaOf(merchant, period, deps.logic, now, complete),
+      ...metaOf(merchant, period, logic, now, complete),
       of: 'sku',
       by,
       limit,

@@ -1,8 +1,7 @@
-/** The collector's context: start options, stores, logic and metrics, as the roles receive them. */
+/** The collector's context: start options, stores and metrics, as the roles receive them. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { SIPHASH_KEY_BYTES } from '../../shared/siphash.ts';
-import type { Logic } from '../aggregation/logic-version.ts';
 import type { CollectorConfig, StoreConfig } from '../config/collector-config.ts';
 import type { TlsFiles } from '../config/tls-files.ts';
 import { Control } from '../store/control.ts';
@@ -11,6 +10,7 @@ import { EventLog } from '../store/event-log.ts';
 import { Finality } from '../store/finality.ts';
 import type { StoreIdentity } from '../store/initialize-store.ts';
 import { Leases } from '../store/leases.ts';
+import { LogicVersions } from '../store/logic-versions.ts';
 import { ParkedHours } from '../store/parked-hours.ts';
 import { Rollups } from '../store/rollups.ts';
 import type { Tables } from '../store/tables.ts';
@@ -51,6 +51,7 @@ export interface Stores {
   readonly parked: ParkedHours;
   readonly finality: Finality;
   readonly leases: Leases;
+  readonly logics: LogicVersions;
   readonly terminals: Terminals;
   readonly control: Control;
 }
@@ -59,7 +60,6 @@ export interface CollectorContext extends StartOptions {
   /** Connections of tills that may be in their handshake. */
   readonly maxHandshakes: number;
   readonly stores: Stores;
-  readonly logic: Logic;
   readonly metrics: CollectorMetrics;
   /** Why this machine's clock cannot be trusted now; null: it can. */
   readonly clockProblem: ClockProblem;
@@ -79,6 +79,7 @@ export const storesOn = (tables: Tables): Stores => ({
   parked: new ParkedHours(tables),
   finality: new Finality(tables),
   leases: new Leases(tables),
+  logics: new LogicVersions(tables),
   terminals: new Terminals(tables),
   control: new Control(tables),
 });

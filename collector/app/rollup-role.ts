@@ -115,16 +115,16 @@ export class RollupRole {
 }
 
 export interface RunnerContext
-  extends Pick<CollectorContext, 'logic' | 'now' | 'config'>,
+  extends Pick<CollectorContext, 'now' | 'config'>,
     Pick<RunnerOptions, 'clock' | 'owns' | 'onFailure' | 'onParked'> {
   readonly stores: Omit<Stores, 'rollups'> & Pick<RunnerOptions, 'rollups'>;
 }
 
 export function createRunner({ stores, config, ...context }: RunnerContext): RollupRunner {
-  const { logic, now, clock, owns, onFailure, onParked } = context;
+  const { now, clock, owns, onFailure, onParked } = context;
   return new RollupRunner({
     ...stores,
-    ...{ logic, now, clock, onFailure, onParked, ...(owns !== undefined && { owns }) },
+    ...{ now, clock, onFailure, onParked, ...(owns !== undefined && { owns }) },
     graceMs: config.rollup.graceSeconds * 1000,
     concurrency: CONCURRENCY[config.store.kind],
   });

@@ -10,8 +10,8 @@
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { LOGIC_VERSION } from '../aggregation/logic-version.ts';
 import { Auth } from '../api/auth.ts';
+import { ActiveLogic } from '../api/figures/active-logic.ts';
 import { CompletenessReader } from '../api/figures/completeness.ts';
 import { LiveHours } from '../api/figures/live-hours.ts';
 import { API_LIMITS } from '../api/limits.ts';
@@ -128,7 +128,6 @@ function contextOf(
     ...options,
     ...withinFileHandles(options),
     stores: storesOn(tables),
-    logic: { version: LOGIC_VERSION, dimensions: config.dimensions },
     metrics,
     clockProblem: () => watch?.problem() ?? null,
   };
@@ -200,10 +199,10 @@ async function openStore(
 }
 
 async function startHttp(context: CollectorContext, health: Health): Promise<FastifyInstance> {
-  const { config, roles, stores, logic, metrics, log, now, clock, version } = context;
+  const { config, roles, stores, metrics, log, now, clock, version } = context;
+  const logics = new ActiveLogic({ logics: stores.logics, clock, freshForMs: API_LIMITS.logicFresh.value });
   const live = new LiveHours({
     log: stores.log,
-    logic,
     clock,
     freshForMs: LIVE_FRESH_MS,
     maxBytes: API_LIMITS.liveHourBytes.value,
@@ -223,7 +222,7 @@ async function startHttp(context: CollectorContext, health: Health): Promise<Fas
     maxConnections: config.http.maxConnections,
     trustedProxies: config.http.trustedProxies,
     merchants: roles.has('api')
-      ? { ...stores, live, completeness, logic, auth: new Auth(stores.control, clock), now }
+      ? { ...stores, live, completeness, logics, auth: new Auth(stores.control, clock), now }
       : null,
     version,
   });

@@ -4,6 +4,7 @@ import type { OpenTables } from '../app/context.ts';
 import { ListenError } from '../app/listen.ts';
 import type { Collector } from '../app/start.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { UnknownRules } from '../store/logic-set.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { audit } from './audit.ts';
 import { backupStore, restoreStore, verifyBackup } from './backup.ts';
@@ -88,6 +89,9 @@ async function dispatch(args: readonly string[], output: Output, { openTables, s
   return 0;
 }
 
+/** Errors whose message says enough. */
+const FORESEEN = [CommandFailed, StoreUnavailable, ListenError, UnknownRules];
+
 /** @returns the exit code */
 export async function main(args: readonly string[], program: Program): Promise<number> {
   const output = new Output(args.includes('--json'));
@@ -95,8 +99,7 @@ export async function main(args: readonly string[], program: Program): Promise<n
     return await dispatch(args, output, program);
   } catch (error) {
     const wrong = error instanceof UsageError || error instanceof ConfigError;
-    const foreseen =
-      wrong || error instanceof CommandFailed || error instanceof StoreUnavailable || error instanceof ListenError;
+    const foreseen = wrong || FORESEEN.some((kind) => error instanceof kind);
     const { message, stack = message } = error as Error;
     output.fail(message, foreseen ? message : stack);
     return wrong ? 2 : 1;

@@ -44,12 +44,15 @@ export const initStore: Command = {
   help: [],
   examples: ['init --config config/collector.yaml'],
   async run(context) {
-    const { storeGen, logic } = await withStore(context, (_stores, tables) =>
+    const {
+      storeGen,
+      logic: { version, dimensions },
+    } = await withStore(context, (_stores, tables) =>
       initializeStore(tables, context.config.dimensions, proposedIdentity()),
     );
     return {
-      json: { store: context.config.store.kind, storeGen, logic },
-      text: `the ${context.config.store.kind} store is ready: generation ${storeGen}, logic version ${logic.version} by ${logic.dimensions.join(', ')}`,
+      json: { store: context.config.store.kind, storeGen, logic: { version, dimensions } },
+      text: `the ${context.config.store.kind} store is ready: generation ${storeGen}, logic version ${version} by ${dimensions.join(', ')}`,
     };
   },
 };
@@ -63,14 +66,14 @@ export const rollupOnce: Command = {
   async run(context) {
     const clock = (): number => performance.now();
     const { report, clockProblem } = await withStore(context, async (stores, tables) => {
-      const { logic } = await initializeStore(tables, context.config.dimensions, proposedIdentity());
+      await initializeStore(tables, context.config.dimensions, proposedIdentity());
       const storeClock = storeClockOf(tables, context.config, { ...context, clock });
       await storeClock?.compare();
       const failures: string[] = [];
       const onFailure: Parameters<typeof createRunner>[0]['onFailure'] = ({ merchant, level, time }, error) =>
         failures.push(`${merchant} ${level} ${time}: ${error.message}`);
       const onParked = (): void => undefined;
-      const done = await createRunner({ ...context, clock, stores, logic, onFailure, onParked }).runDue();
+      const done = await createRunner({ ...context, clock, stores, onFailure, onParked }).runDue();
       if (failures.length > 0)
         throw new CommandFailed(
           `${failures.length} runs failed; their due marks stay:\n${failures.slice(0, 20).join('\n')}`,

@@ -1,8 +1,12 @@
 /**
- * Processes due marks: lists them, recomputes each hour and day they name once, and deletes exactly
- * the marks listed. The marks of an hour become marks of its day before they are deleted. A failure
- * leaves its marks for the next pass. So a late event is in its hour's row after the next pass, and
- * in its day's row after the one that follows.
+ * Processes due marks: lists them, reads which logic versions there are, recomputes each hour and
+ * day they name once for each version, and deletes exactly the marks listed. In this order, so that
+ * what arrives is in the rows of each version: a build of a version reads what was stored before
+ * the version was. If this release does not know the rules of one, the marks stay.
+ *
+ * The marks of an hour become marks of its day before they are deleted. A failure leaves its marks
+ * for the next pass. So a late event is in its hour's row after the next pass, and in its day's row
+ * after the one that follows.
  *
  * Merchants take turns: in each round of a pass each has some time, so that nobody's figures wait
  * for one. What costs too much, or cannot be read, is parked (`attempt.ts`), and holds up nothing.
@@ -18,6 +22,8 @@ import type { Logic } from '../aggregation/logic-version.ts';
 import type { DueMark, DueMarks } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Finality } from '../store/finality.ts';
+import type { LogicSet } from '../store/logic-set.ts';
+import type { LogicVersions } from '../store/logic-versions.ts';
 import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { advanceFinality } from './advance-finality.ts';
@@ -25,8 +31,8 @@ import { AttemptStopped } from './attempt.ts';
 import { FarMarks } from './far-marks.ts';
 import { type Done, followUps, type Job, jobsByMerchant, nameOf } from './jobs.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
-import { recompute } from './recompute.ts';
-import type { Due, RecomputeOptions, RollupStore } from './run.ts';
+import type { Due, RollupStore } from './run.ts';
+import { type RunOfVersion, recomputeVersions } from './versions.ts';
 
 export interface RunnerOptions {
   readonly marks: DueMarks;
@@ -34,7 +40,7 @@ export interface RunnerOptions {
   readonly rollups: RollupStore;
   readonly parked: ParkedHours;
   readonly finality: Pick<Finality, 'read' | 'write'>;
-  readonly logic: Logic;
+  readonly logics: Pick<LogicVersions, 'read'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Monotonic milliseconds. */
@@ -90,12 +96,18 @@ interface Round {
   readonly through: number;
 }
 
+/** And what belongs to some listed marks. */
+interface Listed extends Round {
+  readonly logics: LogicSet;
+}
+
 export class RollupRunner {
   readonly #options: RunnerOptions;
   readonly #passes: Pass[] = [];
   /** Merchants of which some pass runs a job. */
   readonly #busy = new Set<MerchantId>();
-  readonly #leftNotes = new Map<string, number>();
+  /** By logic version: see `Attempts`. */
+  readonly #leftNotes = new Map<number, Map<string, number>>();
   readonly #farMarks: FarMarks;
   #stopped = false;
 
@@ -170,7 +182,10 @@ export class RollupRunner {
     const spent = new Map<MerchantId, number>();
     do {
       marks = await this.#list(salt, round.through, marks.at(-1));
-      if (await this.#process(marks, spent, round)) isWorkLeft = true;
+      if (marks.length === 0) break;
+      // After the marks: whatever arrived before them, a build of a version added since then reads.
+      const logics = await this.#options.logics.read();
+      if (await this.#process(marks, spent, { ...round, logics })) isWorkLeft = true;
     } while (marks.length === MARKS_PER_READ && !this.#stopped);
     return isWorkLeft;
   }
@@ -185,8 +200,10 @@ export class RollupRunner {
   }
 
   /** Runs one job of each merchant in turn, until the jobs or the merchants' times are used up. */
-  async #process(marks: readonly DueMark[], spent: Map<MerchantId, number>, round: Round): Promise<boolean> {
+  async #process(marks: readonly DueMark[], spent: Map<MerchantId, number>, round: Listed): Promise<boolean> {
     const { clock } = this.#options;
+    // Here it is refused what this release does not know.
+    round.logics.maintained();
     const done: Done[] = [];
     // Many small jobs: none fills a slice, and an embedded store answers without a turn.
     const slices = new Slices();
@@ -228,11 +245,13 @@ export class RollupRunner {
   }
 
   /** @returns null when it failed, or is not tried now */
-  async #run(job: Job, { report, failed }: Round): Promise<Done | null> {
+  async #run(job: Job, { report, failed, logics }: Listed): Promise<Done | null> {
     this.#busy.add(job.merchant);
     try {
       const { level } = job;
-      const done = await (level === 'finality' ? this.#advance(job, report) : this.#recompute(job, level, report));
+      const done = await (level === 'finality'
+        ? this.#advance(job, report, logics)
+        : this.#recompute(job, level, report, logics));
       if (done === null) failed.add(nameOf(job));
       return done;
     } catch (error) {
@@ -246,32 +265,38 @@ export class RollupRunner {
     }
   }
 
-  get #recomputeOptions(): RecomputeOptions {
-    const { mergeBytes } = this.#options;
+  #versionOf(logic: Logic): RunOfVersion {
+    const { mergeBytes, parked, now } = this.#options;
+    const leftNotes = this.#leftNotes.get(logic.version) ?? new Map<string, number>();
+    this.#leftNotes.set(logic.version, leftNotes);
     return {
-      ...(mergeBytes !== undefined && { mergeBytes }),
-      isStopped: () => this.#stopped,
-      leftNotes: this.#leftNotes,
+      ...{ logic, now, stores: { ...this.#options, parked: parked.ofLogic(logic.version) } },
+      recompute: { ...(mergeBytes !== undefined && { mergeBytes }), isStopped: () => this.#stopped, leftNotes },
     };
   }
 
-  async #recompute(job: Job, level: Level, report: PassReport): Promise<Done | null> {
-    const { logic, now, onParked } = this.#options;
+  async #recompute(job: Job, level: Level, report: PassReport, logics: LogicSet): Promise<Done | null> {
     const due = { ...job, level };
-    const outcome = await recompute(due, logic, this.#options, now, this.#recomputeOptions);
-    if (outcome === null) return null;
-    const { readAt, lost, parked, isParked } = outcome;
+    const versions = logics.maintained().map((logic) => this.#versionOf(logic));
+    const { readAt, lost, parked, isParked, isTried } = await recomputeVersions(due, versions);
     report.racesLost += lost;
     report.parked += parked.length;
-    for (const part of parked) onParked(due, part);
+    for (const part of parked) this.#options.onParked(due, part);
+    if (!isTried) return null;
     if (!isParked) report[level === 'hour' ? 'hours' : 'days']++;
     return { ...job, readAt, isParked, recheckAt: null };
   }
 
-  async #advance(job: Job, report: PassReport): Promise<Done> {
-    const readAt = this.#options.now();
-    const options = { ...this.#options, stores: this.#options, recompute: this.#recomputeOptions };
-    const { hours, recheckAt } = await advanceFinality(job.merchant, options);
+  async #advance(job: Job, report: PassReport, logics: LogicSet): Promise<Done> {
+    const { finality, log, now, clock, graceMs } = this.#options;
+    const versions = logics.maintained().map((logic) => this.#versionOf(logic));
+    const active = logics.active(job.merchant);
+    const readAt = now();
+    const { hours, recheckAt } = await advanceFinality(job.merchant, {
+      ...{ finality, log, now, clock, graceMs },
+      active: versions.filter(({ logic }) => logic.version === active),
+      others: versions.filter(({ logic }) => logic.version !== active),
+    });
     report.finalHours += hours;
     return { ...job, readAt, isParked: false, recheckAt };
   }

@@ -1,6 +1,6 @@
 /**
- * Small records about the whole store: API keys (hashed), logic versions, the store's generation,
- * layout and digest key.
+ * Small records about the whole store: API keys (hashed), the store's generation, layout and digest
+ * key.
  */
 import type { MerchantId } from '../../shared/ids.ts';
 import { controlKey, prefixEnd } from '../../shared/keys.ts';
@@ -16,11 +16,6 @@ export interface ApiKey {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly revokedAt: number | null;
-}
-
-export interface LogicRecord {
-  readonly version: number;
-  readonly dimensions: readonly string[];
 }
 
 /** How far a backup was put into the store. */
@@ -111,11 +106,6 @@ export class Control {
    */
   digestKey(proposed: Uint8Array): Promise<Uint8Array> {
     return this.#readOrCreate('store', 'digestKey', proposed);
-  }
-
-  /** The record of a logic version; the first caller's `proposed` is recorded permanently. */
-  logic(proposed: LogicRecord): Promise<LogicRecord> {
-    return this.#readOrCreate('logic', String(proposed.version), proposed);
   }
 
   /** The last restore; null for a store that was not restored. */

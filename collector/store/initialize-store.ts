@@ -3,13 +3,16 @@
  * dimensions of its logic version. Refuses a store of another layout.
  */
 import { ConfigError } from '../../shared/config/parse-config.ts';
-import { LOGIC_VERSION, type Logic } from '../aggregation/logic-version.ts';
+import { FIRST_LOGIC } from '../aggregation/logic-version.ts';
 import { Control } from './control.ts';
+import type { LogicRecord } from './logic-set.ts';
+import { LogicVersions } from './logic-versions.ts';
 import type { Tables } from './tables.ts';
 
 export interface StoreIdentity {
   readonly storeGen: string;
-  readonly logic: Logic;
+  /** The version that is active for all merchants without an exception. */
+  readonly logic: LogicRecord;
   /** Secret: whoever has it can make two batches of one name. */
   readonly digestKey: Uint8Array;
 }
@@ -36,16 +39,23 @@ export async function initializeStore(
   const control = new Control(tables);
   await refuseHalfRestored(control);
   refuseOther((await control.layout()) ?? (await control.recordLayout(LAYOUT)));
-  const logic = await control.logic({ version: LOGIC_VERSION, dimensions });
-  const [recorded, configured] = [logic.dimensions.join(', '), dimensions.join(', ')];
-  if (recorded !== configured) {
-    throw new ConfigError(
-      `dimensions: configured are [${configured}], but this store's figures are kept by [${recorded}] (logic version ${logic.version}). ` +
-        'Configure those: other dimensions make a new logic version, which comes with reprocessing and is not available yet.',
-    );
-  }
+  const logic = await logicOf(new LogicVersions(tables), dimensions);
   const digestKey = await control.digestKey(proposed.digestKey);
   return { storeGen: await control.storeGen(proposed.storeGen), logic, digestKey };
+}
+
+/** @throws ConfigError when no logic version has these dimensions */
+async function logicOf(versions: LogicVersions, dimensions: readonly string[]): Promise<LogicRecord> {
+  await versions.create({ version: FIRST_LOGIC, rules: FIRST_LOGIC, dimensions, state: 'live' });
+  const set = await versions.read();
+  const active = set.record(set.active(null))!;
+  const configured = dimensions.join(', ');
+  const known = set.records.filter(({ state }) => state !== 'dropped').map((record) => record.dimensions.join(', '));
+  if (known.includes(configured)) return active;
+  throw new ConfigError(
+    `dimensions: configured are [${configured}], but this store's figures are kept by [${active.dimensions.join(', ')}] (logic version ${active.version}). ` +
+      'Configure those; other dimensions make a new logic version: "logic add", then "reprocess".',
+  );
 }
 
 /**

@@ -29,4 +29,14 @@ export const STORE_LIMITS = {
     unit: 'bytes',
     why: 'Bytes of calls that wait likewise; one beyond is refused unless it is alone. A commit of batches has 1 MiB, a roll-up some.',
   },
+  activations: {
+    value: 1_000,
+    unit: 'count',
+    why: 'Activations and rollbacks of logic versions that a store remembers, each with its time. It is one a day for three years.',
+  },
+  activatedMerchants: {
+    value: 10_000,
+    unit: 'count',
+    why: 'Merchants that activations of a logic version may name: a trial has some. All API processes read the list twice a second.',
+  },
 } as const satisfies Limits;

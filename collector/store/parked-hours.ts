@@ -49,17 +49,30 @@ export interface ParkedRecord extends ParkedPlace {
   readonly crashes: number;
 }
 
-const keyOf = ({ merchant, level, time }: ParkedPlace): Buffer =>
-  controlKey(KIND, `${merchant}/${level}/${String(time).padStart(TIME_DIGITS, '0')}`);
+const FIRST_LOGIC = 1;
 
+/** The records of one logic version; `list` has those of all. */
 export class ParkedHours {
   readonly #tables: Tables;
-  constructor(tables: Tables) {
+  readonly #logic: number;
+  constructor(tables: Tables, logic = FIRST_LOGIC) {
     this.#tables = tables;
+    this.#logic = logic;
+  }
+
+  /** Those of another logic version: each parks what it cannot compute. */
+  ofLogic(version: number): ParkedHours {
+    return new ParkedHours(this.#tables, version);
+  }
+
+  #keyOf({ merchant, level, time }: ParkedPlace): Buffer {
+    // The records of version 1 are older than other versions. No merchant's id has a colon.
+    const version = this.#logic === FIRST_LOGIC ? '' : `${this.#logic}:`;
+    return controlKey(KIND, `${version}${merchant}/${level}/${String(time).padStart(TIME_DIGITS, '0')}`);
   }
 
   async read(place: ParkedPlace): Promise<ParkedRecord | null> {
-    const [row] = await this.#tables.get('control', [keyOf(place)], [VALUE]);
+    const [row] = await this.#tables.get('control', [this.#keyOf(place)], [VALUE]);
     return row ? (unpack(row.cells.get(VALUE)!) as ParkedRecord) : null;
   }
 
@@ -68,12 +81,12 @@ export class ParkedHours {
    * @returns false when it has changed since
    */
   write(record: ParkedRecord, before: ParkedRecord | null): Promise<boolean> {
-    const put = { row: keyOf(record), cells: new Map([[VALUE, pack(record)]]) };
+    const put = { row: this.#keyOf(record), cells: new Map([[VALUE, pack(record)]]) };
     const expected = before === null ? null : pack(before);
     return this.#tables.checkAndPut('control', { column: VALUE, expected }, put);
   }
 
-  /** Records with something parked, by merchant, level and time. */
+  /** Records with something parked, of all logic versions. */
   async *list(): AsyncIterable<ParkedRecord> {
     const start = controlKey(KIND, '');
     yield* this.#scan(start, prefixEnd(start));
@@ -81,7 +94,7 @@ export class ParkedHours {
 
   /** Those of a merchant's half-open range of hours or days. */
   async *of(merchant: MerchantId, level: Level, from: number, to: number): AsyncIterable<ParkedRecord> {
-    const at = (time: number): Buffer => keyOf({ merchant, level, time });
+    const at = (time: number): Buffer => this.#keyOf({ merchant, level, time });
     if (from < to) yield* this.#scan(at(from), at(to));
   }
 

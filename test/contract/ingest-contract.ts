@@ -31,6 +31,7 @@ import { Counts, INGEST_BOUNDS, ingestMetrics, STORE_GEN } from '../support/coll
 import { EPOCH } from '../support/collector/mqtt-till.ts';
 import { DIGEST_KEY } from '../support/collector/raw-rows.ts';
 import { SwitchableTables } from '../support/collector/switchable-tables.ts';
+import { LOGIC } from '../support/collector/till-events.ts';
 
 const TERMINAL = terminalId('till-1');
 const NOW = HOUR * HOUR_MS + 600_000;
@@ -78,7 +79,7 @@ function region(tables: SwitchableTables): Region {
     send: (to, ...batches) =>
       Promise.all(batches.map(({ bytes }) => to.onBatch({ merchant, terminal: TERMINAL, epoch: epoch(EPOCH) }, bytes))),
     async folded() {
-      const fold = new PartialFold({ version: 1, dimensions: [] });
+      const fold = new PartialFold({ ...LOGIC, dimensions: [] });
       for await (const row of log.scanTerminal(merchant, HOUR, TERMINAL)) runToEnd(fold.add(readRow(row)));
       const { figures, tally } = fold.partial();
       let amount = 0;

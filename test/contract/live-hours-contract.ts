@@ -22,7 +22,7 @@ const TERMINALS = ['a', 'a-b', 'b'];
 
 const liveOn = (tables: Tables, options: Partial<LiveHoursOptions> = {}): LiveHours =>
   new LiveHours({
-    ...{ log: new EventLog(tables), logic: LOGIC, clock: () => 0, freshForMs: 0, maxBytes: 1e9 },
+    ...{ log: new EventLog(tables), clock: () => 0, freshForMs: 0, maxBytes: 1e9 },
     ...options,
   });
 
@@ -31,7 +31,7 @@ const liveOn = (tables: Tables, options: Partial<LiveHoursOptions> = {}): LiveHo
  * terminal.
  */
 async function check(live: LiveHours, { merchant, delivered }: Region): Promise<void> {
-  const { partials, parked } = await live.read(merchant, HOUR);
+  const { partials, parked } = await live.read(merchant, HOUR, LOGIC);
   assert.deepEqual(parked, []);
   const expected = Map.groupBy(delivered, ({ key }) => key.terminal);
   assert.deepEqual(partials.map(({ terminal }) => terminal).sort(), [...expected.keys()].sort());
@@ -94,7 +94,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
   await t.test('an hour without rows has no parts, and none later on either until there is one', async (t) => {
     const region = new Region(tables);
     const live = liveOn(tables);
-    t.same(await live.read(region.merchant, HOUR), { partials: [], parked: [] });
+    t.same(await live.read(region.merchant, HOUR, LOGIC), { partials: [], parked: [] });
     await region.append(region.events('a', 1, salesIn(HOUR, [1])));
     await t.resolves(check(live, region));
   });
@@ -110,15 +110,15 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
         return make();
       });
       const live = liveOn(hooked);
-      await live.read(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR, LOGIC);
       t.match(calls, [{ operation: 'scan', keysOnly: false }]);
       calls.length = 0;
-      await live.read(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR, LOGIC);
       t.match(calls, [{ operation: 'scan', keysOnly: true }]);
       t.equal(calls.length, 1);
       await region.append(region.events('a', 4, salesIn(HOUR, [4])));
       calls.length = 0;
-      await live.read(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR, LOGIC);
       t.match(calls, [{ operation: 'scan', keysOnly: true }, { operation: 'get' }]);
       await t.resolves(check(live, region));
     },
@@ -129,7 +129,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     const [first, second] = [1, 2].map((seq) => region.events('a', seq, salesIn(HOUR, [seq]))) as [SentRow, SentRow];
     await region.append(first, second);
     const live = liveOn(tables);
-    await live.read(region.merchant, HOUR);
+    await live.read(region.merchant, HOUR, LOGIC);
     await tables.delete('events', [first.rowKey]);
     region.delivered.shift();
     await t.resolves(check(live, region));
@@ -144,7 +144,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
       return make();
     });
     const live = liveOn(hooked);
-    const answers = await Promise.all([1, 2, 3].map(() => live.read(region.merchant, HOUR)));
+    const answers = await Promise.all([1, 2, 3].map(() => live.read(region.merchant, HOUR, LOGIC)));
     t.equal(scans, 1);
     t.ok(answers.every(({ partials }) => partials.length === 1));
   });
@@ -165,7 +165,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     const live = liveOn(hooked, { clock: () => now, freshForMs: 250 });
     const scansAt = async (at: number): Promise<number> => {
       now = at;
-      await live.read(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR, LOGIC);
       return scans;
     };
     t.equal(await scansAt(0), 1);
@@ -189,12 +189,12 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
           return make();
         });
         const live = liveOn(hooked);
-        await live.read(region.merchant, HOUR);
+        await live.read(region.merchant, HOUR, LOGIC);
         // One stream is to be folded again, another has more new rows than one call reads.
         await region.append(region.events('a', 1, salesIn(HOUR, [4])));
         await region.append(...amounts.map((amount) => region.events('b', 2 + amount, salesIn(HOUR, [amount]))));
         left = failAt;
-        const both = await Promise.allSettled([1, 2].map(() => live.read(region.merchant, HOUR)));
+        const both = await Promise.allSettled([1, 2].map(() => live.read(region.merchant, HOUR, LOGIC)));
         t.match(
           both,
           [{ reason: { name: 'StoreUnavailable' } }, { reason: { name: 'StoreUnavailable' } }],
@@ -218,7 +218,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     const live = liveOn(hooked, { maxBytes: 2_500 });
     const folded = async (region: Region): Promise<number> => {
       whole = 0;
-      await live.read(region.merchant, HOUR);
+      await live.read(region.merchant, HOUR, LOGIC);
       return whole;
     };
     t.same([await folded(regions[0]), await folded(regions[1]), await folded(regions[0])], [1, 1, 0]);
@@ -238,13 +238,13 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     let now = 0;
     const live = liveOn(hooked, { maxBytes: 1_000, clock: () => now });
     for (let i = 0; i < 3; i++)
-      await t.rejects(live.read(region.merchant, HOUR), {
+      await t.rejects(live.read(region.merchant, HOUR, LOGIC), {
         status: 503,
         message: /too much to be calculated on request/,
       });
     t.equal(scans, 1);
     now = 3_600_000;
-    await t.rejects(live.read(region.merchant, HOUR), { message: /too much/ });
+    await t.rejects(live.read(region.merchant, HOUR, LOGIC), { message: /too much/ });
     t.equal(scans, 2, 'after a while it is tried again');
   });
 
@@ -257,9 +257,9 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     let now = 0;
     const live = liveOn(tables, { clock: () => now });
     const expected = { partials: [{ terminal: 'good' }], parked: [{ terminal, reason: 'unreadable' }] };
-    t.match(await live.read(region.merchant, HOUR), expected);
+    t.match(await live.read(region.merchant, HOUR, LOGIC), expected);
     await region.overwrite(bad);
-    t.match(await live.read(region.merchant, HOUR), expected);
+    t.match(await live.read(region.merchant, HOUR, LOGIC), expected);
     now = 3_600_000;
     await t.resolves(check(live, region));
   });
@@ -272,7 +272,9 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
       amplifiedRow(30, 2_000, { arrival, merchant, terminal, hour: HOUR, epoch: epochNumber(at + 1) }),
     );
     await region.append(...rows);
-    const [{ partial }] = (await liveOn(tables, { maxBytes: 100_000 }).read(merchant, HOUR)).partials as [LivePartial];
+    const [{ partial }] = (await liveOn(tables, { maxBytes: 100_000 }).read(merchant, HOUR, LOGIC)).partials as [
+      LivePartial,
+    ];
     t.equal(partial.tally.events, 24 * 30);
   });
 

@@ -12,6 +12,7 @@ import { daysContract } from './rollup/days.ts';
 import { finalityContract } from './rollup/finality.ts';
 import { hoursContract } from './rollup/hours.ts';
 import { leasesContract } from './rollup/leases.ts';
+import { rollupLogicContract } from './rollup/logic-versions.ts';
 import { parkedContract } from './rollup/parked.ts';
 import { passesContract } from './rollup/passes.ts';
 import { racesContract } from './rollup/races.ts';
@@ -28,6 +29,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('passes', (t) => passesContract(t, tables));
     await t.test('parked hours', (t) => parkedContract(t, tables));
     await t.test('finality', (t) => finalityContract(t, tables));
+    await t.test('logic versions', (t) => rollupLogicContract(t, tables));
     await t.test('attempts', (t) => attemptsContract(t, tables));
     await t.test('leases', (t) => leasesContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));

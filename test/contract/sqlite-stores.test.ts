@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import { initializeContract } from './stores/initialize.ts';
+import { logicVersionsContract } from './stores/logic-versions.ts';
 import { storesContract } from './stores-contract.ts';
 
 const folder = t.testdir();
@@ -10,3 +11,4 @@ let stores = 0;
 
 await storesContract(t, () => openSqliteTables({ path }));
 await initializeContract(t, () => openSqliteTables({ path: join(folder, `fresh-${++stores}.db`) }));
+await logicVersionsContract(t, () => openSqliteTables({ path: join(folder, `fresh-${++stores}.db`) }));

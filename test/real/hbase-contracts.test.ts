@@ -7,6 +7,7 @@ import { liveHoursContract } from '../contract/live-hours-contract.ts';
 import { keptPastContract } from '../contract/rollup/kept-past.ts';
 import { rollupContract } from '../contract/rollup-contract.ts';
 import { initializeContract } from '../contract/stores/initialize.ts';
+import { logicVersionsContract } from '../contract/stores/logic-versions.ts';
 import { storesContract } from '../contract/stores-contract.ts';
 import { wrongClockContract } from '../contract/wrong-clock-contract.ts';
 import { sharedHBase } from '../support/real/hbase.ts';
@@ -23,6 +24,11 @@ if (hbase !== null) {
   };
   await t.test('HBase keeps the contract of a first use', (t) =>
     initializeContract(t, async () =>
+      openHBaseTables({ ...hbase, namespace: `test_${randomBytes(4).toString('hex')}` }),
+    ),
+  );
+  await t.test('HBase keeps the contract of logic versions', (t) =>
+    logicVersionsContract(t, async () =>
       openHBaseTables({ ...hbase, namespace: `test_${randomBytes(4).toString('hex')}` }),
     ),
   );

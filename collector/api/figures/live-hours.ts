@@ -51,6 +51,7 @@ interface Folded {
 }
 
 interface Entry {
+  readonly logic: Logic;
   terminals: Map<TerminalId, Folded>;
   /** Bytes of memory of the folds, about. */
   bytes: number;
@@ -64,7 +65,6 @@ interface Entry {
 
 export interface LiveHoursOptions {
   readonly log: EventLog;
-  readonly logic: Logic;
   /** Monotonic clock, milliseconds. */
   readonly clock: () => number;
   /**
@@ -106,9 +106,9 @@ export class LiveHours {
    *
    * @throws Problem 503 when the hour takes too much memory
    */
-  async read(merchant: MerchantId, hour: number): Promise<LiveHour> {
-    const name = `${merchant}/${hour}`;
-    const entry = this.#entries.get(name) ?? this.#newEntry();
+  async read(merchant: MerchantId, hour: number, logic: Logic): Promise<LiveHour> {
+    const name = `${merchant}/${hour}/${logic.version}`;
+    const entry = this.#entries.get(name) ?? this.#newEntry(logic);
     this.#entries.delete(name);
     this.#entries.set(name, entry);
     const now = this.#options.clock();
@@ -197,7 +197,7 @@ export class LiveHours {
   async #fold(entry: Entry, row: RawRow, slices: Slices, isCounted: boolean): Promise<void> {
     await slices.pause();
     const { terminal, kind } = row.key;
-    const folded = entry.terminals.get(terminal) ?? newFold(this.#options.logic);
+    const folded = entry.terminals.get(terminal) ?? newFold(entry.logic);
     entry.terminals.set(terminal, folded);
     const isFolded = await this.#orPark(entry, terminal, async (fold) => {
       await slices.run(fold.add(readRow(row)));
@@ -223,15 +223,15 @@ export class LiveHours {
       if (reason === null) throw error;
       this.#grow(entry, -before);
       const until = this.#options.clock() + RETRY_MS;
-      entry.terminals.set(terminal, { ...newFold(this.#options.logic), parked: { reason, until } });
+      entry.terminals.set(terminal, { ...newFold(entry.logic), parked: { reason, until } });
       return false;
     }
   }
 
-  #newEntry(): Entry {
+  #newEntry(logic: Logic): Entry {
     this.#bytes += ENTRY_BYTES;
     const never = Number.NEGATIVE_INFINITY;
-    return { terminals: new Map(), bytes: ENTRY_BYTES, staleAt: never, update: null, refusedUntil: never };
+    return { logic, terminals: new Map(), bytes: ENTRY_BYTES, staleAt: never, update: null, refusedUntil: never };
   }
 
   #empty(entry: Entry): void {

@@ -27,7 +27,6 @@ export interface FiguresStores {
   readonly rollups: Rollups;
   readonly live: LiveHours;
   readonly parked: ParkedHours;
-  readonly logic: Logic;
 }
 
 /** A terminal whose hour is not in the figures, or not as it is now. */
@@ -70,6 +69,7 @@ const SLOTS = { hour: SLOTS_PER_HOUR, day: SLOTS_PER_DAY } as const;
  */
 export class FiguresReader {
   readonly #stores: FiguresStores;
+  readonly #logic: Logic;
   readonly #merchant: MerchantId;
   readonly #now: number;
   readonly #question: Question;
@@ -78,8 +78,9 @@ export class FiguresReader {
   #outdated: Readonly<Record<Rollup['level'], ReadonlySet<number>>> = { hour: new Set(), day: new Set() };
 
   /** @param now milliseconds since 1970 */
-  constructor(stores: FiguresStores, merchant: MerchantId, now: number, question: Question) {
-    this.#stores = stores;
+  constructor(stores: FiguresStores, logic: Logic, merchant: MerchantId, now: number, question: Question) {
+    this.#stores = { ...stores, parked: stores.parked.ofLogic(logic.version) };
+    this.#logic = logic;
     this.#merchant = merchant;
     this.#now = now;
     this.#question = question;
@@ -114,9 +115,10 @@ export class FiguresReader {
     firstSlot: number,
     wanted: SketchSelection,
   ): AsyncIterable<TerminalFigures> {
-    const { live, rollups, logic } = this.#stores;
+    const { live, rollups } = this.#stores;
+    const logic = this.#logic;
     if (level === 'hour') {
-      const { partials } = await live.read(this.#merchant, time);
+      const { partials } = await live.read(this.#merchant, time, logic);
       const found = partials.find((partial) => partial.terminal === terminal);
       if (found !== undefined)
         yield { terminal, firstSlot, each: (visitor) => visitCube(found.partial.figures, visitor) };
@@ -248,15 +250,14 @@ export class FiguresReader {
     const { log, live } = this.#stores;
     for await (const hour of log.hours(this.#merchant, from, to)) {
       this.#question.read(1, 0);
-      const { partials, parked } = await live.read(this.#merchant, hour);
+      const { partials, parked } = await live.read(this.#merchant, hour, this.#logic);
       for (const { terminal, reason } of parked) this.#leaveOut({ hour, terminal, reason });
       yield { kind: 'live', hour, partials };
     }
   }
 
   #rows(level: Rollup['level'], from: number, to: number, source: Source): AsyncIterable<Rollup> {
-    const { rollups, logic } = this.#stores;
-    return rollups.scan(this.#merchant, level, logic.version, from, to, cellsOf(source));
+    return this.#stores.rollups.scan(this.#merchant, level, this.#logic.version, from, to, cellsOf(source));
   }
 }
 

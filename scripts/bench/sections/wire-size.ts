@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { PartialFold } from '../../../collector/aggregation/fold.ts';
+import { logicBy } from '../../../collector/aggregation/logic-version.ts';
 import { runToEnd } from '../../../shared/cooperative.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { eventsKey, NO_DIGEST } from '../../../shared/keys.ts';
@@ -16,7 +17,7 @@ const ROUNDS = 15;
 /** Events handled in one timed round, at least. */
 const ROUND_EVENTS = 4_000;
 
-const logic = { version: 1, dimensions: ['method', 'cashier', 'category'] };
+const logic = logicBy(1, 1, ['method', 'cashier', 'category'])!;
 
 interface Workload {
   readonly name: string;

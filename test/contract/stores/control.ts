@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
 import { Control } from '../../../collector/store/control.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
@@ -19,14 +19,6 @@ export async function controlContract(t: Test, tables: Tables): Promise<void> {
     const listed = (await Array.fromAsync(control.apiKeys())).filter((listed) => listed.hash === hash);
     t.match(listed, [{ ...key, revokedAt: 1_300_000_000_001 }]);
     t.equal(await control.apiKey(''), null, 'no key has an empty hash');
-  });
-
-  await t.test('a logic version is what its first caller says, for all others and for ever', async (t) => {
-    const version = randomInt(1_000, 2 ** 40);
-    const proposals = [['method'], ['cashier'], []].map((dimensions) => control.logic({ version, dimensions }));
-    const settled = await Promise.all(proposals);
-    t.ok(settled.every((record) => JSON.stringify(record) === JSON.stringify(settled[0])));
-    t.same(await control.logic({ version, dimensions: ['other'] }), settled[0]);
   });
 
   await t.test("the store's generation is its first caller's", async (t) => {

@@ -3,6 +3,7 @@
  * meet.
  */
 import fc from 'fast-check';
+import { RULES } from '../../../collector/aggregation/logic-rules.ts';
 import type { Item, TillEvent } from '../../../shared/event/event.ts';
 import { type StoreId, storeId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
@@ -11,7 +12,7 @@ import { HOUR_MS } from '../../../shared/time.ts';
 export const HOUR = Date.UTC(2011, 2, 27) / HOUR_MS;
 
 /** Dimensions of the logic version that the tests fold with. */
-export const LOGIC = { version: 1, dimensions: ['method', 'cashier'] } as const;
+export const LOGIC = { version: 1, dimensions: ['method', 'cashier'], rules: RULES[1]! } as const;
 
 /** A sale of 1.00 GBP at the start of `HOUR` by default. Dimensions as an object. */
 export function tillEvent(

@@ -3,18 +3,19 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { Auth } from '../../../collector/api/auth.ts';
+import { ActiveLogic } from '../../../collector/api/figures/active-logic.ts';
 import { CompletenessReader } from '../../../collector/api/figures/completeness.ts';
 import { LiveHours } from '../../../collector/api/figures/live-hours.ts';
 import { createServer } from '../../../collector/api/server.ts';
 import { Control } from '../../../collector/store/control.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
 import { Finality } from '../../../collector/store/finality.ts';
+import type { LogicVersions } from '../../../collector/store/logic-versions.ts';
 import { ParkedHours } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
-import { LOGIC } from '../collector/till-events.ts';
-import type { Region } from './region.ts';
+import { ONE_LOGIC, type Region } from './region.ts';
 
 export type Query = Readonly<Record<string, string | readonly string[]>>;
 
@@ -32,6 +33,7 @@ export interface ServerOptions {
   /** Of what is remembered for a while. */
   readonly clock?: () => number;
   readonly errors?: Error[];
+  readonly logics?: Pick<LogicVersions, 'read'>;
 }
 
 /** What a server has where a test does not say otherwise. */
@@ -39,10 +41,10 @@ export const SERVER = { clock: () => 0, maxConnections: 1_000, trustedProxies: [
 
 export function openServer(
   tables: Tables,
-  { now, clock = () => 0, errors = [] }: ServerOptions,
+  { now, clock = () => 0, errors = [], logics = { read: async () => ONE_LOGIC } }: ServerOptions,
 ): Promise<FastifyInstance> {
   const log = new EventLog(tables);
-  const live = new LiveHours({ log, logic: LOGIC, clock, freshForMs: 0, maxBytes: 1e8 });
+  const live = new LiveHours({ log, clock, freshForMs: 0, maxBytes: 1e8 });
   return createServer({
     readiness: () => ({ ready: true, reason: 'ready' }),
     registry: new Registry(),
@@ -55,7 +57,7 @@ export function openServer(
       parked: new ParkedHours(tables),
       completeness: new CompletenessReader({ finality: new Finality(tables), clock, freshForMs: 0, maxMerchants: 10 }),
       live,
-      logic: LOGIC,
+      logics: new ActiveLogic({ logics, clock, freshForMs: 0 }),
       auth: new Auth(new Control(tables), clock),
       now,
     },

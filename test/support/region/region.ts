@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import type { Logic } from '../../../collector/aggregation/logic-version.ts';
 import type { StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import { digestOf, digestText, NO_DIGEST } from '../../../collector/aggregation/row-set-digest.ts';
 import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregation/views.ts';
@@ -12,6 +13,7 @@ import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/runn
 import { type DueMark, DueMarks, dueMinute } from '../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
 import { Finality } from '../../../collector/store/finality.ts';
+import { LogicSet } from '../../../collector/store/logic-set.ts';
 import { ParkedHours, type ParkedPart } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
@@ -26,6 +28,12 @@ import { eventsOf } from '../collector/oracle-rows.ts';
 import { DIGEST_KEY, eventsRow, lossRow, type RowOptions, type SentRow } from '../collector/raw-rows.ts';
 import { HOUR, LOGIC } from '../collector/till-events.ts';
 import { freshMerchant } from './fresh.ts';
+
+/** What the runners of a region maintain, unless a test says otherwise. */
+export const ONE_LOGIC = new LogicSet(
+  [{ version: LOGIC.version, rules: 1, dimensions: LOGIC.dimensions, state: 'live' }],
+  [],
+);
 
 export const GRACE_MS = 120_000;
 
@@ -130,7 +138,7 @@ export class Region {
       rollups: this.rollups,
       parked: this.parked,
       finality: this.finality,
-      logic: LOGIC,
+      logics: { read: async () => ONE_LOGIC },
       now: () => this.now,
       clock: () => performance.now(),
       graceMs: GRACE_MS,
@@ -165,8 +173,8 @@ export class Region {
     return (await this.#row(level, time))?.revision ?? null;
   }
 
-  #row(level: Level, time: number) {
-    return this.rollups.read({ merchant: this.merchant, level, logic: LOGIC.version, time });
+  #row(level: Level, time: number, logic: Logic = LOGIC) {
+    return this.rollups.read({ merchant: this.merchant, level, logic: logic.version, time });
   }
 
   /** Terminals of the row's parts; none without a row. */
@@ -178,17 +186,23 @@ export class Region {
    * Throws unless the row says, in parts, views and meta, exactly what the raw rows of its time do;
    * no rows: unless there is none.
    */
-  async check(level: Level, time: number, rows: readonly StoredRow[] = this.delivered): Promise<void> {
+  async check(
+    level: Level,
+    time: number,
+    rows: readonly StoredRow[] = this.delivered,
+    logic: Logic = LOGIC,
+  ): Promise<void> {
     const length = level === 'hour' ? 1 : 24;
     const base = time * length * 4;
     const of = rows.filter(({ key }) => Math.floor(key.hour / length) === time);
-    const row = await this.#row(level, time);
+    const row = await this.#row(level, time, logic);
     assert.deepEqual([...(row?.parts.keys() ?? [])].sort(), [...new Set(of.map(({ key }) => key.terminal))].sort());
     if (row === null) return;
     const tally = { rows: 0, digest: NO_DIGEST, events: 0, conflicts: 0, lost: 0 };
     const all: TillEvent[] = [];
     for (const [terminal, bytes] of row.parts) {
-      const expected = eventsOf(of.filter(({ key }) => key.terminal === terminal));
+      const held = eventsOf(of.filter(({ key }) => key.terminal === terminal));
+      const expected = { ...held, events: held.events.map((event) => ({ ...event, type: logic.rules.typeOf(event) })) };
       const part = runToEnd(decodePartial(bytes, base));
       assert.deepEqual(figuresOf(part), expectedFigures(expected.events));
       // A day's articles are in its view alone.
@@ -202,8 +216,8 @@ export class Region {
     }
     const { rows: count, digest, events, conflicts, lost } = row.meta;
     assert.deepEqual({ rows: count, digest, events, conflicts, lost }, { ...tally, digest: digestText(tally.digest) });
-    const views = await this.#views(level, time);
-    for (const name of viewNames(LOGIC)) {
+    const views = await this.#views(level, time, logic);
+    for (const name of viewNames(logic)) {
       const cube = decodeView(views.get(name)!, base);
       assert.deepEqual(figuresOf({ figures: cube }), expectedFigures(all, viewKeys(name)), name);
     }
@@ -211,19 +225,20 @@ export class Region {
     assert.deepEqual(articlesOf({ articles }), expectedArticles(all));
   }
 
-  async #views(level: Level, time: number): Promise<Map<string, Uint8Array>> {
+  async #views(level: Level, time: number, logic: Logic): Promise<Map<string, Uint8Array>> {
     const views = new Map<string, Uint8Array>();
-    for (const name of [...viewNames(LOGIC), ARTICLES_VIEW]) {
-      const scan = this.rollups.scan(this.merchant, level, LOGIC.version, time, time + 1, { kind: 'view', name });
+    for (const name of [...viewNames(logic), ARTICLES_VIEW]) {
+      const scan = this.rollups.scan(this.merchant, level, logic.version, time, time + 1, { kind: 'view', name });
       for await (const row of scan) for (const [found, bytes] of row.views) views.set(found, bytes);
     }
     return views;
   }
 
   /** Throws unless every hour and day of what was delivered is right. */
-  async checkAll(): Promise<void> {
+  async checkAll(logic: Logic = LOGIC): Promise<void> {
     const hours = new Set(this.delivered.map(({ key }) => key.hour));
-    for (const hour of hours) await this.check('hour', hour);
-    for (const day of new Set([...hours].map((hour) => Math.floor(hour / 24)))) await this.check('day', day);
+    for (const hour of hours) await this.check('hour', hour, this.delivered, logic);
+    for (const day of new Set([...hours].map((hour) => Math.floor(hour / 24))))
+      await this.check('day', day, this.delivered, logic);
   }
 }

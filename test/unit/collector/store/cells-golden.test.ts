@@ -3,6 +3,8 @@ import t from 'tap';
 import { Control } from '../../../../collector/store/control.ts';
 import { DueMarks } from '../../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../../collector/store/event-log.ts';
+import { LogicSet } from '../../../../collector/store/logic-set.ts';
+import { LogicVersions } from '../../../../collector/store/logic-versions.ts';
 import { Rollups } from '../../../../collector/store/rollups.ts';
 import type { Put, TableName, Tables } from '../../../../collector/store/tables.ts';
 import { Terminals } from '../../../../collector/store/terminals.ts';
@@ -178,14 +180,26 @@ t.test('control: API keys, the logic version, the generation of the store', asyn
       check: ['m:value', null],
     },
   ]);
-  const logic = { version: 1, dimensions: ['method', 'cashier'] };
-  t.strictSame(await written((tables) => new Control(tables).logic(logic)), [
+  const logic = { version: 2, rules: 1, dimensions: ['method'], state: 'building' } as const;
+  const record = [
+    ...[`84 ${text('version')} 02 ${text('rules')} 01 ${text('dimensions')} 91 ${text('method')}`],
+    ...[`${text('state')} ${text('building')}`],
+  ].join(' ');
+  t.strictSame(await written((tables) => new LogicVersions(tables).create(logic)), [
     {
       table: 'control',
-      row: '6c6f6769630031',
-      cells: {
-        'm:value': squeezed(`82 ${text('version')} 01 ${text('dimensions')} 92 ${text('method')} ${text('cashier')}`),
-      },
+      row: '6c6f6769630032',
+      cells: { 'm:value': squeezed(record) },
+      check: ['m:value', null],
+    },
+  ]);
+  const activation = { at: 1, version: 2, merchants: [merchantId('acme')] };
+  const list = `91 83 ${text('at')} 01 ${text('version')} 02 ${text('merchants')} 91 ${text('acme')}`;
+  t.strictSame(await written((tables) => new LogicVersions(tables).activate(new LogicSet([], []), activation)), [
+    {
+      table: 'control',
+      row: hex(Buffer.from('active\0logic')),
+      cells: { 'm:value': squeezed(list) },
       check: ['m:value', null],
     },
   ]);

@@ -1,0 +1,45 @@
+/** The logic version that a merchant's figures are made by: read again twice a second. */
+import type { MerchantId } from '../../../shared/ids.ts';
+import type { Logic } from '../../aggregation/logic-version.ts';
+import type { LogicSet } from '../../store/logic-set.ts';
+import type { LogicVersions } from '../../store/logic-versions.ts';
+import { StoreUnavailable } from '../../store/tables.ts';
+
+export interface ActiveLogicOptions {
+  readonly logics: Pick<LogicVersions, 'read'>;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  /** How long what was read is not read again. */
+  readonly freshForMs: number;
+}
+
+export class ActiveLogic {
+  readonly #options: ActiveLogicOptions;
+  #known: { readonly set: Promise<LogicSet>; readonly until: number } | null = null;
+
+  constructor(options: ActiveLogicOptions) {
+    this.#options = options;
+  }
+
+  /** @throws UnknownRules */
+  async of(merchant: MerchantId): Promise<Logic> {
+    const set = await this.#set();
+    if (set.records.length === 0) throw new StoreUnavailable('the store is not initialized yet');
+    return set.logic(merchant);
+  }
+
+  #set(): Promise<LogicSet> {
+    const { logics, clock, freshForMs } = this.#options;
+    const now = clock();
+    if (this.#known !== null && now < this.#known.until) return this.#known.set;
+    const set = logics.read();
+    const known = { set, until: now + freshForMs };
+    this.#known = known;
+    const forget = (): void => {
+      if (this.#known === known) this.#known = null;
+    };
+    // What was read before the store was initialized is not kept.
+    set.then(({ records }) => records.length === 0 && forget(), forget);
+    return set;
+  }
+}

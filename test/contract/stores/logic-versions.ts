@@ -1,0 +1,87 @@
+import type { Test } from 'tap';
+import { LogicVersions } from '../../../collector/store/logic-versions.ts';
+import type { Tables } from '../../../collector/store/tables.ts';
+import { controlKey } from '../../../shared/keys.ts';
+import { pack } from '../../../shared/wire/message-pack.ts';
+import { freshMerchant } from '../../support/region/fresh.ts';
+
+const record = (version: number, dimensions: readonly string[] = []) =>
+  ({ version, rules: 1, dimensions, state: 'building' }) as const;
+
+/** @param open opens tables that nobody has initialized yet, other ones at each call */
+export async function logicVersionsContract(t: Test, open: () => Promise<Tables>): Promise<void> {
+  const opened = async (t: Test): Promise<{ tables: Tables; logics: LogicVersions }> => {
+    const tables = await open();
+    t.teardown(() => tables.close());
+    await tables.init();
+    return { tables, logics: new LogicVersions(tables) };
+  };
+
+  await t.test('a version is what its first caller says, and is never used again once it is dropped', async (t) => {
+    const { logics } = await opened(t);
+    const settled = await Promise.all(
+      [['method'], ['cashier'], []].map((dimensions) => logics.create(record(7, dimensions))),
+    );
+    t.ok(settled.every((one) => JSON.stringify(one) === JSON.stringify(settled[0])));
+    t.equal(await logics.setState(7, ['building', 'live'], 'dropped'), true);
+    t.equal(await logics.setState(7, ['building'], 'live'), false);
+    t.match(await logics.create(record(7)), { state: 'dropped' });
+    t.equal(await logics.setState(8, ['building'], 'live'), false, 'there is none');
+    await logics.create(record(10));
+    t.same(
+      (await logics.read()).records.map(({ version }) => version),
+      [7, 10],
+    );
+  });
+
+  await t.test('a record from before there were several versions is the first rules, and live', async (t) => {
+    const { tables, logics } = await opened(t);
+    const value = pack({ version: 1, dimensions: ['method'] });
+    await tables.put('control', [{ row: controlKey('logic', '1'), cells: new Map([['m:value', value]]) }]);
+    t.same((await logics.read()).records, [{ version: 1, rules: 1, dimensions: ['method'], state: 'live' }]);
+    t.equal(await logics.setState(1, ['live'], 'dropped'), true);
+  });
+
+  await t.test('one write flips the version, of some merchants or of all, and back', async (t) => {
+    const { logics } = await opened(t);
+    const [some, other] = [freshMerchant(), freshMerchant()];
+    const active = async (): Promise<number[]> => {
+      const set = await logics.read();
+      return [null, some, other].map((merchant) => set.active(merchant));
+    };
+    t.same(await active(), [1, 1, 1], 'a store without an activation');
+    t.equal((await logics.read()).rolledBack(), null);
+    const before = await logics.read();
+    t.equal(await logics.activate(before, { at: 1, version: 2, merchants: [some] }), true);
+    t.equal(await logics.activate(before, { at: 2, version: 2, merchants: [other] }), false, 'somebody was faster');
+    t.same(await active(), [1, 2, 1]);
+    t.ok((await logics.read()).isActive(2));
+    await logics.activate(await logics.read(), { at: 3, version: 2, merchants: null });
+    t.same(await active(), [2, 2, 2]);
+    t.equal((await logics.read()).exceptions.size, 0);
+    const rollback = async (at: number) => logics.activate(await logics.read(), { at, version: null, merchants: null });
+    t.equal((await logics.read()).rolledBack()!.active(some), 2);
+    await rollback(4);
+    t.same(await active(), [1, 2, 1], 'as before the last activation');
+    await rollback(5);
+    t.same(await active(), [1, 1, 1]);
+    t.equal((await logics.read()).isActive(2), false);
+    t.same(
+      (await logics.read()).activations.map(({ at }) => at),
+      [1, 3, 4, 5],
+    );
+  });
+
+  await t.test('rules that this release lacks are named', async (t) => {
+    const { logics } = await opened(t);
+    const none = await logics.read();
+    t.throws(() => none.maintained(), { message: /no logic version/ });
+    await logics.create({ ...record(1), state: 'live' });
+    await logics.create({ ...record(2), rules: 999 });
+    const set = await logics.read();
+    t.throws(() => set.maintained(), { name: 'UnknownRules', message: /logic version 2 has the rules 999/ });
+    t.match(set.logic(freshMerchant()), { version: 1 });
+    await logics.setState(2, ['building'], 'dropped');
+    t.match((await logics.read()).maintained(), [{ version: 1 }]);
+  });
+}

@@ -1,0 +1,42 @@
+/** Two logic versions whose figures differ: the first counts refunds as sales. */
+import { RULES } from '../../../collector/aggregation/logic-rules.ts';
+import type { Logic } from '../../../collector/aggregation/logic-version.ts';
+import { type Activation, type LogicRecord, LogicSet } from '../../../collector/store/logic-set.ts';
+import type { MerchantId } from '../../../shared/ids.ts';
+import { LOGIC } from '../collector/till-events.ts';
+
+const isRefund = (type: string): boolean => type === 'refund';
+
+export const BUGGY: Logic = {
+  ...LOGIC,
+  rules: { ...RULES[1]!, typeOf: ({ type }) => (isRefund(type) ? 'sale' : type) },
+};
+export const FIXED: Logic = { ...LOGIC, version: 2 };
+
+const recordOf = ({ version, dimensions }: Logic): LogicRecord => ({ version, rules: 1, dimensions, state: 'live' });
+
+/** Rules that no release has need a set that knows them. */
+class SetOfTwo extends LogicSet {
+  override maintained(): Logic[] {
+    return this.records.map(({ version }) => (version === 1 ? BUGGY : FIXED));
+  }
+  override logic(merchant: MerchantId): Logic {
+    return this.active(merchant) === 1 ? BUGGY : FIXED;
+  }
+}
+
+/** The versions of a store as a test says. */
+export class TwoLogics {
+  #versions: readonly Logic[] = [BUGGY];
+  #activations: readonly Activation[] = [];
+
+  async read(): Promise<LogicSet> {
+    return new SetOfTwo(this.#versions.map(recordOf), this.#activations);
+  }
+  addFixed(): void {
+    this.#versions = [BUGGY, FIXED];
+  }
+  activate(version: 1 | 2, merchants: readonly MerchantId[] | null = null): void {
+    this.#activations = [...this.#activations, { at: 0, version, merchants }];
+  }
+}
