@@ -57,6 +57,6 @@ if (import.meta.main) {
   const args = process.argv.slice(2);
   // It ends a process by default. What it asks for, a collector that starts does anyway.
   if (args.includes('run')) process.on('SIGHUP', () => undefined);
-  const { main } = await import('./cli/program.ts');
+  const { main } = await import('./cli/entry/program.ts');
   process.exitCode = await main(args, { openTables, start: startCollector });
 }

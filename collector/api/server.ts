@@ -3,7 +3,7 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Registry } from 'prom-client';
 import { Histogram } from 'prom-client';
-import { UnknownRules } from '../store/logic-set.ts';
+import { UnknownRules } from '../store/logic-versions.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { TrustedProxies } from './admission/addresses.ts';
 import { createGatedServer } from './admission/gated-server.ts';

@@ -12,6 +12,8 @@ import type { StoreIdentity } from '../store/initialize-store.ts';
 import { Leases } from '../store/leases.ts';
 import { LogicVersions } from '../store/logic-versions.ts';
 import { ParkedHours } from '../store/parked-hours.ts';
+import { CommitTimes } from '../store/reprocess/commit-times.ts';
+import { ReprocessCursors } from '../store/reprocess/cursors.ts';
 import { Rollups } from '../store/rollups.ts';
 import type { Tables } from '../store/tables.ts';
 import { Terminals } from '../store/terminals.ts';
@@ -54,6 +56,8 @@ export interface Stores {
   readonly logics: LogicVersions;
   readonly terminals: Terminals;
   readonly control: Control;
+  readonly cursors: ReprocessCursors;
+  readonly commitTimes: CommitTimes;
 }
 
 export interface CollectorContext extends StartOptions {
@@ -82,4 +86,6 @@ export const storesOn = (tables: Tables): Stores => ({
   logics: new LogicVersions(tables),
   terminals: new Terminals(tables),
   control: new Control(tables),
+  cursors: new ReprocessCursors(tables),
+  commitTimes: new CommitTimes(tables),
 });

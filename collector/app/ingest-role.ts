@@ -4,9 +4,11 @@ import { Broker } from '../broker/broker.ts';
 import { brokerLimits, TOKEN_VERIFIER } from '../broker/limits.ts';
 import type { StoreConfig } from '../config/collector-config.ts';
 import type { RoomLimits } from '../ingest/admission/room.ts';
+import { CommitPace } from '../ingest/commit-pace.ts';
 import type { GroupLimits } from '../ingest/group-commit.ts';
 import { Ingest } from '../ingest/ingest.ts';
 import { INGEST_LIMITS } from '../ingest/limits.ts';
+import type { IngestMetrics } from '../ingest/metrics.ts';
 import { guardInbox, guardMarks } from './clock-guard.ts';
 import type { CollectorContext } from './context.ts';
 import { TlsReload } from './tls-reload.ts';
@@ -33,6 +35,7 @@ const ROOM: RoomLimits = {
 };
 
 const TICK_MS = 1_000;
+const PACE_MS = 3_000;
 /** A change is taken when two polls saw it. */
 const TLS_POLL_MS = 2_000;
 const DRAIN_MS = 10_000;
@@ -43,16 +46,21 @@ export class IngestRole {
   readonly #tls: TlsReload | null;
   readonly #timers: readonly NodeJS.Timeout[];
 
-  private constructor(broker: Broker, ingest: Ingest, tls: TlsReload | null) {
+  private constructor(broker: Broker, ingest: Ingest, tls: TlsReload | null, pace: CommitPace) {
     this.#broker = broker;
     this.#ingest = ingest;
     this.#tls = tls;
-    this.#timers = [setInterval(() => void ingest.tick(), TICK_MS), setInterval(() => void tls?.poll(), TLS_POLL_MS)];
+    this.#timers = [
+      setInterval(() => void ingest.tick(), TICK_MS),
+      setInterval(() => void tls?.poll(), TLS_POLL_MS),
+      setInterval(() => void pace.publish(), PACE_MS),
+    ];
   }
 
   /** @param storeGen null while the store is not open: no till is accepted */
   static async start(context: CollectorContext, storeGen: () => string | null): Promise<IngestRole> {
     const { config, maxHandshakes, stores, metrics, now, clock, random, tls, log, clockProblem } = context;
+    const pace = new CommitPace({ commitTimes: stores.commitTimes, now });
     const ingest = new Ingest({
       ...stores,
       marks: guardMarks(stores.marks, clockProblem),
@@ -61,7 +69,7 @@ export class IngestRole {
       groups: GROUPS[config.store.kind](config.store),
       room: ROOM,
       quotas: config.ingest.quotas,
-      metrics: metrics.ingest,
+      metrics: watched(metrics.ingest, pace),
       onFailure: (error, batches) =>
         log.warn({ err: error, batches }, 'batches were not stored; their tills resend them'),
       onRefused: ({ merchant, terminal }, reason, batches) =>
@@ -88,7 +96,7 @@ export class IngestRole {
       metrics: metrics.broker,
       log,
     });
-    return new IngestRole(broker, ingest, tlsReload(context, broker));
+    return new IngestRole(broker, ingest, tlsReload(context, broker), pace);
   }
 
   /** Judges the TLS files as they are now. @returns false: there are none */
@@ -110,6 +118,14 @@ export class IngestRole {
     await this.#ingest.tick();
   }
 }
+
+const watched = (metrics: IngestMetrics, pace: CommitPace): IngestMetrics => ({
+  ...metrics,
+  committed(group) {
+    metrics.committed(group);
+    pace.add(group.seconds);
+  },
+});
 
 function tlsReload({ config, tls, metrics, now, clock, log }: CollectorContext, broker: Broker): TlsReload | null {
   const paths = config.mqtt.tls;

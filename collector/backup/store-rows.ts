@@ -9,11 +9,14 @@ import type { BackedUp } from './manifest.ts';
 export const ALL_ROWS = { start: Buffer.of(), stop: Buffer.of(0xff, 0xff) };
 
 /**
- * Of `control`: write probes; leases; parked hours, which are of rollups that are made anew; the
- * generation, because a restored store gets another; and how the store itself was restored.
+ * Of `control`: write probes; leases; how long commits took; parked hours and cursors of builds, which are
+ * of rollups that are made anew; the generation, because a restored store gets another; and how the
+ * store itself was restored.
  */
 const LEFT_OUT = [
   controlKey('probe', ''),
+  controlKey('commits', ''),
+  controlKey('reprocess', ''),
   controlKey('parked', ''),
   controlKey('lease', ''),
   controlKey('store', 'generation'),

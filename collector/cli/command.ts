@@ -1,11 +1,12 @@
 /** The commands of the command line: their shape, their context and their errors. */
 import type { ParseArgsOptionsConfig } from 'node:util';
+import { type MerchantId, merchantId } from '../../shared/ids.ts';
 import { type OpenTables, type Stores, storesOn } from '../app/context.ts';
 import type { CollectorConfig } from '../config/collector-config.ts';
 import type { Tables } from '../store/tables.ts';
 
-/** Options as given: strings and flags. */
-export type Given = Readonly<Record<string, string | boolean | undefined>>;
+/** Options as given: strings and flags; an array where an option may be given several times. */
+export type Given = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 export interface CommandContext {
   readonly config: CollectorConfig;
@@ -69,6 +70,30 @@ export function parsed<T>(given: Given, option: string, parse: (text: string) =>
   } catch (error) {
     throw new UsageError(`--${option}: ${(error as Error).message}`);
   }
+}
+
+/**
+ * The merchants of an option that may be given several times, each a name or several with commas.
+ *
+ * @returns null when it is not given
+ * @throws UsageError
+ */
+export function merchantsGiven({ merchant }: Given): readonly MerchantId[] | null {
+  if (merchant === undefined) return null;
+  const names = [merchant].flat().flatMap((given) => String(given).split(','));
+  try {
+    return [...new Set(names.map((name) => merchantId(name.trim())))];
+  } catch (error) {
+    throw new UsageError(`--merchant: ${(error as Error).message}`);
+  }
+}
+
+/** @throws UsageError unless it is a whole number from 1 on */
+export function numberGiven(given: Given, option: string): number {
+  const text = required(given, option);
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1) throw new UsageError(`--${option}: "${text}" is no whole number`);
+  return number;
 }
 
 /** Opens the store, runs `work` on it, and closes it. */

@@ -14,7 +14,7 @@ export const RUN: Usage = {
 };
 
 /** Named in the contracts, planned for a later version. */
-const NOT_YET = ['reprocess', 'logic', 'export'];
+const NOT_YET = ['export'];
 
 const COMMON: ParseArgsOptionsConfig = {
   config: { type: 'string' },

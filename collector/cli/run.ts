@@ -57,7 +57,7 @@ export async function run({ config, given, start, onListening }: RunContext): Pr
   }
 }
 
-function parseRoles(given: string | boolean | undefined): ReadonlySet<Role> {
+function parseRoles(given: Given[string]): ReadonlySet<Role> {
   if (typeof given !== 'string') return new Set(ROLES);
   const names = given.split(',').map((name) => name.trim());
   const isRole = (name: string): name is Role => (ROLES as readonly string[]).includes(name);

@@ -34,7 +34,8 @@ export async function holdHour(merchant: MerchantId, hour: number, of: RunOfVers
   return false;
 }
 
-async function matchesLog(merchant: MerchantId, hour: number, of: RunOfVersion): Promise<boolean> {
+/** Whether the row of an hour holds exactly the rows of the raw log. */
+export async function matchesLog(merchant: MerchantId, hour: number, of: RunOfVersion): Promise<boolean> {
   const [row] = await rowsOf(merchant, 'hour', hour, hour + 1, of);
   if (row === undefined || !readAfterEnd(row)) return false;
   let rows = 0;
@@ -48,35 +49,44 @@ async function matchesLog(merchant: MerchantId, hour: number, of: RunOfVersion):
   return row.meta.rows === rows && parseDigest(row.meta.digest) === digest;
 }
 
-/** Rebuilds the row of a day that does not hold its hours as they are, of all terminals. */
+/** Rebuilds the row of a day, if it has one, that does not hold its hours as they are. */
 export async function refreshDay(merchant: MerchantId, day: number, of: RunOfVersion): Promise<void> {
+  const rows = await rowsOf(merchant, 'day', day, day + 1, of);
+  // Without a row the day is answered from its hours.
+  if (rows.length > 0) await holdDay(merchant, day, of);
+}
+
+/** Makes a day's row as its hours are. */
+export async function holdDay(merchant: MerchantId, day: number, of: RunOfVersion): Promise<void> {
   const { stores, logic, now } = of;
   if ((day + 1) * DAY_MS > now()) return;
   for (let compares = 0; compares < MAX_COMPARES; compares++) {
     const [row] = await rowsOf(merchant, 'day', day, day + 1, of);
-    // Without a row the day is answered from its hours.
-    if (row === undefined) return;
-    let rows = 0;
-    let digest = NO_DIGEST;
-    const hours = await rowsOf(merchant, 'hour', day * 24, (day + 1) * 24, of);
-    for (const { meta } of hours) {
-      rows += meta.rows;
-      digest = addDigest(digest, parseDigest(meta.digest));
-    }
-    // A run of some terminals leaves the parts of others as they are. Built here, all are new.
-    const isBuilt = compares > 0;
-    const isNewer = hours.every(({ meta }) => meta.publishedAt + CLOCKS_APART_MS < row.meta.allReadAt);
-    if ((isBuilt || isNewer) && row.meta.rows === rows && parseDigest(row.meta.digest) === digest) return;
-    const outcome = await recompute(
-      { merchant, level: 'day', time: day, terminals: null },
-      logic,
-      stores,
-      now,
-      of.recompute,
-    );
+    if (row !== undefined && (await matchesHours(row, merchant, day, of, compares > 0))) return;
+    const due = { merchant, level: 'day', time: day, terminals: null } as const;
+    const outcome = await recompute(due, logic, stores, now, of.recompute);
     // Parked as a whole, it is answered from its hours; parked in part, it names what is missing.
     if (outcome === null || outcome.isParked || outcome.parked.length > 0) return;
   }
+}
+
+/** @param isBuilt whether it was built here, of all terminals */
+async function matchesHours(
+  { meta }: Rollup,
+  merchant: MerchantId,
+  day: number,
+  of: RunOfVersion,
+  isBuilt: boolean,
+): Promise<boolean> {
+  let rows = 0;
+  let digest = NO_DIGEST;
+  for (const hour of await rowsOf(merchant, 'hour', day * 24, (day + 1) * 24, of)) {
+    // A run of some terminals leaves the parts of others as they are.
+    if (!isBuilt && hour.meta.publishedAt + CLOCKS_APART_MS >= meta.allReadAt) return false;
+    rows += hour.meta.rows;
+    digest = addDigest(digest, parseDigest(hour.meta.digest));
+  }
+  return meta.rows === rows && parseDigest(meta.digest) === digest;
 }
 
 const rowsOf = (

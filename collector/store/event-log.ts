@@ -221,10 +221,19 @@ export class EventLog {
     }
   }
 
-  /** Merchants with any row, in the order of their keys: one key read a merchant. */
-  async *merchants(): AsyncIterable<MerchantId> {
-    for (let start: Uint8Array = Buffer.of(0); ; ) {
-      const range = { start, stop: AFTER_ALL, keysOnly: true, limit: 1 };
+  /**
+   * Merchants with any row, in the order of their keys: one key read a merchant.
+   *
+   * @param salts of these alone, half-open
+   * @param after those behind this one alone
+   */
+  async *merchants(
+    salts: readonly [number, number] = [0, 256],
+    after: MerchantId | null = null,
+  ): AsyncIterable<MerchantId> {
+    const stop = salts[1] > 0xff ? AFTER_ALL : Buffer.of(salts[1]);
+    for (let start = after === null ? Buffer.of(salts[0]) : prefixEnd(eventsPrefix(after, LAST_HOUR)); ; ) {
+      const range = { start, stop, keysOnly: true, limit: 1 };
       const [first] = await Array.fromAsync(this.#tables.scan('events', range));
       if (first === undefined) return;
       const { merchant } = parseEventsKey(first.row);

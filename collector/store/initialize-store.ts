@@ -5,8 +5,7 @@
 import { ConfigError } from '../../shared/config/parse-config.ts';
 import { FIRST_LOGIC } from '../aggregation/logic-version.ts';
 import { Control } from './control.ts';
-import type { LogicRecord } from './logic-set.ts';
-import { LogicVersions } from './logic-versions.ts';
+import { type LogicRecord, LogicVersions } from './logic-versions.ts';
 import type { Tables } from './tables.ts';
 
 export interface StoreIdentity {

@@ -40,7 +40,9 @@ const LEVELS: readonly (readonly string[])[] = [
   ['collector/ingest', ...below('collector/ingest', 'status admission')],
   ['collector/broker', ...below('collector/broker', 'access transport budget')],
   ['collector/backup/snapshots', 'collector/backup'],
-  ['collector/store/hbase', 'collector/store/sqlite', 'collector/store'],
+  ['collector/cli/entry', 'collector/cli/logic', 'collector/cli'],
+  ['collector/rollup/reprocess', 'collector/rollup'],
+  ['collector/store/hbase', 'collector/store/sqlite', 'collector/store/reprocess', 'collector/store'],
   ['collector/store/hbase', 'collector/store/hbase/thrift'],
   [...below('shared', 'config wire event'), 'shared'],
   ['shared/event/card-data', 'shared/event'],
@@ -103,7 +105,7 @@ function importBreach(from: string, to: string): string[] {
 /** Where the stages of a side meet. */
 function isJoint(side: string, path: string): boolean {
   if (side === 'agent') return isIn(path, 'agent/port');
-  return isIn(path, 'collector/aggregation') || /^collector\/store\/[^/]+\.ts$/.test(path);
+  return isIn(path, 'collector/aggregation') || /^collector\/store\/(reprocess\/)?[^/]+\.ts$/.test(path);
 }
 
 function packageBreach(from: string, name: string, dependencies: readonly string[]): string[] {

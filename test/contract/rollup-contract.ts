@@ -17,6 +17,7 @@ import { parkedContract } from './rollup/parked.ts';
 import { passesContract } from './rollup/passes.ts';
 import { racesContract } from './rollup/races.ts';
 import { randomDaysContract } from './rollup/random-days.ts';
+import { reprocessContract } from './rollup/reprocess.ts';
 import { truncatedContract } from './rollup/truncated.ts';
 import { turnsContract } from './rollup/turns.ts';
 
@@ -30,6 +31,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('parked hours', (t) => parkedContract(t, tables));
     await t.test('finality', (t) => finalityContract(t, tables));
     await t.test('logic versions', (t) => rollupLogicContract(t, tables));
+    await t.test('reprocess', (t) => reprocessContract(t, tables));
     await t.test('attempts', (t) => attemptsContract(t, tables));
     await t.test('leases', (t) => leasesContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));

@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { LogicSet, UnknownRules } from '../../../collector/store/logic-set.ts';
+import { LogicSet, UnknownRules } from '../../../collector/store/logic-versions.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { HOUR_MS, minuteOf } from '../../../shared/time.ts';
 import { HOUR, tillEvent } from '../../support/collector/till-events.ts';

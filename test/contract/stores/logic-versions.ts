@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import { LogicVersions } from '../../../collector/store/logic-versions.ts';
+import { CommitTimes } from '../../../collector/store/reprocess/commit-times.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { controlKey } from '../../../shared/keys.ts';
 import { pack } from '../../../shared/wire/message-pack.ts';
@@ -83,5 +84,16 @@ export async function logicVersionsContract(t: Test, open: () => Promise<Tables>
     t.match(set.logic(freshMerchant()), { version: 1 });
     await logics.setState(2, ['building'], 'dropped');
     t.match((await logics.read()).maintained(), [{ version: 1 }]);
+  });
+
+  await t.test('the longest commit time of those who said it lately is told', async (t) => {
+    const { tables } = await opened(t);
+    const times = new CommitTimes(tables);
+    t.equal(await times.longest(20_000), null);
+    await times.publish('one', { at: 15_000, p99: 7 });
+    await times.publish('two', { at: 15_000, p99: 9 });
+    await times.publish('gone', { at: 1_000, p99: 99 });
+    t.equal(await times.longest(20_000), 9);
+    t.equal(await times.longest(30_000), null);
   });
 }

@@ -13,7 +13,7 @@ import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/runn
 import { type DueMark, DueMarks, dueMinute } from '../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
 import { Finality } from '../../../collector/store/finality.ts';
-import { LogicSet } from '../../../collector/store/logic-set.ts';
+import { LogicSet } from '../../../collector/store/logic-versions.ts';
 import { ParkedHours, type ParkedPart } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
 import type { Tables } from '../../../collector/store/tables.ts';

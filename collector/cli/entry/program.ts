@@ -1,19 +1,22 @@
 /** The collector's command line: runs the command that is named, and prints its result. */
-import { ConfigError } from '../../shared/config/parse-config.ts';
-import type { OpenTables } from '../app/context.ts';
-import { ListenError } from '../app/listen.ts';
-import type { Collector } from '../app/start.ts';
-import { loadConfig } from '../config/load-config.ts';
-import { UnknownRules } from '../store/logic-set.ts';
-import { StoreUnavailable } from '../store/tables.ts';
-import { audit } from './audit.ts';
-import { backupStore, restoreStore, verifyBackup } from './backup.ts';
-import { type Command, CommandFailed, required, UsageError } from './command.ts';
-import { addKey, listKeys, revokeKey } from './keys.ts';
-import { parseCommandLine, RUN } from './parse-command-line.ts';
-import type { RunContext } from './run.ts';
-import { checkConfig, initStore, rollupOnce } from './store.ts';
-import { addTerminal, listTerminals, retireTerminal, revokeTerminal, setQuota } from './terminals.ts';
+import { ConfigError } from '../../../shared/config/parse-config.ts';
+import type { OpenTables } from '../../app/context.ts';
+import { ListenError } from '../../app/listen.ts';
+import type { Collector } from '../../app/start.ts';
+import { loadConfig } from '../../config/load-config.ts';
+import { UnknownRules } from '../../store/logic-versions.ts';
+import { StoreUnavailable } from '../../store/tables.ts';
+import { audit } from '../audit.ts';
+import { backupStore, restoreStore, verifyBackup } from '../backup.ts';
+import { type Command, CommandFailed, required, UsageError } from '../command.ts';
+import { addKey, listKeys, revokeKey } from '../keys.ts';
+import { diffLogics } from '../logic/diff.ts';
+import { reprocessLogs } from '../logic/reprocess.ts';
+import { activateLogic, addLogic, dropLogic, listLogics, rollBackLogic } from '../logic/versions.ts';
+import { parseCommandLine, RUN } from '../parse-command-line.ts';
+import type { RunContext } from '../run.ts';
+import { checkConfig, initStore, rollupOnce } from '../store.ts';
+import { addTerminal, listTerminals, retireTerminal, revokeTerminal, setQuota } from '../terminals.ts';
 
 export interface Program {
   readonly openTables: OpenTables;
@@ -31,6 +34,13 @@ const COMMANDS: readonly Command[] = [
   listKeys,
   revokeKey,
   rollupOnce,
+  reprocessLogs,
+  addLogic,
+  listLogics,
+  diffLogics,
+  activateLogic,
+  rollBackLogic,
+  dropLogic,
   audit,
   backupStore,
   verifyBackup,
@@ -78,7 +88,7 @@ async function dispatch(args: readonly string[], output: Output, { openTables, s
     output.print(json, text);
     return found === true ? 1 : 0;
   }
-  const { run } = await import('./run.ts');
+  const { run } = await import('../run.ts');
   const onListening = ({ mqttPort, httpPort }: Collector): void => {
     const http = { host: config.http.host, port: httpPort };
     const mqtt = mqttPort === null ? null : { host: config.mqtt.host, port: mqttPort };

@@ -1,0 +1,66 @@
+/** What `logic activate` and `logic drop` do to the rows of all merchants. */
+import type { MerchantId } from '../../../shared/ids.ts';
+import { type Level, rollupKey } from '../../../shared/keys.ts';
+import type { Stores } from '../../app/context.ts';
+import { missingRows } from '../../rollup/reprocess/missing-rows.ts';
+import type { EventLog } from '../../store/event-log.ts';
+import type { LogicSet } from '../../store/logic-versions.ts';
+import type { Tables } from '../../store/tables.ts';
+
+const LEVELS: readonly Level[] = ['hour', 'day'];
+const LAST = 2 ** 32 - 1;
+const ROWS_PER_DELETE = 500;
+
+export interface Missing {
+  readonly merchant: MerchantId;
+  /** Hours that have figures by the active version, and none by the other. */
+  readonly hours: number;
+}
+
+/** @param merchants null: all */
+export async function missingOf(
+  { log, rollups }: Pick<Stores, 'log' | 'rollups'>,
+  set: LogicSet,
+  version: number,
+  merchants: readonly MerchantId[] | null,
+  progress: (checked: number) => void,
+  signal: AbortSignal,
+): Promise<Missing[]> {
+  const missing: Missing[] = [];
+  let checked = 0;
+  for await (const merchant of merchants ?? log.merchants()) {
+    signal.throwIfAborted();
+    const active = set.active(merchant);
+    const hours = active === version ? 0 : await missingRows(rollups, merchant, active, version);
+    if (hours > 0) missing.push({ merchant, hours });
+    progress(++checked);
+  }
+  return missing;
+}
+
+/** A version's rows are written by nobody after it was dropped: their keys are never used again. */
+export async function dropRows(
+  tables: Tables,
+  log: EventLog,
+  version: number,
+  progress: (rows: number) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  let rows = 0;
+  for await (const merchant of log.merchants())
+    for (const level of LEVELS) {
+      const range = { start: rollupKey(merchant, level, version, 0), stop: rollupKey(merchant, level, version, LAST) };
+      let keys: Uint8Array[] = [];
+      const remove = async (): Promise<void> => {
+        signal.throwIfAborted();
+        if (keys.length > 0) await tables.delete('rollups', keys);
+        rows += keys.length;
+        progress(rows);
+        keys = [];
+      };
+      for await (const { row } of tables.scan('rollups', { ...range, keysOnly: true }))
+        if (keys.push(row) === ROWS_PER_DELETE) await remove();
+      await remove();
+    }
+  return rows;
+}
