@@ -118,17 +118,20 @@ export class EventLog {
   /**
    * Rows of the hours from `fromHour` (or from the key `start` within it) up to, but not including,
    * `toHour`, in key order.
+   *
+   * @param options.since only rows that arrived then or later, milliseconds since 1970
    */
   async *scan(
     merchant: MerchantId,
     fromHour: number,
     toHour: number,
-    options: { keysOnly?: boolean; start?: Uint8Array } = {},
+    options: { keysOnly?: boolean; start?: Uint8Array; since?: number } = {},
   ): AsyncIterable<RawRow> {
     const scan = {
       start: options.start ?? eventsPrefix(merchant, fromHour),
       stop: eventsPrefix(merchant, toHour),
       keysOnly: options.keysOnly ?? false,
+      ...(options.since !== undefined && { since: options.since }),
     };
     for await (const row of this.#tables.scan('events', scan)) yield rawRow(row);
   }

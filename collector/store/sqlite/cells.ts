@@ -1,18 +1,17 @@
 /** Reads and writes the cells of one store table in SQLite (`schema.ts` has the layout). */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Column, Columns, Put, Row, TableName } from '../tables.ts';
+import { EVENTS_BY_TIME } from './schema.ts';
 
 /** Cells that one statement passes over in search of one that is new enough: tenths of a ms. */
 const PASSED_CELLS = 256;
+/** Up to so many new cells of the table the index by time is used: some milliseconds. */
+const RECENT_CELLS = 50_000;
 
 type StoredCell = [column: Column, time: number, value: Uint8Array | null];
 
 const NO_VALUE = new Uint8Array(0);
 
-/**
- * The statements of one store table, prepared once. Every method runs within the caller's
- * transaction.
- */
 /** Which cells of a row; undefined: all. */
 export interface CellSelection {
   readonly columns?: Columns | undefined;
@@ -20,6 +19,10 @@ export interface CellSelection {
   readonly since?: number | undefined;
 }
 
+/**
+ * The statements of one store table, prepared once. Every method runs within the caller's
+ * transaction.
+ */
 export class Cells {
   readonly #find: Statement<[Uint8Array, string], { time: number; valueId: number }>;
   readonly #value: Statement<[Uint8Array, string], Uint8Array>;
@@ -33,6 +36,8 @@ export class Cells {
   readonly #nextRow: Statement<[Uint8Array, Uint8Array], Uint8Array>;
   readonly #nextSince: Statement<[Uint8Array, Uint8Array, number], Uint8Array>;
   readonly #lastPassed: Statement<[Uint8Array, Uint8Array], Uint8Array>;
+  /** Null where the table has no index by time. */
+  readonly #recent: RecentRows | null;
   readonly #read: { readonly values: RangeReader; readonly keys: RangeReader };
 
   constructor(database: Database, table: TableName) {
@@ -66,6 +71,7 @@ export class Cells {
         `SELECT row FROM ${cells} WHERE row >= ? AND row < ? ORDER BY row LIMIT 1 OFFSET ${PASSED_CELLS - 1}`,
       )
       .pluck();
+    this.#recent = RecentRows.of(database, table);
     this.#read = {
       values: new RangeReader(database, `SELECT col, time, ${value} FROM ${cells}`),
       keys: new RangeReader(database, `SELECT col, time, NULL FROM ${cells}`),
@@ -114,6 +120,15 @@ export class Cells {
     return this.#nextSince.get(start, stop, since) ?? this.#lastPassed.get(start, stop);
   }
 
+  /**
+   * The first rows of a range that have a cell of this time or later, in order; null: there is no
+   * index that tells sooner than `nextRow`.
+   */
+  recentRows(start: Uint8Array, stop: Uint8Array, since: number, limit: number): Uint8Array[] | null {
+    const isShort = this.#lastPassed.get(start, stop) === undefined;
+    return isShort || this.#recent === null ? null : this.#recent.read(start, stop, since, limit);
+  }
+
   /** Null if the row has no cell of these columns, and none of this time or later. */
   read(row: Uint8Array, { columns, keysOnly = false, since }: CellSelection): Row | null {
     const all = (keysOnly ? this.#read.keys : this.#read.values).read(row, columns);
@@ -126,6 +141,30 @@ export class Cells {
       if (time > newest) newest = time;
     }
     return { row, cells, time: newest };
+  }
+}
+
+/** Finds rows by the times of their cells. */
+class RecentRows {
+  readonly #count: Statement<[number], number>;
+  readonly #rows: Statement<[number, Uint8Array, Uint8Array, number], Uint8Array>;
+
+  private constructor(database: Database) {
+    const recent = `FROM events_cells INDEXED BY ${EVENTS_BY_TIME} WHERE time >= ?`;
+    this.#count = database.prepare<[number], number>(`SELECT count(*) FROM (SELECT 1 ${recent} LIMIT ${RECENT_CELLS})`);
+    this.#count.pluck();
+    this.#rows = database.prepare(`SELECT DISTINCT row ${recent} AND row >= ? AND row < ? ORDER BY row LIMIT ?`);
+    this.#rows.pluck();
+  }
+
+  /** A store that an earlier release made, and no collector has opened since, has no such index. */
+  static of(database: Database, table: TableName): RecentRows | null {
+    const index = database.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?');
+    return table === 'events' && index.get(EVENTS_BY_TIME) !== undefined ? new RecentRows(database) : null;
+  }
+
+  read(start: Uint8Array, stop: Uint8Array, since: number, limit: number): Uint8Array[] | null {
+    return this.#count.get(since) === RECENT_CELLS ? null : this.#rows.all(since, start, stop, limit);
   }
 }
 

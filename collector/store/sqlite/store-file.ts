@@ -16,6 +16,8 @@ import { wrapStoreErrors } from './wrap-error.ts';
  */
 const PAGE_ROWS = 500;
 const PAGE_BYTES = 1024 * 1024;
+/** Keys found by their time are sorted for each page anew. */
+const PAGE_RECENT_KEYS = 4_000;
 
 /** `columns` undefined: all. */
 export type PageScan = Pick<Scan, 'start' | 'stop'> & Required<CellSelection>;
@@ -76,9 +78,14 @@ export class StoreFile {
       let bytes = 0;
       // Skipped rows count too: rows without any of the requested columns cost time all the same.
       let start = scan.start;
-      const most = Math.min(maxRows, PAGE_ROWS);
-      for (let passed = 0; rows.length < most && passed < PAGE_ROWS && bytes < PAGE_BYTES; passed++) {
-        const key = cells.nextRow(start, scan.stop, scan.since);
+      const { since, keysOnly } = scan;
+      const recent =
+        since === undefined
+          ? null
+          : cells.recentRows(start, scan.stop, since, Math.min(maxRows, keysOnly ? PAGE_RECENT_KEYS : PAGE_ROWS));
+      const most = recent === null || !keysOnly ? PAGE_ROWS : PAGE_RECENT_KEYS;
+      for (let passed = 0; rows.length < Math.min(most, maxRows) && passed < most && bytes < PAGE_BYTES; passed++) {
+        const key = recent === null ? cells.nextRow(start, scan.stop, since) : recent[passed];
         if (key === undefined) return { rows: packRows(rows), next: undefined };
         const row = cells.read(key, scan);
         if (row !== null) {

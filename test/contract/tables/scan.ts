@@ -122,24 +122,29 @@ export async function scanContract(t: Test, tables: Tables): Promise<void> {
   });
 
   await t.test('since leaves out older cells, and rows that have no other', async (t) => {
-    const { key, prefix, end } = freshKeys();
-    const recent = Date.now() - 60_000;
-    // More rows than a page, of which few are new enough.
-    const many = Array.from({ length: 1_500 }, (_, i) => key(i >> 8, i & 0xff));
-    const isNew = (i: number): boolean => [700, 701, 1_499].includes(i);
-    await tables.put(
-      'rollups',
-      many.map((row, i) => put(row, { 'm:one': 'x' }, isNew(i) ? recent : recent - 1)),
-    );
-    await tables.put('rollups', [put(many[3]!, { 'p:t1': 'y' }, recent + 5)]);
-    const range = { start: prefix, stop: end, since: recent };
-    const rows = await collect(tables, 'rollups', range);
-    t.same(hex(rows), hex([many[3]!, many[700]!, many[701]!, many[1_499]!]));
-    t.same(rows.map(textOf), [{ 'p:t1': 'y' }, { 'm:one': 'x' }, { 'm:one': 'x' }, { 'm:one': 'x' }]);
-    t.equal(rows[0]?.time, recent + 5);
-    t.same(hex(await collect(tables, 'rollups', { ...range, limit: 2 })), hex(rows.slice(0, 2)));
-    t.same(hex(await collect(tables, 'rollups', { ...range, keysOnly: true })), hex(rows));
-    t.same(hex(await collect(tables, 'rollups', { ...range, columns: ['m:one'] })), hex(rows.slice(1)));
-    t.same(await collect(tables, 'rollups', { ...range, since: recent + 6 }), []);
+    for (const [table, one, two] of [
+      ['rollups', 'm:one', 'p:t1'],
+      ['events', 'b:one', 'b:two'],
+    ] as const) {
+      const { key, prefix, end } = freshKeys();
+      const recent = Date.now() - 60_000;
+      // More rows than a page, of which few are new enough.
+      const many = Array.from({ length: 1_500 }, (_, i) => key(i >> 8, i & 0xff));
+      const isNew = (i: number): boolean => [700, 701, 1_499].includes(i);
+      await tables.put(
+        table,
+        many.map((row, i) => put(row, { [one]: 'x' }, isNew(i) ? recent : recent - 1)),
+      );
+      await tables.put(table, [put(many[3]!, { [two]: 'y' }, recent + 5)]);
+      const range = { start: prefix, stop: end, since: recent };
+      const rows = await collect(tables, table, range);
+      t.same(hex(rows), hex([many[3]!, many[700]!, many[701]!, many[1_499]!]));
+      t.same(rows.map(textOf), [{ [two]: 'y' }, { [one]: 'x' }, { [one]: 'x' }, { [one]: 'x' }]);
+      t.equal(rows[0]?.time, recent + 5);
+      t.same(hex(await collect(tables, table, { ...range, limit: 2 })), hex(rows.slice(0, 2)));
+      t.same(hex(await collect(tables, table, { ...range, keysOnly: true })), hex(rows));
+      t.same(hex(await collect(tables, table, { ...range, columns: [one] })), hex(rows.slice(1)));
+      t.same(await collect(tables, table, { ...range, since: recent + 6 }), []);
+    }
   });
 }

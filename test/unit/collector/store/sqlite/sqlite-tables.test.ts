@@ -300,6 +300,23 @@ t.test('errors name operation, path, what was behind it and what to do', async (
     await tables.close();
   });
 
+  await t.test('a store of an earlier release, which finds no row by its time', async (t) => {
+    const before = await filled(path, 1_000, 1);
+    await before.close();
+    const database = new Database(path);
+    database.exec('DROP INDEX events_cells_by_time');
+    database.close();
+    const opened = async (isInitialized: boolean): Promise<number> => {
+      const tables = await openSqliteTables({ path, now: () => 9e12 });
+      if (isInitialized) await tables.init();
+      await tables.put('events', [{ row: Buffer.from('000500x'), cells: new Map([['b:d', Buffer.of(1)]]) }]);
+      const found = await Array.fromAsync(tables.scan('events', { ...ALL, since: 9e12 }));
+      await tables.close();
+      return found.length;
+    };
+    t.same([await opened(false), await opened(true), await opened(true)], [1, 1, 1]);
+  });
+
   await t.test('a store of a newer release', async (t) => {
     const database = new Database(path);
     database.pragma('user_version = 99');
