@@ -57,9 +57,13 @@ export const runCooperatively = <T>(task: Cooperative<T>): Promise<T> => new Sli
 export class Slices {
   #until = performance.now() + SLICE_MS;
 
+  get isUsedUp(): boolean {
+    return performance.now() >= this.#until;
+  }
+
   /** Waits for the next slice if this one is used up. */
   async pause(): Promise<void> {
-    if (performance.now() < this.#until) return;
+    if (!this.isUsedUp) return;
     await nextSlice();
     this.#until = performance.now() + SLICE_MS;
   }

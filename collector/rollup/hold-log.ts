@@ -5,8 +5,9 @@
 import { Slices } from '../../shared/cooperative.ts';
 import type { MerchantId } from '../../shared/ids.ts';
 import { DAY_MS } from '../../shared/time.ts';
-import { addDigest, digestOf, NO_DIGEST, parseDigest } from '../aggregation/row-set-digest.ts';
 import { type Rollup, readAfterEnd } from '../store/rollups.ts';
+import { dayFault, hourFault, sumOf } from './audit/compare.ts';
+import { rawHours } from './audit/raw-keys.ts';
 import { recompute } from './recompute.ts';
 import type { RunOfVersion } from './versions.ts';
 
@@ -38,15 +39,8 @@ export async function holdHour(merchant: MerchantId, hour: number, of: RunOfVers
 export async function matchesLog(merchant: MerchantId, hour: number, of: RunOfVersion): Promise<boolean> {
   const [row] = await rowsOf(merchant, 'hour', hour, hour + 1, of);
   if (row === undefined || !readAfterEnd(row)) return false;
-  let rows = 0;
-  let digest = NO_DIGEST;
-  const slices = new Slices();
-  for await (const { rowKey } of of.stores.log.scan(merchant, hour, hour + 1, { keysOnly: true })) {
-    await slices.pause();
-    rows++;
-    digest = addDigest(digest, digestOf(rowKey));
-  }
-  return row.meta.rows === rows && parseDigest(row.meta.digest) === digest;
+  const [raw] = await Array.fromAsync(rawHours(of.stores.log, merchant, hour, hour + 1, new Slices()));
+  return hourFault(row, raw ?? null) === null;
 }
 
 /** Rebuilds the row of a day, if it has one, that does not hold its hours as they are. */
@@ -72,21 +66,16 @@ export async function holdDay(merchant: MerchantId, day: number, of: RunOfVersio
 
 /** @param isBuilt whether it was built here, of all terminals */
 async function matchesHours(
-  { meta }: Rollup,
+  row: Rollup,
   merchant: MerchantId,
   day: number,
   of: RunOfVersion,
   isBuilt: boolean,
 ): Promise<boolean> {
-  let rows = 0;
-  let digest = NO_DIGEST;
-  for (const hour of await rowsOf(merchant, 'hour', day * 24, (day + 1) * 24, of)) {
-    // A run of some terminals leaves the parts of others as they are.
-    if (!isBuilt && hour.meta.publishedAt + CLOCKS_APART_MS >= meta.allReadAt) return false;
-    rows += hour.meta.rows;
-    digest = addDigest(digest, parseDigest(hour.meta.digest));
-  }
-  return meta.rows === rows && parseDigest(meta.digest) === digest;
+  const hours = await rowsOf(merchant, 'hour', day * 24, (day + 1) * 24, of);
+  // A run of some terminals leaves the parts of others as they are.
+  const isNewer = hours.every((hour) => hour.meta.publishedAt + CLOCKS_APART_MS < row.meta.allReadAt);
+  return (isBuilt || isNewer) && dayFault(row, sumOf(hours)) === null;
 }
 
 const rowsOf = (

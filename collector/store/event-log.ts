@@ -23,6 +23,7 @@ const BATCH: Column = 'b:batch';
 /** With batches of at most 128 KiB this is 8 MiB. */
 const KEYS_PER_READ = 64;
 const LAST_HOUR = 2 ** 32 - 1;
+const HOUR_BYTES = 4;
 /** After every key: no id begins with this byte. */
 const AFTER_ALL = Buffer.of(0xff, 0xff);
 
@@ -59,6 +60,8 @@ export interface SeqsOfHour {
   readonly first: number;
   readonly last: number;
 }
+
+export type RawKey = Pick<RawRow, 'rowKey' | 'arrival'> & Pick<EventsKey, 'hour'>;
 
 export interface HourWithRows {
   /** Hours since 1970. */
@@ -134,6 +137,20 @@ export class EventLog {
       ...(options.since !== undefined && { since: options.since }),
     };
     for await (const row of this.#tables.scan('events', scan)) yield rawRow(row);
+  }
+
+  /** The keys of a half-open range of hours, in order; of each only the hour is parsed. */
+  async *keys(
+    merchant: MerchantId,
+    fromHour: number,
+    toHour: number,
+    limit = Number.POSITIVE_INFINITY,
+  ): AsyncIterable<RawKey> {
+    const start = eventsPrefix(merchant, fromHour);
+    const hourAt = start.length - HOUR_BYTES;
+    const range = { start, stop: eventsPrefix(merchant, toHour), keysOnly: true, limit };
+    for await (const { row, time } of this.#tables.scan('events', range))
+      yield { hour: new DataView(row.buffer, row.byteOffset).getUint32(hourAt), rowKey: row, arrival: time };
   }
 
   /** One terminal's rows of one hour: losses, then events. */

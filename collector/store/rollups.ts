@@ -47,6 +47,15 @@ export interface RollupMeta {
   readonly allReadAt: number;
 }
 
+/**
+ * Stands for a meta that cannot be read. Its run counts as older than the hour or day, so that no
+ * reader uses the row, and the next run makes all of it.
+ */
+export const UNREADABLE_META: RollupMeta = {
+  ...{ readAt: 0, publishedAt: 0, rows: 0, digest: '0000000000000000', earliestArrival: null },
+  ...{ events: 0, conflicts: 0, lost: 0, overflow: 0, allReadAt: 0 },
+};
+
 export interface Rollup extends RollupKey {
   /** 1 for the first publication. */
   readonly revision: number;
@@ -113,10 +122,12 @@ export class Rollups {
     from: number,
     to: number,
     cells: Cells,
+    limit = Number.POSITIVE_INFINITY,
   ): AsyncIterable<Rollup> {
     if (from >= to) return;
     const range = { start: rollupKey(merchant, level, logic, from), stop: rollupKey(merchant, level, logic, to) };
-    for await (const row of this.#tables.scan('rollups', { ...range, columns: columnsOf(cells) })) yield rollup(row);
+    for await (const row of this.#tables.scan('rollups', { ...range, columns: columnsOf(cells), limit }))
+      yield rollup(row);
   }
 
   /**
@@ -172,5 +183,18 @@ function rollup(row: Row): Rollup {
     else if (column.startsWith('v:')) views.set(column.slice(2), bytes);
   }
   const revision = Buffer.from(row.cells.get(REVISION) ?? []).readUInt32BE(0);
-  return { ...parseRollupKey(row.row), revision, meta: unpack(row.cells.get(META)!) as RollupMeta, parts, views };
+  return { ...parseRollupKey(row.row), revision, meta: metaOf(row.cells.get(META)), parts, views };
+}
+
+const DIGEST = /^[0-9a-f]{16}$/;
+
+function metaOf(cell: Uint8Array | undefined): RollupMeta {
+  try {
+    const meta = unpack(cell!) as Partial<RollupMeta> | null;
+    const { readAt, publishedAt, rows, digest, events, conflicts, lost, allReadAt } = meta ?? {};
+    const numbers = [readAt, publishedAt, rows, events, conflicts, lost, allReadAt];
+    return DIGEST.test(digest ?? '') && numbers.every(Number.isFinite) ? (meta as RollupMeta) : UNREADABLE_META;
+  } catch {
+    return UNREADABLE_META;
+  }
 }

@@ -37,6 +37,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['collector', ...below('collector', 'cli app api backup broker ingest rollup store aggregation config')],
   ['collector/aggregation', ...below('collector/aggregation', 'message-pack sketches')],
   ['collector/api', ...below('collector/api', 'answer figures losses admission query')],
+  ['collector/rollup', ...below('collector/rollup', 'audit')],
   ['collector/ingest', ...below('collector/ingest', 'status admission')],
   ['collector/broker', ...below('collector/broker', 'access transport budget')],
   ['collector/backup/snapshots', 'collector/backup'],

@@ -5,6 +5,7 @@
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
+import { auditContract } from './audit/rows.ts';
 import { attemptsContract } from './rollup/attempts.ts';
 import { clockSetBackContract } from './rollup/clock-set-back.ts';
 import { crashContract } from './rollup/crashes.ts';
@@ -32,6 +33,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('finality', (t) => finalityContract(t, tables));
     await t.test('logic versions', (t) => rollupLogicContract(t, tables));
     await t.test('reprocess', (t) => reprocessContract(t, tables));
+    await t.test('audit', (t) => auditContract(t, tables));
     await t.test('attempts', (t) => attemptsContract(t, tables));
     await t.test('leases', (t) => leasesContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));

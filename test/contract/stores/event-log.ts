@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import { EventLog } from '../../../collector/store/event-log.ts';
 import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
 import { epoch, type MerchantId, terminalId } from '../../../shared/ids.ts';
-import { eventsKey, eventsPrefix } from '../../../shared/keys.ts';
+import { eventsKey, eventsPrefix, salt } from '../../../shared/keys.ts';
 import { forgedSale } from '../../support/collector/forged-batch.ts';
 import { DIGEST_KEY } from '../../support/collector/raw-rows.ts';
 import { HOUR } from '../../support/collector/till-events.ts';
@@ -209,6 +209,27 @@ export async function eventLogContract(t: Test, tables: Tables): Promise<void> {
       expected,
     );
     t.equal(new Set(found).size, found.length);
+    for (const { merchant } of some) {
+      const of = found.filter((other) => salt(other) === salt(merchant));
+      t.same(await Array.fromAsync(log.merchants([salt(merchant), salt(merchant) + 1])), of, 'those of a salt');
+      const after = await Array.fromAsync(log.merchants([salt(merchant), salt(merchant) + 1], merchant));
+      t.same(after, of.slice(of.indexOf(merchant) + 1), 'those after one of them');
+    }
+  });
+
+  await t.test('keys tell their hours and arrivals', async (t) => {
+    const region = new Region(tables);
+    const rows = [0, 1, 1, 300].map((hour, at) => region.losses('a', 1 + at, 1, { hour: HOUR + hour }));
+    await region.append(...rows);
+    const keys = (...range: [number, number, number?]) =>
+      Array.fromAsync(log.keys(region.merchant, ...range), ({ hour, rowKey, arrival }) => {
+        const { key, arrival: of } = rows.find((row) => Buffer.compare(row.rowKey, rowKey) === 0)!;
+        t.same([hour, arrival], [key.hour, of]);
+        return hour - HOUR;
+      });
+    t.same(await keys(HOUR, HOUR + 301), [0, 1, 1, 300]);
+    t.same(await keys(HOUR + 1, HOUR + 300), [1, 1]);
+    t.same(await keys(HOUR, HOUR + 301, 1), [0]);
   });
 
   await t.test('which batches are stored is told by the names of their rows', async (t) => {
