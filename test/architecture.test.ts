@@ -142,6 +142,19 @@ t.test('an import that runs up, or a circle between folders, is reported', async
   ]);
 });
 
+t.test('a package that the fold reaches is reported with the way to it', async (t) => {
+  const cube = 'collector/aggregation/cube.ts';
+  const fold = 'collector/aggregation/fold.ts';
+  const [from] = made(fold, cube);
+  t.same(breaches([from!, module(cube, { packages: ['node:crypto'] })], []), [
+    `${fold} → ${cube} imports node:crypto: the fold imports no package and nothing of Node`,
+  ]);
+  t.same(
+    breaches([from!, module(cube), module('collector/aggregation/codec.ts', { packages: ['node:zlib'] })], []),
+    [],
+  );
+});
+
 t.test('what grows too large is reported', async (t) => {
   const folder = Array.from({ length: 16 }, (_, at) => module(`agent/port/p${at}.ts`));
   t.same(breaches(folder, []), ['agent/port: 16 files, more than 15']);

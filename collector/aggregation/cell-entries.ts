@@ -10,10 +10,10 @@ import { ALL_MEASURES, FORMAT, type PackedTally, type SketchSelection } from './
 import type { Cube, GroupKey } from './cube.ts';
 import type { ExactInt } from './exact-sum.ts';
 import { FoldedValues } from './folded-values.ts';
+import { parseDigest } from './hashes/row-set-digest.ts';
 import { type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
 import { MessagePackCursor } from './message-pack/cursor.ts';
 import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
-import { parseDigest } from './row-set-digest.ts';
 import { AmountSketch } from './sketches/amount-sketch.ts';
 import { DistinctSketch } from './sketches/distinct-sketch.ts';
 

@@ -10,10 +10,10 @@ import type { Cooperative } from '../../shared/cooperative.ts';
 import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import type { Cube, GroupKey } from './cube.ts';
 import type { ExactInt } from './exact-sum.ts';
+import { digestText } from './hashes/row-set-digest.ts';
 import type { ItemMeasures, Measures } from './measures.ts';
 import { packCooperatively } from './message-pack/pack-cooperatively.ts';
 import type { PartialAggregate, Tally } from './partial.ts';
-import { digestText } from './row-set-digest.ts';
 import type { AmountSketch } from './sketches/amount-sketch.ts';
 
 export const FORMAT = 1;

@@ -4,6 +4,7 @@
  */
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { Cube, GROUP_BYTES, type Measuring } from './cube.ts';
+import { addDigest, type Digest, NO_DIGEST } from './hashes/row-set-digest.ts';
 import { ARTICLES_BOUND, keepLargest } from './keep-largest.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
 import { type Logic, partialKeys } from './logic-version.ts';
@@ -16,7 +17,6 @@ import {
   mergeMeasures,
   sketchBytes,
 } from './measures.ts';
-import { addDigest, type Digest, NO_DIGEST } from './row-set-digest.ts';
 
 export interface Tally {
   /** Raw rows folded, of events and of losses. */

@@ -35,7 +35,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['agent/ship', ...below('agent/ship', 'batching status connection line')],
   ['agent/inspect/page', 'agent/inspect', ...below('agent/inspect', 'facts terminal')],
   ['collector', ...below('collector', 'cli app api backup broker ingest rollup store aggregation config')],
-  ['collector/aggregation', ...below('collector/aggregation', 'message-pack sketches')],
+  ['collector/aggregation', ...below('collector/aggregation', 'message-pack sketches hashes')],
   ['collector/api', ...below('collector/api', 'answer figures losses admission query')],
   ['collector/rollup', ...below('collector/rollup', 'audit')],
   ['collector/ingest', ...below('collector/ingest', 'status admission')],
@@ -52,6 +52,9 @@ const LEVELS: readonly (readonly string[])[] = [
 
 /** Written by `npm run train-dictionary`. */
 const GENERATED = /^shared\/wire\/dictionaries\/dictionary-\d+\.ts$/;
+
+/** Runs wherever JavaScript runs: nothing that it reaches imports a package or a part of Node. */
+const PURE_ENTRY = 'collector/aggregation/fold.ts';
 
 const MAX_FILES_IN_FOLDER = 15;
 const MAX_LINES_OF_MODULE = 300;
@@ -75,6 +78,7 @@ export function breaches(modules: readonly Module[], dependencies: readonly stri
     ...cycles('import cycle', imports),
     ...folderCycles(imports),
     ...levels(imports),
+    ...packagesReached(modules, imports),
     ...sizes(modules),
     ...comments(modules),
   ].sort();
@@ -156,6 +160,17 @@ function folderCycles(imports: ReadonlyMap<string, readonly string[]>): string[]
     folders.set(folder, [...new Set([...(folders.get(folder) ?? []), ...others])]);
   }
   return cycles('folder cycle', folders);
+}
+
+/** What the fold's bundle would import, with the way to it. */
+function packagesReached(modules: readonly Module[], imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const packages = new Map(modules.map((module) => [module.path, module.packages]));
+  const reached = new Map<string, string>(imports.has(PURE_ENTRY) ? [[PURE_ENTRY, PURE_ENTRY]] : []);
+  for (const [path, way] of reached)
+    for (const to of imports.get(path) ?? []) if (!reached.has(to)) reached.set(to, `${way} → ${to}`);
+  return [...reached].flatMap(([path, way]) =>
+    (packages.get(path) ?? []).map((name) => `${way} imports ${name}: the fold imports no package and nothing of Node`),
+  );
 }
 
 /** Imports that run up a list of `LEVELS`, and folders that stand in none. */

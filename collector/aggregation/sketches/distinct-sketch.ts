@@ -6,7 +6,7 @@
  * 2^16 registers and Ertl's estimator ("New cardinality estimation algorithms for HyperLogLog
  * sketches", 2017, algorithm 6), standard error 1.04 / sqrt(2^16) = 0.41 %: 2 % is five times that.
  */
-import { hash } from 'node:crypto';
+import { sha256OfText } from '../hashes/sha-256.ts';
 
 export const EXACT_LIMIT = 1_000;
 
@@ -17,8 +17,10 @@ const RANK_BITS = HASH_BITS - INDEX_BITS;
 const RANK_SPAN = 2 ** RANK_BITS;
 
 /** 52 bits of a customer's name, as a safe integer. */
-export const customerHash = (customer: string): number =>
-  Number.parseInt(hash('sha256', customer).slice(0, HASH_BITS / 4), 16);
+export function customerHash(customer: string): number {
+  const { high, low } = sha256OfText(customer);
+  return high * 2 ** (HASH_BITS - 32) + (low >>> (64 - HASH_BITS));
+}
 
 /** Customers whose hashes are remembered. */
 const MAX_HASHES = 10_000;

@@ -4,7 +4,7 @@
  */
 import type { Slices } from '../../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { addDigest, type Digest, digestOf, NO_DIGEST } from '../../aggregation/row-set-digest.ts';
+import { addDigest, type Digest, digestOf, NO_DIGEST } from '../../aggregation/hashes/row-set-digest.ts';
 import type { EventLog } from '../../store/event-log.ts';
 
 export interface RawHour {

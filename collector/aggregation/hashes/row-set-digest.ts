@@ -3,13 +3,16 @@
  * key's SHA-256. The digest of a union of disjoint sets is the sum of their digests, so an hour's
  * digest is the sum of its terminals'.
  */
-import { hash } from 'node:crypto';
+import { sha256 } from './sha-256.ts';
 
 export type Digest = bigint;
 
 export const NO_DIGEST: Digest = 0n;
 
-export const digestOf = (rowKey: Uint8Array): Digest => BigInt(`0x${hash('sha256', rowKey).slice(0, 16)}`);
+export function digestOf(rowKey: Uint8Array): Digest {
+  const { high, low } = sha256(rowKey);
+  return (BigInt(high) << 32n) | BigInt(low);
+}
 
 export const addDigest = (a: Digest, b: Digest): Digest => BigInt.asUintN(64, a + b);
 

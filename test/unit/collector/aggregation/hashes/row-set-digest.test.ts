@@ -7,8 +7,8 @@ import {
   digestText,
   NO_DIGEST,
   parseDigest,
-} from '../../../../collector/aggregation/row-set-digest.ts';
-import { holds } from '../../../support/shared/property.ts';
+} from '../../../../../collector/aggregation/hashes/row-set-digest.ts';
+import { holds } from '../../../../support/shared/property.ts';
 
 const keys = fc.array(fc.uint8Array({ minLength: 1, maxLength: 60 }), { maxLength: 12 });
 const sumOf = (of: readonly Uint8Array[]): bigint => of.map(digestOf).reduce(addDigest, NO_DIGEST);
