@@ -70,6 +70,8 @@ export class Cube<M> {
   #limit = ALL_HASHES;
   #entries = 0;
   #nameLengths = 0;
+  /** Changes when groups were folded: those that were got before may no longer be in the cube. */
+  generation = 0;
   /** Bytes of memory, about: keys and measures. Who changes measures in place adds the change. */
   bytes = 0;
 
@@ -84,7 +86,11 @@ export class Cube<M> {
 
   /** Measures of a group in a slot, created by `none` if there are none yet. */
   at(key: GroupKey, slot: number, none?: () => M): M {
-    const group = this.#group(key);
+    return this.in(this.group(key), slot, none);
+  }
+
+  /** The same of a group that `group` gave since the last change of `generation`. */
+  in(group: Group<M>, slot: number, none?: () => M): M {
     const found = group.slots.get(slot);
     if (found !== undefined) return found;
     const measures = (none ?? this.measuring.none)();
@@ -92,7 +98,7 @@ export class Cube<M> {
     this.bytes += MEASURES_BYTES;
     if (++this.#entries <= this.#maxEntries) return measures;
     this.#thin();
-    return this.at(key, slot, none);
+    return this.at(group.key, slot, none);
   }
 
   get size(): number {
@@ -122,11 +128,12 @@ export class Cube<M> {
     return hashOf(this.#hashed.map((at) => key[at]!)) >= this.#limit && nameOf(this.#rest(key)) !== nameOf(key);
   }
 
-  #group(key: GroupKey): Group<M> {
+  /** The group that counts for a key. */
+  group(key: GroupKey): Group<M> {
     const name = nameOf(key);
     const found = this.#groups.get(name);
     if (found !== undefined) return found;
-    if (this.#limit < ALL_HASHES && this.#isThinned(key)) return this.#group(this.#rest(key));
+    if (this.#limit < ALL_HASHES && this.#isThinned(key)) return this.group(this.#rest(key));
     const group: Group<M> = { key: [...key], slots: new Map() };
     this.#groups.set(name, group);
     this.bytes += GROUP_BYTES + 2 * name.length;
@@ -135,6 +142,7 @@ export class Cube<M> {
   }
 
   #thin(): void {
+    this.generation++;
     while (this.#entries > this.#maxEntries && this.#limit > 1) {
       this.#limit /= 2;
       for (const [name, { key, slots }] of [...this.#groups]) {
@@ -149,7 +157,7 @@ export class Cube<M> {
 
   #toRest(key: GroupKey, slot: number, measures: M): void {
     const { none, merge, bytes } = this.measuring;
-    const { slots } = this.#group(this.#rest(key));
+    const { slots } = this.group(this.#rest(key));
     const into = slots.get(slot);
     if (into === undefined) slots.set(slot, none());
     else {

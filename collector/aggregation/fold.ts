@@ -10,20 +10,16 @@
  * limits ends it with `FoldTooDear`.
  */
 import { type Cooperative, runToEnd } from '../../shared/cooperative.ts';
-import { dimension, type Item, type TillEvent } from '../../shared/event/event.ts';
+import type { Item, TillEvent } from '../../shared/event/event.ts';
 import type { Epoch } from '../../shared/ids.ts';
 import { countOf, difference } from '../../shared/seq-ranges.ts';
-import { slotOf } from '../../shared/time.ts';
-import { decodedBytes } from '../../shared/wire/batch-bounds.ts';
-import { addExact, negateExact } from './exact-sum.ts';
+import { columnsOf, type EventColumns, eventBytes, toEvents } from '../../shared/wire/event-columns.ts';
+import { EventCounter } from './event-counter.ts';
 import { addDigest, digestOf } from './hashes/row-set-digest.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
 import type { Logic } from './logic-version.ts';
-import { sketchBytes } from './measures.ts';
 import { copiedBytes, earlier, largestOf, type PartialAggregate, partialBytes, partialToFill } from './partial.ts';
 import { SeqWindow } from './seq-window.ts';
-import { AmountSketch } from './sketches/amount-sketch.ts';
-import { CustomerHashes, DistinctSketch } from './sketches/distinct-sketch.ts';
 
 /** A decoded raw row. */
 export interface FoldRow {
@@ -35,7 +31,15 @@ export interface FoldRow {
   /** How many seqs the row covers. */
   readonly count: number;
   /** Null for a loss record. */
-  readonly events: readonly TillEvent[] | null;
+  readonly columns: EventColumns | null;
+}
+
+/** The seqs that a row claims. */
+interface Claimed {
+  readonly firstSeq: number;
+  /** Milliseconds since 1970. */
+  readonly arrival: number;
+  readonly columns: EventColumns;
 }
 
 /** What the rows of a terminal and hour cost, or hold in memory, is more than a fold may. */
@@ -66,27 +70,18 @@ interface Stream {
 /** Bytes of memory of a stream and of a range, about. */
 const STREAM_BYTES = 512;
 const RANGE_BYTES = 64;
-/** Items counted between two turns of the event loop: about a tenth of a millisecond. */
-const ITEMS_A_TURN = 1_000;
 /** A row's share of the cost: a batch of one event takes as long as 4 KiB of a large one. */
 const ROW_COST = 4 * 1024;
 
-/** Bytes of memory of decoded events, as `decodedBytes` counts them. */
-export const eventBytes = (events: readonly TillEvent[]): number => {
-  let bytes = 0;
-  for (const { items, dims, attrs } of events)
-    bytes += decodedBytes({ events: 1, items: items.length, dims: dims.length / 2, attrs: attrs?.length ?? 0 });
-  return bytes;
-};
-
 export class PartialFold {
-  readonly #logic: Logic;
   readonly #limits: FoldLimits;
   readonly #part: PartialAggregate;
   /** What of it is published, until something is added: measures are shared, groups are copied. */
   #largest: PartialAggregate | null = null;
   readonly #streams = new Map<Epoch, Stream>();
-  readonly #hashes = new CustomerHashes();
+  readonly #counter: EventCounter;
+  /** The last row of events, as long as no other claims its seqs; the window is empty then. */
+  #last: Claimed | null = null;
   /** Of the events rows so far, what the stream of the last one may still claim. */
   #window = new SeqWindow<TillEvent>();
   #epoch: Epoch | null = null;
@@ -99,9 +94,9 @@ export class PartialFold {
   #streamBytes = 0;
 
   constructor(logic: Logic, limits = LIMITS) {
-    this.#logic = logic;
     this.#limits = limits;
     this.#part = partialToFill(logic);
+    this.#counter = new EventCounter(logic, this.#part);
   }
 
   /**
@@ -116,17 +111,19 @@ export class PartialFold {
     tally.digest = addDigest(tally.digest, digestOf(row.rowKey));
     tally.earliestArrival = earlier(tally.earliestArrival, row.arrival);
     this.#cost += ROW_COST;
-    if (row.events === null) this.#addRange(this.#stream(row.epoch).lost, row.firstSeq, row.firstSeq + row.count - 1);
-    else yield* this.#claim(row, row.events);
+    if (row.columns === null) this.#addRange(this.#stream(row.epoch).lost, row.firstSeq, row.firstSeq + row.count - 1);
+    else yield* this.#claim(row.epoch, { ...row, columns: row.columns });
     this.#checkLimits();
   }
 
   /** Counts what the window holds. */
   *settle(): Cooperative<void> {
     const { start, claims, end } = this.#window;
-    if (this.#counted < end) this.#largest = null;
+    const before = this.#counted;
+    yield* this.#countLast();
     yield* this.#countFrom(start, claims);
     this.#counted = Math.max(this.#counted, end);
+    if (this.#counted > before) this.#largest = null;
     this.#checkLimits();
   }
 
@@ -151,6 +148,7 @@ export class PartialFold {
   /** What is published of the rows so far. Read it before the next row is added. */
   *finish(): Cooperative<PartialAggregate> {
     yield* this.settle();
+    this.#counter.release();
     this.#part.tally.lost = [...this.#streams.values()].reduce(
       (sum, { lost, taken }) => sum + countOf(difference(lost, taken)),
       0,
@@ -184,12 +182,29 @@ export class PartialFold {
     this.#streamBytes += RANGE_BYTES;
   }
 
-  *#claim({ epoch, firstSeq, arrival }: FoldRow, events: readonly TillEvent[]): Cooperative<void> {
+  *#claim(epoch: Epoch, row: Claimed): Cooperative<void> {
+    const { firstSeq, columns } = row;
     if (epoch !== this.#epoch) yield* this.#nextStream(epoch);
+    if (this.#last !== null) yield* this.#leaveLast(this.#last, firstSeq);
     const settled = this.#window.advance(firstSeq);
     yield* this.#countFrom(settled.firstSeq, settled.claims);
     for (const seq of this.#disputed) if (seq < firstSeq) this.#disputed.delete(seq);
-    const rivals = this.#window.claims.length;
+    this.#cost += columns.bytes;
+    if (this.#window.claims.length === 0) this.#last = row;
+    else this.#claimAgain(row);
+    this.#addRange(this.#stream(epoch).taken, firstSeq, firstSeq + columns.count - 1);
+  }
+
+  /** Counts the last row, or puts it into the window if the next one claims a seq of it. */
+  *#leaveLast(last: Claimed, nextSeq: number): Cooperative<void> {
+    if (nextSeq < last.firstSeq + last.columns.count) this.#window.claim(toEvents(last.columns), last.arrival);
+    else yield* this.#countLast();
+    this.#last = null;
+  }
+
+  /** Claims seqs of which some are claimed already: only these are compared, event by event. */
+  #claimAgain({ firstSeq, arrival, columns }: Claimed): void {
+    const events = toEvents(columns);
     this.#window.claim(events, arrival, (at, winner, other) => {
       if (sameContent(winner, other)) return;
       const seq = firstSeq + at;
@@ -198,77 +213,40 @@ export class PartialFold {
       this.#disputed.add(seq);
       if (winner === events[at] && seq < this.#counted) this.#outdated = true;
     });
-    const bytes = eventBytes(events);
-    this.#cost += bytes;
     // Equal rows hold one window's worth together; different ones may hold a row's worth a seq.
     const { foldWindowBytes } = this.#limits;
-    if (rivals > 0 && eventBytes(this.#window.claims) > foldWindowBytes)
+    if (eventBytes(this.#window.claims) > foldWindowBytes)
       throw new FoldTooDear(`its batches contradict each other in more than ${foldWindowBytes} bytes`);
-    this.#addRange(this.#stream(epoch).taken, firstSeq, firstSeq + events.length - 1);
   }
 
   *#nextStream(epoch: Epoch): Cooperative<void> {
     if (this.#epoch !== null && epoch < this.#epoch)
       throw new Error(`rows out of order: epoch ${epoch} after ${this.#epoch}`);
     yield* this.settle();
+    this.#last = null;
     this.#window = new SeqWindow();
     this.#disputed.clear();
     this.#counted = 0;
     this.#epoch = epoch;
   }
 
+  *#countLast(): Cooperative<void> {
+    if (this.#last === null) return;
+    const { firstSeq, columns } = this.#last;
+    yield* this.#counter.count(columns, this.#counted - firstSeq);
+    this.#counted = Math.max(this.#counted, firstSeq + columns.count);
+  }
+
   /** Counts those events that are not counted yet. */
   *#countFrom(firstSeq: number, events: readonly TillEvent[]): Cooperative<void> {
-    let items = 0;
-    for (let at = Math.max(0, this.#counted - firstSeq); at < events.length; at++) {
-      const event = events[at]!;
-      this.#count(event);
-      items += 1 + event.items.length;
-      if (items < ITEMS_A_TURN) continue;
-      items = 0;
-      yield;
-    }
+    const first = Math.max(0, this.#counted - firstSeq);
+    if (first < events.length) yield* this.#counter.count(columnsOf(events.slice(first)), 0);
   }
 
   #checkLimits(): void {
     const { foldCost, foldBytes } = this.#limits;
     if (this.#cost > foldCost) throw new FoldTooDear(`its batches decode to more than ${foldCost} bytes`);
     if (this.bytes > foldBytes) throw new FoldTooDear(`its figures take more than ${foldBytes} bytes`);
-  }
-
-  #count(event: TillEvent): void {
-    const { figures, articles, tally } = this.#part;
-    const { rules, dimensions } = this.#logic;
-    const slot = slotOf(event.ts);
-    const type = rules.typeOf(event);
-    const key = [type, event.currency, event.store, ...dimensions.map((name) => dimension(event, name))];
-    const measures = figures.at(key, slot);
-    tally.events++;
-    measures.count++;
-    const before = sketchBytes(measures);
-    if (event.amount !== null) measures.amount = addExact(measures.amount, event.amount);
-    if (type !== 'sale' && type !== 'refund') return;
-    const sale = type === 'sale';
-    if (sale && event.amount !== null) {
-      measures.tickets ??= new AmountSketch();
-      measures.tickets.add(event.amount);
-    }
-    // An empty value is none.
-    const customer = dimension(event, 'customer') || null;
-    if (customer !== null) {
-      measures.customers ??= new DistinctSketch();
-      measures.customers.add(this.#hashes.of(customer));
-    }
-    figures.bytes += sketchBytes(measures) - before;
-    for (const item of event.items) {
-      // A voided line counts nothing.
-      if (item.qty === 0) continue;
-      measures.quantity = addExact(measures.quantity, item.qty);
-      const article = articles.at([event.currency, item.sku], slot);
-      const amount = rules.lineAmount(item);
-      article.quantity = addExact(article.quantity, sale ? item.qty : -item.qty);
-      article.amount = addExact(article.amount, sale ? amount : negateExact(amount));
-    }
   }
 }
 

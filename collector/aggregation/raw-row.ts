@@ -40,6 +40,6 @@ export function readRow(row: StoredRow): FoldRow {
     epoch,
     firstSeq,
     count,
-    events: batch.kind === 'events' ? batch.events : null,
+    columns: batch.kind === 'events' ? batch.columns : null,
   };
 }

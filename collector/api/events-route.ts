@@ -11,7 +11,7 @@ import { type Epoch, epoch, type MerchantId, streamId, type TerminalId, terminal
 import { eventsKey, NO_DIGEST } from '../../shared/keys.ts';
 import { HOUR_MS, hourOf, MINUTE_MS, type Range } from '../../shared/time.ts';
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
-import { eventBytes } from '../aggregation/fold.ts';
+import { eventBytes, toEvents } from '../../shared/wire/event-columns.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import { readRow, UnreadableRow } from '../aggregation/raw-row.ts';
 import { SeqWindow } from '../aggregation/seq-window.ts';
@@ -133,7 +133,8 @@ function* foundFrom(claims: readonly Found[], firstSeq: number): Generator<Found
 /** @returns null when the row cannot be read */
 function eventsOf(row: RawRow, onUnreadable: (row: RawRow) => void): readonly TillEvent[] | null {
   try {
-    return readRow(row).events;
+    const { columns } = readRow(row);
+    return columns === null ? null : toEvents(columns);
   } catch (error) {
     if (!(error instanceof UnreadableRow)) throw error;
     onUnreadable(row);

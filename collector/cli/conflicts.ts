@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
+import { toEvents } from '../../shared/wire/event-columns.ts';
 import { readRow, UnreadableRow } from '../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../store/event-log.ts';
 
@@ -115,9 +116,9 @@ class SeqClaims {
 
   /** @throws UnreadableRow */
   add(row: RawRow): void {
-    const { events } = readRow(row);
+    const { columns } = readRow(row);
     const claim = { rowKey: Buffer.from(row.rowKey).toString('hex'), arrival: row.arrival };
-    for (const [index, event] of (events ?? []).entries()) {
+    for (const [index, event] of (columns === null ? [] : toEvents(columns)).entries()) {
       const seq = row.key.firstSeq + index;
       const contents = this.#contents.get(seq) ?? [];
       this.#contents.set(seq, contents);

@@ -43,7 +43,7 @@ export function readBatch(sender: Sender, bytes: Uint8Array): ReadBatch {
       const reason = `${batch.header.count} lost seqs are more than ${MAX_LOSS_SEQS}: send several records`;
       return { ok: false, ack: { ...nameOf(sender, batch.header), result: 'invalid', reason } };
     }
-    const events = batch.kind === 'events' ? batch.events.length : 0;
+    const events = batch.kind === 'events' ? batch.columns.count : 0;
     return { ok: true, header: batch.header, name: nameOf(sender, batch.header), events };
   }
   const header = nameable(batch.header);

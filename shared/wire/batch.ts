@@ -16,6 +16,7 @@ import { InvalidColumns } from './column-reader.ts';
 import { type Packed, packBody, unpackBody } from './compression.ts';
 import { crc32c } from './crc32c.ts';
 import { type Dictionary, NEWEST, releasedDictionary } from './dictionaries/released.ts';
+import type { EventColumns } from './event-columns.ts';
 import { type BatchHeader, HEADER_BYTES, type Refusal, readHeader, writeHeader } from './header.ts';
 import { type Loss, lossBody, readLoss } from './loss.ts';
 import { MalformedMessagePack, pack, UNTRUSTED_MAX_OBJECTS, unpack } from './message-pack.ts';
@@ -54,7 +55,7 @@ export const isWithinBounds = ({ bytes, header, decodedBytes }: EncodedBatch): b
   decodedBytes <= maxDecodedBytes(bytes.length);
 
 export type DecodedBatch =
-  | { readonly ok: true; readonly kind: 'events'; readonly header: BatchHeader; readonly events: TillEvent[] }
+  | { readonly ok: true; readonly kind: 'events'; readonly header: BatchHeader; readonly columns: EventColumns }
   | { readonly ok: true; readonly kind: 'losses'; readonly header: BatchHeader; readonly loss: Loss }
   | Refusal;
 
@@ -168,8 +169,8 @@ export function decodeBatch(message: Uint8Array): DecodedBatch {
   try {
     const content = unpack(plain, UNTRUSTED_MAX_OBJECTS);
     if (header.kind === 'events') {
-      const events = fromColumns(content, header, maxDecodedBytes(message.length));
-      return { ok: true, kind: 'events', header, events };
+      const columns = fromColumns(content, header, maxDecodedBytes(message.length));
+      return { ok: true, kind: 'events', header, columns };
     }
     const loss = readLoss(content);
     return loss === null ? invalid('the body is not a loss') : { ok: true, kind: 'losses', header, loss };

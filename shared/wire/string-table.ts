@@ -6,6 +6,14 @@ import { refuse } from './column-reader.ts';
 export const isShort = (text: string): boolean =>
   text.length <= MAX_TEXT || (text.length <= 2 * MAX_TEXT && [...text].length <= MAX_TEXT);
 
+/** A use of the table's texts. */
+export interface Form {
+  readonly what: string;
+  readonly matches: (text: string) => boolean;
+  /** Its bit among those of an entry. */
+  readonly bit: number;
+}
+
 export class StringTable {
   readonly #texts: readonly string[];
   /** One bit per form: the forms that an entry was found to have. */
@@ -20,20 +28,36 @@ export class StringTable {
     this.#checked = new Uint8Array(this.#texts.length);
   }
 
-  /**
-   * @returns a reader of indexes into the table that checks the entries' form; eight forms at most
-   */
-  form(what: string, matches: (text: string) => boolean): (index: unknown) => string {
-    const bit = 1 << this.#forms++;
-    return (index) => {
-      const at = index as number;
-      const text = typeof index === 'number' ? this.#texts[at] : undefined;
-      if (text === undefined) return refuse(`${what} points outside the string table`);
-      if ((this.#checked[at]! & bit) === 0) {
-        if (!matches(text)) return refuse(`${what} is malformed`);
-        this.#checked[at]! |= bit;
-      }
-      return text;
-    };
+  /** Eight forms at most. */
+  form(what: string, matches: (text: string) => boolean): Form {
+    return { what, matches, bit: 1 << this.#forms++ };
+  }
+
+  /** The texts that a column's indexes point to. */
+  texts(column: readonly unknown[], form: Form): string[] {
+    const texts = new Array<string>(column.length);
+    for (let at = 0; at < column.length; at++) texts[at] = this.#text(column[at], form);
+    return texts;
+  }
+
+  /** The same of a column that may hold null. */
+  textsOrNull(column: readonly unknown[], form: Form): (string | null)[] {
+    const texts = new Array<string | null>(column.length);
+    for (let at = 0; at < column.length; at++) {
+      const index = column[at];
+      texts[at] = index === null ? null : this.#text(index, form);
+    }
+    return texts;
+  }
+
+  #text(index: unknown, form: Form): string {
+    const at = index as number;
+    const text = typeof index === 'number' ? this.#texts[at] : undefined;
+    if (text === undefined) return refuse(`${form.what} points outside the string table`);
+    if ((this.#checked[at]! & form.bit) === 0) {
+      if (!form.matches(text)) return refuse(`${form.what} is malformed`);
+      this.#checked[at]! |= form.bit;
+    }
+    return text;
   }
 }

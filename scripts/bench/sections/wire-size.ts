@@ -99,7 +99,7 @@ export function pureCode(workloads: readonly Workload[]): Section {
         const batch = decodeBatch(bytes);
         if (!batch.ok || batch.kind !== 'events') throw new Error('a batch just encoded is refused');
         const { epoch, firstSeq } = header;
-        const row = { rowKey: rowKeys[index]!, arrival: 0, epoch, firstSeq, count: size, events: batch.events };
+        const row = { rowKey: rowKeys[index]!, arrival: 0, epoch, firstSeq, count: size, columns: batch.columns };
         runToEnd(part.add(row));
       };
       return {

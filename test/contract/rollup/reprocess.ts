@@ -133,7 +133,7 @@ class Correction {
 function expected({ delivered }: Region, logic: Logic): [number, number] {
   const sums: [number, number] = [0, 0];
   for (const event of eventsOf(delivered).events) {
-    const type = logic.rules.typeOf(event);
+    const type = logic.rules.typeOf(event.type);
     if (type === 'sale' || type === 'refund') sums[type === 'sale' ? 0 : 1] += event.amount ?? 0;
   }
   return sums;

@@ -2,12 +2,14 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Aedes, type AuthenticateError } from 'aedes';
+import type { TillEvent } from '../../../shared/event/event.ts';
 import { streamId, terminalId } from '../../../shared/ids.ts';
 import { parseTopic, topic } from '../../../shared/topics.ts';
 import { type DecodedBatch, decodeBatch } from '../../../shared/wire/batch.ts';
+import { toEvents } from '../../../shared/wire/event-columns.ts';
 import { type Ack, type AckEnvelope, decodeStatus, encodeAcks, type Status } from '../../../shared/wire/messages.ts';
 
-export type Batch = Extract<DecodedBatch, { ok: true; kind: 'events' }>;
+export type Batch = Extract<DecodedBatch, { ok: true; kind: 'events' }> & { readonly events: readonly TillEvent[] };
 export type LossBatch = Extract<DecodedBatch, { ok: true; kind: 'losses' }>;
 type Answer = (Partial<Ack> & Pick<Ack, 'result'>) | null;
 /** What the collector says to a batch; null: nothing. */
@@ -139,7 +141,8 @@ export class ScriptedCollector {
     }
     const batch = decodeBatch(payload);
     if (!batch.ok) throw new Error(`a batch that is none: ${JSON.stringify(batch)}`);
-    const answer = batch.kind === 'events' ? this.#judge(batch) : this.#judgeLoss(batch);
+    const answer =
+      batch.kind === 'events' ? this.#judge({ ...batch, events: toEvents(batch.columns) }) : this.#judgeLoss(batch);
     if (answer === null) return;
     const { epoch, firstSeq, count, bodyCrc } = batch.header;
     const stream = streamId(terminalId(from.terminal), epoch);

@@ -1,6 +1,7 @@
 /** Oracle: what raw rows hold, calculated seq by seq from their contents. */
 import { readRow, type StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
+import { toEvents } from '../../../shared/wire/event-columns.ts';
 
 export interface Held {
   /** Rows with the same key are one. In key order. */
@@ -21,7 +22,8 @@ export function eventsOf(sent: readonly StoredRow[]): Held {
   const lost = new Set<string>();
   // The sort is stable: rows that arrived together stay in the order of their keys.
   for (const row of [...rows].sort((a, b) => a.arrival - b.arrival)) {
-    const { epoch, firstSeq, count, events } = readRow(row);
+    const { epoch, firstSeq, count, columns } = readRow(row);
+    const events = columns === null ? null : toEvents(columns);
     for (let i = 0; i < count; i++) {
       const name = `${row.key.hour}/${row.key.terminal}/${epoch}/${firstSeq + i}`;
       const event = events?.[i];

@@ -202,7 +202,10 @@ export class Region {
     const all: TillEvent[] = [];
     for (const [terminal, bytes] of row.parts) {
       const held = eventsOf(of.filter(({ key }) => key.terminal === terminal));
-      const expected = { ...held, events: held.events.map((event) => ({ ...event, type: logic.rules.typeOf(event) })) };
+      const expected = {
+        ...held,
+        events: held.events.map((event) => ({ ...event, type: logic.rules.typeOf(event.type) })),
+      };
       const part = runToEnd(decodePartial(bytes, base));
       assert.deepEqual(figuresOf(part), expectedFigures(expected.events));
       // A day's articles are in its view alone.

@@ -9,7 +9,7 @@ const isRefund = (type: string): boolean => type === 'refund';
 
 export const BUGGY: Logic = {
   ...LOGIC,
-  rules: { ...RULES[1]!, typeOf: ({ type }) => (isRefund(type) ? 'sale' : type) },
+  rules: { ...RULES[1]!, typeOf: (type) => (isRefund(type) ? 'sale' : type) },
 };
 export const FIXED: Logic = { ...LOGIC, version: 2 };
 

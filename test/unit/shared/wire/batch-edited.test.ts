@@ -5,6 +5,7 @@ import type { TillEvent } from '../../../../shared/event/event.ts';
 import { ID_PATTERN } from '../../../../shared/ids.ts';
 import { decodeBatch, encodeEvents, encodeLoss } from '../../../../shared/wire/batch.ts';
 import { RELEASED } from '../../../../shared/wire/dictionaries/released.ts';
+import { toEvents } from '../../../../shared/wire/event-columns.ts';
 import { arbitraryEvent, IDENTITY } from '../../../support/shared/arbitrary-event.ts';
 import { holds } from '../../../support/shared/property.ts';
 import { resealed, sealed } from '../../../support/shared/seal-batch.ts';
@@ -43,7 +44,7 @@ const isTyped = (message: Uint8Array): boolean => {
   if (!decoded.ok) return ['damaged', 'unsupported', 'invalid'].includes(decoded.result) && decoded.detail !== '';
   return decoded.kind === 'losses'
     ? isShort(decoded.loss.reason)
-    : decoded.events.every((event) => withinBounds(event, decoded.header.hour));
+    : toEvents(decoded.columns).every((event) => withinBounds(event, decoded.header.hour));
 };
 
 const edits = fc.array(fc.tuple(fc.nat(), fc.constantFrom('set', 'insert', 'remove'), fc.nat({ max: 255 })), {

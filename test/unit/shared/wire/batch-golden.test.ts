@@ -4,6 +4,7 @@ import type { TillEvent } from '../../../../shared/event/event.ts';
 import type { StoreId } from '../../../../shared/ids.ts';
 import { decodeBatch, encodeEvents, encodeLoss, type Loss } from '../../../../shared/wire/batch.ts';
 import { RELEASED } from '../../../../shared/wire/dictionaries/released.ts';
+import { toEvents } from '../../../../shared/wire/event-columns.ts';
 import { type BatchHeader, HEADER_BYTES, readHeader, writeHeader } from '../../../../shared/wire/header.ts';
 import { HOUR, IDENTITY } from '../../../support/shared/arbitrary-event.ts';
 
@@ -15,7 +16,7 @@ const hex = (message: Uint8Array): string => Buffer.from(message).toString('hex'
 
 const eventsOf = (message: Uint8Array): unknown => {
   const decoded = decodeBatch(message);
-  return decoded.ok && decoded.kind === 'events' ? decoded.events : decoded;
+  return decoded.ok && decoded.kind === 'events' ? toEvents(decoded.columns) : decoded;
 };
 
 const BASKET: TillEvent = {

@@ -4,6 +4,7 @@ import { MAX_TS, MIN_TS } from '../../../../shared/time.ts';
 import { decodeBatch, MAX_EVENTS, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
 import { maxUnpackedBytes } from '../../../../shared/wire/batch-bounds.ts';
 import { NEWEST } from '../../../../shared/wire/dictionaries/released.ts';
+import { toEvents } from '../../../../shared/wire/event-columns.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import { type Claims, sealed } from '../../../support/shared/seal-batch.ts';
 
@@ -23,9 +24,10 @@ const decodeColumns = (body: unknown, claims: Claims = {}) => decodeBatch(sealed
 t.test('the columns that the cases below spoil are good', async (t) => {
   t.match(decodeColumns(columns()), {
     ok: true,
-    events: [
-      { type: 'sale', amount: 100, currency: 'GBP', store: 's1', ref: 'A1', dims: ['method', 'upi'], attrs: '{}' },
-    ],
+    columns: {
+      ...{ type: ['sale'], amount: [100], currency: ['GBP'], store: ['s1'], ref: ['A1'] },
+      ...{ dimKeys: ['method'], dimValues: ['upi'], attrs: ['{}'] },
+    },
   });
 });
 
@@ -114,7 +116,7 @@ t.test('under the flag of receipts, items are bound as lines are', async (t) => 
   for (const [what, replaced, more, line] of good) {
     const decoded = decode(replaced, ...more);
     t.strictSame(
-      decoded.ok && decoded.kind === 'events' && decoded.events[0]!.items,
+      decoded.ok && decoded.kind === 'events' && toEvents(decoded.columns)[0]!.items,
       [{ sku: 'A1', ...(line as object) }],
       what,
     );
@@ -161,7 +163,7 @@ t.test('half a surrogate pair, or bytes that are no UTF-8, never become a text o
     const upi = body.indexOf('a3757069', 0, 'hex');
     const edited = Buffer.concat([body.subarray(0, upi), Buffer.from(bad, 'hex'), body.subarray(upi + 4)]);
     const decoded = decodeBatch(sealed(edited));
-    t.ok(!decoded.ok || (decoded.kind === 'events' && decoded.events[0]!.ref!.isWellFormed()), bad);
+    t.ok(!decoded.ok || (decoded.kind === 'events' && toEvents(decoded.columns)[0]!.ref!.isWellFormed()), bad);
   }
 });
 
@@ -171,8 +173,8 @@ t.test('further columns, whatever they hold, are passed over: the stored bytes k
     const message = sealed(pack([...columns(), ...more]));
     const decoded = decodeBatch(message);
     t.strictSame(
-      decoded.ok && decoded.kind === 'events' && decoded.events,
-      plain.ok && plain.kind === 'events' && plain.events,
+      decoded.ok && decoded.kind === 'events' && toEvents(decoded.columns),
+      plain.ok && plain.kind === 'events' && toEvents(plain.columns),
     );
   }
 });
@@ -316,6 +318,6 @@ t.test('a zero below zero becomes an ordinary zero', async (t) => {
     body.write('cb8000000000000000', body.indexOf(half, 0, 'hex'), 'hex');
   }
   const decoded = decodeBatch(sealed(body));
-  const event = decoded.ok && decoded.kind === 'events' && decoded.events[0];
+  const event = decoded.ok && decoded.kind === 'events' && toEvents(decoded.columns)[0];
   t.ok(event && Object.is(event.amount, 0) && Object.is(event.items[0]!.price, 0));
 });

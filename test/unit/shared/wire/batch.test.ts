@@ -4,6 +4,7 @@ import t from 'tap';
 import type { TillEvent } from '../../../../shared/event/event.ts';
 import { decodeBatch, encodeEvents, encodeLoss, MAX_EVENTS, MAX_WIRE_BYTES } from '../../../../shared/wire/batch.ts';
 import { NEWEST, RELEASED } from '../../../../shared/wire/dictionaries/released.ts';
+import { toEvents } from '../../../../shared/wire/event-columns.ts';
 import { arbitraryEvent, HOUR, IDENTITY } from '../../../support/shared/arbitrary-event.ts';
 import { codePoint } from '../../../support/shared/code-point.ts';
 import { holds } from '../../../support/shared/property.ts';
@@ -26,7 +27,7 @@ const plainEvent = (i: number): TillEvent => ({
 
 const eventsOf = (message: Uint8Array): readonly TillEvent[] | null => {
   const decoded = decodeBatch(message);
-  return decoded.ok && decoded.kind === 'events' ? decoded.events : null;
+  return decoded.ok && decoded.kind === 'events' ? toEvents(decoded.columns) : null;
 };
 
 /** None, or any that was released. */
@@ -41,7 +42,7 @@ holds(
     return (
       decoded.ok &&
       decoded.kind === 'events' &&
-      isDeepStrictEqual(decoded.events, events) &&
+      isDeepStrictEqual(toEvents(decoded.columns), events) &&
       isDeepStrictEqual(decoded.header, header)
     );
   }),

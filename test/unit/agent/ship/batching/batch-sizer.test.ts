@@ -9,6 +9,7 @@ import type { TillEvent } from '../../../../../shared/event/event.ts';
 import { epoch } from '../../../../../shared/ids.ts';
 import { hourOf } from '../../../../../shared/time.ts';
 import { decodeBatch } from '../../../../../shared/wire/batch.ts';
+import { toEvents } from '../../../../../shared/wire/event-columns.ts';
 import { NOW, parsed, sale } from '../../../../support/agent/events.ts';
 
 const EPOCH = epoch('0123456789abcdef');
@@ -40,7 +41,7 @@ t.test('a batch holds the first events, as many as fit', async (t) => {
           if (header.firstSeq !== 10 || header.count !== count(fitted) || header.clearThrough !== 7)
             throw new Error('header');
           if (fitted.sent.firstId !== 100) throw new Error('another id');
-          decoded.events.forEach((event, at) => {
+          toEvents(decoded.columns).forEach((event, at) => {
             if (event.ref !== events[at]!.ref) throw new Error('another event');
           });
         },
