@@ -4,7 +4,7 @@ import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { encodePartial } from '../aggregation/codec.ts';
 import { FoldTooDear, PartialFold } from '../aggregation/fold.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
-import { readRow } from '../aggregation/raw-row.ts';
+import { readRow, unpackedTogether } from '../aggregation/raw-row.ts';
 import type { RawRow } from '../store/event-log.ts';
 import type { Rollup } from '../store/rollups.ts';
 import { mergedHour } from './merged-hour.ts';
@@ -81,7 +81,9 @@ async function encodeInto(
   if (encoded !== null) parts.set(terminal, encoded);
 }
 
-async function* rawRows({ due, stores }: Run, terminals: Terminals): AsyncIterable<RawRow> {
+const rawRows = (run: Run, terminals: Terminals): AsyncIterable<RawRow> => unpackedTogether(storedRows(run, terminals));
+
+async function* storedRows({ due, stores }: Run, terminals: Terminals): AsyncIterable<RawRow> {
   const { merchant, time } = due;
   if (terminals === null) yield* stores.log.scan(merchant, time, time + 1);
   else for (const terminal of terminals) yield* stores.log.scanTerminal(merchant, time, terminal);

@@ -13,7 +13,7 @@ import { MAX_EVENTS, MAX_WIRE_BYTES, maxDecodedBytes, maxUnpackedBytes } from '.
 import { fromColumns } from './column-decoder.ts';
 import { Columns } from './column-encoder.ts';
 import { InvalidColumns } from './column-reader.ts';
-import { type Packed, packBody, unpackBody } from './compression.ts';
+import { isWholeFrame, type Packed, type PackedBody, packBody, unpackBody, unpackTogether } from './compression.ts';
 import { crc32c } from './crc32c.ts';
 import { type Dictionary, NEWEST, releasedDictionary } from './dictionaries/released.ts';
 import type { EventColumns } from './event-columns.ts';
@@ -144,11 +144,53 @@ function objection(header: BatchHeader, wireBytes: number, body: Uint8Array): Re
   return null;
 }
 
+/** Bodies beyond it are unpacked as fast by themselves. */
+const SMALL_BODY = 8 * 1024;
+
+/** The body of a small batch that is unpacked with others; null: it is unpacked by itself. */
+function smallBody(message: Uint8Array): (PackedBody & { readonly dictionary: number }) | null {
+  const head = readHeader(message);
+  if (!head.ok) return null;
+  const { codec, dictionary, unpackedLength } = head.header;
+  const small = { body: message.subarray(head.bodyStart), unpackedLength, dictionary };
+  return codec === 'zstd' && unpackedLength <= SMALL_BODY && isWholeFrame(small) ? small : null;
+}
+
+/**
+ * Unpacks the bodies of small batches together, which takes a tenth of the time. They are checked
+ * no further: `decodeBatch` does that.
+ *
+ * @returns batch by batch, its body; null: `decodeBatch` is to unpack it
+ */
+export function unpackBatches(messages: readonly Uint8Array[]): (Uint8Array | null)[] {
+  const found = new Array<Uint8Array | null>(messages.length).fill(null);
+  const groups = new Map<number, { readonly at: number; readonly small: PackedBody }[]>();
+  for (const [at, message] of messages.entries()) {
+    const small = smallBody(message);
+    if (small === null) continue;
+    const group = groups.get(small.dictionary);
+    if (group === undefined) groups.set(small.dictionary, [{ at, small }]);
+    else group.push({ at, small });
+  }
+  for (const [dictionary, group] of groups) {
+    const released = releasedDictionary(dictionary);
+    if (group.length < 2 || (dictionary !== 0 && released === null)) continue;
+    const bodies = unpackTogether(
+      group.map(({ small }) => small),
+      released,
+    );
+    if (bodies !== null) for (const [index, { at }] of group.entries()) found[at] = bodies[index]!;
+  }
+  return found;
+}
+
 /**
  * Decodes a batch completely; never throws on any input, and takes memory in proportion to its
  * bytes (`batch-bounds.ts`): less than 64 MiB for the worst batch known.
+ *
+ * @param unpacked the body, if `unpackBatches` unpacked it
  */
-export function decodeBatch(message: Uint8Array): DecodedBatch {
+export function decodeBatch(message: Uint8Array, unpacked: Uint8Array | null = null): DecodedBatch {
   const head = readHeader(message);
   if (!head.ok) return head;
   const { header } = head;
@@ -160,7 +202,8 @@ export function decodeBatch(message: Uint8Array): DecodedBatch {
   let plain: Uint8Array;
   try {
     plain =
-      header.codec === 'none' ? body : unpackBody(body, header.unpackedLength, releasedDictionary(header.dictionary));
+      unpacked ??
+      (header.codec === 'none' ? body : unpackBody(body, header.unpackedLength, releasedDictionary(header.dictionary)));
   } catch (error) {
     return invalid(`the body cannot be unpacked: ${(error as Error).message}`);
   }

@@ -18,7 +18,7 @@ import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { FoldTooDear, PartialFold } from '../../aggregation/fold.ts';
 import type { Logic } from '../../aggregation/logic-version.ts';
 import type { PartialAggregate } from '../../aggregation/partial.ts';
-import { readRow, UnreadableRow } from '../../aggregation/raw-row.ts';
+import { readRow, UnreadableRow, unpackedTogether } from '../../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../../store/event-log.ts';
 import type { ParkReason } from '../../store/parked-hours.ts';
 import { Problem } from '../query/problem.ts';
@@ -165,7 +165,7 @@ export class LiveHours {
       if (isDue) again.add(terminal);
     }
     for (const terminal of again) await this.#foldAgain(entry, merchant, hour, terminal, slices);
-    for await (const row of log.get(added))
+    for await (const row of unpackedTogether(log.get(added)))
       if (!again.has(row.key.terminal)) await this.#fold(entry, row, slices, true);
   }
 
@@ -179,7 +179,7 @@ export class LiveHours {
   ): Promise<void> {
     const anew: Entry = { ...entry, terminals: new Map(), bytes: 0 };
     try {
-      for await (const row of this.#options.log.scanTerminal(merchant, hour, terminal))
+      for await (const row of unpackedTogether(this.#options.log.scanTerminal(merchant, hour, terminal)))
         await this.#fold(anew, row, slices, false);
     } finally {
       this.#grow(anew, -anew.bytes);
