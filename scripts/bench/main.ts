@@ -13,6 +13,7 @@ import { backlog } from './sections/backlog-drain.ts';
 import { falsePositives, guardCost } from './sections/card-masking.ts';
 import { endToEnd, type StoreUnderTest } from './sections/end-to-end.ts';
 import { flash } from './sections/flash-wear.ts';
+import { foldSpeed } from './sections/fold-speed.ts';
 import { linger } from './sections/linger.ts';
 import { limits } from './sections/machine-baseline.ts';
 import { packagedAgent } from './sections/packaged-agent.ts';
@@ -27,8 +28,8 @@ Measures bytes on the wire, the pure code, the store alone, the whole way, the t
 the recovery of damaged buffers, the guard against card data, a till's flash memory, the packaged agent, and memory; prints tables and
 then JSON.
 
-  --only LIST    some of: wire, code, store, way, visible, linger, backlog, recovery, cards, flash, package
-                 (comma-separated)
+  --only LIST    some of: wire, code, fold, store, way, visible, linger, backlog, recovery, cards, flash,
+                 package (comma-separated)
   --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
@@ -44,6 +45,7 @@ Examples
 const SECTIONS = [
   'wire',
   'code',
+  'fold',
   'store',
   'way',
   'visible',
@@ -115,13 +117,14 @@ async function main(): Promise<void> {
   const hour = (hourOf(Date.now()) - 2) * HOUR_MS;
   try {
     add(await limits(folder));
-    if (only.has('wire') || only.has('code')) {
+    if (['wire', 'code', 'fold'].some((name) => only.has(name))) {
       const workloads = [
         { name: 'small baskets', events: baskets(20_000 / scale, hour) },
         { name: 'real invoices', events: await invoices(file, 1_000, hour) },
       ];
       if (only.has('wire')) add(wireBytes(workloads));
       if (only.has('code')) add(pureCode(workloads));
+      if (only.has('fold')) add(foldSpeed(workloads));
     }
     if (only.has('cards')) add(falsePositives(20_000 / scale), guardCost(20_000 / scale));
     if (only.has('store')) add(await adaptersAlone(folder, hbase, baskets(50_000 / scale, hour)));
