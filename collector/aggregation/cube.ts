@@ -8,8 +8,8 @@
  * chooses by amount what is published.
  */
 import type { Cooperative } from '../../shared/cooperative.ts';
-import type { ExactInt } from './exact-sum.ts';
 import { FoldedValues } from './folded-values.ts';
+import type { ExactInt } from './logic/exact-sum.ts';
 
 /** Stands for the values beyond a bound. */
 export const OTHER = '(other)';

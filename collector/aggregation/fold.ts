@@ -17,7 +17,7 @@ import { columnsOf, type EventColumns, eventBytes, toEvents } from '../../shared
 import { EventCounter } from './event-counter.ts';
 import { addDigest, digestOf } from './hashes/row-set-digest.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
-import type { Logic } from './logic-version.ts';
+import type { Logic } from './logic/logic-version.ts';
 import { copiedBytes, earlier, largestOf, type PartialAggregate, partialBytes, partialToFill } from './partial.ts';
 import { SeqWindow } from './seq-window.ts';
 

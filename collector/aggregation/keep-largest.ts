@@ -8,8 +8,8 @@
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { Cube, type GroupKey, nameOf, OTHER, packedBytes } from './cube.ts';
-import { addExact, compareExact, type ExactInt } from './exact-sum.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
+import { addExact, compareExact, type ExactInt } from './logic/exact-sum.ts';
 
 export interface Bound {
   /** Groups. */

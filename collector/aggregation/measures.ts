@@ -1,6 +1,6 @@
 /** The measures of one group of events in one slot, and those of one article. */
 
-import { addExact, type ExactInt } from './exact-sum.ts';
+import { addExact, type ExactInt } from './logic/exact-sum.ts';
 import { AmountSketch } from './sketches/amount-sketch.ts';
 import { DistinctSketch } from './sketches/distinct-sketch.ts';
 

@@ -7,7 +7,7 @@ import { Cube, GROUP_BYTES, type Measuring } from './cube.ts';
 import { addDigest, type Digest, NO_DIGEST } from './hashes/row-set-digest.ts';
 import { ARTICLES_BOUND, keepLargest } from './keep-largest.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
-import { type Logic, partialKeys } from './logic-version.ts';
+import { type Logic, partialKeys } from './logic/logic-version.ts';
 import {
   emptyItemMeasures,
   emptyMeasures,

@@ -13,7 +13,7 @@ import { type Cube, mergeCube } from './cube.ts';
 import type { FoldedValues } from './folded-values.ts';
 import { ARTICLES_BOUND, type Bound, fitTogether, keepLargest, VIEW_BOUND } from './keep-largest.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
-import type { Logic } from './logic-version.ts';
+import type { Logic } from './logic/logic-version.ts';
 import type { ItemMeasures, Measures } from './measures.ts';
 import { articlesCube, figuresCube, type PartialAggregate } from './partial.ts';
 

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { MerchantId } from '../../shared/ids.ts';
 import { formatInstant, HOUR_MS, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
-import type { Logic } from '../aggregation/logic-version.ts';
+import type { Logic } from '../aggregation/logic/logic-version.ts';
 import type { Question } from './admission/question.ts';
 import { sendText } from './answer/send-text.ts';
 import { seriesCsv } from './answer/series-csv.ts';

@@ -19,7 +19,7 @@
 import { Slices } from '../../shared/cooperative.ts';
 import { FoldTooDear } from '../aggregation/fold.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
-import type { Logic } from '../aggregation/logic-version.ts';
+import type { Logic } from '../aggregation/logic/logic-version.ts';
 import type { ParkedPart } from '../store/parked-hours.ts';
 import { type RollupKey, readAfterEnd } from '../store/rollups.ts';
 import { Attempt } from './attempt.ts';

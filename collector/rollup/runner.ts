@@ -18,7 +18,7 @@ import { Slices } from '../../shared/cooperative.ts';
 import type { MerchantId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
 import { minuteOf } from '../../shared/time.ts';
-import type { Logic } from '../aggregation/logic-version.ts';
+import type { Logic } from '../aggregation/logic/logic-version.ts';
 import type { DueMark, DueMarks } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Finality } from '../store/finality.ts';

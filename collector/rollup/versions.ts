@@ -1,5 +1,5 @@
 /** Recomputes an hour or a day for each logic version that runs maintain. */
-import type { Logic } from '../aggregation/logic-version.ts';
+import type { Logic } from '../aggregation/logic/logic-version.ts';
 import { AttemptStopped } from './attempt.ts';
 import { type RecomputeOutcome, recompute } from './recompute.ts';
 import type { Due, RecomputeOptions, RecomputeStores } from './run.ts';

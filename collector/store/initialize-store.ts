@@ -3,7 +3,7 @@
  * dimensions of its logic version. Refuses a store of another layout.
  */
 import { ConfigError } from '../../shared/config/parse-config.ts';
-import { FIRST_LOGIC } from '../aggregation/logic-version.ts';
+import { FIRST_LOGIC } from '../aggregation/logic/logic-version.ts';
 import { Control } from './control.ts';
 import { type LogicRecord, LogicVersions } from './logic-versions.ts';
 import type { Tables } from './tables.ts';

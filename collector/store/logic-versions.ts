@@ -11,7 +11,7 @@
 import type { MerchantId } from '../../shared/ids.ts';
 import { controlKey, prefixEnd } from '../../shared/keys.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
-import { FIRST_LOGIC, type Logic, logicBy } from '../aggregation/logic-version.ts';
+import { FIRST_LOGIC, type Logic, logicBy } from '../aggregation/logic/logic-version.ts';
 import { STORE_LIMITS } from './limits.ts';
 import type { Column, Tables } from './tables.ts';
 

@@ -6,11 +6,11 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
 import { auditContract } from './audit/rows.ts';
+import { finalityContract } from './finality/finality.ts';
 import { attemptsContract } from './rollup/attempts.ts';
 import { clockSetBackContract } from './rollup/clock-set-back.ts';
 import { crashContract } from './rollup/crashes.ts';
 import { daysContract } from './rollup/days.ts';
-import { finalityContract } from './rollup/finality.ts';
 import { hoursContract } from './rollup/hours.ts';
 import { leasesContract } from './rollup/leases.ts';
 import { rollupLogicContract } from './rollup/logic-versions.ts';

@@ -16,7 +16,7 @@ import { Buffer } from 'node:buffer';
 import { Slices } from '../../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { FoldTooDear, PartialFold } from '../../aggregation/fold.ts';
-import type { Logic } from '../../aggregation/logic-version.ts';
+import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { PartialAggregate } from '../../aggregation/partial.ts';
 import { readRow, UnreadableRow, unpackedTogether } from '../../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../../store/event-log.ts';

@@ -1,7 +1,7 @@
 /** The catalogue of metrics: how each one is calculated from the measures of a bucket. */
 
 import type { SketchSelection } from '../../aggregation/codec.ts';
-import { addExact, divideRounded, type ExactInt, negateExact } from '../../aggregation/exact-sum.ts';
+import { addExact, divideRounded, type ExactInt, negateExact } from '../../aggregation/logic/exact-sum.ts';
 import { emptyMeasures, type Measures } from '../../aggregation/measures.ts';
 import { DistinctSketch } from '../../aggregation/sketches/distinct-sketch.ts';
 

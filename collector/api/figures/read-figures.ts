@@ -13,7 +13,7 @@ import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '..
 import { checkedCell, unpackCell, type Visitor, visitArticles, visitFigures } from '../../aggregation/cell-entries.ts';
 import type { SketchSelection } from '../../aggregation/codec.ts';
 import type { Cube } from '../../aggregation/cube.ts';
-import type { Logic } from '../../aggregation/logic-version.ts';
+import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import { ARTICLES_VIEW, articlesOf, viewOf } from '../../aggregation/views.ts';
 import type { EventLog } from '../../store/event-log.ts';

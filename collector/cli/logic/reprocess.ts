@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { hourOf } from '../../../shared/time.ts';
-import type { Logic } from '../../aggregation/logic-version.ts';
+import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import { proposedIdentity, type Stores } from '../../app/context.ts';
 import type { Hours } from '../../rollup/reprocess/build.ts';
 import { estimate, type MerchantPlan, planOf } from '../../rollup/reprocess/plan.ts';

@@ -1,7 +1,7 @@
 /** `logic add | list | diff | activate | rollback | drop`: what makes figures of events. */
 import type { MerchantId } from '../../../shared/ids.ts';
-import { RULES } from '../../aggregation/logic-rules.ts';
-import { logicBy } from '../../aggregation/logic-version.ts';
+import { RULES } from '../../aggregation/logic/logic-rules.ts';
+import { logicBy } from '../../aggregation/logic/logic-version.ts';
 import { proposedIdentity, type Stores } from '../../app/context.ts';
 import { initializeStore } from '../../store/initialize-store.ts';
 import { type LogicRecord, type LogicSet, logicOf } from '../../store/logic-versions.ts';

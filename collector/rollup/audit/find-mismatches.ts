@@ -9,7 +9,7 @@ import { Slices } from '../../../shared/cooperative.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { type Level, salt } from '../../../shared/keys.ts';
 import { DAY_MS, dayOfHour, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
-import type { Logic } from '../../aggregation/logic-version.ts';
+import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { DueMarks } from '../../store/due-marks.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { ParkedHours } from '../../store/parked-hours.ts';

@@ -2,7 +2,7 @@
 import { Slices } from '../../../shared/cooperative.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { PartialFold } from '../../aggregation/fold.ts';
-import type { Logic } from '../../aggregation/logic-version.ts';
+import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import { readRow } from '../../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../../store/event-log.ts';
 import type { Hours } from './build.ts';

@@ -7,7 +7,7 @@
  */
 import type { MerchantId } from '../../../shared/ids.ts';
 import { salt } from '../../../shared/keys.ts';
-import type { Logic } from '../../aggregation/logic-version.ts';
+import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { LogicVersions } from '../../store/logic-versions.ts';
 import type { ParkedHours } from '../../store/parked-hours.ts';
 import type { ReprocessCursors, ReprocessPlace } from '../../store/reprocess/cursors.ts';

@@ -1,5 +1,6 @@
 /** CPU time of decoding and folding raw rows: from columns, beside a fold that makes objects. */
 import { PartialFold } from '../../../collector/aggregation/fold.ts';
+import { RULES } from '../../../collector/aggregation/logic/logic-rules.ts';
 import { readRow, type StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import { runToEnd } from '../../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
@@ -22,7 +23,7 @@ const ROUNDS = 12;
 const ROUND_EVENTS = 20_000;
 /** As many as the readers of the raw log unpack together. */
 const ROWS_TOGETHER = 64;
-const LOGIC = { version: 1, dimensions: ['method', 'cashier', 'category'] };
+const LOGIC = { version: 1, rules: RULES[1]!, dimensions: ['method', 'cashier', 'category'] };
 
 interface Workload {
   readonly name: string;

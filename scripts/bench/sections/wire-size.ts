@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { PartialFold } from '../../../collector/aggregation/fold.ts';
-import { logicBy } from '../../../collector/aggregation/logic-version.ts';
+import { logicBy } from '../../../collector/aggregation/logic/logic-version.ts';
 import { runToEnd } from '../../../shared/cooperative.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { eventsKey, NO_DIGEST } from '../../../shared/keys.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import type { Logic } from '../../../collector/aggregation/logic-version.ts';
+import type { Logic } from '../../../collector/aggregation/logic/logic-version.ts';
 import { boundTo } from '../../../collector/rollup/reprocess/bound-rollups.ts';
 import { diffOf } from '../../../collector/rollup/reprocess/diff.ts';
 import { missingRows } from '../../../collector/rollup/reprocess/missing-rows.ts';

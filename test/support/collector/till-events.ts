@@ -3,7 +3,7 @@
  * meet.
  */
 import fc from 'fast-check';
-import { RULES } from '../../../collector/aggregation/logic-rules.ts';
+import { RULES } from '../../../collector/aggregation/logic/logic-rules.ts';
 import type { Item, TillEvent } from '../../../shared/event/event.ts';
 import { type StoreId, storeId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';

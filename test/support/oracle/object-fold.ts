@@ -3,10 +3,10 @@
  * each up in the cubes by its own values.
  */
 
-import { addExact, type ExactInt, multiplyExact, negateExact } from '../../../collector/aggregation/exact-sum.ts';
 import { addDigest, digestOf } from '../../../collector/aggregation/hashes/row-set-digest.ts';
 import { AGGREGATION_LIMITS } from '../../../collector/aggregation/limits.ts';
-import type { Logic } from '../../../collector/aggregation/logic-version.ts';
+import { addExact, type ExactInt, multiplyExact, negateExact } from '../../../collector/aggregation/logic/exact-sum.ts';
+import type { Logic } from '../../../collector/aggregation/logic/logic-version.ts';
 import { sketchBytes } from '../../../collector/aggregation/measures.ts';
 import {
   copiedBytes,

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { digestOf, digestText, NO_DIGEST } from '../../../collector/aggregation/hashes/row-set-digest.ts';
-import type { Logic } from '../../../collector/aggregation/logic-version.ts';
+import type { Logic } from '../../../collector/aggregation/logic/logic-version.ts';
 import type { StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregation/views.ts';
 import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/runner.ts';

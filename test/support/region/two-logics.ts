@@ -1,6 +1,6 @@
 /** Two logic versions whose figures differ: the first counts refunds as sales. */
-import { RULES } from '../../../collector/aggregation/logic-rules.ts';
-import type { Logic } from '../../../collector/aggregation/logic-version.ts';
+import { RULES } from '../../../collector/aggregation/logic/logic-rules.ts';
+import type { Logic } from '../../../collector/aggregation/logic/logic-version.ts';
 import { type Activation, type LogicRecord, LogicSet } from '../../../collector/store/logic-versions.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { LOGIC } from '../collector/till-events.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { encodePartial } from '../../../../collector/aggregation/codec.ts';
 import { PartialFold } from '../../../../collector/aggregation/fold.ts';
-import type { Logic } from '../../../../collector/aggregation/logic-version.ts';
+import type { Logic } from '../../../../collector/aggregation/logic/logic-version.ts';
 import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
 import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';

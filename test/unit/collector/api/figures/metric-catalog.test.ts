@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { ExactInt } from '../../../../../collector/aggregation/exact-sum.ts';
+import type { ExactInt } from '../../../../../collector/aggregation/logic/exact-sum.ts';
 import { minorUnits, pieces } from '../../../../../collector/api/figures/metric-catalog.ts';
 import { holds } from '../../../../support/shared/property.ts';
 

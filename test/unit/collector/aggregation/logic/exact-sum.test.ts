@@ -7,8 +7,8 @@ import {
   type ExactInt,
   multiplyExact,
   negateExact,
-} from '../../../../collector/aggregation/exact-sum.ts';
-import { holds } from '../../../support/shared/property.ts';
+} from '../../../../../collector/aggregation/logic/exact-sum.ts';
+import { holds } from '../../../../support/shared/property.ts';
 
 /** Around zero, around the ends of the safe integers, far beyond. */
 const wide = fc.oneof(
