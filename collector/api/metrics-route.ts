@@ -91,8 +91,9 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     if (query.complete === 'only') complete.requireFinal(period.range, period.tz);
     const answerTo = (of: SeriesRequest): Promise<Answer> => answer(deps, logic, merchant, of, now, question, complete);
     const answered = await answerTo(asked);
+    if (query.complete === 'only') answered.complete.requireFinal(period.range, period.tz);
     if (answered.truncated.length > 0) void reply.header(TRUNCATED_HEADER, truncatedHeader(answered.truncated));
-    if (csv) return sendText(reply, 'text/csv; charset=utf-8', seriesCsv(answered.set, complete), question);
+    if (csv) return sendText(reply, 'text/csv; charset=utf-8', seriesCsv(answered.set, answered.complete), question);
     if (compare === null || earlier === null)
       return sendText(reply, 'application/json', answerJson(answered, null), question);
     const compared = await answerTo({ ...asked, range: earlier });
@@ -156,13 +157,15 @@ async function answer(
   asked: SeriesRequest,
   now: number,
   question: Question,
-  complete: Completeness,
+  before: Completeness,
 ): Promise<Answer> {
   const builder = await question.run(SeriesBuilder.of(asked, API_LIMITS.openBucketBytes.value));
   const reader = new FiguresReader(deps, logic, merchant, now, question);
   for await (const figures of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
     await question.run(builder.add(figures));
-  const parked = parkedMeta(await reader.parked(asked.range), asked.tz);
+  const leftOut = await reader.parked(asked.range);
+  const complete = before.without(leftOut);
+  const parked = parkedMeta(leftOut, asked.tz);
   const { truncated } = builder;
   const told = truncated.length > 0 && { truncated };
   return {

@@ -35,8 +35,8 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const period = parsePeriod(query, now);
     const { range } = period;
     const logic = await deps.logics.of(merchant);
-    const complete = await deps.completeness.read(merchant, range, now);
-    if (query.complete === 'only') complete.requireFinal(range, period.tz);
+    const before = await deps.completeness.read(merchant, range, now);
+    if (query.complete === 'only') before.requireFinal(range, period.tz);
     const by = query.by === 'quantity' ? 'quantity' : 'amount';
     const limit = query.limit ?? 10;
     const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value, range);
@@ -60,7 +60,10 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
         amount: minorUnits(amount),
       })),
     }));
-    const parked = parkedMeta(await reader.parked(range), period.tz);
+    const leftOut = await reader.parked(range);
+    const complete = before.without(leftOut);
+    if (query.complete === 'only') complete.requireFinal(range, period.tz);
+    const parked = parkedMeta(leftOut, period.tz);
     const folded = (await question.run(sums.truncated())).map(({ amount, quantity, ...of }) => ({
       ...of,
       ...{ amount: minorUnits(amount), quantity: pieces(quantity) },

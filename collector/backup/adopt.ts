@@ -7,6 +7,7 @@ import { Control, type RestoreRecord } from '../store/control.ts';
 import { Finality } from '../store/finality.ts';
 import { ParkedHours } from '../store/parked-hours.ts';
 import type { Tables } from '../store/tables.ts';
+import { DORMANT_MS } from '../store/waited-terminals.ts';
 import { BackupFailed } from './files.ts';
 import { HourMarks, type HourMarksOptions } from './hour-marks.ts';
 import type { Watch } from './progress.ts';
@@ -41,7 +42,7 @@ export async function adopt(tables: Tables, options: AdoptOptions): Promise<Adop
   const begun = { set, sha256: '', generation, startedAt: now(), finishedAt: null, files: 0 };
   await advance(begun);
   await releaseParked(tables);
-  await new Finality(tables).forgetAll(now());
+  await new Finality(tables).forgetAll(now(), DORMANT_MS);
   const report = await markHours(tables, options);
   if (!(await control.renewGeneration(generation, before)))
     throw new BackupFailed('another process restores this store');

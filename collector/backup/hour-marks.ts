@@ -1,6 +1,6 @@
-/** The due marks of a restored raw log: one for each hour of a merchant that has rows. */
+/** The due marks of a restored raw log: each hour of a merchant with rows, and its finality. */
 import { type EventsKey, parseEventsKey } from '../../shared/keys.ts';
-import { HOUR_MS } from '../../shared/time.ts';
+import { HOUR_MS, minuteOf } from '../../shared/time.ts';
 import { type DueMarks, dueMinute, type NewDueMark } from '../store/due-marks.ts';
 
 const MARKS_PER_WRITE = 1_000;
@@ -31,6 +31,8 @@ export class HourMarks {
     if (this.#last?.merchant !== merchant || this.#last.hour !== hour) {
       const { now, graceMs } = this.#options;
       const minute = dueMinute((hour + 1) * HOUR_MS, now(), graceMs);
+      if (this.#last?.merchant !== merchant)
+        this.#waiting.push({ minute: minuteOf(now()) + 1, merchant, level: 'finality', time: 0, terminals: [] });
       // It names no terminals: the first run of an hour without a row takes all.
       this.#waiting.push({ minute, merchant, level: 'hour', time: hour, terminals: [] });
       this.#last = { merchant, hour };

@@ -11,6 +11,7 @@ import { Control, type RestoreRecord } from '../store/control.ts';
 import { withoutClearance } from '../store/finality.ts';
 import { LAYOUT } from '../store/initialize-store.ts';
 import { type Put, TABLES, type Tables } from '../store/tables.ts';
+import { DORMANT_MS } from '../store/waited-terminals.ts';
 import { BackupFailed } from './files.ts';
 import { HourMarks, type HourMarksOptions } from './hour-marks.ts';
 import { type BackedUp, type FileEntry, type Manifest, sum } from './manifest.ts';
@@ -74,7 +75,7 @@ export async function restore(tables: Tables, options: RestoreOptions): Promise<
   for (const [index, file] of files.entries()) {
     if (index >= record.files) {
       signal.throwIfAborted();
-      hours += await putFile(tables, file, options);
+      hours += await putFile(tables, file, options, Date.parse(manifest.startedAt) - DORMANT_MS);
       await advance({ files: index + 1 });
     }
     rows += file.entry.rows;
@@ -135,8 +136,16 @@ function filesOfChain(chain: readonly BackupSet[]): SourceFile[] {
   return [...of('events', chain), ...of('terminals', last), ...of('control', last)];
 }
 
-/** @returns how many hours were marked due, after their rows were durable */
-async function putFile(tables: Tables, { table, path, entry }: SourceFile, options: RestoreOptions): Promise<number> {
+/**
+ * @param dormant epochs that were last seen before are not waited for, milliseconds since 1970
+ * @returns how many hours were marked due, after their rows were durable
+ */
+async function putFile(
+  tables: Tables,
+  { table, path, entry }: SourceFile,
+  options: RestoreOptions,
+  dormant: number,
+): Promise<number> {
   const marks = new HourMarks(options);
   let puts: Put[] = [];
   let bytes = 0;
@@ -146,7 +155,7 @@ async function putFile(tables: Tables, { table, path, entry }: SourceFile, optio
   };
   for await (const found of readSegment(path, entry)) {
     const { row, time, cells } = found;
-    puts.push(table === 'terminals' ? withoutClearance(found, options.now()) : { row, time, cells });
+    puts.push(table === 'terminals' ? withoutClearance(found, options.now(), dormant) : { row, time, cells });
     for (const value of cells.values()) bytes += value.length;
     if (table === 'events') marks.add(row);
     if (puts.length >= ROWS_PER_WRITE || bytes >= BYTES_PER_WRITE) await write();

@@ -9,9 +9,9 @@ import type { BackedUp } from './manifest.ts';
 export const ALL_ROWS = { start: Buffer.of(), stop: Buffer.of(0xff, 0xff) };
 
 /**
- * Of `control`: write probes; leases; how long commits took; parked hours and cursors of builds, which are
- * of rollups that are made anew; the generation, because a restored store gets another; and how the
- * store itself was restored.
+ * Of `control`: write probes; leases; how long commits took; parked hours and cursors of builds,
+ * which are of rollups that are made anew; the generation, because a restored store gets another;
+ * and how the store itself was restored.
  */
 const LEFT_OUT = [
   controlKey('probe', ''),

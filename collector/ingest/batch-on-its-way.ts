@@ -14,6 +14,8 @@ export interface RawRowName {
 /** Its arrival is when it is put: a batch that waited is not earlier than one stored meanwhile. */
 export interface Batch extends ReceivedBatch {
   readonly claim: string;
+  /** Milliseconds since 1970, this collector's clock. */
+  readonly receivedAt: number;
   readonly row: RawRowName;
   readonly events: number;
   /** Its row is in the store; its due mark may not be. */
@@ -27,6 +29,7 @@ export interface Arrived {
   readonly name: BatchName;
   readonly header: BatchHeader;
   readonly claim: string;
+  readonly receivedAt: number;
   readonly place: Place;
 }
 

@@ -155,6 +155,7 @@ export class Ingest {
 
   async #take(sender: Sender, received: Uint8Array): Promise<Ack> {
     const { name, header } = readName(sender, received);
+    const receivedAt = this.#options.now();
     const { silentMs } = this.#groups;
     if (silentMs !== null) return this.#busy(name, `the store has not answered for ${Math.floor(silentMs / 1000)} s`);
     const claim = header === null ? '' : claimOf(sender, header);
@@ -165,7 +166,7 @@ export class Ingest {
     if (typeof place === 'string') return this.#refuse(sender, name, place, NO_ROOM[place]);
     try {
       const bytes = owned(received);
-      if (header !== null) return await this.#store({ sender, bytes, name, header, claim, place });
+      if (header !== null) return await this.#store({ sender, bytes, name, header, claim, receivedAt, place });
       const read = await this.#turns.run(sender, () => readBatch(sender, bytes));
       return read.ok ? this.#busy(name, 'its header was not read') : read.ack;
     } finally {
@@ -184,7 +185,7 @@ export class Ingest {
   }
 
   async #store(arrived: Arrived): Promise<Ack> {
-    const { sender, bytes, name, header, claim, place } = arrived;
+    const { sender, bytes, name, header, claim, receivedAt, place } = arrived;
     const { clock } = this.#options;
     const since = clock();
     // Of a terminal that waits for itself, a question to the store is cheaper than a decode.
@@ -197,7 +198,8 @@ export class Ingest {
     if ('result' in decoded) return decoded;
     const { merchant, terminal } = sender;
     const { row, events } = decoded;
-    const batch = { merchant, terminal, header, claim, events, bytes, precomputedRowKey: row.key, row, isStored };
+    const known = { claim, receivedAt, events, precomputedRowKey: row.key, row, isStored };
+    const batch = { merchant, terminal, header, bytes, ...known };
     const outcome = await this.#groups.offer(sender, batch, bytes.length, clock() - since);
     switch (outcome.kind) {
       case 'committed':
@@ -257,7 +259,7 @@ export class Ingest {
     this.#failures = 0;
     for (const batch of batches) {
       this.#stored.add(batch.claim, batch.row.digest);
-      this.#statuses.stored(batch, batch.header);
+      this.#statuses.stored(batch, batch.header, batch.receivedAt);
     }
     if (fresh.length > 0) metrics.committed({ batches: fresh.length, seconds: (clock() - start) / 1000 });
   }

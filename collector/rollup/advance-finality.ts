@@ -11,7 +11,8 @@
  * others are brought up to date on the way, and their parked parts make no hole.
  */
 import type { MerchantId } from '../../shared/ids.ts';
-import { DAY_MS, dayOfHour, HOUR_MS, hourOf } from '../../shared/time.ts';
+import { salt } from '../../shared/keys.ts';
+import { DAY_MS, dayOfHour, HOUR_MS, hourOf, MINUTE_MS } from '../../shared/time.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Finality, FinalityRecord, TerminalClearances } from '../store/finality.ts';
 import { DORMANT_MS, lastHeard, type WaitedTerminal, waitedTerminals } from '../store/waited-terminals.ts';
@@ -37,6 +38,8 @@ export interface FinalityOutcome {
   readonly hours: number;
   /** When to try again, milliseconds since 1970; null: a till's message comes before. */
   readonly recheckAt: number | null;
+  /** There is more to compare, or another runner was faster: the due mark must stay. */
+  readonly isMore: boolean;
 }
 
 /** Batches that are in progress at a collector: nothing later is final. */
@@ -53,7 +56,8 @@ export async function advanceFinality(merchant: MerchantId, options: FinalityOpt
   // An hour is first rolled up a grace after its end.
   const end = Math.min(hourOf(clear), hourOf(time - graceMs));
   const isFirst = record === null || record.through === 0;
-  const from = isFirst ? await firstHour(merchant, end, options) : hourOf(record.through);
+  // A clock that was ahead, and was set right since, made hours final that are to come.
+  const from = isFirst ? await firstHour(merchant, end, options) : Math.min(hourOf(record.through), hourOf(time));
   const progress = { through: from, holes: await heldHoles(merchant, record?.holes ?? [], options) };
   const days = new Set((record?.holes ?? []).map(dayOfHour));
   let compared = 0;
@@ -69,14 +73,13 @@ export async function advanceFinality(merchant: MerchantId, options: FinalityOpt
   const isDone = progress.holes.length < ROLLUP_LIMITS.finalityHoles.value && !isLate();
   if (isDone) progress.through = Math.max(from, end);
   for (const day of days) for (const of of [...options.active, ...options.others]) await refreshDay(merchant, day, of);
-  const recheckAt = isDone ? recheck(terminals, waited, { time, end, graceMs }) : time + MARGIN_MS;
-  const next: FinalityRecord = { through: progress.through * HOUR_MS, holes: progress.holes, recheckAt };
+  const next: FinalityRecord = { through: progress.through * HOUR_MS, holes: progress.holes };
   const isNews = record === null || JSON.stringify(record) !== JSON.stringify(next);
-  if (isNews && !(await finality.write(merchant, next, record)))
-    throw new Error(`another runner advanced the finality of ${merchant}`);
+  const isMore = (isNews && !(await finality.write(merchant, next, record))) || isLate();
   return {
-    hours: isFirst ? 0 : progress.through - from,
-    recheckAt: recheckAt === record?.recheckAt ? null : recheckAt,
+    hours: isFirst ? 0 : Math.max(0, progress.through - from),
+    recheckAt: recheck(merchant, terminals, waited, { time, end, graceMs }),
+    isMore,
   };
 }
 
@@ -88,8 +91,18 @@ async function firstHour(merchant: MerchantId, end: number, { log }: FinalityOpt
 /** The holes that are still parked. */
 async function heldHoles(merchant: MerchantId, holes: readonly number[], options: FinalityOptions): Promise<number[]> {
   const held: number[] = [];
-  for (const hour of holes) if (!(await isWhole(merchant, hour, options))) held.push(hour);
+  for (const hour of holes)
+    if ((await isParked(merchant, hour, options)) || !(await isWhole(merchant, hour, options))) held.push(hour);
   return held;
+}
+
+/** Cheaper than to compare the hour with the raw log. */
+async function isParked(merchant: MerchantId, time: number, { active }: FinalityOptions): Promise<boolean> {
+  for (const { stores } of active) {
+    const record = await stores.parked.read({ merchant, level: 'hour', time });
+    if (record !== null && record.parts.length > 0) return true;
+  }
+  return false;
 }
 
 /** @returns false when something of the hour is parked in the active version */
@@ -101,13 +114,14 @@ async function isWhole(merchant: MerchantId, hour: number, { active, others }: F
 
 /** When the record may advance though no till says anything. */
 function recheck(
+  merchant: MerchantId,
   terminals: readonly TerminalClearances[],
   waited: readonly WaitedTerminal[],
   { time, end, graceMs }: { readonly time: number; readonly end: number; readonly graceMs: number },
 ): number | null {
   const behind = waited.filter(({ clearThrough }) => clearThrough < (end + 1) * HOUR_MS);
-  // One of them may have become dormant by tomorrow. One due mark, however often others speak.
-  if (behind.length > 0) return Math.floor(time / DAY_MS + 1) * DAY_MS;
+  // One of them may have become dormant by tomorrow. Not all merchants in the same minute.
+  if (behind.length > 0) return Math.floor(time / DAY_MS + 1) * DAY_MS + salt(merchant) * MINUTE_MS;
   if (waited.length > 0) return null;
   const heard = lastHeard(terminals);
   const nextHour = (hourOf(time) + 1) * HOUR_MS + graceMs;

@@ -47,21 +47,28 @@ export async function matchesLog(merchant: MerchantId, hour: number, of: RunOfVe
 export async function refreshDay(merchant: MerchantId, day: number, of: RunOfVersion): Promise<void> {
   const rows = await rowsOf(merchant, 'day', day, day + 1, of);
   // Without a row the day is answered from its hours.
-  if (rows.length > 0) await holdDay(merchant, day, of);
+  if (rows.length > 0 && !(await holdDay(merchant, day, of)))
+    throw new Error(`day ${day} is being recomputed, or its hours are`);
 }
 
-/** Makes a day's row as its hours are. */
-export async function holdDay(merchant: MerchantId, day: number, of: RunOfVersion): Promise<void> {
+/**
+ * Makes a day's row as its hours are.
+ *
+ * @returns false when it is being recomputed elsewhere, or its hours changed again and again
+ */
+export async function holdDay(merchant: MerchantId, day: number, of: RunOfVersion): Promise<boolean> {
   const { stores, logic, now } = of;
-  if ((day + 1) * DAY_MS > now()) return;
+  if ((day + 1) * DAY_MS > now()) return true;
   for (let compares = 0; compares < MAX_COMPARES; compares++) {
     const [row] = await rowsOf(merchant, 'day', day, day + 1, of);
-    if (row !== undefined && (await matchesHours(row, merchant, day, of, compares > 0))) return;
+    if (row !== undefined && (await matchesHours(row, merchant, day, of, compares > 0))) return true;
     const due = { merchant, level: 'day', time: day, terminals: null } as const;
     const outcome = await recompute(due, logic, stores, now, of.recompute);
+    if (outcome === null) return false;
     // Parked as a whole, it is answered from its hours; parked in part, it names what is missing.
-    if (outcome === null || outcome.isParked || outcome.parked.length > 0) return;
+    if (outcome.isParked || outcome.parked.length > 0) return true;
   }
+  return false;
 }
 
 /** @param isBuilt whether it was built here, of all terminals */

@@ -1,12 +1,11 @@
 /**
  * Processes due marks: lists them, reads which logic versions there are, recomputes each hour and
- * day they name once for each version, and deletes exactly the marks listed. In this order, so that
- * what arrives is in the rows of each version: a build of a version reads what was stored before
- * the version was. If this release does not know the rules of one, the marks stay.
+ * day they name once for each version, and deletes exactly the marks listed. In this order a build
+ * of a version reads what was stored before the version was. If this release does not know the
+ * rules of one, the marks stay.
  *
  * The marks of an hour become marks of its day before they are deleted. A failure leaves its marks
- * for the next pass. So a late event is in its hour's row after the next pass, and in its day's row
- * after the one that follows.
+ * for the next pass.
  *
  * Merchants take turns: in each round of a pass each has some time, so that nobody's figures wait
  * for one. What costs too much, or cannot be read, is parked (`attempt.ts`), and holds up nothing.
@@ -75,7 +74,7 @@ const SALTS = 256;
 /** Due marks listed at a time: bounds memory, however many have accumulated. */
 const MARKS_PER_READ = 5_000;
 
-/** A pass that takes longer no longer stops the next one: it works where this one does not. */
+/** A longer pass no longer stops the next one, which works where this one does not. */
 const JOIN_MS = 50_000;
 /** Passes at a time: bounds memory. */
 const MAX_PASSES = 3;
@@ -95,10 +94,7 @@ interface Round {
   readonly through: number;
 }
 
-/** And what belongs to some listed marks. */
-interface Listed extends Round {
-  readonly logics: LogicSet;
-}
+type Listed = Round & { readonly logics: LogicSet };
 
 export class RollupRunner {
   readonly #options: RunnerOptions;
@@ -221,7 +217,8 @@ export class RollupRunner {
       const job = jobs.shift()!;
       const start = clock();
       const outcome = round.failed.has(nameOf(job)) ? null : await this.#run(job, round);
-      if (outcome !== null) done.push(outcome);
+      if (outcome === 'again') isWorkLeft = true;
+      else if (outcome !== null) done.push(outcome);
       spent.set(merchant, used + clock() - start);
       if (jobs.length > 0) queue.push(turn);
       await slices.pause();
@@ -243,8 +240,8 @@ export class RollupRunner {
     report.marks += finished.length;
   }
 
-  /** @returns null when it failed, or is not tried now */
-  async #run(job: Job, { report, failed, logics }: Listed): Promise<Done | null> {
+  /** @returns null when it failed, or is not tried now; again: it has its turn in the next round */
+  async #run(job: Job, { report, failed, logics }: Listed): Promise<Done | 'again' | null> {
     this.#busy.add(job.merchant);
     try {
       const { level } = job;
@@ -286,17 +283,17 @@ export class RollupRunner {
     return { ...job, readAt, isParked, recheckAt: null };
   }
 
-  async #advance(job: Job, report: PassReport, logics: LogicSet): Promise<Done> {
+  async #advance(job: Job, report: PassReport, logics: LogicSet): Promise<Done | 'again'> {
     const { finality, log, now, clock, graceMs } = this.#options;
     const versions = logics.maintained().map((logic) => this.#versionOf(logic));
     const active = logics.active(job.merchant);
     const readAt = now();
-    const { hours, recheckAt } = await advanceFinality(job.merchant, {
+    const { hours, recheckAt, isMore } = await advanceFinality(job.merchant, {
       ...{ finality, log, now, clock, graceMs },
       active: versions.filter(({ logic }) => logic.version === active),
       others: versions.filter(({ logic }) => logic.version !== active),
     });
     report.finalHours += hours;
-    return { ...job, readAt, isParked: false, recheckAt };
+    return isMore ? 'again' : { ...job, readAt, isParked: false, recheckAt };
   }
 }

@@ -26,6 +26,7 @@ const LAST_HOUR = 2 ** 32 - 1;
 const HOUR_BYTES = 4;
 /** After every key: no id begins with this byte. */
 const AFTER_ALL = Buffer.of(0xff, 0xff);
+const ALL_SALTS: readonly [number, number] = [0, 256];
 
 export interface ReceivedBatch {
   readonly merchant: MerchantId;
@@ -244,13 +245,9 @@ export class EventLog {
   /**
    * Merchants with any row, in the order of their keys: one key read a merchant.
    *
-   * @param salts of these alone, half-open
-   * @param after those behind this one alone
+   * @param salts half-open; with `after` only those behind that one
    */
-  async *merchants(
-    salts: readonly [number, number] = [0, 256],
-    after: MerchantId | null = null,
-  ): AsyncIterable<MerchantId> {
+  async *merchants(salts = ALL_SALTS, after: MerchantId | null = null): AsyncIterable<MerchantId> {
     const stop = salts[1] > 0xff ? AFTER_ALL : Buffer.of(salts[1]);
     for (let start = after === null ? Buffer.of(salts[0]) : prefixEnd(eventsPrefix(after, LAST_HOUR)); ; ) {
       const range = { start, stop, keysOnly: true, limit: 1 };

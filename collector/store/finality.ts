@@ -48,8 +48,6 @@ export interface FinalityRecord {
   readonly through: number;
   /** Hours before it that are not, because something of them is parked. Hours since 1970. */
   readonly holes: readonly number[];
-  /** A due mark exists for then, because no till's message may come before. */
-  readonly recheckAt: number | null;
 }
 
 export class Finality {
@@ -100,17 +98,25 @@ export class Finality {
     return this.#tables.checkAndPut('terminals', check, put);
   }
 
-  /** Of all merchants nothing is final, and each till is waited for until it speaks. */
-  async forgetAll(now: number): Promise<void> {
+  /**
+   * Of all merchants nothing is final, and each till is waited for until it speaks.
+   *
+   * @param dormantMs epochs that were silent for so long when the last one spoke stay as they are
+   */
+  async forgetAll(now: number, dormantMs: number): Promise<void> {
     const all = { start: Buffer.of(), stop: Buffer.of(0xff, 0xff) };
+    let last = 0;
+    for await (const { cells } of this.#tables.scan('terminals', { ...all, columns: [STATUS] }))
+      last = Math.max(last, (unpack(cells.get(STATUS)!) as TerminalStatus).lastSeen);
     for await (const row of this.#tables.scan('terminals', all))
       if (isFinalityRow(row)) await this.#forget(row);
-      else if (row.cells.has(STATUS)) await this.#tables.put('terminals', [withoutClearance(row, now)]);
+      else if (row.cells.has(STATUS))
+        await this.#tables.put('terminals', [withoutClearance(row, now, last - dormantMs)]);
   }
 
   /** By compare-and-set: a plain put may be older than the record. */
   async #forget({ row, cells }: Row): Promise<void> {
-    const nothing: FinalityRecord = { through: 0, holes: [], recheckAt: null };
+    const nothing: FinalityRecord = { through: 0, holes: [] };
     const check = { column: FINALITY, expected: cells.get(FINALITY)! };
     await this.#tables.checkAndPut('terminals', check, { row, cells: new Map([[FINALITY, pack(nothing)]]) });
   }
@@ -134,11 +140,14 @@ export const isFinalityRow = ({ cells }: Pick<Row, 'cells'>): boolean => cells.h
 /**
  * A terminal's row for a store that lacks what came after it: its till is waited for until it has
  * said anew what it holds, however complete it was.
+ *
+ * @param dormant an epoch that was last seen before stays as it is, milliseconds since 1970
  */
-export function withoutClearance({ row, cells, time }: Row, now: number): Put {
+export function withoutClearance({ row, cells, time }: Row, now: number, dormant: number): Put {
   const status = cells.get(STATUS);
   if (status === undefined) return { row, time, cells };
   const { closed: _, ...said } = unpack(status) as TerminalStatus;
+  if (said.lastSeen < dormant) return { row, time, cells };
   const next = new Map(cells);
   next.set(STATUS, pack({ ...said, clearThrough: 0, lastSeen: now } satisfies TerminalStatus));
   if (cells.has(CLEARANCE)) next.set(CLEARANCE, pack([0, said.lastSeq, now]));

@@ -79,6 +79,14 @@ export class Completeness {
     this.#now = now;
   }
 
+  /** The same, but that hours are not final of which something is parked: it is missing. */
+  without(parked: readonly { readonly hour: number }[]): Completeness {
+    if (parked.length === 0 || this.#record === null) return this;
+    const { through, holes } = this.#record;
+    const all = [...new Set([...holes, ...parked.map(({ hour }) => hour)])];
+    return new Completeness({ through, holes: all }, this.#waited, this.#now);
+  }
+
   statusOf({ from, to }: Range): Status {
     if (to > hourOf(this.#now) * HOUR_MS) return 'open';
     return this.finalThrough({ from, to }) === to ? 'final' : 'provisional';

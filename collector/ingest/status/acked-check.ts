@@ -59,6 +59,8 @@ export interface Generation {
   readonly storeGen: string;
   /** The store lacks what the terminal named. */
   readonly lacks: boolean;
+  /** Otherwise the store did not say in time whether it does. */
+  readonly isSure: boolean;
 }
 
 type Claims = Pick<Status, 'storeGen' | 'ackedThrough'>;
@@ -74,6 +76,8 @@ interface Known {
   said: string | null;
   /** The question that is asked for it: for which generation, whether the store lacks something. */
   asking: { readonly said: string; readonly lacks: Promise<boolean> } | null;
+  /** The generation that it named when the store last answered; null: it has not since. */
+  answered: string | null;
   /** The generation that it named when the store was found, too late, to lack something. */
   lacked: string | null;
 }
@@ -102,16 +106,17 @@ export class AckedCheck {
     const said = claims.storeGen ?? base;
     // Of acks of another store nothing is expected here: that it is another one is told anyway.
     if (!(said === base || (said.startsWith(base) && OWN.test(said.slice(base.length)))))
-      return { storeGen: base, lacks: false };
+      return { storeGen: base, lacks: false, isSure: true };
     const known = this.#knownOf(teller);
     // Another collector may have told it so: what this one remembers of the store may be of before.
     if (known.said !== null && known.said !== said && known.checks.take()) this.#options.forget();
     known.said = said;
     const found = known.lacked === said;
     known.lacked = null;
-    if (!found && !(claims.ackedThrough?.length && (await this.#asked(teller, known, said, claims.ackedThrough))))
-      return { storeGen: said, lacks: false };
-    return { storeGen: this.#given(teller, known, base), lacks: true };
+    const hasClaims = (claims.ackedThrough?.length ?? 0) > 0;
+    if (!found && !(hasClaims && (await this.#asked(teller, known, said, claims.ackedThrough!))))
+      return { storeGen: said, lacks: false, isSure: !hasClaims || known.answered === said };
+    return { storeGen: this.#given(teller, known, base), lacks: true, isSure: true };
   }
 
   /** Call it about once a second. */
@@ -126,12 +131,18 @@ export class AckedCheck {
    */
   async #asked(teller: Teller, known: Known, said: string, runs: readonly AckedRun[]): Promise<boolean> {
     if (known.asking !== null) return known.asking.said === said && known.asking.lacks;
+    known.answered = null;
     if (known.checks.available < 1) return false;
     const kept = runs.slice(0, this.#limit('claimsPerStatus'));
     const ask = (): Promise<boolean> =>
-      this.#lacks(teller, kept).finally(() => {
-        known.asking = null;
-      });
+      this.#lacks(teller, kept)
+        .then((lacks) => {
+          known.answered = said;
+          return lacks;
+        })
+        .finally(() => {
+          known.asking = null;
+        });
     const lacks = this.#questions.ask(teller, ask, (lacks) => {
       if (lacks) known.lacked = said;
     });
@@ -185,7 +196,7 @@ export class AckedCheck {
     const rate = { burst: this.#limit('claimChecksAtOnce'), perSecond: this.#limit('claimChecks') };
     const known = this.#known.get(name) ?? {
       checks: new TokenBucket(rate, this.#options.clock),
-      ...{ given: null, said: null, asking: null, lacked: null },
+      ...{ given: null, said: null, asking: null, answered: null, lacked: null },
     };
     this.#known.delete(name);
     this.#known.set(name, known);

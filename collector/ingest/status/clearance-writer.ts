@@ -52,7 +52,8 @@ export class ClearanceWriter {
     const { merchant, terminal, epoch, clearThrough } = clearance;
     const name = nameOf(merchant, terminal, epoch);
     const known = this.#known.get(name);
-    if (known === undefined || clearThrough === 0 || known === hourOf(clearThrough)) return;
+    // After a status that is not clear of anything, the next status counts.
+    if (!known || clearThrough === 0 || known === hourOf(clearThrough)) return;
     if (this.#waiting.size >= this.#options.maxWaiting && !this.#waiting.has(name)) return;
     this.#waiting.set(name, clearance);
   }
@@ -61,11 +62,12 @@ export class ClearanceWriter {
   status({ merchant, terminal, epoch, clearThrough, closed }: TerminalStatus): void {
     const name = nameOf(merchant, terminal, epoch);
     const hour = hourOf(clearThrough);
-    const before = this.#known.get(name);
-    this.#remember(name, hour);
+    const isLast = closed?.some(([over]) => over === epoch) ?? false;
+    const isNews = isLast || (clearThrough !== 0 && this.#known.get(name) !== hour);
     // Once its agent signs off, the merchant may be final through now.
-    if (closed?.some(([over]) => over === epoch)) this.#isDue(merchant, hourOf(this.#options.now()));
-    else if (clearThrough !== 0 && before !== hour) this.#isDue(merchant, hour);
+    if (isNews && !this.#isDue(merchant, isLast ? hourOf(this.#options.now()) : hour)) return;
+    this.#waiting.delete(name);
+    this.#remember(name, hour);
   }
 
   /** Writes what waits; what fails waits again. Joins a running write. */
@@ -97,7 +99,7 @@ export class ClearanceWriter {
     const time = now();
     const news: NewDueMark[] = [];
     for (const [merchant, hour] of due) {
-      const minute = dueMinute(hour * HOUR_MS, time, graceMs);
+      const minute = dueMinute(Math.min(hour, hourOf(time)) * HOUR_MS, time, graceMs);
       // No run has listed that mark yet, so the run that lists it reads what was said now.
       if (this.#marked.get(merchant) === minute && time < minute * MINUTE_MS - skipMarginMs) continue;
       news.push({ minute, merchant, level: 'finality', time: 0, terminals: [] });
@@ -106,8 +108,11 @@ export class ClearanceWriter {
     for (const { merchant, minute } of news) put(this.#marked, merchant, minute, this.#options.maxRemembered);
   }
 
-  #isDue(merchant: MerchantId, hour: number): void {
-    if (this.#due.size < this.#options.maxWaiting || this.#due.has(merchant)) raise(this.#due, merchant, hour);
+  /** @returns false when there is no room */
+  #isDue(merchant: MerchantId, hour: number): boolean {
+    if (this.#due.size >= this.#options.maxWaiting && !this.#due.has(merchant)) return false;
+    raise(this.#due, merchant, hour);
+    return true;
   }
 
   #remember(name: string, hour: number): void {

@@ -37,9 +37,9 @@ interface Received {
   readonly answer: PromiseWithResolvers<Generation | null>;
 }
 
-/** Otherwise its agent is to send again what it believes stored: it is not clear of it. */
-const isOf = ({ storeGen }: Status, generation: Generation | null): boolean =>
-  generation !== null && (storeGen === undefined || storeGen === generation.storeGen);
+/** Otherwise its agent may have to send again what it believes stored: it is not clear of it. */
+const isOf = ({ storeGen }: Status, generation: Generation): boolean =>
+  generation.isSure && !generation.lacks && (storeGen === undefined || storeGen === generation.storeGen);
 
 export class StatusIntake {
   readonly #options: StatusIntakeOptions;
@@ -64,10 +64,14 @@ export class StatusIntake {
     this.#check.expire();
   }
 
-  /** A till's batch is durable: its header says how far its events are complete. */
-  stored({ merchant, terminal }: Teller, { epoch, clearThrough, firstSeq, count }: BatchHeader): void {
-    const of = { merchant, terminal, epoch, clearThrough };
-    this.#clearances.batch({ ...of, lastSeq: firstSeq + count - 1, at: this.#options.now() });
+  /**
+   * A till's batch is durable: its header says how far its events were complete.
+   *
+   * @param at when it arrived, milliseconds since 1970
+   */
+  stored({ merchant, terminal }: Teller, { epoch, clearThrough, firstSeq, count }: BatchHeader, at: number): void {
+    const of = { merchant, terminal, epoch, clearThrough: Math.min(clearThrough, at) };
+    this.#clearances.batch({ ...of, lastSeq: firstSeq + count - 1, at });
   }
 
   /** Writes what waits; never rejects. */
@@ -123,7 +127,8 @@ export class StatusIntake {
     const { version, epochs, closed, clearThrough, losses, bufferBytes, clockOffsetMs } = status;
     const common = {
       ...{ merchant, terminal, lastSeen, version, losses, bufferBytes, clockOffsetMs },
-      clearThrough: isComplete ? clearThrough : 0,
+      // Design, Clearance: capped at arrival.
+      clearThrough: isComplete ? Math.min(clearThrough, lastSeen) : 0,
       ...(isComplete && closed !== undefined && { closed: closed as [Epoch, number][] }),
     };
     this.#writer.enqueue(

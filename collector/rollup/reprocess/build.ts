@@ -66,6 +66,6 @@ async function buildDay(merchant: MerchantId, day: number, of: RunOfVersion, bui
   for await (const row of rollups.scan(merchant, 'hour', of.logic.version, from, to, { kind: 'meta' }))
     if (readAfterEnd(row)) rows.add(row.time);
   for await (const hour of log.hours(merchant, from, to)) if (!rows.has(hour)) return;
-  await holdDay(merchant, day, of);
-  built.days++;
+  if (await holdDay(merchant, day, of)) built.days++;
+  else built.leftOut++;
 }

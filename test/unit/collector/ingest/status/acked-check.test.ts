@@ -62,7 +62,7 @@ t.test('one that asks without end is believed beyond its rate, and reads no more
   const { state, says } = checking(lacking);
   for (let at = 0; at < 1_000; at++) await says('till-1');
   t.equal(state.asked, INGEST_LIMITS.claimChecksAtOnce.value);
-  t.same(await says('till-1', 'g+000000ff'), { storeGen: 'g+000000ff', lacks: false });
+  t.same(await says('till-1', 'g+000000ff'), { storeGen: 'g+000000ff', lacks: false, isSure: false });
   t.match(await says('till-2'), { lacks: true }, 'others are asked for');
 });
 
@@ -79,7 +79,7 @@ t.test('a thousand liars fill no log', async (t) => {
 t.test('a generation that this store never had is not repeated', async (t) => {
   const { says, state } = checking(lacking);
   for (const odd of ['h', 'g+', 'g+xyz', 'g+000000ff0', 'g-000000ff', 'gg', ''])
-    t.same(await says('till-1', odd), { storeGen: 'g', lacks: false }, odd);
+    t.same(await says('till-1', odd), { storeGen: 'g', lacks: false, isSure: true }, odd);
   t.equal(state.asked, 0);
 });
 
@@ -110,7 +110,7 @@ t.test('a store that gives no answer keeps no till waiting, and only so many que
   check.expire();
   t.same(
     await Promise.all(answers),
-    answers.map(() => ({ storeGen: 'g', lacks: false })),
+    answers.map(() => ({ storeGen: 'g', lacks: false, isSure: false })),
   );
   t.ok(
     INGEST_LIMITS.claimCheckTurn.value + INGEST_LIMITS.claimCheckWait.value + 2_000 < 30_000,

@@ -82,6 +82,25 @@ t.test('a batch is written when it passes an hour, after a status made its epoch
   t.match(rows.at(-1), { clearThrough: at(0, 10) }, 'it may go back');
 });
 
+t.test('a till that claims to be clear for ever holds up no other, and makes a mark a minute', async (t) => {
+  const { writer, marks, status, batch } = standing();
+  for (let flush = 0; flush < 30; flush++) {
+    status('evil', Number.MAX_SAFE_INTEGER - flush * HOUR_MS);
+    batch('evil', Number.MAX_SAFE_INTEGER - flush * HOUR_MS);
+    if (flush === 5) status('a', at(1, 2));
+    await writer.flush();
+  }
+  t.equal(marks.length, 1);
+});
+
+t.test('a batch tells nothing after a status that is not clear of anything', async (t) => {
+  const { writer, rows, status, batch } = standing();
+  status('a', 0);
+  batch('a', at(1));
+  await writer.flush();
+  t.same(rows, []);
+});
+
 t.test('a sign-off makes the finality due through now', async (t) => {
   const { writer, marks, status } = standing();
   status('a', at(1, 2));
