@@ -1,6 +1,6 @@
 /**
- * The rules by which events become figures, as far as logic versions may differ in them. A released
- * set of rules never changes: whoever corrects one adds the next number.
+ * The rules by which events become figures, as far as logic versions may differ in them. Released
+ * rules never change: whoever corrects some adds them under the next number.
  */
 import { type ExactInt, multiplyExact } from './exact-sum.ts';
 
@@ -17,11 +17,11 @@ export interface LogicRules {
   readonly lineAmount: (quantity: number, price: number | null, total: number | null) => ExactInt;
 }
 
-/** By their number, which the record of a logic version names. */
+/** The line's total, else quantity times price. */
+const lineAmount: LogicRules['lineAmount'] = (quantity, price, total) =>
+  total === null ? multiplyExact(quantity, price ?? 0) : multiplyExact(1_000, total);
+
+/** By their number, which the record of a logic version names. See docs/reprocessing.md. */
 export const RULES: Readonly<Record<number, LogicRules>> = {
-  1: {
-    typeOf: (type) => type,
-    lineAmount: (quantity, price, total) =>
-      total === null ? multiplyExact(quantity, price ?? 0) : multiplyExact(1_000, total),
-  },
+  1: { typeOf: (type) => type, lineAmount },
 };

@@ -71,7 +71,7 @@ async function plan(context: CommandContext, { log }: Stores, logic: Logic): Pro
         progress(rows);
         if (planned.rows > 0) found.push(planned);
       }
-      return found.sort((a, b) => b.rows - a.rows);
+      return found.sort((a, b) => b.rows - a.rows || (a.merchant < b.merchant ? -1 : 1));
     },
   );
   const total = (name: 'hours' | 'rows' | 'events'): number => plans.reduce((sum, plan) => sum + plan[name], 0);

@@ -14,7 +14,7 @@ import { hoursWithRows } from './missing-rows.ts';
 
 export interface MerchantDiff {
   readonly merchant: MerchantId;
-  /** The largest of its changes; null: a figure that was 0 is not any more. */
+  /** The largest of its changes; null: all that changes was 0 before. */
   readonly percent: number | null;
   /** By metric, money with its currency: before and after. Those that change alone. */
   readonly changes: Readonly<Record<string, readonly [ExactInt, ExactInt]>>;
@@ -59,11 +59,10 @@ export function largestFirst(a: MerchantDiff, b: MerchantDiff): number {
 }
 
 function percentOf(changes: readonly (readonly [ExactInt, ExactInt])[]): number | null {
-  const percents = changes.map(([was, is]) =>
-    Number(was) === 0 ? Number.POSITIVE_INFINITY : Math.abs((100 * (Number(is) - Number(was))) / Number(was)),
-  );
-  const largest = Math.max(0, ...percents);
-  return Number.isFinite(largest) ? Math.round(largest * 100) / 100 : null;
+  const percents = changes
+    .filter(([was]) => Number(was) !== 0)
+    .map(([was, is]) => Math.abs((100 * (Number(is) - Number(was))) / Number(was)));
+  return percents.length === 0 ? null : Math.round(Math.max(...percents) * 100) / 100;
 }
 
 async function sumsOf(
