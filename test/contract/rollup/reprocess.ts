@@ -14,7 +14,8 @@ import {
 } from '../../../collector/rollup/reprocess/reprocess.ts';
 import { ReprocessCursors } from '../../../collector/store/reprocess/cursors.ts';
 import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
-import { HOUR_MS, MINUTE_MS } from '../../../shared/time.ts';
+import { terminalId } from '../../../shared/ids.ts';
+import { HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
 import { eventsOf } from '../../support/collector/oracle-rows.ts';
 import { HOUR, tillEvent } from '../../support/collector/till-events.ts';
 import { Api } from '../../support/region/api.ts';
@@ -140,7 +141,7 @@ function expected({ delivered }: Region, logic: Logic): [number, number] {
 }
 
 /** Two days with an hour each at their begin and end, rolled up by the first version alone. */
-async function shopOfTwoDays(tables: Tables) {
+async function shopOfTwoDays(tables: Tables, { isAdded = true } = {}) {
   const [region, logics] = [new Region(tables), new TwoLogics()];
   const hours = [FIRST, FIRST + 23, FIRST + 24, FIRST + 47];
   for (const [at, hour] of hours.entries()) {
@@ -152,7 +153,7 @@ async function shopOfTwoDays(tables: Tables) {
     region.now += MINUTE_MS;
     await region.runner({ logics }).runDue();
   }
-  logics.addFixed();
+  if (isAdded) logics.addFixed();
   const rowOf = (time: number) => region.rollups.read({ merchant: region.merchant, level: 'hour', logic: 2, time });
   const revisions = async (): Promise<number> => {
     let sum = 0;
@@ -225,6 +226,25 @@ export async function reprocessContract(t: Test, tables: Tables): Promise<void> 
     await t.rejects(boundTo(2, region.rollups).publish(key, revision, next), { name: 'WrongVersion' });
     logics.activate(2, [region.merchant]);
     t.match(await build(region, logics), { merchants: 0, skipped: 1, hours: 0 });
+  });
+
+  await t.test('a version that is built while a pass begins lacks nothing of it', async (t) => {
+    const { region, logics } = await shopOfTwoDays(tables, { isAdded: false });
+    let lists = 0;
+    const hooked = new HookedTables(tables, async ({ operation, table }, make) => {
+      // The first is of marks that are far ahead.
+      if (operation === 'scan' && table === 'due' && ++lists === 2) {
+        logics.addFixed();
+        await build(region, logics);
+        await region.append(region.events('c', 1, [trade(FIRST, 3)], { hour: FIRST }));
+        const mark = { minute: minuteOf(region.now) - 1, merchant: region.merchant, level: 'hour' as const };
+        await region.marks.add([{ ...mark, time: FIRST, terminals: [terminalId('c')] }]);
+      }
+      return make();
+    });
+    const through = region.through(hooked);
+    t.match(await through.runner({ logics }).runDue(), { hours: 1, failures: 0 });
+    for (const logic of [BUGGY, FIXED]) await t.resolves(region.check('hour', FIRST, region.delivered, logic));
   });
 
   await t.test('a diff tells what changes, and by how much', async (t) => {
