@@ -18,6 +18,7 @@ import { linger } from './sections/linger.ts';
 import { limits } from './sections/machine-baseline.ts';
 import { packagedAgent } from './sections/packaged-agent.ts';
 import { recovery } from './sections/recovery-time.ts';
+import { reprocessing } from './sections/reprocess.ts';
 import { type AdapterUnderTest, storeAlone } from './sections/store-throughput.ts';
 import { visibility } from './sections/visibility-latency.ts';
 import { pureCode, wireBytes } from './sections/wire-size.ts';
@@ -29,7 +30,7 @@ the recovery of damaged buffers, the guard against card data, a till's flash mem
 then JSON.
 
   --only LIST    some of: wire, code, fold, store, way, visible, linger, backlog, recovery, cards, flash,
-                 package (comma-separated)
+                 package, reprocess (comma-separated)
   --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
@@ -55,6 +56,7 @@ const SECTIONS = [
   'cards',
   'flash',
   'package',
+  'reprocess',
 ];
 
 function options() {
@@ -100,6 +102,16 @@ async function adaptersAlone(
   return section;
 }
 
+async function reprocessed(folder: string, size: Parameters<typeof reprocessing>[1]): Promise<Section> {
+  const tables = await openSqliteTables({ path: path.join(folder, 'reprocessed.db') });
+  try {
+    await tables.init();
+    return await reprocessing(tables, size);
+  } finally {
+    await tables.close();
+  }
+}
+
 async function main(): Promise<void> {
   const { only, file, hbase, full, quick, json, help } = options();
   if (help) {
@@ -141,6 +153,7 @@ async function main(): Promise<void> {
       add(
         ...(await packagedAgent(folder, { seconds: 300 / scale, singles: 20_000 / scale, hundreds: 200_000 / scale })),
       );
+    if (only.has('reprocess')) add(await reprocessed(folder, { hours: Math.ceil(48 / scale), size: 1_000 }));
     if (only.has('visible')) add(await visibility(stores, { rate: 500, seconds: quick ? 5 : 30 }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
