@@ -203,8 +203,10 @@ async function startHttp(context: CollectorContext, health: Health): Promise<Fas
   const logics = new ActiveLogic({ logics: stores.logics, clock, freshForMs: API_LIMITS.logicFresh.value });
   const live = new LiveHours({
     log: stores.log,
-    clock,
+    ...{ clock, now },
     freshForMs: LIVE_FRESH_MS,
+    marginMs: API_LIMITS.liveHourMargin.value,
+    checkMs: API_LIMITS.liveHourCheck.value,
     maxBytes: API_LIMITS.liveHourBytes.value,
   });
   const completeness = new CompletenessReader({

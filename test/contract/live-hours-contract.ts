@@ -9,6 +9,7 @@ import { LiveHours, type LiveHoursOptions, type LivePartial } from '../../collec
 import { EventLog } from '../../collector/store/event-log.ts';
 import { StoreUnavailable, type Tables } from '../../collector/store/tables.ts';
 import { epoch } from '../../shared/ids.ts';
+import { HOUR_MS } from '../../shared/time.ts';
 import { amplifiedRow, epochNumber } from '../support/collector/amplified-row.ts';
 import { articlesOf, figuresOf } from '../support/collector/figures-oracle.ts';
 import { foldRows, type SentRow } from '../support/collector/raw-rows.ts';
@@ -19,10 +20,13 @@ import { salesIn } from '../support/region/sales.ts';
 
 const EPOCHS = ['00000000000000aa', 'ff00000000000001'].map(epoch);
 const TERMINALS = ['a', 'a-b', 'b'];
+const MARGIN_MS = 30_000;
+const CHECK_MS = 60_000;
 
 const liveOn = (tables: Tables, options: Partial<LiveHoursOptions> = {}): LiveHours =>
   new LiveHours({
-    ...{ log: new EventLog(tables), clock: () => 0, freshForMs: 0, maxBytes: 1e9 },
+    ...{ log: new EventLog(tables), clock: () => 0, now: Date.now },
+    ...{ freshForMs: 0, marginMs: MARGIN_MS, checkMs: CHECK_MS, maxBytes: 1e9 },
     ...options,
   });
 
@@ -114,7 +118,7 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
       t.match(calls, [{ operation: 'scan', keysOnly: false }]);
       calls.length = 0;
       await live.read(region.merchant, HOUR, LOGIC);
-      t.match(calls, [{ operation: 'scan', keysOnly: true }]);
+      t.match(calls, [{ operation: 'scan', keysOnly: true, since: Number }]);
       t.equal(calls.length, 1);
       await region.append(region.events('a', 4, salesIn(HOUR, [4])));
       calls.length = 0;
@@ -124,15 +128,125 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     },
   );
 
-  await t.test('expired rows are no longer in the figures', async (t) => {
+  await t.test('what an update lists is what arrived lately', async (t) => {
     const region = new Region(tables);
-    const [first, second] = [1, 2].map((seq) => region.events('a', seq, salesIn(HOUR, [seq]))) as [SentRow, SentRow];
-    await region.append(first, second);
-    const live = liveOn(tables);
+    const [old, recent] = [Date.now() - 10 * MARGIN_MS, Date.now()];
+    const seqs = Array.from({ length: 300 }, (_, i) => i + 1);
+    await region.append(...seqs.map((seq) => region.events('a', seq, salesIn(HOUR, [seq]), { arrival: old })));
+    let listed = 0;
+    const counting = Object.assign(Object.create(tables) as Tables, {
+      scan: async function* (...[table, scan]: Parameters<Tables['scan']>) {
+        for await (const row of tables.scan(table, scan)) {
+          listed++;
+          yield row;
+        }
+      },
+      get: tables.get.bind(tables),
+    });
+    const live = liveOn(counting);
     await live.read(region.merchant, HOUR, LOGIC);
-    await tables.delete('events', [first.rowKey]);
-    region.delivered.shift();
+    for (const seq of [301, 302, 303]) {
+      await region.append(region.events('a', seq, salesIn(HOUR, [seq]), { arrival: recent }));
+      listed = 0;
+      await t.resolves(check(live, region));
+      t.equal(listed, seq - 300, 'of the same millisecond, too');
+    }
+  });
+
+  await t.test('what a clock that was set stamps is seen at once, whichever way it was set', async (t) => {
+    for (const step of [-HOUR_MS, HOUR_MS]) {
+      const region = new Region(tables);
+      let [now, clock] = [Date.now() - 2 * HOUR_MS, 0];
+      const passes = (ms: number): void => {
+        now += ms;
+        clock += ms;
+      };
+      const live = liveOn(tables, { now: () => now, clock: () => clock });
+      const sale = (terminal: string, seq: number) =>
+        region.events(terminal, seq, salesIn(HOUR, [seq]), { arrival: now });
+      await region.append(...['a', 'b', 'c'].map((terminal) => sale(terminal, 5)));
+      await check(live, region);
+      passes(MARGIN_MS);
+      await region.append(sale('a', 6));
+      now += step;
+      await region.append(sale('b', 6), sale('c', 1));
+      passes(2 * MARGIN_MS);
+      await t.resolves(check(live, region), `set by ${step} ms`);
+      await region.append(sale('a', 7));
+      await t.resolves(check(live, region));
+    }
+  });
+
+  await t.test('two collectors deliver, each through its own door', async (t) => {
+    const region = new Region(tables);
+    const other = region.through(new HookedTables(tables, (_call, make) => make()));
+    const live = liveOn(tables);
+    const now = Date.now();
+    for (let seq = 1; seq <= 5; seq++) {
+      // One that is behind the other.
+      const rows = [region.events('a', 10 - seq, salesIn(HOUR, [seq]), { arrival: now - 4_000 * seq })];
+      await Promise.all([
+        region.append(...rows),
+        other.append(region.events('a', 20 + seq, salesIn(HOUR, [seq]), { arrival: now + seq })),
+      ]);
+      region.delivered.push(other.delivered.at(-1)!);
+      await t.resolves(check(live, region));
+    }
+  });
+
+  await t.test('what became visible late, or is gone, is found by the check', async (t) => {
+    const region = new Region(tables);
+    let clock = 0;
+    const live = liveOn(tables, { clock: () => clock });
+    const old = { arrival: Date.now() - 10 * MARGIN_MS };
+    const sale = (terminal: string, seq: number) => region.events(terminal, seq, salesIn(HOUR, [seq]), old);
+    const gone = sale('gone', 1);
+    await region.append(sale('a', 5), sale('b', 5), gone, sale('gone', 2), sale('left', 1));
+    await check(live, region);
+    // Below and above what was folded, of a new terminal, and a loss.
+    await region.append(sale('a', 4), sale('b', 6), sale('c', 1), region.losses('left', 7, 2, old));
+    await tables.delete('events', [gone.rowKey]);
+    region.delivered.splice(region.delivered.indexOf(gone), 1);
+    await t.rejects(check(live, region));
+    for (let i = 0; i < 2; i++) {
+      clock += CHECK_MS;
+      await live.read(region.merchant, HOUR, LOGIC);
+    }
     await t.resolves(check(live, region));
+    const last = region.delivered.filter(({ key }) => key.terminal === 'left');
+    await tables.delete(
+      'events',
+      last.map(({ rowKey }) => rowKey),
+    );
+    for (const row of last) region.delivered.splice(region.delivered.indexOf(row), 1);
+    for (let i = 0; i < 2; i++) {
+      clock += CHECK_MS;
+      await live.read(region.merchant, HOUR, LOGIC);
+    }
+    await t.resolves(check(live, region), 'none is left of a terminal');
+  });
+
+  await t.test('a check goes through an hour in pieces, each of the size that is due', async (t) => {
+    const region = new Region(tables);
+    const old = { arrival: Date.now() - 10 * MARGIN_MS };
+    const terminals = Array.from({ length: 120 }, (_, i) => `t${String(i).padStart(3, '0')}`);
+    const sale = (terminal: string, seq: number) => region.events(terminal, seq, salesIn(HOUR, [seq]), old);
+    for (let seq = 10; seq < 20; seq++) await region.append(...terminals.map((terminal) => sale(terminal, seq)));
+    let clock = 0;
+    const live = liveOn(tables, { clock: () => clock });
+    await check(live, region);
+    await region.append(sale('t000', 1), sale('t119', 1));
+    const seen: boolean[] = [];
+    clock = CHECK_MS;
+    for (let i = 0; i < 5; i++) {
+      seen.push(
+        await check(live, region).then(
+          () => true,
+          () => false,
+        ),
+      );
+    }
+    t.same(seen, [false, false, false, true, true], '1,202 rows by 500');
   });
 
   await t.test('questions at the same time are one look at the store', async (t) => {

@@ -44,7 +44,10 @@ export function openServer(
   { now, clock = () => 0, errors = [], logics = { read: async () => ONE_LOGIC } }: ServerOptions,
 ): Promise<FastifyInstance> {
   const log = new EventLog(tables);
-  const live = new LiveHours({ log, clock, freshForMs: 0, maxBytes: 1e8 });
+  const live = new LiveHours({
+    ...{ log, clock, now: Date.now },
+    ...{ freshForMs: 0, marginMs: 30_000, checkMs: 60_000, maxBytes: 1e8 },
+  });
   return createServer({
     readiness: () => ({ ready: true, reason: 'ready' }),
     registry: new Registry(),

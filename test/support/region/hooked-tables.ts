@@ -7,6 +7,8 @@ export interface Call {
   readonly table: TableName;
   /** Of a scan. */
   readonly keysOnly?: boolean;
+  /** Of a scan of what is not older. */
+  readonly since?: number;
   /** Key of a checkAndPut. */
   readonly row?: Uint8Array;
 }
@@ -42,9 +44,9 @@ export class HookedTables implements Tables {
     return this.#around({ operation: 'get', table }, () => this.#tables.get(table, rows, columns));
   }
   async *scan(table: TableName, scan: Scan): AsyncIterable<Row> {
-    yield* await this.#around({ operation: 'scan', table, keysOnly: scan.keysOnly ?? false }, async () =>
-      this.#tables.scan(table, scan),
-    );
+    const { keysOnly = false, since } = scan;
+    const call: Call = { operation: 'scan', table, keysOnly, ...(since !== undefined && { since }) };
+    yield* await this.#around(call, async () => this.#tables.scan(table, scan));
   }
   checkAndPut(table: TableName, check: { column: Column; expected: Uint8Array | null }, put: Put): Promise<boolean> {
     return this.#around({ operation: 'checkAndPut', table, row: put.row }, () =>
