@@ -139,7 +139,7 @@ export class DayViews {
   }
 }
 
-/** A view of figures of an hour that has no row, or its parts if they say the same. */
+/** A view of figures of an hour that has no row, or its parts, merged or not, if they say the same. */
 export const viewOf = (name: string, parts: readonly Cube<Measures>[]): Cooperative<readonly Cube<Measures>[]> =>
   merged(parts, figuresCube(viewKeys(name), VIEW_ENTRIES), VIEW_BOUND);
 
@@ -153,7 +153,8 @@ function* merged<M>(parts: readonly Cube<M>[], into: Cube<M>, bound: Bound): Coo
   return [yield* keepLargest(into, bound)];
 }
 
-function* addTerminal<M>(into: Cube<M>, part: Cube<M>): Cooperative<void> {
+/** Adds what a terminal publishes, or several do. */
+export function* addTerminal<M>(into: Cube<M>, part: Cube<M>): Cooperative<void> {
   // What one terminal folded, another may have kept.
   const isPartial = into.size > 0 && part.size > 0;
   yield* mergeCube(into, part);

@@ -5,15 +5,21 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Test } from 'tap';
+import { type Cube, mergeCube } from '../../collector/aggregation/cube.ts';
+import { AGGREGATION_LIMITS } from '../../collector/aggregation/limits.ts';
+import type { ItemMeasures, Measures } from '../../collector/aggregation/measures.ts';
+import { articlesCube, figuresCube } from '../../collector/aggregation/partial.ts';
+import { articlesOf as articlesView, viewKeys, viewNames, viewOf } from '../../collector/aggregation/views.ts';
 import { LiveHours, type LiveHoursOptions, type LivePartial } from '../../collector/api/figures/live-hours.ts';
 import { EventLog } from '../../collector/store/event-log.ts';
 import { StoreUnavailable, type Tables } from '../../collector/store/tables.ts';
+import { runToEnd } from '../../shared/cooperative.ts';
 import { epoch } from '../../shared/ids.ts';
 import { HOUR_MS } from '../../shared/time.ts';
 import { amplifiedRow, epochNumber } from '../support/collector/amplified-row.ts';
 import { articlesOf, figuresOf } from '../support/collector/figures-oracle.ts';
 import { foldRows, type SentRow } from '../support/collector/raw-rows.ts';
-import { arbitraryEvent, HOUR, LOGIC } from '../support/collector/till-events.ts';
+import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../support/collector/till-events.ts';
 import { type Call, HookedTables } from '../support/region/hooked-tables.ts';
 import { Region } from '../support/region/region.ts';
 import { salesIn } from '../support/region/sales.ts';
@@ -46,6 +52,36 @@ async function check(live: LiveHours, { merchant, delivered }: Region): Promise<
       [figuresOf(whole), articlesOf(whole), whole.tally],
     );
   }
+  const parts = partials.map(({ partial }) => partial);
+  for (const view of viewNames(LOGIC)) {
+    const merged = (cubes: readonly Cube<Measures>[]) =>
+      mergedCube(figuresCube(viewKeys(view)), runToEnd(viewOf(view, cubes)));
+    const [actual, figures] = [
+      merged((await live.figures(merchant, HOUR, view, LOGIC)).cubes),
+      merged(parts.map((part) => part.figures)),
+    ];
+    assert.deepEqual(
+      [figuresOf({ figures: actual }), [...actual.folded]],
+      [figuresOf({ figures }), [...figures.folded]],
+    );
+  }
+  const merged = (cubes: readonly Cube<ItemMeasures>[]) => mergedCube(articlesCube(), runToEnd(articlesView(cubes)));
+  const [actual, articles] = [
+    merged((await live.articles(merchant, HOUR, LOGIC)).cubes),
+    merged(parts.map((part) => part.articles)),
+  ];
+  assert.deepEqual(
+    [articlesOf({ articles: actual }), [...actual.folded]],
+    [articlesOf({ articles }), [...articles.folded]],
+  );
+}
+
+function mergedCube<M>(into: Cube<M>, cubes: readonly Cube<M>[]): Cube<M> {
+  for (const cube of cubes) {
+    runToEnd(mergeCube(into, cube));
+    for (const folded of cube.folded) into.folded.add(folded);
+  }
+  return into;
 }
 
 export async function liveHoursContract(t: Test, open: () => Promise<Tables>): Promise<void> {
@@ -148,8 +184,9 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     for (const seq of [301, 302, 303]) {
       await region.append(region.events('a', seq, salesIn(HOUR, [seq]), { arrival: recent }));
       listed = 0;
-      await t.resolves(check(live, region));
+      await live.read(region.merchant, HOUR, LOGIC);
       t.equal(listed, seq - 300, 'of the same millisecond, too');
+      await t.resolves(check(live, region));
     }
   });
 
@@ -290,6 +327,25 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     t.equal(await scansAt(2_250), 3);
   });
 
+  await t.test('a first reading that took long is followed up at once, and no excuse for old figures', async (t) => {
+    const region = new Region(tables);
+    await region.append(region.events('a', 1, salesIn(HOUR, [1])));
+    let now = 0;
+    const hooked = new HookedTables(tables, async ({ since }, make) => {
+      const rows = await make();
+      if (since === undefined && now === 0) {
+        now += 20_000;
+        await region.append(region.events('b', 1, salesIn(HOUR, [2])));
+      }
+      return rows;
+    });
+    const live = liveOn(hooked, { clock: () => now, freshForMs: 250 });
+    await t.resolves(check(live, region));
+    await region.append(region.events('b', 2, salesIn(HOUR, [2])));
+    now += 250;
+    await t.resolves(check(live, region));
+  });
+
   await t.test(
     'an update that fails, at whatever call, fails for all who wait for it, and counts nothing twice',
     async (t) => {
@@ -390,6 +446,35 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
       LivePartial,
     ];
     t.equal(partial.tally.events, 24 * 30);
+  });
+
+  await t.test('what bounds cut of terminals and views is cut of merged hours alike', async (t) => {
+    const region = new Region(tables);
+    const live = liveOn(tables);
+    const sales = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, at) => tillEvent({ amount: from + at, dims: { method: `m${from + at}` } }));
+    const append = async (terminal: string, seq: number, from: number, to: number): Promise<void> => {
+      for (let at = from; at < to; at += 1_000)
+        await region.append(region.events(terminal, seq + at - from, sales(at, Math.min(to, at + 1_000))));
+    };
+    const deliver = async (...what: Parameters<typeof append>): Promise<Cube<Measures>> => {
+      await append(...what);
+      await check(live, region);
+      const { cubes } = await live.figures(region.merchant, HOUR, 'method', LOGIC);
+      return mergedCube(figuresCube(viewKeys('method')), runToEnd(viewOf('method', cubes)));
+    };
+    const { partGroups, viewGroups } = AGGREGATION_LIMITS;
+    const limit = partGroups.value;
+    t.same([...(await deliver('a', 1, 0, limit - 1)).folded], []);
+    t.match([...(await deliver('a', limit, limit, limit + 10)).folded], [{ isPartial: false }]);
+    t.match([...(await deliver('b', 1, 0, 1)).folded], [{ isPartial: true }], 'of a terminal with what another folds');
+    t.match([...(await deliver('a', limit + 10, limit + 10, limit + 20)).folded], [{ isPartial: true }]);
+    const before = [...(await deliver('b', 2, 0, 1)).folded][0]!.values;
+    for (const [at, terminal] of ['c', 'd', 'e', 'f'].entries())
+      await append(terminal, 1, (at + 2) * limit, (at + 3) * limit - 1);
+    const all = await deliver('g', 1, 0, 1);
+    t.ok(all.size <= viewGroups.value, 'the view is bounded, too');
+    t.ok([...all.folded][0]!.values > before);
   });
 
   await t.test("one merchant's hour is not another's", async (t) => {

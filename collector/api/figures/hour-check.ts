@@ -11,7 +11,8 @@ import { Slices } from '../../../shared/cooperative.ts';
 import type { TerminalId } from '../../../shared/ids.ts';
 import type { Kind } from '../../../shared/keys.ts';
 import type { RawRow } from '../../store/event-log.ts';
-import type { Lane, LiveHour, LiveHourOptions } from './live-hour.ts';
+import type { Lane } from './folded-terminal.ts';
+import type { LiveHour, LiveHourOptions } from './live-hour.ts';
 
 /** Keys of a piece: some 2 ms at least, some 40 at most. */
 const MIN_KEYS = 500;

@@ -13,30 +13,13 @@
 import { Buffer } from 'node:buffer';
 import { Slices } from '../../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { FoldTooDear, PartialFold } from '../../aggregation/fold.ts';
+import { type FoldRow, PartialFold } from '../../aggregation/fold.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
-import { readRow, UnreadableRow } from '../../aggregation/raw-row.ts';
+import type { PartialAggregate } from '../../aggregation/partial.ts';
+import { readRow } from '../../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../../store/event-log.ts';
-import type { ParkReason } from '../../store/parked-hours.ts';
-
-export interface Lane {
-  /** Rows folded so far. */
-  rows: number;
-  lastKey: Uint8Array;
-  /** Rows at or below `lastKey` that the check saw, and in which of its passes. */
-  seen: number;
-  pass: number;
-}
-
-export interface FoldedTerminal {
-  readonly fold: PartialFold;
-  readonly losses: Lane;
-  readonly events: Lane;
-  /** Of the fold's bytes, those that are counted. */
-  bytes: number;
-  /** Why the terminal is left out, until when (monotonic, milliseconds). */
-  readonly parked: { readonly reason: ParkReason; readonly until: number } | null;
-}
+import { type FoldedTerminal, newTerminal, reasonOf } from './folded-terminal.ts';
+import { MergedTerminals } from './merged-terminals.ts';
 
 export interface LiveHourOptions {
   readonly log: EventLog;
@@ -70,16 +53,12 @@ const KEY_BYTES = 200;
 /** Of more than so many terminals to be folded again, a quarter is as much work as all. */
 const FEW_TERMINALS = 64;
 
-const reasonOf = (error: unknown): ParkReason | null => {
-  if (error instanceof FoldTooDear) return 'cost';
-  return error instanceof UnreadableRow ? 'unreadable' : null;
-};
-
 const nameOf = (rowKey: Uint8Array): string =>
   Buffer.from(rowKey.buffer, rowKey.byteOffset, rowKey.length).toString('latin1');
 
 export class LiveHour {
   readonly terminals = new Map<TerminalId, FoldedTerminal>();
+  readonly merged = new MergedTerminals();
   /** Terminals to be folded again with the next update. */
   readonly suspects = new Set<TerminalId>();
   /** Of the check. */
@@ -95,6 +74,8 @@ export class LiveHour {
   #looked: Instant | null = null;
   /** Keys of the rows that arrived since `seenThrough`. */
   #recent = new Set<string>();
+  /** Bytes of `merged` that are counted. */
+  #mergedBytes = 0;
   /** Terminals with rows whose figures are not finished. */
   readonly #touched = new Set<TerminalId>();
 
@@ -118,12 +99,35 @@ export class LiveHour {
         await this.#orPark(this.terminals, terminal, (fold) => slices.run(fold.finish()));
     }
     this.#touched.clear();
+    await this.#complete();
+  }
+
+  /** Merges what is wanted. */
+  async #complete(): Promise<void> {
+    const partOf = (terminal: TerminalId): PartialAggregate | null => {
+      const folded = this.terminals.get(terminal);
+      return folded === undefined || folded.parked !== null ? null : folded.fold.partial();
+    };
+    this.#countMerged();
+    const onGrowth = (): void => {
+      this.#countMerged();
+      this.#options.checkRoom();
+    };
+    await new Slices().run(this.merged.complete(partOf, onGrowth));
+  }
+
+  #countMerged(): void {
+    const { bytes } = this.merged;
+    this.#options.onGrowth(bytes - this.#mergedBytes);
+    this.#mergedBytes = bytes;
   }
 
   /** Forgets all. */
   clear(): void {
     for (const { bytes } of this.terminals.values()) this.#options.onGrowth(-bytes);
     this.terminals.clear();
+    this.merged.clear();
+    this.#countMerged();
     this.suspects.clear();
     this.#touched.clear();
     this.#remember(new Set());
@@ -205,6 +209,8 @@ export class LiveHour {
     const folded = anew.get(terminal);
     if (folded === undefined) this.terminals.delete(terminal);
     else this.terminals.set(terminal, folded);
+    this.merged.join(terminal);
+    this.merged.drop(terminal);
     this.suspects.delete(terminal);
     this.#touched.add(terminal);
   }
@@ -217,18 +223,41 @@ export class LiveHour {
     isCounted: boolean,
   ): Promise<void> {
     await slices.pause();
-    const { terminal, kind } = row.key;
-    const folded = terminals.get(terminal) ?? this.#newFold(null);
+    const { terminal, kind, epoch, firstSeq, count } = row.key;
+    const folded = terminals.get(terminal) ?? newTerminal(this.#options.logic, this.pass);
     terminals.set(terminal, folded);
+    const isAnew = terminals !== this.terminals;
+    if (!isAnew) this.merged.join(terminal);
+    const read: FoldRow[] = [];
     const isFolded = await this.#orPark(terminals, terminal, async (fold) => {
-      await slices.run(fold.add(readRow(row)));
+      read.push(readRow(row));
+      await slices.run(fold.add(read[0]!));
       if (isCounted) await slices.run(fold.settle());
     });
     if (!isFolded) return;
-    folded[kind].rows++;
-    folded[kind].lastKey = row.rowKey;
-    if (terminals === this.terminals) this.#touched.add(terminal);
+    const lane = folded[kind];
+    const isAfter = lane.epoch !== epoch || firstSeq > lane.lastSeq;
+    const lastSeq = firstSeq + count - 1;
+    lane.rows++;
+    lane.lastKey = row.rowKey;
+    lane.lastSeq = lane.epoch === epoch ? Math.max(lane.lastSeq, lastSeq) : lastSeq;
+    lane.epoch = epoch;
+    if (!isAnew) {
+      this.#touched.add(terminal);
+      if (kind === 'events' && this.merged.holds(terminal)) await this.#merge(row, read[0]!, isAfter, slices);
+    }
     this.#options.checkRoom();
+  }
+
+  /** @param isAfter whether the row claims no seq of an earlier one: it adds what it holds alone */
+  async #merge({ key }: RawRow, row: FoldRow, isAfter: boolean, slices: Slices): Promise<void> {
+    if (!isAfter) return this.merged.drop(key.terminal);
+    const { figures, articles } = await slices.run(this.terminals.get(key.terminal)!.fold.finish());
+    // What is published of a terminal that bounds cut is no sum of what its rows say.
+    if (figures.folded.size > 0 || articles.folded.size > 0) return this.merged.drop(key.terminal);
+    const alone = new PartialFold(this.#options.logic);
+    await slices.run(alone.add(row));
+    await slices.run(this.merged.add(key.terminal, await slices.run(alone.finish())));
   }
 
   /** @returns false when the terminal is parked, by this work or before */
@@ -237,7 +266,7 @@ export class LiveHour {
     terminal: TerminalId,
     work: (fold: PartialFold) => Promise<unknown>,
   ): Promise<boolean> {
-    const { onGrowth, clock } = this.#options;
+    const { onGrowth, clock, logic } = this.#options;
     const folded = terminals.get(terminal)!;
     if (folded.parked !== null) return false;
     try {
@@ -250,7 +279,8 @@ export class LiveHour {
       const reason = reasonOf(error);
       if (reason === null) throw error;
       onGrowth(-folded.bytes);
-      terminals.set(terminal, this.#newFold({ reason, until: clock() + RETRY_MS }));
+      terminals.set(terminal, newTerminal(logic, this.pass, { reason, until: clock() + RETRY_MS }));
+      if (terminals === this.terminals) this.merged.drop(terminal);
       return false;
     }
   }
@@ -258,10 +288,5 @@ export class LiveHour {
   #remember(keys: Set<string>): void {
     this.#options.onGrowth((keys.size - this.#recent.size) * KEY_BYTES);
     this.#recent = keys;
-  }
-
-  #newFold(parked: FoldedTerminal['parked']): FoldedTerminal {
-    const lane = (): Lane => ({ rows: 0, lastKey: new Uint8Array(), seen: 0, pass: this.pass });
-    return { fold: new PartialFold(this.#options.logic), losses: lane(), events: lane(), bytes: 0, parked };
   }
 }

@@ -6,7 +6,9 @@
  * out and named, and tried again after a while. An hour that takes too much memory is refused.
  */
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
+import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
+import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import type { PartialAggregate } from '../../aggregation/partial.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { ParkReason } from '../../store/parked-hours.ts';
@@ -14,16 +16,25 @@ import { StoreUnavailable } from '../../store/tables.ts';
 import { Problem } from '../query/problem.ts';
 import { HourCheck } from './hour-check.ts';
 import { LiveHour, RETRY_MS } from './live-hour.ts';
+import type { MergedTerminals } from './merged-terminals.ts';
 
 export interface LivePartial {
   readonly terminal: TerminalId;
   readonly partial: PartialAggregate;
 }
 
-export interface LiveFigures {
+/** Terminals that are left out. */
+export type LeftOut = readonly { readonly terminal: TerminalId; readonly reason: ParkReason }[];
+
+export interface LiveParts {
   readonly partials: readonly LivePartial[];
-  /** Terminals that are left out. */
-  readonly parked: readonly { readonly terminal: TerminalId; readonly reason: ParkReason }[];
+  readonly parked: LeftOut;
+}
+
+/** Of all terminals, some cubes together. */
+export interface LiveCubes<M> {
+  readonly cubes: readonly Cube<M>[];
+  readonly parked: LeftOut;
 }
 
 interface Entry {
@@ -39,6 +50,8 @@ interface Entry {
   checking: Promise<void>;
   /** Too large to be folded, until then; monotonic, milliseconds. */
   refusedUntil: number;
+  /** Its bytes count no more; some request may still read it. */
+  isEvicted: boolean;
 }
 
 export interface LiveHoursOptions {
@@ -82,35 +95,83 @@ export class LiveHours {
    *
    * @throws Problem 503 when the hour takes too much memory
    */
-  async read(merchant: MerchantId, hour: number, logic: Logic): Promise<LiveFigures> {
-    const name = `${merchant}/${hour}/${logic.version}`;
-    const entry = this.#entries.get(name) ?? this.#newEntry(merchant, hour, logic);
-    this.#entries.delete(name);
-    this.#entries.set(name, entry);
-    const now = this.#options.clock();
-    if (now < entry.refusedUntil) throw refusal();
-    if (now >= entry.staleAt) {
-      entry.update ??= this.#update(entry).finally(() => {
-        entry.update = null;
-        if (entry.refusedUntil > now) entry.hour.clear();
-      });
-      await entry.update;
-      this.#evict();
-    }
+  async read(merchant: MerchantId, hour: number, logic: Logic): Promise<LiveParts> {
+    const entry = this.#entryOf(merchant, hour, logic);
+    await this.#keepUp(entry);
     const terminals = [...entry.hour.terminals];
     return {
       partials: terminals.flatMap(([terminal, { fold, parked }]) =>
         parked === null ? [{ terminal, partial: fold.partial() }] : [],
       ),
-      parked: terminals.flatMap(([terminal, { parked }]) => (parked === null ? [] : [{ terminal, ...parked }])),
+      parked: leftOut(entry),
     };
+  }
+
+  /**
+   * Cubes that `viewOf` makes the figures of a view of, to be read likewise.
+   *
+   * @throws Problem 503
+   */
+  figures(merchant: MerchantId, hour: number, view: string, logic: Logic): Promise<LiveCubes<Measures>> {
+    return this.#merged(this.#entryOf(merchant, hour, logic), view, (merged) => merged.figures(view));
+  }
+
+  /** The same for `articlesOf`. @throws Problem 503 */
+  articles(merchant: MerchantId, hour: number, logic: Logic): Promise<LiveCubes<ItemMeasures>> {
+    return this.#merged(this.#entryOf(merchant, hour, logic), null, (merged) => merged.articles());
+  }
+
+  async #merged<M>(
+    entry: Entry,
+    view: string | null,
+    cubesOf: (merged: MergedTerminals) => Cube<M>[] | null,
+  ): Promise<LiveCubes<M>> {
+    entry.hour.merged.want(view);
+    await this.#keepUp(entry);
+    for (;;) {
+      const cubes = cubesOf(entry.hour.merged);
+      if (cubes !== null) return { cubes, parked: leftOut(entry) };
+      // Asked for the first time.
+      await this.#updated(entry);
+    }
+  }
+
+  #entryOf(merchant: MerchantId, hour: number, logic: Logic): Entry {
+    const name = `${merchant}/${hour}/${logic.version}`;
+    const entry = this.#entries.get(name) ?? this.#newEntry(merchant, hour, logic);
+    this.#entries.delete(name);
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  async #keepUp(entry: Entry): Promise<void> {
+    const now = this.#options.clock();
+    if (now < entry.refusedUntil) throw refusal();
+    if (now < entry.staleAt) return;
+    await this.#updated(entry);
+    this.#evict();
+  }
+
+  #updated(entry: Entry): Promise<void> {
+    const { clock } = this.#options;
+    entry.update ??= this.#update(entry).finally(() => {
+      entry.update = null;
+      if (entry.refusedUntil > clock()) entry.hour.clear();
+    });
+    return entry.update;
   }
 
   async #update(entry: Entry): Promise<void> {
     const { clock, freshForMs } = this.#options;
     await entry.checking;
-    const startedAt = clock();
+    const isFirst = entry.hour.isEmpty;
+    let startedAt = clock();
     await entry.hour.update();
+    if (isFirst && clock() - startedAt > freshForMs) {
+      // Reading all rows took long: what came meanwhile is little.
+      startedAt = clock();
+      await entry.hour.update();
+    }
     entry.staleAt = Math.max(startedAt + freshForMs, 2 * clock() - startedAt);
     // A store that is away is asked again with the next piece.
     entry.checking = entry.check.run().catch((error: unknown) => {
@@ -120,10 +181,11 @@ export class LiveHours {
 
   #newEntry(merchant: MerchantId, hour: number, logic: Logic): Entry {
     const never = Number.NEGATIVE_INFINITY;
-    const state = { bytes: 0, staleAt: never, update: null, checking: Promise.resolve(), refusedUntil: never };
+    const times = { staleAt: never, refusedUntil: never };
+    const state = { ...times, bytes: 0, update: null, checking: Promise.resolve(), isEvicted: false };
     const grow = (bytes: number): void => {
       entry.bytes += bytes;
-      this.#bytes += bytes;
+      if (!entry.isEvicted) this.#bytes += bytes;
     };
     const room = { onGrowth: grow, checkRoom: () => this.#checkRoom(entry) };
     const options = { ...this.#options, logic, merchant, hour, ...room };
@@ -151,11 +213,17 @@ export class LiveHours {
       if (bytes <= this.#options.maxBytes) return;
       if (entry.update !== null) continue;
       this.#entries.delete(name);
+      entry.isEvicted = true;
       this.#bytes -= entry.bytes;
       bytes -= entry.bytes;
     }
   }
 }
+
+const leftOut = ({ hour }: Entry): LeftOut =>
+  [...hour.terminals].flatMap(([terminal, { parked }]) =>
+    parked === null ? [] : [{ terminal, reason: parked.reason }],
+  );
 
 const refusal = (): Problem =>
   new Problem(503, 'an hour of this range holds too much to be calculated on request: ask again once it is rolled up');
