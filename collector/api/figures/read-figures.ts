@@ -20,7 +20,7 @@ import type { EventLog } from '../../store/event-log.ts';
 import type { ParkedHours, ParkReason } from '../../store/parked-hours.ts';
 import { type Cells, hasCells, isWhole, type Rollup, type Rollups } from '../../store/rollups.ts';
 import type { Question } from '../admission/question.ts';
-import type { LiveHours, LivePartial } from './live-hours.ts';
+import type { LeftOut, LiveHours } from './live-hours.ts';
 
 export interface FiguresStores {
   readonly log: EventLog;
@@ -53,10 +53,17 @@ export interface TerminalFigures extends Entries<Measures> {
   readonly firstSlot: number;
 }
 
-/** A rollup row of one day or hour, or the live partial aggregates of an hour without one. */
+/** A rollup row of one day or hour, or what an hour without one has by now. */
 type Section =
   | { readonly kind: 'rollup'; readonly row: Rollup; readonly view: Uint8Array | null }
-  | { readonly kind: 'live'; readonly hour: number; readonly partials: readonly LivePartial[] };
+  | ({ readonly kind: 'live'; readonly hour: number } & LiveSection);
+
+interface LiveSection {
+  /** Terminal by terminal, or (null) of all. */
+  readonly figures: readonly { readonly terminal: TerminalId | null; readonly cube: Cube<Measures> }[];
+  readonly articles: readonly Cube<ItemMeasures>[];
+  readonly parked: LeftOut;
+}
 
 /** More are not told one by one: the merchant asks support. */
 const MAX_PARKED_NAMED = 100;
@@ -91,7 +98,7 @@ export class FiguresReader {
       await this.#question.turn();
       if (section.kind === 'live') {
         const firstSlot = section.hour * SLOTS_PER_HOUR;
-        for (const { terminal, cube } of await this.#liveFigures(section.partials, source))
+        for (const { terminal, cube } of section.figures)
           yield { terminal, firstSlot, each: (visitor) => visitCube(cube, visitor) };
         continue;
       }
@@ -135,24 +142,11 @@ export class FiguresReader {
     }
   }
 
-  /** What a row of the hour would say. */
-  async #liveFigures(
-    partials: readonly LivePartial[],
-    source: FiguresSource,
-  ): Promise<{ readonly terminal: string | null; readonly cube: Cube<Measures> }[]> {
-    if (source.kind === 'parts') return partials.map(({ terminal, partial }) => ({ terminal, cube: partial.figures }));
-    const parts = partials.map(({ partial }) => partial.figures);
-    const cubes = await this.#question.run(viewOf(source.name, parts));
-    return cubes.map((cube) => ({ terminal: null, cube }));
-  }
-
   async *articles(range: Range): AsyncIterable<Entries<ItemMeasures>> {
     for await (const section of this.#days(range, { kind: 'articles' })) {
       await this.#question.turn();
       if (section.kind === 'live') {
-        const parts = section.partials.map(({ partial }) => partial.articles);
-        for (const cube of await this.#question.run(articlesOf(parts)))
-          yield { each: (visitor) => visitCube(cube, visitor) };
+        for (const cube of section.articles) yield { each: (visitor) => visitCube(cube, visitor) };
         continue;
       }
       const { view, row } = section;
@@ -221,11 +215,11 @@ export class FiguresReader {
       if (this.#outdated.hour.has(row.time)) continue;
       const section = await this.#sectionOf(row, source);
       if (section === null) continue;
-      if (hour < row.time) yield* this.#live(hour, row.time);
+      if (hour < row.time) yield* this.#live(hour, row.time, source);
       yield section;
       hour = row.time + 1;
     }
-    yield* this.#live(hour, to);
+    yield* this.#live(hour, to, source);
   }
 
   /** @returns null when the row lacks the cells, or its view cannot be read: it counts as absent */
@@ -246,14 +240,31 @@ export class FiguresReader {
     return whole;
   }
 
-  async *#live(from: number, to: number): AsyncIterable<Section> {
-    const { log, live } = this.#stores;
+  async *#live(from: number, to: number, source: Source): AsyncIterable<Section> {
+    const { log } = this.#stores;
     for await (const hour of log.hours(this.#merchant, from, to)) {
       this.#question.read(1, 0);
-      const { partials, parked } = await live.read(this.#merchant, hour, this.#logic);
-      for (const { terminal, reason } of parked) this.#leaveOut({ hour, terminal, reason });
-      yield { kind: 'live', hour, partials };
+      const section = await this.#liveHour(hour, source);
+      for (const { terminal, reason } of section.parked) this.#leaveOut({ hour, terminal, reason });
+      yield { kind: 'live', hour, ...section };
     }
+  }
+
+  /** What a row of the hour would say. */
+  async #liveHour(hour: number, source: Source): Promise<LiveSection> {
+    const { live } = this.#stores;
+    if (source.kind === 'articles') {
+      const { cubes, parked } = await live.articles(this.#merchant, hour, this.#logic);
+      return { figures: [], articles: await this.#question.run(articlesOf(cubes)), parked };
+    }
+    if (source.kind === 'view') {
+      const { cubes, parked } = await live.figures(this.#merchant, hour, source.name, this.#logic);
+      const view = await this.#question.run(viewOf(source.name, cubes));
+      return { figures: view.map((cube) => ({ terminal: null, cube })), articles: [], parked };
+    }
+    const { partials, parked } = await live.read(this.#merchant, hour, this.#logic);
+    const figures = partials.map(({ terminal, partial }) => ({ terminal, cube: partial.figures }));
+    return { figures, articles: [], parked };
   }
 
   #rows(level: Rollup['level'], from: number, to: number, source: Source): AsyncIterable<Rollup> {
