@@ -5,7 +5,6 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
-import type { TillEvent } from '../clients/till-event.ts';
 import { TWO_WEEKS } from '../datasets/online-retail/extracts.ts';
 import { baskets, invoices } from './load/workload.ts';
 import { type Section, table } from './measure/report.ts';
@@ -15,6 +14,7 @@ import { endToEnd, type StoreUnderTest } from './sections/end-to-end.ts';
 import { flash } from './sections/flash-wear.ts';
 import { foldSpeed } from './sections/fold-speed.ts';
 import { linger } from './sections/linger.ts';
+import { liveHour } from './sections/live-hour.ts';
 import { limits } from './sections/machine-baseline.ts';
 import { packagedAgent } from './sections/packaged-agent.ts';
 import { recovery } from './sections/recovery-time.ts';
@@ -25,12 +25,12 @@ import { pureCode, wireBytes } from './sections/wire-size.ts';
 
 const HELP = `npm run bench -- [options]
 
-Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, lingering, a backlog that drains,
+Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, an open hour, lingering, a backlog that drains,
 the recovery of damaged buffers, the guard against card data, a till's flash memory, the packaged agent, and memory; prints tables and
 then JSON.
 
-  --only LIST    some of: wire, code, fold, store, way, visible, linger, backlog, recovery, cards, flash,
-                 package, reprocess (comma-separated)
+  --only LIST    some of: wire, code, store, way, visible, live, linger, backlog, recovery, cards, flash, package
+                 (comma-separated)
   --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
@@ -50,6 +50,7 @@ const SECTIONS = [
   'store',
   'way',
   'visible',
+  'live',
   'linger',
   'backlog',
   'recovery',
@@ -79,11 +80,11 @@ function options() {
   return { ...values, only: new Set(only), hbase: host && port ? { host, port: Number(port) } : null };
 }
 
-/** Measures the store's adapters without the rest of the collector; HBase only if one runs. */
-async function adaptersAlone(
+/** With the store's adapters, without the rest of the collector; HBase only if one runs. */
+async function onAdapters(
   folder: string,
   hbase: ReturnType<typeof options>['hbase'],
-  events: readonly TillEvent[],
+  measure: (adapters: readonly AdapterUnderTest[]) => Promise<Section>,
 ): Promise<Section> {
   const adapters: AdapterUnderTest[] = [
     { name: 'SQLite', tables: await openSqliteTables({ path: path.join(folder, 'alone.db') }), concurrency: 1 },
@@ -97,7 +98,7 @@ async function adaptersAlone(
     });
   }
   for (const { tables } of adapters) await tables.init();
-  const section = await storeAlone(adapters, events);
+  const section = await measure(adapters);
   for (const { tables } of adapters) await tables.close();
   return section;
 }
@@ -139,7 +140,8 @@ async function main(): Promise<void> {
       if (only.has('fold')) add(foldSpeed(workloads));
     }
     if (only.has('cards')) add(falsePositives(20_000 / scale), guardCost(20_000 / scale));
-    if (only.has('store')) add(await adaptersAlone(folder, hbase, baskets(50_000 / scale, hour)));
+    if (only.has('store'))
+      add(await onAdapters(folder, hbase, (them) => storeAlone(them, baskets(50_000 / scale, hour))));
     const stores: StoreUnderTest[] = [{ name: 'SQLite', choice: undefined }];
     if (hbase !== null)
       stores.push({ name: 'HBase', choice: { kind: 'hbase', ...hbase, connections: 8, namespace: 'bench' } });
@@ -153,7 +155,8 @@ async function main(): Promise<void> {
       add(
         ...(await packagedAgent(folder, { seconds: 300 / scale, singles: 20_000 / scale, hundreds: 200_000 / scale })),
       );
-    if (only.has('reprocess')) add(await reprocessed(folder, { hours: Math.ceil(48 / scale), size: 1_000 }));
+    const load = { rows: 300_000 / scale, rowsPerSecond: quick ? 100 : 1_000, seconds: quick ? 10 : 60 };
+    if (only.has('live')) add(await onAdapters(folder, hbase, (them) => liveHour(them, load)));
     if (only.has('visible')) add(await visibility(stores, { rate: 500, seconds: quick ? 5 : 30 }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
