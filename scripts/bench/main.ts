@@ -29,8 +29,8 @@ Measures bytes on the wire, the pure code, the store alone, the whole way, the t
 the recovery of damaged buffers, the guard against card data, a till's flash memory, the packaged agent, and memory; prints tables and
 then JSON.
 
-  --only LIST    some of: wire, code, store, way, visible, live, linger, backlog, recovery, cards, flash, package
-                 (comma-separated)
+  --only LIST    some of: wire, code, fold, store, way, visible, live, linger, backlog, recovery, cards,
+                 flash, package, reprocess (comma-separated)
   --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
@@ -146,6 +146,7 @@ async function main(): Promise<void> {
     if (hbase !== null)
       stores.push({ name: 'HBase', choice: { kind: 'hbase', ...hbase, connections: 8, namespace: 'bench' } });
     if (only.has('way')) add(...(await endToEnd(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
+    if (only.has('reprocess')) add(await reprocessed(folder, { hours: Math.ceil(48 / scale), size: 1_000 }));
     if (only.has('linger')) add(await linger(quick ? 3 : 10));
     if (only.has('backlog')) add(await backlog({ count: 1_000_000 / scale, hours: 72 }));
     if (only.has('recovery')) add(await recovery(folder, { full, scale }));
