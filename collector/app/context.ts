@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { SIPHASH_KEY_BYTES } from '../../shared/siphash.ts';
 import type { CollectorConfig, StoreConfig } from '../config/collector-config.ts';
 import type { TlsFiles } from '../config/tls-files.ts';
+import { Sweeps } from '../store/audit/sweeps.ts';
 import { Control } from '../store/control.ts';
 import { DueMarks } from '../store/due-marks.ts';
 import { EventLog } from '../store/event-log.ts';
@@ -54,6 +55,7 @@ export interface Stores {
   readonly finality: Finality;
   readonly leases: Leases;
   readonly logics: LogicVersions;
+  readonly sweeps: Sweeps;
   readonly terminals: Terminals;
   readonly control: Control;
   readonly cursors: ReprocessCursors;
@@ -84,6 +86,7 @@ export const storesOn = (tables: Tables): Stores => ({
   finality: new Finality(tables),
   leases: new Leases(tables),
   logics: new LogicVersions(tables),
+  sweeps: new Sweeps(tables),
   terminals: new Terminals(tables),
   control: new Control(tables),
   cursors: new ReprocessCursors(tables),

@@ -2,7 +2,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { BrokerMetrics } from '../broker/access/metrics.ts';
 import type { IngestMetrics } from '../ingest/metrics.ts';
+import { FAULTS, type Fault } from '../rollup/audit/compare.ts';
 import type { PassReport } from '../rollup/runner.ts';
+import type { SweepReport } from '../rollup/verify/sweep.ts';
 import type { ParkReason } from '../store/parked-hours.ts';
 import type { TlsMetrics } from './tls-reload.ts';
 
@@ -18,6 +20,10 @@ export interface CollectorMetrics {
   readonly parked: (reason: ParkReason) => void;
   /** Runners that divide the salts, this one included. */
   readonly runners: (count: number) => void;
+  /** The sweep found an hour or day that differs from the raw log. */
+  readonly auditMismatch: (kind: Fault) => void;
+  readonly swept: (report: SweepReport, now: number) => void;
+  readonly auditFailed: () => void;
   /** Seconds by which this machine's clock is ahead of the store's. */
   readonly clockAhead: (seconds: number) => void;
 }
@@ -39,6 +45,7 @@ export function createMetrics(region: string): CollectorMetrics {
     ingest: ingestMetrics(counter, gauge, histogram),
     tls: tlsMetrics(counter, gauge),
     ...rollupMetrics(counter, gauge, histogram),
+    ...auditMetrics(counter, gauge),
     ...clockMetrics(gauge),
   };
 }
@@ -138,6 +145,32 @@ function clockMetrics(gauge: MakeGauge): Pick<CollectorMetrics, 'clockAhead'> {
     'By how much the clock of this machine is ahead of that of HBase; 0 on SQLite.',
   );
   return { clockAhead: (seconds) => ahead.set(seconds) };
+}
+
+function auditMetrics(
+  counter: MakeCounter,
+  gauge: MakeGauge,
+): Pick<CollectorMetrics, 'auditMismatch' | 'swept' | 'auditFailed'> {
+  const mismatches = counter(
+    'audit_mismatches_total',
+    'Hours and days that the sweep found to differ from the raw log, by kind.',
+    ['kind'],
+  );
+  // A counter that appears with its first increase raises no alarm by it.
+  for (const kind of FAULTS) mismatches.inc({ kind }, 0);
+  const repairs = counter('audit_repairs_total', 'Of these, those that got a due mark.');
+  const compared = counter('audit_compared_total', 'Hours and days that the sweep compared.');
+  const failures = counter('audit_failures_total', 'Sweeps, and merchants of sweeps, that failed.');
+  const last = gauge('audit_last_sweep_seconds', 'When this process last ended a sweep, seconds since 1970.');
+  return {
+    auditMismatch: (kind) => mismatches.inc({ kind }),
+    swept: (report, now) => {
+      repairs.inc(report.repaired);
+      compared.inc(report.compared);
+      last.set(now / 1000);
+    },
+    auditFailed: () => failures.inc(),
+  };
 }
 
 function rollupMetrics(

@@ -1,4 +1,7 @@
-/** The role `rollup`: processes due marks at the start and then on the configured schedule. */
+/**
+ * The role `rollup`: processes due marks at the start and then on the configured schedule, and
+ * sweeps each day once.
+ */
 import { randomUUID } from 'node:crypto';
 import { ROLLUP_LIMITS } from '../rollup/limits.ts';
 import { type PassReport, RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
@@ -7,6 +10,7 @@ import { trustedNow } from './clock-guard.ts';
 import { type NewConflicts, watchConflicts } from './conflict-watch.ts';
 import type { CollectorContext, Stores } from './context.ts';
 import { type Schedule, scheduled } from './schedule.ts';
+import { SweepRole } from './sweep-role.ts';
 
 /**
  * Salts processed in parallel. With a single writer, more than one is no faster; the second goes on
@@ -19,6 +23,7 @@ export class RollupRole {
   readonly #runner: RollupRunner;
   readonly #share: SaltShare;
   #renewal: NodeJS.Timeout | null = null;
+  readonly #sweep: SweepRole;
   #schedule: Schedule | null = null;
   /** Hours with new conflicts in this pass. */
   #conflicted = 0;
@@ -31,6 +36,7 @@ export class RollupRole {
     this.#context = context;
     const { stores, now } = context;
     this.#share = new SaltShare({ leases: stores.leases, owner: randomUUID(), now });
+    this.#sweep = new SweepRole(context);
     this.#runner = createRunner({
       ...context,
       owns: (salt) => this.#share.owns(salt),
@@ -53,13 +59,14 @@ export class RollupRole {
     void this.#start();
     this.#renewal = setInterval(() => void this.#renew(), RENEW_EVERY_MS);
     this.#schedule = scheduled(this.#context.config.rollup.cron, () => void this.#pass());
+    this.#sweep.start();
   }
 
   /** Resolves when the running pass has ended. */
   async stop(): Promise<void> {
     this.#schedule?.stop();
     if (this.#renewal !== null) clearInterval(this.#renewal);
-    await this.#runner.stop();
+    await Promise.all([this.#sweep.stop(), this.#runner.stop()]);
     // Else the others wait until it has run out.
     await this.#share.free().catch(() => undefined);
   }

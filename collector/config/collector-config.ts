@@ -17,7 +17,7 @@ const DEFAULTS = {
   mqtt: { host: '127.0.0.1', port: 1883, maxConnections: 20_000, merchantShare: 0.25 },
   http: { host: '127.0.0.1', port: 8080, maxConnections: 1_000, trustedProxies: [] },
   ingest: { quotas: { bytesPerDay: 2 * 1024 ** 3, eventsPerDay: 20_000_000 } },
-  rollup: { cron: '* * * * *', graceSeconds: 120 },
+  rollup: { cron: '* * * * *', graceSeconds: 120, sweepHour: 3 },
   dimensions: ['method', 'cashier', 'category'],
   log: { level: 'info' },
 } as const;
@@ -65,7 +65,12 @@ export interface CollectorConfig {
     /** What a terminal may store in a UTC day. */
     readonly quotas: { readonly bytesPerDay: number; readonly eventsPerDay: number };
   };
-  readonly rollup: { readonly cron: string; readonly graceSeconds: number };
+  readonly rollup: {
+    readonly cron: string;
+    readonly graceSeconds: number;
+    /** Of the UTC day; from then on the day before is compared with the raw log. */
+    readonly sweepHour: number;
+  };
   /** In alphabetical order, because their order has no meaning. */
   readonly dimensions: readonly string[];
   readonly log: { readonly level: LogLevel };

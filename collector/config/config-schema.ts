@@ -90,6 +90,7 @@ const configSchema = <T extends TSchema>(store: T) =>
           {
             cron: Type.Optional(withHint(Type.String(), 'give a cron expression, such as "* * * * *"')),
             graceSeconds: Type.Optional(integer(0, 86_400)),
+            sweepHour: Type.Optional(integer(0, 23)),
           },
           strictObject,
         ),

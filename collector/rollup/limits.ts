@@ -49,6 +49,16 @@ export const ROLLUP_LIMITS = {
     unit: 'count',
     why: "Hours with something parked, beyond which a merchant's later hours do not become final. An honest one has none.",
   },
+  sweepShare: {
+    value: 1 / 4,
+    unit: 'ratio',
+    why: 'Part of the time that the daily sweep works; in the rest it waits, so that live hours are not delayed. 10,000 merchants with a few tills take some minutes.',
+  },
+  mismatchLinesPerSweep: {
+    value: 20,
+    unit: 'count',
+    why: 'Hours and days that a sweep logs because they differ from the raw log; the rest is counted, and listed by audit --rollups. A store without faults has none.',
+  },
   parkedRetry: {
     value: 60 * MINUTE_MS,
     unit: 'ms',

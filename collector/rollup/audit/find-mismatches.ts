@@ -20,7 +20,7 @@ import { type RawHour, rawHours } from './raw-keys.ts';
 export interface AuditStores {
   readonly log: Pick<EventLog, 'keys' | 'scan'>;
   readonly rollups: Pick<Rollups, 'scan'>;
-  readonly parked: Pick<ParkedHours, 'read'>;
+  readonly parked: Pick<ParkedHours, 'ofLogic'>;
   readonly marks: Pick<DueMarks, 'due' | 'add'>;
 }
 
@@ -169,8 +169,8 @@ const mayExpire = (row: Rollup | null, now: number): boolean =>
   row !== null && row.meta.earliestArrival !== null && row.meta.earliestArrival < now - EXPIRY_MS;
 
 /** Whether it is parked, a due mark names it, or its rows arrived just now. */
-async function isOnItsWay({ merchant, level, time }: Mismatch, { stores, now }: AuditOptions): Promise<boolean> {
-  const parked = await stores.parked.read({ merchant, level, time });
+async function isOnItsWay({ merchant, level, time }: Mismatch, { stores, logic, now }: AuditOptions): Promise<boolean> {
+  const parked = await stores.parked.ofLogic(logic.version).read({ merchant, level, time });
   if (parked !== null && parked.parts.length > 0) return true;
   for await (const mark of stores.marks.due(salt(merchant), minuteOf(now()) + MARKS_AHEAD_MINUTES)) {
     if (mark.merchant !== merchant) continue;

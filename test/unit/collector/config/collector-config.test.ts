@@ -33,7 +33,7 @@ t.test('a store is enough; everything else has its default', async (t) => {
     },
     http: { host: '127.0.0.1', port: 8080, maxConnections: 1_000, trustedProxies: [] },
     ingest: { quotas: { bytesPerDay: 2_147_483_648, eventsPerDay: 20_000_000 } },
-    rollup: { cron: '* * * * *', graceSeconds: 120 },
+    rollup: { cron: '* * * * *', graceSeconds: 120, sweepHour: 3 },
     dimensions: ['cashier', 'category', 'method'],
     log: { level: 'info' },
   });
