@@ -1,6 +1,8 @@
 /** The commands of the command line: their shape, their context and their errors. */
 import type { ParseArgsOptionsConfig } from 'node:util';
+import { parseTimestamp } from '../../shared/event/timestamp.ts';
 import { type MerchantId, merchantId } from '../../shared/ids.ts';
+import { HOUR_MS } from '../../shared/time.ts';
 import { type OpenTables, type Stores, storesOn } from '../app/context.ts';
 import type { CollectorConfig } from '../config/collector-config.ts';
 import type { Tables } from '../store/tables.ts';
@@ -94,6 +96,18 @@ export function numberGiven(given: Given, option: string): number {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < 1) throw new UsageError(`--${option}: "${text}" is no whole number`);
   return number;
+}
+
+export const END_HOUR = 2 ** 32 - 1;
+
+/** The instant of an option, in hours since 1970, maybe not a whole number. */
+export function boundary(given: Given, option: 'from' | 'to', otherwise: number): number {
+  if (given[option] === undefined) return otherwise;
+  return parsed(given, option, (text) => {
+    const instant = parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
+    if (!instant.ok) throw new Error(`${instant.detail}, or a date of UTC such as 2026-11-22`);
+    return instant.ts / HOUR_MS;
+  });
 }
 
 /** Opens the store, runs `work` on it, and closes it. */

@@ -41,7 +41,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['collector/ingest', ...below('collector/ingest', 'status admission')],
   ['collector/broker', ...below('collector/broker', 'access transport budget')],
   ['collector/backup/snapshots', 'collector/backup'],
-  ['collector/cli/entry', 'collector/cli/logic', 'collector/cli'],
+  ['collector/cli/entry', 'collector/cli/logic', 'collector/cli/audit', 'collector/cli'],
   ['collector/rollup/reprocess', 'collector/rollup'],
   ['collector/rollup/verify', 'collector/rollup', 'collector/rollup/audit'],
   [

@@ -6,7 +6,7 @@ import type { Collector } from '../../app/start.ts';
 import { loadConfig } from '../../config/load-config.ts';
 import { UnknownRules } from '../../store/logic-versions.ts';
 import { StoreUnavailable } from '../../store/tables.ts';
-import { audit } from '../audit.ts';
+import { audit } from '../audit/audit.ts';
 import { backupStore, restoreStore, verifyBackup } from '../backup.ts';
 import { type Command, CommandFailed, required, UsageError } from '../command.ts';
 import { addKey, listKeys, revokeKey } from '../keys.ts';

@@ -10,8 +10,8 @@ import { type ReprocessProgress, reprocess, saltsOf } from '../../rollup/reproce
 import { Throttle } from '../../rollup/reprocess/throttle.ts';
 import { initializeStore } from '../../store/initialize-store.ts';
 import { type LogicSet, logicOf } from '../../store/logic-versions.ts';
-import { boundary } from '../audit-conflicts.ts';
 import {
+  boundary,
   type Command,
   type CommandContext,
   CommandFailed,

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { storesOn } from '../../../collector/app/context.ts';
-import { audit } from '../../../collector/cli/audit.ts';
+import { audit } from '../../../collector/cli/audit/audit.ts';
 import { parseConfig } from '../../../collector/config/collector-config.ts';
 import { openTables, startCollector } from '../../../collector/main.ts';
 import type { Row, Tables } from '../../../collector/store/tables.ts';

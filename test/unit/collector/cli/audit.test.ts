@@ -1,7 +1,7 @@
 /** What `audit` finds in a real SQLite store. */
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { audit } from '../../../../collector/cli/audit.ts';
+import { audit } from '../../../../collector/cli/audit/audit.ts';
 import type { Given } from '../../../../collector/cli/command.ts';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { openTables } from '../../../../collector/main.ts';

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { storesOn } from '../../../../collector/app/context.ts';
-import { audit } from '../../../../collector/cli/audit.ts';
+import { audit } from '../../../../collector/cli/audit/audit.ts';
 import type { Command, Given } from '../../../../collector/cli/command.ts';
 import { addKey, listKeys, revokeKey } from '../../../../collector/cli/keys.ts';
 import { checkConfig, initStore, rollupOnce } from '../../../../collector/cli/store.ts';

@@ -1,10 +1,9 @@
 /** `audit --parked`: the hours and days that roll-ups left out. */
 
-import { merchantId } from '../../shared/ids.ts';
-import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
-import type { ParkedRecord, ParkReason } from '../store/parked-hours.ts';
-import { boundary, END_HOUR } from './audit-conflicts.ts';
-import { type CommandContext, type Printed, parsed, withStore } from './command.ts';
+import { merchantId } from '../../../shared/ids.ts';
+import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';
+import type { ParkedRecord, ParkReason } from '../../store/parked-hours.ts';
+import { boundary, type CommandContext, END_HOUR, type Printed, parsed, withStore } from '../command.ts';
 
 const LENGTH_MS = { hour: HOUR_MS, day: DAY_MS } as const;
 const MEANING: Readonly<Record<ParkReason, string>> = {

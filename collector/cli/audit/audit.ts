@@ -1,7 +1,8 @@
 /** `audit`: checks what the store holds, and lists what somebody has to look at. */
+
+import type { Command, CommandContext, Printed } from '../command.ts';
 import { auditConflicts } from './audit-conflicts.ts';
 import { auditParked } from './audit-parked.ts';
-import type { Command, CommandContext, Printed } from './command.ts';
 
 interface Check {
   /** Its option; also the key of its findings in the JSON document. */

@@ -4,9 +4,9 @@
  */
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
-import { toEvents } from '../../shared/wire/event-columns.ts';
-import { readRow, UnreadableRow } from '../aggregation/raw-row.ts';
-import type { EventLog, RawRow } from '../store/event-log.ts';
+import { toEvents } from '../../../shared/wire/event-columns.ts';
+import { readRow, UnreadableRow } from '../../aggregation/raw-row.ts';
+import type { EventLog, RawRow } from '../../store/event-log.ts';
 
 /** A row as it claims a seq. */
 export interface Claim {

@@ -3,19 +3,17 @@
  * say so but cannot be read.
  */
 import { Buffer } from 'node:buffer';
-import { parseTimestamp } from '../../shared/event/timestamp.ts';
-import { merchantId, streamId } from '../../shared/ids.ts';
-import { HOUR_MS } from '../../shared/time.ts';
-import type { RawRow } from '../store/event-log.ts';
-import { checkLayout } from '../store/initialize-store.ts';
-import { type CommandContext, type Given, type Printed, parsed, withStore } from './command.ts';
+import { merchantId, streamId } from '../../../shared/ids.ts';
+import { HOUR_MS } from '../../../shared/time.ts';
+import type { RawRow } from '../../store/event-log.ts';
+import { checkLayout } from '../../store/initialize-store.ts';
+import { boundary, type CommandContext, END_HOUR, type Printed, parsed, withStore } from '../command.ts';
 import { type Claim, type Conflict, conflictsOf } from './conflicts.ts';
 
 /** More are counted and not listed. */
 const MAX_LISTED = 10_000;
 /** Rows between two lines of progress: some seconds. */
 const ROWS_PER_LINE = 200_000;
-export const END_HOUR = 2 ** 32 - 1;
 
 export async function auditConflicts(context: CommandContext): Promise<Printed> {
   const { given, progress = () => undefined } = context;
@@ -67,16 +65,6 @@ interface Unreadable {
   readonly rowKey: string;
   /** For people. */
   readonly detail: string;
-}
-
-/** The instant of an option, in hours since 1970, maybe not a whole number. */
-export function boundary(given: Given, option: 'from' | 'to', otherwise: number): number {
-  if (given[option] === undefined) return otherwise;
-  return parsed(given, option, (text) => {
-    const instant = parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
-    if (!instant.ok) throw new Error(`${instant.detail}, or a date of UTC such as 2026-11-22`);
-    return instant.ts / HOUR_MS;
-  });
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
