@@ -30,7 +30,7 @@ export class AttemptStopped extends Error {
 
 /** What the attempts of a process share. */
 export interface Attempts {
-  readonly parked: ParkedHours;
+  readonly parked: Pick<ParkedHours, 'read' | 'write'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Whether the process is to end. */

@@ -16,7 +16,7 @@ export type RollupStore = Pick<Rollups, 'read' | 'scan' | 'publish'>;
 export interface RecomputeStores {
   readonly log: EventLog;
   readonly rollups: RollupStore;
-  readonly parked: ParkedHours;
+  readonly parked: Pick<ParkedHours, 'read' | 'write'>;
   readonly marks: Pick<DueMarks, 'add'>;
 }
 

@@ -1,0 +1,169 @@
+/** `audit --rollups`, `--sample` and `--balance` on a real SQLite store. */
+import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
+import t, { type Test } from 'tap';
+import { unpackCell } from '../../../../collector/aggregation/cell-entries.ts';
+import { audit } from '../../../../collector/cli/audit/audit.ts';
+import type { Given } from '../../../../collector/cli/command.ts';
+import { parseConfig } from '../../../../collector/config/collector-config.ts';
+import { openTables } from '../../../../collector/main.ts';
+import { LogicVersions } from '../../../../collector/store/logic-versions.ts';
+import { terminalId } from '../../../../shared/ids.ts';
+import { rollupKey } from '../../../../shared/keys.ts';
+import { DAY_MS, HOUR_MS } from '../../../../shared/time.ts';
+import { HOUR, LOGIC } from '../../../support/collector/till-events.ts';
+import { ONE_LOGIC, Region } from '../../../support/region/region.ts';
+import { salesIn } from '../../../support/region/sales.ts';
+import { E1, E2, say } from '../../../support/region/tills.ts';
+
+const DAY = Math.floor(HOUR / 24);
+const FIRST = DAY * 24;
+
+async function opened(t: Test) {
+  const store = { kind: 'sqlite', path: join(t.testdir(), 'store.db') };
+  const parsed = parseConfig({ store });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+  const { config } = parsed;
+  const tables = await openTables(config.store);
+  t.teardown(() => tables.close());
+  await tables.init();
+  await new LogicVersions(tables).create(ONE_LOGIC.records[0]!);
+  const region = new Region(tables);
+  const run = (given: Given = {}) => audit.run({ config, given, openTables, now: () => region.now });
+  return { tables, region, run };
+}
+
+async function soldAllDay(region: Region): Promise<void> {
+  for (let hour = 8; hour < 18; hour++)
+    await region.deliver(region.events('a', hour, salesIn(FIRST + hour, [hour]), { epoch: E1 }));
+  await region.passDay(DAY);
+}
+
+t.test('a store whose rows are as the raw log is adds up in each check', async (t) => {
+  const { region, run } = await opened(t);
+  await soldAllDay(region);
+  t.match(await run(), {
+    json: { mismatches: [], compared: 11, repaired: 0, unbalanced: [] },
+    text: /11 hours and days are as the raw log is\nall 0 streams add up/,
+    found: false,
+  });
+  t.match(await run({ sample: '50' }), {
+    json: { sampled: 10, wrongFigures: [] },
+    text: '10 hours, folded again, are as they are stored',
+    found: false,
+  });
+});
+
+t.test('what differs is named, and with --repair computed again', async (t) => {
+  const { region, run } = await opened(t);
+  await soldAllDay(region);
+  await region.append(region.events('a', 90, salesIn(FIRST + 9, [5]), { epoch: E1 }));
+  const { merchant } = region;
+  const at = new Date((FIRST + 9) * HOUR_MS).toISOString();
+  t.match(await run({ rollups: true }), {
+    json: { mismatches: [{ merchant, level: 'hour', t: at, kind: 'stale', counted: 1, expected: 2 }], repaired: 0 },
+    text: `${merchant} hour ${at}: stale (a row of 1 raw rows, 2 expected)`,
+    found: true,
+  });
+  t.match(await run({ rollups: true, to: new Date(DAY * DAY_MS).toISOString() }), { found: false }, 'of another day');
+  t.match(await run({ rollups: true, merchant: 'other' }), { found: false });
+  t.match(await run({ rollups: true, repair: true }), { json: { repaired: 1 }, found: true });
+  await region.passDay(DAY);
+  t.match(await run({ rollups: true, cells: true }), { found: false });
+});
+
+t.test('hours that run, or have just ended, are not compared', async (t) => {
+  const { region, run } = await opened(t);
+  await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+  region.now = (HOUR + 1) * HOUR_MS + 60_000;
+  t.match(await run({ rollups: true }), { json: { compared: 0 }, found: false });
+});
+
+t.test('figures that are wrong under a right digest are found by a sample, and repaired', async (t) => {
+  const { tables, region, run } = await opened(t);
+  await soldAllDay(region);
+  const { merchant } = region;
+  const row = rollupKey(merchant, 'hour', LOGIC.version, FIRST + 12);
+  const [stored] = await tables.get('rollups', [row], ['v:total']);
+  const content = Buffer.from(await unpackCell(stored!.cells.get('v:total')!));
+  // The amount: an integer of one byte.
+  const place = content.indexOf(Buffer.from('amount')) + 'amount'.length + 1;
+  content[place] = content[place]! ^ 1;
+  await tables.put('rollups', [{ row, cells: new Map([['v:total', zstdCompressSync(content)]]) }]);
+  t.match(await run({ rollups: true, cells: true }), { found: false }, 'neither keys nor cells tell');
+  const at = new Date((FIRST + 12) * HOUR_MS).toISOString();
+  t.match(await run({ sample: '10', repair: true }), {
+    json: { sampled: 10, wrongFigures: [{ merchant, t: at, cells: ['view total'] }], refolded: 1 },
+    found: true,
+  });
+  await region.passDay(DAY);
+  t.match(await run({ sample: '10' }), { json: { sampled: 10 }, found: false });
+});
+
+t.test('a sample wants a number', async (t) => {
+  const { run } = await opened(t);
+  for (const sample of ['0', 'all', '1.5', '']) await t.rejects(run({ sample }), { name: 'UsageError' });
+});
+
+t.test('given out = stored + pending + lost, whatever came twice or of several hours', async (t) => {
+  const { region, run } = await opened(t);
+  const a = (first: number, amounts: number[], hour = FIRST) =>
+    region.events('a', first, salesIn(hour, amounts), { epoch: E1 });
+  await region.append(a(1, [1, 2]), a(2, [2, 3]), a(6, [6], FIRST + 5), a(4, [4], FIRST + 9));
+  // Of what is recorded as lost, one was stored.
+  await region.append(region.losses('a', 4, 2, { epoch: E1 }));
+  await say(region, 'a', 0, { epoch: E1, lastSeq: 9, pending: [[7, 9]] });
+  t.match(await run({ balance: true }), { json: { unbalanced: [], balanced: 1 }, text: 'all 1 streams add up' });
+});
+
+t.test('who does not add up is named: by how much, which seqs, since when', async (t) => {
+  const { region, run } = await opened(t);
+  const { merchant } = region;
+  const arrival = Date.now();
+  await region.append(
+    region.events('a', 1, salesIn(FIRST, [1, 2]), { epoch: E1, arrival }),
+    region.events('a', 6, salesIn(FIRST + 1, [6]), { epoch: E1 }),
+    region.losses('a', 8, 1, { epoch: E1 }),
+    region.events('b', 1, salesIn(FIRST, [1]), { epoch: E2 }),
+  );
+  await say(region, 'a', 0, { epoch: E1, lastSeq: 10, pending: [[10, 10]] });
+  await say(region, 'b', 0, { epoch: E2, lastSeq: 1 });
+  const { json, text, found } = await run({ balance: true });
+  t.same(json, {
+    unbalanced: [
+      {
+        ...{ merchant, terminal: 'a', stream: `a.${E1}`, givenOut: 10, stored: 3, pending: 1, lost: 1, missing: 5 },
+        ranges: [
+          [3, 5],
+          [7, 7],
+          [9, 9],
+        ],
+        since: new Date(arrival).toISOString(),
+      },
+    ],
+    balanced: 1,
+  });
+  t.match(text, `${merchant} a.${E1}: 5 of 10 seqs are missing`);
+  t.equal(found, true);
+  t.match(await run({ balance: true, merchant: 'other' }), { found: false });
+});
+
+t.test('an epoch that is over has nothing pending; what expired is not missing', async (t) => {
+  const { region, run } = await opened(t);
+  await region.append(region.events('a', 1, salesIn(FIRST, [1]), { epoch: E1 }));
+  await say(region, 'a', 0, { epoch: E1, lastSeq: 3, pending: [[2, 3]] });
+  t.match(await run({ balance: true }), { found: false });
+  await say(region, 'a', 0, { epoch: E2, lastSeq: 0, closed: [[E1, 3]] });
+  t.match(await run({ balance: true }), { json: { unbalanced: [{ missing: 2, ranges: [[2, 3]] }] } });
+
+  const old = region.events('b', 50, salesIn(FIRST, [1]), { epoch: E1 });
+  await region.append(old);
+  await say(region, 'b', 0, { epoch: E1, lastSeq: 50 });
+  t.match(await run({ balance: true }), { json: { unbalanced: [{}, { terminal: terminalId('b'), missing: 49 }] } });
+  region.now = old.arrival + 399 * DAY_MS;
+  const { json } = await run({ balance: true });
+  t.same(
+    (json as { unbalanced: { terminal: string }[] }).unbalanced.map(({ terminal }) => terminal),
+    ['a'],
+  );
+});
