@@ -38,6 +38,7 @@ export class Cells {
   readonly #lastPassed: Statement<[Uint8Array, Uint8Array], Uint8Array>;
   /** Null where the table has no index by time. */
   readonly #recent: RecentRows | null;
+  readonly #keys: Statement<[Uint8Array, Uint8Array, number], [row: Uint8Array, column: Column, time: number]>;
   readonly #read: { readonly values: RangeReader; readonly keys: RangeReader };
 
   constructor(database: Database, table: TableName) {
@@ -72,6 +73,11 @@ export class Cells {
       )
       .pluck();
     this.#recent = RecentRows.of(database, table);
+    this.#keys = database
+      .prepare<[Uint8Array, Uint8Array, number], [Uint8Array, Column, number]>(
+        `SELECT row, col, time FROM ${cells} WHERE row >= ? AND row < ? ORDER BY row, col LIMIT ?`,
+      )
+      .raw();
     this.#read = {
       values: new RangeReader(database, `SELECT col, time, ${value} FROM ${cells}`),
       keys: new RangeReader(database, `SELECT col, time, NULL FROM ${cells}`),
@@ -127,6 +133,31 @@ export class Cells {
   recentRows(start: Uint8Array, stop: Uint8Array, since: number, limit: number): Uint8Array[] | null {
     const isShort = this.#lastPassed.get(start, stop) === undefined;
     return isShort || this.#recent === null ? null : this.#recent.read(start, stop, since, limit);
+  }
+
+  /**
+   * The first rows of a range without values, in one statement; fewer than `most` where rows have
+   * several cells.
+   *
+   * @returns `isEnd`: the range has no more rows. Else there may be none, if the first row has more
+   *   than `most` cells
+   */
+  keys(start: Uint8Array, stop: Uint8Array, most: number): { readonly rows: readonly Row[]; readonly isEnd: boolean } {
+    const found = this.#keys.all(start, stop, most + 1);
+    const isEnd = found.length <= most;
+    const rows: { row: Uint8Array; cells: Map<Column, Uint8Array>; time: number }[] = [];
+    for (const [row, column, time] of found) {
+      const last = rows.at(-1);
+      if (last === undefined || Buffer.compare(last.row, row) !== 0)
+        rows.push({ row, cells: new Map([[column, NO_VALUE]]), time });
+      else {
+        last.cells.set(column, NO_VALUE);
+        last.time = Math.max(last.time, time);
+      }
+    }
+    // Of the last one there may be more cells.
+    if (!isEnd) rows.pop();
+    return { rows, isEnd };
   }
 
   /** Null if the row has no cell of these columns, and none of this time or later. */

@@ -37,6 +37,26 @@ export async function scanPagesContract(t: Test, tables: Tables): Promise<void> 
     t.ok(rows.every((row) => row.cells.get('b:d')?.length === 0));
   });
 
+  await t.test('keys of rows with several cells, and with more cells than a page has rows', async (t) => {
+    const { key, prefix, end } = freshKeys();
+    const counts = [1, 3, 2_500, 2, 1];
+    for (const [at, count] of counts.entries()) {
+      const cells = Object.fromEntries(
+        Array.from({ length: count }, (_, i) => [`p:${i}` as const, bytes.subarray(0, 9)]),
+      );
+      await tables.put('rollups', [put(key(`row ${at}`), cells)]);
+    }
+    for (const limit of [1, 2, 3, 5, 9]) {
+      const rows = await collect(tables, 'rollups', { start: prefix, stop: end, keysOnly: true, limit });
+      t.same(
+        rows.map(({ cells }) => cells.size),
+        counts.slice(0, limit),
+        `limit ${limit}`,
+      );
+      t.same(hex(rows), hex(counts.slice(0, limit).map((_, at) => key(`row ${at}`))));
+    }
+  });
+
   await t.test('a limit beyond a page holds', async (t) => {
     t.same(hex(await collect(tables, 'events', { ...range, limit: 2_345 })), keys.slice(0, 2_345));
   });
