@@ -43,6 +43,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 export async function auditRollups(context: CommandContext): Promise<Printed> {
   const { given, now } = context;
   const { merchant, from, to } = rangeOf(context);
+  const kind = { cells: given.cells === true, byDay: given['by-day'] === true };
   const listed: Mismatch[] = [];
   const counts = { compared: 0, mismatches: 0, repaired: 0 };
   await withStore(context, async (stores) => {
@@ -56,7 +57,7 @@ export async function auditRollups(context: CommandContext): Promise<Printed> {
           progress(one);
         };
         const version = (await stores.logics.read()).active(one);
-        const options = { stores, now, logic: { version }, cells: given.cells === true };
+        const options = { stores, now, logic: { version }, ...kind };
         for await (const found of findMismatches(one, from, to, options, onCompared)) {
           if (++counts.mismatches <= MAX_LISTED) listed.push(found);
           if (given.repair === true && (await repair(found, { stores, now }))) counts.repaired++;

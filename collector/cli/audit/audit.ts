@@ -24,7 +24,12 @@ export const audit: Command = {
   summary: 'lists what somebody has to look at; exit code 1 when there is something',
   options: {
     ...Object.fromEntries(CHECKS.map(({ name }) => [name, { type: 'boolean' }])),
-    ...{ sample: { type: 'string' }, cells: { type: 'boolean' }, repair: { type: 'boolean' } },
+    ...{
+      sample: { type: 'string' },
+      cells: { type: 'boolean' },
+      'by-day': { type: 'boolean' },
+      repair: { type: 'boolean' },
+    },
     ...{ merchant: { type: 'string' }, from: { type: 'string' }, to: { type: 'string' } },
   },
   help: [
@@ -32,6 +37,7 @@ export const audit: Command = {
     '--sample N         folds N random hours again, and compares the figures bit for bit',
     'without one of these: all of them, but no sample',
     '--cells            with --rollups: reads the cells of the rows too',
+    '--by-day           with --rollups: hours only of days whose row does not hold their raw rows',
     '--repair           with --rollups or --sample: what differs is computed again',
     '--merchant M       of this merchant only',
     '--from T, --to T   hours from T on, or before T: an RFC 3339 instant, or a date of UTC',

@@ -9,12 +9,13 @@ import { Slices } from '../../../shared/cooperative.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { type Level, salt } from '../../../shared/keys.ts';
 import { DAY_MS, dayOfHour, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
+import { addDigest, NO_DIGEST } from '../../aggregation/hashes/row-set-digest.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { DueMarks } from '../../store/due-marks.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { ParkedHours } from '../../store/parked-hours.ts';
 import type { Rollup, Rollups } from '../../store/rollups.ts';
-import { areCellsWhole, dayFault, type Fault, hourFault, type RowSet, sumOf } from './compare.ts';
+import { areCellsWhole, dayFault, type Fault, hourFault, isMadeOf, type RowSet, sumOf } from './compare.ts';
 import { type RawHour, rawHours } from './raw-keys.ts';
 
 export interface AuditStores {
@@ -31,6 +32,8 @@ export interface AuditOptions {
   readonly now: () => number;
   /** Whether the cells are read too, not only keys and meta. */
   readonly cells: boolean;
+  /** Whether hours are compared only of days whose row does not hold their raw rows. */
+  readonly byDay?: boolean;
 }
 
 export interface Mismatch {
@@ -49,7 +52,7 @@ export interface Mismatch {
 export type OnCompared = () => Promise<void> | undefined;
 
 /** Days whose raw keys are read in one scan. */
-const DAYS_PER_SCAN = 100;
+const DAYS_PER_SCAN = 400;
 /** A collector that lives has written the due mark of a row by then. */
 const MARK_WITHIN_MS = MINUTE_MS;
 /** Due marks of what has arrived are of a minute or two ahead. */
@@ -70,7 +73,7 @@ export async function* findMismatches(
     const first = await firstHour(merchant, at, to, options);
     if (first === null) return;
     const end = Math.min(to, (dayOfHour(first) + DAYS_PER_SCAN) * 24);
-    for await (const found of compare(merchant, Math.max(from, dayOfHour(first) * 24), end, options, onCompared)) {
+    for await (const found of compareAll(merchant, Math.max(from, dayOfHour(first) * 24), end, options, onCompared)) {
       if (await isOnItsWay(found, options)) continue;
       const { level, time } = found;
       const [start, stop] = level === 'hour' ? [time, time + 1] : [time * 24, (time + 1) * 24];
@@ -93,6 +96,46 @@ async function firstHour(
   const rows = stores.rollups.scan(merchant, 'hour', logic.version, from, first ?? to, { kind: 'meta' }, 1);
   for await (const { time } of rows) first = time;
   return first;
+}
+
+async function* compareAll(
+  merchant: MerchantId,
+  from: number,
+  to: number,
+  options: AuditOptions,
+  onCompared: OnCompared,
+): AsyncGenerator<Mismatch, void, undefined> {
+  if (options.byDay !== true) {
+    yield* compare(merchant, from, to, options, onCompared);
+    return;
+  }
+  const days = await wholeDays(merchant, from, to, options);
+  for (let day = dayOfHour(from); day * 24 < to; day++) {
+    const [start, end] = [Math.max(from, day * 24), Math.min(to, (day + 1) * 24)];
+    if (days.get(day) === false) yield* compare(merchant, start, end, options, onCompared);
+    else if (days.has(day)) await onCompared();
+  }
+}
+
+/** Of each day with raw rows or a row, whether its row holds exactly its raw rows. */
+async function wholeDays(
+  merchant: MerchantId,
+  from: number,
+  to: number,
+  { stores, logic }: AuditOptions,
+): Promise<ReadonlyMap<number, boolean>> {
+  const raws = new Map<number, RowSet>();
+  for await (const { hour, rows, digest } of rawHours(stores.log, merchant, from, to, new Slices())) {
+    const before = raws.get(dayOfHour(hour)) ?? { rows: 0, digest: NO_DIGEST };
+    raws.set(dayOfHour(hour), { rows: before.rows + rows, digest: addDigest(before.digest, digest) });
+  }
+  const days = new Map<number, boolean>([...raws.keys()].map((day) => [day, false]));
+  const range = [dayOfHour(from), Math.ceil(to / 24)] as const;
+  for await (const row of stores.rollups.scan(merchant, 'day', logic.version, ...range, { kind: 'meta' })) {
+    const raw = raws.get(row.time);
+    days.set(row.time, raw !== undefined && isMadeOf(row, raw));
+  }
+  return days;
 }
 
 async function* compare(

@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { unpackCell } from '../../aggregation/cell-entries.ts';
-import type { Logic } from '../../aggregation/logic-version.ts';
+import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { Rollup } from '../../store/rollups.ts';
 import { recompute } from '../recompute.ts';

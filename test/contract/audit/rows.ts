@@ -70,6 +70,8 @@ interface Harm {
   readonly expected: [Level, number, Fault][];
   /** Keys and meta do not tell. */
   readonly onlyInCells?: boolean;
+  /** Days do not tell. */
+  readonly onlyInHours?: boolean;
 }
 
 const HARMS: readonly Harm[] = [
@@ -104,6 +106,7 @@ const HARMS: readonly Harm[] = [
     name: 'a row of an hour that is gone',
     make: (region) => region.tables.delete('rollups', [rowOf(region, 'hour', FIRST)]),
     expected: [['hour', 0, 'missing']],
+    onlyInHours: true,
   },
   {
     name: 'a row of a day that is gone',
@@ -119,6 +122,7 @@ const HARMS: readonly Harm[] = [
     name: 'the row of another hour',
     make: (region) => copyRow(region, 'hour', FIRST + 9, FIRST + 23),
     expected: [['hour', 23, 'stale']],
+    onlyInHours: true,
   },
   {
     name: 'a partial that cannot be read',
@@ -145,6 +149,7 @@ const HARMS: readonly Harm[] = [
     name: 'a meta that cannot be read',
     make: (region) => putCell(region, 'hour', FIRST + 47, 'm:meta', Buffer.from('nonsense')),
     expected: [['hour', 47, 'damaged']],
+    onlyInHours: true,
   },
 ];
 
@@ -157,11 +162,14 @@ export async function auditContract(t: Test, tables: Tables): Promise<void> {
     t.same(await found(region), [], 'nor while a late batch waits for its run');
   });
 
-  for (const { name, make, expected, onlyInCells = false } of HARMS)
+  for (const { name, make, expected, onlyInCells = false, onlyInHours = false } of HARMS)
     await t.test(`found, and repaired: ${name}`, async (t) => {
       const region = await shopOfTwoDays(tables);
       await make(region);
       t.same(told(await found(region, { cells: false })), onlyInCells ? [] : expected, 'by keys');
+      const options = { ...auditOptions(region, false), byDay: true };
+      const byDay = await Array.fromAsync(findMismatches(region.merchant, FIRST, FIRST + 48, options));
+      t.same(told(byDay), onlyInCells || onlyInHours ? [] : expected, 'by days');
       const mismatches = await found(region);
       t.same(
         told(mismatches).map(([level, time]) => [level, time]),

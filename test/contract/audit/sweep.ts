@@ -32,6 +32,8 @@ class OwnSweeps extends Sweeps {
 /** Of some merchants alone, so that it does not matter what else is in the store. */
 class LogOf extends EventLog {
   readonly #regions: readonly Region[];
+  /** All merchants are of this salt. */
+  oneSalt: number | null = null;
   onMerchant: (merchant: string) => void = () => undefined;
   constructor(tables: Tables, regions: readonly Region[]) {
     super(tables, DIGEST_KEY);
@@ -42,7 +44,8 @@ class LogOf extends EventLog {
     after: MerchantId | null = null,
   ): AsyncIterable<MerchantId> {
     for (const { merchant } of this.#regions.toSorted((a, b) => (a.merchant < b.merchant ? -1 : 1))) {
-      if (salt(merchant) < salts[0] || salt(merchant) >= salts[1] || (after !== null && merchant <= after)) continue;
+      const own = this.oneSalt ?? salt(merchant);
+      if (own < salts[0] || own >= salts[1] || (after !== null && merchant <= after)) continue;
       yield merchant;
     }
   }
@@ -156,6 +159,25 @@ export async function sweepContract(t: Test, tables: Tables): Promise<void> {
     t.match(await other.run(), { merchants: 1 });
     t.same(swept, [region.merchant]);
     t.equal(await other.run(), null);
+  });
+
+  await t.test('a runner that dies among merchants leaves those that are done', async (t) => {
+    const regions = await Promise.all(Array.from({ length: 4 }, () => shopOfTwoDays(tables)));
+    for (const region of regions) region.now = at(DAY + 2, 3);
+    const { runner, swept, log } = sweepers(tables, regions);
+    log.oneSalt = 7;
+    const note = log.onMerchant;
+    log.onMerchant = (merchant) => {
+      note(merchant);
+      if (swept.length === 3) throw new StoreUnavailable('dead');
+    };
+    let minutes = 0;
+    await t.rejects(runner('dead', { clock: () => minutes++ * MINUTE_MS }).run(), StoreUnavailable);
+    log.onMerchant = note;
+    for (const region of regions) region.now += 6 * MINUTE_MS;
+    t.match(await runner('other').run(), { merchants: 2 });
+    const merchants = regions.map(({ merchant }) => merchant).sort();
+    t.same(swept, [...merchants.slice(0, 3), ...merchants.slice(2)]);
   });
 
   await t.test('a stop ends it soon, and the next runner goes on at once', async (t) => {
