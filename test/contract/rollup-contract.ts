@@ -5,8 +5,6 @@
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
-import { auditContract } from './audit/rows.ts';
-import { sweepContract } from './audit/sweep.ts';
 import { finalityContract } from './finality/finality.ts';
 import { hostileFinalityContract } from './finality/hostile.ts';
 import { attemptsContract } from './rollup/attempts.ts';
@@ -36,8 +34,6 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('finality against odds', (t) => hostileFinalityContract(t, tables));
     await t.test('logic versions', (t) => rollupLogicContract(t, tables));
     await t.test('reprocess', (t) => reprocessContract(t, tables));
-    await t.test('audit', (t) => auditContract(t, tables));
-    await t.test('sweep', (t) => sweepContract(t, tables));
     await t.test('attempts', (t) => attemptsContract(t, tables));
     await t.test('leases', (t) => leasesContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { apiContract } from '../contract/api-contract.ts';
+import { auditContract } from '../contract/audit/contract.ts';
 import { ingestContract } from '../contract/ingest-contract.ts';
 import { liveHoursContract } from '../contract/live-hours-contract.ts';
 import { keptPastContract } from '../contract/rollup/kept-past.ts';
@@ -19,6 +20,7 @@ if (hbase !== null) {
     ingest: ingestContract,
     'wrong clocks': wrongClockContract,
     rollup: rollupContract,
+    audit: auditContract,
     'live hours': liveHoursContract,
     api: apiContract,
   };

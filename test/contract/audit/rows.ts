@@ -153,7 +153,7 @@ const HARMS: readonly Harm[] = [
   },
 ];
 
-export async function auditContract(t: Test, tables: Tables): Promise<void> {
+export async function rowsContract(t: Test, tables: Tables): Promise<void> {
   await t.test('nothing is found in a store without faults', async (t) => {
     const region = await shopOfTwoDays(tables);
     t.same(await found(region), []);
