@@ -239,7 +239,8 @@ export class LiveHour {
     const isAfter = lane.epoch !== epoch || firstSeq > lane.lastSeq;
     const lastSeq = firstSeq + count - 1;
     lane.rows++;
-    lane.lastKey = row.rowKey;
+    // In memory of its own: the row's is a part of a whole page.
+    lane.lastKey = new Uint8Array(row.rowKey);
     lane.lastSeq = lane.epoch === epoch ? Math.max(lane.lastSeq, lastSeq) : lastSeq;
     lane.epoch = epoch;
     if (!isAnew) {
