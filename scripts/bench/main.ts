@@ -156,7 +156,7 @@ async function main(): Promise<void> {
       add(
         ...(await packagedAgent(folder, { seconds: 300 / scale, singles: 20_000 / scale, hundreds: 200_000 / scale })),
       );
-    const load = { rows: 300_000 / scale, rowsPerSecond: quick ? 100 : 1_000, seconds: quick ? 10 : 60 };
+    const load = { rows: 300_000 / scale, rowsPerSecond: 100, seconds: quick ? 10 : 60 };
     if (only.has('live')) add(await onAdapters(folder, hbase, (them) => liveHour(them, load)));
     if (only.has('visible')) add(await visibility(stores, { rate: 500, seconds: quick ? 5 : 30 }));
   } finally {

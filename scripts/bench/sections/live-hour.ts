@@ -12,7 +12,7 @@ import type { Scan, TableName, Tables } from '../../../collector/store/tables.ts
 import type { TillEvent } from '../../../shared/event/event.ts';
 import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { SIPHASH_KEY_BYTES } from '../../../shared/siphash.ts';
-import { HOUR_MS, hourOf } from '../../../shared/time.ts';
+import { HOUR_MS, hourOf, MINUTE_MS } from '../../../shared/time.ts';
 import { encodeEvents } from '../../../shared/wire/batch.ts';
 import { baskets, parsed } from '../load/workload.ts';
 import { quantile, type Section } from '../measure/report.ts';
@@ -68,8 +68,10 @@ class Tills {
     this.#events = parsed(baskets(2_000, hour * HOUR_MS));
   }
 
-  async send(count: number): Promise<void> {
-    await this.#log.append(Array.from({ length: count }, () => this.#next()));
+  /** @param arrival as if they had come then, milliseconds since 1970; left out: now */
+  async send(count: number, arrival?: number): Promise<void> {
+    const time = arrival === undefined ? {} : { arrival };
+    await this.#log.append(Array.from({ length: count }, () => ({ ...this.#next(), ...time })));
   }
 
   #next(): ReceivedBatch {
@@ -100,12 +102,13 @@ async function measure({ name, tables, concurrency }: AdapterUnderTest, load: Li
   const hour = hourOf(Date.now());
   const log = new EventLog(tables, randomBytes(SIPHASH_KEY_BYTES));
   const tills = new Tills(log, merchant, hour);
+  const earlier = Date.now() - 5 * MINUTE_MS;
   let left = load.rows;
   const fill = async (): Promise<void> => {
     while (left > 0) {
       const count = Math.min(1_000, left);
       left -= count;
-      await tills.send(count);
+      await tills.send(count, earlier);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, fill));
