@@ -214,6 +214,23 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
     }
   });
 
+  await t.test('a monotonic clock shows parts of a millisecond, the times of rows have none', async (t) => {
+    const region = new Region(tables);
+    const asked: (number | undefined)[] = [];
+    const hooked = new HookedTables(tables, (call, make) => {
+      asked.push(call.since);
+      return make();
+    });
+    let clock = 0;
+    const live = liveOn(hooked, { clock: () => clock });
+    await region.append(region.events('a', 1, salesIn(HOUR, [1])));
+    await check(live, region);
+    clock = 1_000.7;
+    await region.append(region.events('a', 2, salesIn(HOUR, [2])));
+    await t.resolves(check(live, region));
+    t.ok(asked.every((since) => since === undefined || Number.isInteger(since)));
+  });
+
   await t.test('two collectors deliver, each through its own door', async (t) => {
     const region = new Region(tables);
     const other = region.through(new HookedTables(tables, (_call, make) => make()));

@@ -189,7 +189,8 @@ export class LiveHour {
    */
   #since(at: Instant): number {
     const last = this.#looked!;
-    return Math.min(last.now, at.now - (at.clock - last.clock)) - this.#options.marginMs;
+    // Whole milliseconds, as cells have them: the monotonic clock shows parts of one.
+    return Math.floor(Math.min(last.now, at.now - (at.clock - last.clock))) - this.#options.marginMs;
   }
 
   /** Replaces a terminal's fold only once the new one is complete. */
