@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { tallyOf, unpackCell } from '../aggregation/cell-entries.ts';
 import type { RollupStore } from '../rollup/run.ts';
-import type { Rollup } from '../store/rollups.ts';
+import type { Rollup, RollupKey } from '../store/rollups.ts';
 
 export interface NewConflicts {
   readonly merchant: MerchantId;
@@ -19,23 +19,41 @@ export interface NewConflicts {
 }
 
 const MAX_TERMINALS = 5;
+/** Hours with conflicts that are remembered: their rows of all logic versions come one by one. */
+const MAX_HOURS = 1_000;
 
-/** The same rollups; hours without conflicts cost nothing more. */
-export const watchConflicts = (rollups: RollupStore, onNew: (found: NewConflicts) => void): RollupStore => ({
-  read: (key) => rollups.read(key),
-  scan: (...args) => rollups.scan(...args),
-  async publish(key, expected, next) {
-    const isWatched = key.level === 'hour' && next.meta.conflicts > 0;
-    const before = isWatched && expected !== null ? await rollups.read(key) : null;
-    const isPublished = await rollups.publish(key, expected, next);
-    const conflicts = next.meta.conflicts - (before?.meta.conflicts ?? 0);
-    if (isPublished && isWatched && conflicts > 0) {
-      const terminals = await terminalsOf(next.parts, before?.parts, conflicts);
-      onNew({ merchant: key.merchant, hour: key.time, conflicts, terminals });
-    }
-    return isPublished;
-  },
-});
+/**
+ * The same rollups; hours without conflicts cost nothing more. Conflicts are of the raw rows, and
+ * the same in each logic version: what one row told, another does not tell again.
+ */
+export const watchConflicts = (rollups: RollupStore, onNew: (found: NewConflicts) => void): RollupStore => {
+  /** By hour, the one that was published longest ago first. */
+  const told = new Map<string, number>();
+  const tell = ({ merchant, time }: RollupKey, conflicts: number): void => {
+    const name = `${merchant}/${time}`;
+    told.delete(name);
+    told.set(name, conflicts);
+    if (told.size > MAX_HOURS) told.delete(told.keys().next().value!);
+  };
+  return {
+    read: (key) => rollups.read(key),
+    scan: (...args) => rollups.scan(...args),
+    async publish(key, expected, next) {
+      const isWatched = key.level === 'hour' && next.meta.conflicts > 0;
+      const before = isWatched && expected !== null ? await rollups.read(key) : null;
+      const isPublished = await rollups.publish(key, expected, next);
+      if (!isPublished || !isWatched) return isPublished;
+      const known = Math.max(before?.meta.conflicts ?? 0, told.get(`${key.merchant}/${key.time}`) ?? 0);
+      const conflicts = next.meta.conflicts - known;
+      tell(key, Math.max(known, next.meta.conflicts));
+      if (conflicts > 0) {
+        const terminals = await terminalsOf(next.parts, before?.parts, conflicts);
+        onNew({ merchant: key.merchant, hour: key.time, conflicts, terminals });
+      }
+      return isPublished;
+    },
+  };
+};
 
 /** The terminals whose parts have more conflicts than before. */
 async function terminalsOf(
