@@ -3,10 +3,11 @@
  * were dear enough to be noted before they went on. One record an hour or day, in `control`. A
  * record is never deleted, because it may be written again.
  */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { controlKey, type Level, prefixEnd } from '../../shared/keys.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
+import { FIRST_LOGIC } from '../aggregation/logic/logic-version.ts';
 import type { Column, Tables } from './tables.ts';
 
 const VALUE: Column = 'm:value';
@@ -49,8 +50,6 @@ export interface ParkedRecord extends ParkedPlace {
   readonly crashes: number;
 }
 
-const FIRST_LOGIC = 1;
-
 /** The records of one logic version; `list` has those of all. */
 export class ParkedHours {
   readonly #tables: Tables;
@@ -87,9 +86,13 @@ export class ParkedHours {
   }
 
   /** Records with something parked, of all logic versions. */
-  async *list(): AsyncIterable<ParkedRecord> {
+  async *list(): AsyncIterable<ParkedRecord & { readonly logic: number }> {
     const start = controlKey(KIND, '');
-    yield* this.#scan(start, prefixEnd(start));
+    for await (const { row, cells } of this.#tables.scan('control', { start, stop: prefixEnd(start) })) {
+      const record = unpack(cells.get(VALUE)!) as ParkedRecord;
+      const [, version] = /^(\d+):/.exec(Buffer.from(row).toString('utf8', start.length)) ?? [];
+      if (record.parts.length > 0) yield { ...record, logic: Number(version ?? FIRST_LOGIC) };
+    }
   }
 
   /** Those of a merchant's half-open range of hours or days. */

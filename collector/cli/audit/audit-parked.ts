@@ -2,6 +2,7 @@
 
 import { merchantId } from '../../../shared/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';
+import { FIRST_LOGIC } from '../../aggregation/logic/logic-version.ts';
 import type { ParkedRecord, ParkReason } from '../../store/parked-hours.ts';
 import { boundary, type CommandContext, END_HOUR, type Printed, parsed, withStore } from '../command.ts';
 
@@ -15,10 +16,10 @@ const MEANING: Readonly<Record<ParkReason, string>> = {
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** One entry a terminal, or an hour or day as a whole (terminal null). */
-const entriesOf = ({ merchant, level, time, parts }: ParkedRecord) =>
+const entriesOf = ({ merchant, level, time, parts, logic }: ParkedRecord & { readonly logic: number }) =>
   parts.map(({ terminal, reason, detail, attempts, since, retryAt }) => ({
     ...{ merchant, level, t: iso(time * LENGTH_MS[level]), terminal, reason, detail, attempts },
-    ...{ since: iso(since), retryAt: iso(retryAt) },
+    ...{ since: iso(since), retryAt: iso(retryAt), logic },
   }));
 
 export async function auditParked(context: CommandContext): Promise<Printed> {
@@ -35,8 +36,8 @@ export async function auditParked(context: CommandContext): Promise<Printed> {
     return found;
   });
   const lines = parked.map(
-    ({ merchant, level, t, terminal, reason, detail, retryAt }) =>
-      `${merchant} ${level} ${t} ${terminal ?? '(all terminals)'}: ${MEANING[reason]}; next try ${retryAt}\n  ${detail}`,
+    ({ merchant, level, t, terminal, reason, detail, retryAt, logic }) =>
+      `${merchant} ${level} ${t} ${terminal ?? '(all terminals)'}${logic === FIRST_LOGIC ? '' : ` by logic version ${logic}`}: ${MEANING[reason]}; next try ${retryAt}\n  ${detail}`,
   );
   return { json: { parked }, text: lines.join('\n') || 'nothing is parked', found: parked.length > 0 };
 }

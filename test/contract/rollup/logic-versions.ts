@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { ROLLUP_LIMITS } from '../../../collector/rollup/limits.ts';
 import { LogicSet, UnknownRules } from '../../../collector/store/logic-versions.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { HOUR_MS, minuteOf } from '../../../shared/time.ts';
@@ -74,6 +75,30 @@ export async function rollupLogicContract(t: Test, tables: Tables): Promise<void
     const api = await Api.open(region, { logics: { read: async () => new LogicSet([{ ...record, version: 1 }], []) } });
     t.teardown(() => api.close());
     t.match(await api.ask('metrics', QUERY), { status: 503, body: { detail: /newer release/ } });
+  });
+
+  await t.test('what is parked is so by each version for itself, and each tries it again', async (t) => {
+    const [region, logics] = [new Region(tables), new TwoLogics()];
+    logics.addFixed();
+    const damaged = region.events('b', 1, [refundIn(HOUR, 2)]);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [5])), damaged);
+    await region.overwrite(damaged, new Uint8Array(8));
+    region.now = (HOUR + 2) * HOUR_MS;
+    t.match(await region.runner({ logics }).runDue(), { hours: 1, parked: 2, failures: 0 });
+    const listed = await Array.fromAsync(region.parked.list());
+    t.same(
+      listed
+        .filter(({ merchant }) => merchant === region.merchant)
+        .map(({ logic }) => logic)
+        .sort(),
+      [1, 2],
+    );
+    await region.overwrite(damaged);
+    for (let minute = 0; minute < 3; minute++) {
+      region.now += ROLLUP_LIMITS.parkedRetry.value / 2 + 60_000;
+      await region.runner({ logics }).runDue();
+    }
+    for (const logic of [BUGGY, FIXED]) await t.resolves(region.check('hour', HOUR, region.delivered, logic));
   });
 
   await t.test('what is final is so in the active version, and the others are brought up to date', async (t) => {
