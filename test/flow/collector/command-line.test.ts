@@ -166,7 +166,8 @@ t.test('the wrong command line or configuration is exit 2, what can’t be done 
     [['check-config', '--config', bad], 2, faults],
     [['run', '--roles', 'api,cook', ...config], 2, /--roles: "cook" is none of ingest, rollup, api/],
     [['keys', 'add', '--merchant', 'a', ...config], 1, /was `init` run on this store\?/],
-    [['reprocess', ...config], 1, /reprocess is not available yet/],
+    [['export', ...config], 1, /export is not available yet/],
+    [['reprocess', ...config], 1, /logic version 1 is active/],
   ];
   for (const [args, code, says] of cases) {
     const ended = await cli(...args);
