@@ -26,6 +26,9 @@ export type GroupKey = readonly (string | null)[];
 export interface Group<M> {
   readonly key: GroupKey;
   readonly slots: Map<number, M>;
+  /** The slot that was asked for last, and its measures: most events come in the order of time. */
+  slot: number;
+  measures: M | null;
 }
 
 /** How a kind of measures adds up, and what of a group stays beyond a bound. */
@@ -91,9 +94,12 @@ export class Cube<M> {
 
   /** The same of a group that `group` gave since the last change of `generation`. */
   in(group: Group<M>, slot: number, none?: () => M): M {
+    if (group.measures !== null && group.slot === slot) return group.measures;
     const found = group.slots.get(slot);
+    const measures = found ?? (none ?? this.measuring.none)();
+    group.slot = slot;
+    group.measures = measures;
     if (found !== undefined) return found;
-    const measures = (none ?? this.measuring.none)();
     group.slots.set(slot, measures);
     this.bytes += MEASURES_BYTES;
     if (++this.#entries <= this.#maxEntries) return measures;
@@ -134,7 +140,7 @@ export class Cube<M> {
     const found = this.#groups.get(name);
     if (found !== undefined) return found;
     if (this.#limit < ALL_HASHES && this.#isThinned(key)) return this.group(this.#rest(key));
-    const group: Group<M> = { key: [...key], slots: new Map() };
+    const group: Group<M> = { key: [...key], slots: new Map(), slot: 0, measures: null };
     this.#groups.set(name, group);
     this.bytes += GROUP_BYTES + 2 * name.length;
     this.#nameLengths += name.length;
