@@ -37,7 +37,11 @@ if (hbase !== null) {
         ({ regionInfo }) => [...(regionInfo?.startKey ?? [])],
       );
     const oneVersion = { maxVersions: 1, dataBlockEncoding: 4, bloomFilterType: 1 };
-    t.match(await describe('events'), { durability: 4, columns: [{ ...oneVersion, timeToLive: 400 * 86_400 }] });
+    const events = await describe('events');
+    t.match(events, { durability: 4, columns: [{ ...oneVersion, timeToLive: 400 * 86_400 }] });
+    const [{ attributes, configuration } = {}] = events.columns ?? [];
+    t.equal(attributes?.get('IN_MEMORY_COMPACTION'), 'BASIC');
+    t.equal(configuration?.get('hbase.hregion.compacting.pipeline.segments.limit'), '30');
     t.match(await describe('rollups'), { columns: [oneVersion, oneVersion, oneVersion] });
     for (const table of ['events', 'rollups', 'due']) t.same(await regionsOf(table), [[], [64], [128], [192]], table);
     t.same(await regionsOf('control'), [[]]);

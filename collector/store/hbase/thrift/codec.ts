@@ -83,6 +83,24 @@ export function list<T>(element: Coder<T>): Coder<readonly T[]> {
   };
 }
 
+/** A map of texts to texts. */
+export const texts: Coder<ReadonlyMap<string, string>> = {
+  type: Type.MAP,
+  write(out, values) {
+    out.writeMapBegin(Type.STRING, Type.STRING, values.size);
+    for (const [key, value] of values) {
+      out.writeString(key);
+      out.writeString(value);
+    }
+  },
+  read(input) {
+    const { ktype, vtype, size } = input.readMapBegin();
+    if (size > 0 && (ktype !== Type.STRING || vtype !== Type.STRING))
+      throw new TypeError(`a map of types ${ktype} and ${vtype} where texts were expected`);
+    return new Map(Array.from({ length: size }, () => [input.readString(), input.readString()]));
+  },
+};
+
 export function struct<const F extends Fields>(fields: F): Coder<Struct<F>> {
   const entries = Object.entries(fields).map(([name, [id, coder]]) => ({ name, id, coder }));
   const byId = new Map(entries.map((entry) => [entry.id, entry]));

@@ -15,6 +15,7 @@ import {
   type Struct,
   string,
   struct,
+  texts,
 } from './codec.ts';
 
 export const DURABILITY = { fsyncWal: 4 } as const;
@@ -59,6 +60,8 @@ const TTableName = struct({ ns: [1, binary], qualifier: [2, binary] });
 
 const TColumnFamilyDescriptor = struct({
   name: [1, binary],
+  attributes: [2, texts],
+  configuration: [3, texts],
   bloomFilterType: [5, i32],
   dataBlockEncoding: [8, i32],
   maxVersions: [10, i32],
