@@ -117,7 +117,7 @@ function importBreach(from: string, to: string): string[] {
 /** Where the stages of a side meet. */
 function isJoint(side: string, path: string): boolean {
   if (side === 'agent') return isIn(path, 'agent/port');
-  return isIn(path, 'collector/aggregation') || /^collector\/store\/(reprocess\/)?[^/]+\.ts$/.test(path);
+  return isIn(path, 'collector/aggregation') || /^collector\/store\/((reprocess|audit)\/)?[^/]+\.ts$/.test(path);
 }
 
 function packageBreach(from: string, name: string, dependencies: readonly string[]): string[] {
