@@ -139,7 +139,7 @@ export class DayViews {
   }
 }
 
-/** A view of figures of an hour that has no row, or its parts, merged or not, if they say the same. */
+/** A view of an hour that has no row, of its parts, merged or not, if they say the same. */
 export const viewOf = (name: string, parts: readonly Cube<Measures>[]): Cooperative<readonly Cube<Measures>[]> =>
   merged(parts, figuresCube(viewKeys(name), VIEW_ENTRIES), VIEW_BOUND);
 
