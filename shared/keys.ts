@@ -119,6 +119,13 @@ export const historyKey = (rollup: Uint8Array, revision: number): Buffer => {
   return key;
 };
 
+/** Splits a history key into its rollups key and the revision. */
+export function parseHistoryKey(bytes: Uint8Array): { rollup: Uint8Array; revision: number } {
+  const at = bytes.length - 4;
+  if (at < 0) throw new RangeError('not a history key');
+  return { rollup: bytes.subarray(0, at), revision: Buffer.from(bytes).readUInt32BE(at) };
+}
+
 /** `due`: salt · minute u32 · merchant · 0 · level u8 · time u32 · nonce 8. Minutes since 1970. */
 export interface DueKey {
   readonly minute: number;

@@ -36,7 +36,7 @@ export const watchConflicts = (rollups: RollupStore, onNew: (found: NewConflicts
     if (told.size > MAX_HOURS) told.delete(told.keys().next().value!);
   };
   return {
-    read: (key) => rollups.read(key),
+    read: (...args) => rollups.read(...args),
     scan: (...args) => rollups.scan(...args),
     async publish(key, expected, next) {
       const isWatched = key.level === 'hour' && next.meta.conflicts > 0;

@@ -11,7 +11,7 @@ import { pack, unpack } from '../../shared/wire/message-pack.ts';
 import type { Column, Columns, Row, Tables } from './tables.ts';
 
 const REVISION: Column = 'm:revision';
-const META: Column = 'm:meta';
+export const META: Column = 'm:meta';
 
 export interface RollupKey {
   readonly merchant: MerchantId;
@@ -45,6 +45,13 @@ export interface RollupMeta {
   readonly omitted?: readonly string[];
   /** `readAt` of the last run that made all terminals' parts, not only those of its due marks. */
   readonly allReadAt: number;
+  /**
+   * When the figures became as they are, milliseconds since 1970: `publishedAt` of the first
+   * revision that had them. Absent in rows of before there was a history.
+   */
+  readonly since?: number;
+  /** How they differ from those that answers showed before; absent if there were none. */
+  readonly change?: FiguresChange;
 }
 
 /**
@@ -55,6 +62,29 @@ export const UNREADABLE_META: RollupMeta = {
   ...{ readAt: 0, publishedAt: 0, rows: 0, digest: '0000000000000000', earliestArrival: null },
   ...{ events: 0, conflicts: 0, lost: 0, overflow: 0, allReadAt: 0 },
 };
+
+export type ChangeReason = 'late' | 'loss' | 'correction';
+
+/** What the replacement of a published row changed; the row is in `history`. */
+export interface FiguresChange {
+  readonly reason: ChangeReason;
+  /** Whether the hour was known to be final when it was published; see `History.setFinal`. */
+  readonly wasFinal: boolean;
+  /** Terminals whose partial aggregates the row before lacked. */
+  readonly added: readonly TerminalId[];
+  /** Of an hour the sums that changed. */
+  readonly changes: Changes;
+}
+
+/**
+ * Old and new value of each sum, by its name; null: it could not be read. Minor units, and
+ * thousandths of pieces; decimal text outside the safe integers.
+ */
+export type Changes = Readonly<Record<string, readonly [before: PackedSum | null, after: PackedSum]>>;
+export type PackedSum = number | string;
+
+/** When the figures became as they are, milliseconds since 1970. */
+export const sinceOf = ({ since, publishedAt }: RollupMeta): number => since ?? publishedAt;
 
 export interface Rollup extends RollupKey {
   /** 1 for the first publication. */
@@ -107,11 +137,17 @@ export class Rollups {
     this.#tables = tables;
   }
 
-  /** The row with all its partial aggregates, without views. */
-  async read(key: RollupKey): Promise<Rollup | null> {
-    const row = rollupKey(key.merchant, key.level, key.logic, key.time);
-    const [found] = await this.#tables.get('rollups', [row], columnsOf({ kind: 'parts' }));
-    return found ? rollup(found) : null;
+  /** The row; with all its partial aggregates, without views, unless `cells` says otherwise. */
+  async read(key: RollupKey, cells: Cells = { kind: 'parts' }): Promise<Rollup | null> {
+    const [found] = await this.readAll([key], cells);
+    return found ?? null;
+  }
+
+  /** The rows in the same order; a missing row is null. */
+  async readAll(keys: readonly RollupKey[], cells: Cells): Promise<(Rollup | null)[]> {
+    const rows = keys.map(({ merchant, level, logic, time }) => rollupKey(merchant, level, logic, time));
+    const found = await this.#tables.get('rollups', rows, columnsOf(cells));
+    return found.map((row) => (row === null ? null : rollup(row.row, row.cells)));
   }
 
   /** Rows of a half-open range of hours or days, in order of time. */
@@ -127,7 +163,7 @@ export class Rollups {
     if (from >= to) return;
     const range = { start: rollupKey(merchant, level, logic, from), stop: rollupKey(merchant, level, logic, to) };
     for await (const row of this.#tables.scan('rollups', { ...range, columns: columnsOf(cells), limit }))
-      yield rollup(row);
+      yield rollup(row.row, row.cells);
   }
 
   /**
@@ -141,16 +177,27 @@ export class Rollups {
     expected: number | null,
     next: { meta: RollupMeta; parts: ReadonlyMap<TerminalId, Uint8Array>; views: ReadonlyMap<string, Uint8Array> },
   ): Promise<boolean> {
-    const cells = new Map<Column, Uint8Array>([
-      [REVISION, revisionBytes((expected ?? 0) + 1)],
-      [META, pack(next.meta)],
-    ]);
-    for (const [terminal, bytes] of next.parts) cells.set(`p:${terminal}`, bytes);
-    for (const [name, bytes] of next.views) cells.set(`v:${name}`, bytes);
+    const cells = cellsOf({ ...next, revision: (expected ?? 0) + 1 });
     const row = rollupKey(key.merchant, key.level, key.logic, key.time);
     const check = { column: REVISION, expected: expected === null ? null : revisionBytes(expected) };
     return this.#tables.checkAndPut('rollups', check, { row, cells });
   }
+}
+
+/** A row's cells. */
+export function cellsOf({
+  revision,
+  meta,
+  parts,
+  views,
+}: Pick<Rollup, 'revision' | 'meta' | 'parts' | 'views'>): Map<Column, Uint8Array> {
+  const cells = new Map<Column, Uint8Array>([
+    [REVISION, revisionBytes(revision)],
+    [META, pack(meta)],
+  ]);
+  for (const [terminal, bytes] of parts) cells.set(`p:${terminal}`, bytes);
+  for (const [name, bytes] of views) cells.set(`v:${name}`, bytes);
+  return cells;
 }
 
 function revisionBytes(revision: number): Buffer {
@@ -162,7 +209,7 @@ function revisionBytes(revision: number): Buffer {
 const partsOf = ({ terminals }: { readonly terminals?: readonly TerminalId[] }): Columns =>
   terminals?.map((terminal): Column => `p:${terminal}`) ?? [{ family: 'p' }];
 
-function columnsOf(cells: Cells): Columns {
+export function columnsOf(cells: Cells): Columns {
   switch (cells.kind) {
     case 'meta':
       return [REVISION, META];
@@ -175,15 +222,16 @@ function columnsOf(cells: Cells): Columns {
   }
 }
 
-function rollup(row: Row): Rollup {
+/** The row of a rollup key with these cells. */
+export function rollup(rowKey: Uint8Array, cells: Row['cells']): Rollup {
   const parts = new Map<TerminalId, Uint8Array>();
   const views = new Map<string, Uint8Array>();
-  for (const [column, bytes] of row.cells) {
+  for (const [column, bytes] of cells) {
     if (column.startsWith('p:')) parts.set(column.slice(2) as TerminalId, bytes);
     else if (column.startsWith('v:')) views.set(column.slice(2), bytes);
   }
-  const revision = Buffer.from(row.cells.get(REVISION) ?? []).readUInt32BE(0);
-  return { ...parseRollupKey(row.row), revision, meta: metaOf(row.cells.get(META)), parts, views };
+  const revision = Buffer.from(cells.get(REVISION) ?? []).readUInt32BE(0);
+  return { ...parseRollupKey(rowKey), revision, meta: metaOf(cells.get(META)), parts, views };
 }
 
 const DIGEST = /^[0-9a-f]{16}$/;

@@ -49,6 +49,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'collector/store/sqlite',
     'collector/store/reprocess',
     'collector/store/audit',
+    'collector/store/history',
     'collector/store',
   ],
   ['collector/store/hbase', 'collector/store/hbase/thrift'],
@@ -117,7 +118,7 @@ function importBreach(from: string, to: string): string[] {
 /** Where the stages of a side meet. */
 function isJoint(side: string, path: string): boolean {
   if (side === 'agent') return isIn(path, 'agent/port');
-  return isIn(path, 'collector/aggregation') || /^collector\/store\/((reprocess|audit)\/)?[^/]+\.ts$/.test(path);
+  return isIn(path, 'collector/aggregation') || /^collector\/store\/((reprocess|audit|history)\/)?[^/]+\.ts$/.test(path);
 }
 
 function packageBreach(from: string, name: string, dependencies: readonly string[]): string[] {

@@ -42,6 +42,8 @@ if (hbase !== null) {
     const [{ attributes, configuration } = {}] = events.columns ?? [];
     t.equal(attributes?.get('IN_MEMORY_COMPACTION'), 'BASIC');
     t.equal(configuration?.get('hbase.hregion.compacting.pipeline.segments.limit'), '30');
+    const expiring = { ...oneVersion, timeToLive: 400 * 86_400 };
+    t.match(await describe('history'), { columns: [expiring, expiring, expiring] });
     t.match(await describe('rollups'), { columns: [oneVersion, oneVersion, oneVersion] });
     for (const table of ['events', 'rollups', 'due']) t.same(await regionsOf(table), [[], [64], [128], [192]], table);
     t.same(await regionsOf('control'), [[]]);

@@ -26,8 +26,9 @@ export interface SchemaOptions {
   readonly deadlineMs: number;
 }
 
-/** Raw batches expire 400 days after arrival. */
-const EVENTS_TTL_SECONDS = 400 * 86_400;
+/** Raw batches, and rows that were replaced, expire after 400 days. */
+const TTL_SECONDS = 400 * 86_400;
+const EXPIRING: ReadonlySet<TableName> = new Set(['events', 'history']);
 
 /**
  * The memstore of `events` is kept in segments of some 4,000 rows, each with the times of its
@@ -89,7 +90,8 @@ function family(table: TableName, name: string): TColumnFamilyDescriptor {
     bloomFilterType: BLOOM.row,
     dataBlockEncoding: ENCODING.fastDiff,
   };
-  return table === 'events' ? { ...descriptor, ...SEGMENTS, timeToLive: EVENTS_TTL_SECONDS } : descriptor;
+  const expiring = EXPIRING.has(table) ? { ...descriptor, timeToLive: TTL_SECONDS } : descriptor;
+  return table === 'events' ? { ...expiring, ...SEGMENTS } : expiring;
 }
 
 /** Keys that divide the 256 salts into equal shares. */

@@ -12,6 +12,7 @@ import {
   historyKey,
   parseDueKey,
   parseEventsKey,
+  parseHistoryKey,
   parseRollupKey,
   parseTerminalKey,
   prefixEnd,
@@ -87,7 +88,9 @@ holds(
   t,
   'each key is parsed back into what it was made of',
   fc.property(eventsKeys, dueKeys, rollups, terminalRows, (event, due, rollup, row) => {
+    const rollupOf = rollupKey(rollup.merchant, rollup.level, rollup.logic, rollup.time);
     return (
+      same(parseHistoryKey(historyKey(rollupOf, 7)), { rollup: rollupOf, revision: 7 }) &&
       same(parseEventsKey(eventsKey(event)), event) &&
       same(parseDueKey(dueKey(due)), due) &&
       same(parseRollupKey(rollupKey(rollup.merchant, rollup.level, rollup.logic, rollup.time)), rollup) &&
