@@ -110,6 +110,9 @@ export function checkedCell(content: Uint8Array): Uint8Array {
 /** The tally of a partial aggregate alone. */
 export const tallyOf = (content: Uint8Array): Tally => readTally(contentOf(content));
 
+/** What follows the tally of a partial aggregate: equal where the figures are. */
+export const afterTally = (content: Uint8Array): Uint8Array => contentOf(content).afterNext();
+
 /** Reads a partial aggregate as a whole. */
 export function* readPartial(content: Uint8Array, base: number): Cooperative<PartialAggregate> {
   const cursor = contentOf(content);

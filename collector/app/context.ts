@@ -9,6 +9,7 @@ import { Control } from '../store/control.ts';
 import { DueMarks } from '../store/due-marks.ts';
 import { EventLog } from '../store/event-log.ts';
 import { Finality } from '../store/finality.ts';
+import { History } from '../store/history/history.ts';
 import type { StoreIdentity } from '../store/initialize-store.ts';
 import { Leases } from '../store/leases.ts';
 import { LogicVersions } from '../store/logic-versions.ts';
@@ -51,6 +52,7 @@ export interface Stores {
   readonly log: EventLog;
   readonly marks: DueMarks;
   readonly rollups: Rollups;
+  readonly history: History;
   readonly parked: ParkedHours;
   readonly finality: Finality;
   readonly leases: Leases;
@@ -82,6 +84,7 @@ export const storesOn = (tables: Tables): Stores => ({
   log: new EventLog(tables),
   marks: new DueMarks(tables, () => randomBytes(8).toString('hex')),
   rollups: new Rollups(tables),
+  history: new History(tables),
   parked: new ParkedHours(tables),
   finality: new Finality(tables),
   leases: new Leases(tables),

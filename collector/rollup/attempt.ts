@@ -107,6 +107,11 @@ export class Attempt {
     return this.#waiting.has(terminal) || this.#failed.has(terminal);
   }
 
+  /** Whether something that was parked before is tried again. */
+  get isRetry(): boolean {
+    return this.wasParked || this.#due.size > 0;
+  }
+
   /** What this attempt parked. */
   get parked(): readonly ParkedPart[] {
     return [...this.#failed.values()];

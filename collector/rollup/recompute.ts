@@ -6,6 +6,8 @@
  *     day:  recompute hours without a row -> read the row -> put the hours' rows side by side
  *           -> compare-and-set
  *
+ * Where that changes figures that answers showed, the row before is kept (`replacement.ts`).
+ *
  * The revision is read before the raw rows, so a successful compare-and-set proves that nobody
  * published in between from rows that this run did not see. A lost compare-and-set starts again
  * from the top; it is never success.
@@ -21,11 +23,20 @@ import { FoldTooDear } from '../aggregation/fold.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import type { Logic } from '../aggregation/logic/logic-version.ts';
 import type { ParkedPart } from '../store/parked-hours.ts';
-import { type RollupKey, readAfterEnd } from '../store/rollups.ts';
+import { type Rollup, type RollupKey, type RollupMeta, readAfterEnd } from '../store/rollups.ts';
 import { Attempt } from './attempt.ts';
 import { dayRow } from './day-row.ts';
 import { hourRow } from './hour-row.ts';
-import { type Due, orPark, type RecomputeOptions, type RecomputeStores, type Run, UnreadableCell } from './run.ts';
+import { confirmFinal, keepReplaced } from './replacement.ts';
+import {
+  type Due,
+  orPark,
+  type RecomputeOptions,
+  type RecomputeStores,
+  type RowContent,
+  type Run,
+  UnreadableCell,
+} from './run.ts';
 
 export interface RecomputeOutcome {
   /** When the run began to read, milliseconds since 1970: everything stored by then is included. */
@@ -83,8 +94,7 @@ async function publish(run: Run): Promise<Pick<RecomputeOutcome, 'readAt' | 'los
       const row = await (due.level === 'hour' ? hourRow : dayRow)(run, current, terminals, isWhole);
       if (row === null) return { readAt, lost };
       const allReadAt = terminals === null ? readAt : (current?.meta.allReadAt ?? readAt);
-      const next = { ...row, meta: { ...row.meta, readAt, allReadAt, publishedAt: now() } };
-      if (await stores.rollups.publish(key, current?.revision ?? null, next)) return { readAt, lost };
+      if (await publishRow(run, key, current, row, { readAt, allReadAt })) return { readAt, lost };
       lost++;
     } catch (error) {
       if (!(error instanceof UnreadableCell) || repaired.has(error.hour)) throw error;
@@ -94,6 +104,24 @@ async function publish(run: Run): Promise<Pick<RecomputeOutcome, 'readAt' | 'los
     }
   }
   throw new Error(`lost ${MAX_ATTEMPTS} compare-and-sets in a row on ${due.merchant} ${due.level} ${due.time}`);
+}
+
+/** @returns false when another run was faster */
+async function publishRow(
+  run: Run,
+  key: RollupKey,
+  current: Rollup | null,
+  row: RowContent,
+  times: Pick<RollupMeta, 'readAt' | 'allReadAt'>,
+): Promise<boolean> {
+  const replacement = await keepReplaced(run, key, current, row);
+  if (replacement === null) return false;
+  const publishedAt = run.now();
+  const since = replacement.since ?? publishedAt;
+  const meta = { ...row.meta, ...times, publishedAt, ...replacement, since };
+  if (!(await run.stores.rollups.publish(key, current?.revision ?? null, { ...row, meta }))) return false;
+  await confirmFinal(run, key, current?.revision ?? 0, replacement);
+  return true;
 }
 
 /**

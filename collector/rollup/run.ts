@@ -6,6 +6,8 @@ import { unpackCell } from '../aggregation/cell-entries.ts';
 import type { Logic } from '../aggregation/logic/logic-version.ts';
 import type { DueMarks } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
+import type { Finality } from '../store/finality.ts';
+import type { History } from '../store/history/history.ts';
 import type { ParkedHours } from '../store/parked-hours.ts';
 import type { RollupMeta, Rollups } from '../store/rollups.ts';
 import type { Attempt, Attempts } from './attempt.ts';
@@ -16,6 +18,8 @@ export type RollupStore = Pick<Rollups, 'read' | 'scan' | 'publish'>;
 export interface RecomputeStores {
   readonly log: EventLog;
   readonly rollups: RollupStore;
+  readonly history: Pick<History, 'keep' | 'keepNone' | 'setFinal'>;
+  readonly finality: Pick<Finality, 'record'>;
   readonly parked: Pick<ParkedHours, 'read' | 'write'>;
   readonly marks: Pick<DueMarks, 'add'>;
 }
@@ -37,6 +41,8 @@ export type Parts = ReadonlyMap<TerminalId, Uint8Array>;
 export interface RecomputeOptions extends Partial<Pick<Attempts, 'isStopped' | 'leftNotes'>> {
   /** See `AGGREGATION_LIMITS`. */
   readonly mergeBytes?: number | undefined;
+  /** False: no answer has shown rows of the logic version, so what is replaced is not kept. */
+  readonly isShown?: boolean;
   /** Whether no cell of the row as it is published is used. */
   readonly isAnew?: boolean;
 }
@@ -55,9 +61,9 @@ export interface Run {
   readonly repaired: Set<number>;
 }
 
-/** What is published, but for the times. */
+/** What is published, but for the times and what it replaces. */
 export interface RowContent {
-  readonly meta: Omit<RollupMeta, 'readAt' | 'allReadAt' | 'publishedAt'>;
+  readonly meta: Omit<RollupMeta, 'readAt' | 'allReadAt' | 'publishedAt' | 'since' | 'change'>;
   /** Those of the run; the others stay. */
   readonly parts: Parts;
   readonly views: ReadonlyMap<string, Uint8Array>;

@@ -17,27 +17,22 @@ import { Slices } from '../../shared/cooperative.ts';
 import type { MerchantId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
 import { minuteOf } from '../../shared/time.ts';
-import type { Logic } from '../aggregation/logic/logic-version.ts';
 import type { DueMark, DueMarks } from '../store/due-marks.ts';
-import type { EventLog } from '../store/event-log.ts';
 import type { Finality } from '../store/finality.ts';
 import type { LogicSet, LogicVersions } from '../store/logic-versions.ts';
-import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
+import type { ParkedPart } from '../store/parked-hours.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { advanceFinality } from './advance-finality.ts';
 import { AttemptStopped } from './attempt.ts';
 import { FarMarks } from './far-marks.ts';
 import { type Done, followUps, type Job, jobsByMerchant, nameOf } from './jobs.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
-import type { Due, RollupStore } from './run.ts';
+import type { Due, RecomputeStores } from './run.ts';
 import { type RunOfVersion, recomputeVersions } from './versions.ts';
 
-export interface RunnerOptions {
+export interface RunnerOptions extends RecomputeStores {
   readonly marks: DueMarks;
-  readonly log: EventLog;
-  readonly rollups: RollupStore;
-  readonly parked: ParkedHours;
-  readonly finality: Pick<Finality, 'read' | 'write'>;
+  readonly finality: Pick<Finality, 'record' | 'read' | 'write'>;
   readonly logics: Pick<LogicVersions, 'read'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -73,7 +68,6 @@ export interface PassReport {
 const SALTS = 256;
 /** Due marks listed at a time: bounds memory, however many have accumulated. */
 const MARKS_PER_READ = 5_000;
-
 /** A longer pass no longer stops the next one, which works where this one does not. */
 const JOIN_MS = 50_000;
 /** Passes at a time: bounds memory. */
@@ -261,19 +255,23 @@ export class RollupRunner {
     }
   }
 
-  #versionOf(logic: Logic): RunOfVersion {
+  /** The versions that runs maintain. */
+  #versions(merchant: MerchantId, logics: LogicSet): RunOfVersion[] {
     const { mergeBytes, parked, now } = this.#options;
-    const leftNotes = this.#leftNotes.get(logic.version) ?? new Map<string, number>();
-    this.#leftNotes.set(logic.version, leftNotes);
-    return {
-      ...{ logic, now, stores: { ...this.#options, parked: parked.ofLogic(logic.version) } },
-      recompute: { ...(mergeBytes !== undefined && { mergeBytes }), isStopped: () => this.#stopped, leftNotes },
-    };
+    return logics.maintained().map((logic) => {
+      const leftNotes = this.#leftNotes.get(logic.version) ?? new Map<string, number>();
+      this.#leftNotes.set(logic.version, leftNotes);
+      const isShown = logics.wasActive(merchant, logic.version);
+      return {
+        ...{ logic, now, stores: { ...this.#options, parked: parked.ofLogic(logic.version) } },
+        recompute: { ...(mergeBytes && { mergeBytes }), isStopped: () => this.#stopped, leftNotes, isShown },
+      };
+    });
   }
 
   async #recompute(job: Job, level: Level, report: PassReport, logics: LogicSet): Promise<Done | null> {
     const due = { ...job, level };
-    const versions = logics.maintained().map((logic) => this.#versionOf(logic));
+    const versions = this.#versions(job.merchant, logics);
     const { readAt, lost, parked, isParked, isTried } = await recomputeVersions(due, versions);
     report.racesLost += lost;
     report.parked += parked.length;
@@ -285,7 +283,7 @@ export class RollupRunner {
 
   async #advance(job: Job, report: PassReport, logics: LogicSet): Promise<Done | 'again'> {
     const { finality, log, now, clock, graceMs } = this.#options;
-    const versions = logics.maintained().map((logic) => this.#versionOf(logic));
+    const versions = this.#versions(job.merchant, logics);
     const active = logics.active(job.merchant);
     const readAt = now();
     const { hours, recheckAt, isMore } = await advanceFinality(job.merchant, {

@@ -152,6 +152,12 @@ export class LogicSet {
     return this.#all === version || [...this.#merchants.values()].includes(version);
   }
 
+  /** Whether a version is active for a merchant, or was: answers showed its rows. */
+  wasActive(merchant: MerchantId, version: number): boolean {
+    const names = ({ merchants }: Activation): boolean => merchants?.includes(merchant) ?? true;
+    return version === FIRST_LOGIC || this.activations.some((one) => one.version === version && names(one));
+  }
+
   /** What a rollback would leave. Null: there is no activation to roll back. */
   rolledBack(): LogicSet | null {
     const left = standing(this.activations);

@@ -69,6 +69,12 @@ export class MessagePackCursor {
     return this.#bytes.subarray(from, this.#at);
   }
 
+  /** The bytes of all values that follow the next one; they are not read. */
+  afterNext(): Uint8Array {
+    this.skip();
+    return this.#bytes.subarray(this.#at);
+  }
+
   /** Whether the next value is an array; it is not read. */
   get atArray(): boolean {
     const head = this.#bytes[this.#at]!;

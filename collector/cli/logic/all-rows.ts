@@ -1,13 +1,17 @@
 /** What `logic activate` and `logic drop` do to the rows of all merchants. */
 import type { MerchantId } from '../../../shared/ids.ts';
-import { type Level, rollupKey } from '../../../shared/keys.ts';
+import { rollupKey } from '../../../shared/keys.ts';
 import type { Stores } from '../../app/context.ts';
 import { missingRows } from '../../rollup/reprocess/missing-rows.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { LogicSet } from '../../store/logic-versions.ts';
 import type { Tables } from '../../store/tables.ts';
 
-const LEVELS: readonly Level[] = ['hour', 'day'];
+/** Keys of `history` begin with those of `rollups`. */
+const ROWS = [
+  ...[['rollups', 'hour'] as const, ['rollups', 'day'] as const],
+  ...[['history', 'hour'] as const, ['history', 'day'] as const],
+];
 const LAST = 2 ** 32 - 1;
 const ROWS_PER_DELETE = 500;
 
@@ -48,17 +52,17 @@ export async function dropRows(
 ): Promise<number> {
   let rows = 0;
   for await (const merchant of log.merchants())
-    for (const level of LEVELS) {
+    for (const [table, level] of ROWS) {
       const range = { start: rollupKey(merchant, level, version, 0), stop: rollupKey(merchant, level, version, LAST) };
       let keys: Uint8Array[] = [];
       const remove = async (): Promise<void> => {
         signal.throwIfAborted();
-        if (keys.length > 0) await tables.delete('rollups', keys);
+        if (keys.length > 0) await tables.delete(table, keys);
         rows += keys.length;
         progress(rows);
         keys = [];
       };
-      for await (const { row } of tables.scan('rollups', { ...range, keysOnly: true }))
+      for await (const { row } of tables.scan(table, { ...range, keysOnly: true }))
         if (keys.push(row) === ROWS_PER_DELETE) await remove();
       await remove();
     }

@@ -13,7 +13,7 @@ export const boundTo = (
   rollups: RollupStore,
   onPublished: (key: RollupKey, meta: RollupMeta) => void = () => undefined,
 ): RollupStore => ({
-  read: (key) => rollups.read(key),
+  read: (...args) => rollups.read(...args),
   scan: (...args) => rollups.scan(...args),
   async publish(key, expected, next) {
     if (key.logic !== version)

@@ -82,7 +82,8 @@ export async function reprocess(options: ReprocessOptions): Promise<ReprocessRep
     if (set.active(merchant) === logic.version) report.skipped++;
     else {
       try {
-        await buildMerchant(merchant, hours, of, report, async (hour) => {
+        const recompute = { ...of.recompute, isShown: set.wasActive(merchant, logic.version) };
+        await buildMerchant(merchant, hours, { ...of, recompute }, report, async (hour) => {
           signal.throwIfAborted();
           options.progress({ ...report, merchant, share: shareOf(merchant, hour, options) });
           await pause();

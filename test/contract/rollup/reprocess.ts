@@ -29,9 +29,14 @@ const HOURS = 30;
 
 /** A build of the second version for the merchant of a region. */
 function build(region: Region, logics: TwoLogics, options: Partial<ReprocessOptions> = {}): Promise<ReprocessReport> {
-  const { log, rollups, parked, marks, tables } = region;
+  const { log, rollups, history, parked, finality, marks, tables } = region;
   return reprocess({
-    ...{ stores: { log, rollups, parked, marks }, logics, cursors: new ReprocessCursors(tables), logic: FIXED },
+    ...{
+      stores: { log, rollups, history, parked, finality, marks },
+      logics,
+      cursors: new ReprocessCursors(tables),
+      logic: FIXED,
+    },
     hours: { from: 0, to: Math.floor((region.now - 2 * MINUTE_MS) / HOUR_MS) },
     ...{ merchants: [region.merchant], place: { version: 2, range: '..', shard: 1, of: 1 } },
     ...{ now: () => region.now, clock: () => performance.now() },

@@ -13,6 +13,7 @@ import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/runn
 import { type DueMark, DueMarks, dueMinute } from '../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
 import { Finality } from '../../../collector/store/finality.ts';
+import { History } from '../../../collector/store/history/history.ts';
 import { LogicSet } from '../../../collector/store/logic-versions.ts';
 import { ParkedHours, type ParkedPart } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
@@ -88,6 +89,9 @@ export class Region {
   get finality(): Finality {
     return new Finality(this.tables);
   }
+  get history(): History {
+    return new History(this.tables);
+  }
   get rollups(): Rollups {
     return new Rollups(this.tables);
   }
@@ -136,6 +140,7 @@ export class Region {
       marks: this.marks,
       log: this.log,
       rollups: this.rollups,
+      history: this.history,
       parked: this.parked,
       finality: this.finality,
       logics: { read: async () => ONE_LOGIC },
