@@ -145,6 +145,11 @@ const QUESTIONS = {
     unit: 'bytes',
     why: 'Memory of an hour without a rollup while it is folded for an answer, and of all other such hours that are remembered. 5,000 tills with a sale of two articles a minute take 270 MiB at its end.',
   },
+  pastHourBytes: {
+    value: 64 * MIB,
+    unit: 'bytes',
+    why: 'The same of an hour in an answer as of an earlier moment; it is not remembered. A thousand busy tills take 60 MiB.',
+  },
 } as const satisfies Limits;
 
 /** Keys that are looked up. */

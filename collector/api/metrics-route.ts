@@ -11,16 +11,17 @@ import { seriesCsv } from './answer/series-csv.ts';
 import { seriesJson } from './answer/series-json.ts';
 import type { Auth } from './auth.ts';
 import type { ActiveLogic } from './figures/active-logic.ts';
-import type { Completeness, CompletenessReader } from './figures/completeness.ts';
+import { type AsOfStores, storesAsOf } from './figures/as-of.ts';
+import { Completeness, type CompletenessReader } from './figures/completeness.ts';
 import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './figures/metric-catalog.ts';
-import { FiguresReader, type FiguresSource, type FiguresStores, type ParkedHour } from './figures/read-figures.ts';
+import { FiguresReader, type FiguresSource, type ParkedHour } from './figures/read-figures.ts';
 import { SeriesBuilder, type SeriesRequest, type SeriesSet } from './figures/series.ts';
 import { type Truncated, truncatedHeader } from './figures/truncation.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import { API_LIMITS } from './limits.ts';
 import { preferredFormat } from './query/accept.ts';
 import { COMPARISONS, type Compare, comparedRange, counterpartsOf } from './query/compare.ts';
-import { CompleteQuery, type Period, PeriodQuery, parsePeriod } from './query/period.ts';
+import { AsOfQuery, CompleteQuery, type Period, PeriodQuery, parseAsOf, parsePeriod } from './query/period.ts';
 import { badParameter } from './query/problem.ts';
 
 /** `meta.truncated` of an answer as CSV, which has no `meta`. */
@@ -32,6 +33,7 @@ const QuerySchema = Type.Object(
   {
     ...PeriodQuery,
     ...CompleteQuery,
+    ...AsOfQuery,
     metrics: Type.Optional(
       Type.String({ description: `Comma-separated: ${METRIC_NAMES.join(', ')}.`, default: DEFAULT_METRICS }),
     ),
@@ -50,9 +52,9 @@ const QuerySchema = Type.Object(
 );
 type Query = Static<typeof QuerySchema>;
 
-export interface MetricsDeps extends FiguresStores {
+export interface MetricsDeps extends AsOfStores {
   readonly auth: Auth;
-  readonly logics: Pick<ActiveLogic, 'of'>;
+  readonly logics: Pick<ActiveLogic, 'of' | 'versions'>;
   readonly completeness: CompletenessReader;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -77,9 +79,10 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const question = questionOf(request);
     const now = deps.now();
     const query = request.query as Query;
-    const period = parsePeriod(query, now);
+    const asOf = parseAsOf(query, query.tz, now);
+    const period = parsePeriod(query, asOf ?? now);
     const merchant = merchantOf(request);
-    const logic = await deps.logics.of(merchant);
+    const logic = await deps.logics.of(merchant, asOf);
     const asked = parseRequest(query, period, logic);
     const csv = preferredFormat(request.headers) === 'csv';
     if (csv && query.compare !== undefined) throw badParameter('compare', 'is not available as CSV');
@@ -87,9 +90,13 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     // Before anything is read: it may be refused.
     const earlier = compare === null ? null : comparedRange(period, compare, asked.interval);
     // Before the figures: what it calls final is in them.
-    const complete = await deps.completeness.read(merchant, period.range, now);
+    const complete =
+      asOf === null ? await deps.completeness.read(merchant, period.range, now) : Completeness.unknown(asOf);
     if (query.complete === 'only') complete.requireFinal(period.range, period.tz);
-    const answerTo = (of: SeriesRequest): Promise<Answer> => answer(deps, logic, merchant, of, now, question, complete);
+    const stores = asOf === null ? deps : storesAsOf(deps, asOf, API_LIMITS.pastHourBytes.value, question);
+    const reader = (): FiguresReader => new FiguresReader(stores, logic, merchant, now, question);
+    const meta = (of: SeriesRequest, complete: Completeness) => metaOf(merchant, of, logic, asOf ?? now, complete);
+    const answerTo = (of: SeriesRequest): Promise<Answer> => answer(of, { reader: reader(), question, complete, meta });
     const answered = await answerTo(asked);
     if (query.complete === 'only') answered.complete.requireFinal(period.range, period.tz);
     if (answered.truncated.length > 0) void reply.header(TRUNCATED_HEADER, truncatedHeader(answered.truncated));
@@ -150,17 +157,14 @@ function sourceFor({ by, filters }: SeriesRequest): FiguresSource {
   return { kind: 'view', name: [...needed][0] ?? 'total' };
 }
 
-async function answer(
-  deps: MetricsDeps,
-  logic: Logic,
-  merchant: MerchantId,
-  asked: SeriesRequest,
-  now: number,
-  question: Question,
-  before: Completeness,
-): Promise<Answer> {
+interface Answering extends Pick<Answer, 'complete'> {
+  readonly reader: FiguresReader;
+  readonly question: Question;
+  readonly meta: (of: SeriesRequest, complete: Completeness) => Answer['meta'];
+}
+
+async function answer(asked: SeriesRequest, { reader, question, complete: before, meta }: Answering): Promise<Answer> {
   const builder = await question.run(SeriesBuilder.of(asked, API_LIMITS.openBucketBytes.value));
-  const reader = new FiguresReader(deps, logic, merchant, now, question);
   for await (const figures of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
     await question.run(builder.add(figures));
   const leftOut = await reader.parked(asked.range);
@@ -170,7 +174,7 @@ async function answer(
   const told = truncated.length > 0 && { truncated };
   return {
     complete,
-    meta: { ...metaOf(merchant, asked, logic, now, complete), interval: asked.interval, ...parked, ...told },
+    meta: { ...meta(asked, complete), interval: asked.interval, ...parked, ...told },
     set: await question.run(builder.end()),
     truncated,
   };

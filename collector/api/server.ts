@@ -15,6 +15,7 @@ import { API_LIMITS } from './limits.ts';
 import { lossesRoute } from './losses-route.ts';
 import { type MetricsDeps, metricsRoute } from './metrics-route.ts';
 import { Problem } from './query/problem.ts';
+import { restatementsRoute } from './restatements-route.ts';
 import { topRoute } from './top-route.ts';
 
 export interface Readiness {
@@ -117,6 +118,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     topRoute(routes, merchants);
     eventsRoute(routes, merchants);
     lossesRoute(routes, merchants);
+    restatementsRoute(routes, merchants);
   });
   return app;
 }

@@ -7,18 +7,21 @@ import Type, { type Static } from 'typebox';
 import { slotOf } from '../../shared/time.ts';
 import type { Visitor } from '../aggregation/cell-entries.ts';
 import type { ItemMeasures } from '../aggregation/measures.ts';
+import { storesAsOf } from './figures/as-of.ts';
+import { Completeness } from './figures/completeness.ts';
 import { minorUnits, pieces } from './figures/metric-catalog.ts';
 import { ArticleSums } from './figures/ranking.ts';
 import { FiguresReader } from './figures/read-figures.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import { API_LIMITS } from './limits.ts';
 import { type MetricsDeps, metaOf, parkedMeta } from './metrics-route.ts';
-import { CompleteQuery, PeriodQuery, parsePeriod } from './query/period.ts';
+import { AsOfQuery, CompleteQuery, PeriodQuery, parseAsOf, parsePeriod } from './query/period.ts';
 
 const QuerySchema = Type.Object(
   {
     ...PeriodQuery,
     ...CompleteQuery,
+    ...AsOfQuery,
     of: Type.Optional(Type.String({ enum: ['sku'], default: 'sku' })),
     by: Type.Optional(Type.String({ enum: ['amount', 'quantity'], default: 'amount' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 10 })),
@@ -32,16 +35,23 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const [merchant, question] = [merchantOf(request), questionOf(request)];
     const query = request.query as Static<typeof QuerySchema>;
     const now = deps.now();
-    const period = parsePeriod(query, now);
+    const asOf = parseAsOf(query, query.tz, now);
+    const period = parsePeriod(query, asOf ?? now);
     const { range } = period;
-    const logic = await deps.logics.of(merchant);
-    const before = await deps.completeness.read(merchant, range, now);
+    const logic = await deps.logics.of(merchant, asOf);
+    const before = asOf === null ? await deps.completeness.read(merchant, range, now) : Completeness.unknown(asOf);
     if (query.complete === 'only') before.requireFinal(range, period.tz);
     const by = query.by === 'quantity' ? 'quantity' : 'amount';
     const limit = query.limit ?? 10;
     const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value, range);
     const [first, end] = [slotOf(range.from), slotOf(range.to)];
-    const reader = new FiguresReader(deps, logic, merchant, now, question);
+    const reader = new FiguresReader(
+      asOf === null ? deps : storesAsOf(deps, asOf, API_LIMITS.pastHourBytes.value, question),
+      logic,
+      merchant,
+      now,
+      question,
+    );
     for await (const { each } of reader.articles(range)) {
       const visitor: Visitor<ItemMeasures> = (_keys, folded) => {
         const add = sums.visitor(folded);
@@ -70,7 +80,7 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     }));
     const truncated = folded.length > 0 && { truncated: folded };
     const meta = {
-      ...metaOf(merchant, period, logic, now, complete),
+      ...metaOf(merchant, period, logic, asOf ?? now, complete),
       of: 'sku',
       by,
       limit,

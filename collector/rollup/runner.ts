@@ -20,7 +20,7 @@ import { minuteOf } from '../../shared/time.ts';
 import type { DueMark, DueMarks } from '../store/due-marks.ts';
 import type { Finality } from '../store/finality.ts';
 import type { LogicSet, LogicVersions } from '../store/logic-versions.ts';
-import type { ParkedPart } from '../store/parked-hours.ts';
+import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
 import { StoreUnavailable } from '../store/tables.ts';
 import { advanceFinality } from './advance-finality.ts';
 import { AttemptStopped } from './attempt.ts';
@@ -30,7 +30,8 @@ import { ROLLUP_LIMITS } from './limits.ts';
 import type { Due, RecomputeStores } from './run.ts';
 import { type RunOfVersion, recomputeVersions } from './versions.ts';
 
-export interface RunnerOptions extends RecomputeStores {
+export interface RunnerOptions extends Omit<RecomputeStores, 'parked'> {
+  readonly parked: ParkedHours;
   readonly marks: DueMarks;
   readonly finality: Pick<Finality, 'record' | 'read' | 'write'>;
   readonly logics: Pick<LogicVersions, 'read'>;

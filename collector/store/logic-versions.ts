@@ -158,6 +158,30 @@ export class LogicSet {
     return version === FIRST_LOGIC || this.activations.some((one) => one.version === version && names(one));
   }
 
+  /** Which version was active for a merchant, by the moment (milliseconds since 1970). */
+  activeAt(merchant: MerchantId): (at: number) => number {
+    const left: (number | null)[] = [];
+    const versions = this.activations.map(({ version, merchants }) => {
+      if (version === null) left.pop();
+      else left.push((merchants?.includes(merchant) ?? true) ? version : null);
+      return left.findLast((one) => one !== null) ?? FIRST_LOGIC;
+    });
+    return (at) => versions[this.activations.findLastIndex((one) => one.at <= at)] ?? FIRST_LOGIC;
+  }
+
+  /**
+   * What a merchant's figures were made by at a moment; if that was dropped, what they are made by
+   * now.
+   *
+   * @throws UnknownRules
+   */
+  logicAsOf(merchant: MerchantId, at: number): Logic {
+    const version = this.activeAt(merchant)(at);
+    const record = this.record(version);
+    const isKept = version !== this.active(merchant) && record !== null && record.state !== 'dropped';
+    return isKept ? logicOf(record) : this.logic(merchant);
+  }
+
   /** What a rollback would leave. Null: there is no activation to roll back. */
   rolledBack(): LogicSet | null {
     const left = standing(this.activations);

@@ -118,7 +118,9 @@ function importBreach(from: string, to: string): string[] {
 /** Where the stages of a side meet. */
 function isJoint(side: string, path: string): boolean {
   if (side === 'agent') return isIn(path, 'agent/port');
-  return isIn(path, 'collector/aggregation') || /^collector\/store\/((reprocess|audit|history)\/)?[^/]+\.ts$/.test(path);
+  return (
+    isIn(path, 'collector/aggregation') || /^collector\/store\/((reprocess|audit|history)\/)?[^/]+\.ts$/.test(path)
+  );
 }
 
 function packageBreach(from: string, name: string, dependencies: readonly string[]): string[] {

@@ -3,6 +3,7 @@ import t from 'tap';
 import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { apiContract } from '../contract/api-contract.ts';
 import { auditContract } from '../contract/audit/contract.ts';
+import { historyContract } from '../contract/history/contract.ts';
 import { ingestContract } from '../contract/ingest-contract.ts';
 import { liveHoursContract } from '../contract/live-hours-contract.ts';
 import { keptPastContract } from '../contract/rollup/kept-past.ts';
@@ -23,6 +24,7 @@ if (hbase !== null) {
     audit: auditContract,
     'live hours': liveHoursContract,
     api: apiContract,
+    history: historyContract,
   };
   await t.test('HBase keeps the contract of a first use', (t) =>
     initializeContract(t, async () =>

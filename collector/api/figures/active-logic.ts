@@ -20,11 +20,19 @@ export class ActiveLogic {
     this.#options = options;
   }
 
-  /** @throws UnknownRules */
-  async of(merchant: MerchantId): Promise<Logic> {
+  /**
+   * @param asOf that of this moment, milliseconds since 1970; null: of now
+   * @throws UnknownRules
+   */
+  async of(merchant: MerchantId, asOf: number | null = null): Promise<Logic> {
+    const set = await this.versions();
+    return asOf === null ? set.logic(merchant) : set.logicAsOf(merchant, asOf);
+  }
+
+  async versions(): Promise<LogicSet> {
     const set = await this.#set();
     if (set.records.length === 0) throw new StoreUnavailable('the store is not initialized yet');
-    return set.logic(merchant);
+    return set;
   }
 
   #set(): Promise<LogicSet> {

@@ -69,6 +69,11 @@ export class CompletenessReader {
 }
 
 export class Completeness {
+  /** Of an earlier moment: what was final then is not known any more. */
+  static unknown(asOf: number): Completeness {
+    return new Completeness(null, [], asOf);
+  }
+
   readonly #record: FinalityRecord | null;
   readonly #waited: readonly WaitedTerminal[];
   readonly #now: number;

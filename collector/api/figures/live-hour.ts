@@ -22,7 +22,7 @@ import { type FoldedTerminal, newTerminal, reasonOf } from './folded-terminal.ts
 import { MergedTerminals } from './merged-terminals.ts';
 
 export interface LiveHourOptions {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'scan' | 'scanTerminal' | 'get'>;
   readonly logic: Logic;
   /** Monotonic clock, milliseconds. */
   readonly clock: () => number;

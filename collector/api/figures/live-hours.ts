@@ -55,7 +55,7 @@ interface Entry {
 }
 
 export interface LiveHoursOptions {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'scan' | 'scanTerminal' | 'get'>;
   /** Monotonic clock, milliseconds. */
   readonly clock: () => number;
   /** Milliseconds since 1970. */

@@ -22,7 +22,7 @@ export type Value = number | { readonly rawJSON: string } | null;
 
 const rawJson = (JSON as unknown as { rawJSON(text: string): { readonly rawJSON: string } }).rawJSON;
 
-const exact = (value: ExactInt): Value => (typeof value === 'bigint' ? rawJson(value.toString()) : value);
+export const exact = (value: ExactInt): Value => (typeof value === 'bigint' ? rawJson(value.toString()) : value);
 
 /** A double represents decimals of this many digits exactly enough to distinguish them. */
 const DOUBLE_DIGITS = 15;

@@ -24,8 +24,8 @@ import type { LeftOut, LiveHours } from './live-hours.ts';
 
 export interface FiguresStores {
   readonly log: EventLog;
-  readonly rollups: Rollups;
-  readonly live: LiveHours;
+  readonly rollups: Pick<Rollups, 'scan'>;
+  readonly live: Pick<LiveHours, 'read' | 'figures' | 'articles'>;
   readonly parked: ParkedHours;
 }
 

@@ -1,7 +1,7 @@
 /** The time range of a query: its parameters and their parsing. */
 import Type, { type Static } from 'typebox';
 import { parseTimestamp } from '../../../shared/event/timestamp.ts';
-import { formatInstant, isTimeZone, type Range, startOfLocalDate, widenToSlots } from '../../../shared/time.ts';
+import { DAY_MS, formatInstant, isTimeZone, type Range, startOfLocalDate, widenToSlots } from '../../../shared/time.ts';
 import { badParameter } from './problem.ts';
 
 export const PeriodQuery = {
@@ -24,7 +24,14 @@ export const CompleteQuery = {
     Type.String({ enum: ['only'], description: 'only: 409 in place of figures that are not final.' }),
   ),
 };
+/** `asOf`: the answer of an earlier moment. */
+export const AsOfQuery = {
+  asOf: Type.Optional(
+    Type.String({ description: 'An instant: the answer has what was published then. Not with complete=only.' }),
+  ),
+};
 const PeriodSchema = Type.Object(PeriodQuery);
+const AsOfSchema = Type.Object({ ...AsOfQuery, ...CompleteQuery });
 
 export interface Period {
   /** Whole slots. */
@@ -65,6 +72,38 @@ export function parsePeriod(query: Static<typeof PeriodSchema>, now: number): Pe
   const from = query.from === undefined ? startOfDay(to - 1, tz) : bound('from', query.from, tz);
   if (from >= to) throw badParameter('from', 'must lie before to');
   return { range: widenToSlots({ from, to }), tz };
+}
+
+/** How long what was published is kept: as long as raw batches are. */
+const KEPT_DAYS = 400;
+
+/**
+ * @returns null when the answer is that of now
+ * @throws Problem 400
+ */
+export function parseAsOf(
+  { asOf, complete }: Static<typeof AsOfSchema>,
+  tz: string | undefined,
+  now: number,
+): number | null {
+  if (asOf === undefined) return null;
+  if (complete !== undefined)
+    throw badParameter('asOf', 'cannot be combined with complete: what was final then is not kept');
+  const at = instant('asOf', asOf, tz);
+  if (at > now) throw badParameter('asOf', 'lies in the future');
+  if (at < now - KEPT_DAYS * DAY_MS)
+    throw badParameter('asOf', `lies more than ${KEPT_DAYS} days back: what was published then is not kept any longer`);
+  return at;
+}
+
+/**
+ * An instant, or the start of a local date.
+ *
+ * @throws Problem 400
+ */
+export function instant(parameter: string, text: string, tz = 'UTC'): number {
+  if (!isTimeZone(tz)) throw badParameter('tz', `is not a known IANA time zone: ${tz}`);
+  return bound(parameter, text, tz);
 }
 
 const startOfDay = (at: number, tz: string): number => startOfLocalDate(formatInstant(at, tz).slice(0, 10), tz);

@@ -36,6 +36,8 @@ export async function differingCells(
         return true;
       },
     },
+    history: { keep: async () => undefined, keepNone: async () => undefined, setFinal: async () => undefined },
+    finality: { record: async () => null },
     parked: { read: async () => null, write: async () => true },
     marks: { add: async () => undefined },
   };

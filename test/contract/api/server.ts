@@ -115,7 +115,9 @@ export async function serverContract(t: Test, tables: Tables): Promise<void> {
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
       security: [{ key: [] }],
     });
-    const paths = ['metrics', 'top', 'events', 'losses'].map((what) => `/v1/merchants/{merchant}/${what}`);
+    const routes = ['metrics', 'top', 'events', 'losses', 'restatements'];
+    const paths = routes.map((what) => `/v1/merchants/{merchant}/${what}`);
+    const namedBy: Readonly<Record<string, string>> = { losses: 'terminal', restatements: 'since' };
     t.same(Object.keys(document.paths).sort(), paths.toSorted());
     for (const path of paths) {
       const { get, ...others } = document.paths[path];
@@ -127,7 +129,7 @@ export async function serverContract(t: Test, tables: Tables): Promise<void> {
         parameters.filter((parameter) => parameter.in === 'path'),
         [{ name: 'merchant', required: true, schema: { type: 'string' } }],
       );
-      t.ok(parameters.some(({ name }) => name === (path.endsWith('/losses') ? 'terminal' : 'from')));
+      t.ok(parameters.some(({ name }) => name === (namedBy[path.split('/').at(-1)!] ?? 'from')));
       const names = parameters.map((parameter) => `${parameter.in} ${parameter.name}`);
       t.equal(new Set(names).size, names.length);
       for (const { name, schema } of parameters) {

@@ -10,6 +10,7 @@ import { createServer } from '../../../collector/api/server.ts';
 import { Control } from '../../../collector/store/control.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
 import { Finality } from '../../../collector/store/finality.ts';
+import { History } from '../../../collector/store/history/history.ts';
 import type { LogicVersions } from '../../../collector/store/logic-versions.ts';
 import { ParkedHours } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
@@ -57,6 +58,7 @@ export function openServer(
     merchants: {
       log,
       rollups: new Rollups(tables),
+      history: new History(tables),
       parked: new ParkedHours(tables),
       completeness: new CompletenessReader({ finality: new Finality(tables), clock, freshForMs: 0, maxMerchants: 10 }),
       live,

@@ -36,7 +36,7 @@ export class TwoLogics {
   addFixed(): void {
     this.#versions = [BUGGY, FIXED];
   }
-  activate(version: 1 | 2, merchants: readonly MerchantId[] | null = null): void {
-    this.#activations = [...this.#activations, { at: 0, version, merchants }];
+  activate(version: 1 | 2, merchants: readonly MerchantId[] | null = null, at = 0): void {
+    this.#activations = [...this.#activations, { at, version, merchants }];
   }
 }
