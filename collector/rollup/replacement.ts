@@ -10,7 +10,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { TerminalId } from '../../shared/ids.ts';
-import { HOUR_MS } from '../../shared/time.ts';
+import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { afterTally, unpackCell } from '../aggregation/cell-entries.ts';
 import type { ExactInt } from '../aggregation/logic/exact-sum.ts';
 import {
@@ -34,6 +34,8 @@ export interface Replacement {
 }
 
 const TOTAL = 'total';
+/** A first row is made within minutes of the first batch, or once runs go on again. */
+const FIRST_ROW_MS = DAY_MS;
 
 /**
  * Keeps what is replaced; durable when it resolves.
@@ -49,7 +51,7 @@ export async function keepReplaced(
   const { history, rollups } = run.stores;
   if (!(run.options.isShown ?? true)) return { since: null };
   if (current === null || !readAfterEnd(current)) {
-    if (!(await isFinal(run, key))) return { since: null };
+    if (!isOfLateRows(key, next, run.now()) || !(await isFinal(run, key))) return { since: null };
     await history.keepNone(key, current?.revision ?? 0);
     const changes = await changesOf(run, new Map(), next, { lost: 0 });
     return { since: null, change: { reason: 'late', wasFinal: true, added: [], changes } };
@@ -82,6 +84,15 @@ export async function confirmFinal(
 ): Promise<void> {
   if (since !== null || change === undefined || change.wasFinal) return;
   if (await isFinal(run, key)) await run.stores.history.setFinal(key, revision);
+}
+
+/**
+ * Whether all that an hour has came after its end, and lately. Else it was not final as empty, but
+ * its row is made anew: after a restore, or of another logic version.
+ */
+function isOfLateRows({ time }: RollupKey, { meta }: RowContent, now: number): boolean {
+  const { earliestArrival: first } = meta;
+  return first !== null && first >= (time + 1) * HOUR_MS && now - first < FIRST_ROW_MS;
 }
 
 async function isFinal({ stores }: Run, { merchant, level, time }: RollupKey): Promise<boolean> {

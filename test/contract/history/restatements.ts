@@ -4,6 +4,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../shared/time.ts';
 import { HOUR, tillEvent } from '../../support/collector/till-events.ts';
 import { Api, type Query } from '../../support/region/api.ts';
 import { HookedTables } from '../../support/region/hooked-tables.ts';
+import { RECENT_HOUR } from '../../support/region/recent.ts';
 import { Region } from '../../support/region/region.ts';
 import { salesIn } from '../../support/region/sales.ts';
 import { finalThrough, say } from '../../support/region/tills.ts';
@@ -77,6 +78,23 @@ export async function restatementsContract(t: Test, tables: Tables): Promise<voi
     await region.pass();
     const changes = { 'sales.count': [0, 1], 'sales.amount.GBP': [0, 7] };
     t.match(await listed(region, {}), [{ t: T, reason: 'late', wasFinal: true, changes }]);
+  });
+
+  await t.test('a final hour whose row is made anew, as after a restore, restates nothing', async (t) => {
+    for (const [arrived, rowMade] of [
+      [10 * MINUTE_MS, 2 * HOUR_MS],
+      [2 * HOUR_MS, 3 * DAY_MS],
+    ] as const) {
+      const region = new Region(tables);
+      const start = RECENT_HOUR * HOUR_MS;
+      region.now = start + rowMade;
+      await region.finality.write(region.merchant, { through: start + HOUR_MS, holes: [], recheckAt: null }, null);
+      const arrival = start + arrived;
+      await region.deliver(region.events('a', 1, salesIn(RECENT_HOUR, [7]), { hour: RECENT_HOUR, arrival }));
+      await region.pass();
+      t.equal(await region.revision('hour', RECENT_HOUR), 1);
+      t.same(await listed(region), []);
+    }
   });
 
   await t.test('each change is listed once, the oldest first', async (t) => {
