@@ -45,13 +45,8 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const limit = query.limit ?? 10;
     const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value, range);
     const [first, end] = [slotOf(range.from), slotOf(range.to)];
-    const reader = new FiguresReader(
-      asOf === null ? deps : storesAsOf(deps, asOf, API_LIMITS.pastHourBytes.value, question),
-      logic,
-      merchant,
-      now,
-      question,
-    );
+    const stores = asOf === null ? deps : storesAsOf(deps, asOf, API_LIMITS.pastHourBytes.value, question);
+    const reader = new FiguresReader(stores, logic, merchant, now, question);
     for await (const { each } of reader.articles(range)) {
       const visitor: Visitor<ItemMeasures> = (_keys, folded) => {
         const add = sums.visitor(folded);

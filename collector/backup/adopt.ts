@@ -53,7 +53,8 @@ export async function adopt(tables: Tables, options: AdoptOptions): Promise<Adop
 /** What is parked is parked for rollups that are not there, and its next try had a due mark. */
 async function releaseParked(tables: Tables): Promise<void> {
   const parked = new ParkedHours(tables);
-  for await (const record of parked.list()) await parked.write({ ...record, parts: [], startedAt: null }, record);
+  for await (const { logic, ...record } of parked.list())
+    await parked.ofLogic(logic).write({ ...record, parts: [], startedAt: null }, record);
 }
 
 async function markHours(tables: Tables, options: AdoptOptions): Promise<AdoptReport> {

@@ -297,10 +297,10 @@ async function restoring(test: Define): Promise<void> {
     const { a, send } = region;
     await send(a, batchOf(1, 10), batchOf(11, 12, { hour: HOUR + 1 }), lossOf(13, 20));
     const runs = [run(3, 10), run(11, 12, 'events', HOUR + 1), run(13, 20, 'losses')];
-    t.same(await told(region, runs), { storeGen: STORE_GEN, lacks: false });
+    t.match(await told(region, runs), { storeGen: STORE_GEN, lacks: false });
     const own = `${STORE_GEN}+0123abcd`;
-    t.same(await told(region, runs, { storeGen: own }), { storeGen: own, lacks: false });
-    t.same(await told(region, [], { storeGen: 'another' }), { storeGen: STORE_GEN, lacks: false });
+    t.match(await told(region, runs, { storeGen: own }), { storeGen: own, lacks: false });
+    t.match(await told(region, [], { storeGen: 'another' }), { storeGen: STORE_GEN, lacks: false });
   });
 
   for (const [name, runs] of [
@@ -314,10 +314,10 @@ async function restoring(test: Define): Promise<void> {
       await region.send(region.a, batchOf(1, 10), batchOf(13, 14));
       const { storeGen, lacks } = (await told(region, [...runs]))!;
       t.match({ storeGen, lacks }, { storeGen: /^generation-1\+[0-9a-f]{8}$/, lacks: true });
-      t.same(await told(region, [...runs]), { storeGen, lacks }, 'a repeat gets the same');
-      t.same(await told(region, [...runs], { storeGen }), { storeGen, lacks }, 'also one that knows it');
+      t.match(await told(region, [...runs]), { storeGen, lacks }, 'a repeat gets the same');
+      t.match(await told(region, [...runs], { storeGen }), { storeGen, lacks }, 'also one that knows it');
       const other = await told(region, [], { terminal: 'till-2' });
-      t.same(other, { storeGen: STORE_GEN, lacks: false }, 'others go on');
+      t.match(other, { storeGen: STORE_GEN, lacks: false }, 'others go on');
     });
 
   await test('what was sent again is stored and marked anew, though this process remembers it', async (t, region) => {
@@ -330,12 +330,12 @@ async function restoring(test: Define): Promise<void> {
     t.equal(tables.puts.get('events'), puts + 1);
     t.match(await folded(), once(12));
     t.equal((await marks()).length, before + 1);
-    t.same(await told(region, [run(1, 12)]), { storeGen: STORE_GEN, lacks: false }, 'now it has it');
+    t.match(await told(region, [run(1, 12)]), { storeGen: STORE_GEN, lacks: false }, 'now it has it');
   });
 
   await test('a store that does not tell is believed to have it', async (t, region) => {
     region.tables.turn('refuses', 'events');
-    t.same(await told(region, [run(1, 2)]), { storeGen: STORE_GEN, lacks: false });
+    t.match(await told(region, [run(1, 2)]), { storeGen: STORE_GEN, lacks: false });
     region.tables.turn('on');
     t.match(await told(region, [run(1, 2)]), { lacks: true });
   });

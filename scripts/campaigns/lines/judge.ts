@@ -15,6 +15,8 @@ const TIME_FACTOR = 1.5;
 const SLACK_MS = 10_000;
 /** Bytes of a connection that carries no sale: CONNECT, SUBSCRIBE, statuses. */
 const SESSION_BYTES = 800;
+/** `ship.reconnectMaxMs`: with full jitter any wait after some attempts may be as long. */
+const RECONNECT_MAX_MS = 60_000;
 /** How long the agent may take to notice that a line is dead, and to come back. */
 const DEAD_LINE_MS = 75_000;
 /** How long after a sale that meets a line cut while idle it has to be stored, beside the line. */
@@ -37,7 +39,8 @@ export function judge(result: Result, stored: ReadonlyMap<string, number>): stri
     faults.push(`${bytesUp} bytes were sent, ${bytesNeeded} were needed`);
   const trips = 10 * shape.rttMs;
   // Waits before a connection grow to twice what has passed.
-  const disturbedMs = (silentAfterMs === null ? 0 : DEAD_LINE_MS + silentAfterMs) + 3 * portalMs;
+  const retryMs = portalMs === 0 ? 0 : Math.max(2 * portalMs, RECONNECT_MAX_MS);
+  const disturbedMs = (silentAfterMs === null ? 0 : DEAD_LINE_MS + silentAfterMs) + portalMs + retryMs;
   const mostMs = TIME_FACTOR * lineMs(result) + trips + disturbedMs + SLACK_MS;
   if (drainedMs > mostMs) faults.push(`drained in ${drainedMs} ms; the line takes ${Math.round(lineMs(result))} ms`);
   const mostLaterMs = LATER_MS + trips + (SESSION_BYTES / shape.bytesPerSecond) * 1_000;

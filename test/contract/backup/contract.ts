@@ -147,7 +147,7 @@ export async function backupContract(t: Test, open: () => Promise<Tables>): Prom
     const { region } = shop;
     await shop.sell(1, { hour: HOUR });
     region.now = (HOUR + 2) * HOUR_MS;
-    await say(region, 'till-1', region.now - 60_000, { closed: [[E2, 7]] });
+    await say(region, 'till-1', region.now - 60_000, { closed: [[E2, 7]], lastSeen: shop.now });
     await region.pass();
     t.equal(await finalThrough(region), (HOUR + 1) * HOUR_MS);
     await shop.backUp();

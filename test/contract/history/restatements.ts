@@ -88,7 +88,7 @@ export async function restatementsContract(t: Test, tables: Tables): Promise<voi
       const region = new Region(tables);
       const start = RECENT_HOUR * HOUR_MS;
       region.now = start + rowMade;
-      await region.finality.write(region.merchant, { through: start + HOUR_MS, holes: [], recheckAt: null }, null);
+      await region.finality.write(region.merchant, { through: start + HOUR_MS, holes: [] }, null);
       const arrival = start + arrived;
       await region.deliver(region.events('a', 1, salesIn(RECENT_HOUR, [7]), { hour: RECENT_HOUR, arrival }));
       await region.pass();

@@ -146,6 +146,9 @@ export interface SellingRegion {
   settle(): Promise<{ sold: number; stored: number; counted: number }>;
 }
 
+/** See `LIVE_FRESH_MS` in collector/app/start.ts; twice as long. */
+const FRESH_MS = 500;
+
 export async function sellingRegion(t: Test, more: Partial<CollectorSettings> = {}): Promise<SellingRegion> {
   const folder = testDir(t);
   const [httpPort, mqttPort] = (await freePorts(2)) as [number, number];
@@ -172,6 +175,8 @@ export async function sellingRegion(t: Test, more: Partial<CollectorSettings> = 
     async settle() {
       await Promise.all(tills.map((till) => till.close()));
       await Promise.all([live.stop(), ready.stop()]);
+      // An answer of an open hour may be as old as that.
+      await wait(FRESH_MS);
       const sum = (of: (till: SellingTill) => number): number => tills.reduce((total, till) => total + of(till), 0);
       return { sold: sum((till) => till.sold), stored: sum(({ stored }) => stored.size), counted: await counted(api) };
     },
