@@ -38,7 +38,6 @@ export function judge(result: Result, stored: ReadonlyMap<string, number>): stri
   if (bytesUp > BYTES_FACTOR * bytesNeeded + connections * SESSION_BYTES)
     faults.push(`${bytesUp} bytes were sent, ${bytesNeeded} were needed`);
   const trips = 10 * shape.rttMs;
-  // Waits before a connection grow to twice what has passed.
   const retryMs = portalMs === 0 ? 0 : Math.max(2 * portalMs, RECONNECT_MAX_MS);
   const disturbedMs = (silentAfterMs === null ? 0 : DEAD_LINE_MS + silentAfterMs) + portalMs + retryMs;
   const mostMs = TIME_FACTOR * lineMs(result) + trips + disturbedMs + SLACK_MS;
