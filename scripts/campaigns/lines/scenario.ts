@@ -64,20 +64,23 @@ export interface Place {
 function salesOf({ sales, large, name }: Scenario, seed: number): TillEvent[] {
   const random = seeded(seed);
   const shop = new Shop({ currency: 'EUR', timeZone: 'Europe/Paris', refPrefix: name, cashiers: ['c1', 'c2'], random });
-  const now = Date.now();
-  const events = Array.from({ length: sales }, (_, at) => shop.next(now - 3 * HOUR_MS + (at / sales) * 3 * HOUR_MS));
-  if (large) events.splice(Math.floor(sales / 10), 0, largeSale(`${name}-large`, random));
+  const from = Date.now() - 3 * HOUR_MS;
+  const timeOf = (at: number): number => from + (at / sales) * 3 * HOUR_MS;
+  const events = Array.from({ length: sales }, (_, at) => shop.next(timeOf(at)));
+  // It waits among the backlog: one of the current hour would go while the backlog is held off.
+  const first = Math.floor(sales / 10);
+  if (large) events.splice(first, 0, largeSale(`${name}-large`, timeOf(first), random));
   return events;
 }
 
-function largeSale(ref: string, random: () => number): TillEvent {
+function largeSale(ref: string, time: number, random: () => number): TillEvent {
   const items = Array.from({ length: LARGE_ITEMS }, () => ({
     sku: Math.floor(random() * 1e12).toString(36),
     qty: 1 + Math.floor(random() * 9),
     price: Math.floor(random() * 100_000),
   }));
   const amount = items.reduce((sum, { qty, price }) => sum + qty * price, 0);
-  return { type: 'sale', ts: new Date().toISOString(), amount, currency: 'EUR', ref, dims: {}, items };
+  return { type: 'sale', ts: new Date(time).toISOString(), amount, currency: 'EUR', ref, dims: {}, items };
 }
 
 /** A till that holds its sales behind a line that is down. */
