@@ -206,7 +206,7 @@ async function rowsOf(config: string, merchant: MerchantId): Promise<unknown[]> 
     for (const level of ['hour', 'day'] as const)
       for await (const { time } of rollups.scan(merchant, level, 2, 0, 2 ** 31, { kind: 'meta' })) {
         const { meta, parts } = (await rollups.read({ merchant, level, logic: 2, time }))!;
-        const { readAt: _, publishedAt: __, allReadAt: ___, ...tally } = meta;
+        const { readAt: _, publishedAt: __, allReadAt: ___, since: ____, ...tally } = meta;
         const cells = [...parts].map(([terminal, bytes]) => [terminal, Buffer.from(bytes).toString('hex')]);
         rows.push([level, time, tally, cells]);
       }

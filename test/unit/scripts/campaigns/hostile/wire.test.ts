@@ -16,6 +16,13 @@ import {
 } from '../../../../../scripts/campaigns/hostile/wire/mqtt-packets.ts';
 import { crc32c } from '../../../../../shared/crc32c.ts';
 import { decodeBatch } from '../../../../../shared/wire/batch.ts';
+import { toEvents } from '../../../../../shared/wire/event-columns.ts';
+
+/** What a collector reads in a batch of events. */
+function eventsOf(bytes: Uint8Array): unknown {
+  const decoded = decodeBatch(bytes);
+  return decoded.ok && decoded.kind === 'events' ? toEvents(decoded.columns) : decoded;
+}
 
 const CLAIMS = { epoch: '00000000000000aa', firstSeq: 1, count: 1, hour: 490_000 };
 
@@ -26,15 +33,14 @@ t.test('an item bomb says 1.4 million items in a few hundred bytes', async (t) =
 });
 
 t.test('a forged sale is a sale that the collector reads', async (t) => {
-  const decoded = decodeBatch(forge(oneSale(), CLAIMS).bytes);
-  t.match(decoded, { ok: true, kind: 'events', events: [{ type: 'sale', amount: 1, currency: 'INR' }] });
+  t.match(eventsOf(forge(oneSale(), CLAIMS).bytes), [{ type: 'sale', amount: 1, currency: 'INR' }]);
 });
 
 t.test('a sale of 1.00 is forged with the checksum of one of 500.00', async (t) => {
   const sold = withFreeBytes(50_000);
   const forged = collide(withFreeBytes(100), crc32c(sold));
   t.equal(crc32c(forged), crc32c(sold));
-  t.match(decodeBatch(forge(uncompressed(forged), CLAIMS).bytes), { ok: true, events: [{ amount: 100 }] });
+  t.match(eventsOf(forge(uncompressed(forged), CLAIMS).bytes), [{ amount: 100 }]);
 });
 
 t.test('sales are forged with lower checksums than that of one of 500.00', async (t) => {
