@@ -7,6 +7,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { fakeTimeLibrary } from './tools.ts';
 
 export type Role = 'master' | 'gateway';
 
@@ -37,15 +38,38 @@ export function outFile(dir: string, role: Role): string {
   return join(dir, 'logs', `${role}.out`);
 }
 
+/**
+ * Java measures its waits by the monotonic clock, which stays as it is. Debian's build moves it in
+ * timed waits unless told not to: each then ends at once, and the processes spin.
+ *
+ * @see https://github.com/wolfcw/libfaketime, README: "FAKETIME_TIMESTAMP_FILE", "CLOCK_MONOTONIC test"
+ */
+const movedClock = (file: string): NodeJS.ProcessEnv => ({
+  LD_PRELOAD: fakeTimeLibrary(),
+  FAKETIME_TIMESTAMP_FILE: file,
+  FAKETIME_CACHE_DURATION: '1',
+  FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  FAKETIME_FORCE_MONOTONIC_FIX: '0',
+});
+
+/** What a process of HBase is started with. */
+export interface Launch {
+  readonly conf: string;
+  readonly jars: string;
+  /** libfaketime's timestamp file; null: the machine's clock. */
+  readonly clock: string | null;
+}
+
 /** Starts a process that outlives this one. @returns its process id */
-export async function spawnRole(role: Role, dir: string, conf: string, jars: string): Promise<number> {
+export async function spawnRole(role: Role, dir: string, { conf, jars, clock }: Launch): Promise<number> {
   await mkdir(join(dir, 'logs'), { recursive: true });
   const { command, heap } = MAIN[role];
   const flags = [...JAVA_FLAGS, heap, `-Dtillstream.log=${logFile(dir, role)}`, marker(dir)];
   const out = openSync(outFile(dir, role), 'w');
   try {
     const args = [...flags, '-cp', `${conf}:${join(jars, '*')}`, ...command];
-    const child = spawn('java', args, { cwd: dir, detached: true, stdio: ['ignore', out, out] });
+    const env = { ...process.env, ...(clock === null ? {} : movedClock(clock)) };
+    const child = spawn('java', args, { cwd: dir, detached: true, stdio: ['ignore', out, out], env });
     await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
     child.unref();
     return child.pid!;

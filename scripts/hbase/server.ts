@@ -23,6 +23,8 @@ export interface HBaseOptions {
   readonly jars: string;
   /** Progress, one line each. */
   readonly log: (line: string) => void;
+  /** libfaketime's timestamp file, such as `-23h`, read each second; default: the machine's clock. */
+  readonly clock?: string;
   /** Time limit for the start, milliseconds; default: two minutes. */
   readonly readyMs?: number;
 }
@@ -46,20 +48,26 @@ export async function startHBase({
   dir: folder,
   jars: cache,
   log,
+  clock,
   readyMs = READY_MS,
 }: HBaseOptions): Promise<RunningHBase> {
   const dir = resolve(folder);
   await requireJava();
   const jars = await provideJars(resolve(cache), log);
   return exclusively(dir, log, async () => {
-    const state = await startMissing(dir, jars, log);
+    const state = await startMissing(dir, jars, log, clock ?? null);
     log('waiting until a call is answered …');
     await untilReady(dir, state, performance.now() + readyMs);
     return running(dir, state);
   });
 }
 
-async function startMissing(dir: string, jars: Jars, log: (line: string) => void): Promise<State> {
+async function startMissing(
+  dir: string,
+  jars: Jars,
+  log: (line: string) => void,
+  clock: string | null,
+): Promise<State> {
   const fresh = async () => ({ ports: await freePorts(), version: jars.version, master: null, gateway: null });
   let state: State = (await readState(dir)) ?? (await fresh());
   const conf = join(dir, 'conf');
@@ -68,7 +76,7 @@ async function startMissing(dir: string, jars: Jars, log: (line: string) => void
     if (await isOurs(state[role], role, dir)) continue;
     await requireFreePorts(role, state, dir);
     log(`starting ${NAMES[role]} (log: ${logFile(dir, role)}) …`);
-    state = { ...state, version: jars.version, [role]: await spawnRole(role, dir, conf, jars.folder) };
+    state = { ...state, version: jars.version, [role]: await spawnRole(role, dir, { conf, jars: jars.folder, clock }) };
     await writeState(dir, state);
   }
   return state;

@@ -1,5 +1,9 @@
-/** The two external programs: Java to run HBase, Maven to download it once. */
+/**
+ * The external programs: Java to run HBase, Maven to download it once, and libfaketime where its
+ * clock is to be set.
+ */
 import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
 
 /** A program is not installed; the message says how to install it. */
 export class ToolMissing extends Error {
@@ -37,6 +41,14 @@ export function runTool(tool: Tool, args: readonly string[], timeoutMs: number):
     );
     child.on('close', (status) => resolve({ status, output }));
   });
+}
+
+/** The library that moves the clock of the program it is preloaded into. @throws ToolMissing */
+export function fakeTimeLibrary(): string {
+  const [library] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1');
+  if (library === undefined)
+    throw new ToolMissing('libfaketime is missing: it sets the clock of HBase (Debian: apt-get install faketime)');
+  return library;
 }
 
 /** Rejects with `ToolMissing` unless a Java for HBase 2.6 is installed. */

@@ -98,7 +98,7 @@ export class DrillRegion {
   /** From here on everything runs on a machine just booted, whose clock is so many hours off. */
   async startAt(hours: number): Promise<void> {
     await this.stop();
-    this.#setClock(hours);
+    await this.#setClock(hours);
     await this.startCollector();
     await Promise.all([...this.#agents.values()].map((agent) => agent.start(READY_MS)));
   }
@@ -187,12 +187,12 @@ export class DrillRegion {
     const hours = this.#hours;
     const sum: RolledUp = { hours: 0, days: 0 };
     for (const minutes of MINUTES_AHEAD) {
-      this.#setClock(hours + minutes / MINUTES_PER_HOUR);
+      await this.#setClock(hours + minutes / MINUTES_PER_HOUR);
       const done = await this.command<RolledUp>('rollup');
       sum.hours += done.hours;
       sum.days += done.days;
     }
-    this.#setClock(hours);
+    await this.#setClock(hours);
     return sum;
   }
 
@@ -200,8 +200,10 @@ export class DrillRegion {
     return path.join(this.#folder, 'backup');
   }
 
-  #setClock(hours: number): void {
+  /** Moves the clock of the store, and of processes that start from now on. */
+  async #setClock(hours: number): Promise<void> {
     this.#hours = hours;
     writeFileSync(this.#clock, JSON.stringify({ hours, boot: randomUUID() }));
+    await this.store.setClock(hours);
   }
 }

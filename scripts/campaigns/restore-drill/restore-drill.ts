@@ -214,7 +214,7 @@ const sizeOf = (bytes: number): string =>
 export async function restoreDrill(settings: DrillSettings, progress: Progress): Promise<DrillReport> {
   const { folder, tills, seed } = settings;
   const log = (line: string): void => progress(0, STEPS, line);
-  const store: DrillStore = await startStore(settings.store, path.join(folder, 'store'), log);
+  const store: DrillStore = await startStore(settings.store, path.join(folder, 'store'), DAYS[0].hours, log);
   let region: DrillRegion | null = null;
   try {
     const shops = SHOPS.map(({ merchant }) => ({ merchant, terminals: terminalsOf(tills) }));

@@ -1,6 +1,7 @@
 /** The stores of the drill, each on this machine, which can be destroyed as a whole. */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreConfig } from '../../../collector/config/collector-config.ts';
 import { HBASE_JARS } from '../../hbase/home.ts';
 import { killHBase, startHBase, stopHBase } from '../../hbase/server.ts';
@@ -10,6 +11,8 @@ export interface DrillStore {
   readonly config: StoreConfig;
   /** HBase's own command, for snapshots; null: it has none. */
   readonly tool: string | null;
+  /** Sets its own clock so many hours off; resolves when that is what it stamps with. */
+  setClock(hours: number): Promise<void>;
   /** What its files take. */
   bytes(): Promise<number>;
   /** Loses everything at once; an empty store takes its place. */
@@ -17,16 +20,28 @@ export interface DrillStore {
   stop(): Promise<void>;
 }
 
+/** HBase's processes read their clock's file each second. */
+const CLOCK_READ_MS = 1_500;
+const SECONDS_PER_HOUR = 3_600;
+
 export type StoreKind = 'sqlite' | 'hbase';
 
-export function startStore(kind: StoreKind, folder: string, log: (line: string) => void): Promise<DrillStore> {
-  return kind === 'sqlite' ? Promise.resolve(sqlite(folder)) : hbase(folder, log);
+/** Starts it, its clock so many hours off. */
+export function startStore(
+  kind: StoreKind,
+  folder: string,
+  hours: number,
+  log: (line: string) => void,
+): Promise<DrillStore> {
+  return kind === 'sqlite' ? Promise.resolve(sqlite(folder)) : hbase(folder, hours, log);
 }
 
 function sqlite(folder: string): DrillStore {
   return {
     config: { kind: 'sqlite', path: path.join(folder, 'store.db') },
     tool: null,
+    // It stamps with the collector's clock.
+    setClock: () => Promise.resolve(),
     bytes: () => sizeOf(folder),
     destroy: () => rm(folder, { recursive: true }),
     stop: () => Promise.resolve(),
@@ -34,11 +49,20 @@ function sqlite(folder: string): DrillStore {
 }
 
 /** A region's HBase: SIGKILL, and its files are gone; a new one listens on the same ports. */
-async function hbase(folder: string, log: (line: string) => void): Promise<DrillStore> {
-  const start = () => startHBase({ dir: folder, jars: HBASE_JARS, log });
+async function hbase(folder: string, hours: number, log: (line: string) => void): Promise<DrillStore> {
+  const clock = path.join(folder, 'clock');
+  const setClock = async (hours: number): Promise<void> => {
+    await writeFile(`${clock}.new`, `${hours < 0 ? '' : '+'}${Math.round(hours * SECONDS_PER_HOUR)}`);
+    await rename(`${clock}.new`, clock);
+    await delay(CLOCK_READ_MS);
+  };
+  await mkdir(folder, { recursive: true });
+  await setClock(hours);
+  const start = () => startHBase({ dir: folder, jars: HBASE_JARS, log, clock });
   const { host, port } = await start();
   return {
     config: { kind: 'hbase', host, port, connections: 4, namespace: 'tillstream' },
+    setClock,
     tool: await writeHBaseTool(folder, HBASE_JARS, log),
     bytes: () => sizeOf(path.join(folder, 'data')),
     async destroy() {
