@@ -13,6 +13,7 @@ const CAMPAIGNS: Readonly<Record<string, () => Promise<{ readonly campaign: Camp
   hostile: () => import('./hostile/hostile.ts'),
   lines: () => import('./lines/lines.ts'),
   'restore-drill': () => import('./restore-drill/restore-drill.ts'),
+  'frozen-runner': () => import('./frozen-runner/frozen-runner.ts'),
 };
 
 const [name = '--help', ...args] = process.argv.slice(2);

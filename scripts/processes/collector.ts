@@ -16,6 +16,8 @@ export interface CollectorSettings {
   readonly store?: StoreConfig;
   /** Further keys of its configuration. */
   readonly more?: Readonly<Record<string, unknown>>;
+  /** Default: all. */
+  readonly roles?: readonly ('ingest' | 'rollup' | 'api')[];
   /** See `Child`. */
   readonly runtime?: Runtime;
 }
@@ -28,6 +30,7 @@ export class CollectorProcess {
   readonly httpUrl: string;
   readonly mqttUrl: string;
   readonly #log: string;
+  readonly #roles: readonly string[];
   readonly #runtime: Runtime;
   #child: Child | null = null;
 
@@ -37,6 +40,7 @@ export class CollectorProcess {
     mkdirSync(folder, { recursive: true });
     this.config = path.join(folder, 'collector.yaml');
     this.#log = path.join(folder, 'collector.log');
+    this.#roles = settings.roles === undefined ? [] : ['--roles', settings.roles.join(',')];
     this.#runtime = settings.runtime ?? PLAIN;
     this.httpUrl = `http://${LOOPBACK}:${httpPort}`;
     this.mqttUrl = `mqtt://${LOOPBACK}:${mqttPort}`;
@@ -69,7 +73,7 @@ export class CollectorProcess {
   async start(deadlineMs: number, signal?: AbortSignal): Promise<void> {
     this.#child = new Child({
       name: 'collector',
-      command: [MAIN, 'run', '--config', this.config],
+      command: [MAIN, 'run', '--config', this.config, ...this.#roles],
       log: this.#log,
       runtime: this.#runtime,
     });

@@ -13,8 +13,8 @@ import { CollectorProcess } from '../../processes/collector.ts';
 import { freePorts } from '../../processes/ports.ts';
 import { runJson } from '../../processes/run-json.ts';
 import { until } from '../../processes/wait-until.ts';
+import type { LocalStore } from '../stores/local-store.ts';
 import type { Sent } from './judge.ts';
-import type { DrillStore } from './stores.ts';
 
 const READY_MS = 120_000;
 const DRAIN_MS = 300_000;
@@ -44,7 +44,7 @@ interface AgentStatus {
 }
 
 export class DrillRegion {
-  readonly store: DrillStore;
+  readonly store: LocalStore;
   readonly collector: CollectorProcess;
   /** By `merchant/terminal`. */
   readonly #agents = new Map<string, AgentProcess>();
@@ -53,7 +53,7 @@ export class DrillRegion {
   readonly #clock: string;
   #hours = 0;
 
-  private constructor(folder: string, store: DrillStore, ports: readonly [number, number]) {
+  private constructor(folder: string, store: LocalStore, ports: readonly [number, number]) {
     mkdirSync(folder, { recursive: true });
     this.#folder = folder;
     this.#clock = path.join(folder, 'clock.json');
@@ -67,7 +67,7 @@ export class DrillRegion {
   }
 
   /** Creates the store and registers all tills; starts neither collector nor agents. */
-  static async create(folder: string, store: DrillStore, shops: readonly Shop[]): Promise<DrillRegion> {
+  static async create(folder: string, store: LocalStore, shops: readonly Shop[]): Promise<DrillRegion> {
     const count = shops.reduce((sum, { terminals }) => sum + terminals.length, 0);
     const [httpPort, mqttPort, ...ports] = (await freePorts(2 + count)) as [number, number, ...number[]];
     const region = new DrillRegion(folder, store, [httpPort, mqttPort]);

@@ -13,9 +13,9 @@ import { pathToFileURL } from 'node:url';
 import { history } from '../../simulate/history.ts';
 import { seeded } from '../../simulate/random.ts';
 import { type Campaign, wholeNumber } from '../port/campaign.ts';
+import { type LocalStore, type StoreKind, startStore } from '../stores/local-store.ts';
 import { DrillRegion, type RolledUp } from './drill-region.ts';
 import { type Books, judge, type Sent } from './judge.ts';
-import { type DrillStore, type StoreKind, startStore } from './stores.ts';
 
 const HOUR_MS = 3_600_000;
 /** On the third day agents no longer keep the sales of the first, but those of the second. */
@@ -214,7 +214,7 @@ const sizeOf = (bytes: number): string =>
 export async function restoreDrill(settings: DrillSettings, progress: Progress): Promise<DrillReport> {
   const { folder, tills, seed } = settings;
   const log = (line: string): void => progress(0, STEPS, line);
-  const store: DrillStore = await startStore(settings.store, path.join(folder, 'store'), DAYS[0].hours, log);
+  const store: LocalStore = await startStore(settings.store, path.join(folder, 'store'), DAYS[0].hours, log);
   let region: DrillRegion | null = null;
   try {
     const shops = SHOPS.map(({ merchant }) => ({ merchant, terminals: terminalsOf(tills) }));

@@ -1,4 +1,4 @@
-/** The stores of the drill, each on this machine, which can be destroyed as a whole. */
+/** Stores of campaigns, each on this machine and of its own: they can be destroyed as a whole. */
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,7 +7,7 @@ import { HBASE_JARS } from '../../hbase/home.ts';
 import { killHBase, startHBase, stopHBase } from '../../hbase/server.ts';
 import { writeHBaseTool } from '../../hbase/tool.ts';
 
-export interface DrillStore {
+export interface LocalStore {
   readonly config: StoreConfig;
   /** HBase's own command, for snapshots; null: it has none. */
   readonly tool: string | null;
@@ -32,11 +32,11 @@ export function startStore(
   folder: string,
   hours: number,
   log: (line: string) => void,
-): Promise<DrillStore> {
+): Promise<LocalStore> {
   return kind === 'sqlite' ? Promise.resolve(sqlite(folder)) : hbase(folder, hours, log);
 }
 
-function sqlite(folder: string): DrillStore {
+function sqlite(folder: string): LocalStore {
   return {
     config: { kind: 'sqlite', path: path.join(folder, 'store.db') },
     tool: null,
@@ -49,7 +49,7 @@ function sqlite(folder: string): DrillStore {
 }
 
 /** A region's HBase: SIGKILL, and its files are gone; a new one listens on the same ports. */
-async function hbase(folder: string, hours: number, log: (line: string) => void): Promise<DrillStore> {
+async function hbase(folder: string, hours: number, log: (line: string) => void): Promise<LocalStore> {
   const clock = path.join(folder, 'clock');
   const setClock = async (hours: number): Promise<void> => {
     await writeFile(`${clock}.new`, `${hours < 0 ? '' : '+'}${Math.round(hours * SECONDS_PER_HOUR)}`);
