@@ -9,18 +9,22 @@ import type { MerchantId } from '../../shared/ids.ts';
 import { formatInstant, HOUR_MS, hourOf, MAX_TS } from '../../shared/time.ts';
 import type { History, KeptRow } from '../store/history/history.ts';
 import type { LogicSet } from '../store/logic-versions.ts';
-import { type FiguresChange, type PackedSum, type Rollup, type Rollups, sinceOf } from '../store/rollups.ts';
+import { type PackedSum, type Rollup, type Rollups, sinceOf } from '../store/rollups.ts';
 import type { Question } from './admission/question.ts';
 import { exact, pieces, type Value } from './figures/metric-catalog.ts';
 import { merchantOf, questionOf } from './guard.ts';
 import type { MetricsDeps } from './metrics-route.ts';
 import { instant } from './query/period.ts';
 import { badParameter } from './query/problem.ts';
+import { logicRestatements } from './restatements/logic-switches.ts';
+import { byPlace, type Place, type Restatement } from './restatements/restatement.ts';
 
 const PER_PAGE = 100;
 /** Hours whose rows are read at once. */
 const HOURS_PER_READ = 100;
 const END = hourOf(MAX_TS);
+/** Of the record of what is final, no terminals are asked for. */
+const NO_RANGE = { from: 0, to: 0 };
 
 const QuerySchema = Type.Object(
   {
@@ -30,22 +34,6 @@ const QuerySchema = Type.Object(
   },
   { additionalProperties: false },
 );
-
-/** A restatement's place in the list. */
-interface Place {
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** Hours since 1970. */
-  readonly time: number;
-  /** Of the row that was replaced. */
-  readonly revision: number;
-}
-interface Restatement extends Place {
-  readonly change: FiguresChange;
-  readonly wasFinal: boolean;
-}
-
-const byPlace = (a: Place, b: Place): number => a.at - b.at || a.time - b.time || a.revision - b.revision;
 
 const encodeCursor = ({ at, time, revision }: Place): string =>
   Buffer.from(JSON.stringify([at, time, revision])).toString('base64url');
@@ -122,7 +110,8 @@ function* changeAfter(
   const change = after?.meta.change;
   if (after === null || change === undefined) return;
   const { time, revision } = before;
-  yield { at: sinceOf(after.meta), time, revision, change, wasFinal: change.wasFinal || before.wasFinal };
+  const { reason, changes } = change;
+  yield { at: sinceOf(after.meta), time, revision, reason, changes, wasFinal: change.wasFinal || before.wasFinal };
 }
 
 /** Of each logic version what it changed while it was active. */
@@ -160,29 +149,35 @@ const sumOf = (name: string, value: PackedSum | null): Value => {
   return name === 'items.quantity' ? pieces(sum) : exact(sum);
 };
 
-const toJson = ({ at, time, change, wasFinal }: Restatement): Record<string, unknown> => ({
+const toJson = ({ at, time, reason, changes, wasFinal }: Restatement): Record<string, unknown> => ({
   at: formatInstant(at, 'UTC'),
   level: 'hour',
   t: formatInstant(time * HOUR_MS, 'UTC'),
-  reason: change.reason,
+  reason,
   wasFinal,
   changes: Object.fromEntries(
-    Object.entries(change.changes).map(([name, [before, after]]) => [name, [sumOf(name, before), sumOf(name, after)]]),
+    Object.entries(changes).map(([name, [before, after]]) => [name, [sumOf(name, before), sumOf(name, after)]]),
   ),
 });
 
 export function restatementsRoute(app: FastifyInstance, deps: MetricsDeps): void {
   const schema = { querystring: QuerySchema, summary: 'Closed hours whose published figures changed' };
   app.get('/v1/merchants/:merchant/restatements', { schema }, async (request, reply) => {
-    const { since, all = false, cursor } = request.query as Static<typeof QuerySchema>;
+    const { since, all: areAll = false, cursor } = request.query as Static<typeof QuerySchema>;
     const wanted = {
       since: since === undefined ? 0 : instant('since', since),
-      all,
+      all: areAll,
       after: cursor === undefined ? null : decodeCursor(cursor),
     };
     const { history, rollups } = deps;
     const source = { history, rollups, merchant: merchantOf(request), question: questionOf(request) };
-    const page = await pageOf(published(source, await deps.logics.versions()), wanted);
+    const completeness = await deps.completeness.read(source.merchant, NO_RANGE, deps.now());
+    const versions = await deps.logics.versions();
+    async function* all(): AsyncIterable<Restatement> {
+      yield* published(source, versions);
+      yield* logicRestatements({ ...source, completeness }, versions, wanted.since, wanted.after);
+    }
+    const page = await pageOf(all(), wanted);
     const shown = page.slice(0, PER_PAGE);
     const next = page.length > PER_PAGE ? encodeCursor(shown.at(-1)!) : null;
     return reply.type('application/json').send(JSON.stringify({ restatements: shown.map(toJson), next }));

@@ -13,6 +13,7 @@ import type { TerminalId } from '../../shared/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { afterTally, unpackCell } from '../aggregation/cell-entries.ts';
 import type { ExactInt } from '../aggregation/logic/exact-sum.ts';
+import { differences, packedSum, type Sums, sumsOf } from '../aggregation/sums.ts';
 import {
   type ChangeReason,
   type Changes,
@@ -24,7 +25,6 @@ import {
   readAfterEnd,
   sinceOf,
 } from '../store/rollups.ts';
-import { differences, type Sums, sumsOf } from './audit/sums.ts';
 import type { RowContent, Run } from './run.ts';
 
 /** Of the meta of the new row; `since` null: from its publication on. */
@@ -147,12 +147,10 @@ async function changesOf(
   const changes: Record<string, readonly [PackedSum | null, PackedSum]> = {};
   const after = (await sumsOfTotal(run, views.get(TOTAL))) ?? new Map<string, ExactInt>();
   for (const [name, was, is] of differences(before ?? new Map(), after))
-    changes[name] = [before === null ? null : packed(was), packed(is)];
+    changes[name] = [before === null ? null : packedSum(was), packedSum(is)];
   if (lost !== meta.lost) changes['events.lost'] = [lost, meta.lost];
   return changes;
 }
-
-const packed = (value: ExactInt): PackedSum => (typeof value === 'bigint' ? value.toString() : value);
 
 /** @returns null when it cannot be read */
 async function sumsOfTotal({ slices }: Run, cell: Uint8Array | undefined): Promise<Sums | null> {

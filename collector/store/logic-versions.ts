@@ -108,6 +108,14 @@ function recordOf(bytes: Uint8Array): LogicRecord {
   return { version: version!, rules, dimensions: dimensions!, state };
 }
 
+/** Another version became active for a merchant. */
+export interface LogicSwitch {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** A logic version has rules that this release does not know. */
 export class UnknownRules extends Error {
   override readonly name = 'UnknownRules';
@@ -167,6 +175,17 @@ export class LogicSet {
       return left.findLast((one) => one !== null) ?? FIRST_LOGIC;
     });
     return (at) => versions[this.activations.findLastIndex((one) => one.at <= at)] ?? FIRST_LOGIC;
+  }
+
+  /** The moments at which another version became active for a merchant, in order. */
+  switches(merchant: MerchantId): LogicSwitch[] {
+    const activeAt = this.activeAt(merchant);
+    let from = FIRST_LOGIC;
+    return this.activations.flatMap(({ at }) => {
+      const [before, to] = [from, activeAt(at)];
+      from = to;
+      return to === before ? [] : [{ at, from: before, to }];
+    });
   }
 
   /**

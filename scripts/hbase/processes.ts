@@ -42,7 +42,7 @@ export function outFile(dir: string, role: Role): string {
  * Java measures its waits by the monotonic clock, which stays as it is. Debian's build moves it in
  * timed waits unless told not to: each then ends at once, and the processes spin.
  *
- * @see https://github.com/wolfcw/libfaketime, README: "FAKETIME_TIMESTAMP_FILE", "CLOCK_MONOTONIC test"
+ * @see https://github.com/wolfcw/libfaketime, README: "CLOCK_MONOTONIC test"
  */
 const movedClock = (file: string): NodeJS.ProcessEnv => ({
   LD_PRELOAD: fakeTimeLibrary(),

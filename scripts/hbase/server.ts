@@ -23,7 +23,7 @@ export interface HBaseOptions {
   readonly jars: string;
   /** Progress, one line each. */
   readonly log: (line: string) => void;
-  /** libfaketime's timestamp file, such as `-23h`, read each second; default: the machine's clock. */
+  /** libfaketime's timestamp file, such as `-23h`; default: the machine's clock. */
   readonly clock?: string;
   /** Time limit for the start, milliseconds; default: two minutes. */
   readonly readyMs?: number;

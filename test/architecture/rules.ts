@@ -36,7 +36,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['agent/inspect/page', 'agent/inspect', ...below('agent/inspect', 'facts terminal')],
   ['collector', ...below('collector', 'cli app api backup broker ingest rollup store aggregation config')],
   ['collector/aggregation', ...below('collector/aggregation', 'message-pack sketches hashes logic')],
-  ['collector/api', ...below('collector/api', 'answer figures losses admission query')],
+  ['collector/api', ...below('collector/api', 'restatements answer figures losses admission query')],
   ['collector/rollup', ...below('collector/rollup', 'audit')],
   ['collector/ingest', ...below('collector/ingest', 'status admission')],
   ['collector/broker', ...below('collector/broker', 'access transport budget')],

@@ -82,7 +82,7 @@ class FrozenRunner {
     if ((await this.#inVain(frozen)) > before[frozen]!) this.#overtaken++;
   }
 
-  /** Compare-and-sets that a runner lost, and calls of which it was thawed too late to see the answers. */
+  /** Compare-and-sets that a runner lost, and calls that were answered while it was frozen. */
   async #inVain(runner: number): Promise<number> {
     const counters = ['rollup_races_lost_total', 'rollup_failures_total'];
     const values = await Promise.all(counters.map((name) => this.#region.counter(runner, name)));

@@ -95,6 +95,7 @@ export async function asOfContract(t: Test, tables: Tables): Promise<void> {
       [
         [11, 13],
         [13, 17],
+        [17, 7],
         [7, 15],
       ],
     );

@@ -13,7 +13,9 @@ export const BUGGY: Logic = {
 };
 export const FIXED: Logic = { ...LOGIC, version: 2 };
 
-const recordOf = ({ version, dimensions }: Logic): LogicRecord => ({ version, rules: 1, dimensions, state: 'live' });
+const recordOf = ({ version, dimensions }: Logic, dropped: number | null): LogicRecord => {
+  return { version, rules: 1, dimensions, state: version === dropped ? 'dropped' : 'live' };
+};
 
 /** Rules that no release has need a set that knows them. */
 class SetOfTwo extends LogicSet {
@@ -30,8 +32,14 @@ export class TwoLogics {
   #versions: readonly Logic[] = [BUGGY];
   #activations: readonly Activation[] = [];
 
+  #dropped: number | null = null;
+
   async read(): Promise<LogicSet> {
-    return new SetOfTwo(this.#versions.map(recordOf), this.#activations);
+    const records = this.#versions.map((logic) => recordOf(logic, this.#dropped));
+    return new SetOfTwo(records, this.#activations);
+  }
+  drop(version: number): void {
+    this.#dropped = version;
   }
   addFixed(): void {
     this.#versions = [BUGGY, FIXED];

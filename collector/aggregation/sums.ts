@@ -1,7 +1,7 @@
 /** The sums of an hour, over all its groups, and which of them differ between two hours. */
-import type { Cooperative } from '../../../shared/cooperative.ts';
-import { visitFigures } from '../../aggregation/cell-entries.ts';
-import { addExact, type ExactInt, negateExact } from '../../aggregation/logic/exact-sum.ts';
+import type { Cooperative } from '../../shared/cooperative.ts';
+import { visitFigures } from './cell-entries.ts';
+import { addExact, type ExactInt, negateExact } from './logic/exact-sum.ts';
 
 /**
  * By name, as the metrics are called; amounts with their currency at the end. Minor units, and
@@ -39,3 +39,6 @@ export function* differences(before: Sums, after: Sums): Iterable<[name: string,
     if (was !== is) yield [name, was, is];
   }
 }
+
+/** A sum as cells and answers keep it: decimal text outside the safe integers. */
+export const packedSum = (value: ExactInt): number | string => (typeof value === 'bigint' ? value.toString() : value);
