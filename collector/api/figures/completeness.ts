@@ -3,7 +3,7 @@
  * for. Read it before the figures: what it calls final is in the rows that are read after it.
  */
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { formatInstant, HOUR_MS, hourOf, type Range } from '../../../shared/time.ts';
+import { HOUR_MS, hourOf, instantFormat, type Range } from '../../../shared/time.ts';
 import type { Finality, FinalityRecord, MerchantState, ParkedSpan } from '../../store/finality.ts';
 import { type WaitedTerminal, waitedTerminals } from '../../store/waited-terminals.ts';
 import { Problem } from '../query/problem.ts';
@@ -161,7 +161,7 @@ export class Completeness {
 
   /** Members of the answer about a range. */
   meta(range: Range, tz: string): CompletenessMeta {
-    const instant = (ms: number): string => formatInstant(ms, tz);
+    const instant = instantFormat(tz);
     const through = this.finalThrough(range);
     return {
       status: this.statusOf(range),
