@@ -69,6 +69,16 @@ export const eventsKey = (k: EventsKey): Buffer =>
 /** Below every digest: the first key that a row of these seqs could have. */
 export const NO_DIGEST = '0000000000000000';
 
+/** The first key that a row of these seqs could have. */
+export const firstEventsKey = (of: Omit<EventsKey, 'firstSeq' | 'count' | 'digest'>) => (firstSeq: number) =>
+  eventsKey({ ...of, firstSeq, count: 0, digest: NO_DIGEST });
+
+/** All rows of a half-open range of hours. */
+export const eventsRange = (merchant: MerchantId, from: number, to: number): { start: Buffer; stop: Buffer } => ({
+  start: eventsPrefix(merchant, from),
+  stop: eventsPrefix(merchant, to),
+});
+
 /** Prefix of one hour's rows, optionally narrowed to a kind and, within it, to a terminal. */
 export function eventsPrefix(merchant: MerchantId, hour: number, kind?: Kind, terminal?: TerminalId): Buffer {
   const key = ofMerchant(merchant).u32(hour);

@@ -62,6 +62,32 @@ export const formatZoned = (at: Temporal.ZonedDateTime): string =>
 /** The same of an instant. */
 export const formatInstant = (ms: number, tz: string): string => formatZoned(zoned(ms, tz));
 
+/** Of a zone: since 2000 offsets change with a minute's begin, not all with a quarter hour's. */
+interface Offset {
+  readonly ms: number;
+  readonly text: string;
+}
+
+/**
+ * The same for many instants of one zone, many of which are near each other: it looks up the offset
+ * once a minute, which takes most of the time.
+ */
+export function instantFormat(tz: string): (ms: number) => string {
+  const offsets = new Map<number, Offset>();
+  const offsetOf = (minute: number): Offset => {
+    const at = zoned(minute * MINUTE_MS, tz);
+    return { ms: at.offsetNanoseconds / 1e6, text: formatZoned(at).slice(-'+00:00'.length) };
+  };
+  return (ms) => {
+    if (ms < MIN_TS || ms >= MAX_TS) return formatInstant(ms, tz);
+    const minute = minuteOf(ms);
+    const offset = offsets.get(minute) ?? offsetOf(minute);
+    offsets.set(minute, offset);
+    const local = new Date(ms + offset.ms).toISOString();
+    return local.slice(0, ms % 1000 === 0 ? 19 : 23) + offset.text;
+  };
+}
+
 const ISO_DATE = /^\d{4}-\d\d-\d\d$/;
 
 /**

@@ -5,16 +5,17 @@ import Type, { type Static } from 'typebox';
 import type { MerchantId } from '../../shared/ids.ts';
 import { formatInstant, HOUR_MS, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic/logic-version.ts';
+import type { ActiveLogic } from './active-logic.ts';
 import type { Question } from './admission/question.ts';
 import { sendText } from './answer/send-text.ts';
 import { seriesCsv } from './answer/series-csv.ts';
 import { seriesJson } from './answer/series-json.ts';
 import type { Auth } from './auth.ts';
-import type { ActiveLogic } from './figures/active-logic.ts';
 import { type AsOfStores, storesAsOf } from './figures/as-of.ts';
 import { Completeness, type CompletenessReader } from './figures/completeness.ts';
 import { isMetric, METRIC_NAMES, type MetricName, requiredSketches } from './figures/metric-catalog.ts';
-import { FiguresReader, type FiguresSource, type ParkedHour } from './figures/read-figures.ts';
+import { FiguresReader } from './figures/read-figures.ts';
+import type { FiguresSource, ParkedHour } from './figures/sections.ts';
 import { SeriesBuilder, type SeriesRequest, type SeriesSet } from './figures/series.ts';
 import { type Truncated, truncatedHeader } from './figures/truncation.ts';
 import { merchantOf, questionOf } from './guard.ts';
@@ -94,7 +95,7 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
       asOf === null ? await deps.completeness.read(merchant, period.range, now) : Completeness.unknown(asOf);
     if (query.complete === 'only') complete.requireFinal(period.range, period.tz);
     const stores = asOf === null ? deps : storesAsOf(deps, asOf, API_LIMITS.pastHourBytes.value, question);
-    const reader = (): FiguresReader => new FiguresReader(stores, logic, merchant, now, question);
+    const reader = (): FiguresReader => new FiguresReader(stores, { logic, merchant, now, question, complete });
     const meta = (of: SeriesRequest, complete: Completeness) => metaOf(merchant, of, logic, asOf ?? now, complete);
     const answerTo = (of: SeriesRequest): Promise<Answer> => answer(of, { reader: reader(), question, complete, meta });
     const answered = await answerTo(asked);
@@ -167,7 +168,7 @@ async function answer(asked: SeriesRequest, { reader, question, complete: before
   const builder = await question.run(SeriesBuilder.of(asked, API_LIMITS.openBucketBytes.value));
   for await (const figures of reader.figures(asked.range, sourceFor(asked), requiredSketches(asked.metrics)))
     await question.run(builder.add(figures));
-  const leftOut = await reader.parked(asked.range);
+  const leftOut = reader.parked();
   const complete = before.without(leftOut);
   const parked = parkedMeta(leftOut, asked.tz);
   const { truncated } = builder;

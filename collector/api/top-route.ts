@@ -46,7 +46,7 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const sums = new ArticleSums(API_LIMITS.articlesPerAnswer.value, range);
     const [first, end] = [slotOf(range.from), slotOf(range.to)];
     const stores = asOf === null ? deps : storesAsOf(deps, asOf, API_LIMITS.pastHourBytes.value, question);
-    const reader = new FiguresReader(stores, logic, merchant, now, question);
+    const reader = new FiguresReader(stores, { logic, merchant, now, question, complete: before });
     for await (const { each } of reader.articles(range)) {
       const visitor: Visitor<ItemMeasures> = (_keys, folded) => {
         const add = sums.visitor(folded);
@@ -65,7 +65,7 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
         amount: minorUnits(amount),
       })),
     }));
-    const leftOut = await reader.parked(range);
+    const leftOut = reader.parked();
     const complete = before.without(leftOut);
     if (query.complete === 'only') complete.requireFinal(range, period.tz);
     const parked = parkedMeta(leftOut, period.tz);

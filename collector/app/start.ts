@@ -10,8 +10,8 @@
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { ActiveLogic } from '../api/active-logic.ts';
 import { Auth } from '../api/auth.ts';
-import { ActiveLogic } from '../api/figures/active-logic.ts';
 import { CompletenessReader } from '../api/figures/completeness.ts';
 import { LiveHours } from '../api/figures/live-hours.ts';
 import { API_LIMITS } from '../api/limits.ts';

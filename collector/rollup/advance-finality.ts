@@ -15,6 +15,7 @@ import { salt } from '../../shared/keys.ts';
 import { DAY_MS, dayOfHour, HOUR_MS, hourOf, MINUTE_MS } from '../../shared/time.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Finality, FinalityRecord, TerminalClearances } from '../store/finality.ts';
+import type { ParkedHours } from '../store/parked-hours.ts';
 import { DORMANT_MS, lastHeard, type WaitedTerminal, waitedTerminals } from '../store/waited-terminals.ts';
 import { holdHour, refreshDay } from './hold-log.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
@@ -23,6 +24,7 @@ import type { RunOfVersion } from './versions.ts';
 export interface FinalityOptions {
   readonly finality: Pick<Finality, 'read' | 'write'>;
   readonly log: EventLog;
+  readonly parked: Pick<ParkedHours, 'findSpan'>;
   /** The logic version that is active for the merchant, and the others that runs maintain. */
   readonly active: readonly RunOfVersion[];
   readonly others: readonly RunOfVersion[];
@@ -47,10 +49,10 @@ const MARGIN_MS = 60_000;
 
 /** @throws Error when a row or the record could not be published: the due mark must stay */
 export async function advanceFinality(merchant: MerchantId, options: FinalityOptions): Promise<FinalityOutcome> {
-  const { finality, log, now, clock, graceMs } = options;
+  const { finality, log, parked, now, clock, graceMs } = options;
   const startedAt = clock();
   const time = now();
-  const { record, terminals } = await finality.read(merchant);
+  const { record, terminals, parked: span } = await finality.read(merchant);
   const waited = waitedTerminals(terminals, time);
   const clear = waited.reduce((least, { clearThrough }) => Math.min(least, clearThrough), time - MARGIN_MS);
   // An hour is first rolled up a grace after its end.
@@ -76,6 +78,11 @@ export async function advanceFinality(merchant: MerchantId, options: FinalityOpt
   const next: FinalityRecord = { through: progress.through * HOUR_MS, holes: progress.holes };
   const isNews = record === null || JSON.stringify(record) !== JSON.stringify(next);
   const isMore = (isNews && !(await finality.write(merchant, next, record))) || isLate();
+  if (isNews || !span?.isKnown)
+    await parked.findSpan(
+      merchant,
+      [...options.active, ...options.others].map(({ logic }) => logic.version),
+    );
   return {
     hours: isFirst ? 0 : Math.max(0, progress.through - from),
     recheckAt: recheck(merchant, terminals, waited, { time, end, graceMs }),

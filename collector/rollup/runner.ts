@@ -283,12 +283,12 @@ export class RollupRunner {
   }
 
   async #advance(job: Job, report: PassReport, logics: LogicSet): Promise<Done | 'again'> {
-    const { finality, log, now, clock, graceMs } = this.#options;
+    const { finality, log, parked, now, clock, graceMs } = this.#options;
     const versions = this.#versions(job.merchant, logics);
     const active = logics.active(job.merchant);
     const readAt = now();
     const { hours, recheckAt, isMore } = await advanceFinality(job.merchant, {
-      ...{ finality, log, now, clock, graceMs },
+      ...{ finality, log, parked, now, clock, graceMs },
       active: versions.filter(({ logic }) => logic.version === active),
       others: versions.filter(({ logic }) => logic.version !== active),
     });

@@ -8,8 +8,9 @@ import {
   type EventsKey,
   eventsKey,
   eventsPrefix,
+  eventsRange,
+  firstEventsKey,
   type Kind,
-  NO_DIGEST,
   parseEventsKey,
   prefixEnd,
 } from '../../shared/keys.ts';
@@ -17,11 +18,12 @@ import { difference, type Ranges, type SeqInterval, union } from '../../shared/s
 import { MAX_EVENTS } from '../../shared/wire/batch.ts';
 import { batchDigest } from '../../shared/wire/batch-digest.ts';
 import type { BatchHeader } from '../../shared/wire/header.ts';
-import { type Column, type Row, StoreUnavailable, type Tables } from './tables.ts';
+import { type Column, type Row, type Scan, StoreUnavailable, type Tables } from './tables.ts';
 
 const BATCH: Column = 'b:batch';
 /** With batches of at most 128 KiB this is 8 MiB. */
 const KEYS_PER_READ = 64;
+const SMALL_ROW_BYTES = 16 * 1024;
 const LAST_HOUR = 2 ** 32 - 1;
 const HOUR_BYTES = 4;
 /** After every key: no id begins with this byte. */
@@ -64,10 +66,11 @@ export interface SeqsOfHour {
 
 export type RawKey = Pick<RawRow, 'rowKey' | 'arrival'> & Pick<EventsKey, 'hour'>;
 
-export interface HourWithRows {
-  /** Hours since 1970. */
-  readonly hour: number;
-  readonly hasLosses: boolean;
+export type HourWithRows = Pick<EventsKey, 'hour'> & { readonly hasLosses: boolean };
+
+interface RowOptions extends Pick<Scan, 'keysOnly' | 'since' | 'limit'> {
+  readonly start?: Uint8Array;
+  readonly within?: readonly { readonly from: number; readonly to: number }[];
 }
 
 export class EventLog {
@@ -124,19 +127,17 @@ export class EventLog {
    * `toHour`, in key order.
    *
    * @param options.since only rows that arrived then or later, milliseconds since 1970
+   * @param options.within only these of the hours, half-open, in order; few of the rows are large
    */
   async *scan(
     merchant: MerchantId,
     fromHour: number,
     toHour: number,
-    options: { keysOnly?: boolean; start?: Uint8Array; since?: number } = {},
+    { start, within, ...options }: RowOptions = {},
   ): AsyncIterable<RawRow> {
-    const scan = {
-      start: options.start ?? eventsPrefix(merchant, fromHour),
-      stop: eventsPrefix(merchant, toHour),
-      keysOnly: options.keysOnly ?? false,
-      ...(options.since !== undefined && { since: options.since }),
-    };
+    const scan = { ...eventsRange(merchant, fromHour, toHour), ...(start && { start }), ...options };
+    const parts = within?.map(({ from, to }) => eventsRange(merchant, from, to));
+    if (parts !== undefined) Object.assign(scan, { within: parts, rowBytes: SMALL_ROW_BYTES });
     for await (const row of this.#tables.scan('events', scan)) yield rawRow(row);
   }
 
@@ -147,9 +148,8 @@ export class EventLog {
     toHour: number,
     limit = Number.POSITIVE_INFINITY,
   ): AsyncIterable<RawKey> {
-    const start = eventsPrefix(merchant, fromHour);
-    const hourAt = start.length - HOUR_BYTES;
-    const range = { start, stop: eventsPrefix(merchant, toHour), keysOnly: true, limit };
+    const range = { ...eventsRange(merchant, fromHour, toHour), keysOnly: true, limit };
+    const hourAt = range.start.length - HOUR_BYTES;
     for await (const { row, time } of this.#tables.scan('events', range))
       yield { hour: new DataView(row.buffer, row.byteOffset).getUint32(hourAt), rowKey: row, arrival: time };
   }
@@ -187,8 +187,7 @@ export class EventLog {
     first: number,
     last: number,
   ): AsyncIterable<SeqInterval> {
-    const at = (firstSeq: number): Uint8Array =>
-      eventsKey({ merchant, hour, kind: 'events', terminal, epoch, firstSeq, count: 0, digest: NO_DIGEST });
+    const at = firstEventsKey({ merchant, hour, kind: 'events', terminal, epoch });
     const range = { start: at(Math.max(1, first - MAX_EVENTS + 1)), stop: at(last + 1), keysOnly: true };
     for await (const { row } of this.#tables.scan('events', range)) {
       const { firstSeq, count } = parseEventsKey(row);
@@ -208,8 +207,7 @@ export class EventLog {
     { kind, hour, first, last }: SeqsOfHour,
     maxRows: number,
   ): Promise<{ readonly holds: boolean | null; readonly read: number }> {
-    const at = (firstSeq: number): Uint8Array =>
-      eventsKey({ merchant, hour, kind, terminal, epoch, firstSeq, count: 0, digest: NO_DIGEST });
+    const at = firstEventsKey({ merchant, hour, kind, terminal, epoch });
     let held: Ranges = [];
     let read = 0;
     // Most runs begin with a batch; of the others the batch before is looked for.
@@ -286,8 +284,8 @@ export class EventLog {
   }
 
   async #firstKey(merchant: MerchantId, fromHour: number, toHour: number): Promise<EventsKey | null> {
-    const range = { start: eventsPrefix(merchant, fromHour), stop: eventsPrefix(merchant, toHour) };
-    const [first] = await Array.fromAsync(this.#tables.scan('events', { ...range, keysOnly: true, limit: 1 }));
+    const range = { ...eventsRange(merchant, fromHour, toHour), keysOnly: true, limit: 1 };
+    const [first] = await Array.fromAsync(this.#tables.scan('events', range));
     return first === undefined ? null : parseEventsKey(first.row);
   }
 }

@@ -13,6 +13,9 @@ import { REGISTRY, type Registration, STATUS, type TerminalStatus } from './term
 
 const CLEARANCE: Column = 'm:clearance';
 const FINALITY: Column = 'm:finality';
+const PARKED: Column = 'm:parked';
+/** Of a terminal's row, of which one has hundreds of bytes. */
+const ROW_BYTES = 2_048;
 
 /** What a batch said. */
 export interface Clearance {
@@ -50,6 +53,24 @@ export interface FinalityRecord {
   readonly holes: readonly number[];
 }
 
+/**
+ * Which hours anything of a merchant was ever parked in, in whatever logic version: half-open, and
+ * never less than that. It grows only. Hours since 1970.
+ */
+export interface ParkedSpan {
+  /** False while it is being found out. */
+  readonly isKnown: boolean;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What is asked before a merchant's figures are read. */
+export interface MerchantState {
+  readonly record: FinalityRecord | null;
+  /** Null: unknown. */
+  readonly parked: ParkedSpan | null;
+}
+
 export class Finality {
   readonly #tables: Tables;
   constructor(tables: Tables) {
@@ -57,21 +78,24 @@ export class Finality {
   }
 
   async record(merchant: MerchantId): Promise<FinalityRecord | null> {
-    const [row] = await this.#tables.get('terminals', [terminalsPrefix(merchant)], [FINALITY]);
-    return row ? recordOf(row.cells) : null;
+    return (await this.state(merchant)).record;
   }
 
-  /** The record, and the clearances of all terminals in order of their ids, as of one read. */
-  async read(
-    merchant: MerchantId,
-  ): Promise<{ readonly record: FinalityRecord | null; readonly terminals: readonly TerminalClearances[] }> {
+  async state(merchant: MerchantId): Promise<MerchantState> {
+    const [row] = await this.#tables.get('terminals', [terminalsPrefix(merchant)], [FINALITY, PARKED]);
+    return row ? stateOf(row.cells) : { record: null, parked: null };
+  }
+
+  /** The same, and the clearances of all terminals in order of their ids, as of one read. */
+  async read(merchant: MerchantId): Promise<MerchantState & { readonly terminals: readonly TerminalClearances[] }> {
     const start = terminalsPrefix(merchant);
-    const columns = [FINALITY, REGISTRY, STATUS, CLEARANCE];
-    let record: FinalityRecord | null = null;
+    const range = { start, stop: prefixEnd(start), rowBytes: ROW_BYTES };
+    const columns = [FINALITY, PARKED, REGISTRY, STATUS, CLEARANCE];
+    let state: MerchantState = { record: null, parked: null };
     const terminals: { terminal: TerminalId; isRetired: boolean; epochs: EpochClearance[] }[] = [];
-    for await (const { row, cells } of this.#tables.scan('terminals', { start, stop: prefixEnd(start), columns })) {
+    for await (const { row, cells } of this.#tables.scan('terminals', { ...range, columns })) {
       if (row.length === start.length) {
-        record = recordOf(cells);
+        state = stateOf(cells);
         continue;
       }
       const { terminal, epoch } = parseTerminalKey(row);
@@ -88,13 +112,40 @@ export class Finality {
         if (clearance !== null) last.epochs.push(clearance);
       }
     }
-    return { record, terminals };
+    return { ...state, terminals };
   }
 
   /** @returns false when the record has changed since it was read as `expected` */
   write(merchant: MerchantId, next: FinalityRecord, expected: FinalityRecord | null): Promise<boolean> {
     const put = { row: terminalsPrefix(merchant), cells: new Map([[FINALITY, pack(next)]]) };
     const check = { column: FINALITY, expected: expected === null ? null : pack(expected) };
+    return this.#tables.checkAndPut('terminals', check, put);
+  }
+
+  /**
+   * Includes hours in a merchant's span of parked ones. One that nobody has begun stays unknown.
+   *
+   * @param hours null: it has all
+   */
+  async includeParked(merchant: MerchantId, hours: Pick<ParkedSpan, 'from' | 'to'> | null): Promise<void> {
+    for (;;) {
+      const { parked } = await this.state(merchant);
+      if (parked === null) return;
+      const next = including(parked, hours);
+      const isSame = next.from === parked.from && next.to === parked.to && next.isKnown === parked.isKnown;
+      if (isSame || (await this.#writeParked(merchant, next, parked))) return;
+    }
+  }
+
+  /** Begins the span of a merchant that has a record and none. */
+  async beginParked(merchant: MerchantId): Promise<void> {
+    const { record, parked } = await this.state(merchant);
+    if (record !== null && parked === null) await this.#writeParked(merchant, { isKnown: false, from: 0, to: 0 }, null);
+  }
+
+  #writeParked(merchant: MerchantId, next: ParkedSpan, expected: ParkedSpan | null): Promise<boolean> {
+    const put = { row: terminalsPrefix(merchant), cells: new Map([[PARKED, packSpan(next)]]) };
+    const check = { column: PARKED, expected: expected && packSpan(expected) };
     return this.#tables.checkAndPut('terminals', check, put);
   }
 
@@ -160,6 +211,19 @@ function recordOf(cells: Cells): FinalityRecord | null {
   const bytes = cells.get(FINALITY);
   return bytes === undefined ? null : (unpack(Buffer.from(bytes)) as FinalityRecord);
 }
+
+function stateOf(cells: Cells): MerchantState {
+  const parked = cells.get(PARKED);
+  return { record: recordOf(cells), parked: parked === undefined ? null : (unpack(Buffer.from(parked)) as ParkedSpan) };
+}
+
+function including(span: ParkedSpan, hours: Pick<ParkedSpan, 'from' | 'to'> | null): ParkedSpan {
+  if (hours === null) return { ...span, isKnown: true };
+  if (span.from >= span.to) return { ...span, ...hours };
+  return { ...span, from: Math.min(span.from, hours.from), to: Math.max(span.to, hours.to) };
+}
+
+const packSpan = ({ isKnown, from, to }: ParkedSpan): Uint8Array => pack({ isKnown, from, to });
 
 /** Null for a row that says nothing of its epoch. */
 function clearanceOf(epoch: Epoch, cells: Cells): EpochClearance | null {

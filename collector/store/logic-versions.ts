@@ -8,6 +8,7 @@
  * of activations in one record, so that one write flips it for every reader.
  */
 
+import { Buffer } from 'node:buffer';
 import type { MerchantId } from '../../shared/ids.ts';
 import { controlKey, prefixEnd } from '../../shared/keys.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
@@ -64,11 +65,19 @@ export class LogicVersions {
 
   /** All versions, and which is active. */
   async read(): Promise<LogicSet> {
-    const start = controlKey(KIND, '');
+    const [start, stop] = [controlKey(KIND, ''), prefixEnd(controlKey(KIND, ''))];
+    const within = [
+      { start: ACTIVATIONS, stop: Buffer.concat([ACTIVATIONS, Buffer.of(0)]) },
+      { start, stop },
+    ];
     const records: LogicRecord[] = [];
-    for await (const { cells } of this.#tables.scan('control', { start, stop: prefixEnd(start) }))
-      records.push(recordOf(cells.get(VALUE)!));
-    return new LogicSet(records, await this.#activations());
+    let activations: readonly Activation[] = [];
+    for await (const { row, cells } of this.#tables.scan('control', { start: ACTIVATIONS, stop, within })) {
+      const value = cells.get(VALUE)!;
+      if (Buffer.compare(row, ACTIVATIONS) === 0) activations = unpack(value) as readonly Activation[];
+      else records.push(recordOf(value));
+    }
+    return new LogicSet(records, activations);
   }
 
   /**
@@ -86,11 +95,6 @@ export class LogicVersions {
     const put = { row: ACTIVATIONS, cells: new Map([[VALUE, pack(list)]]) };
     const expected = activations.length === 0 ? null : pack(activations);
     return this.#tables.checkAndPut('control', { column: VALUE, expected }, put);
-  }
-
-  async #activations(): Promise<readonly Activation[]> {
-    const [row] = await this.#tables.get('control', [ACTIVATIONS], [VALUE]);
-    return row ? (unpack(row.cells.get(VALUE)!) as readonly Activation[]) : [];
   }
 
   async #record(row: Uint8Array): Promise<{ readonly record: LogicRecord; readonly bytes: Uint8Array } | null> {

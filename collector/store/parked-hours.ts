@@ -8,6 +8,7 @@ import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { controlKey, type Level, prefixEnd } from '../../shared/keys.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
 import { FIRST_LOGIC } from '../aggregation/logic/logic-version.ts';
+import { Finality } from './finality.ts';
 import type { Column, Tables } from './tables.ts';
 
 const VALUE: Column = 'm:value';
@@ -50,12 +51,21 @@ export interface ParkedRecord extends ParkedPlace {
   readonly crashes: number;
 }
 
+interface TimeRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+const EVER: TimeRange = { from: 0, to: 10 ** TIME_DIGITS - 1 };
+
 /** The records of one logic version; `list` has those of all. */
 export class ParkedHours {
   readonly #tables: Tables;
+  readonly #finality: Finality;
   readonly #logic: number;
   constructor(tables: Tables, logic = FIRST_LOGIC) {
     this.#tables = tables;
+    this.#finality = new Finality(tables);
     this.#logic = logic;
   }
 
@@ -79,10 +89,30 @@ export class ParkedHours {
    * @param before as it was read; null: there was none
    * @returns false when it has changed since
    */
-  write(record: ParkedRecord, before: ParkedRecord | null): Promise<boolean> {
+  async write(record: ParkedRecord, before: ParkedRecord | null): Promise<boolean> {
     const put = { row: this.#keyOf(record), cells: new Map([[VALUE, pack(record)]]) };
-    const expected = before === null ? null : pack(before);
-    return this.#tables.checkAndPut('control', { column: VALUE, expected }, put);
+    const check = { column: VALUE, expected: before === null ? null : pack(before) };
+    if (record.parts.length === 0) return await this.#tables.checkAndPut('control', check, put);
+    // Before, so that nobody misses it; and after, if the span was begun meanwhile.
+    await this.#include(record);
+    const isWritten = await this.#tables.checkAndPut('control', check, put);
+    if (isWritten) await this.#include(record);
+    return isWritten;
+  }
+
+  #include({ merchant, level, time }: ParkedPlace): Promise<void> {
+    const hours = level === 'hour' ? 1 : 24;
+    return this.#finality.includeParked(merchant, { from: time * hours, to: (time + 1) * hours });
+  }
+
+  /** Makes the merchant's span have all that is parked in these logic versions: those in use. */
+  async findSpan(merchant: MerchantId, versions: readonly number[]): Promise<void> {
+    await this.#finality.beginParked(merchant);
+    for (const version of versions) {
+      const ranges = { hour: EVER, day: EVER };
+      for await (const place of this.ofLogic(version).of(merchant, ranges)) await this.#include(place);
+    }
+    await this.#finality.includeParked(merchant, null);
   }
 
   /** Records with something parked, of all logic versions. */
@@ -95,14 +125,15 @@ export class ParkedHours {
     }
   }
 
-  /** Those of a merchant's half-open range of hours or days. */
-  async *of(merchant: MerchantId, level: Level, from: number, to: number): AsyncIterable<ParkedRecord> {
-    const at = (time: number): Buffer => this.#keyOf({ merchant, level, time });
-    if (from < to) yield* this.#scan(at(from), at(to));
-  }
-
-  async *#scan(start: Uint8Array, stop: Uint8Array): AsyncIterable<ParkedRecord> {
-    for await (const { cells } of this.#tables.scan('control', { start, stop })) {
+  /** Those of a merchant's half-open ranges of hours and days: days first, in order of time. */
+  async *of(merchant: MerchantId, ranges: Readonly<Record<Level, TimeRange>>): AsyncIterable<ParkedRecord> {
+    const part = (level: Level) => ({
+      start: this.#keyOf({ merchant, level, time: ranges[level].from }),
+      stop: this.#keyOf({ merchant, level, time: ranges[level].to }),
+    });
+    const within = [part('day'), part('hour')];
+    const range = { start: within[0]!.start, stop: within[1]!.stop, within };
+    for await (const { cells } of this.#tables.scan('control', range)) {
       const record = unpack(cells.get(VALUE)!) as ParkedRecord;
       if (record.parts.length > 0) yield record;
     }

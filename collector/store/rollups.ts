@@ -113,6 +113,9 @@ export const isWhole = (row: Pick<Rollup, 'level' | 'time' | 'meta'>, now: numbe
 
 const LENGTH_MS: Readonly<Record<Level, number>> = { hour: HOUR_MS, day: DAY_MS };
 
+/** A usual view of a day, some 2 KiB, and room for one with many groups. */
+const SMALL_VIEW_BYTES = 8 * 1024;
+
 /** Which cells to read in addition to the meta. */
 export type Cells =
   | { readonly kind: 'meta' }
@@ -164,6 +167,25 @@ export class Rollups {
     const range = { start: rollupKey(merchant, level, logic, from), stop: rollupKey(merchant, level, logic, to) };
     for await (const row of this.#tables.scan('rollups', { ...range, columns: columnsOf(cells), limit }))
       yield rollup(row.row, row.cells);
+  }
+
+  /** Rows of a half-open range of hours, then those of one of days, in order of time: one scan. */
+  async *scanDays(
+    merchant: MerchantId,
+    logic: number,
+    days: { readonly from: number; readonly to: number },
+    hours: { readonly from: number; readonly to: number },
+    cells: Cells,
+  ): AsyncIterable<Rollup> {
+    const part = (level: Level, { from, to }: { readonly from: number; readonly to: number }) => ({
+      start: rollupKey(merchant, level, logic, from),
+      stop: rollupKey(merchant, level, logic, to),
+    });
+    const within = [part('hour', hours), part('day', days)];
+    const range = { start: within[0]!.start, stop: within[1]!.stop, within, columns: columnsOf(cells) };
+    // A month by the day, with a day's hours.
+    const small = cells.kind === 'view' && cells.name !== 'articles' ? { rowBytes: SMALL_VIEW_BYTES } : {};
+    for await (const row of this.#tables.scan('rollups', { ...range, ...small })) yield rollup(row.row, row.cells);
   }
 
   /**

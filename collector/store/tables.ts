@@ -60,16 +60,29 @@ export interface Row {
 /** Which columns to read: exact names, or a whole family as `{ family }`. Left out: all. */
 export type Columns = readonly (Column | { readonly family: 'b' | 'm' | 'p' | 'v' })[];
 
-export interface Scan {
+export interface KeyRange {
   /** First row, inclusive. */
   readonly start: Uint8Array;
   /** End, exclusive. */
   readonly stop: Uint8Array;
+}
+
+export interface Scan extends KeyRange {
+  /**
+   * Only these parts of the range, in order, none of which overlaps another. What lies between them
+   * is passed over: many parts are one call, and cost what they hold.
+   */
+  readonly within?: readonly KeyRange[];
   readonly columns?: Columns;
   /** Row keys and cell times only; values come back empty. */
   readonly keysOnly?: boolean;
   /** Maximum number of rows. */
   readonly limit?: number;
+  /**
+   * About how large a row is: where they are small, the first page may have more of them. Left out:
+   * unknown, so it has few.
+   */
+  readonly rowBytes?: number;
   /** Only cells of this time or later; a row without any is left out. */
   readonly since?: number;
 }

@@ -16,6 +16,7 @@ import { foldSpeed } from './sections/fold-speed.ts';
 import { linger } from './sections/linger.ts';
 import { liveHour } from './sections/live-hour.ts';
 import { limits } from './sections/machine-baseline.ts';
+import { monthByDay } from './sections/month-by-day.ts';
 import { packagedAgent } from './sections/packaged-agent.ts';
 import { recovery } from './sections/recovery-time.ts';
 import { reprocessing } from './sections/reprocess.ts';
@@ -25,12 +26,12 @@ import { pureCode, wireBytes } from './sections/wire-size.ts';
 
 const HELP = `npm run bench -- [options]
 
-Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, an open hour, lingering, a backlog that drains,
+Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, an open hour, a month by day, lingering, a backlog that drains,
 the recovery of damaged buffers, the guard against card data, a till's flash memory, the packaged agent, and memory; prints tables and
 then JSON.
 
-  --only LIST    some of: wire, code, fold, store, way, visible, live, linger, backlog, recovery, cards,
-                 flash, package, reprocess (comma-separated)
+  --only LIST    some of: wire, code, fold, store, way, visible, live, month, linger, backlog, recovery,
+                 cards, flash, package, reprocess (comma-separated)
   --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
@@ -51,6 +52,7 @@ const SECTIONS = [
   'way',
   'visible',
   'live',
+  'month',
   'linger',
   'backlog',
   'recovery',
@@ -158,6 +160,8 @@ async function main(): Promise<void> {
       );
     const load = { rows: 300_000 / scale, rowsPerSecond: 100, seconds: quick ? 10 : 60 };
     if (only.has('live')) add(await onAdapters(folder, hbase, (them) => liveHour(them, load)));
+    const month = { sales: 1_000_000 / scale, questions: 200 / scale };
+    if (only.has('month')) add(await onAdapters(folder, hbase, (them) => monthByDay(them, month, null)));
     if (only.has('visible')) add(await visibility(stores, { rate: 500, seconds: quick ? 5 : 30 }));
   } finally {
     rmSync(folder, { recursive: true, force: true });

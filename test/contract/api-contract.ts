@@ -19,8 +19,13 @@ import { serverContract } from './api/server.ts';
 import { timeContract } from './api/time.ts';
 import { topContract } from './api/top.ts';
 import { wrongQuestionsContract } from './api/wrong-questions.ts';
+import { callsContract, type GatewayCalls } from './calls/month-by-day.ts';
 
-export async function apiContract(t: Test, open: () => Promise<Tables>): Promise<void> {
+export async function apiContract(
+  t: Test,
+  open: () => Promise<Tables>,
+  gatewayCalls: GatewayCalls = null,
+): Promise<void> {
   const tables = await open();
   try {
     await tables.init();
@@ -37,6 +42,7 @@ export async function apiContract(t: Test, open: () => Promise<Tables>): Promise
     await t.test('wrong questions', (t) => wrongQuestionsContract(t, tables));
     await t.test('server', (t) => serverContract(t, tables));
     await t.test('freshness', (t) => freshnessContract(t, tables));
+    await t.test('calls of the store', (t) => callsContract(t, tables, gatewayCalls));
     await t.test('raw, by the hour and by the day', (t) => servedAlikeContract(t, tables));
   } finally {
     await tables.close();

@@ -7,6 +7,7 @@ import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
 import { finalityContract } from './finality/finality.ts';
 import { hostileFinalityContract } from './finality/hostile.ts';
+import { parkedSpanContract } from './finality/parked-span.ts';
 import { attemptsContract } from './rollup/attempts.ts';
 import { clockSetBackContract } from './rollup/clock-set-back.ts';
 import { crashContract } from './rollup/crashes.ts';
@@ -31,6 +32,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('passes', (t) => passesContract(t, tables));
     await t.test('parked hours', (t) => parkedContract(t, tables));
     await t.test('finality', (t) => finalityContract(t, tables));
+    await t.test('the span of what is parked', (t) => parkedSpanContract(t, tables));
     await t.test('finality against odds', (t) => hostileFinalityContract(t, tables));
     await t.test('logic versions', (t) => rollupLogicContract(t, tables));
     await t.test('reprocess', (t) => reprocessContract(t, tables));

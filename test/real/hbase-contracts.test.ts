@@ -12,10 +12,12 @@ import { initializeContract } from '../contract/stores/initialize.ts';
 import { logicVersionsContract } from '../contract/stores/logic-versions.ts';
 import { storesContract } from '../contract/stores-contract.ts';
 import { wrongClockContract } from '../contract/wrong-clock-contract.ts';
+import { countGatewayCalls } from '../support/real/gateway-calls.ts';
 import { sharedHBase } from '../support/real/hbase.ts';
 
 const hbase = await sharedHBase(t);
 if (hbase !== null) {
+  const gatewayCalls = countGatewayCalls();
   const suites = {
     stores: storesContract,
     ingest: ingestContract,
@@ -44,7 +46,7 @@ if (hbase !== null) {
     await t.test(`HBase keeps the contract of ${name}`, async (t) => {
       const namespace = `test_${randomBytes(4).toString('hex')}`;
       const { host, port } = hbase;
-      await contract(t, async () => openHBaseTables({ host, port, namespace }));
+      await contract(t, async () => openHBaseTables({ host, port, namespace }), gatewayCalls);
     });
   }
 }

@@ -8,7 +8,7 @@ import { RollupsAsOf } from '../../store/history/rollups-as-of.ts';
 import type { Rollups } from '../../store/rollups.ts';
 import type { Question } from '../admission/question.ts';
 import { LiveHours } from './live-hours.ts';
-import type { FiguresStores } from './read-figures.ts';
+import type { FiguresStores } from './sections.ts';
 
 export interface AsOfStores extends FiguresStores {
   readonly rollups: Rollups;
@@ -48,6 +48,9 @@ export function storesAsOf(stores: AsOfStores, asOf: number, maxBytes: number, q
     ...stores,
     rollups: new RollupsAsOf(rollups, { scan: (...args) => counted(history.scan(...args)) }, asOf),
     live: {
+      instant: () => null,
+      large: () => [],
+      keepUp: async () => undefined,
       read: (...args) => live().read(...args),
       figures: (...args) => live().figures(...args),
       articles: (...args) => live().articles(...args),

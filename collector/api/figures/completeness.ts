@@ -3,8 +3,8 @@
  * for. Read it before the figures: what it calls final is in the rows that are read after it.
  */
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { formatInstant, HOUR_MS, hourOf, type Range } from '../../../shared/time.ts';
-import type { Finality, FinalityRecord } from '../../store/finality.ts';
+import { HOUR_MS, hourOf, instantFormat, type Range } from '../../../shared/time.ts';
+import type { Finality, FinalityRecord, MerchantState, ParkedSpan } from '../../store/finality.ts';
 import { type WaitedTerminal, waitedTerminals } from '../../store/waited-terminals.ts';
 import { Problem } from '../query/problem.ts';
 import type { TimeBuckets } from './time-buckets.ts';
@@ -24,18 +24,25 @@ export interface CompletenessMeta {
 }
 
 export interface CompletenessOptions {
-  readonly finality: Pick<Finality, 'record' | 'read'>;
+  readonly finality: Pick<Finality, 'state' | 'read'>;
   /** Monotonic clock, milliseconds. */
   readonly clock: () => number;
-  /** How long what the terminals said is not read again. */
+  /** How long what the terminals said is not read again; from half of it on it is read ahead. */
   readonly freshForMs: number;
   /** Merchants of which it is remembered. */
   readonly maxMerchants: number;
 }
 
+interface Said extends MerchantState {
+  readonly waited: readonly WaitedTerminal[];
+}
+
 interface Remembered {
   readonly at: number;
-  readonly waited: Promise<readonly WaitedTerminal[]>;
+  /** The last that was read. */
+  readonly said: Said;
+  /** It is being read again. */
+  isRenewed: boolean;
 }
 
 export class CompletenessReader {
@@ -47,26 +54,44 @@ export class CompletenessReader {
     this.#options = options;
   }
 
-  /** @param now milliseconds since 1970 */
+  /**
+   * One call: the merchant's state alone, or with it what its terminals said.
+   *
+   * @param now milliseconds since 1970
+   */
   async read(merchant: MerchantId, { to }: Range, now: number): Promise<Completeness> {
-    const record = await this.#options.finality.record(merchant);
-    const waited = record !== null && to <= record.through ? [] : await this.#waited(merchant, now);
-    return new Completeness(record, waited, now);
+    const { finality, clock, freshForMs } = this.#options;
+    const known = this.#remembered.get(merchant);
+    const age = known === undefined ? Number.POSITIVE_INFINITY : clock() - known.at;
+    const wasFinal = to <= (known?.said.record?.through ?? Number.NEGATIVE_INFINITY);
+    if (known === undefined || (age >= freshForMs && !wasFinal))
+      return completeness(await this.#said(merchant, now), now);
+    if (age >= freshForMs / 2 && !wasFinal && !known.isRenewed) {
+      known.isRenewed = true;
+      void this.#said(merchant, now).catch(() => {
+        known.isRenewed = false;
+      });
+    }
+    const state = await finality.state(merchant);
+    const isFinal = to <= (state.record?.through ?? Number.NEGATIVE_INFINITY);
+    return completeness({ ...state, waited: isFinal ? [] : known.said.waited }, now);
   }
 
-  #waited(merchant: MerchantId, now: number): Promise<readonly WaitedTerminal[]> {
-    const { finality, clock, freshForMs, maxMerchants } = this.#options;
-    const known = this.#remembered.get(merchant);
-    if (known !== undefined && clock() - known.at < freshForMs) return known.waited;
-    const waited = finality.read(merchant).then(({ terminals }) => waitedTerminals(terminals, now));
+  async #said(merchant: MerchantId, now: number): Promise<Said> {
+    const { finality, clock, maxMerchants } = this.#options;
+    const at = clock();
+    const { terminals, ...state } = await finality.read(merchant);
+    const said = { ...state, waited: waitedTerminals(terminals, now) };
     this.#remembered.delete(merchant);
-    this.#remembered.set(merchant, { at: clock(), waited });
+    this.#remembered.set(merchant, { at, said, isRenewed: false });
     const [oldest] = this.#remembered.keys();
     if (this.#remembered.size > maxMerchants) this.#remembered.delete(oldest!);
-    waited.catch(() => this.#remembered.delete(merchant));
-    return waited;
+    return said;
   }
 }
+
+const completeness = ({ record, waited, parked }: Said, now: number): Completeness =>
+  new Completeness(record, waited, now, parked);
 
 export class Completeness {
   /** Of an earlier moment: what was final then is not known any more. */
@@ -77,11 +102,24 @@ export class Completeness {
   readonly #record: FinalityRecord | null;
   readonly #waited: readonly WaitedTerminal[];
   readonly #now: number;
+  readonly #parked: ParkedSpan | null;
 
-  constructor(record: FinalityRecord | null, waited: readonly WaitedTerminal[], now: number) {
+  /** @param parked null: unknown */
+  constructor(
+    record: FinalityRecord | null,
+    waited: readonly WaitedTerminal[],
+    now: number,
+    parked: ParkedSpan | null = null,
+  ) {
     this.#record = record;
     this.#waited = waited;
     this.#now = now;
+    this.#parked = parked;
+  }
+
+  /** Whether something may be parked of a range of hours since 1970. */
+  mayBeParked({ from, to }: { readonly from: number; readonly to: number }): boolean {
+    return !this.#parked?.isKnown || (from < this.#parked.to && this.#parked.from < to);
   }
 
   /** The same, but that hours are not final of which something is parked: it is missing. */
@@ -89,7 +127,7 @@ export class Completeness {
     if (parked.length === 0 || this.#record === null) return this;
     const { through, holes } = this.#record;
     const all = [...new Set([...holes, ...parked.map(({ hour }) => hour)])];
-    return new Completeness({ through, holes: all }, this.#waited, this.#now);
+    return new Completeness({ through, holes: all }, this.#waited, this.#now, this.#parked);
   }
 
   statusOf({ from, to }: Range): Status {
@@ -123,7 +161,7 @@ export class Completeness {
 
   /** Members of the answer about a range. */
   meta(range: Range, tz: string): CompletenessMeta {
-    const instant = (ms: number): string => formatInstant(ms, tz);
+    const instant = instantFormat(tz);
     const through = this.finalThrough(range);
     return {
       status: this.statusOf(range),

@@ -17,12 +17,13 @@ import { type FoldRow, PartialFold } from '../../aggregation/fold.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { PartialAggregate } from '../../aggregation/partial.ts';
 import { readRow } from '../../aggregation/raw-row.ts';
-import type { EventLog, RawRow } from '../../store/event-log.ts';
+import type { RawRow } from '../../store/event-log.ts';
 import { type FoldedTerminal, newTerminal, reasonOf } from './folded-terminal.ts';
+import type { HourLog, Instant, SeenHour } from './gap-rows.ts';
 import { MergedTerminals } from './merged-terminals.ts';
 
 export interface LiveHourOptions {
-  readonly log: Pick<EventLog, 'scan' | 'scanTerminal' | 'get'>;
+  readonly log: HourLog;
   readonly logic: Logic;
   /** Monotonic clock, milliseconds. */
   readonly clock: () => number;
@@ -37,13 +38,6 @@ export interface LiveHourOptions {
   readonly onGrowth: (bytes: number) => void;
   /** @throws when there is no room for what has grown */
   readonly checkRoom: () => void;
-}
-
-interface Instant {
-  /** Milliseconds since 1970. */
-  readonly now: number;
-  /** Monotonic milliseconds. */
-  readonly clock: number;
 }
 
 /** How long a parked terminal, or an hour that was refused, is not tried again. */
@@ -66,6 +60,8 @@ export class LiveHour {
   /** Rows that arrived before it were to be seen by the last update, milliseconds since 1970. */
   seenThrough = Number.NEGATIVE_INFINITY;
   readonly #options: LiveHourOptions;
+  /** What an update reads. */
+  #log: HourLog;
   /** When the first reading of all rows began. */
   #begun: Instant | null = null;
   /** Up to where it has come. */
@@ -81,15 +77,20 @@ export class LiveHour {
 
   constructor(options: LiveHourOptions) {
     this.#options = options;
+    this.#log = options.log;
   }
 
   get isEmpty(): boolean {
     return this.#begun === null;
   }
 
-  async update(): Promise<void> {
-    const { now, clock } = this.#options;
-    const at = { now: now(), clock: clock() };
+  /** @param seen all rows of the hour, if they were read just now */
+  async update(seen: SeenHour | null = null): Promise<void> {
+    const { now, clock, log } = this.#options;
+    const at = seen?.at ?? { now: now(), clock: clock() };
+    // Another update has seen more.
+    if (this.#looked !== null && this.#looked.clock > at.clock) return;
+    this.#log = seen?.log ?? log;
     const slices = new Slices();
     if (this.#looked === null) await this.#foldAll(at, slices);
     if (this.#looked !== at) await this.#foldNew(at, slices);
@@ -135,11 +136,11 @@ export class LiveHour {
   }
 
   async #foldAll(at: Instant, slices: Slices): Promise<void> {
-    const { log, merchant, hour, onGrowth } = this.#options;
+    const { merchant, hour, onGrowth } = this.#options;
     this.#begun ??= at;
     this.seenThrough = this.#begun.now - this.#options.marginMs;
     const start = this.#reached === null ? {} : { start: this.#reached };
-    for await (const row of log.scan(merchant, hour, hour + 1, start)) {
+    for await (const row of this.#log.scan(merchant, hour, hour + 1, start)) {
       await this.#fold(this.terminals, row, slices, true);
       if (row.arrival >= this.seenThrough) {
         this.#recent.add(nameOf(row.rowKey));
@@ -152,14 +153,14 @@ export class LiveHour {
   }
 
   async #foldNew(at: Instant, slices: Slices): Promise<void> {
-    const { log, clock, merchant, hour } = this.#options;
+    const { clock, merchant, hour } = this.#options;
     const since = this.#since(at);
     const recent = new Set<string>();
     const added: Uint8Array[] = [];
     const again = new Set(this.suspects);
     for (const [terminal, { parked }] of this.terminals)
       if (parked !== null && clock() >= parked.until) again.add(terminal);
-    for await (const { key, rowKey } of log.scan(merchant, hour, hour + 1, { keysOnly: true, since })) {
+    for await (const { key, rowKey } of this.#log.scan(merchant, hour, hour + 1, { keysOnly: true, since })) {
       await slices.pause();
       const name = nameOf(rowKey);
       recent.add(name);
@@ -176,7 +177,7 @@ export class LiveHour {
     }
     for (const terminal of again)
       await this.#foldAgain(terminal, slices, (row) => row.arrival >= since && recent.add(nameOf(row.rowKey)));
-    for await (const row of log.get(added))
+    for await (const row of this.#log.get(added))
       if (!again.has(row.key.terminal)) await this.#fold(this.terminals, row, slices, true);
     this.#remember(recent);
     this.seenThrough = since;
@@ -195,10 +196,10 @@ export class LiveHour {
 
   /** Replaces a terminal's fold only once the new one is complete. */
   async #foldAgain(terminal: TerminalId, slices: Slices, onRow: (row: RawRow) => void = () => {}): Promise<void> {
-    const { log, merchant, hour, onGrowth } = this.#options;
+    const { merchant, hour, onGrowth } = this.#options;
     const anew = new Map<TerminalId, FoldedTerminal>();
     try {
-      for await (const row of log.scanTerminal(merchant, hour, terminal)) {
+      for await (const row of this.#log.scanTerminal(merchant, hour, terminal)) {
         await this.#fold(anew, row, slices, false);
         onRow(row);
       }

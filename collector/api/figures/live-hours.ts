@@ -10,10 +10,10 @@ import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import type { PartialAggregate } from '../../aggregation/partial.ts';
-import type { EventLog } from '../../store/event-log.ts';
 import type { ParkReason } from '../../store/parked-hours.ts';
 import { StoreUnavailable } from '../../store/tables.ts';
 import { Problem } from '../query/problem.ts';
+import { GAP_ROWS, type HourLog, type HourRange, type Instant, type SeenHour } from './gap-rows.ts';
 import { HourCheck } from './hour-check.ts';
 import { LiveHour, RETRY_MS } from './live-hour.ts';
 import type { MergedTerminals } from './merged-terminals.ts';
@@ -55,7 +55,7 @@ interface Entry {
 }
 
 export interface LiveHoursOptions {
-  readonly log: Pick<EventLog, 'scan' | 'scanTerminal' | 'get'>;
+  readonly log: HourLog;
   /** Monotonic clock, milliseconds. */
   readonly clock: () => number;
   /** Milliseconds since 1970. */
@@ -75,6 +75,8 @@ export interface LiveHoursOptions {
   readonly maxBytes: number;
 }
 
+/** A gap is read by pages of so many rows, of which an hour takes at most half. */
+const LARGE_ROWS = GAP_ROWS / 2;
 /** Bytes of memory of an entry without a row. */
 const ENTRY_BYTES = 512;
 
@@ -93,11 +95,12 @@ export class LiveHours {
    * The partial aggregates of all terminals of an hour. Read them before the next call: it may add
    * to them.
    *
+   * @param seen all rows of the hour, if they were read just now; here and below
    * @throws Problem 503 when the hour takes too much memory
    */
-  async read(merchant: MerchantId, hour: number, logic: Logic): Promise<LiveParts> {
+  async read(merchant: MerchantId, hour: number, logic: Logic, seen: SeenHour | null = null): Promise<LiveParts> {
     const entry = this.#entryOf(merchant, hour, logic);
-    await this.#keepUp(entry);
+    await this.#keepUp(entry, seen);
     const terminals = [...entry.hour.terminals];
     return {
       partials: terminals.flatMap(([terminal, { fold, parked }]) =>
@@ -112,61 +115,95 @@ export class LiveHours {
    *
    * @throws Problem 503
    */
-  figures(merchant: MerchantId, hour: number, view: string, logic: Logic): Promise<LiveCubes<Measures>> {
-    return this.#merged(this.#entryOf(merchant, hour, logic), view, (merged) => merged.figures(view));
+  figures(
+    merchant: MerchantId,
+    hour: number,
+    view: string,
+    logic: Logic,
+    seen: SeenHour | null = null,
+  ): Promise<LiveCubes<Measures>> {
+    return this.#merged(this.#entryOf(merchant, hour, logic), view, seen, (merged) => merged.figures(view));
   }
 
   /** The same for `articlesOf`. @throws Problem 503 */
-  articles(merchant: MerchantId, hour: number, logic: Logic): Promise<LiveCubes<ItemMeasures>> {
-    return this.#merged(this.#entryOf(merchant, hour, logic), null, (merged) => merged.articles());
+  articles(
+    merchant: MerchantId,
+    hour: number,
+    logic: Logic,
+    seen: SeenHour | null = null,
+  ): Promise<LiveCubes<ItemMeasures>> {
+    return this.#merged(this.#entryOf(merchant, hour, logic), null, seen, (merged) => merged.articles());
+  }
+
+  /** Of a reading that begins now. */
+  instant(): Instant {
+    const { now, clock } = this.#options;
+    return { now: now(), clock: clock() };
+  }
+
+  /** Hours that are known to have so many rows that what is new is read alone, in order. */
+  large(merchant: MerchantId, logic: Logic, ranges: readonly HourRange[]): number[] {
+    const found: number[] = [];
+    for (const { from, to } of ranges)
+      for (let hour = from; hour < to; hour++) {
+        const entry = this.#entries.get(nameOf(merchant, hour, logic));
+        if (entry !== undefined && isLarge(entry.hour)) found.push(hour);
+      }
+    return found;
+  }
+
+  /** Reads what is new of an hour, as a question for its figures would. @throws Problem 503 */
+  async keepUp(merchant: MerchantId, hour: number, logic: Logic): Promise<void> {
+    await this.#keepUp(this.#entryOf(merchant, hour, logic), null);
   }
 
   async #merged<M>(
     entry: Entry,
     view: string | null,
+    seen: SeenHour | null,
     cubesOf: (merged: MergedTerminals) => Cube<M>[] | null,
   ): Promise<LiveCubes<M>> {
     entry.hour.merged.want(view);
-    await this.#keepUp(entry);
+    await this.#keepUp(entry, seen);
     for (;;) {
       const cubes = cubesOf(entry.hour.merged);
       if (cubes !== null) return { cubes, parked: leftOut(entry) };
       // Asked for the first time.
-      await this.#updated(entry);
+      await this.#updated(entry, null);
     }
   }
 
   #entryOf(merchant: MerchantId, hour: number, logic: Logic): Entry {
-    const name = `${merchant}/${hour}/${logic.version}`;
+    const name = nameOf(merchant, hour, logic);
     const entry = this.#entries.get(name) ?? this.#newEntry(merchant, hour, logic);
     this.#entries.delete(name);
     this.#entries.set(name, entry);
     return entry;
   }
 
-  async #keepUp(entry: Entry): Promise<void> {
+  async #keepUp(entry: Entry, seen: SeenHour | null): Promise<void> {
     const now = this.#options.clock();
     if (now < entry.refusedUntil) throw refusal();
     if (now < entry.staleAt) return;
-    await this.#updated(entry);
+    await this.#updated(entry, seen);
     this.#evict();
   }
 
-  #updated(entry: Entry): Promise<void> {
+  #updated(entry: Entry, seen: SeenHour | null): Promise<void> {
     const { clock } = this.#options;
-    entry.update ??= this.#update(entry).finally(() => {
+    entry.update ??= this.#update(entry, seen).finally(() => {
       entry.update = null;
       if (entry.refusedUntil > clock()) entry.hour.clear();
     });
     return entry.update;
   }
 
-  async #update(entry: Entry): Promise<void> {
+  async #update(entry: Entry, seen: SeenHour | null): Promise<void> {
     const { clock, freshForMs } = this.#options;
     await entry.checking;
     const isFirst = entry.hour.isEmpty;
-    let startedAt = clock();
-    await entry.hour.update();
+    let startedAt = seen?.at.clock ?? clock();
+    await entry.hour.update(seen);
     if (isFirst && clock() - startedAt > freshForMs) {
       // Reading all rows took long: what came meanwhile is little.
       startedAt = clock();
@@ -218,6 +255,17 @@ export class LiveHours {
       bytes -= entry.bytes;
     }
   }
+}
+
+const nameOf = (merchant: MerchantId, hour: number, { version }: Logic): string => `${merchant}/${hour}/${version}`;
+
+function isLarge({ terminals }: LiveHour): boolean {
+  let rows = 0;
+  for (const { losses, events } of terminals.values()) {
+    rows += losses.rows + events.rows;
+    if (rows > LARGE_ROWS) return true;
+  }
+  return false;
 }
 
 const leftOut = ({ hour }: Entry): LeftOut =>

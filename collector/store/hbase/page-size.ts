@@ -21,6 +21,11 @@ export const FULL_ROWS: PageSize = { rows: 16, max: 512 };
 
 export const KEYS_ONLY: PageSize = { rows: 256, max: 2_048 };
 
+/** @param rowBytes about how large a row is; left out: unknown */
+export function firstPage({ rows, max }: PageSize, rowBytes?: number): PageSize {
+  return rowBytes === undefined ? { rows, max } : nextPage({ rows: max, max }, rowBytes);
+}
+
 /** @param largestRow bytes of the largest row of the page just read */
 export function nextPage({ rows, max }: PageSize, largestRow: number): PageSize {
   const fitting = Math.floor(TARGET_BYTES / Math.max(1, largestRow));

@@ -3,8 +3,9 @@
  * scanner stays open in the gateway: scanner ids expire and die with the gateway, while a page can
  * be requested again from any gateway.
  */
-import type { Row, Scan } from '../tables.ts';
-import { FULL_ROWS, KEYS_ONLY, nextPage, type PageSize, smallerPage } from './page-size.ts';
+import type { KeyRange, Row, Scan } from '../tables.ts';
+import { filterOf } from './filters.ts';
+import { FULL_ROWS, firstPage, KEYS_ONLY, nextPage, type PageSize, smallerPage } from './page-size.ts';
 import { toColumns, toRow } from './row-mapping.ts';
 import type { TColumn, TResult } from './thrift/idl.ts';
 import { ReplyTooLarge } from './thrift/reply-scanner.ts';
@@ -16,32 +17,30 @@ export interface PageRequest {
   readonly caching: number;
   readonly limit: number;
   readonly columns?: readonly TColumn[];
-  readonly filterString?: Uint8Array;
+  readonly filterBytes?: Uint8Array;
   readonly timeRange?: { readonly minStamp: bigint; readonly maxStamp: bigint };
 }
 
 /** Exclusive, and above every time. */
 const END_OF_TIME = 2n ** 63n - 1n;
-const KEY_ONLY_FILTER = Buffer.from('KeyOnlyFilter()');
 
 /** @param readPage rejects with `ReplyTooLarge` as `cause` when the page is too large to hold */
 export async function* scanRows(
-  { start, stop, columns, keysOnly = false, limit = Number.POSITIVE_INFINITY, since }: Scan,
+  { start, stop, within, columns, keysOnly = false, limit = Number.POSITIVE_INFINITY, since, rowBytes }: Scan,
   readPage: (page: PageRequest) => Promise<readonly TResult[]>,
 ): AsyncGenerator<Row> {
   const what = {
     ...(columns && { columns: toColumns(columns) }),
-    ...(keysOnly && { filterString: KEY_ONLY_FILTER }),
     ...(since !== undefined && { timeRange: { minStamp: BigInt(since), maxStamp: END_OF_TIME } }),
   };
-  let size: PageSize = keysOnly ? KEYS_ONLY : FULL_ROWS;
-  let from = start;
+  let size: PageSize = keysOnly ? KEYS_ONLY : firstPage(FULL_ROWS, rowBytes);
+  let parts = from(within ?? [{ start, stop }], start);
   let left = limit;
-  // In HBase an empty range means one row, and an empty stop the table's end; here both contain
-  // nothing.
-  while (left > 0 && Buffer.compare(from, stop) < 0) {
+  while (left > 0 && parts.length > 0) {
     const asked = Math.min(size.rows, left);
-    const page = { startRow: from, stopRow: stop, caching: asked, limit: asked, ...what };
+    const [startRow, stopRow] = [parts[0]!.start, parts.at(-1)!.stop];
+    const filterBytes = filterOf(parts, keysOnly);
+    const page = { startRow, stopRow, caching: asked, limit: asked, ...what, ...(filterBytes && { filterBytes }) };
     let results: readonly TResult[];
     try {
       results = await readPage(page);
@@ -52,17 +51,29 @@ export async function* scanRows(
       continue;
     }
     let largest = 0;
+    let last: Uint8Array | null = null;
     for (const result of results) {
       const row = toRow(result);
       if (row === null) continue;
       largest = Math.max(largest, weigh(row));
-      from = after(row.row);
+      last = row.row;
       left--;
       yield row;
     }
-    if (results.length < asked) return;
+    if (results.length < asked || last === null) return;
+    parts = from(parts, after(last));
     size = nextPage(size, largest);
   }
+}
+
+/**
+ * What is left of the parts from a key on. In HBase an empty range means one row, and an empty stop
+ * the table's end; here both contain nothing.
+ */
+function from(parts: readonly KeyRange[], key: Uint8Array): KeyRange[] {
+  return parts
+    .map(({ start, stop }) => ({ start: Buffer.compare(start, key) < 0 ? key : start, stop }))
+    .filter(({ start, stop }) => Buffer.compare(start, stop) < 0);
 }
 
 /** The smallest key greater than this one. */

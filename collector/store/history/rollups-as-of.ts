@@ -31,6 +31,11 @@ export class RollupsAsOf {
     }
   }
 
+  async *scanDays(...[merchant, logic, days, hours, cells]: Parameters<Rollups['scanDays']>): AsyncIterable<Rollup> {
+    yield* this.scan(merchant, 'hour', logic, hours.from, hours.to, cells);
+    yield* this.scan(merchant, 'day', logic, days.from, days.to, cells);
+  }
+
   #isShown(row: Rollup): boolean {
     return sinceOf(row.meta) <= this.#asOf && readAfterEnd(row);
   }

@@ -9,7 +9,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { STORE_LIMITS } from '../limits.ts';
-import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../tables.ts';
+import type { Column, Columns, KeyRange, Put, Row, Scan, TableName, Tables } from '../tables.ts';
 import { type PackedRows, packKeys, packRows, unpackRows } from './packed-rows.ts';
 import type { PageScan } from './store-file.ts';
 import { StoreThread } from './store-thread.ts';
@@ -88,17 +88,20 @@ class SqliteTables implements Tables {
   }
 
   async *scan(table: TableName, scan: Scan): AsyncGenerator<Row, void, undefined> {
-    const { stop, columns, keysOnly = false, since, limit = Number.POSITIVE_INFINITY } = scan;
-    let start: Uint8Array | undefined = scan.start;
+    const { columns, keysOnly = false, since, limit = Number.POSITIVE_INFINITY } = scan;
+    let parts: readonly KeyRange[] = (scan.within ?? [scan]).map(({ start, stop }) => ({
+      start: ownCopy(start),
+      stop: ownCopy(stop),
+    }));
     let left = limit;
-    while (start !== undefined && left > 0) {
-      const range: PageScan = { start: ownCopy(start), stop: ownCopy(stop), columns, keysOnly, since };
+    while (parts.length > 0 && left > 0) {
+      const range: PageScan = { parts, columns, keysOnly, since };
       // Other work has its turn between two pages, however fast they come.
       const [page] = await Promise.all([this.#reader.ask('page', [table, range, left]), nextTurn()]);
       const rows = unpackRows(page.rows) as Row[];
       yield* rows;
       left -= rows.length;
-      start = page.next;
+      parts = page.next;
     }
   }
 

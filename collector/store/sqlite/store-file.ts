@@ -3,7 +3,7 @@
  * run in a thread of their own (`store-worker.ts`).
  */
 import type { Database } from 'better-sqlite3';
-import type { Column, Columns, Put, Row, Scan, TableName } from '../tables.ts';
+import type { Column, Columns, KeyRange, Put, Row, TableName } from '../tables.ts';
 import { StoreUnavailable } from '../tables.ts';
 import { type CellSelection, Cells } from './cells.ts';
 import { fileIdentity } from './connection.ts';
@@ -22,12 +22,12 @@ const PAGE_RECENT_KEYS = 4_000;
 const PAGE_KEYS = 2_000;
 
 /** `columns` undefined: all. */
-export type PageScan = Pick<Scan, 'start' | 'stop'> & Required<CellSelection>;
+export type PageScan = { readonly parts: readonly KeyRange[] } & Required<CellSelection>;
 
 export interface Page {
   readonly rows: PackedRows;
-  /** Start of the following page; undefined at the end of the range. */
-  readonly next: Uint8Array | undefined;
+  /** What is left for the following page; nothing at the end. */
+  readonly next: readonly KeyRange[];
 }
 
 export class StoreFile {
@@ -73,36 +73,58 @@ export class StoreFile {
   }
 
   /** Reads one page within one read transaction. */
-  page(table: TableName, scan: PageScan, maxRows: number): Page {
+  page(table: TableName, { parts, ...selection }: PageScan, maxRows: number): Page {
     return this.#read(`scan of ${table}`, () => {
-      const cells = this.#of(table);
-      if (scan.keysOnly && scan.columns === undefined && scan.since === undefined) {
-        const { rows, isEnd } = cells.keys(scan.start, scan.stop, Math.min(maxRows, PAGE_KEYS));
-        const next = isEnd ? undefined : successor(rows.at(-1)?.row ?? scan.start);
-        if (isEnd || rows.length > 0) return { rows: packRows(rows), next };
-      }
       const rows: Row[] = [];
       let bytes = 0;
-      // Skipped rows count too: rows without any of the requested columns cost time all the same.
-      let start = scan.start;
-      const { since, keysOnly } = scan;
-      const recent =
-        since === undefined
-          ? null
-          : cells.recentRows(start, scan.stop, since, Math.min(maxRows, keysOnly ? PAGE_RECENT_KEYS : PAGE_ROWS));
-      const most = recent === null || !keysOnly ? PAGE_ROWS : PAGE_RECENT_KEYS;
-      for (let passed = 0; rows.length < Math.min(most, maxRows) && passed < most && bytes < PAGE_BYTES; passed++) {
-        const key = recent === null ? cells.nextRow(start, scan.stop, since) : recent[passed];
-        if (key === undefined) return { rows: packRows(rows), next: undefined };
-        const row = cells.read(key, scan);
-        if (row !== null) {
-          rows.push(row);
-          bytes += sizeOf(row);
-        }
-        start = successor(key);
+      for (const [at, part] of parts.entries()) {
+        const found = this.#part(table, part, selection, maxRows - rows.length);
+        rows.push(...found.rows);
+        bytes += found.bytes;
+        const rest = parts.slice(at + 1);
+        if (found.next !== undefined)
+          return { rows: packRows(rows), next: [{ start: found.next, stop: ownCopy(part.stop) }, ...rest] };
+        if (rows.length >= Math.min(PAGE_ROWS, maxRows) || bytes >= PAGE_BYTES)
+          return { rows: packRows(rows), next: rest };
       }
-      return { rows: packRows(rows), next: start };
+      return { rows: packRows(rows), next: [] };
     });
+  }
+
+  /** What a page holds of one range; `next` undefined: all of it. */
+  #part(
+    table: TableName,
+    { start: from, stop }: KeyRange,
+    selection: Required<CellSelection>,
+    maxRows: number,
+  ): { readonly rows: readonly Row[]; readonly bytes: number; readonly next: Uint8Array | undefined } {
+    const cells = this.#of(table);
+    const { since, keysOnly, columns } = selection;
+    if (keysOnly && columns === undefined && since === undefined) {
+      const { rows, isEnd } = cells.keys(from, stop, Math.min(maxRows, PAGE_KEYS));
+      const next = isEnd ? undefined : successor(rows.at(-1)?.row ?? from);
+      if (isEnd || rows.length > 0) return { rows, bytes: 0, next };
+    }
+    const rows: Row[] = [];
+    let bytes = 0;
+    // Skipped rows count too: rows without any of the requested columns cost time all the same.
+    let start = from;
+    const recent =
+      since === undefined
+        ? null
+        : cells.recentRows(start, stop, since, Math.min(maxRows, keysOnly ? PAGE_RECENT_KEYS : PAGE_ROWS));
+    const most = recent === null || !keysOnly ? PAGE_ROWS : PAGE_RECENT_KEYS;
+    for (let passed = 0; rows.length < Math.min(most, maxRows) && passed < most && bytes < PAGE_BYTES; passed++) {
+      const key = recent === null ? cells.nextRow(start, stop, since) : recent[passed];
+      if (key === undefined) return { rows, bytes, next: undefined };
+      const row = cells.read(key, selection);
+      if (row !== null) {
+        rows.push(row);
+        bytes += sizeOf(row);
+      }
+      start = successor(key);
+    }
+    return { rows, bytes, next: start };
   }
 
   checkAndPut(table: TableName, column: Column, expected: Uint8Array | null, put: PackedRows, now: number): boolean {
@@ -171,3 +193,5 @@ function successor(key: Uint8Array): Uint8Array {
   next.set(key);
   return next;
 }
+
+const ownCopy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);

@@ -198,7 +198,7 @@ export async function admissionContract(t: Test, tables: Tables): Promise<void> 
     store.release();
     t.match(await server.ask(other), { status: 200 });
     t.match(await server.ask(leaver), { status: 200 }, 'its places are free again');
-    t.equal(store.made, begun + 2 * 2, 'two scans for each of these, and none for those who left');
+    t.equal(store.made, begun + 2, 'a scan for each of these, and none for those who left');
   });
 
   await t.test('wrong keys of one address cost the store little; right ones go on', async (t) => {

@@ -20,7 +20,7 @@ async function deliverDamaged(region: Region, row: SentRow): Promise<void> {
 }
 
 const recordsOf = (region: Region): Promise<ParkedRecord[]> =>
-  Array.fromAsync(region.parked.of(region.merchant, 'hour', HOUR, HOUR + 24));
+  Array.fromAsync(region.parked.of(region.merchant, { hour: { from: HOUR, to: HOUR + 24 }, day: { from: 0, to: 0 } }));
 
 /** A till's sales, each of another cashier, who pays with a method of his own. */
 const wideSales = (count: number, till = '') =>

@@ -2,8 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
+import { ActiveLogic } from '../../../collector/api/active-logic.ts';
 import { Auth } from '../../../collector/api/auth.ts';
-import { ActiveLogic } from '../../../collector/api/figures/active-logic.ts';
 import { CompletenessReader } from '../../../collector/api/figures/completeness.ts';
 import { LiveHours } from '../../../collector/api/figures/live-hours.ts';
 import { createServer } from '../../../collector/api/server.ts';

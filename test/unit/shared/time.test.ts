@@ -1,9 +1,11 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import {
   dayOfHour,
   formatInstant,
   hourOf,
+  instantFormat,
   isTimeZone,
   MAX_TS,
   MIN_TS,
@@ -64,6 +66,27 @@ t.test("instants are written as RFC 3339 with the zone's offset", async (t) => {
     ['1969-12-31T23:59:59Z', 'UTC', '1969-12-31T23:59:59+00:00'],
   ];
   for (const [instant, tz, text] of cases) t.equal(formatInstant(at(instant), tz), text);
+});
+
+t.test('many instants of a zone are written as each alone, whenever its offset changes', async (t) => {
+  const zones = [...Intl.supportedValuesOf('timeZone'), 'UTC'];
+  // Whole hours, the moments around changes of clocks, and others.
+  const instants = fc.oneof(
+    fc.integer({ min: MIN_TS / 60_000, max: MAX_TS / 60_000 }).map((minute) => minute * 60_000),
+    fc.integer({ min: MIN_TS - 1e12, max: MAX_TS + 1e12 }),
+    fc.constantFrom(at('2010-03-14T03:31Z'), at('2011-11-06T02:31Z'), at('2011-03-27T01:00Z')),
+  );
+  const property = fc.property(
+    fc.constantFrom(...zones),
+    fc.array(fc.tuple(instants, fc.integer({ min: -61_000, max: 61_000 })), { minLength: 1, maxLength: 20 }),
+    (tz, instants) => {
+      const format = instantFormat(tz);
+      for (const [instant, more] of instants)
+        for (const ms of [instant, instant + more]) assert.equal(format(ms), formatInstant(ms, tz));
+    },
+  );
+  const run = fc.check(property, { numRuns: 1_000 });
+  t.notOk(run.failed, fc.defaultReportMessage(run) ?? `held in ${run.numRuns} runs`);
 });
 
 t.test('a local day starts at its first instant', async (t) => {

@@ -52,8 +52,8 @@ const TScan = struct({
   columns: [3, list(TColumn)],
   caching: [4, i32],
   timeRange: [6, TTimeRange],
-  filterString: [7, binary],
   limit: [15, i32],
+  filterBytes: [18, binary],
 });
 
 const TTableName = struct({ ns: [1, binary], qualifier: [2, binary] });

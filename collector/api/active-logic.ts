@@ -1,8 +1,8 @@
 /** The logic version that a merchant's figures are made by: read again twice a second. */
-import type { MerchantId } from '../../../shared/ids.ts';
-import type { Logic } from '../../aggregation/logic/logic-version.ts';
-import type { LogicSet, LogicVersions } from '../../store/logic-versions.ts';
-import { StoreUnavailable } from '../../store/tables.ts';
+import type { MerchantId } from '../../shared/ids.ts';
+import type { Logic } from '../aggregation/logic/logic-version.ts';
+import type { LogicSet, LogicVersions } from '../store/logic-versions.ts';
+import { StoreUnavailable } from '../store/tables.ts';
 
 export interface ActiveLogicOptions {
   readonly logics: Pick<LogicVersions, 'read'>;

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { ActiveLogic } from '../../../../../collector/api/figures/active-logic.ts';
-import { API_LIMITS } from '../../../../../collector/api/limits.ts';
-import { type LogicRecord, LogicSet } from '../../../../../collector/store/logic-versions.ts';
-import { merchantId } from '../../../../../shared/ids.ts';
+import { ActiveLogic } from '../../../../collector/api/active-logic.ts';
+import { API_LIMITS } from '../../../../collector/api/limits.ts';
+import { type LogicRecord, LogicSet } from '../../../../collector/store/logic-versions.ts';
+import { merchantId } from '../../../../shared/ids.ts';
 
 const ACME = merchantId('acme');
 const record = (version: number): LogicRecord => ({ version, rules: 1, dimensions: [], state: 'live' });
