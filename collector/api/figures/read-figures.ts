@@ -10,11 +10,12 @@
 import type { Cooperative } from '../../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { dayOfHour, hourOf, type Range, SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../../shared/time.ts';
-import { checkedCell, unpackCell, type Visitor, visitArticles, visitFigures } from '../../aggregation/cell-entries.ts';
+import { checkedCell, type Visitor, visitArticles, visitFigures } from '../../aggregation/cell-entries.ts';
 import type { SketchSelection } from '../../aggregation/codec.ts';
 import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
+import { unpackCell } from '../../aggregation/unpack-cell.ts';
 import { ARTICLES_VIEW, articlesOf, viewOf } from '../../aggregation/views.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { ParkedHours, ParkReason } from '../../store/parked-hours.ts';
