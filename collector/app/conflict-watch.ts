@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { tallyOf } from '../aggregation/cell-entries.ts';
-import { unpackCell } from '../aggregation/unpack-cell.ts';
+import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import type { RollupStore } from '../rollup/run.ts';
 import type { Rollup, RollupKey } from '../store/rollups.ts';
 

@@ -13,7 +13,7 @@ import type { TerminalId } from '../../shared/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { afterTally } from '../aggregation/cell-entries.ts';
 import type { ExactInt } from '../aggregation/logic/exact-sum.ts';
-import { unpackCell } from '../aggregation/unpack-cell.ts';
+import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import {
   type ChangeReason,
   type Changes,

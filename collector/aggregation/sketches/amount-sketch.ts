@@ -9,6 +9,8 @@ import type { Packed } from './packed.ts';
 
 export const EXACT_LIMIT = 1_000;
 
+/** Memory of an amount or bucket, about. */
+const NUMBER_BYTES = 48;
 const ACCURACY = 0.005;
 const GAMMA = (1 + ACCURACY) / (1 - ACCURACY);
 const LOG_GAMMA = Math.log(GAMMA);
@@ -39,13 +41,18 @@ export class AmountSketch {
   /** As it stands in a cell, until something is added; the numbers are read when asked for. */
   #packed: Packed<AmountSketchWire> | null = null;
 
-  /** @param amount minor units */
-  add(amount: number): void {
+  /**
+   * @param amount minor units
+   * @returns by how many bytes of memory it grew
+   */
+  add(amount: number): number {
     this.#unpack();
+    const before = this.#keys.size;
     this.#count(this.#exact ? amount : bucketOf(amount), 1);
     if (amount < this.#min) this.#min = amount;
     if (amount > this.#max) this.#max = amount;
     this.#bound();
+    return NUMBER_BYTES * (this.#keys.size - before);
   }
 
   merge(other: AmountSketch): void {
@@ -65,7 +72,7 @@ export class AmountSketch {
 
   /** Bytes of memory, about. */
   get bytes(): number {
-    return 48 * (this.#packed?.size ?? this.#keys.size);
+    return NUMBER_BYTES * (this.#packed?.size ?? this.#keys.size);
   }
 
   get total(): number {

@@ -12,6 +12,8 @@ import type { Packed } from './packed.ts';
 
 export const EXACT_LIMIT = 1_000;
 
+/** Memory of a hash, about. */
+const HASH_BYTES = 40;
 const HASH_BITS = 52;
 const INDEX_BITS = 16;
 const REGISTERS = 2 ** INDEX_BITS;
@@ -48,14 +50,19 @@ export class DistinctSketch {
   /** As it stands in a cell, until something is added; the numbers are read when asked for. */
   #packed: Packed<readonly number[]> | null = null;
 
-  add(of: number): void {
+  /** @returns by how many bytes of memory it grew */
+  add(of: number): number {
     if (this.#packed !== null) this.#unpack();
-    if (this.#exact === null) {
+    const exact = this.#exact;
+    if (exact === null) {
       this.#register(of);
-      return;
+      return 0;
     }
-    this.#exact.place(of);
-    if (this.#exact.size > EXACT_LIMIT) this.#toRegisters();
+    const before = exact.size;
+    exact.place(of);
+    if (exact.size <= EXACT_LIMIT) return HASH_BYTES * (exact.size - before);
+    this.#toRegisters();
+    return REGISTERS - HASH_BYTES * before;
   }
 
   merge(other: DistinctSketch): void {
@@ -74,7 +81,7 @@ export class DistinctSketch {
 
   /** Bytes of memory, about. */
   get bytes(): number {
-    return this.#exact === null ? REGISTERS : 40 * (this.#packed?.size ?? this.#exact.size);
+    return this.#exact === null ? REGISTERS : HASH_BYTES * (this.#packed?.size ?? this.#exact.size);
   }
 
   /** Its bytes in the cell that it was read from; null once something was added. */

@@ -15,7 +15,7 @@ import type { SketchSelection } from '../../aggregation/codec.ts';
 import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
-import { unpackCell } from '../../aggregation/unpack-cell.ts';
+import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import { ARTICLES_VIEW, articlesOf, viewOf } from '../../aggregation/views.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { ParkedHours, ParkReason } from '../../store/parked-hours.ts';

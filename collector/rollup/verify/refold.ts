@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
-import { unpackCell } from '../../aggregation/unpack-cell.ts';
+import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { Rollup } from '../../store/rollups.ts';
 import { recompute } from '../recompute.ts';

@@ -7,8 +7,8 @@ import { type Visitor, visitArticles, visitFigures } from '../../../../collector
 import { ALL_MEASURES, encodeArticles, encodePartial } from '../../../../collector/aggregation/codec.ts';
 import type { Cube } from '../../../../collector/aggregation/cube.ts';
 import type { ItemMeasures, Measures } from '../../../../collector/aggregation/measures.ts';
+import { unpackCell } from '../../../../collector/aggregation/message-pack/unpack-cell.ts';
 import { articlesCube, figuresCube } from '../../../../collector/aggregation/partial.ts';
-import { unpackCell } from '../../../../collector/aggregation/unpack-cell.ts';
 import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
 import { type Cooperative, runToEnd } from '../../../../shared/cooperative.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';

@@ -19,7 +19,7 @@ const unpackInThread = promisify(zstdDecompress);
 export const unpackCell = (bytes: Uint8Array): Uint8Array | Promise<Uint8Array> =>
   isSmall(bytes) ? zstdDecompressSync(bytes, UNPACKING_SMALL) : unpackInThread(bytes, BOUND);
 
-/** By the size that the first frame states (RFC 8878): if others follow, it is larger than small. */
+/** By the size that the first frame states (RFC 8878): if others follow, it is not small. */
 function isSmall(bytes: Uint8Array): boolean {
   if (bytes.length < 16) return true;
   const descriptor = bytes[4]!;
