@@ -2,20 +2,17 @@
  * Reads a rollup's cell entry by entry, in slices: memory is the unpacked bytes, its groups and one
  * entry, never the cell as objects. `codec.ts` writes the cells.
  */
-import { promisify } from 'node:util';
-import { zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { ALL_MEASURES, FORMAT, type PackedTally, type SketchSelection } from './codec.ts';
-import type { Cube, GroupKey } from './cube.ts';
+import type { Cube, Group, GroupKey } from './cube.ts';
 import { FoldedValues } from './folded-values.ts';
 import { parseDigest } from './hashes/row-set-digest.ts';
 import type { ExactInt } from './logic/exact-sum.ts';
 import { type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
 import { MessagePackCursor } from './message-pack/cursor.ts';
+import { readCustomers, readTickets } from './packed-sketches.ts';
 import { articlesCube, figuresCube, type PartialAggregate, type Tally } from './partial.ts';
-import { AmountSketch } from './sketches/amount-sketch.ts';
-import { DistinctSketch } from './sketches/distinct-sketch.ts';
 
 /** Called for each entry: the entries of a group come together, with the same key object. */
 export type Visit<M> = (key: GroupKey, slot: number, measures: M) => void;
@@ -26,25 +23,10 @@ export type Visit<M> = (key: GroupKey, slot: number, measures: M) => void;
  */
 export type Visitor<M> = (keys: readonly string[], folded: FoldedValues) => Visit<M>;
 
-/** What one cell may unpack to. A day of 20,000 articles sold in every slot unpacks to 23 MiB. */
-const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
-/** A cell of this size is unpacked faster than a thread could be asked to. */
-const SMALL_BYTES = 8 * 1024;
 /** Values read between two looks at the clock. */
 const VALUES_PER_YIELD = 256;
 /** Sketches of up to a thousand values. */
 const SKETCHES_PER_YIELD = 8;
-
-const BOUND = { maxOutputLength: MAX_UNPACKED_BYTES };
-const unpackInThread = promisify(zstdDecompress);
-
-/**
- * The content of a cell, at once if it is small.
- *
- * @throws RangeError on a cell that unpacks to more than any that this program writes
- */
-export const unpackCell = (bytes: Uint8Array): Uint8Array | Promise<Uint8Array> =>
-  bytes.length <= SMALL_BYTES ? zstdDecompressSync(bytes, BOUND) : unpackInThread(bytes, BOUND);
 
 /**
  * Visits the figures of a view or of a partial aggregate.
@@ -142,8 +124,9 @@ export function* readArticles(
 }
 
 function* figuresIn(columns: Columns, base: number, figures = figuresCube(columns.keys)): Cooperative<Cube<Measures>> {
+  const put = putInto(figures);
   yield* eachFigures(columns, base, ALL_MEASURES, (key, slot, measures) => {
-    figures.at(key, slot, () => measures);
+    put(key, slot, measures);
     figures.bytes += sketchBytes(measures);
   });
   for (const folded of columns.folded(base)) figures.folded.add(folded);
@@ -151,11 +134,20 @@ function* figuresIn(columns: Columns, base: number, figures = figuresCube(column
 }
 
 function* articlesIn(columns: Columns, base: number, articles = articlesCube()): Cooperative<Cube<ItemMeasures>> {
-  yield* eachArticle(columns, base, (key, slot, measures) => {
-    articles.at(key, slot, () => measures);
-  });
+  yield* eachArticle(columns, base, putInto(articles));
   for (const folded of columns.folded(base)) articles.folded.add(folded);
   return articles;
+}
+
+/** Puts entries into a cube without bound. Those of a group come together: it is looked up once. */
+function putInto<M>(cube: Cube<M>): Visit<M> {
+  let group: Group<M> | null = null;
+  let last: GroupKey | null = null;
+  return (key, slot, measures) => {
+    if (group === null || key !== last) group = cube.group(key);
+    last = key;
+    cube.in(group, slot, () => measures);
+  };
 }
 
 /** The columns of a cell, each with a cursor at its begin. */
@@ -271,28 +263,8 @@ function texts(cursor: MessagePackCursor): string[] {
   return found;
 }
 
-function numbers(cursor: MessagePackCursor): number[] {
-  const found: number[] = [];
-  for (let left = cursor.array(); left > 0; left--) found.push(cursor.number());
-  return found;
-}
-
 /** Decimal text outside the safe integers. */
 function exact(cursor: MessagePackCursor): ExactInt {
   const value = cursor.scalar();
   return typeof value === 'string' ? BigInt(value) : (value as number);
-}
-
-function readTickets(cursor: MessagePackCursor): AmountSketch | null {
-  if (cursor.isNull()) return null;
-  cursor.array();
-  const isExact = cursor.scalar() as boolean;
-  const min = cursor.number();
-  const max = cursor.number();
-  return AmountSketch.fromWire({ exact: isExact, min, max, counts: numbers(cursor) });
-}
-
-function readCustomers(cursor: MessagePackCursor): DistinctSketch | null {
-  if (cursor.isNull()) return null;
-  return DistinctSketch.fromWire(cursor.atArray ? numbers(cursor) : cursor.bytes());
 }

@@ -13,8 +13,9 @@ import { digestText } from './hashes/row-set-digest.ts';
 import type { ExactInt } from './logic/exact-sum.ts';
 import type { ItemMeasures, Measures } from './measures.ts';
 import { packCooperatively } from './message-pack/pack-cooperatively.ts';
+import { MessagePackWriter } from './message-pack/writer.ts';
+import { writeCustomers, writeTickets } from './packed-sketches.ts';
 import type { PartialAggregate, Tally } from './partial.ts';
-import type { AmountSketch } from './sketches/amount-sketch.ts';
 
 export const FORMAT = 1;
 /** Values handled between two turns of the event loop; a sketch holds up to a thousand. */
@@ -22,6 +23,8 @@ const NUMBERS_A_TURN = 4_096;
 const SKETCHES_A_TURN = 8;
 /** Bytes of a frame, compressed in about two milliseconds. Most cells are smaller. */
 const FRAME_BYTES = 512 * 1024;
+/** Of the compressor's output, so that few cells are put together of pieces. */
+const COMPRESSION = { chunkSize: 64 * 1024 };
 
 /** Which of the expensive measures a reader wants. */
 export interface SketchSelection {
@@ -32,8 +35,6 @@ export const ALL_MEASURES: SketchSelection = { tickets: true, customers: true };
 
 /** Decimal text outside the safe integers, because MessagePack's integers end at 64 bits. */
 const packExact = (value: ExactInt): number | string => (typeof value === 'bigint' ? value.toString() : value);
-
-type PackedTickets = readonly [exact: boolean, min: number, max: number, counts: readonly number[]] | null;
 
 interface Packed {
   readonly keys: readonly string[];
@@ -91,21 +92,24 @@ const packFolded = <M>({ keys, folded }: Cube<M>, base: number): PackedFolded[] 
   ]);
 
 /** What `as` makes of each measure. */
-function* column<M, V>(measures: readonly M[], as: (of: M) => V, perTurn = NUMBERS_A_TURN): Cooperative<V[]> {
+function* column<M, V>(measures: readonly M[], as: (of: M) => V): Cooperative<V[]> {
   const values: V[] = [];
-  for (const of of measures) if (values.push(as(of)) % perTurn === 0) yield;
+  for (const of of measures) if (values.push(as(of)) % NUMBERS_A_TURN === 0) yield;
   return values;
 }
 
 /** A column of sketches, packed by itself. */
-function* sketches<M>(measures: readonly M[], as: (of: M) => unknown): Cooperative<Uint8Array> {
-  return yield* packCooperatively(yield* column(measures, as, SKETCHES_A_TURN), SKETCHES_A_TURN);
-}
-
-function packTickets(tickets: AmountSketch | null): PackedTickets {
-  if (tickets === null) return null;
-  const { exact, min, max, counts } = tickets.toWire();
-  return [exact, min, max, counts];
+function* sketches<M>(
+  measures: readonly M[],
+  write: (writer: MessagePackWriter, of: M) => void,
+): Cooperative<Uint8Array> {
+  const writer = new MessagePackWriter();
+  writer.array(measures.length);
+  for (let at = 0; at < measures.length; at++) {
+    write(writer, measures[at]!);
+    if (at % SKETCHES_A_TURN === SKETCHES_A_TURN - 1) yield;
+  }
+  return writer.written();
 }
 
 function* packFigures(cube: Cube<Measures>, base: number): Cooperative<PackedFigures> {
@@ -115,8 +119,8 @@ function* packFigures(cube: Cube<Measures>, base: number): Cooperative<PackedFig
     count: yield* column(measures, ({ count }) => count),
     amount: yield* column(measures, ({ amount }) => packExact(amount)),
     quantity: yield* column(measures, ({ quantity }) => packExact(quantity)),
-    tickets: yield* sketches(measures, ({ tickets }) => packTickets(tickets)),
-    customers: yield* sketches(measures, ({ customers }) => customers?.toWire() ?? null),
+    tickets: yield* sketches(measures, writeTickets),
+    customers: yield* sketches(measures, writeCustomers),
   };
 }
 
@@ -134,7 +138,7 @@ function* compress(content: readonly unknown[]): Cooperative<Uint8Array> {
   const packed = yield* packCooperatively([FORMAT, ...content]);
   const frames: Uint8Array[] = [];
   for (let at = 0; at < packed.length; at += FRAME_BYTES) {
-    frames.push(zstdCompressSync(packed.subarray(at, at + FRAME_BYTES)));
+    frames.push(zstdCompressSync(packed.subarray(at, at + FRAME_BYTES), COMPRESSION));
     yield;
   }
   return frames.length === 1 ? frames[0]! : Buffer.concat(frames);

@@ -25,6 +25,8 @@ export type GroupKey = readonly (string | null)[];
 
 export interface Group<M> {
   readonly key: GroupKey;
+  /** What `nameOf` says of the key. */
+  readonly name: string;
   readonly slots: Map<number, M>;
   /** The slot that was asked for last, and its measures: most events come in the order of time. */
   slot: number;
@@ -134,13 +136,16 @@ export class Cube<M> {
     return hashOf(this.#hashed.map((at) => key[at]!)) >= this.#limit && nameOf(this.#rest(key)) !== nameOf(key);
   }
 
-  /** The group that counts for a key. */
-  group(key: GroupKey): Group<M> {
-    const name = nameOf(key);
+  /**
+   * The group that counts for a key.
+   *
+   * @param name of the key, if it is known: to put it together takes longer than to look it up
+   */
+  group(key: GroupKey, name = nameOf(key)): Group<M> {
     const found = this.#groups.get(name);
     if (found !== undefined) return found;
     if (this.#limit < ALL_HASHES && this.#isThinned(key)) return this.group(this.#rest(key));
-    const group: Group<M> = { key: [...key], slots: new Map(), slot: 0, measures: null };
+    const group: Group<M> = { key: [...key], name, slots: new Map(), slot: 0, measures: null };
     this.#groups.set(name, group);
     this.bytes += GROUP_BYTES + 2 * name.length;
     this.#nameLengths += name.length;
@@ -187,11 +192,17 @@ function hashOf(key: GroupKey): number {
 /** Merges a cube's measures into another one with the same keys or a subset of them. */
 export function* mergeCube<M>(into: Cube<M>, from: Cube<M>): Cooperative<void> {
   const places = into.keys.map((key) => from.keys.indexOf(key));
+  const areAlike = places.length === from.keys.length && places.every((place, at) => place === at);
   const { merge } = into.measuring;
   for (const group of from.groups()) {
-    const key = places.map((place) => group.key[place] ?? null);
+    const key = areAlike ? group.key : places.map((place) => group.key[place] ?? null);
+    const name = areAlike ? group.name : nameOf(key);
+    let to = into.group(key, name);
+    let { generation } = into;
     for (const [slot, measures] of group.slots) {
-      const grown = merge(into.at(key, slot), measures);
+      if (into.generation !== generation) to = into.group(key, name);
+      generation = into.generation;
+      const grown = merge(into.in(to, slot), measures);
       into.bytes += grown;
     }
     yield;

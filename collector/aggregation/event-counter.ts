@@ -4,12 +4,13 @@
  */
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { slotOf } from '../../shared/time.ts';
-import { beginOf, type EventColumns } from '../../shared/wire/event-columns.ts';
+import { beginOf, type EventColumns, NO_TEXT, type Texts } from '../../shared/wire/event-columns.ts';
+import { BatchMemory } from './batch-memory.ts';
 import type { Group } from './cube.ts';
 import { addExact, negateExact } from './logic/exact-sum.ts';
 import type { LogicRules } from './logic/logic-rules.ts';
 import type { Logic } from './logic/logic-version.ts';
-import { type ItemMeasures, type Measures, sketchBytes } from './measures.ts';
+import type { ItemMeasures, Measures } from './measures.ts';
 import type { PartialAggregate } from './partial.ts';
 import { AmountSketch } from './sketches/amount-sketch.ts';
 import { CustomerHashes, DistinctSketch } from './sketches/distinct-sketch.ts';
@@ -20,6 +21,9 @@ const ITEMS_A_TURN = 1_000;
 const MAX_REMEMBERED_BYTES = 1024 * 1024;
 const MAP_BYTES = 256;
 const ENTRY_BYTES = 64;
+/** Dim keys of a batch whose places are remembered, by their indexes. */
+const MAX_KEYS = 1_024;
+const NO_PLACES: readonly number[] = [];
 
 type Value = string | null;
 /** By one value after the other; the last map holds groups. */
@@ -32,6 +36,12 @@ const remembered = {
   articles: new Map() as Places,
   bytes: 0,
 };
+/** Of the batch that is counted. */
+const memory = new BatchMemory();
+/** Names are hashed alike by all. */
+const hashes = new CustomerHashes();
+/** Stands for an empty name, which is none. */
+const NO_CUSTOMER = -1;
 
 function forget(): void {
   remembered.of = null;
@@ -40,33 +50,42 @@ function forget(): void {
   remembered.bytes = 0;
 }
 
+/** What begins a combination of values; those of the dimensions follow, the customer's is apart. */
+const [SLOT, TYPE, CURRENCY, STORE, DIMENSIONS] = [0, 1, 2, 3, 4];
+
 export class EventCounter {
   readonly #part: PartialAggregate;
   readonly #rules: LogicRules;
-  readonly #dimensions: readonly string[];
-  readonly #hashes = new CustomerHashes();
-  /** By dimension key: its place in `#values`; the customer's is the last. */
+  /** By dimension key: its place among the dimensions; the customer's is behind them. */
   readonly #places = new Map<string, number[]>();
-  /** The event's values of the dimensions, and its customer. */
-  readonly #values: Value[];
+  /** Of the event: its slot and texts. */
+  readonly #combination: Int32Array;
+  #customer = NO_TEXT;
   #generations = 0;
+  /** Of the batch: its columns, the places of the dim keys, and the type that came last. */
+  #columns: EventColumns | null = null;
+  #keyPlaces: (readonly number[] | null)[] = [];
+  #type = NO_TEXT;
+  #typeText = '';
 
   constructor(logic: Logic, part: PartialAggregate) {
     this.#part = part;
     this.#rules = logic.rules;
-    this.#dimensions = logic.dimensions;
     for (const [place, name] of [...logic.dimensions, 'customer'].entries())
       this.#places.set(name, [...(this.#places.get(name) ?? []), place]);
-    this.#values = new Array<Value>(logic.dimensions.length + 1).fill(null);
+    this.#combination = new Int32Array(DIMENSIONS + logic.dimensions.length);
   }
 
   /** Lets go of what is remembered: nothing is counted for now. */
   release(): void {
-    if (remembered.of === this) forget();
+    if (remembered.of !== this) return;
+    forget();
+    memory.release();
   }
 
   /** Counts the events from one on. */
   *count(columns: EventColumns, first: number): Cooperative<void> {
+    this.#begin(columns);
     let items = 0;
     for (let event = Math.max(0, first); event < columns.count; event++) {
       this.#count(columns, event);
@@ -74,82 +93,148 @@ export class EventCounter {
       if (items < ITEMS_A_TURN) continue;
       items = 0;
       yield;
+      // Another counter may have had its turn.
+      this.#begin(columns);
     }
+  }
+
+  #begin(columns: EventColumns): void {
+    if (this.#columns !== columns || remembered.of !== this) {
+      memory.forget();
+      this.#columns = columns;
+      this.#keyPlaces = [];
+      this.#type = NO_TEXT;
+    }
+    this.#forgetOthers();
   }
 
   #count(columns: EventColumns, event: number): void {
     const { figures, tally } = this.#part;
     const slot = slotOf(columns.ts[event]!);
-    const type = this.#rules.typeOf(columns.type[event]!);
     const amount = columns.amount[event]!;
-    this.#readValues(columns, event);
-    const measures = figures.in(this.#group(type, columns.currency[event]!, columns.store[event]!), slot);
+    const type = this.#typeOf(columns, event);
+    this.#combine(columns, event, slot);
+    const measures = this.#measures(columns, slot, type);
     tally.events++;
     measures.count++;
-    if (amount !== null) measures.amount = addExact(measures.amount, amount);
+    const hasAmount = !Number.isNaN(amount);
+    if (hasAmount) measures.amount = addExact(measures.amount, amount);
     if (type !== 'sale' && type !== 'refund') return;
     const isSale = type === 'sale';
-    const before = sketchBytes(measures);
-    if (isSale && amount !== null) {
+    if (isSale && hasAmount) {
       measures.tickets ??= new AmountSketch();
-      measures.tickets.add(amount);
+      figures.bytes += measures.tickets.add(amount);
     }
-    // An empty value is none.
-    const customer = this.#values[this.#dimensions.length] || null;
-    if (customer !== null) {
+    const customer = this.#customer === NO_TEXT ? NO_CUSTOMER : this.#hashOf(columns, this.#customer);
+    if (customer !== NO_CUSTOMER) {
       measures.customers ??= new DistinctSketch();
-      measures.customers.add(this.#hashes.of(customer));
+      figures.bytes += measures.customers.add(customer);
     }
-    figures.bytes += sketchBytes(measures) - before;
     this.#countItems(columns, event, slot, measures, isSale);
   }
 
   #countItems(columns: EventColumns, event: number, slot: number, measures: Measures, isSale: boolean): void {
-    const { items, itemEnds } = columns;
-    const { articles } = this.#part;
+    const { itemEnds } = columns;
+    const { skus, qtys, prices, totals } = columns.items;
     const currency = columns.currency[event]!;
+    memory.articlesOf(currency, slot);
     for (let at = beginOf(itemEnds, event), end = itemEnds[event]!; at < end; at++) {
-      const quantity = items.qtys[at]!;
+      const quantity = qtys[at]!;
       // A voided line counts nothing.
       if (quantity === 0) continue;
       measures.quantity = addExact(measures.quantity, quantity);
-      const article = articles.in(this.#article(currency, items.skus[at]!), slot);
-      const amount = this.#rules.lineAmount(quantity, items.prices[at] ?? null, items.totals?.[at] ?? null);
+      const sku = skus[at]!;
+      const article = memory.article(sku) ?? this.#article(columns, currency, sku, slot);
+      const [price, total] = [prices[at]!, totals === null ? Number.NaN : totals[at]!];
+      const amount = this.#rules.lineAmount(
+        quantity,
+        Number.isNaN(price) ? null : price,
+        Number.isNaN(total) ? null : total,
+      );
       article.quantity = addExact(article.quantity, isSale ? quantity : -quantity);
       article.amount = addExact(article.amount, isSale ? amount : negateExact(amount));
     }
   }
 
-  #readValues({ dimEnds, dimKeys, dimValues }: EventColumns, event: number): void {
-    const values = this.#values;
-    values.fill(null);
+  #typeOf({ type, texts }: EventColumns, event: number): string {
+    const index = type[event]!;
+    if (index !== this.#type) {
+      this.#type = index;
+      this.#typeText = this.#rules.typeOf(texts.at(index));
+    }
+    return this.#typeText;
+  }
+
+  #combine(columns: EventColumns, event: number, slot: number): void {
+    const { dimEnds, dimKeys, dimValues } = columns;
+    const combination = this.#combination;
+    combination.fill(NO_TEXT);
+    combination[SLOT] = slot;
+    combination[TYPE] = columns.type[event]!;
+    combination[CURRENCY] = columns.currency[event]!;
+    combination[STORE] = columns.store[event]!;
+    this.#customer = NO_TEXT;
+    const ofCustomer = combination.length - DIMENSIONS;
     for (let at = beginOf(dimEnds, event), end = dimEnds[event]!; at < end; at++) {
-      const places = this.#places.get(dimKeys[at]!);
-      if (places !== undefined) for (const place of places) values[place] = dimValues[at]!;
+      const places = this.#keyPlaces[dimKeys[at]!] ?? this.#placesOf(columns, dimKeys[at]!);
+      for (let of = 0; of < places.length; of++)
+        if (places[of] === ofCustomer) this.#customer = dimValues[at]!;
+        else combination[DIMENSIONS + places[of]!] = dimValues[at]!;
     }
   }
 
-  #group(type: string, currency: Value, store: Value): Group<Measures> {
-    this.#forgetOthers();
-    const values = this.#values;
-    const last = this.#dimensions.length - 1;
-    let places = next(next(remembered.figures, type), currency);
-    let value = store;
-    for (let at = 0; at <= last; at++) {
-      places = next(places, value);
-      value = values[at]!;
+  #placesOf({ texts }: EventColumns, key: number): readonly number[] {
+    const places = this.#places.get(texts.at(key)) ?? NO_PLACES;
+    if (key < MAX_KEYS) {
+      while (this.#keyPlaces.length <= key) this.#keyPlaces.push(null);
+      this.#keyPlaces[key] = places;
     }
-    const found = places.get(value) as Group<Measures> | undefined;
-    return (
-      found ?? remember(places, value, this.#part.figures.group([type, currency, store, ...values.slice(0, last + 1)]))
-    );
+    return places;
   }
 
-  #article(currency: Value, sku: string): Group<ItemMeasures> {
+  #hashOf({ texts }: EventColumns, name: number): number {
+    const known = memory.customer(name);
+    if (known !== undefined) return known;
+    const text = texts.at(name);
+    const hash = text === '' ? NO_CUSTOMER : hashes.of(text);
+    memory.setCustomer(name, hash);
+    return hash;
+  }
+
+  #measures(columns: EventColumns, slot: number, type: string): Measures {
+    const combination = this.#combination;
+    const place = memory.placeOf(combination);
+    const known = memory.measuresAt(place, combination);
+    if (known !== undefined) return known;
+    const { figures } = this.#part;
+    const measures = figures.in(this.#group(columns.texts, type), slot);
     this.#forgetOthers();
-    const places = next(remembered.articles, currency);
-    const found = places.get(sku) as Group<ItemMeasures> | undefined;
-    return found ?? remember(places, sku, this.#part.articles.group([currency, sku]));
+    memory.setMeasures(place, combination, measures);
+    return measures;
+  }
+
+  #group(texts: Texts, type: string): Group<Measures> {
+    const combination = this.#combination;
+    const valueAt = (at: number): Value => (combination[at] === NO_TEXT ? null : texts.at(combination[at]!));
+    const last = combination.length - 1;
+    let places = next(remembered.figures, type);
+    for (let at = CURRENCY; at < last; at++) places = next(places, valueAt(at));
+    const found = places.get(valueAt(last)) as Group<Measures> | undefined;
+    if (found !== undefined) return found;
+    const values = Array.from(combination, (_, at) => (at < CURRENCY ? null : valueAt(at))).slice(CURRENCY);
+    return remember(places, valueAt(last), this.#part.figures.group([type, ...values]));
+  }
+
+  #article({ texts }: EventColumns, currency: number, sku: number, slot: number): ItemMeasures {
+    const { articles } = this.#part;
+    const [money, name] = [currency === NO_TEXT ? null : texts.at(currency), texts.at(sku)];
+    const places = next(remembered.articles, money);
+    const known = places.get(name) as Group<ItemMeasures> | undefined;
+    const measures = articles.in(known ?? remember(places, name, articles.group([money, name])), slot);
+    this.#forgetOthers();
+    memory.articlesOf(currency, slot);
+    memory.setArticle(sku, measures);
+    return measures;
   }
 
   /** Forgets what is another counter's, and what a cube folded, which is elsewhere now. */
@@ -158,6 +243,7 @@ export class EventCounter {
     const generations = figures.generation + articles.generation;
     if (remembered.of === this && generations === this.#generations) return;
     forget();
+    memory.forget();
     remembered.of = this;
     this.#generations = generations;
   }

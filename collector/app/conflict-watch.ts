@@ -4,7 +4,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { tallyOf, unpackCell } from '../aggregation/cell-entries.ts';
+import { tallyOf } from '../aggregation/cell-entries.ts';
+import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import type { RollupStore } from '../rollup/run.ts';
 import type { Rollup, RollupKey } from '../store/rollups.ts';
 

@@ -4,18 +4,22 @@ import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { encodePartial } from '../aggregation/codec.ts';
 import { FoldTooDear, PartialFold } from '../aggregation/fold.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
+import { partialBytes } from '../aggregation/partial.ts';
 import { readRow, unpackedTogether } from '../aggregation/raw-row.ts';
 import type { RawRow } from '../store/event-log.ts';
 import type { Rollup } from '../store/rollups.ts';
-import { mergedHour } from './merged-hour.ts';
+import { type FreshParts, mergedHour } from './merged-hour.ts';
 import { orPark, type RowContent, type Run, type Terminals } from './run.ts';
 
 // A giant merchant has thousands of partial aggregates. All but a few stay encoded at any time, and
 // other work gets its turn within each step.
 
-async function foldHour(run: Run, terminals: Terminals): Promise<Map<TerminalId, Uint8Array>> {
+/** Memory of those that the merge need not decode again. */
+const DECODED_BYTES = 8 * 1024 * 1024;
+
+async function foldHour(run: Run, terminals: Terminals): Promise<FreshParts> {
   const { attempt, slices } = run;
-  const parts = new Map<TerminalId, Uint8Array>();
+  const parts: FreshParts = { cells: new Map(), decoded: new Map(), bytes: 0 };
   const folds = new Map<TerminalId, PartialFold>();
   const outdated = new Set<TerminalId>();
   const finish = async (terminal: TerminalId): Promise<void> => {
@@ -43,11 +47,11 @@ async function foldHour(run: Run, terminals: Terminals): Promise<Map<TerminalId,
   }
   for (const terminal of [...folds.keys()]) await finish(terminal);
   for (const terminal of outdated) await foldAgain(parts, run, terminal);
-  return new Map([...parts].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return { ...parts, cells: new Map([...parts.cells].sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
 /** Folds a terminal of which a row claims what was counted, and counts only what is settled. */
-async function foldAgain(parts: Map<TerminalId, Uint8Array>, run: Run, terminal: TerminalId): Promise<void> {
+async function foldAgain(parts: FreshParts, run: Run, terminal: TerminalId): Promise<void> {
   const fold = new PartialFold(run.logic);
   for await (const row of rawRows(run, new Set([terminal]))) {
     await run.slices.pause();
@@ -67,18 +71,24 @@ async function addRow({ attempt, slices }: Run, fold: PartialFold, row: RawRow, 
 }
 
 async function encodeInto(
-  parts: Map<TerminalId, Uint8Array>,
+  parts: FreshParts,
   { due, attempt, slices }: Run,
   terminal: TerminalId,
   fold: PartialFold,
 ): Promise<void> {
   const encoded = await orPark(attempt, terminal, async () => {
-    const cell = await slices.run(encodePartial(await slices.run(fold.finish()), due.time * SLOTS_PER_HOUR));
+    const part = await slices.run(fold.finish());
+    const cell = await slices.run(encodePartial(part, due.time * SLOTS_PER_HOUR));
     const { value } = AGGREGATION_LIMITS.cellBytes;
     if (cell.length > value) throw new FoldTooDear(`its figures take more than ${value} bytes in a cell`);
-    return cell;
+    return { part, cell };
   });
-  if (encoded !== null) parts.set(terminal, encoded);
+  if (encoded === null) return;
+  parts.cells.set(terminal, encoded.cell);
+  const bytes = partialBytes(encoded.part);
+  if (parts.bytes + bytes > DECODED_BYTES) return;
+  parts.decoded.set(terminal, encoded.part);
+  parts.bytes += bytes;
 }
 
 const rawRows = (run: Run, terminals: Terminals): AsyncIterable<RawRow> => unpackedTogether(storedRows(run, terminals));
@@ -106,7 +116,7 @@ export async function hourRow(
 ): Promise<RowContent | null> {
   const fresh = await foldHour(run, terminals);
   // A due mark follows its raw row: if none is left, it has expired, and what is published stays.
-  const isEmpty = (): boolean => fresh.size === 0 && (isWhole || current === null);
+  const isEmpty = (): boolean => fresh.cells.size === 0 && (isWhole || current === null);
   if (isEmpty()) return null;
   const row = await mergedHour(run, current?.parts ?? new Map(), fresh, terminals === null);
   return isEmpty() ? null : row;

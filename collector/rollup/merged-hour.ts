@@ -14,6 +14,15 @@ import { Views } from '../aggregation/views.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
 import { type Parts, type RowContent, type Run, readCell, UnreadableCell } from './run.ts';
 
+/** What was folded just now. */
+export interface FreshParts {
+  readonly cells: Map<TerminalId, Uint8Array>;
+  /** Some of them as they were encoded. */
+  readonly decoded: Map<TerminalId, PartialAggregate>;
+  /** Bytes of memory of these. */
+  bytes: number;
+}
+
 /** Merged figures that exceed their limit, and by how much each terminal made them grow. */
 class MergeTooDear extends FoldTooDear {
   readonly growths: ReadonlyMap<TerminalId, number>;
@@ -29,25 +38,25 @@ class MergeTooDear extends FoldTooDear {
  * @param isAll whether all were folded: published ones that cannot be read are left out then
  * @throws FoldTooDear, UnreadableCell
  */
-export async function mergedHour(
-  run: Run,
-  published: Parts,
-  fresh: Map<TerminalId, Uint8Array>,
-  isAll: boolean,
-): Promise<RowContent> {
+export async function mergedHour(run: Run, published: Parts, fresh: FreshParts, isAll: boolean): Promise<RowContent> {
   for (let left = ROLLUP_LIMITS.mergesPerHour.value; ; ) {
     try {
-      const { views, tally } = await merge(run, new Map([...published, ...fresh]), isAll);
+      const { views, tally } = await merge(run, new Map([...published, ...fresh.cells]), fresh.decoded, isAll);
       const { cells, omitted, overflow } = await run.slices.run(views.encode(run.due.time * SLOTS_PER_HOUR));
       const meta = { ...tally, digest: digestText(tally.digest), overflow };
-      return { meta: { ...meta, ...(omitted.length > 0 && { omitted }) }, parts: fresh, views: cells };
+      return { meta: { ...meta, ...(omitted.length > 0 && { omitted }) }, parts: fresh.cells, views: cells };
     } catch (error) {
-      if (!(error instanceof MergeTooDear) || --left === 0 || !parkLargest(run, error, fresh)) throw error;
+      if (!(error instanceof MergeTooDear) || --left === 0 || !parkLargest(run, error, fresh.cells)) throw error;
     }
   }
 }
 
-async function merge(run: Run, parts: Parts, isAll: boolean): Promise<{ views: Views; tally: Tally }> {
+async function merge(
+  run: Run,
+  parts: Parts,
+  decoded: FreshParts['decoded'],
+  isAll: boolean,
+): Promise<{ views: Views; tally: Tally }> {
   const { due, logic, attempt, slices, mergeBytes } = run;
   const base = due.time * SLOTS_PER_HOUR;
   const views = new Views(logic);
@@ -57,7 +66,9 @@ async function merge(run: Run, parts: Parts, isAll: boolean): Promise<{ views: V
     const before = views.bytes;
     let part: PartialAggregate;
     try {
-      part = await readCell(run, due.time, parts.get(terminal)!, (content) => readPartial(content, base));
+      part =
+        decoded.get(terminal) ??
+        (await readCell(run, due.time, parts.get(terminal)!, (content) => readPartial(content, base)));
     } catch (error) {
       if (isAll && error instanceof UnreadableCell) continue;
       throw error;

@@ -11,8 +11,9 @@
 import { Buffer } from 'node:buffer';
 import type { TerminalId } from '../../shared/ids.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
-import { afterTally, unpackCell } from '../aggregation/cell-entries.ts';
+import { afterTally } from '../aggregation/cell-entries.ts';
 import type { ExactInt } from '../aggregation/logic/exact-sum.ts';
+import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import { differences, packedSum, type Sums, sumsOf } from '../aggregation/sums.ts';
 import {
   type ChangeReason,

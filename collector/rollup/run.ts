@@ -2,8 +2,8 @@
 import type { Cooperative, Slices } from '../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import type { Level } from '../../shared/keys.ts';
-import { unpackCell } from '../aggregation/cell-entries.ts';
 import type { Logic } from '../aggregation/logic/logic-version.ts';
+import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import type { DueMarks } from '../store/due-marks.ts';
 import type { EventLog } from '../store/event-log.ts';
 import type { Finality } from '../store/finality.ts';

@@ -10,7 +10,7 @@ import type { TillEvent } from '../event/event.ts';
 import type { Epoch } from '../ids.ts';
 import { hourOf, MAX_TS, MIN_TS } from '../time.ts';
 import { MAX_EVENTS, MAX_WIRE_BYTES, maxDecodedBytes, maxUnpackedBytes } from './batch-bounds.ts';
-import { fromColumns } from './column-decoder.ts';
+import { fromBody } from './column-decoder.ts';
 import { Columns } from './column-encoder.ts';
 import { InvalidColumns } from './column-reader.ts';
 import { isWholeFrame, type Packed, type PackedBody, packBody, unpackBody, unpackTogether } from './compression.ts';
@@ -210,12 +210,11 @@ export function decodeBatch(message: Uint8Array, unpacked: Uint8Array | null = n
   if (plain.length !== header.unpackedLength) return invalid('the unpacked body has another length than stated');
 
   try {
-    const content = unpack(plain, UNTRUSTED_MAX_OBJECTS);
     if (header.kind === 'events') {
-      const columns = fromColumns(content, header, maxDecodedBytes(message.length));
+      const columns = fromBody(plain, header, maxDecodedBytes(message.length));
       return { ok: true, kind: 'events', header, columns };
     }
-    const loss = readLoss(content);
+    const loss = readLoss(unpack(plain, UNTRUSTED_MAX_OBJECTS));
     return loss === null ? invalid('the body is not a loss') : { ok: true, kind: 'losses', header, loss };
   } catch (error) {
     if (error instanceof MalformedMessagePack || error instanceof InvalidColumns) return invalid(error.message);

@@ -1,4 +1,9 @@
-/** Checked access to the columns of a batch's body: one value per event, or flat. */
+/**
+ * Reads the columns of a batch's body from its MessagePack, checked, one after the other: one value
+ * per event, or flat. Bytes are not trusted: no claims beyond the existing bytes, no other values
+ * than a column may hold, nothing left over.
+ */
+import { checkMessagePack, MalformedMessagePack, UNTRUSTED_MAX_OBJECTS } from './message-pack.ts';
 
 /** The body is not what `column-encoder.ts` writes. */
 export class InvalidColumns extends Error {
@@ -9,73 +14,197 @@ export const refuse = (detail: string): never => {
   throw new InvalidColumns(detail);
 };
 
-const isWhole = (value: unknown, min: number, max: number): value is number =>
-  Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+/** What null is read as; no column may hold it. */
+const NULL = Number.NEGATIVE_INFINITY;
+/** What no column takes. */
+const NO_WHOLE = 0.5;
 
-/** Whole numbers within bounds. */
-export function wholes(column: readonly unknown[], min: number, max: number, what: string): number[] {
-  const numbers = new Array<number>(column.length);
-  for (let at = 0; at < column.length; at++) {
-    const value = column[at];
-    // Adding zero turns -0, which a float may hold, into 0.
-    numbers[at] = isWhole(value, min, max) ? value + 0 : refuse(`${what} is out of range`);
-  }
-  return numbers;
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+  /** What stands for null; undefined: the column may not hold it. */
+  readonly none?: number | undefined;
+  readonly what: string;
 }
 
-/** The same of a column that may hold null. */
-export function wholesOrNull(column: readonly unknown[], min: number, max: number, what: string): (number | null)[] {
-  const numbers = new Array<number | null>(column.length);
-  for (let at = 0; at < column.length; at++) {
-    const value = column[at];
-    if (value === null) numbers[at] = null;
-    else numbers[at] = isWhole(value, min, max) ? value + 0 : refuse(`${what} is out of range`);
+export class BodyReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+  /** Columns that were not read. */
+  #left: number;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#left = this.#array() ?? refuse('the body is not an array of columns');
   }
-  return numbers;
-}
 
-export class BodyColumns {
-  readonly #columns: readonly unknown[];
-  readonly #count: number;
+  /** How many columns follow. */
+  get left(): number {
+    return this.#left;
+  }
 
-  /** @param count number of events */
-  constructor(columns: readonly unknown[], count: number) {
-    this.#columns = columns;
-    this.#count = count;
+  /** Where the texts of the next column, an array, begin and end; their heads are in between. */
+  texts(): { readonly first: number; readonly begins: Int32Array; readonly ends: Int32Array } {
+    this.#left--;
+    const count = this.#array() ?? refuse('the string table holds something else than texts');
+    const [begins, ends] = [new Int32Array(count), new Int32Array(count)];
+    const first = this.#at;
+    for (let text = 0; text < count; text++) {
+      const head = this.#bytes[this.#at++]!;
+      let length = head & 0x1f;
+      if (head >= 0xd9 && head <= 0xdb) length = this.#unsigned(1 << (head - 0xd9));
+      else if (!(head >= 0xa0 && head < 0xc0)) refuse('the string table holds something else than texts');
+      if (length > this.#bytes.length - this.#at) refuse('claims more bytes than there are');
+      begins[text] = this.#at;
+      this.#at += length;
+      ends[text] = this.#at;
+    }
+    return { first, begins, ends };
   }
 
   /** One value for each event, in the short form too, where all events have the same value. */
-  perEvent(at: number, what: string): readonly unknown[] {
-    const column = this.#columns[at];
-    if (!Array.isArray(column)) return new Array<unknown>(this.#count).fill(column);
-    if (column.length !== this.#count)
-      return refuse(`column ${what} has ${column.length} entries for ${this.#count} events`);
-    return column;
-  }
-
-  has(at: number): boolean {
-    return at < this.#columns.length;
+  perEvent<Values extends Float64Array | Int32Array>(into: Values, bounds: Bounds): Values {
+    this.#left--;
+    const length = this.#array();
+    if (length === null) return into.fill(this.#whole(bounds)) as Values;
+    if (length !== into.length) refuse(`column ${bounds.what} has ${length} entries for ${into.length} events`);
+    this.#wholes(into, bounds);
+    return into;
   }
 
   /** The values of all events in a row, of which each event has any number. */
-  flat(at: number, what: string): readonly unknown[] {
-    const column = this.#columns[at];
-    return Array.isArray(column) ? column : refuse(`column ${what} is not an array`);
+  flat<Values extends Float64Array | Int32Array>(make: (length: number) => Values, bounds: Bounds): Values {
+    this.#left--;
+    const length = this.#array() ?? refuse(`column ${bounds.what} is not an array`);
+    const into = make(length);
+    this.#wholes(into, bounds);
+    return into;
   }
 
-  /**
-   * Where each event's values end in flat columns.
-   *
-   * @param length of those columns
-   */
-  ends(at: number, max: number, length: number, what: string): number[] {
-    const ends = wholes(this.perEvent(at, what), 0, max, `number of ${what}`);
-    let end = 0;
-    for (let event = 0; event < ends.length; event++) {
-      end += ends[event]!;
-      ends[event] = end;
+  /** Passes over the columns that are left, whatever they hold; nothing may follow them. */
+  passRest(): void {
+    try {
+      checkMessagePack(this.#bytes.subarray(this.#at), this.#left, UNTRUSTED_MAX_OBJECTS);
+    } catch (error) {
+      if (error instanceof MalformedMessagePack) refuse(error.message);
+      throw error;
     }
-    if (end !== length) refuse(`${what} are ${end < length ? 'left over' : 'missing'}`);
-    return ends;
   }
+
+  /** The head of an array. @returns its length; null: something else follows, which is not read */
+  #array(): number | null {
+    const head = this.#bytes[this.#at]!;
+    let length = head & 0x0f;
+    if (head === 0xdc || head === 0xdd) {
+      this.#at++;
+      length = this.#unsigned(head === 0xdc ? 2 : 4);
+    } else if (head >= 0x90 && head < 0xa0) this.#at++;
+    else return null;
+    // Each value takes at least one byte.
+    return length > this.#bytes.length - this.#at ? refuse('claims more values than there are bytes') : length;
+  }
+
+  #wholes(into: Float64Array | Int32Array, bounds: Bounds): void {
+    const { min, max, none, what } = bounds;
+    const bytes = this.#bytes;
+    let at = this.#at;
+    for (let index = 0; index < into.length; index++) {
+      const head = bytes[at]!;
+      let value = head;
+      if (head < 0x80) at++;
+      else if (head === 0xcd) {
+        value = (bytes[at + 1]! << 8) | bytes[at + 2]!;
+        at += 3;
+      } else if (head === 0xcc) {
+        value = bytes[at + 1]!;
+        at += 2;
+      } else {
+        this.#at = at;
+        value = this.#number();
+        at = this.#at;
+      }
+      if (value === NULL && none !== undefined) into[index] = none;
+      // Adding zero turns -0, which a float may hold, into 0.
+      else into[index] = value >= min && value <= max && Number.isInteger(value) ? value + 0 : outOf(what);
+    }
+    this.#at = at;
+    if (at > bytes.length) refuse('ends too early');
+  }
+
+  #whole({ min, max, none, what }: Bounds): number {
+    const value = this.#number();
+    if (value === NULL && none !== undefined) return none;
+    return value >= min && value <= max && Number.isInteger(value) ? value + 0 : outOf(what);
+  }
+
+  /** Any number, or null. DataView throws a RangeError at the end of the bytes. */
+  #number(): number {
+    const at = this.#at++;
+    const head = this.#bytes[at];
+    if (head === undefined) return refuse('ends too early');
+    if (head < 0x80) return head;
+    if (head >= 0xe0) return head - 0x100;
+    if (head === 0xc0) return NULL;
+    const width = WIDTHS[head - 0xca];
+    if (width === undefined) return NO_WHOLE;
+    this.#at += width;
+    if (this.#at > this.#bytes.length) return refuse('ends too early');
+    const value = this.#wide(head, at + 1);
+    return Number.isFinite(value) ? value : NO_WHOLE;
+  }
+
+  #wide(head: number, at: number): number {
+    switch (head) {
+      case 0xca:
+        return this.#view.getFloat32(at);
+      case 0xcb:
+        return this.#view.getFloat64(at);
+      case 0xcc:
+        return this.#view.getUint8(at);
+      case 0xcd:
+        return this.#view.getUint16(at);
+      case 0xce:
+        return this.#view.getUint32(at);
+      case 0xcf:
+        return Number(this.#view.getBigUint64(at));
+      case 0xd0:
+        return this.#view.getInt8(at);
+      case 0xd1:
+        return this.#view.getInt16(at);
+      case 0xd2:
+        return this.#view.getInt32(at);
+      default:
+        return Number(this.#view.getBigInt64(at));
+    }
+  }
+
+  #unsigned(width: number): number {
+    if (width > this.#bytes.length - this.#at) refuse('ends too early');
+    let value = 0;
+    for (let left = width; left > 0; left--) value = value * 0x100 + this.#bytes[this.#at++]!;
+    return value;
+  }
+}
+
+/** Bytes of numbers by their heads, 0xca to 0xd3: floats, whole numbers, such with a sign. */
+const WIDTHS = [4, 8, 1, 2, 4, 8, 1, 2, 4, 8];
+
+const outOf = (what: string): never => refuse(`${what} is out of range`);
+
+/**
+ * Where each event's values end in flat columns.
+ *
+ * @param counts of each event's values; the ends take their place
+ * @param length of those columns
+ */
+export function endsOf(counts: Int32Array, length: number, what: string): Int32Array {
+  let end = 0;
+  for (let event = 0; event < counts.length; event++) {
+    end += counts[event]!;
+    counts[event] = end;
+  }
+  if (end !== length) refuse(`${what} are ${end < length ? 'left over' : 'missing'}`);
+  return counts;
 }

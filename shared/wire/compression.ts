@@ -24,8 +24,8 @@ const MAX_BYTES_WITH_DICTIONARY = 8 * 1024;
 const LEVEL = 6;
 /** 2^22 bytes: no valid frame of at most 4 MiB needs a larger window. */
 const MAX_WINDOW_LOG = 22;
-/** Bounds of zlib's buffers; a small body needs no large one. */
-const [MIN_CHUNK, MAX_CHUNK] = [64, 16 * 1024];
+/** Bounds of zlib's buffers: a small body needs no large one, a large one is best in one piece. */
+const [MIN_CHUNK, MAX_CHUNK] = [64, 128 * 1024];
 
 /** The header names the dictionary, so the frame does not. */
 const COMPRESSION = { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_dictIDFlag]: 0 };

@@ -81,13 +81,18 @@ const HEADS: readonly (Head | null)[] = Array.from({ length: 256 }, (_, head) =>
   return LONG_HEADS[head] ?? null;
 });
 
-/** Walks all values: each is a head and its content. */
-function walk(bytes: Uint8Array, maxObjects: number): void {
+/**
+ * Walks all values: each is a head and its content.
+ *
+ * @param values how many there are, one after the other
+ * @throws MalformedMessagePack
+ */
+export function checkMessagePack(bytes: Uint8Array, values: number, maxObjects: number): void {
   /**
    * How many values remain: of the message, of the array or map open in it, of the one open in
    * that, …
    */
-  const left: number[] = [1];
+  const left: number[] = [values];
   let objects = 0;
   let at = 0;
   while (left.length > 0) {
@@ -107,11 +112,11 @@ function walk(bytes: Uint8Array, maxObjects: number): void {
       if (length > bytes.length - at) refuse('claims more bytes than there are');
       at += length;
     } else {
-      const values = head.kind === 'map' ? 2 * length : length;
+      const entries = head.kind === 'map' ? 2 * length : length;
       // Each value takes at least one byte.
-      if (values > bytes.length - at) refuse('claims more values than there are bytes');
+      if (entries > bytes.length - at) refuse('claims more values than there are bytes');
       if (left.length > MAX_DEPTH) refuse(`is nested deeper than ${MAX_DEPTH}`);
-      left.push(values);
+      left.push(entries);
     }
     if (head.kind !== 'raw') objects += head.kind === 'map' ? 1 + length : 1;
     if (objects > maxObjects) refuse(`holds more than ${maxObjects} arrays, map entries and byte strings`);
@@ -126,7 +131,7 @@ function walk(bytes: Uint8Array, maxObjects: number): void {
  * @throws MalformedMessagePack and nothing else
  */
 export function unpack(bytes: Uint8Array, maxObjects = Number.POSITIVE_INFINITY): unknown {
-  walk(bytes, maxObjects);
+  checkMessagePack(bytes, 1, maxObjects);
   try {
     return unpackr.unpack(bytes);
   } catch (cause) {

@@ -9,6 +9,13 @@ export type Scalar = number | string | boolean | null;
 /** Shorter texts are read faster in JavaScript than by a call of the decoder. */
 const SHORT_TEXT = 24;
 
+/** Bytes of a number by its head; 0: it is none. */
+const NUMBER_BYTES = Uint8Array.from({ length: 256 }, (_, head) => {
+  if (head < 0x80 || head >= 0xe0) return 1;
+  // Floats of 32 and 64 bits, whole numbers of 8 to 64 bits, such with a sign.
+  return [5, 9, 2, 3, 5, 9, 2, 3, 5, 9][head - 0xca] ?? 0;
+});
+
 function unreadable(): never {
   throw new RangeError('a rollup cell is not the MessagePack that this program writes');
 }
@@ -67,6 +74,29 @@ export class MessagePackCursor {
     if (head < 0xc4 || head > 0xc6) return unreadable();
     const from = this.#pass(this.#unsigned(1 << (head - 0xc4)));
     return this.#bytes.subarray(from, this.#at);
+  }
+
+  /** The bytes from here to another cursor, which passed on from here. */
+  until(other: MessagePackCursor): Uint8Array {
+    return this.#bytes.subarray(this.#at, other.#at);
+  }
+
+  /**
+   * Passes over an array of numbers.
+   *
+   * @returns how many there are
+   */
+  skipNumbers(): number {
+    const length = this.array();
+    const bytes = this.#bytes;
+    let at = this.#at;
+    for (let left = length; left > 0; left--) {
+      const width = NUMBER_BYTES[bytes[at]!];
+      if (width === 0 || width === undefined) return unreadable();
+      at += width;
+    }
+    this.#at = at;
+    return at > bytes.length ? unreadable() : length;
   }
 
   /** The bytes of all values that follow the next one; they are not read. */

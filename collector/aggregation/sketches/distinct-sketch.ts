@@ -7,9 +7,13 @@
  * sketches", 2017, algorithm 6), standard error 1.04 / sqrt(2^16) = 0.41 %: 2 % is five times that.
  */
 import { sha256OfText } from '../hashes/sha-256.ts';
+import { NumberTable } from './number-table.ts';
+import type { Packed } from './packed.ts';
 
 export const EXACT_LIMIT = 1_000;
 
+/** Memory of a hash, about. */
+const HASH_BYTES = 40;
 const HASH_BITS = 52;
 const INDEX_BITS = 16;
 const REGISTERS = 2 ** INDEX_BITS;
@@ -41,21 +45,32 @@ export class CustomerHashes {
 }
 
 export class DistinctSketch {
-  #exact: Set<number> | null = new Set();
+  #exact: NumberTable | null = new NumberTable();
   #registers: Uint8Array | null = null;
+  /** As it stands in a cell, until something is added; the numbers are read when asked for. */
+  #packed: Packed<readonly number[]> | null = null;
 
-  add(of: number): void {
-    if (this.#exact === null) {
+  /** @returns by how many bytes of memory it grew */
+  add(of: number): number {
+    if (this.#packed !== null) this.#unpack();
+    const exact = this.#exact;
+    if (exact === null) {
       this.#register(of);
-      return;
+      return 0;
     }
-    this.#exact.add(of);
-    if (this.#exact.size > EXACT_LIMIT) this.#toRegisters();
+    const before = exact.size;
+    exact.place(of);
+    if (exact.size <= EXACT_LIMIT) return HASH_BYTES * (exact.size - before);
+    this.#toRegisters();
+    return REGISTERS - HASH_BYTES * before;
   }
 
   merge(other: DistinctSketch): void {
+    this.#unpack();
+    other.#read();
     if (other.#exact !== null) {
-      for (const of of other.#exact) this.add(of);
+      const { numbers } = other.#exact;
+      for (let at = 0; at < numbers.length; at++) this.add(numbers[at]!);
       return;
     }
     this.#toRegisters();
@@ -66,16 +81,23 @@ export class DistinctSketch {
 
   /** Bytes of memory, about. */
   get bytes(): number {
-    return this.#exact === null ? REGISTERS : 40 * this.#exact.size;
+    return this.#exact === null ? REGISTERS : HASH_BYTES * (this.#packed?.size ?? this.#exact.size);
+  }
+
+  /** Its bytes in the cell that it was read from; null once something was added. */
+  get packed(): Uint8Array | null {
+    return this.#packed?.bytes ?? null;
   }
 
   count(): number {
-    return this.#exact !== null ? this.#exact.size : Math.round(estimate(this.#registers!));
+    if (this.#exact === null) return Math.round(estimate(this.#registers!));
+    return this.#packed?.size ?? this.#exact.size;
   }
 
   /** Sorted hashes, or the registers: independent of the order of arrival. */
   toWire(): number[] | Uint8Array {
-    return this.#exact !== null ? [...this.#exact].sort((a, b) => a - b) : this.#registers!;
+    this.#read();
+    return this.#exact !== null ? [...Float64Array.from(this.#exact.numbers).sort()] : this.#registers!;
   }
 
   static fromWire(wire: readonly number[] | Uint8Array): DistinctSketch {
@@ -84,9 +106,27 @@ export class DistinctSketch {
       sketch.#exact = null;
       sketch.#registers = new Uint8Array(wire);
     } else {
-      for (const of of wire) sketch.#exact!.add(of);
+      for (const of of wire) sketch.#exact!.place(of);
     }
     return sketch;
+  }
+
+  /** The sketch of a cell, of hashes; they differ from each other. */
+  static fromPacked(packed: Packed<readonly number[]>): DistinctSketch {
+    const sketch = new DistinctSketch();
+    sketch.#packed = packed;
+    return sketch;
+  }
+
+  /** Reads the hashes of a packed sketch; it stays packed. */
+  #read(): void {
+    if (this.#packed === null || this.#exact!.size > 0) return;
+    for (const of of this.#packed.read()) this.#exact!.place(of);
+  }
+
+  #unpack(): void {
+    this.#read();
+    this.#packed = null;
   }
 
   #toRegisters(): void {
@@ -94,7 +134,7 @@ export class DistinctSketch {
     if (before === null) return;
     this.#exact = null;
     this.#registers = new Uint8Array(REGISTERS);
-    for (const of of before) this.#register(of);
+    for (const of of before.numbers) this.#register(of);
   }
 
   #register(of: number): void {

@@ -14,7 +14,8 @@
 import { begun } from '../../../shared/cooperative.ts';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { DAY_MS, dayOfHour, HOUR_MS, hourOf, type Range } from '../../../shared/time.ts';
-import { checkedCell, unpackCell } from '../../aggregation/cell-entries.ts';
+import { checkedCell } from '../../aggregation/cell-entries.ts';
+import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';

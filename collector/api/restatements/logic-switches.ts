@@ -6,7 +6,7 @@
 import { Buffer } from 'node:buffer';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
-import { unpackCell } from '../../aggregation/cell-entries.ts';
+import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import { differences, packedSum, type Sums, sumsOf } from '../../aggregation/sums.ts';
 import type { History } from '../../store/history/history.ts';
 import { RollupsAsOf } from '../../store/history/rollups-as-of.ts';

@@ -4,8 +4,9 @@
  */
 import type { Slices } from '../../../shared/cooperative.ts';
 import { SLOTS_PER_DAY, SLOTS_PER_HOUR } from '../../../shared/time.ts';
-import { readArticles, readFigures, readPartial, unpackCell } from '../../aggregation/cell-entries.ts';
+import { readArticles, readFigures, readPartial } from '../../aggregation/cell-entries.ts';
 import { addDigest, type Digest, digestText, NO_DIGEST, parseDigest } from '../../aggregation/hashes/row-set-digest.ts';
+import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import { emptyTally, mergeTally } from '../../aggregation/partial.ts';
 import { ARTICLES_VIEW } from '../../aggregation/views.ts';
 import { PARTS, type Rollup, readAfterEnd, UNREADABLE_META } from '../../store/rollups.ts';

@@ -5,8 +5,9 @@
 import { Slices } from '../../../shared/cooperative.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { SLOTS_PER_HOUR } from '../../../shared/time.ts';
-import { unpackCell, visitArticles, visitFigures } from '../../aggregation/cell-entries.ts';
+import { visitArticles, visitFigures } from '../../aggregation/cell-entries.ts';
 import { addExact, type ExactInt, negateExact } from '../../aggregation/logic/exact-sum.ts';
+import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import { ARTICLES_VIEW } from '../../aggregation/views.ts';
 import type { Rollups } from '../../store/rollups.ts';
 import type { Hours } from './build.ts';

@@ -3,8 +3,8 @@
  * with the stored row bit for bit: finds figures that are wrong though the row's digest is right.
  */
 import { Buffer } from 'node:buffer';
-import { unpackCell } from '../../aggregation/cell-entries.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
+import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { Rollup } from '../../store/rollups.ts';
 import { recompute } from '../recompute.ts';

@@ -3,15 +3,11 @@ import assert from 'node:assert/strict';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  unpackCell,
-  type Visitor,
-  visitArticles,
-  visitFigures,
-} from '../../../../collector/aggregation/cell-entries.ts';
+import { type Visitor, visitArticles, visitFigures } from '../../../../collector/aggregation/cell-entries.ts';
 import { ALL_MEASURES, encodeArticles, encodePartial } from '../../../../collector/aggregation/codec.ts';
 import type { Cube } from '../../../../collector/aggregation/cube.ts';
 import type { ItemMeasures, Measures } from '../../../../collector/aggregation/measures.ts';
+import { unpackCell } from '../../../../collector/aggregation/message-pack/unpack-cell.ts';
 import { articlesCube, figuresCube } from '../../../../collector/aggregation/partial.ts';
 import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
 import { type Cooperative, runToEnd } from '../../../../shared/cooperative.ts';

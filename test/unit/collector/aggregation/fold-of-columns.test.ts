@@ -4,6 +4,7 @@ import t from 'tap';
 import { encodePartial } from '../../../../collector/aggregation/codec.ts';
 import { PartialFold } from '../../../../collector/aggregation/fold.ts';
 import type { Logic } from '../../../../collector/aggregation/logic/logic-version.ts';
+import type { Measures } from '../../../../collector/aggregation/measures.ts';
 import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
 import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
@@ -15,10 +16,17 @@ import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../../../support/collect
 import { ObjectFold, readObjects } from '../../../support/oracle/object-fold.ts';
 import { holds } from '../../../support/shared/property.ts';
 
+/** Sketches as they are written: how they keep their numbers is theirs. */
+const wireOf = (slots: ReadonlyMap<number, Measures>) =>
+  [...slots].map(([slot, { tickets, customers, ...sums }]) => [
+    slot,
+    { ...sums, tickets: tickets?.toWire(), customers: customers?.toWire() },
+  ]);
+
 /** Every group with its measures, in the order of the cube, and the published cell byte by byte. */
 const everything = (part: PartialAggregate) => ({
-  figures: [...part.figures.groups()],
-  articles: [...part.articles.groups()],
+  figures: [...part.figures.groups()].map(({ key, slots }) => ({ key, slots: wireOf(slots) })),
+  articles: [...part.articles.groups()].map(({ key, slots }) => ({ key, slots })),
   folded: [[...part.figures.folded], [...part.articles.folded]],
   bytes: [part.figures.bytes, part.articles.bytes],
   tally: part.tally,

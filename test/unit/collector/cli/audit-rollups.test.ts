@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import t, { type Test } from 'tap';
-import { unpackCell } from '../../../../collector/aggregation/cell-entries.ts';
+import { unpackCell } from '../../../../collector/aggregation/message-pack/unpack-cell.ts';
 import { audit } from '../../../../collector/cli/audit/audit.ts';
 import type { Given } from '../../../../collector/cli/command.ts';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { TillEvent } from '../../../../scripts/clients/till-event.ts';
 import { bodies, madeUp, renamed } from '../../../../scripts/train-dictionary/samples.ts';
 import { hourOf } from '../../../../shared/time.ts';
-import { fromColumns } from '../../../../shared/wire/column-decoder.ts';
+import { fromBody } from '../../../../shared/wire/column-decoder.ts';
 import { toEvents } from '../../../../shared/wire/event-columns.ts';
 import { unpack } from '../../../../shared/wire/message-pack.ts';
 
@@ -28,7 +28,7 @@ t.test('samples are bodies of batches that hold each event once', async (t) => {
   const found = bodies(trade, 3).flatMap((body) => {
     const columns = unpack(body) as unknown[][];
     const count = Array.isArray(columns[7]) ? columns[7].length : 1;
-    return toEvents(fromColumns(columns, { count, hour, receiptLines: false }, Number.POSITIVE_INFINITY));
+    return toEvents(fromBody(body, { count, hour, receiptLines: false }, Number.POSITIVE_INFINITY));
   });
   t.same(
     found.map(({ ref }) => ref),

@@ -22,13 +22,10 @@ const MAX_UNPACKED_BYTES = maxUnpackedBytes(MAX_WIRE_BYTES);
 const decodeColumns = (body: unknown, claims: Claims = {}) => decodeBatch(sealed(pack(body), claims));
 
 t.test('the columns that the cases below spoil are good', async (t) => {
-  t.match(decodeColumns(columns()), {
-    ok: true,
-    columns: {
-      ...{ type: ['sale'], amount: [100], currency: ['GBP'], store: ['s1'], ref: ['A1'] },
-      ...{ dimKeys: ['method'], dimValues: ['upi'], attrs: ['{}'] },
-    },
-  });
+  const decoded = decodeColumns(columns());
+  t.match(decoded.ok && decoded.kind === 'events' && toEvents(decoded.columns), [
+    { type: 'sale', amount: 100, currency: 'GBP', store: 's1', ref: 'A1', dims: ['method', 'upi'], attrs: '{}' },
+  ]);
 });
 
 t.test('columns out of the bounds of an event are invalid', async (t) => {
