@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { BrokerMetrics } from '../broker/access/metrics.ts';
 import type { IngestMetrics } from '../ingest/metrics.ts';
 import { FAULTS, type Fault } from '../rollup/audit/compare.ts';
-import type { PassReport } from '../rollup/runner.ts';
+import type { PassReport } from '../rollup/passes/runner.ts';
 import type { SweepReport } from '../rollup/verify/sweep.ts';
 import type { ParkReason } from '../store/parked-hours.ts';
 import type { TlsMetrics } from './tls-reload.ts';

@@ -42,6 +42,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['collector/broker', ...below('collector/broker', 'access transport budget')],
   ['collector/backup/snapshots', 'collector/backup'],
   ['collector/cli/entry', 'collector/cli/logic', 'collector/cli/audit', 'collector/cli'],
+  ['collector/rollup/passes', 'collector/rollup'],
   ['collector/rollup/reprocess', 'collector/rollup'],
   ['collector/rollup/verify', 'collector/rollup', 'collector/rollup/audit'],
   [

@@ -9,7 +9,7 @@ import { digestOf, digestText, NO_DIGEST } from '../../../collector/aggregation/
 import type { Logic } from '../../../collector/aggregation/logic/logic-version.ts';
 import type { StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregation/views.ts';
-import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/runner.ts';
+import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/passes/runner.ts';
 import { type DueMark, DueMarks, dueMinute } from '../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
 import { Finality } from '../../../collector/store/finality.ts';

@@ -1,9 +1,9 @@
 /** Jobs: what due marks name, and the marks that follow from a run. */
-import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { DUE, type DueLevel } from '../../shared/keys.ts';
-import { DAY_MS, dayOfHour, HOUR_MS } from '../../shared/time.ts';
-import { type DueMark, dueMinute, type NewDueMark } from '../store/due-marks.ts';
-import type { Due } from './run.ts';
+import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
+import { DUE, type DueLevel } from '../../../shared/keys.ts';
+import { DAY_MS, dayOfHour, HOUR_MS } from '../../../shared/time.ts';
+import { type DueMark, dueMinute, type NewDueMark } from '../../store/due-marks.ts';
+import type { Due } from '../run.ts';
 
 /** To recompute an hour or a day, or to advance the merchant's finality (time 0). */
 export interface Job extends Omit<Due, 'level' | 'terminals'> {

@@ -13,22 +13,22 @@
  * Several runners divide the salts (`salt-share.ts`), but may process the same marks:
  * compare-and-set decides between their runs, not ownership.
  */
-import { Slices } from '../../shared/cooperative.ts';
-import type { MerchantId } from '../../shared/ids.ts';
-import type { Level } from '../../shared/keys.ts';
-import { minuteOf } from '../../shared/time.ts';
-import type { DueMark, DueMarks } from '../store/due-marks.ts';
-import type { Finality } from '../store/finality.ts';
-import type { LogicSet, LogicVersions } from '../store/logic-versions.ts';
-import type { ParkedHours, ParkedPart } from '../store/parked-hours.ts';
-import { StoreUnavailable } from '../store/tables.ts';
-import { advanceFinality } from './advance-finality.ts';
-import { AttemptStopped } from './attempt.ts';
+import { Slices } from '../../../shared/cooperative.ts';
+import type { MerchantId } from '../../../shared/ids.ts';
+import type { Level } from '../../../shared/keys.ts';
+import { minuteOf } from '../../../shared/time.ts';
+import type { DueMark, DueMarks } from '../../store/due-marks.ts';
+import type { Finality } from '../../store/finality.ts';
+import type { LogicSet, LogicVersions } from '../../store/logic-versions.ts';
+import type { ParkedHours, ParkedPart } from '../../store/parked-hours.ts';
+import { StoreUnavailable } from '../../store/tables.ts';
+import { advanceFinality } from '../advance-finality.ts';
+import { AttemptStopped } from '../attempt.ts';
+import { ROLLUP_LIMITS } from '../limits.ts';
+import type { Due, RecomputeStores } from '../run.ts';
+import { type RunOfVersion, recomputeVersions } from '../versions.ts';
 import { FarMarks } from './far-marks.ts';
 import { type Done, followUps, type Job, jobsByMerchant, nameOf } from './jobs.ts';
-import { ROLLUP_LIMITS } from './limits.ts';
-import type { Due, RecomputeStores } from './run.ts';
-import { type RunOfVersion, recomputeVersions } from './versions.ts';
 
 export interface RunnerOptions extends Omit<RecomputeStores, 'parked'> {
   readonly parked: ParkedHours;
