@@ -83,7 +83,13 @@ async function encodeInto(
 
 const rawRows = (run: Run, terminals: Terminals): AsyncIterable<RawRow> => unpackedTogether(storedRows(run, terminals));
 
-async function* storedRows({ due, stores }: Run, terminals: Terminals): AsyncIterable<RawRow> {
+async function* storedRows(run: Run, terminals: Terminals): AsyncIterable<RawRow> {
+  const { sealedAt } = run;
+  if (sealedAt === null) yield* allRows(run, terminals);
+  else for await (const row of allRows(run, terminals)) if (row.arrival < sealedAt) yield row;
+}
+
+async function* allRows({ due, stores }: Run, terminals: Terminals): AsyncIterable<RawRow> {
   const { merchant, time } = due;
   if (terminals === null) yield* stores.log.scan(merchant, time, time + 1);
   else for (const terminal of terminals) yield* stores.log.scanTerminal(merchant, time, terminal);

@@ -51,6 +51,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'collector/store/reprocess',
     'collector/store/audit',
     'collector/store/history',
+    'collector/store/sealing',
     'collector/store',
   ],
   ['collector/store/hbase', 'collector/store/hbase/thrift'],
@@ -120,7 +121,8 @@ function importBreach(from: string, to: string): string[] {
 function isJoint(side: string, path: string): boolean {
   if (side === 'agent') return isIn(path, 'agent/port');
   return (
-    isIn(path, 'collector/aggregation') || /^collector\/store\/((reprocess|audit|history)\/)?[^/]+\.ts$/.test(path)
+    isIn(path, 'collector/aggregation') ||
+    /^collector\/store\/((reprocess|audit|history|sealing)\/)?[^/]+\.ts$/.test(path)
   );
 }
 

@@ -29,6 +29,7 @@ import type { Due, RecomputeStores } from '../run.ts';
 import { type RunOfVersion, recomputeVersions } from '../versions.ts';
 import { FarMarks } from './far-marks.ts';
 import { type Done, followUps, type Job, jobsByMerchant, nameOf } from './jobs.ts';
+import { nothingDone, type PassReport } from './pass-report.ts';
 
 export interface RunnerOptions extends Omit<RecomputeStores, 'parked'> {
   readonly parked: ParkedHours;
@@ -51,19 +52,6 @@ export interface RunnerOptions extends Omit<RecomputeStores, 'parked'> {
   readonly onFailure: (job: Pick<Job, 'merchant' | 'level' | 'time'>, error: Error) => void;
   /** Called for each part that a run left out. */
   readonly onParked: (due: Due, part: ParkedPart) => void;
-}
-
-export interface PassReport {
-  hours: number;
-  days: number;
-  /** Hours that became final. */
-  finalHours: number;
-  marks: number;
-  /** Compare-and-sets lost to another runner and repeated. */
-  racesLost: number;
-  failures: number;
-  /** Terminals, hours and days that runs left out. */
-  parked: number;
 }
 
 const SALTS = 256;
@@ -116,7 +104,7 @@ export class RollupRunner {
     const last = this.#passes.at(-1);
     if (last !== undefined && (clock() - last.startedAt < JOIN_MS || this.#passes.length === MAX_PASSES))
       return last.ended;
-    const report: PassReport = { hours: 0, days: 0, finalHours: 0, marks: 0, racesLost: 0, failures: 0, parked: 0 };
+    const report = nothingDone();
     const ended = this.#runAll(report).finally(() => {
       this.#passes.splice(this.#passes.indexOf(pass), 1);
     });
@@ -259,13 +247,15 @@ export class RollupRunner {
   /** The versions that runs maintain. */
   #versions(merchant: MerchantId, logics: LogicSet): RunOfVersion[] {
     const { mergeBytes, parked, now } = this.#options;
-    return logics.maintained().map((logic) => {
+    const maintained = logics.maintained();
+    return maintained.map((logic) => {
+      const beside = maintained.map(({ version }) => version).filter((version) => version !== logic.version);
       const leftNotes = this.#leftNotes.get(logic.version) ?? new Map<string, number>();
       this.#leftNotes.set(logic.version, leftNotes);
       const isShown = logics.wasActive(merchant, logic.version);
       return {
         ...{ logic, now, stores: { ...this.#options, parked: parked.ofLogic(logic.version) } },
-        recompute: { ...(mergeBytes && { mergeBytes }), isStopped: () => this.#stopped, leftNotes, isShown },
+        recompute: { ...(mergeBytes && { mergeBytes }), isStopped: () => this.#stopped, leftNotes, isShown, beside },
       };
     });
   }
@@ -273,8 +263,9 @@ export class RollupRunner {
   async #recompute(job: Job, level: Level, report: PassReport, logics: LogicSet): Promise<Done | null> {
     const due = { ...job, level };
     const versions = this.#versions(job.merchant, logics);
-    const { readAt, lost, parked, isParked, isTried } = await recomputeVersions(due, versions);
+    const { readAt, lost, parked, isParked, isTried, tooLate } = await recomputeVersions(due, versions);
     report.racesLost += lost;
+    report.tooLate += tooLate;
     report.parked += parked.length;
     for (const part of parked) this.#options.onParked(due, part);
     if (!isTried) return null;
