@@ -5,8 +5,10 @@ import Type, { type Static } from 'typebox';
 import type { MerchantId } from '../../shared/ids.ts';
 import { formatInstant, HOUR_MS, INTERVALS, type Interval, type Range } from '../../shared/time.ts';
 import type { Logic } from '../aggregation/logic/logic-version.ts';
+import type { SealedHours } from '../store/sealing/sealed-hours.ts';
 import type { ActiveLogic } from './active-logic.ts';
 import type { Question } from './admission/question.ts';
+import { sealedMeta } from './answer/sealed-meta.ts';
 import { sendText } from './answer/send-text.ts';
 import { seriesCsv } from './answer/series-csv.ts';
 import { seriesJson } from './answer/series-json.ts';
@@ -54,6 +56,7 @@ const QuerySchema = Type.Object(
 type Query = Static<typeof QuerySchema>;
 
 export interface MetricsDeps extends AsOfStores {
+  readonly sealed: Pick<SealedHours, 'areSealed' | 'of'>;
   readonly auth: Auth;
   readonly logics: Pick<ActiveLogic, 'of' | 'versions'>;
   readonly completeness: CompletenessReader;
@@ -96,7 +99,10 @@ export function metricsRoute(app: FastifyInstance, deps: MetricsDeps): void {
     if (query.complete === 'only') complete.requireFinal(period.range, period.tz);
     const stores = asOf === null ? deps : storesAsOf(deps, asOf, API_LIMITS.pastHourBytes.value, question);
     const reader = (): FiguresReader => new FiguresReader(stores, { logic, merchant, now, question, complete });
-    const meta = (of: SeriesRequest, complete: Completeness) => metaOf(merchant, of, logic, asOf ?? now, complete);
+    const meta = async (of: SeriesRequest, complete: Completeness) => ({
+      ...metaOf(merchant, of, logic, asOf ?? now, complete),
+      ...(await sealedMeta(deps.sealed, merchant, of.range, now)),
+    });
     const answerTo = (of: SeriesRequest): Promise<Answer> => answer(of, { reader: reader(), question, complete, meta });
     const answered = await answerTo(asked);
     if (query.complete === 'only') answered.complete.requireFinal(period.range, period.tz);
@@ -161,7 +167,7 @@ function sourceFor({ by, filters }: SeriesRequest): FiguresSource {
 interface Answering extends Pick<Answer, 'complete'> {
   readonly reader: FiguresReader;
   readonly question: Question;
-  readonly meta: (of: SeriesRequest, complete: Completeness) => Answer['meta'];
+  readonly meta: (of: SeriesRequest, complete: Completeness) => Promise<Answer['meta']>;
 }
 
 async function answer(asked: SeriesRequest, { reader, question, complete: before, meta }: Answering): Promise<Answer> {
@@ -175,7 +181,7 @@ async function answer(asked: SeriesRequest, { reader, question, complete: before
   const told = truncated.length > 0 && { truncated };
   return {
     complete,
-    meta: { ...meta(asked, complete), interval: asked.interval, ...parked, ...told },
+    meta: { ...(await meta(asked, complete)), interval: asked.interval, ...parked, ...told },
     set: await question.run(builder.end()),
     truncated,
   };

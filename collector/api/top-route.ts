@@ -7,6 +7,7 @@ import Type, { type Static } from 'typebox';
 import { slotOf } from '../../shared/time.ts';
 import type { Visitor } from '../aggregation/cell-entries.ts';
 import type { ItemMeasures } from '../aggregation/measures.ts';
+import { sealedMeta } from './answer/sealed-meta.ts';
 import { storesAsOf } from './figures/as-of.ts';
 import { Completeness } from './figures/completeness.ts';
 import { minorUnits, pieces } from './figures/metric-catalog.ts';
@@ -76,6 +77,7 @@ export function topRoute(app: FastifyInstance, deps: MetricsDeps): void {
     const truncated = folded.length > 0 && { truncated: folded };
     const meta = {
       ...metaOf(merchant, period, logic, asOf ?? now, complete),
+      ...(await sealedMeta(deps.sealed, merchant, range, now)),
       of: 'sku',
       by,
       limit,

@@ -17,6 +17,7 @@ import { ParkedHours } from '../store/parked-hours.ts';
 import { CommitTimes } from '../store/reprocess/commit-times.ts';
 import { ReprocessCursors } from '../store/reprocess/cursors.ts';
 import { Rollups } from '../store/rollups.ts';
+import { SealedHours } from '../store/sealing/sealed-hours.ts';
 import type { Tables } from '../store/tables.ts';
 import { Terminals } from '../store/terminals.ts';
 import type { ClockProblem } from './clock-guard.ts';
@@ -57,6 +58,7 @@ export interface Stores {
   readonly finality: Finality;
   readonly leases: Leases;
   readonly logics: LogicVersions;
+  readonly sealed: SealedHours;
   readonly sweeps: Sweeps;
   readonly terminals: Terminals;
   readonly control: Control;
@@ -89,6 +91,7 @@ export const storesOn = (tables: Tables): Stores => ({
   finality: new Finality(tables),
   leases: new Leases(tables),
   logics: new LogicVersions(tables),
+  sealed: new SealedHours(tables),
   sweeps: new Sweeps(tables),
   terminals: new Terminals(tables),
   control: new Control(tables),

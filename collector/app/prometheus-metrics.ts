@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { BrokerMetrics } from '../broker/access/metrics.ts';
 import type { IngestMetrics } from '../ingest/metrics.ts';
 import { FAULTS, type Fault } from '../rollup/audit/compare.ts';
-import type { PassReport } from '../rollup/runner.ts';
+import type { PassReport } from '../rollup/passes/pass-report.ts';
 import type { SweepReport } from '../rollup/verify/sweep.ts';
 import type { ParkReason } from '../store/parked-hours.ts';
 import type { TlsMetrics } from './tls-reload.ts';
@@ -191,6 +191,10 @@ function rollupMetrics(
   const parked = counter('rollup_parked_total', 'Terminals, hours and days that figures go without, by reason.', [
     'reason',
   ]);
+  const tooLate = counter(
+    'rollup_sealed_batches_total',
+    'Batches that came for a sealed hour: they are kept and counted, and no figure has them.',
+  );
   const seconds = histogram(
     'rollup_pass_seconds',
     'Duration of a pass over all due marks.',
@@ -204,6 +208,7 @@ function rollupMetrics(
       marks.inc(report.marks);
       races.inc(report.racesLost);
       failures.inc(report.failures);
+      tooLate.inc(report.tooLate);
       seconds.observe(took);
     },
     rollupFailed: () => failures.inc(),

@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { ROLLUP_LIMITS } from '../rollup/limits.ts';
-import { type PassReport, RollupRunner, type RunnerOptions } from '../rollup/runner.ts';
-import { RENEW_EVERY_MS, SaltShare } from '../rollup/salt-share.ts';
+import type { PassReport } from '../rollup/passes/pass-report.ts';
+import { RollupRunner, type RunnerOptions } from '../rollup/passes/runner.ts';
+import { RENEW_EVERY_MS, SaltShare } from '../rollup/passes/salt-share.ts';
 import { trustedNow } from './clock-guard.ts';
 import { type NewConflicts, watchConflicts } from './conflict-watch.ts';
 import type { CollectorContext, Stores } from './context.ts';

@@ -33,12 +33,14 @@ export async function dayRow(
 ): Promise<RowContent | null> {
   const { due, logic, stores, attempt, slices } = run;
   const hours = new Map<TerminalId, HourPart[]>();
+  const closed = new Set<number>();
   const views = new DayViews(logic);
   const tally = emptyTally();
   const cells: Cells = { kind: 'all', ...(terminals !== null && { terminals: [...terminals] }) };
   const from = due.time * 24;
   for await (const row of stores.rollups.scan(due.merchant, 'hour', logic.version, from, from + 24, cells)) {
     const before = views.bytes;
+    if (stores.sealed.isClosed(row, run.now())) closed.add(row.time);
     for (const [name, cell] of row.views)
       await readCell(run, row.time, cell, (content) => views.add(name, content, row.time * SLOTS_PER_HOUR));
     for (const name of row.meta.omitted ?? []) views.omit(name);
@@ -49,14 +51,17 @@ export async function dayRow(
   }
   if (hours.size === 0 && (isWhole || current === null)) return null;
   const parts = new Map<TerminalId, Uint8Array>();
+  let kept = 0;
   for (const [terminal, of] of hours) {
-    const part = await dayPart(run, of);
-    if (part !== null) parts.set(terminal, part);
+    const part = await dayPart(run, of, closed);
+    if (part !== null) parts.set(terminal, part.cell);
+    // A cell of a closed hour cannot be made again: the day has it, if it was published before.
+    if (part?.lacks && current?.parts.has(terminal) && parts.delete(terminal)) kept++;
   }
   const { cells: encoded, omitted, overflow } = await slices.run(views.encode(due.time * SLOTS_PER_DAY));
   // Of other terminals, one may have been left out before.
   const wasLeftOut = terminals !== null && (current?.meta.omitted?.includes(PARTS) ?? false);
-  if (parts.size < hours.size || wasLeftOut) omitted.push(PARTS);
+  if (parts.size + kept < hours.size || wasLeftOut) omitted.push(PARTS);
   const { rows, events, conflicts, lost, earliestArrival, digest } = tally;
   const meta = { ...{ rows, digest: digestText(digest), earliestArrival, events, conflicts, lost }, overflow };
   return {
@@ -66,10 +71,15 @@ export async function dayRow(
   };
 }
 
-/** @returns null when it takes too much */
-async function dayPart(run: Run, hours: readonly HourPart[]): Promise<Uint8Array | null> {
+/** @returns null when it takes too much; `lacks`: a cell of a closed hour cannot be read */
+async function dayPart(
+  run: Run,
+  hours: readonly HourPart[],
+  closed: ReadonlySet<number>,
+): Promise<{ readonly cell: Uint8Array; readonly lacks: boolean } | null> {
   const { due, logic, attempt, slices } = run;
   const part = emptyPartial(logic);
+  let lacks = false;
   for (const { hour, cell } of hours) {
     const before = partialBytes(part);
     try {
@@ -81,10 +91,11 @@ async function dayPart(run: Run, hours: readonly HourPart[]): Promise<Uint8Array
     } catch (error) {
       // Computed anew, it is as it was: its raw rows have expired.
       if (!(error instanceof UnreadableCell && run.repaired.has(hour))) throw error;
+      lacks ||= closed.has(hour);
     }
     await attempt.spend(partialBytes(part) - before);
     if (partialBytes(part) > run.mergeBytes) return null;
   }
   const cell = await slices.run(encodePartial(part, due.time * SLOTS_PER_DAY));
-  return cell.length > AGGREGATION_LIMITS.cellBytes.value ? null : cell;
+  return cell.length > AGGREGATION_LIMITS.cellBytes.value ? null : { cell, lacks };
 }

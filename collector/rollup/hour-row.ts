@@ -8,7 +8,7 @@ import { partialBytes } from '../aggregation/partial.ts';
 import { readRow, unpackedTogether } from '../aggregation/raw-row.ts';
 import type { RawRow } from '../store/event-log.ts';
 import type { Rollup } from '../store/rollups.ts';
-import { type FreshParts, mergedHour } from './merged-hour.ts';
+import { type FreshParts, mergedHour, noFreshParts } from './merged-hour.ts';
 import { orPark, type RowContent, type Run, type Terminals } from './run.ts';
 
 // A giant merchant has thousands of partial aggregates. All but a few stay encoded at any time, and
@@ -19,7 +19,7 @@ const DECODED_BYTES = 8 * 1024 * 1024;
 
 async function foldHour(run: Run, terminals: Terminals): Promise<FreshParts> {
   const { attempt, slices } = run;
-  const parts: FreshParts = { cells: new Map(), decoded: new Map(), bytes: 0 };
+  const parts = noFreshParts();
   const folds = new Map<TerminalId, PartialFold>();
   const outdated = new Set<TerminalId>();
   const finish = async (terminal: TerminalId): Promise<void> => {
@@ -93,7 +93,13 @@ async function encodeInto(
 
 const rawRows = (run: Run, terminals: Terminals): AsyncIterable<RawRow> => unpackedTogether(storedRows(run, terminals));
 
-async function* storedRows({ due, stores }: Run, terminals: Terminals): AsyncIterable<RawRow> {
+async function* storedRows(run: Run, terminals: Terminals): AsyncIterable<RawRow> {
+  const { sealedAt } = run;
+  if (sealedAt === null) yield* allRows(run, terminals);
+  else for await (const row of allRows(run, terminals)) if (row.arrival < sealedAt) yield row;
+}
+
+async function* allRows({ due, stores }: Run, terminals: Terminals): AsyncIterable<RawRow> {
   const { merchant, time } = due;
   if (terminals === null) yield* stores.log.scan(merchant, time, time + 1);
   else for (const terminal of terminals) yield* stores.log.scanTerminal(merchant, time, terminal);

@@ -23,6 +23,8 @@ export interface FreshParts {
   bytes: number;
 }
 
+export const noFreshParts = (): FreshParts => ({ cells: new Map(), decoded: new Map(), bytes: 0 });
+
 /** Merged figures that exceed their limit, and by how much each terminal made them grow. */
 class MergeTooDear extends FoldTooDear {
   readonly growths: ReadonlyMap<TerminalId, number>;

@@ -35,8 +35,10 @@ import {
   type RecomputeStores,
   type RowContent,
   type Run,
+  type Terminals,
   UnreadableCell,
 } from './run.ts';
+import { closedBeside, keptRow, noteTooLate, type SealedHour, sealedHour } from './sealed-hour.ts';
 
 export interface RecomputeOutcome {
   /** When the run began to read, milliseconds since 1970: everything stored by then is included. */
@@ -47,7 +49,13 @@ export interface RecomputeOutcome {
   readonly parked: readonly ParkedPart[];
   /** Whether the hour or day is parked as a whole, by this run or before: nothing was published. */
   readonly isParked: boolean;
+  /** Batches of a sealed hour that were not counted before: no figure has them. */
+  readonly tooLate: number;
+  /** Whether the hour is not folded any more: its figures are as they were when it was closed. */
+  readonly isClosed: boolean;
 }
+
+type Published = Omit<RecomputeOutcome, 'parked' | 'isParked'>;
 
 /** More attempts for one row mean that the contending runners are faulty. */
 const MAX_ATTEMPTS = 20;
@@ -67,8 +75,11 @@ export async function recompute(
   const { mergeBytes = AGGREGATION_LIMITS.mergeBytes.value, isStopped = () => false, leftNotes = new Map() } = options;
   const attempt = await Attempt.begin({ parked: stores.parked, now, isStopped, leftNotes }, due);
   if (attempt === null) return null;
-  const run: Run = { due, logic, stores, now, attempt, slices: new Slices(), mergeBytes, options, repaired: new Set() };
-  const outcome = { readAt: now(), lost: 0 };
+  const run: Run = {
+    ...{ due, logic, stores, now, attempt, slices: new Slices(), mergeBytes, options },
+    ...{ sealedAt: null, repaired: new Set() },
+  };
+  const outcome: Published = { readAt: now(), lost: 0, tooLate: 0, isClosed: false };
   try {
     if (!attempt.isParked) Object.assign(outcome, await orPark(attempt, null, () => publish(run)));
     await attempt.end(stores.marks, due.terminals ?? new Set());
@@ -79,22 +90,27 @@ export async function recompute(
   return { ...outcome, parked: attempt.parked, isParked: attempt.isParked };
 }
 
-async function publish(run: Run): Promise<Pick<RecomputeOutcome, 'readAt' | 'lost'>> {
+async function publish(run: Run): Promise<Published> {
   const { due, logic, stores, now, repaired } = run;
   const key: RollupKey = { merchant: due.merchant, level: due.level, logic: logic.version, time: due.time };
   let isAnew = run.options.isAnew ?? false;
+  let tooLate = 0;
   for (let lost = 0; lost < MAX_ATTEMPTS; ) {
     const readAt = now();
     const hoursAdded = due.level === 'day' && (await rollUpMissingHours(run));
     const current = await stores.rollups.read(key);
+    const sealed = await sealedHour(run, key, current);
+    if (sealed !== null) tooLate += await noteTooLate(run, sealed);
+    const isClosed = sealed?.isClosed ?? false;
+    const done = { readAt, lost, tooLate, isClosed };
     const isWhole = current !== null && readAfterEnd(current) && !isAnew;
     const terminals = isWhole && !hoursAdded && !run.attempt.wasParked ? due.terminals : null;
     run.attempt.tries(terminals);
     try {
-      const row = await (due.level === 'hour' ? hourRow : dayRow)(run, current, terminals, isWhole);
-      if (row === null) return { readAt, lost };
+      const row = await content({ ...run, sealedAt: sealed?.at ?? null }, sealed, { current, terminals, isWhole });
+      if (row === null) return done;
       const allReadAt = terminals === null ? readAt : (current?.meta.allReadAt ?? readAt);
-      if (await publishRow(run, key, current, row, { readAt, allReadAt })) return { readAt, lost };
+      if (await publishRow(run, key, current, row, { readAt, allReadAt })) return done;
       lost++;
     } catch (error) {
       if (!(error instanceof UnreadableCell) || repaired.has(error.hour)) throw error;
@@ -104,6 +120,19 @@ async function publish(run: Run): Promise<Pick<RecomputeOutcome, 'readAt' | 'los
     }
   }
   throw new Error(`lost ${MAX_ATTEMPTS} compare-and-sets in a row on ${due.merchant} ${due.level} ${due.time}`);
+}
+
+interface Found {
+  readonly current: Rollup | null;
+  readonly terminals: Terminals;
+  readonly isWhole: boolean;
+}
+
+/** @returns null when there is nothing to publish */
+function content(run: Run, sealed: SealedHour | null, found: Found): Promise<RowContent | null> {
+  const { current, terminals, isWhole } = found;
+  if (sealed?.isClosed) return keptRow(run, current, sealed, isWhole);
+  return (run.due.level === 'hour' ? hourRow : dayRow)(run, current, terminals, isWhole);
 }
 
 /** @returns false when another run was faster */
@@ -142,6 +171,7 @@ async function rollUpMissingHours(run: Run): Promise<boolean> {
     next = hour.time + 1;
   }
   for await (const time of stores.log.hours(merchant, next, end)) missing.push(time);
+  missing.push(...(await closedBeside(run, missing)));
   for (const time of missing) await computeHour(run, time, false);
   return missing.length > 0;
 }

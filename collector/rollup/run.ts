@@ -10,6 +10,7 @@ import type { Finality } from '../store/finality.ts';
 import type { History } from '../store/history/history.ts';
 import type { ParkedHours } from '../store/parked-hours.ts';
 import type { RollupMeta, Rollups } from '../store/rollups.ts';
+import type { SealedHours } from '../store/sealing/sealed-hours.ts';
 import type { Attempt, Attempts } from './attempt.ts';
 
 /** What a run needs of the rollups. */
@@ -22,6 +23,7 @@ export interface RecomputeStores {
   readonly finality: Pick<Finality, 'record'>;
   readonly parked: Pick<ParkedHours, 'read' | 'write'>;
   readonly marks: Pick<DueMarks, 'add'>;
+  readonly sealed: Pick<SealedHours, 'areSealed' | 'sealOf' | 'isSealed' | 'isClosed' | 'note'>;
 }
 
 export interface Due {
@@ -45,6 +47,8 @@ export interface RecomputeOptions extends Partial<Pick<Attempts, 'isStopped' | '
   readonly isShown?: boolean;
   /** Whether no cell of the row as it is published is used. */
   readonly isAnew?: boolean;
+  /** Other logic versions, whose rows stand for hours that cannot be folded any more. */
+  readonly beside?: readonly number[];
 }
 
 export interface Run {
@@ -57,6 +61,8 @@ export interface Run {
   /** Bytes of memory that the merged figures may take. */
   readonly mergeBytes: number;
   readonly options: RecomputeOptions;
+  /** Raw rows that arrived then or later are left out, milliseconds since 1970; null: none. */
+  readonly sealedAt: number | null;
   /** Hours that it has computed anew, because a cell of theirs could not be read. */
   readonly repaired: Set<number>;
 }

@@ -42,6 +42,9 @@ export async function recomputeVersions(due: Due, versions: readonly RunOfVersio
     lost: outcomes.reduce((sum, { lost }) => sum + lost, 0),
     parked: outcomes.flatMap(({ parked }) => parked),
     isParked: outcomes.every(({ isParked }) => isParked),
+    // Each version notes the same: the first one finds what is new.
+    tooLate: outcomes.reduce((sum, { tooLate }) => sum + tooLate, 0),
+    isClosed: outcomes.some(({ isClosed }) => isClosed),
     isTried: outcomes.length === versions.length,
   };
 }

@@ -18,6 +18,11 @@ export class DeferredTables implements Tables {
     return this.#tables !== null;
   }
 
+  /** Asked by whoever has read something. */
+  get expiresAfterMs(): number | null {
+    return this.#tables?.expiresAfterMs ?? null;
+  }
+
   async init(): Promise<void> {
     await this.#open().init();
   }

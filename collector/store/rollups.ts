@@ -5,7 +5,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { type Level, parseRollupKey, rollupKey } from '../../shared/keys.ts';
+import { type Level, parseRollupKey, prefixEnd, rollupKey, terminalsPrefix } from '../../shared/keys.ts';
 import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { pack, unpack } from '../../shared/wire/message-pack.ts';
 import type { Column, Columns, Row, Tables } from './tables.ts';
@@ -52,6 +52,8 @@ export interface RollupMeta {
   readonly since?: number;
   /** How they differ from those that answers showed before; absent if there were none. */
   readonly change?: FiguresChange;
+  /** Of a sealed hour whose raw rows have expired: the logic version whose partials these are. */
+  readonly keptFrom?: number;
 }
 
 /**
@@ -186,6 +188,23 @@ export class Rollups {
     // A month by the day, with a day's hours.
     const small = cells.kind === 'view' && cells.name !== 'articles' ? { rowBytes: SMALL_VIEW_BYTES } : {};
     for await (const row of this.#tables.scan('rollups', { ...range, ...small })) yield rollup(row.row, row.cells);
+  }
+
+  /**
+   * Merchants with any row, in the order of their keys: one key read a merchant.
+   *
+   * @param salts half-open; with `after` only those behind that one
+   */
+  async *merchants(salts: readonly [number, number] = [0, 256], after: MerchantId | null = null) {
+    const stop = salts[1] > 0xff ? Buffer.of(0xff, 0xff) : Buffer.of(salts[1]);
+    for (let start = after === null ? Buffer.of(salts[0]) : prefixEnd(terminalsPrefix(after)); ; ) {
+      const range = { start, stop, keysOnly: true, limit: 1 };
+      const [first] = await Array.fromAsync(this.#tables.scan('rollups', range));
+      if (first === undefined) return;
+      const { merchant } = parseRollupKey(first.row);
+      yield merchant;
+      start = prefixEnd(terminalsPrefix(merchant));
+    }
   }
 
   /**

@@ -88,6 +88,11 @@ export interface Scan extends KeyRange {
 }
 
 export interface Tables {
+  /**
+   * How long after its time the store keeps a row of `events` and `history`, milliseconds; null:
+   * for ever. A row may be there for a while longer.
+   */
+  readonly expiresAfterMs: number | null;
   /** Creates what is missing; safe to call again and from several processes. */
   init(): Promise<void>;
   put(table: TableName, puts: readonly Put[]): Promise<void>;

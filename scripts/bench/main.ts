@@ -13,6 +13,7 @@ import { falsePositives, guardCost } from './sections/card-masking.ts';
 import { endToEnd, type StoreUnderTest } from './sections/end-to-end.ts';
 import { flash } from './sections/flash-wear.ts';
 import { foldSpeed } from './sections/fold-speed.ts';
+import { backlogBesideLive, lateEvent } from './sections/late-data.ts';
 import { linger } from './sections/linger.ts';
 import { liveHour } from './sections/live-hour.ts';
 import { limits } from './sections/machine-baseline.ts';
@@ -31,7 +32,7 @@ the recovery of damaged buffers, the guard against card data, a till's flash mem
 then JSON.
 
   --only LIST    some of: wire, code, fold, store, way, visible, live, month, linger, backlog, recovery,
-                 cards, flash, package, reprocess (comma-separated)
+                 cards, flash, package, reprocess, late (comma-separated)
   --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
@@ -60,6 +61,7 @@ const SECTIONS = [
   'flash',
   'package',
   'reprocess',
+  'late',
 ];
 
 function options() {
@@ -115,6 +117,22 @@ async function reprocessed(folder: string, size: Parameters<typeof reprocessing>
   }
 }
 
+/** Stores of their own, without anything else in them. */
+async function late(folder: string, quick: boolean): Promise<Section[]> {
+  let stores = 0;
+  const open = async () => {
+    const tables = await openSqliteTables({ path: path.join(folder, `late-${stores++}.db`) });
+    await tables.init();
+    return tables;
+  };
+  const tables = await open();
+  const giant = quick ? { tills: 500, days: 30, hours: 4 } : { tills: 5_000, days: 300, hours: 24 };
+  const one = await lateEvent(tables, giant);
+  await tables.close();
+  const backlog = quick ? { tills: 50, hours: 72 } : { tills: 1_000, hours: 720 };
+  return [one, await backlogBesideLive(open, { ...backlog, live: 100, minutes: quick ? 3 : 8 })];
+}
+
 async function main(): Promise<void> {
   const { only, file, hbase, full, quick, json, help } = options();
   if (help) {
@@ -149,6 +167,7 @@ async function main(): Promise<void> {
       stores.push({ name: 'HBase', choice: { kind: 'hbase', ...hbase, connections: 8, namespace: 'bench' } });
     if (only.has('way')) add(...(await endToEnd(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
     if (only.has('reprocess')) add(await reprocessed(folder, { hours: Math.ceil(48 / scale), size: 1_000 }));
+    if (only.has('late')) add(...(await late(folder, quick)));
     if (only.has('linger')) add(await linger(quick ? 3 : 10));
     if (only.has('backlog')) add(await backlog({ count: 1_000_000 / scale, hours: 72 }));
     if (only.has('recovery')) add(await recovery(folder, { full, scale }));

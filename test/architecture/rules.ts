@@ -42,6 +42,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['collector/broker', ...below('collector/broker', 'access transport budget')],
   ['collector/backup/snapshots', 'collector/backup'],
   ['collector/cli/entry', 'collector/cli/logic', 'collector/cli/audit', 'collector/cli'],
+  ['collector/rollup/passes', 'collector/rollup'],
   ['collector/rollup/reprocess', 'collector/rollup'],
   ['collector/rollup/verify', 'collector/rollup', 'collector/rollup/audit'],
   [
@@ -50,6 +51,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'collector/store/reprocess',
     'collector/store/audit',
     'collector/store/history',
+    'collector/store/sealing',
     'collector/store',
   ],
   ['collector/store/hbase', 'collector/store/hbase/thrift'],
@@ -119,7 +121,8 @@ function importBreach(from: string, to: string): string[] {
 function isJoint(side: string, path: string): boolean {
   if (side === 'agent') return isIn(path, 'agent/port');
   return (
-    isIn(path, 'collector/aggregation') || /^collector\/store\/((reprocess|audit|history)\/)?[^/]+\.ts$/.test(path)
+    isIn(path, 'collector/aggregation') ||
+    /^collector\/store\/((reprocess|audit|history|sealing)\/)?[^/]+\.ts$/.test(path)
   );
 }
 

@@ -112,6 +112,8 @@ export async function auditSample(context: CommandContext): Promise<Printed> {
         signal.throwIfAborted();
         const { merchant, time } = row;
         const place = { merchant, level: 'hour', time } as const;
+        // Raw rows may be gone.
+        if (stores.sealed.isSealed(row, now())) continue;
         const parked = await stores.parked.ofLogic(row.logic).read(place);
         if (parked !== null && parked.parts.length > 0) continue;
         const logic = (await stores.logics.read()).logic(merchant);

@@ -4,6 +4,7 @@ import { auditBalance } from './audit-balance.ts';
 import { auditConflicts } from './audit-conflicts.ts';
 import { auditParked } from './audit-parked.ts';
 import { auditRollups, auditSample } from './audit-rollups.ts';
+import { auditSealed } from './audit-sealed.ts';
 
 interface Check {
   /** Its option; also the key of its findings in the JSON document. */
@@ -16,6 +17,7 @@ const CHECKS: readonly Check[] = [
   { name: 'conflicts', help: 'seqs that a till has sent with different contents', run: auditConflicts },
   { name: 'parked', help: 'hours and days that figures go without', run: auditParked },
   { name: 'rollups', help: 'hours and days whose rows differ from the raw log', run: auditRollups },
+  { name: 'sealed', help: 'sealed hours for which batches came: they are in no figure', run: auditSealed },
   { name: 'balance', help: 'tills of which seqs are neither stored, nor pending, nor lost', run: auditBalance },
 ];
 

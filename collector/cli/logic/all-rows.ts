@@ -3,8 +3,8 @@ import type { MerchantId } from '../../../shared/ids.ts';
 import { rollupKey } from '../../../shared/keys.ts';
 import type { Stores } from '../../app/context.ts';
 import { missingRows } from '../../rollup/reprocess/missing-rows.ts';
-import type { EventLog } from '../../store/event-log.ts';
 import type { LogicSet } from '../../store/logic-versions.ts';
+import { allMerchants } from '../../store/sealing/all-merchants.ts';
 import type { Tables } from '../../store/tables.ts';
 
 /** Keys of `history` begin with those of `rollups`. */
@@ -23,7 +23,7 @@ export interface Missing {
 
 /** @param merchants null: all */
 export async function missingOf(
-  { log, rollups }: Pick<Stores, 'log' | 'rollups'>,
+  stores: Pick<Stores, 'log' | 'rollups' | 'sealed'>,
   set: LogicSet,
   version: number,
   merchants: readonly MerchantId[] | null,
@@ -32,10 +32,10 @@ export async function missingOf(
 ): Promise<Missing[]> {
   const missing: Missing[] = [];
   let checked = 0;
-  for await (const merchant of merchants ?? log.merchants()) {
+  for await (const merchant of merchants ?? allMerchants(stores)) {
     signal.throwIfAborted();
     const active = set.active(merchant);
-    const hours = active === version ? 0 : await missingRows(rollups, merchant, active, version);
+    const hours = active === version ? 0 : await missingRows(stores.rollups, merchant, active, version);
     if (hours > 0) missing.push({ merchant, hours });
     progress(++checked);
   }
@@ -45,13 +45,13 @@ export async function missingOf(
 /** A version's rows are written by nobody after it was dropped: their keys are never used again. */
 export async function dropRows(
   tables: Tables,
-  log: EventLog,
+  stores: Pick<Stores, 'log' | 'rollups' | 'sealed'>,
   version: number,
   progress: (rows: number) => void,
   signal: AbortSignal,
 ): Promise<number> {
   let rows = 0;
-  for await (const merchant of log.merchants())
+  for await (const merchant of allMerchants(stores))
     for (const [table, level] of ROWS) {
       const range = { start: rollupKey(merchant, level, version, 0), stop: rollupKey(merchant, level, version, LAST) };
       let keys: Uint8Array[] = [];

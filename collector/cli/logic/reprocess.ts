@@ -1,7 +1,7 @@
 /** `reprocess`: builds the figures of a logic version from the raw log, beside those in use. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { MerchantId } from '../../../shared/ids.ts';
-import { hourOf } from '../../../shared/time.ts';
+import { HOUR_MS, hourOf } from '../../../shared/time.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import { proposedIdentity, type Stores } from '../../app/context.ts';
 import type { Hours } from '../../rollup/reprocess/build.ts';
@@ -10,6 +10,7 @@ import { type ReprocessProgress, reprocess, saltsOf } from '../../rollup/reproce
 import { Throttle } from '../../rollup/reprocess/throttle.ts';
 import { initializeStore } from '../../store/initialize-store.ts';
 import { type LogicSet, logicOf } from '../../store/logic-versions.ts';
+import { allMerchants } from '../../store/sealing/all-merchants.ts';
 import {
   boundary,
   type Command,
@@ -51,11 +52,12 @@ export const reprocessLogs: Command = {
       await initializeStore(tables, context.config.dimensions, proposedIdentity());
       const set = await stores.logics.read();
       const logic = logicGiven(context.given, set);
-      return context.given.plan === true ? plan(context, stores, logic) : build(context, stores, logic, set);
+      return context.given.plan === true ? plan(context, stores, logic, set) : build(context, stores, logic, set);
     }),
 };
 
-async function plan(context: CommandContext, { log }: Stores, logic: Logic): Promise<Printed> {
+async function plan(context: CommandContext, stores: Stores, logic: Logic, set: LogicSet): Promise<Printed> {
+  const { log } = stores;
   const { hours, merchants, shard } = whatOf(context);
   const plans = await longCommand<number, MerchantPlan[]>(
     context,
@@ -64,12 +66,12 @@ async function plan(context: CommandContext, { log }: Stores, logic: Logic): Pro
     async ({ progress, signal }) => {
       const found: MerchantPlan[] = [];
       let rows = 0;
-      for await (const merchant of merchants ?? log.merchants(saltsOf(shard))) {
+      for await (const merchant of merchants ?? allMerchants(stores, saltsOf(shard))) {
         signal.throwIfAborted();
-        const planned = await planOf(log, merchant, hours);
+        const planned = await planOf(stores, merchant, hours, set.active(merchant), context.now());
         rows += planned.rows;
         progress(rows);
-        if (planned.rows > 0) found.push(planned);
+        if (planned.rows > 0 || planned.sealed.length > 0) found.push(planned);
       }
       return found.sort((a, b) => b.rows - a.rows || (a.merchant < b.merchant ? -1 : 1));
     },
@@ -78,15 +80,43 @@ async function plan(context: CommandContext, { log }: Stores, logic: Logic): Pro
   const sums = { hours: total('hours'), rows: total('rows'), events: total('events') };
   const seconds = await estimate(log, logic, plans, hours, () => performance.now());
   const lines = plans.slice(0, SHOWN).map((of) => `  ${of.merchant}: ${of.hours} hours, ${of.rows} rows`);
+  const sealed = plans.reduce((sum, plan) => sum + plan.sealed.length, 0);
   return {
-    json: { logic: logic.version, ...sums, seconds, merchants: plans },
+    json: {
+      ...{ logic: logic.version, ...sums, sealedHours: sealed, seconds },
+      merchants: plans.map(({ sealed, ...of }) => ({ ...of, sealed: rangesOf(sealed) })),
+    },
     text: [
       `logic version ${logic.version}: ${plans.length} merchants, ${sums.hours} hours, ${sums.rows} rows, ${sums.events} events`,
       ...(seconds === null ? [] : [`about ${seconds} s in one process`]),
       ...lines,
       ...(plans.length > SHOWN ? [`  … and ${plans.length - SHOWN} more`] : []),
+      ...(sealed === 0 ? [] : [`${sealed} sealed hours keep their figures, since raw rows of theirs have expired:`]),
+      ...plans
+        .filter(({ sealed }) => sealed.length > 0)
+        .slice(0, SHOWN)
+        .map((of) => `  ${of.merchant}: ${rangesOf(of.sealed).slice(0, SHOWN).map(rangeText).join(', ')}`),
     ].join('\n'),
   };
+}
+
+interface Span {
+  readonly from: string;
+  readonly to: string;
+}
+
+const rangeText = ({ from, to }: Span): string => `${from} to ${to}`;
+
+/** Hours that follow each other as one half-open range. @param hours since 1970, in order */
+function rangesOf(hours: readonly number[]): Span[] {
+  const ranges: { from: number; to: number }[] = [];
+  for (const hour of hours) {
+    const last = ranges.at(-1);
+    if (last?.to === hour) last.to++;
+    else ranges.push({ from: hour, to: hour + 1 });
+  }
+  const iso = (hour: number): string => new Date(hour * HOUR_MS).toISOString();
+  return ranges.map(({ from, to }) => ({ from: iso(from), to: iso(to) }));
 }
 
 async function build(context: CommandContext, stores: Stores, logic: Logic, set: LogicSet): Promise<Printed> {
@@ -111,6 +141,9 @@ async function build(context: CommandContext, stores: Stores, logic: Logic, set:
         `logic version ${version}: ${report.merchants} merchants, ${report.hours} hours, of which ${report.recomputed} were built`,
         `${report.rows} rows, ${report.events} events in ${seconds()} s`,
         ...skipped,
+        ...(report.kept > 0
+          ? [`${report.kept} sealed hours keep the figures of the version before: raw rows of theirs have expired`]
+          : []),
         ...(out > 0 ? [`${out} hours go without something: see audit --parked, or run it again in ten minutes`] : []),
       ].join('\n'),
       found: out > 0,

@@ -175,7 +175,7 @@ export const dropLogic: Command = {
         context,
         'logic drop',
         (done) => `${done} rows deleted`,
-        ({ progress, signal }) => dropRows(tables, stores.log, version, progress, signal),
+        ({ progress, signal }) => dropRows(tables, stores, version, progress, signal),
       );
       return { json: { logic: version, rows }, text: `version ${version} is dropped, with ${rows} rows` };
     }),

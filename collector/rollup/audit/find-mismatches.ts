@@ -8,13 +8,14 @@
 import { Slices } from '../../../shared/cooperative.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { type Level, salt } from '../../../shared/keys.ts';
-import { DAY_MS, dayOfHour, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
+import { dayOfHour, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
 import { addDigest, NO_DIGEST } from '../../aggregation/hashes/row-set-digest.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { DueMarks } from '../../store/due-marks.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { ParkedHours } from '../../store/parked-hours.ts';
 import type { Rollup, Rollups } from '../../store/rollups.ts';
+import type { SealedHours } from '../../store/sealing/sealed-hours.ts';
 import { areCellsWhole, dayFault, type Fault, hourFault, isMadeOf, type RowSet, sumOf } from './compare.ts';
 import { type RawHour, rawHours } from './raw-keys.ts';
 
@@ -23,6 +24,7 @@ export interface AuditStores {
   readonly rollups: Pick<Rollups, 'scan'>;
   readonly parked: Pick<ParkedHours, 'ofLogic'>;
   readonly marks: Pick<DueMarks, 'due' | 'add'>;
+  readonly sealed: Pick<SealedHours, 'isSealed'>;
 }
 
 export interface AuditOptions {
@@ -57,8 +59,6 @@ const DAYS_PER_SCAN = 400;
 const MARK_WITHIN_MS = MINUTE_MS;
 /** Due marks of what has arrived are of a minute or two ahead. */
 const MARKS_AHEAD_MINUTES = 5;
-/** Raw rows expire 400 days after they arrived; their hours are not compared from here on. */
-const EXPIRY_MS = 398 * DAY_MS;
 
 /** Of a half-open range of hours that have ended, and of the days that lie in it. */
 export async function* findMismatches(
@@ -155,7 +155,8 @@ async function* compare(
     await onCompared();
     const day = dayOfHour(time);
     if (row !== null) days.set(day, [...(days.get(day) ?? []), { meta: row.meta }]);
-    if (mayExpire(row, now())) continue;
+    // Some of its raw rows may have expired, and what comes now is not in its figures.
+    if (row !== null && stores.sealed.isSealed(row, now())) continue;
     const isDamaged = cells && row !== null && !(await areCellsWhole(row, slices));
     const fault = isDamaged ? 'damaged' : hourFault(row, raw);
     if (fault === null) continue;
@@ -207,9 +208,6 @@ async function* paired(raws: AsyncIterable<RawHour>, rows: AsyncIterable<Rollup>
     await ofRows.return?.();
   }
 }
-
-const mayExpire = (row: Rollup | null, now: number): boolean =>
-  row !== null && row.meta.earliestArrival !== null && row.meta.earliestArrival < now - EXPIRY_MS;
 
 /** Whether it is parked, a due mark names it, or its rows arrived just now. */
 async function isOnItsWay({ merchant, level, time }: Mismatch, { stores, logic, now }: AuditOptions): Promise<boolean> {

@@ -25,10 +25,12 @@ export interface Built {
   recomputed: number;
   /** Hours of which something is parked, or that another run tries at this moment. */
   leftOut: number;
+  /** Closed hours: they keep the figures of the version before. */
+  kept: number;
   days: number;
 }
 
-export const nothingBuilt = (): Built => ({ hours: 0, recomputed: 0, leftOut: 0, days: 0 });
+export const nothingBuilt = (): Built => ({ hours: 0, recomputed: 0, leftOut: 0, kept: 0, days: 0 });
 
 /** @param step called before each hour; it may wait, or throw to end the build */
 export async function buildMerchant(
@@ -39,7 +41,7 @@ export async function buildMerchant(
   step: (hour: number) => Promise<void>,
 ): Promise<void> {
   let day: number | null = null;
-  for await (const hour of of.stores.log.hours(merchant, from, to)) {
+  for await (const hour of hoursToBuild(merchant, { from, to }, of)) {
     if (day !== null && dayOfHour(hour) !== day) await buildDay(merchant, day, of, built);
     day = dayOfHour(hour);
     await step(hour);
@@ -48,12 +50,41 @@ export async function buildMerchant(
   if (day !== null) await buildDay(merchant, day, of, built);
 }
 
+/** Hours with raw rows, and closed ones, of which there may be none left. */
+async function* hoursToBuild(merchant: MerchantId, { from, to }: Hours, of: RunOfVersion): AsyncIterable<number> {
+  const closed = await closedHours(merchant, { from, to }, of.stores, of.recompute.beside ?? [], of.now());
+  let at = 0;
+  for await (const hour of of.stores.log.hours(merchant, from, to)) {
+    while (at < closed.length && closed[at]! < hour) yield closed[at++]!;
+    if (closed[at] === hour) at++;
+    yield hour;
+  }
+  yield* closed.slice(at);
+}
+
+/** Hours that are not folded any more, of these logic versions, in order. */
+export async function closedHours(
+  merchant: MerchantId,
+  { from, to }: Hours,
+  { rollups, sealed }: Pick<RunOfVersion['stores'], 'rollups' | 'sealed'>,
+  versions: readonly number[],
+  now: number,
+): Promise<number[]> {
+  const closed = new Set<number>();
+  if (!sealed.areSealed) return [];
+  for (const version of versions)
+    for await (const row of rollups.scan(merchant, 'hour', version, from, to, { kind: 'meta' }))
+      if (sealed.isClosed(row, now)) closed.add(row.time);
+  return [...closed].sort((a, b) => a - b);
+}
+
 async function buildHour(merchant: MerchantId, hour: number, of: RunOfVersion, built: Built): Promise<void> {
   built.hours++;
   if (await matchesLog(merchant, hour, of)) return;
   const due = { merchant, level: 'hour', time: hour, terminals: null } as const;
   const outcome = await recompute(due, of.logic, of.stores, of.now, of.recompute);
   if (outcome === null || outcome.isParked || outcome.parked.length > 0) built.leftOut++;
+  else if (outcome.isClosed) built.kept++;
   else built.recomputed++;
 }
 

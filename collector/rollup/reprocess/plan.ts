@@ -5,27 +5,48 @@ import { PartialFold } from '../../aggregation/fold.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import { readRow } from '../../aggregation/raw-row.ts';
 import type { EventLog, RawRow } from '../../store/event-log.ts';
-import type { Hours } from './build.ts';
+import type { RunOfVersion } from '../versions.ts';
+import { closedHours, type Hours } from './build.ts';
 
 export interface MerchantPlan {
   readonly merchant: MerchantId;
   readonly hours: number;
   readonly rows: number;
   readonly events: number;
+  /** Hours since 1970 that cannot be built from the raw log: their figures are kept as they are. */
+  readonly sealed: readonly number[];
 }
 
-/** The keys of the raw log alone. */
-export async function planOf(log: EventLog, merchant: MerchantId, { from, to }: Hours): Promise<MerchantPlan> {
+export interface PlanStores {
+  readonly log: EventLog;
+  readonly rollups: RunOfVersion['stores']['rollups'];
+  readonly sealed: RunOfVersion['stores']['sealed'];
+}
+
+/**
+ * The keys of the raw log; and where that lets rows expire, the active version's rows, without
+ * figures.
+ */
+export async function planOf(
+  stores: PlanStores,
+  merchant: MerchantId,
+  { from, to }: Hours,
+  active: number,
+  now: number,
+): Promise<MerchantPlan> {
+  const sealed = await closedHours(merchant, { from, to }, stores, [active], now);
+  const isSealed = new Set(sealed);
   const slices = new Slices();
   let [hours, rows, events, last] = [0, 0, 0, -1];
-  for await (const { key } of log.scan(merchant, from, to, { keysOnly: true })) {
+  for await (const { key } of stores.log.scan(merchant, from, to, { keysOnly: true })) {
     await slices.pause();
+    if (isSealed.has(key.hour)) continue;
     rows++;
     if (key.kind === 'events') events += key.count;
     if (key.hour !== last) hours++;
     last = key.hour;
   }
-  return { merchant, hours, rows, events };
+  return { merchant, hours, rows, events, sealed };
 }
 
 /** Publishing an hour of a small shop takes about as long as folding this many rows. */

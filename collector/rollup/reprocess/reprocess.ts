@@ -11,13 +11,14 @@ import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { LogicVersions } from '../../store/logic-versions.ts';
 import type { ParkedHours } from '../../store/parked-hours.ts';
 import type { ReprocessCursors, ReprocessPlace } from '../../store/reprocess/cursors.ts';
+import { allMerchants, type MerchantStores } from '../../store/sealing/all-merchants.ts';
 import type { RecomputeStores } from '../run.ts';
 import type { RunOfVersion } from '../versions.ts';
 import { boundTo } from './bound-rollups.ts';
 import { type Built, buildMerchant, type Hours, nothingBuilt } from './build.ts';
 
 export interface ReprocessOptions {
-  readonly stores: RecomputeStores & { readonly parked: ParkedHours };
+  readonly stores: RecomputeStores & MerchantStores & { readonly parked: ParkedHours };
   readonly logics: Pick<LogicVersions, 'read'>;
   readonly cursors: ReprocessCursors;
   readonly logic: Logic;
@@ -82,7 +83,8 @@ export async function reprocess(options: ReprocessOptions): Promise<ReprocessRep
     if (set.active(merchant) === logic.version) report.skipped++;
     else {
       try {
-        const recompute = { ...of.recompute, isShown: set.wasActive(merchant, logic.version) };
+        const beside = [set.active(merchant)];
+        const recompute = { ...of.recompute, beside, isShown: set.wasActive(merchant, logic.version) };
         await buildMerchant(merchant, hours, { ...of, recompute }, report, async (hour) => {
           signal.throwIfAborted();
           options.progress({ ...report, merchant, share: shareOf(merchant, hour, options) });
@@ -122,7 +124,7 @@ async function* merchantsOf(
   { merchants, stores, place }: ReprocessOptions,
   after: MerchantId | null,
 ): AsyncIterable<MerchantId> {
-  if (merchants === null) yield* stores.log.merchants(saltsOf(place), after);
+  if (merchants === null) yield* allMerchants(stores, saltsOf(place), after);
   else yield* merchants;
 }
 

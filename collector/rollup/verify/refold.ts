@@ -40,6 +40,11 @@ export async function differingCells(
     finality: { record: async () => null },
     parked: { read: async () => null, write: async () => true },
     marks: { add: async () => undefined },
+    // Whoever asks has left sealed hours out.
+    sealed: {
+      ...{ areSealed: false, sealOf: () => null, isSealed: () => false, isClosed: () => false },
+      note: async () => 0,
+    },
   };
   const outcome = await recompute({ merchant, level: 'hour', time, terminals: null }, logic, stores, now);
   if (folded === null || outcome === null || outcome.parked.length > 0) return null;

@@ -7,7 +7,7 @@ import { checkAndPutRow } from './check-and-put.ts';
 import { chunks } from './chunks.ts';
 import { toColumns, toPut, toRow } from './row-mapping.ts';
 import { scanRows } from './scan.ts';
-import { createSchema, type SchemaOptions } from './schema.ts';
+import { createSchema, type SchemaOptions, TTL_SECONDS } from './schema.ts';
 import { type Deadlines, Gateway } from './thrift/gateway.ts';
 import { deleteMultiple, existsAll, getMultiple, getScannerResults, putMultiple, type TColumn } from './thrift/idl.ts';
 import { ReplyTooLarge } from './thrift/reply-scanner.ts';
@@ -58,6 +58,7 @@ export function openHBaseTables(options: HBaseTablesOptions): Tables {
 }
 
 class HBaseTables implements Tables {
+  readonly expiresAfterMs = TTL_SECONDS * 1_000;
   readonly #gateway: Gateway;
   readonly #schema: SchemaOptions;
 

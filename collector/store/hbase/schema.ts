@@ -27,7 +27,7 @@ export interface SchemaOptions {
 }
 
 /** Raw batches, and rows that were replaced, expire after 400 days. */
-const TTL_SECONDS = 400 * 86_400;
+export const TTL_SECONDS = 400 * 86_400;
 const EXPIRING: ReadonlySet<TableName> = new Set(['events', 'history']);
 
 /**

@@ -49,6 +49,7 @@ export async function openSqliteTables({
 }
 
 class SqliteTables implements Tables {
+  readonly expiresAfterMs = null;
   readonly #writer: StoreThread;
   readonly #reader: StoreThread;
   readonly #now: () => number;

@@ -66,14 +66,13 @@ export async function freshnessContract(t: Test, tables: Tables): Promise<void> 
     t.equal(await sold(api), 3);
   });
 
-  await t.test('a late event of a day long rolled up shows after two passes at the latest', async (t) => {
+  await t.test('a late event of a day long rolled up shows after the next pass', async (t) => {
     const region = new Region(tables);
     const api = await Api.open(region);
     await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
     await region.passDay(DAY);
     region.now += 5 * DAY_MS;
     await region.deliver(region.events('b', 1, salesIn(HOUR, [1])), region.events('b', 2, salesIn(HOUR + 7, [1])));
-    await region.pass();
     await region.pass();
     t.equal(await sold(api), 3);
   });

@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import type { RollupRunner } from '../../../collector/rollup/runner.ts';
+import type { RollupRunner } from '../../../collector/rollup/passes/runner.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
 import { HOUR } from '../../support/collector/till-events.ts';

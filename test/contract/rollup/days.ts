@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
-import { DAY_MS, HOUR_MS, minuteOf } from '../../../shared/time.ts';
+import type { TerminalId } from '../../../shared/ids.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
 import { HOUR } from '../../support/collector/till-events.ts';
 import { GRACE_MS, Region } from '../../support/region/region.ts';
 import { salesIn } from '../../support/region/sales.ts';
@@ -31,28 +32,44 @@ export async function daysContract(t: Test, tables: Tables): Promise<void> {
     await t.resolves(region.check('day', DAY));
   });
 
-  await t.test(
-    'a late event is in its hour after the next pass, and in its day after the one that follows',
-    async (t) => {
-      const region = new Region(tables);
-      await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR, [2])));
-      await region.passDay(DAY);
-      const before = [...region.delivered];
-      await region.deliver(region.events('a', 2, salesIn(HOUR, [4])));
-      t.match(await region.pass(), { hours: 1, days: 0 });
-      await t.resolves(region.check('hour', HOUR));
-      await t.resolves(region.check('day', DAY, before));
-      t.match(await region.pass(), { hours: 0, days: 1 });
-      await t.resolves(region.checkAll());
-    },
-  );
+  await t.test('a late event is in its hour and in its day after the next pass', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])), region.events('b', 1, salesIn(HOUR, [2])));
+    await region.passDay(DAY);
+    await region.deliver(region.events('a', 2, salesIn(HOUR, [4])));
+    t.match(await region.pass(), { hours: 1, days: 1, marks: 2 });
+    await t.resolves(region.checkAll());
+    t.same(await region.marksThrough(minuteOf(region.now) + 10), []);
+  });
 
-  await t.test('a backlog for hours of a day that has a row is in it two passes later', async (t) => {
+  await t.test('a year late it is in its hour and its day as soon', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+    await region.passDay(DAY);
+    region.now += 365 * DAY_MS;
+    const sent = region.now;
+    await region.deliver(region.events('a', 2, salesIn(HOUR + 5, [4])));
+    await region.pass();
+    await t.resolves(region.checkAll());
+    t.ok(region.now - sent <= 2 * MINUTE_MS);
+  });
+
+  await t.test('the run of a day that was due anyway has the hours of the same pass', async (t) => {
+    const region = new Region(tables);
+    await region.deliver(region.events('a', 1, salesIn(HOUR, [1])));
+    await region.passDay(DAY);
+    const day = { minute: minuteOf(region.now), merchant: region.merchant, level: 'day' as const, time: DAY };
+    await region.marks.add([{ ...day, terminals: ['a'] as TerminalId[] }]);
+    await region.deliver(region.events('b', 1, salesIn(HOUR, [4])));
+    t.match(await region.pass(), { hours: 1, days: 1, marks: 2 });
+    await t.resolves(region.checkAll());
+  });
+
+  await t.test('a backlog for hours of a day that has a row is in it after a pass', async (t) => {
     const region = new Region(tables);
     await region.deliver(region.events('a', 1, salesIn(HOUR + 1, [1])));
     await region.passDay(DAY);
     for (const hour of [HOUR, HOUR + 1, HOUR + 9]) await region.deliver(region.events('b', hour, salesIn(hour, [2])));
-    await region.pass();
     await region.pass();
     await t.resolves(region.checkAll());
     t.equal(await region.revision('day', DAY), 2);
@@ -104,8 +121,8 @@ export async function daysContract(t: Test, tables: Tables): Promise<void> {
     await region.pass();
     const minute = minuteOf((DAY + 1) * DAY_MS + GRACE_MS);
     const marks = await region.marksThrough(minute);
-    t.match(marks, [{ minute, level: 'day', time: DAY }]);
-    t.same(marks[0]?.terminals.toSorted(), ['a', 'b', 'c']);
+    for (const mark of marks) t.match(mark, { minute, level: 'day', time: DAY });
+    t.same(marks.flatMap(({ terminals }) => terminals).toSorted(), ['a', 'b', 'c']);
   });
 
   await t.test('events at both ends of a day are of that day', async (t) => {

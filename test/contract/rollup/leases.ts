@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { LEASE_MS, SaltShare } from '../../../collector/rollup/salt-share.ts';
+import { LEASE_MS, SaltShare } from '../../../collector/rollup/passes/salt-share.ts';
 import { Leases } from '../../../collector/store/leases.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { HOUR_MS } from '../../../shared/time.ts';

@@ -174,7 +174,7 @@ export async function parkedContract(t: Test, tables: Tables): Promise<void> {
     async (t) => {
       const region = new Region(tables);
       await region.deliver(...dearRows(region), region.events('b', 1, salesIn(HOUR + 1, [1])));
-      region.now = (HOUR + 3) * HOUR_MS;
+      region.now = (HOUR + 2) * HOUR_MS + 10 * MINUTE_MS;
       /** A process that ends when it has noted the attempt. */
       const dying = async () => {
         let dead = false;

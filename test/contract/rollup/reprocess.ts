@@ -28,11 +28,15 @@ const FIRST = DAY * 24;
 const HOURS = 30;
 
 /** A build of the second version for the merchant of a region. */
-function build(region: Region, logics: TwoLogics, options: Partial<ReprocessOptions> = {}): Promise<ReprocessReport> {
-  const { log, rollups, history, parked, finality, marks, tables } = region;
+export function build(
+  region: Region,
+  logics: TwoLogics,
+  options: Partial<ReprocessOptions> = {},
+): Promise<ReprocessReport> {
+  const { log, rollups, history, parked, finality, marks, sealed, tables } = region;
   return reprocess({
     ...{
-      stores: { log, rollups, history, parked, finality, marks },
+      stores: { log, rollups, history, parked, finality, marks, sealed },
       logics,
       cursors: new ReprocessCursors(tables),
       logic: FIXED,
@@ -171,7 +175,11 @@ async function shopOfTwoDays(tables: Tables, { isAdded = true } = {}) {
 export async function reprocessContract(t: Test, tables: Tables): Promise<void> {
   await t.test('a build makes what runs make, and again changes nothing', async (t) => {
     const { region, logics, ...shop } = await shopOfTwoDays(tables);
-    t.match(await planOf(region.log, region.merchant, { from: 0, to: 2 ** 31 }), { hours: 4, rows: 4, events: 8 });
+    t.match(await planOf(region, region.merchant, { from: 0, to: 2 ** 31 }, 1, region.now), {
+      hours: 4,
+      rows: 4,
+      events: 8,
+    });
     const report = await build(region, logics);
     t.match(report, { merchants: 1, hours: 4, recomputed: 4, leftOut: 0, days: 2, rows: 4, events: 8 });
     await t.resolves(region.checkAll(FIXED));

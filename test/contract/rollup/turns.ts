@@ -41,7 +41,7 @@ async function orderOf(tables: Tables, sameSalt: boolean, runMs: number): Promis
   const order: string[] = [];
   let now = 0;
   const hooked = new HookedTables(tables, ({ operation, table, row }, make) => {
-    if (operation === 'checkAndPut' && table === 'rollups') {
+    if (operation === 'checkAndPut' && table === 'rollups' && parseRollupKey(row!).level === 'hour') {
       order.push(parseRollupKey(row!).merchant === many.merchant ? 'many' : 'few');
       now += runMs;
     }
@@ -59,10 +59,59 @@ export async function turnsContract(t: Test, tables: Tables): Promise<void> {
     t.equal(await orderOf(tables, true, 1), 'many few many many many many');
   });
 
-  await t.test('a merchant that used up its time lets those of all other salts run first', async (t) => {
-    t.equal(await orderOf(tables, false, 1), 'many many many many many few');
-    const runMs = ROLLUP_LIMITS.merchantRound.value / 2;
-    t.equal(await orderOf(tables, false, runMs), 'many many few many many many');
+  await t.test('a merchant with many late hours lets those of all other salts run in between', async (t) => {
+    t.equal(await orderOf(tables, false, 1), 'many few many many many many');
+    t.equal(await orderOf(tables, false, ROLLUP_LIMITS.merchantRound.value), 'many few many many many many');
+  });
+
+  await t.test('a live hour waits for no backlog: it goes first, or once its minute comes', async (t) => {
+    const late = new Region(
+      tables,
+      merchantWith((salt) => salt < 200),
+    );
+    const live = new Region(
+      tables,
+      merchantWith((other) => other > salt(late.merchant)),
+    );
+    const ended = LONG_AGO / HOUR_MS - 1;
+    late.now = LONG_AGO;
+    for (let at = 0; at < 5; at++) await late.deliver(late.events('a', 1, salesIn(ended - 29 + at, [1])));
+    live.now = LONG_AGO + 300_000;
+    await live.deliver(live.events('a', 1, salesIn(ended, [1])));
+    live.now = LONG_AGO + 600_000;
+    await live.deliver(live.events('a', 9, salesIn(ended - 1, [1])));
+    const order: string[] = [];
+    const hooked = new HookedTables(tables, ({ operation, table, row }, make) => {
+      if (operation === 'checkAndPut' && table === 'rollups' && parseRollupKey(row!).level === 'hour') {
+        order.push(parseRollupKey(row!).merchant === late.merchant ? 'late' : 'live');
+        if (order.length === 3) through.now += 60_000;
+      }
+      return make();
+    });
+    const through = late.through(hooked);
+    through.now = LONG_AGO + 600_000;
+    const marks = new DueMarks(tables, () => randomBytes(8).toString('hex'));
+    await through.runner({ marks, concurrency: 1 }).runDue();
+    t.equal(order.join(' '), 'live late late live late late late');
+  });
+
+  await t.test('late hours that fail keep no others of their merchant from their turn', async (t) => {
+    const region = new Region(tables);
+    region.now = LONG_AGO;
+    const first = LONG_AGO / HOUR_MS - 200;
+    for (let at = 0; at < 80; at++) await region.deliver(region.events('a', 1 + at, salesIn(first + at, [1])));
+    const failing = new HookedTables(tables, ({ operation, table, row }, make) => {
+      const isOfRow = operation === 'checkAndPut' && table === 'rollups';
+      if (isOfRow && parseRollupKey(row!).level === 'hour' && parseRollupKey(row!).time < first + 70)
+        throw new Error('refused');
+      return make();
+    });
+    const through = region.through(failing);
+    through.now = LONG_AGO + 600_000;
+    t.match(await through.pass(), { hours: 10, marks: 10, failures: 71 }, 'and their day, once');
+    region.now = LONG_AGO + 900_000;
+    t.match(await region.pass(), { hours: 70 });
+    await t.resolves(region.checkAll());
   });
 
   await t.test('a pass that lasts does not keep the next one from the other merchants', async (t) => {

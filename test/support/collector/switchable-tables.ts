@@ -21,6 +21,10 @@ export class SwitchableTables implements Tables {
   /** Calls of `put` and `putIfAbsent` that arrived, by table. */
   readonly puts = new Map<TableName, number>();
 
+  get expiresAfterMs(): number | null {
+    return this.#tables.expiresAfterMs;
+  }
+
   constructor(tables: Tables) {
     this.#tables = tables;
   }

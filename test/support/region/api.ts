@@ -14,6 +14,7 @@ import { History } from '../../../collector/store/history/history.ts';
 import type { LogicVersions } from '../../../collector/store/logic-versions.ts';
 import { ParkedHours } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
+import { SealedHours } from '../../../collector/store/sealing/sealed-hours.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { ONE_LOGIC, type Region } from './region.ts';
@@ -61,6 +62,7 @@ export function openServer(
       rollups: new Rollups(tables),
       history: new History(tables),
       parked: new ParkedHours(tables),
+      sealed: new SealedHours(tables),
       completeness: new CompletenessReader({ finality: new Finality(tables), clock, freshForMs: 0, maxMerchants: 10 }),
       live,
       logics: new ActiveLogic({ logics, clock, freshForMs: 0 }),

@@ -28,6 +28,10 @@ export class HookedTables implements Tables {
     this.#around = around;
   }
 
+  get expiresAfterMs(): number | null {
+    return this.#tables.expiresAfterMs;
+  }
+
   init(): Promise<void> {
     return this.#tables.init();
   }

@@ -9,7 +9,7 @@ import { digestOf, digestText, NO_DIGEST } from '../../../collector/aggregation/
 import type { Logic } from '../../../collector/aggregation/logic/logic-version.ts';
 import type { StoredRow } from '../../../collector/aggregation/raw-row.ts';
 import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregation/views.ts';
-import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/runner.ts';
+import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/passes/runner.ts';
 import { type DueMark, DueMarks, dueMinute } from '../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';
 import { Finality } from '../../../collector/store/finality.ts';
@@ -17,6 +17,7 @@ import { History } from '../../../collector/store/history/history.ts';
 import { LogicSet } from '../../../collector/store/logic-versions.ts';
 import { ParkedHours, type ParkedPart } from '../../../collector/store/parked-hours.ts';
 import { Rollups } from '../../../collector/store/rollups.ts';
+import { SealedHours } from '../../../collector/store/sealing/sealed-hours.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { runToEnd } from '../../../shared/cooperative.ts';
 import type { TillEvent } from '../../../shared/event/event.ts';
@@ -92,6 +93,9 @@ export class Region {
   get history(): History {
     return new History(this.tables);
   }
+  get sealed(): SealedHours {
+    return new SealedHours(this.tables);
+  }
   get rollups(): Rollups {
     return new Rollups(this.tables);
   }
@@ -143,6 +147,7 @@ export class Region {
       history: this.history,
       parked: this.parked,
       finality: this.finality,
+      sealed: this.sealed,
       logics: { read: async () => ONE_LOGIC },
       now: () => this.now,
       clock: () => performance.now(),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type NewConflicts, watchConflicts } from '../../../../collector/app/conflict-watch.ts';
-import type { RunnerOptions } from '../../../../collector/rollup/runner.ts';
+import type { RunnerOptions } from '../../../../collector/rollup/passes/runner.ts';
 import { openSqliteTables } from '../../../../collector/store/sqlite/sqlite-tables.ts';
 import { HOUR_MS } from '../../../../shared/time.ts';
 import { HOUR } from '../../../support/collector/till-events.ts';

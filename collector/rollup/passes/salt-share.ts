@@ -5,7 +5,7 @@
  * Leases only divide work. Two runners that both take a salt for theirs do some of it twice, and
  * compare-and-set decides between them; a salt that nobody takes waits for a renewal.
  */
-import type { Lease, Leases } from '../store/leases.ts';
+import type { Lease, Leases } from '../../store/leases.ts';
 
 export interface SaltShareOptions {
   readonly leases: Pick<Leases, 'list' | 'write'>;

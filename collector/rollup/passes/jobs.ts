@@ -1,9 +1,9 @@
 /** Jobs: what due marks name, and the marks that follow from a run. */
-import type { MerchantId, TerminalId } from '../../shared/ids.ts';
-import { DUE, type DueLevel } from '../../shared/keys.ts';
-import { DAY_MS, dayOfHour, HOUR_MS } from '../../shared/time.ts';
-import { type DueMark, dueMinute, type NewDueMark } from '../store/due-marks.ts';
-import type { Due } from './run.ts';
+import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
+import { DUE, type DueLevel } from '../../../shared/keys.ts';
+import { DAY_MS, dayOfHour, HOUR_MS, minuteOf } from '../../../shared/time.ts';
+import { type DueMark, dueMinute, type NewDueMark } from '../../store/due-marks.ts';
+import type { Due } from '../run.ts';
 
 /** To recompute an hour or a day, or to advance the merchant's finality (time 0). */
 export interface Job extends Omit<Due, 'level' | 'terminals'> {
@@ -45,6 +45,21 @@ function jobsOf(marks: readonly DueMark[]): Iterable<Job> {
   return jobs.values();
 }
 
+/** The day that follows an hour has its terminals too. @param rest jobs that are still to run */
+export function joinDay({ level, time, terminals }: Job, rest: readonly Job[]): void {
+  if (level !== 'hour') return;
+  for (const day of rest)
+    if (day.level === 'day' && day.time === dayOfHour(time)) for (const one of terminals) day.terminals.add(one);
+}
+
+/** Whether a run was of an hour's day, and of its terminals. */
+const hasDayOf = (day: Done, hour: Done): boolean =>
+  day.level === 'day' &&
+  !day.isParked &&
+  day.merchant === hour.merchant &&
+  day.time === dayOfHour(hour.time) &&
+  hour.terminals.isSubsetOf(day.terminals);
+
 /**
  * The marks that follow from a run of an hour: its day; or the same hour again, if it had not ended
  * yet.
@@ -54,10 +69,10 @@ export function followUps(
   { now, graceMs }: { readonly now: () => number; readonly graceMs: number },
 ): NewDueMark[] {
   const marks = new Map<string, { level: DueLevel; time: number; end: number; of: Done; terminals: Set<TerminalId> }>();
-  for (const job of done) {
+  for (const [at, job] of done.entries()) {
     if (job.recheckAt !== null)
       marks.set(nameOf(job), { level: 'finality', time: 0, end: job.recheckAt, of: job, terminals: new Set() });
-    if (job.level !== 'hour' || job.isParked) continue;
+    if (job.level !== 'hour' || job.isParked || done.slice(at).some((later) => hasDayOf(later, job))) continue;
     const hourEnd = (job.time + 1) * HOUR_MS;
     const day = dayOfHour(job.time);
     const next =
@@ -70,7 +85,8 @@ export function followUps(
     marks.set(name, mark);
   }
   return [...marks.values()].map(({ level, time, end, of, terminals }) => ({
-    minute: dueMinute(end, now(), graceMs),
+    // A day that has ended follows in the same pass.
+    minute: level === 'day' && end + graceMs <= now() ? minuteOf(now()) : dueMinute(end, now(), graceMs),
     merchant: of.merchant,
     level,
     time,

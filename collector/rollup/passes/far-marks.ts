@@ -2,10 +2,10 @@
  * Due marks of a clock that was ahead and was set right: their minute comes in a year. They are
  * made again for the next minute, once it is noticed that the clock was set back, and at a start.
  */
-import { DAY_MS, HOUR_MS, MINUTE_MS, minuteOf } from '../../shared/time.ts';
-import type { DueMark, DueMarks } from '../store/due-marks.ts';
-import { StoreUnavailable } from '../store/tables.ts';
-import { ROLLUP_LIMITS } from './limits.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
+import type { DueMark, DueMarks } from '../../store/due-marks.ts';
+import { StoreUnavailable } from '../../store/tables.ts';
+import { ROLLUP_LIMITS } from '../limits.ts';
 
 /** No mark of a right clock is later, unless its hour is: a day's end, a parked hour's next try. */
 const FAR_MINUTES = (2 * DAY_MS + ROLLUP_LIMITS.parkedRetryMost.value) / MINUTE_MS;
