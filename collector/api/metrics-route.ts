@@ -56,7 +56,7 @@ const QuerySchema = Type.Object(
 type Query = Static<typeof QuerySchema>;
 
 export interface MetricsDeps extends AsOfStores {
-  readonly sealed: Pick<SealedHours, 'areSealed' | 'of'>;
+  readonly sealed: Pick<SealedHours, 'areSealed' | 'areSome' | 'of'>;
   readonly auth: Auth;
   readonly logics: Pick<ActiveLogic, 'of' | 'versions'>;
   readonly completeness: CompletenessReader;

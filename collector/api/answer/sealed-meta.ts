@@ -14,12 +14,12 @@ export interface SealedMeta {
 
 /** Nothing where nothing came. A range that may have no sealed hour costs no read. */
 export async function sealedMeta(
-  sealed: Pick<SealedHours, 'areSealed' | 'of'>,
+  sealed: Pick<SealedHours, 'areSealed' | 'areSome' | 'of'>,
   merchant: MerchantId,
   { from, to }: Range,
   now: number,
 ): Promise<SealedMeta> {
-  if (!sealed.areSealed || from >= now - OPEN_AFTER_END_MS) return {};
+  if (!sealed.areSealed || from >= now - OPEN_AFTER_END_MS || !(await sealed.areSome(now))) return {};
   let [hours, lateBatches, lateEvents] = [0, 0, 0];
   for await (const { batches, events } of sealed.of(merchant, hourOf(from), hourOf(to - 1) + 1)) {
     hours++;

@@ -30,6 +30,7 @@ const CLOSED_AFTER_SEAL_MS = 3 * DAY_MS;
  * seal an hour in which the others sell.
  */
 export const OPEN_AFTER_END_MS = 30 * DAY_MS;
+const NONE_FOR_MS = 60_000;
 /** Writers that meet compare and set again. */
 const MAX_RACES = 16;
 
@@ -57,6 +58,8 @@ export interface SealedRecord extends LateCount {
 
 export class SealedHours {
   readonly #tables: Tables;
+  #noneUntil = Number.NEGATIVE_INFINITY;
+
   constructor(tables: Tables) {
     this.#tables = tables;
   }
@@ -111,6 +114,18 @@ export class SealedHours {
   list(): AsyncIterable<SealedRecord> {
     const start = controlKey(KIND, '');
     return this.#scan(start, prefixEnd(start));
+  }
+
+  /**
+   * Whether there are any in the store; that there are none is remembered for a minute.
+   *
+   * @param now milliseconds since 1970
+   */
+  async areSome(now: number): Promise<boolean> {
+    if (now < this.#noneUntil && now >= this.#noneUntil - NONE_FOR_MS) return false;
+    for await (const _ of this.list()) return true;
+    this.#noneUntil = now + NONE_FOR_MS;
+    return false;
   }
 
   /** Those of a merchant's half-open range of hours. */

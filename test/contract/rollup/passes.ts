@@ -240,7 +240,8 @@ export async function passesContract(t: Test, tables: Tables): Promise<void> {
       return make();
     });
     const marks = new DueMarks(away, () => randomBytes(8).toString('hex'));
-    const runner = region.runner({ marks, concurrency: 3 });
+    // As the region's: a pass on a slow machine is no step back of the wall clock.
+    const runner = region.runner({ marks, concurrency: 3, clock: () => 0 });
     await runner.runDue();
     isAway = true;
     asked = 0;
