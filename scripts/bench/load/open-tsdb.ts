@@ -89,7 +89,8 @@ export class OpenTsdb {
     let next = 0;
     const put = async (): Promise<void> => {
       while (next < points.length) {
-        const body = JSON.stringify(points.slice(next, (next += POINTS_A_PUT)));
+        const body = JSON.stringify(points.slice(next, next + POINTS_A_PUT));
+        next += POINTS_A_PUT;
         const answer = await request(`${this.#url}/api/put?sync&details`, {
           ...{ method: 'POST', body, dispatcher: this.#agent, headers: { 'content-type': 'application/json' } },
         });
