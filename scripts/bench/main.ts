@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { TWO_WEEKS } from '../datasets/online-retail/extracts.ts';
+import { OpenTsdb } from './load/open-tsdb.ts';
 import { baskets, invoices } from './load/workload.ts';
 import { type Section, table } from './measure/report.ts';
 import { backlog } from './sections/backlog-drain.ts';
@@ -35,6 +36,7 @@ then JSON.
                  cards, flash, package, reprocess, late (comma-separated)
   --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
+  --opentsdb     "month" also asks an OpenTSDB on that HBase, which Maven downloads
   --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
   --quick        a tenth of the events: shows that it runs, not how fast
   --json         one JSON document on standard output, tables on standard error
@@ -70,6 +72,7 @@ function options() {
       only: { type: 'string', default: SECTIONS.join(',') },
       file: { type: 'string', default: TWO_WEEKS },
       hbase: { type: 'string' },
+      opentsdb: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -134,7 +137,7 @@ async function late(folder: string, quick: boolean): Promise<Section[]> {
 }
 
 async function main(): Promise<void> {
-  const { only, file, hbase, full, quick, json, help } = options();
+  const { only, file, hbase, opentsdb, full, quick, json, help } = options();
   if (help) {
     process.stdout.write(HELP);
     return;
@@ -180,7 +183,14 @@ async function main(): Promise<void> {
     const load = { rows: 300_000 / scale, rowsPerSecond: 100, seconds: quick ? 10 : 60 };
     if (only.has('live')) add(await onAdapters(folder, hbase, (them) => liveHour(them, load)));
     const month = { sales: 1_000_000 / scale, questions: 200 / scale };
-    if (only.has('month')) add(await onAdapters(folder, hbase, (them) => monthByDay(them, month, null)));
+    if (only.has('month')) {
+      const rival = hbase !== null && opentsdb ? await OpenTsdb.start(hbase, folder) : null;
+      try {
+        add(await onAdapters(folder, hbase, (them) => monthByDay(them, month, rival)));
+      } finally {
+        await rival?.close();
+      }
+    }
     if (only.has('visible')) add(await visibility(stores, { rate: 500, seconds: quick ? 5 : 30 }));
   } finally {
     rmSync(folder, { recursive: true, force: true });

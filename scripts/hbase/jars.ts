@@ -81,10 +81,23 @@ export async function provideToolJars(cache: string, { version, folder }: Jars):
   return tools;
 }
 
+/** OpenTSDB, which stores time series in HBase: for the bench. */
+export async function provideOpenTsdb(cache: string): Promise<string> {
+  const folder = join(cache, `opentsdb-${OPENTSDB}`);
+  if (await exists(folder)) return folder;
+  await mkdir(cache, { recursive: true });
+  const without = ['com.google.gwt:gwt-user', 'net.opentsdb:opentsdb_gwt_theme'];
+  // It needs the logger that it comes with.
+  const failure = await download(pomOf([dependency('net.opentsdb', 'opentsdb', OPENTSDB, without)]), cache, folder, '');
+  if (failure !== null) throw new Error(`OpenTSDB can't be had: ${failure}`);
+  return folder;
+}
+
+const OPENTSDB = '2.4.1';
 const HADOOP_CORE = 'hadoop-mapreduce-client-core-';
 
 /** Null on success, else the reason of the failure. */
-async function download(content: string, cache: string, folder: string): Promise<string | null> {
+async function download(content: string, cache: string, folder: string, excluded = EXCLUDED): Promise<string | null> {
   const partial = join(cache, `${PARTIAL}${process.pid}`);
   try {
     await mkdir(partial, { recursive: true });
@@ -94,7 +107,7 @@ async function download(content: string, cache: string, folder: string): Promise
       COPY_DEPENDENCIES,
       '-DincludeScope=runtime',
       '-DoutputDirectory=lib',
-      `-DexcludeArtifactIds=${EXCLUDED}`,
+      ...(excluded === '' ? [] : [`-DexcludeArtifactIds=${excluded}`]),
     ];
     const maven = await runTool('mvn', ['-B', '-q', '-f', pom, ...goals], DOWNLOAD_MS);
     if (maven.status !== 0) return reasonIn(maven.output);

@@ -29,6 +29,13 @@ export interface Trade {
   readonly selling: number;
 }
 
+interface Sale {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly amount: number;
+  readonly till: TerminalId;
+}
+
 export interface TradingMonth {
   readonly merchant: MerchantId;
   /** Days since 1970, half-open: the last of them is today. */
@@ -36,7 +43,16 @@ export interface TradingMonth {
   /** All of the range. */
   readonly sales: number;
   /** Of each sale, for another system. */
-  readonly points: readonly { readonly at: number; readonly amount: number }[];
+  readonly points: readonly Sale[];
+}
+
+/** Something that is asked for a merchant's month, day by day, and answers a sum of it. */
+export interface Answerer {
+  readonly name: string;
+  /** What it is to answer: how many sales, or what they are worth. */
+  readonly expected: number;
+  ask(): Promise<number>;
+  close(): Promise<void>;
 }
 
 const DAYS = 30;
@@ -57,14 +73,14 @@ export async function tradeMonth(tables: Tables, logic: Logic, trade: Trade): Pr
   const stores = storesOn(tables);
   const log = new EventLog(tables, randomBytes(SIPHASH_KEY_BYTES));
   const seqs = new Map<number, number>();
-  const points: { at: number; amount: number }[] = [];
+  const points: Sale[] = [];
   const sell = async (hour: number, count: number, batch: number, tills: number, arrival: number): Promise<void> => {
     const batches = [];
     for (let sold = 0; sold < count; sold += batch) {
       const size = Math.min(batch, count - sold);
       const till = Math.floor(sold / batch) % tills;
       const sales = salesOf(hour, size, trade.articles, next);
-      for (const { ts, amount } of sales) points.push({ at: ts, amount: amount ?? 0 });
+      for (const { ts, amount } of sales) points.push({ at: ts, amount: amount ?? 0, till: tillOf(till) });
       const firstSeq = seqs.get(till) ?? 1;
       seqs.set(till, firstSeq + size);
       const stream = { epoch: epochOf(till), firstSeq, hour, clearThrough: 0 };

@@ -3,9 +3,10 @@ import t from 'tap';
 import { Control } from '../../../../collector/store/control.ts';
 import { DueMarks } from '../../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../../collector/store/event-log.ts';
+import { Finality } from '../../../../collector/store/finality.ts';
 import { LogicSet, LogicVersions } from '../../../../collector/store/logic-versions.ts';
 import { Rollups } from '../../../../collector/store/rollups.ts';
-import type { Put, TableName, Tables } from '../../../../collector/store/tables.ts';
+import type { Column, Put, Row, TableName, Tables } from '../../../../collector/store/tables.ts';
 import { Terminals } from '../../../../collector/store/terminals.ts';
 import { epoch, merchantId, storeId, terminalId } from '../../../../shared/ids.ts';
 import { encodeLoss } from '../../../../shared/wire/batch.ts';
@@ -24,8 +25,8 @@ const EPOCH = epoch('9f3c0000000000a1');
 const AT = 1_795_339_740_000;
 const AT_PACKED = 'cb427a202966360000';
 
-/** What a call writes: table, row, cells, and the cell that is checked before. */
-async function written(write: (tables: Tables) => Promise<unknown>) {
+/** What a call writes: table, row, cells, and the cell that is checked before; `found` is there. */
+async function written(write: (tables: Tables) => Promise<unknown>, found: Row | null = null) {
   const seen: { table: TableName; row: string; cells: Record<string, string>; time?: number; check?: unknown }[] = [];
   const add = (table: TableName, { row, cells, time }: Put, check?: unknown): void => {
     const of = Object.fromEntries([...cells].map(([column, value]) => [column, hex(value)]));
@@ -50,7 +51,7 @@ async function written(write: (tables: Tables) => Promise<unknown>) {
       return puts.map(() => true);
     },
     async get() {
-      return [null];
+      return [found];
     },
   };
   await write(tables as Tables);
@@ -139,6 +140,35 @@ t.test('terminals: what a terminal stored in a day', async (t) => {
       check: ['m:usage', null],
     },
   ]);
+});
+
+t.test('terminals: how far a merchant is final, and which hours were ever parked', async (t) => {
+  const row = 'c661636d6500';
+  const through = { through: AT, holes: [42] };
+  const finality = squeezed(`82 ${text('through')} ${AT_PACKED} ${text('holes')} 91 2a`);
+  t.strictSame(await written((tables) => new Finality(tables).write(MERCHANT, through, null)), [
+    { table: 'terminals', row, cells: { 'm:finality': finality }, check: ['m:finality', null] },
+  ]);
+  const span = (isKnown: string, from: string, to: string): string =>
+    squeezed(`83 ${text('isKnown')} ${isKnown} ${text('from')} ${from} ${text('to')} ${to}`);
+  const found = (parked: Record<string, string>): Row => ({
+    row: Buffer.from(row, 'hex'),
+    cells: new Map(
+      Object.entries({ 'm:finality': finality, ...parked }).map(([column, value]) => [
+        column as Column,
+        Buffer.from(value, 'hex'),
+      ]),
+    ),
+    time: AT,
+  });
+  t.strictSame(await written((tables) => new Finality(tables).beginParked(MERCHANT), found({})), [
+    { table: 'terminals', row, cells: { 'm:parked': span('c2', '00', '00') }, check: ['m:parked', null] },
+  ]);
+  const begun = span('c2', '2a', '2b');
+  t.strictSame(
+    await written((tables) => new Finality(tables).includeParked(MERCHANT, null), found({ 'm:parked': begun })),
+    [{ table: 'terminals', row, cells: { 'm:parked': span('c3', '2a', '2b') }, check: ['m:parked', begun] }],
+  );
 });
 
 t.test('control: API keys, the logic version, the generation of the store', async (t) => {
