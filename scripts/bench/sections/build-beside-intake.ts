@@ -1,4 +1,4 @@
-/** How long live batches wait for their acks, with and without a build of a logic version beside them. */
+/** How long live batches wait for their acks, alone and beside a build of a logic version. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
