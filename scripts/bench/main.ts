@@ -4,12 +4,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openSqliteTables } from '../../collector/store/sqlite/sqlite-tables.ts';
+import type { Tables } from '../../collector/store/tables.ts';
 import { HOUR_MS, hourOf } from '../../shared/time.ts';
 import { TWO_WEEKS } from '../datasets/online-retail/extracts.ts';
 import { OpenTsdb } from './load/open-tsdb.ts';
 import { baskets, invoices } from './load/workload.ts';
 import { type Section, table } from './measure/report.ts';
 import { backlog } from './sections/backlog-drain.ts';
+import { buildBesideIntake } from './sections/build-beside-intake.ts';
 import { falsePositives, guardCost } from './sections/card-masking.ts';
 import { endToEnd, type StoreUnderTest } from './sections/end-to-end.ts';
 import { flash } from './sections/flash-wear.ts';
@@ -110,14 +112,30 @@ async function onAdapters(
   return section;
 }
 
-async function reprocessed(folder: string, size: Parameters<typeof reprocessing>[1]): Promise<Section> {
-  const tables = await openSqliteTables({ path: path.join(folder, 'reprocessed.db') });
-  try {
-    await tables.init();
-    return await reprocessing(tables, size);
-  } finally {
-    await tables.close();
+async function reprocessed(
+  folder: string,
+  hbase: ReturnType<typeof options>['hbase'],
+  scale: number,
+): Promise<Section[]> {
+  const size = { hours: Math.ceil(48 / scale), size: 1_000 };
+  const on = async (store: string, tables: Tables): Promise<Section> => {
+    try {
+      await tables.init();
+      return await reprocessing(tables, { ...size, store });
+    } finally {
+      await tables.close();
+    }
+  };
+  const sections = [await on('SQLite', await openSqliteTables({ path: path.join(folder, 'reprocessed.db') }))];
+  if (hbase !== null) {
+    const { openHBaseTables } = await import('../../collector/store/hbase/hbase-tables.ts');
+    // Of one connection the megabytes a second are to be known.
+    const choice = { ...hbase, connections: 1, namespace: 'bench' };
+    sections.push(await on('HBase, one connection of the gateway', await openHBaseTables(choice)));
   }
+  const store = { kind: 'sqlite', path: path.join(folder, 'beside.db') } as const;
+  sections.push(await buildBesideIntake({ store, hours: size.hours, quietSeconds: 30 / scale }));
+  return sections;
 }
 
 /** Stores of their own, without anything else in them. */
@@ -169,7 +187,7 @@ async function main(): Promise<void> {
     if (hbase !== null)
       stores.push({ name: 'HBase', choice: { kind: 'hbase', ...hbase, connections: 8, namespace: 'bench' } });
     if (only.has('way')) add(...(await endToEnd(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
-    if (only.has('reprocess')) add(await reprocessed(folder, { hours: Math.ceil(48 / scale), size: 1_000 }));
+    if (only.has('reprocess')) add(...(await reprocessed(folder, hbase, scale)));
     if (only.has('late')) add(...(await late(folder, quick)));
     if (only.has('linger')) add(await linger(quick ? 3 : 10));
     if (only.has('backlog')) add(await backlog({ count: 1_000_000 / scale, hours: 72 }));

@@ -13,7 +13,6 @@ import { encodeEvents } from '../../../shared/wire/batch.ts';
 import { baskets, parsed } from '../load/workload.ts';
 import type { Section } from '../measure/report.ts';
 
-const MERCHANT = 'reprocessed' as MerchantId;
 const BATCHES_PER_HOUR = 10;
 
 interface Spent {
@@ -29,9 +28,21 @@ async function spent(work: () => Promise<unknown>): Promise<Spent> {
   return { seconds: (performance.now() - start) / 1_000, cpu: (user + system) / 1e6 };
 }
 
-/** @param first hour since 1970; all are over */
-async function fill(tables: Tables, first: number, hours: number, size: number): Promise<void> {
-  const log = new EventLog(tables, randomBytes(SIPHASH_KEY_BYTES));
+interface History {
+  readonly merchant: MerchantId;
+  /** Hour since 1970; all are over. */
+  readonly first: number;
+  readonly hours: number;
+  readonly size: number;
+}
+
+/** Puts raw rows of small baskets. */
+export async function fill(
+  tables: Tables,
+  digestKey: Uint8Array,
+  { merchant, first, hours, size }: History,
+): Promise<void> {
+  const log = new EventLog(tables, digestKey);
   for (let hour = first; hour < first + hours; hour++) {
     const events = parsed(baskets(BATCHES_PER_HOUR * size, hour * HOUR_MS));
     await log.append(
@@ -40,7 +51,7 @@ async function fill(tables: Tables, first: number, hours: number, size: number):
         const firstSeq = 1 + ((hour - first) * BATCHES_PER_HOUR + at) * size;
         const identity = { epoch, firstSeq, hour, clearThrough: 0 };
         const { bytes, header } = encodeEvents(identity, events.slice(at * size, (at + 1) * size));
-        return { merchant: MERCHANT, terminal: 'till-1' as TerminalId, header, bytes };
+        return { merchant, terminal: 'till-1' as TerminalId, header, bytes };
       }),
     );
   }
@@ -48,21 +59,22 @@ async function fill(tables: Tables, first: number, hours: number, size: number):
 
 export async function reprocessing(
   tables: Tables,
-  { hours, size }: { readonly hours: number; readonly size: number },
+  { hours, size, store }: { readonly hours: number; readonly size: number; readonly store: string },
 ): Promise<Section> {
+  const merchant = `reprocessed-${randomBytes(4).toString('hex')}` as MerchantId;
   const first = Math.floor(Date.now() / HOUR_MS / 24) * 24 - 24 * Math.ceil(hours / 24);
-  await fill(tables, first, hours, size);
+  await fill(tables, randomBytes(SIPHASH_KEY_BYTES), { merchant, first, hours, size });
   const stores = storesOn(tables);
   let bytes = 0;
   const scan = await spent(async () => {
-    for await (const row of stores.log.scan(MERCHANT, first, first + hours)) bytes += row.bytes.length;
+    for await (const row of stores.log.scan(merchant, first, first + hours)) bytes += row.bytes.length;
   });
   const dimensions = ['method', 'cashier', 'category'];
   const build = (): Promise<unknown> =>
     reprocess({
       ...{ stores, cursors: stores.cursors, logic: logicBy(2, 1, dimensions)! },
       logics: { read: async () => new LogicSet([{ version: 2, rules: 1, dimensions, state: 'building' }], []) },
-      ...{ hours: { from: first, to: first + hours }, merchants: [MERCHANT] },
+      ...{ hours: { from: first, to: first + hours }, merchants: [merchant] },
       place: { version: 2, range: '..', shard: 1, of: 1 },
       ...{ now: Date.now, clock: () => performance.now(), pause: async () => undefined, progress: () => undefined },
       signal: new AbortController().signal,
@@ -75,7 +87,7 @@ export async function reprocessing(
   });
   return {
     name: 'A build of a logic version',
-    how: `${events} sales of two items in batches of ${size}, ${BATCHES_PER_HOUR} batches an hour, ${hours} hours, on SQLite; nothing beside it`,
+    how: `${events} sales of two items in batches of ${size}, ${BATCHES_PER_HOUR} batches an hour, ${hours} hours, on ${store}; nothing beside it`,
     rows: [row('bare scan', scan), row('reprocess', built), row('reprocess, all rows right', again)],
   };
 }
