@@ -8,6 +8,7 @@ import { partialBytes } from '../aggregation/partial.ts';
 import { readRow, unpackedTogether } from '../aggregation/raw-row.ts';
 import type { RawRow } from '../store/event-log.ts';
 import type { Rollup } from '../store/rollups.ts';
+import { grownHour } from './grown-hour.ts';
 import { type FreshParts, mergedHour, noFreshParts } from './merged-hour.ts';
 import { orPark, type RowContent, type Run, type Terminals } from './run.ts';
 
@@ -111,6 +112,7 @@ async function* allRows({ due, stores }: Run, terminals: Terminals): AsyncIterab
  * @param terminals that are folded. If it is all, published ones that cannot be read are left out,
  *   since nothing is left to fold them from
  * @param isWhole whether what is published is complete
+ * @param whole reads what is published with the partial aggregates of all terminals
  * @returns null when there is nothing to publish
  * @throws UnreadableCell
  */
@@ -119,11 +121,15 @@ export async function hourRow(
   current: Rollup | null,
   terminals: Terminals,
   isWhole: boolean,
+  whole: () => Promise<Rollup | null>,
 ): Promise<RowContent | null> {
   const fresh = await foldHour(run, terminals);
   // A due mark follows its raw row: if none is left, it has expired, and what is published stays.
   const isEmpty = (): boolean => fresh.cells.size === 0 && (isWhole || current === null);
   if (isEmpty()) return null;
-  const row = await mergedHour(run, current?.parts ?? new Map(), fresh, terminals === null);
+  const isGrowth = current !== null && isWhole && terminals !== null && current.views.size > 0;
+  const grown = isGrowth ? await grownHour(run, current, fresh.cells) : null;
+  if (grown !== null) return grown;
+  const row = await mergedHour(run, (await whole())?.parts ?? new Map(), fresh, terminals === null);
   return isEmpty() ? null : row;
 }

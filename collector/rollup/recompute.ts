@@ -23,9 +23,10 @@ import { FoldTooDear } from '../aggregation/fold.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import type { Logic } from '../aggregation/logic/logic-version.ts';
 import type { ParkedPart } from '../store/parked-hours.ts';
-import { type Rollup, type RollupKey, type RollupMeta, readAfterEnd } from '../store/rollups.ts';
+import { type Cells, type Rollup, type RollupKey, type RollupMeta, readAfterEnd } from '../store/rollups.ts';
 import { Attempt } from './attempt.ts';
 import { dayRow } from './day-row.ts';
+import { MAX_GROWN } from './grown-hour.ts';
 import { hourRow } from './hour-row.ts';
 import { confirmFinal, keepReplaced } from './replacement.ts';
 import {
@@ -33,6 +34,7 @@ import {
   orPark,
   type RecomputeOptions,
   type RecomputeStores,
+  RowChanged,
   type RowContent,
   type Run,
   type Terminals,
@@ -98,7 +100,7 @@ async function publish(run: Run): Promise<Published> {
   for (let lost = 0; lost < MAX_ATTEMPTS; ) {
     const readAt = now();
     const hoursAdded = due.level === 'day' && (await rollUpMissingHours(run));
-    const current = await stores.rollups.read(key);
+    const current = await stores.rollups.read(key, cellsFor(run, isAnew));
     const sealed = await sealedHour(run, key, current);
     if (sealed !== null) tooLate += await noteTooLate(run, sealed);
     const isClosed = sealed?.isClosed ?? false;
@@ -113,6 +115,10 @@ async function publish(run: Run): Promise<Published> {
       if (await publishRow(run, key, current, row, { readAt, allReadAt })) return done;
       lost++;
     } catch (error) {
+      if (error instanceof RowChanged) {
+        lost++;
+        continue;
+      }
       if (!(error instanceof UnreadableCell) || repaired.has(error.hour)) throw error;
       repaired.add(error.hour);
       if (due.level === 'day') await computeHour(run, error.hour, true);
@@ -132,7 +138,23 @@ interface Found {
 function content(run: Run, sealed: SealedHour | null, found: Found): Promise<RowContent | null> {
   const { current, terminals, isWhole } = found;
   if (sealed?.isClosed) return keptRow(run, current, sealed, isWhole);
-  return (run.due.level === 'hour' ? hourRow : dayRow)(run, current, terminals, isWhole);
+  if (run.due.level === 'day') return dayRow(run, current, terminals, isWhole);
+  const whole = async (): Promise<Rollup | null> => {
+    // It was read with all partial aggregates, and no views, or there is none.
+    if (current === null || current.views.size === 0) return current;
+    const row = await run.stores.rollups.read(current);
+    if (row?.revision !== current.revision) throw new RowChanged('another run has published it');
+    return row;
+  };
+  return hourRow(run, current, terminals, isWhole, whole);
+}
+
+/** What a run of a few terminals needs if they only sold more; else all partial aggregates. */
+function cellsFor({ due, attempt }: Run, isAnew: boolean): Cells {
+  const { level, terminals } = due;
+  const isFew = terminals !== null && terminals.size > 0 && terminals.size <= MAX_GROWN;
+  if (level !== 'hour' || !isFew || isAnew || attempt.wasParked) return { kind: 'parts' };
+  return { kind: 'all', terminals: [...terminals] };
 }
 
 /** @returns false when another run was faster */

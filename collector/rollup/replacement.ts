@@ -63,7 +63,8 @@ export async function keepReplaced(
     const { change } = current.meta;
     return { since: sinceOf(current.meta), ...(change !== undefined && { change }) };
   }
-  const before = await rollups.read(key, { kind: 'all', terminals: [] });
+  // A row that was read with its views is what is replaced.
+  const before = current.views.size > 0 ? current : await rollups.read(key, { kind: 'all', terminals: [] });
   if (before?.revision !== current.revision) return null;
   await history.keep({ ...before, parts: replaced });
   const reason = reasonOf(run, current.meta, next.meta, replaced.size + added.length > 0);

@@ -87,6 +87,11 @@ export class UnreadableCell extends Error {
   }
 }
 
+/** Another run has published the row since it was read. */
+export class RowChanged extends Error {
+  override readonly name = 'RowChanged';
+}
+
 /** @throws UnreadableCell */
 export async function readCell<T>(
   { slices }: Run,

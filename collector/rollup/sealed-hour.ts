@@ -59,7 +59,7 @@ export async function keptRow(
   isWhole: boolean,
 ): Promise<RowContent | null> {
   if (current !== null && isWhole) return null;
-  const source = current ?? (await run.stores.rollups.read(row));
+  const source = await run.stores.rollups.read(current ?? row);
   if (source === null || source.parts.size === 0) return null;
   try {
     const { meta, views } = await mergedHour(run, source.parts, noFreshParts(), false);

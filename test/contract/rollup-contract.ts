@@ -22,7 +22,6 @@ import { randomDaysContract } from './rollup/random-days.ts';
 import { reprocessContract } from './rollup/reprocess.ts';
 import { truncatedContract } from './rollup/truncated.ts';
 import { turnsContract } from './rollup/turns.ts';
-import { sealedContract } from './sealing/sealed.ts';
 
 export async function rollupContract(t: Test, open: () => Promise<Tables>): Promise<void> {
   const tables = await open();
@@ -37,7 +36,6 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('finality against odds', (t) => hostileFinalityContract(t, tables));
     await t.test('logic versions', (t) => rollupLogicContract(t, tables));
     await t.test('reprocess', (t) => reprocessContract(t, tables));
-    await t.test('sealed hours', (t) => sealedContract(t, tables));
     await t.test('attempts', (t) => attemptsContract(t, tables));
     await t.test('leases', (t) => leasesContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));

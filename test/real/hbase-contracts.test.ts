@@ -5,6 +5,7 @@ import { apiContract } from '../contract/api-contract.ts';
 import { auditContract } from '../contract/audit/contract.ts';
 import { historyContract } from '../contract/history/contract.ts';
 import { ingestContract } from '../contract/ingest-contract.ts';
+import { lateContract } from '../contract/late/contract.ts';
 import { liveHoursContract } from '../contract/live-hours-contract.ts';
 import { keptPastContract } from '../contract/rollup/kept-past.ts';
 import { rollupContract } from '../contract/rollup-contract.ts';
@@ -27,6 +28,7 @@ if (hbase !== null) {
     'live hours': liveHoursContract,
     api: apiContract,
     history: historyContract,
+    'late data': lateContract,
   };
   await t.test('HBase keeps the contract of a first use', (t) =>
     initializeContract(t, async () =>
