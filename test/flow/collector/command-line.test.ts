@@ -186,6 +186,7 @@ t.test('an audit that finds something is exit 1, and still one document', async 
   const none = {
     ...{ conflicts: [], conflictsNotListed: 0, unreadable: [], unreadableNotListed: 0, parked: [] },
     ...{ compared: 0, mismatches: [], mismatchesNotListed: 0, repaired: 0, unbalanced: [], balanced: 0 },
+    sealed: [],
   };
   t.same(JSON.parse(nothing.stdout), none);
   const tables = await openTables(loadConfig(file).store);
