@@ -9,7 +9,7 @@ import { encodePartial } from '../aggregation/codec.ts';
 import { digestText, parseDigest } from '../aggregation/hashes/row-set-digest.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import { emptyPartial, emptyTally, mergeTally, partialBytes } from '../aggregation/partial.ts';
-import { DayViews } from '../aggregation/views.ts';
+import { DayViews } from '../aggregation/views/views.ts';
 import { type Cells, PARTS, type Rollup } from '../store/rollups.ts';
 import { type RowContent, type Run, readCell, type Terminals, UnreadableCell } from './run.ts';
 

@@ -5,10 +5,10 @@
  */
 import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { readPartial } from '../aggregation/cell-entries.ts';
-import { type Growth, grownViews, growthOf } from '../aggregation/growth.ts';
 import { addDigest, digestText, parseDigest } from '../aggregation/hashes/row-set-digest.ts';
 import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import { earlier, emptyTally, mergeTally, type Tally } from '../aggregation/partial.ts';
+import { type Growth, grownViews, growthOf } from '../aggregation/views/growth.ts';
 import type { Rollup } from '../store/rollups.ts';
 import { type Parts, type RowContent, type Run, readCell, UnreadableCell } from './run.ts';
 

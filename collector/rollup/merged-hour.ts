@@ -10,7 +10,7 @@ import { readPartial } from '../aggregation/cell-entries.ts';
 import { FoldTooDear } from '../aggregation/fold.ts';
 import { digestText } from '../aggregation/hashes/row-set-digest.ts';
 import { emptyTally, mergeTally, type PartialAggregate, type Tally } from '../aggregation/partial.ts';
-import { Views } from '../aggregation/views.ts';
+import { Views } from '../aggregation/views/views.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
 import { type Parts, type RowContent, type Run, readCell, UnreadableCell } from './run.ts';
 

@@ -14,7 +14,7 @@ import { DAY_MS, HOUR_MS } from '../../shared/time.ts';
 import { afterTally } from '../aggregation/cell-entries.ts';
 import type { ExactInt } from '../aggregation/logic/exact-sum.ts';
 import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
-import { differences, packedSum, type Sums, sumsOf } from '../aggregation/sums.ts';
+import { differences, packedSum, type Sums, sumsOf } from '../aggregation/views/sums.ts';
 import {
   type ChangeReason,
   type Changes,

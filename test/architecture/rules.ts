@@ -35,7 +35,11 @@ const LEVELS: readonly (readonly string[])[] = [
   ['agent/ship', ...below('agent/ship', 'batching status connection line')],
   ['agent/inspect/page', 'agent/inspect', ...below('agent/inspect', 'facts terminal')],
   ['collector', ...below('collector', 'cli app api backup broker ingest rollup store aggregation config')],
-  ['collector/aggregation', ...below('collector/aggregation', 'message-pack sketches hashes logic')],
+  [
+    'collector/aggregation/views',
+    'collector/aggregation',
+    ...below('collector/aggregation', 'message-pack sketches hashes logic'),
+  ],
   ['collector/api', ...below('collector/api', 'restatements answer figures losses admission query')],
   ['collector/rollup', ...below('collector/rollup', 'audit')],
   ['collector/ingest', ...below('collector/ingest', 'status admission')],

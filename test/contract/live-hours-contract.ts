@@ -9,7 +9,7 @@ import { type Cube, mergeCube } from '../../collector/aggregation/cube.ts';
 import { AGGREGATION_LIMITS } from '../../collector/aggregation/limits.ts';
 import type { ItemMeasures, Measures } from '../../collector/aggregation/measures.ts';
 import { articlesCube, figuresCube } from '../../collector/aggregation/partial.ts';
-import { articlesOf as articlesView, viewKeys, viewNames, viewOf } from '../../collector/aggregation/views.ts';
+import { articlesOf as articlesView, viewKeys, viewNames, viewOf } from '../../collector/aggregation/views/views.ts';
 import { LiveHours, type LiveHoursOptions, type LivePartial } from '../../collector/api/figures/live-hours.ts';
 import { EventLog } from '../../collector/store/event-log.ts';
 import { StoreUnavailable, type Tables } from '../../collector/store/tables.ts';

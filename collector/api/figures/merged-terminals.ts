@@ -12,7 +12,7 @@ import type { TerminalId } from '../../../shared/ids.ts';
 import type { Cube } from '../../aggregation/cube.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import { articlesCube, figuresCube, type PartialAggregate } from '../../aggregation/partial.ts';
-import { addTerminal, viewKeys } from '../../aggregation/views.ts';
+import { addTerminal, viewKeys } from '../../aggregation/views/views.ts';
 
 /** Terminals of a block: to merge them takes some 40 ms, and 5,000 have ten blocks. */
 const BLOCK_TERMINALS = 512;

@@ -19,7 +19,7 @@ import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
-import { ARTICLES_VIEW, articlesOf, viewOf } from '../../aggregation/views.ts';
+import { ARTICLES_VIEW, articlesOf, viewOf } from '../../aggregation/views/views.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { ParkedHours, ParkReason } from '../../store/parked-hours.ts';
 import { type Cells, hasCells, isWhole, type Rollup, type Rollups } from '../../store/rollups.ts';

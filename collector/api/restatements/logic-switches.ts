@@ -7,7 +7,7 @@ import { Buffer } from 'node:buffer';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
 import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
-import { differences, packedSum, type Sums, sumsOf } from '../../aggregation/sums.ts';
+import { differences, packedSum, type Sums, sumsOf } from '../../aggregation/views/sums.ts';
 import type { History } from '../../store/history/history.ts';
 import { RollupsAsOf } from '../../store/history/rollups-as-of.ts';
 import type { LogicSet, LogicSwitch } from '../../store/logic-versions.ts';

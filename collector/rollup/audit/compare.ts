@@ -8,7 +8,7 @@ import { readArticles, readFigures, readPartial } from '../../aggregation/cell-e
 import { addDigest, type Digest, digestText, NO_DIGEST, parseDigest } from '../../aggregation/hashes/row-set-digest.ts';
 import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import { emptyTally, mergeTally } from '../../aggregation/partial.ts';
-import { ARTICLES_VIEW } from '../../aggregation/views.ts';
+import { ARTICLES_VIEW } from '../../aggregation/views/views.ts';
 import { PARTS, type Rollup, readAfterEnd, UNREADABLE_META } from '../../store/rollups.ts';
 import type { RawHour } from './raw-keys.ts';
 

@@ -11,7 +11,7 @@ import type { FoldedValues } from '../../aggregation/folded-values.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
-import { ARTICLES_VIEW } from '../../aggregation/views.ts';
+import { ARTICLES_VIEW } from '../../aggregation/views/views.ts';
 import type { EventLog } from '../../store/event-log.ts';
 import type { Rollup } from '../../store/rollups.ts';
 import { recompute } from '../recompute.ts';

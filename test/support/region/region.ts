@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { digestOf, digestText, NO_DIGEST } from '../../../collector/aggregation/hashes/row-set-digest.ts';
 import type { Logic } from '../../../collector/aggregation/logic/logic-version.ts';
 import type { StoredRow } from '../../../collector/aggregation/raw-row.ts';
-import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregation/views.ts';
+import { ARTICLES_VIEW, viewKeys, viewNames } from '../../../collector/aggregation/views/views.ts';
 import { RollupRunner, type RunnerOptions } from '../../../collector/rollup/passes/runner.ts';
 import { type DueMark, DueMarks, dueMinute } from '../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../collector/store/event-log.ts';

@@ -9,7 +9,7 @@ import type { Cube } from '../../../../collector/aggregation/cube.ts';
 import type { ItemMeasures, Measures } from '../../../../collector/aggregation/measures.ts';
 import { unpackCell } from '../../../../collector/aggregation/message-pack/unpack-cell.ts';
 import { articlesCube, figuresCube } from '../../../../collector/aggregation/partial.ts';
-import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
+import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views/views.ts';
 import { type Cooperative, runToEnd } from '../../../../shared/cooperative.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';

@@ -4,7 +4,7 @@ import t from 'tap';
 import { encodeArticles, encodePartial } from '../../../../collector/aggregation/codec.ts';
 import { parseDigest } from '../../../../collector/aggregation/hashes/row-set-digest.ts';
 import { articlesCube, type PartialAggregate } from '../../../../collector/aggregation/partial.ts';
-import { Views } from '../../../../collector/aggregation/views.ts';
+import { Views } from '../../../../collector/aggregation/views/views.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
 import { decodePartial, decodeView } from '../../../support/collector/decode-cells.ts';
 import { articlesOf, figuresOf } from '../../../support/collector/figures-oracle.ts';

@@ -11,7 +11,7 @@ import {
   figuresCube,
   type PartialAggregate,
 } from '../../../../collector/aggregation/partial.ts';
-import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views.ts';
+import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views/views.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
 import {

@@ -3,7 +3,7 @@ import t from 'tap';
 import { FoldedValues } from '../../../../collector/aggregation/folded-values.ts';
 import { AGGREGATION_LIMITS } from '../../../../collector/aggregation/limits.ts';
 import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
-import { ARTICLES_VIEW, DayViews, EncodedViews, Views, viewOf } from '../../../../collector/aggregation/views.ts';
+import { ARTICLES_VIEW, DayViews, EncodedViews, Views, viewOf } from '../../../../collector/aggregation/views/views.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
 import { decodeArticles, decodeView } from '../../../support/collector/decode-cells.ts';
 import { articlesOf, figuresOf } from '../../../support/collector/figures-oracle.ts';

@@ -1,7 +1,7 @@
 /** The sums of an hour, over all its groups, and which of them differ between two hours. */
-import type { Cooperative } from '../../shared/cooperative.ts';
-import { visitFigures } from './cell-entries.ts';
-import { addExact, type ExactInt, negateExact } from './logic/exact-sum.ts';
+import type { Cooperative } from '../../../shared/cooperative.ts';
+import { visitFigures } from '../cell-entries.ts';
+import { addExact, type ExactInt, negateExact } from '../logic/exact-sum.ts';
 
 /**
  * By name, as the metrics are called; amounts with their currency at the end. Minor units, and

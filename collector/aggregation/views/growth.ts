@@ -2,18 +2,18 @@
  * What a terminal's partial aggregate has more than before. Where nothing of it was taken back, the
  * views of all terminals become what they are now by adding that, without the other terminals.
  */
-import type { Cooperative } from '../../shared/cooperative.ts';
-import { readArticles, readFigures } from './cell-entries.ts';
-import { encodeArticles, encodeView } from './codec.ts';
-import { type Cube, mergeCube, nameOf } from './cube.ts';
-import { ARTICLES_BOUND, type Bound, keepLargest, VIEW_BOUND } from './keep-largest.ts';
-import { AGGREGATION_LIMITS } from './limits.ts';
-import { addExact, negateExact } from './logic/exact-sum.ts';
-import type { Logic } from './logic/logic-version.ts';
-import type { ItemMeasures, Measures } from './measures.ts';
-import { articlesCube, figuresCube, type PartialAggregate } from './partial.ts';
-import { AmountSketch } from './sketches/amount-sketch.ts';
-import { DistinctSketch } from './sketches/distinct-sketch.ts';
+import type { Cooperative } from '../../../shared/cooperative.ts';
+import { readArticles, readFigures } from '../cell-entries.ts';
+import { encodeArticles, encodeView } from '../codec.ts';
+import { type Cube, mergeCube, nameOf } from '../cube.ts';
+import { ARTICLES_BOUND, type Bound, keepLargest, VIEW_BOUND } from '../keep-largest.ts';
+import { AGGREGATION_LIMITS } from '../limits.ts';
+import { addExact, negateExact } from '../logic/exact-sum.ts';
+import type { Logic } from '../logic/logic-version.ts';
+import type { ItemMeasures, Measures } from '../measures.ts';
+import { articlesCube, figuresCube, type PartialAggregate } from '../partial.ts';
+import { AmountSketch } from '../sketches/amount-sketch.ts';
+import { DistinctSketch } from '../sketches/distinct-sketch.ts';
 import { ARTICLES_VIEW, EncodedViews, viewKeys, viewNames } from './views.ts';
 
 export type Growth = Pick<PartialAggregate, 'figures' | 'articles'>;

@@ -6,16 +6,16 @@
  * An hour's views are made of its partial aggregates, and hold the values that sold most. A day's
  * are its hours' side by side: nothing more is folded, so a day says what its hours say.
  */
-import type { Cooperative } from '../../shared/cooperative.ts';
-import { readArticles, readFigures } from './cell-entries.ts';
-import { encodeArticles, encodeView } from './codec.ts';
-import { type Cube, mergeCube } from './cube.ts';
-import type { FoldedValues } from './folded-values.ts';
-import { ARTICLES_BOUND, type Bound, fitTogether, keepLargest, VIEW_BOUND } from './keep-largest.ts';
-import { AGGREGATION_LIMITS } from './limits.ts';
-import type { Logic } from './logic/logic-version.ts';
-import type { ItemMeasures, Measures } from './measures.ts';
-import { articlesCube, figuresCube, type PartialAggregate } from './partial.ts';
+import type { Cooperative } from '../../../shared/cooperative.ts';
+import { readArticles, readFigures } from '../cell-entries.ts';
+import { encodeArticles, encodeView } from '../codec.ts';
+import { type Cube, mergeCube } from '../cube.ts';
+import type { FoldedValues } from '../folded-values.ts';
+import { ARTICLES_BOUND, type Bound, fitTogether, keepLargest, VIEW_BOUND } from '../keep-largest.ts';
+import { AGGREGATION_LIMITS } from '../limits.ts';
+import type { Logic } from '../logic/logic-version.ts';
+import type { ItemMeasures, Measures } from '../measures.ts';
+import { articlesCube, figuresCube, type PartialAggregate } from '../partial.ts';
 
 /** Name of the view that holds the articles. */
 export const ARTICLES_VIEW = 'articles';
