@@ -11,19 +11,19 @@ import { OpenTsdb } from './load/open-tsdb.ts';
 import { baskets, invoices } from './load/workload.ts';
 import { type Section, table } from './measure/report.ts';
 import { backlog } from './sections/backlog-drain.ts';
-import { buildBesideIntake } from './sections/build-beside-intake.ts';
 import { falsePositives, guardCost } from './sections/card-masking.ts';
 import { endToEnd, type StoreUnderTest } from './sections/end-to-end.ts';
+import { buildBesideIntake } from './sections/figures/build-beside-intake.ts';
+import { foldSpeed } from './sections/figures/fold-speed.ts';
+import { backlogBesideLive, lateEvent } from './sections/figures/late-data.ts';
+import { liveHour } from './sections/figures/live-hour.ts';
+import { monthByDay } from './sections/figures/month-by-day.ts';
+import { reprocessing } from './sections/figures/reprocess.ts';
 import { flash } from './sections/flash-wear.ts';
-import { foldSpeed } from './sections/fold-speed.ts';
-import { backlogBesideLive, lateEvent } from './sections/late-data.ts';
 import { linger } from './sections/linger.ts';
-import { liveHour } from './sections/live-hour.ts';
 import { limits } from './sections/machine-baseline.ts';
-import { monthByDay } from './sections/month-by-day.ts';
 import { packagedAgent } from './sections/packaged-agent.ts';
 import { recovery } from './sections/recovery-time.ts';
-import { reprocessing } from './sections/reprocess.ts';
 import { type AdapterUnderTest, storeAlone } from './sections/store-throughput.ts';
 import { visibility } from './sections/visibility-latency.ts';
 import { pureCode, wireBytes } from './sections/wire-size.ts';
@@ -200,14 +200,10 @@ async function main(): Promise<void> {
       );
     const load = { rows: 300_000 / scale, rowsPerSecond: 100, seconds: quick ? 10 : 60 };
     if (only.has('live')) add(await onAdapters(folder, hbase, (them) => liveHour(them, load)));
-    const month = { sales: 1_000_000 / scale, questions: 200 / scale };
     if (only.has('month')) {
-      const rival = hbase !== null && opentsdb ? await OpenTsdb.start(hbase, folder) : null;
-      try {
-        add(await onAdapters(folder, hbase, (them) => monthByDay(them, month, rival)));
-      } finally {
-        await rival?.close();
-      }
+      await using rival = hbase !== null && opentsdb ? await OpenTsdb.start(hbase, folder) : null;
+      const month = { sales: 1_000_000 / scale, questions: 200 / scale };
+      add(await onAdapters(folder, hbase, (them) => monthByDay(them, month, rival)));
     }
     if (only.has('visible')) add(await visibility(stores, { rate: 500, seconds: quick ? 5 : 30 }));
   } finally {

@@ -28,7 +28,7 @@ interface Place {
   readonly port: number;
 }
 
-export class OpenTsdb {
+export class OpenTsdb implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #url: string;
   readonly #agent = new Agent({ connections: PUTS_AT_ONCE });
@@ -79,7 +79,7 @@ export class OpenTsdb {
       const answer = await request(`${this.#url}/api/version`, { dispatcher: this.#agent }).catch(() => null);
       if ((await answer?.body.text()) && answer?.statusCode === 200) return;
     }
-    await this.close();
+    await this[Symbol.asyncDispose]();
     throw new Error('OpenTSDB did not answer in time');
   }
 
@@ -113,7 +113,7 @@ export class OpenTsdb {
     };
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.destroy();
     if (this.#process.exitCode !== null) return;
     this.#process.kill();

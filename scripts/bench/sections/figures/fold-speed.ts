@@ -1,21 +1,21 @@
 /** CPU time of decoding and folding raw rows: from columns, beside a fold that makes objects. */
-import { PartialFold } from '../../../collector/aggregation/fold.ts';
-import { RULES } from '../../../collector/aggregation/logic/logic-rules.ts';
-import { readRow, type StoredRow } from '../../../collector/aggregation/raw-row.ts';
-import { runToEnd } from '../../../shared/cooperative.ts';
-import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { epoch } from '../../../shared/ids.ts';
-import { eventsKey } from '../../../shared/keys.ts';
-import { hourOf } from '../../../shared/time.ts';
-import { encodeEvents, unpackBatches } from '../../../shared/wire/batch.ts';
-import { unpackBody } from '../../../shared/wire/compression.ts';
-import { releasedDictionary } from '../../../shared/wire/dictionaries/released.ts';
-import { readHeader } from '../../../shared/wire/header.ts';
-import { unpack } from '../../../shared/wire/message-pack.ts';
-import { ObjectFold, readObjects } from '../../../test/support/oracle/object-fold.ts';
-import type { TillEvent as PostedEvent } from '../../clients/till-event.ts';
-import { parsed } from '../load/workload.ts';
-import { median, type Section } from '../measure/report.ts';
+import { PartialFold } from '../../../../collector/aggregation/fold.ts';
+import { RULES } from '../../../../collector/aggregation/logic/logic-rules.ts';
+import { readRow, type StoredRow } from '../../../../collector/aggregation/raw-row.ts';
+import { runToEnd } from '../../../../shared/cooperative.ts';
+import type { MerchantId, TerminalId } from '../../../../shared/ids.ts';
+import { epoch } from '../../../../shared/ids.ts';
+import { eventsKey } from '../../../../shared/keys.ts';
+import { hourOf } from '../../../../shared/time.ts';
+import { encodeEvents, unpackBatches } from '../../../../shared/wire/batch.ts';
+import { unpackBody } from '../../../../shared/wire/compression.ts';
+import { releasedDictionary } from '../../../../shared/wire/dictionaries/released.ts';
+import { readHeader } from '../../../../shared/wire/header.ts';
+import { unpack } from '../../../../shared/wire/message-pack.ts';
+import { ObjectFold, readObjects } from '../../../../test/support/oracle/object-fold.ts';
+import type { TillEvent as PostedEvent } from '../../../clients/till-event.ts';
+import { parsed } from '../../load/workload.ts';
+import { median, type Section } from '../../measure/report.ts';
 
 const SIZES = [1_000, 1];
 const ROUNDS = 12;

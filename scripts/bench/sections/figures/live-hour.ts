@@ -4,19 +4,19 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { FIRST_LOGIC, logicBy } from '../../../collector/aggregation/logic/logic-version.ts';
-import { LiveHours } from '../../../collector/api/figures/live-hours.ts';
-import { API_LIMITS } from '../../../collector/api/limits.ts';
-import { EventLog, type ReceivedBatch } from '../../../collector/store/event-log.ts';
-import type { Scan, TableName, Tables } from '../../../collector/store/tables.ts';
-import type { TillEvent } from '../../../shared/event/event.ts';
-import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { SIPHASH_KEY_BYTES } from '../../../shared/siphash.ts';
-import { HOUR_MS, hourOf, MINUTE_MS } from '../../../shared/time.ts';
-import { encodeEvents } from '../../../shared/wire/batch.ts';
-import { baskets, parsed } from '../load/workload.ts';
-import { quantile, type Section } from '../measure/report.ts';
-import type { AdapterUnderTest } from './store-throughput.ts';
+import { FIRST_LOGIC, logicBy } from '../../../../collector/aggregation/logic/logic-version.ts';
+import { LiveHours } from '../../../../collector/api/figures/live-hours.ts';
+import { API_LIMITS } from '../../../../collector/api/limits.ts';
+import { EventLog, type ReceivedBatch } from '../../../../collector/store/event-log.ts';
+import type { Scan, TableName, Tables } from '../../../../collector/store/tables.ts';
+import type { TillEvent } from '../../../../shared/event/event.ts';
+import type { Epoch, MerchantId, TerminalId } from '../../../../shared/ids.ts';
+import { SIPHASH_KEY_BYTES } from '../../../../shared/siphash.ts';
+import { HOUR_MS, hourOf, MINUTE_MS } from '../../../../shared/time.ts';
+import { encodeEvents } from '../../../../shared/wire/batch.ts';
+import { baskets, parsed } from '../../load/workload.ts';
+import { quantile, type Section } from '../../measure/report.ts';
+import type { AdapterUnderTest } from '../store-throughput.ts';
 
 const TILLS = 5_000;
 const PUT_EVERY_MS = 100;

@@ -1,17 +1,17 @@
 /** A build of a logic version from the raw log, beside the bare scan of it, which is the limit. */
 import { randomBytes } from 'node:crypto';
-import { logicBy } from '../../../collector/aggregation/logic/logic-version.ts';
-import { storesOn } from '../../../collector/app/context.ts';
-import { reprocess } from '../../../collector/rollup/reprocess/reprocess.ts';
-import { EventLog } from '../../../collector/store/event-log.ts';
-import { LogicSet } from '../../../collector/store/logic-versions.ts';
-import type { Tables } from '../../../collector/store/tables.ts';
-import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { SIPHASH_KEY_BYTES } from '../../../shared/siphash.ts';
-import { HOUR_MS } from '../../../shared/time.ts';
-import { encodeEvents } from '../../../shared/wire/batch.ts';
-import { baskets, parsed } from '../load/workload.ts';
-import type { Section } from '../measure/report.ts';
+import { logicBy } from '../../../../collector/aggregation/logic/logic-version.ts';
+import { storesOn } from '../../../../collector/app/context.ts';
+import { reprocess } from '../../../../collector/rollup/reprocess/reprocess.ts';
+import { EventLog } from '../../../../collector/store/event-log.ts';
+import { LogicSet } from '../../../../collector/store/logic-versions.ts';
+import type { Tables } from '../../../../collector/store/tables.ts';
+import type { Epoch, MerchantId, TerminalId } from '../../../../shared/ids.ts';
+import { SIPHASH_KEY_BYTES } from '../../../../shared/siphash.ts';
+import { HOUR_MS } from '../../../../shared/time.ts';
+import { encodeEvents } from '../../../../shared/wire/batch.ts';
+import { baskets, parsed } from '../../load/workload.ts';
+import type { Section } from '../../measure/report.ts';
 
 const BATCHES_PER_HOUR = 10;
 

@@ -4,18 +4,18 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { Agent, request } from 'undici';
-import { FIRST_LOGIC, logicBy } from '../../../collector/aggregation/logic/logic-version.ts';
-import { ActiveLogic } from '../../../collector/api/active-logic.ts';
-import { Auth } from '../../../collector/api/auth.ts';
-import { CompletenessReader } from '../../../collector/api/figures/completeness.ts';
-import { LiveHours } from '../../../collector/api/figures/live-hours.ts';
-import { API_LIMITS } from '../../../collector/api/limits.ts';
-import { createServer } from '../../../collector/api/server.ts';
-import { storesOn } from '../../../collector/app/context.ts';
-import { initializeStore } from '../../../collector/store/initialize-store.ts';
-import type { Tables } from '../../../collector/store/tables.ts';
-import { SIPHASH_KEY_BYTES } from '../../../shared/siphash.ts';
-import { DAY_MS } from '../../../shared/time.ts';
+import { FIRST_LOGIC, logicBy } from '../../../../collector/aggregation/logic/logic-version.ts';
+import { ActiveLogic } from '../../../../collector/api/active-logic.ts';
+import { Auth } from '../../../../collector/api/auth.ts';
+import { CompletenessReader } from '../../../../collector/api/figures/completeness.ts';
+import { LiveHours } from '../../../../collector/api/figures/live-hours.ts';
+import { API_LIMITS } from '../../../../collector/api/limits.ts';
+import { createServer } from '../../../../collector/api/server.ts';
+import { storesOn } from '../../../../collector/app/context.ts';
+import { initializeStore } from '../../../../collector/store/initialize-store.ts';
+import type { Tables } from '../../../../collector/store/tables.ts';
+import { SIPHASH_KEY_BYTES } from '../../../../shared/siphash.ts';
+import { DAY_MS } from '../../../../shared/time.ts';
 import {
   type Answerer,
   bytesOfHours,
@@ -23,9 +23,9 @@ import {
   type Trade,
   type TradingMonth,
   tradeMonth,
-} from '../load/trading-month.ts';
-import { quantile, type Section } from '../measure/report.ts';
-import type { AdapterUnderTest } from './store-throughput.ts';
+} from '../../load/trading-month.ts';
+import { quantile, type Section } from '../../measure/report.ts';
+import type { AdapterUnderTest } from '../store-throughput.ts';
 
 const DIMENSIONS = ['method', 'cashier', 'category'];
 const LIVE_FRESH_MS = 250;

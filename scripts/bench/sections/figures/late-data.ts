@@ -1,20 +1,20 @@
 /** Late events: what one costs at a giant merchant, and whether a backlog holds up live hours. */
 import { randomBytes } from 'node:crypto';
-import { logicBy } from '../../../collector/aggregation/logic/logic-version.ts';
-import { storesOn } from '../../../collector/app/context.ts';
-import { RollupRunner } from '../../../collector/rollup/passes/runner.ts';
-import { recompute } from '../../../collector/rollup/recompute.ts';
-import { dueMinute } from '../../../collector/store/due-marks.ts';
-import { EventLog } from '../../../collector/store/event-log.ts';
-import { LogicSet } from '../../../collector/store/logic-versions.ts';
-import type { Row, TableName, Tables } from '../../../collector/store/tables.ts';
-import type { Epoch, MerchantId, TerminalId } from '../../../shared/ids.ts';
-import { type Level, parseRollupKey } from '../../../shared/keys.ts';
-import { SIPHASH_KEY_BYTES } from '../../../shared/siphash.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, minuteOf } from '../../../shared/time.ts';
-import { encodeEvents } from '../../../shared/wire/batch.ts';
-import { baskets, parsed } from '../load/workload.ts';
-import { quantile, type Section } from '../measure/report.ts';
+import { logicBy } from '../../../../collector/aggregation/logic/logic-version.ts';
+import { storesOn } from '../../../../collector/app/context.ts';
+import { RollupRunner } from '../../../../collector/rollup/passes/runner.ts';
+import { recompute } from '../../../../collector/rollup/recompute.ts';
+import { dueMinute } from '../../../../collector/store/due-marks.ts';
+import { EventLog } from '../../../../collector/store/event-log.ts';
+import { LogicSet } from '../../../../collector/store/logic-versions.ts';
+import type { Row, TableName, Tables } from '../../../../collector/store/tables.ts';
+import type { Epoch, MerchantId, TerminalId } from '../../../../shared/ids.ts';
+import { type Level, parseRollupKey } from '../../../../shared/keys.ts';
+import { SIPHASH_KEY_BYTES } from '../../../../shared/siphash.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, minuteOf } from '../../../../shared/time.ts';
+import { encodeEvents } from '../../../../shared/wire/batch.ts';
+import { baskets, parsed } from '../../load/workload.ts';
+import { quantile, type Section } from '../../measure/report.ts';
 
 const DIMENSIONS = ['method', 'cashier', 'category'];
 const LOGIC = logicBy(1, 1, DIMENSIONS)!;
