@@ -5,22 +5,16 @@
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
-import { finalityContract } from './finality/finality.ts';
-import { hostileFinalityContract } from './finality/hostile.ts';
-import { parkedSpanContract } from './finality/parked-span.ts';
-import { attemptsContract } from './rollup/attempts.ts';
 import { clockSetBackContract } from './rollup/clock-set-back.ts';
 import { crashContract } from './rollup/crashes.ts';
 import { daysContract } from './rollup/days.ts';
 import { hoursContract } from './rollup/hours.ts';
 import { leasesContract } from './rollup/leases.ts';
 import { rollupLogicContract } from './rollup/logic-versions.ts';
-import { parkedContract } from './rollup/parked.ts';
 import { passesContract } from './rollup/passes.ts';
 import { racesContract } from './rollup/races.ts';
 import { randomDaysContract } from './rollup/random-days.ts';
 import { reprocessContract } from './rollup/reprocess.ts';
-import { truncatedContract } from './rollup/truncated.ts';
 import { turnsContract } from './rollup/turns.ts';
 
 export async function rollupContract(t: Test, open: () => Promise<Tables>): Promise<void> {
@@ -30,19 +24,13 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('hours', (t) => hoursContract(t, tables));
     await t.test('days', (t) => daysContract(t, tables));
     await t.test('passes', (t) => passesContract(t, tables));
-    await t.test('parked hours', (t) => parkedContract(t, tables));
-    await t.test('finality', (t) => finalityContract(t, tables));
-    await t.test('the span of what is parked', (t) => parkedSpanContract(t, tables));
-    await t.test('finality against odds', (t) => hostileFinalityContract(t, tables));
     await t.test('logic versions', (t) => rollupLogicContract(t, tables));
     await t.test('reprocess', (t) => reprocessContract(t, tables));
-    await t.test('attempts', (t) => attemptsContract(t, tables));
     await t.test('leases', (t) => leasesContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));
     await t.test('several runners', (t) => racesContract(t, tables));
     await t.test('crashes and failing stores', (t) => crashContract(t, tables));
     await t.test('a clock that was ahead', (t) => clockSetBackContract(t, tables));
-    await t.test('truncated', (t) => truncatedContract(t, tables));
     await t.test('random days', (t) => randomDaysContract(t, tables));
   } finally {
     await tables.close();

@@ -3,6 +3,8 @@ import t from 'tap';
 import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
 import { apiContract } from '../contract/api-contract.ts';
 import { auditContract } from '../contract/audit/contract.ts';
+import { boundsContract } from '../contract/bounds/contract.ts';
+import { finalityContracts } from '../contract/finality/contract.ts';
 import { historyContract } from '../contract/history/contract.ts';
 import { ingestContract } from '../contract/ingest-contract.ts';
 import { lateContract } from '../contract/late/contract.ts';
@@ -24,6 +26,8 @@ if (hbase !== null) {
     ingest: ingestContract,
     'wrong clocks': wrongClockContract,
     rollup: rollupContract,
+    bounds: boundsContract,
+    finality: finalityContracts,
     audit: auditContract,
     'live hours': liveHoursContract,
     api: apiContract,
