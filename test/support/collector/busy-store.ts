@@ -11,11 +11,11 @@ import { MerchantApi } from '../../../scripts/clients/merchant-api.ts';
 import { ROOT } from '../../../scripts/processes/child.ts';
 import { CollectorProcess, type CollectorSettings } from '../../../scripts/processes/collector.ts';
 import { freePorts } from '../../../scripts/processes/ports.ts';
-import { runJson } from '../../../scripts/processes/run-json.ts';
 import { HOUR_MS } from '../../../shared/time.ts';
 import type { Ack } from '../../../shared/wire/messages.ts';
 import { killedAtEnd } from '../system/killed-at-end.ts';
 import { NEVER } from '../system/region.ts';
+import { rollUp } from '../system/roll-up.ts';
 import { testDir } from '../system/test-dir.ts';
 import { batchOf, HOUR } from './batches.ts';
 import { MqttTill } from './mqtt-till.ts';
@@ -176,8 +176,9 @@ export async function sellingRegion(t: Test, more: Partial<CollectorSettings> = 
     async settle() {
       await Promise.all(tills.map((till) => till.close()));
       await Promise.all([live.stop(), ready.stop()]);
-      // A runner whose lease ran out meanwhile made a pass when it had it back: what came later is due.
-      await runJson('collector/main.ts', ['rollup', '--config', collector.config, '--json']);
+      // A runner whose lease ran out meanwhile made a pass when it had it back: what came later is due
+      // in the next minute.
+      await rollUp(collector.config);
       // An answer of an open hour may be as old as that.
       await wait(FRESH_MS);
       const sum = (of: (till: SellingTill) => number): number => tills.reduce((total, till) => total + of(till), 0);
