@@ -8,7 +8,7 @@ import { readPartial } from '../aggregation/cell-entries.ts';
 import { addDigest, digestText, parseDigest } from '../aggregation/hashes/row-set-digest.ts';
 import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import { earlier, emptyTally, mergeTally, type Tally } from '../aggregation/partial.ts';
-import { type Growth, grownViews, growthOf } from '../aggregation/views/growth.ts';
+import { type Growth, grownViews, growthOf, isNothing } from '../aggregation/views/growth.ts';
 import type { Rollup } from '../store/rollups.ts';
 import { type Parts, type RowContent, type Run, readCell, UnreadableCell } from './run.ts';
 
@@ -17,7 +17,8 @@ export const MAX_GROWN = 16;
 
 /**
  * @param current with all views, and the partial aggregates of the terminals in `fresh`
- * @returns null when all terminals are to be merged: something shrank, was folded, or is unreadable
+ * @returns null when all terminals are to be merged: something shrank, was folded, or is unreadable,
+ *   or nothing is new
  */
 export async function grownHour(run: Run, current: Rollup, fresh: Parts): Promise<RowContent | null> {
   const { meta } = current;
@@ -42,10 +43,12 @@ async function grown(run: Run, { meta, parts, views }: Rollup, fresh: Parts): Pr
       old === undefined ? null : await readCell(run, due.time, old, (content) => readPartial(content, base));
     const growth = await slices.run(growthOf(before, now));
     if (growth === null) return null;
-    growths.push(growth);
+    if (!isNothing(growth)) growths.push(growth);
     if (before !== null) takeFrom(tally, before.tally);
     mergeTally(tally, now.tally);
   }
+  // Nothing is new, so the run is to repair something.
+  if (growths.length === 0) return null;
   const contents = new Map<string, Uint8Array>();
   let bytes = 0;
   for (const [name, cell] of views) {

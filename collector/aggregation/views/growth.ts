@@ -18,6 +18,9 @@ import { ARTICLES_VIEW, EncodedViews, viewKeys, viewNames } from './views.ts';
 
 export type Growth = Pick<PartialAggregate, 'figures' | 'articles'>;
 
+export const isNothing = ({ figures, articles }: Growth): boolean =>
+  figures.groups().next().done === true && articles.groups().next().done === true;
+
 /** Stands for what is no growth. */
 const SHRUNK = Symbol('shrunk');
 type Grown<T> = T | null | typeof SHRUNK;

@@ -56,7 +56,7 @@ async function region(tables: Tables): Promise<{ region: Region; logics: TwoLogi
   for (const [at, type] of SECOND.entries()) {
     const [hour, ts] = [HOUR + at, (HOUR + at) * HOUR_MS];
     const events = [tillEvent({ ts, amount: 100 }), tillEvent({ ts: ts + 1, amount: 7, type })];
-    await region.deliver(region.events('a', 1 + 2 * at, events, { hour, arrival: ts + 2 }));
+    await region.deliver(region.events('a', 1 + 2 * at, events, { hour }));
   }
   region.now = (HOUR + SECOND.length) * HOUR_MS + 5 * MINUTE_MS;
   await region.runner({ logics }).runDue();
@@ -104,7 +104,7 @@ export async function logicSwitchesContract(t: Test, tables: Tables): Promise<vo
     t.equal(before.length, REFUNDS.length);
     of.now += MINUTE_MS;
     const late = tillEvent({ ts: HOUR * HOUR_MS, amount: 5, type: 'refund' });
-    await of.deliver(of.events('b', 1, [late], { arrival: of.now }));
+    await of.deliver(of.events('b', 1, [late]));
     of.now += 2 * MINUTE_MS;
     await of.runner({ logics }).runDue();
     const after = (await api.get('restatements', { all: 'true' })).restatements;
@@ -131,9 +131,7 @@ export async function logicSwitchesContract(t: Test, tables: Tables): Promise<vo
     const { region: of, logics, api } = await region(tables);
     for (let at = 0; at < 120; at++) {
       const [hour, ts] = [HOUR + 10 + at, (HOUR + 10 + at) * HOUR_MS];
-      await of.deliver(
-        of.events('c', 1 + at, [tillEvent({ ts, amount: 7, type: 'refund' })], { hour, arrival: ts + 2 }),
-      );
+      await of.deliver(of.events('c', 1 + at, [tillEvent({ ts, amount: 7, type: 'refund' })], { hour }));
     }
     of.now = (HOUR + 200) * HOUR_MS;
     await of.runner({ logics }).runDue();

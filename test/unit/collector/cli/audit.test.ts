@@ -80,10 +80,11 @@ t.test('nothing is found where each seq has one content, however it was sent', a
     json: {
       ...{ conflicts: [], conflictsNotListed: 0, unreadable: [], unreadableNotListed: 0, parked: [] },
       ...{ compared: 0, mismatches: [], mismatchesNotListed: 0, repaired: 0, unbalanced: [], balanced: 0 },
+      sealed: [],
     },
     text: [
       'no seq is claimed with different contents\nnothing is parked',
-      '0 hours and days are as the raw log is\nall 0 streams add up',
+      '0 hours and days are as the raw log is\nnothing came for a sealed hour\nall 0 streams add up',
     ].join('\n'),
     found: false,
   });
