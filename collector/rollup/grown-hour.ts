@@ -17,8 +17,8 @@ export const MAX_GROWN = 16;
 
 /**
  * @param current with all views, and the partial aggregates of the terminals in `fresh`
- * @returns null when all terminals are to be merged: something shrank, was folded, or is unreadable,
- *   or nothing is new
+ * @returns null when all terminals are to be merged: something shrank, was folded or cannot be
+ *   read, or nothing is new
  */
 export async function grownHour(run: Run, current: Rollup, fresh: Parts): Promise<RowContent | null> {
   const { meta } = current;
