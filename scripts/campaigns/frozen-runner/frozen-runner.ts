@@ -25,6 +25,9 @@ const EACH_SECOND = '* * * * * *';
 /** The thawed run, and the pass after it. */
 const THAWED_MS = 15_000;
 const SHOWN_MS = 60_000;
+const DRAIN_MS = 60_000;
+const LOCKED_MS = 15_000;
+const MOST_LOCKED = 3;
 const SALES = 3;
 /**
  * How many cells a run has made when it freezes. The first is a terminal's partial aggregate; an
@@ -53,6 +56,7 @@ class FrozenRunner {
   readonly #hour = this.#day + 9 * HOUR_MS;
   #sold = 0;
   #overtaken = 0;
+  #locked = 0;
   #answers = 0;
   readonly faults: string[] = [];
 
@@ -67,12 +71,15 @@ class FrozenRunner {
   /** Sells, freezes, sells, has the other one publish, thaws. */
   async freeze(cells: number): Promise<void> {
     const region = this.#region;
-    const before = await Promise.all([this.#inVain(0), this.#inVain(1)]);
-    region.arm(cells);
-    await this.#sell();
-    const frozen = await region.frozen();
-    const published = await region.counter(1 - frozen, 'rollup_published_total');
-    await this.#sell();
+    let before: readonly number[];
+    let [frozen, published] = [0, 0];
+    do {
+      before = await Promise.all([this.#inVain(0), this.#inVain(1)]);
+      region.arm(cells);
+      await this.#sell(DRAIN_MS);
+      frozen = await region.frozen();
+      published = await region.counter(1 - frozen, 'rollup_published_total');
+    } while (!(await this.#sellsOn(frozen)));
     await until(() => this.#isShown(), { what: 'all sales to be shown', deadlineMs: SHOWN_MS, everyMs: 100 });
     // The hour and its day.
     await region.takenOver(frozen, published, 2);
@@ -98,14 +105,32 @@ class FrozenRunner {
     }
   }
 
-  async #sell(): Promise<void> {
+  /**
+   * Sells while a runner is frozen. SQLite has one lock for all writers: if the runner holds it,
+   * nothing can be stored meanwhile, and it is thawed.
+   *
+   * @returns false then
+   */
+  async #sellsOn(frozen: number): Promise<boolean> {
+    try {
+      await this.#sell(LOCKED_MS);
+      return true;
+    } catch (error) {
+      if (++this.#locked > MOST_LOCKED) throw error;
+      this.#region.thaw(frozen);
+      await this.#region.drained();
+      return false;
+    }
+  }
+
+  async #sell(drainMs: number): Promise<void> {
     const sales = Array.from({ length: SALES }, (_, index) => ({
       ...{ type: 'sale', ts: new Date(this.#hour + (this.#sold + index) * 1_000).toISOString() },
       ...{ amount: amountOf(this.#sold + index), currency: 'EUR', ref: `R-${this.#sold + index}`, dims: {} },
     }));
     await this.#region.till.send(sales, FOREVER);
-    await this.#region.drained();
     this.#sold += SALES;
+    await this.#region.drained(drainMs);
   }
 
   async #isShown(): Promise<boolean> {

@@ -60,6 +60,8 @@ export class RunnerRegion {
     const agent = new AgentProcess({
       ...{ folder: path.join(folder, 'till'), merchant: MERCHANT, terminal: 'till-1', port: ports[6]! },
       ...{ token: await collector.addTerminal(MERCHANT, 'till-1'), collector: collector.mqttUrl },
+      // It may start before the collector does.
+      ship: { reconnectMaxMs: 1_000 },
     });
     const region = new RunnerRegion(collector, runners, agent, await collector.addKey(MERCHANT));
     try {
@@ -72,12 +74,12 @@ export class RunnerRegion {
   }
 
   /** Resolves when all sales that the till was answered for are stored. */
-  async drained(): Promise<void> {
+  async drained(deadlineMs = DRAIN_MS): Promise<void> {
     const isEmpty = async (): Promise<boolean> => {
       const answer = (await (await fetch(`${this.#agent.url}/v1/status`)).json()) as { buffer: { pending: number } };
       return answer.buffer.pending === 0;
     };
-    await until(isEmpty, { what: 'the till to drain', deadlineMs: DRAIN_MS, everyMs: 100 });
+    await until(isEmpty, { what: 'the till to drain', deadlineMs, everyMs: 100 });
   }
 
   /** The next runner that makes a cell after so many stops before that is published. */
