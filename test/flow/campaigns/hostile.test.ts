@@ -36,7 +36,7 @@ t.test(
         storeOf: () => null,
         from: process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1',
         // Other tests run at the same time: a wait says less here than in the whole campaign.
-        bounds: { ...BOUNDS, honestP99Ms: 6_000 },
+        bounds: { ...BOUNDS, honestP99Ms: 3_000 },
         signal: AbortSignal.timeout(400_000),
       },
       () => undefined,
