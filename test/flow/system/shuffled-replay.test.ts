@@ -11,6 +11,7 @@ import t, { type Test } from 'tap';
 import { MerchantApi } from '../../../scripts/clients/merchant-api.ts';
 import { readTrade } from '../../../scripts/datasets/online-retail/read-transactions.ts';
 import { ROOT } from '../../../scripts/processes/child.ts';
+import { until } from '../../../scripts/processes/wait-until.ts';
 import { seeded } from '../../../scripts/simulate/random.ts';
 import { MqttTill } from '../../support/collector/mqtt-till.ts';
 import { byDay, byHour, byStore, type Compared, mismatches, topTen } from '../../support/oracle/compare.ts';
@@ -123,7 +124,7 @@ t.test('in order and shuffled, built while they came and built anew: the same fi
       t.ok(await command(config, 'logic', 'diff', '--logic', version), `version ${version} has the figures of 1`);
       await command(config, 'logic', 'activate', '--logic', version);
       const isActive = async () => (await metaOf(shuffled!.api)).logicVersion === Number(version);
-      while (!(await isActive())) await new Promise((resolve) => setTimeout(resolve, 50));
+      await until(isActive, { what: `version ${version} to be active`, deadlineMs: 10_000, everyMs: 50 });
       t.strictSame(await answers(shuffled!.api), before, `version ${version} answers the same`);
     }
     await equalsTheFile(t, shuffled!.api, invoices);
