@@ -94,22 +94,28 @@ t.test('in order and shuffled, built while they came and built anew: the same fi
     MERCHANTS.map(async (merchant) => {
       const token = await collector.addTerminal(merchant, 'till-1');
       const port = Number(new URL(collector.mqttUrl).port);
-      const till = await MqttTill.connect({ port, merchant, terminal: 'till-1', token });
-      t.teardown(() => till[Symbol.asyncDispose]());
-      return { till, api: new MerchantApi(collector.httpUrl, merchant, await collector.addKey(merchant)) };
+      const connect = async (): Promise<MqttTill> => {
+        const till = await MqttTill.connect({ port, merchant, terminal: 'till-1', token });
+        t.teardown(() => till[Symbol.asyncDispose]());
+        return till;
+      };
+      return { connect, api: new MerchantApi(collector.httpUrl, merchant, await collector.addKey(merchant)) };
     }),
   );
   const { first, late } = shuffledBatches(trade, SHARES, seeded(SEED));
   t.ok(late.length > 10 && first.length > 100, `${first.length} batches, and ${late.length} later`);
   await t.test('what comes first', async (t) => {
-    t.same(Object.keys(await send(ordered!.till, orderedBatches(trade))), ['stored']);
-    t.same(Object.keys(await send(shuffled!.till, first)), ['stored']);
+    t.same(Object.keys(await send(await ordered!.connect(), orderedBatches(trade))), ['stored']);
+    t.same(Object.keys(await send(await shuffled!.connect(), first)), ['stored']);
     await rollUp(config);
     await equalsTheFile(t, ordered!.api, invoices);
   });
   await t.test('what comes weeks later, while version 2 is built', async (t) => {
+    // The roll-up's clock was ahead: it worked off marks that this collector takes for due yet.
+    await region.killCollector();
+    const till = await shuffled!.connect();
     await command(config, 'logic', 'add', '--rules', '1', '--dimensions', 'cashier,method');
-    const [built] = await Promise.all([command(config, 'reprocess', '--logic', '2'), send(shuffled!.till, late)]);
+    const [built] = await Promise.all([command(config, 'reprocess', '--logic', '2'), send(till, late)]);
     t.comment(JSON.stringify(built));
     await rollUp(config);
     await equalsTheFile(t, shuffled!.api, invoices);
