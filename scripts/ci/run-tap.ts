@@ -14,6 +14,8 @@ export interface RunOptions {
    * processes half of their time.
    */
   readonly jobs?: number;
+  /** Files that run one after another, beside the others. Default: none. */
+  readonly isAlone?: (file: string) => boolean;
   /** Time limit of each file. Default: 300. */
   readonly timeoutSeconds?: number;
   /** Arguments of each test file's command line. */
@@ -29,15 +31,16 @@ const SLOWEST = 10;
  */
 export async function runTap(
   files: readonly string[],
-  { jobs = 2 * availableParallelism(), timeoutSeconds = 300, args = [] }: RunOptions,
+  { jobs = 2 * availableParallelism(), isAlone = () => false, timeoutSeconds = 300, args = [] }: RunOptions,
   print: (line: string) => void,
 ): Promise<TapCounts> {
   const counts = noCounts();
   const runs: FileRun[] = [];
-  const left = files.values();
+  const alone = files.filter(isAlone);
+  const others = files.filter((file) => !isAlone(file)).values();
   const environment = await fastStart();
-  const worker = async (): Promise<void> => {
-    for (const file of left) {
+  const worker = async (queue: Iterable<string>): Promise<void> => {
+    for (const file of queue) {
       const run = await runTestFile(file, { timeoutSeconds, environment, args });
       runs.push(run);
       addCounts(counts, run.counts);
@@ -45,7 +48,8 @@ export async function runTap(
     }
   };
   const interrupted = endWith('SIGINT', 'SIGTERM');
-  await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, worker));
+  const withOthers = alone.length > 0 ? jobs - 1 : jobs;
+  await Promise.all([worker(alone), ...Array.from({ length: withOthers }, () => worker(others))]);
   interrupted[Symbol.dispose]();
 
   printSlowest(runs, print);

@@ -1,4 +1,4 @@
-/** What is asked of HBase's own command. That it does what it is asked: `test/real/backup/`. */
+/** What is asked of HBase's own command. That it does what it is asked: `test/real/hbase/backup.test.ts`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { runTap } from '../../../../scripts/ci/run-tap.ts';
@@ -68,6 +68,30 @@ t.test('in CI a skip is a failure, elsewhere it is told', async (t) => {
   t.match(lines.at(-1), /^skipped: .* > one: no moon$/);
   process.env.CI = 'true';
   t.match(await runTap([file], {}, () => {}), { passed: 1, failed: 1, skipped: 0 });
+});
+
+t.test('files that must be alone run one after another, beside the others', async (t) => {
+  const dir = t.testdir();
+  const log = join(dir, 'log');
+  const file = (name: string, ms: number): string => {
+    const path = join(dir, `${name}.test.ts`);
+    writeFileSync(
+      path,
+      `import t from 'tap'; import { appendFileSync } from 'node:fs'; const say = (what) => appendFileSync('${log}', what + ' ${name}\\n');
+say('begins'); await new Promise((done) => setTimeout(done, ${ms})); say('ends'); t.pass();`,
+    );
+    return path;
+  };
+  const files = [file('alone-1', 100), file('alone-2', 100), file('other', 3000)];
+  const isAlone = (path: string): boolean => /alone-\d/.test(path);
+  t.match(await runTap(files, { jobs: 2, isAlone }, () => {}), { passed: 3, failed: 0 });
+  const order = readFileSync(log, 'utf8').trimEnd().split('\n');
+  t.same(
+    order.filter((line) => isAlone(line)),
+    ['begins alone-1', 'ends alone-1', 'begins alone-2', 'ends alone-2'],
+  );
+  t.ok(order.indexOf('begins other') < order.indexOf('ends alone-2'), 'the other one ran beside them');
+  t.equal(order.length, 6);
 });
 
 t.test('no file at all is a failure', async (t) => {

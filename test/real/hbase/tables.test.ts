@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
-import { Gateway } from '../../collector/store/hbase/thrift/gateway.ts';
-import { getAllRegionLocations, getTableDescriptor } from '../../collector/store/hbase/thrift/idl.ts';
-import { tablesContract } from '../contract/tables-contract.ts';
-import { sharedHBase } from '../support/real/hbase.ts';
+import { openHBaseTables } from '../../../collector/store/hbase/hbase-tables.ts';
+import { Gateway } from '../../../collector/store/hbase/thrift/gateway.ts';
+import { getAllRegionLocations, getTableDescriptor } from '../../../collector/store/hbase/thrift/idl.ts';
+import { tablesContract } from '../../contract/tables-contract.ts';
+import { sharedHBase } from '../../support/real/hbase.ts';
 
 const hbase = await sharedHBase(t);
 if (hbase !== null) {

@@ -1,10 +1,10 @@
 /** A tenth of the campaign `hostile` against HBase (`npm run campaign -- hostile --hbase HOST:PORT`). */
 import t from 'tap';
-import { ATTACKS } from '../../scripts/campaigns/hostile/attacks/catalogue.ts';
-import { BOUNDS } from '../../scripts/campaigns/hostile/judge.ts';
-import { resultTable } from '../../scripts/campaigns/hostile/result-table.ts';
-import { runAttacks } from '../../scripts/campaigns/hostile/run-attacks.ts';
-import { sharedHBase } from '../support/real/hbase.ts';
+import { ATTACKS } from '../../../scripts/campaigns/hostile/attacks/catalogue.ts';
+import { BOUNDS } from '../../../scripts/campaigns/hostile/judge.ts';
+import { resultTable } from '../../../scripts/campaigns/hostile/result-table.ts';
+import { runAttacks } from '../../../scripts/campaigns/hostile/run-attacks.ts';
+import { sharedHBase } from '../../support/real/hbase.ts';
 
 /** What costs the store most, and what costs the process most. */
 const A_TENTH = [

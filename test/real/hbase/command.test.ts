@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
-import { ownHBase } from '../support/real/hbase.ts';
+import { openHBaseTables } from '../../../collector/store/hbase/hbase-tables.ts';
+import { ownHBase } from '../../support/real/hbase.ts';
 
 const hbase = await ownHBase(t);
 if (hbase !== null) {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { openHBaseTables } from '../../collector/store/hbase/hbase-tables.ts';
-import { StoreUnavailable, type Tables } from '../../collector/store/tables.ts';
-import { until } from '../../scripts/processes/wait-until.ts';
-import { ownHBase } from '../support/real/hbase.ts';
+import { openHBaseTables } from '../../../collector/store/hbase/hbase-tables.ts';
+import { StoreUnavailable, type Tables } from '../../../collector/store/tables.ts';
+import { until } from '../../../scripts/processes/wait-until.ts';
+import { ownHBase } from '../../support/real/hbase.ts';
 
 const hbase = await ownHBase(t);
 if (hbase !== null) {

@@ -1,9 +1,9 @@
 /** kill -9 of HBase, its gateway, agents and the collector during a replay: each event is counted once. */
 import t from 'tap';
-import { ownHBase } from '../support/real/hbase.ts';
-import { countedOnce } from '../support/system/count-once.ts';
-import type { Strike } from '../support/system/kill-schedule.ts';
-import { Region } from '../support/system/region.ts';
+import { ownHBase } from '../../support/real/hbase.ts';
+import { countedOnce } from '../../support/system/count-once.ts';
+import type { Strike } from '../../support/system/kill-schedule.ts';
+import { Region } from '../../support/system/region.ts';
 
 const DAYS = { from: '2011-03-23', to: '2011-03-30' };
 const TERMINALS = ['till-1', 'till-2'];
