@@ -115,6 +115,7 @@ async function serving(t: Test, folder: string, config: string) {
   const [line] = (await once(createInterface(child.stdout!), 'line')) as [string];
   const url = `http://127.0.0.1:${JSON.parse(line).http.port}`;
   return {
+    url,
     stop: async () => {
       child.kill('SIGTERM');
       await once(child, 'exit');
@@ -183,13 +184,14 @@ t.test('the example of the documentation: a bug, its correction, a trial, the sw
       ['acme', [2, 28, 2]],
     ],
   };
-  const blocks = blocksOf('sh', 'text');
-  t.ok(blocks.length >= 12);
+  const blocks = blocksOf('sh', 'text', 'json');
+  t.ok(blocks.length >= 14);
+  await shell.run(`KEY=${keys.acme} API=${collector.url}/v1/merchants/acme`);
   for (let at = 0; at < blocks.length; at += 2) {
-    const [command, printed] = [blocks[at]!.text, blocks[at + 1]!.text];
+    const [{ text: command, line }, { text, language }] = [blocks[at]!, blocks[at + 1]!];
     const { stdout } = await shell.run(command.replaceAll(/^node /gm, `"${process.execPath}" `));
     const mode = /--plan|reprocess/.test(command) ? 'shape' : 'output';
-    t.same(differences({ mode, isJson: false, text: printed }, stdout), [], `${PAGE}:${blocks[at]!.line}`);
+    t.same(differences({ mode, isJson: language === 'json', text }, stdout), [], `${PAGE}:${line}`);
     for (const [begin, expected] of Object.entries(afterwards))
       if (command.includes(begin))
         for (const [merchant, sums] of expected) await shown(merchant, sums, `${merchant} after ${begin}`);

@@ -6,6 +6,7 @@ import { EventLog } from '../../../../collector/store/event-log.ts';
 import { Finality } from '../../../../collector/store/finality.ts';
 import { LogicSet, LogicVersions } from '../../../../collector/store/logic-versions.ts';
 import { Rollups } from '../../../../collector/store/rollups.ts';
+import { SealedHours } from '../../../../collector/store/sealing/sealed-hours.ts';
 import type { Column, Put, Row, TableName, Tables } from '../../../../collector/store/tables.ts';
 import { Terminals } from '../../../../collector/store/terminals.ts';
 import { epoch, merchantId, storeId, terminalId } from '../../../../shared/ids.ts';
@@ -231,6 +232,26 @@ t.test('control: API keys, the logic version, the generation of the store', asyn
       cells: { 'm:value': squeezed(list) },
       check: ['m:value', null],
     },
+  ]);
+});
+
+t.test('control: what came for a sealed hour', async (t) => {
+  const late = { merchant: MERCHANT, hour: 498_000, sealedAt: AT, batches: 1, events: 3 };
+  const record = (batches: string, events: string): string =>
+    squeezed(`
+      85 ${text('merchant')} ${text('acme')} ${text('hour')} ce00079950 ${text('sealedAt')} ${AT_PACKED}
+      ${text('batches')} ${batches} ${text('events')} ${events}`);
+  const row = hex(Buffer.from('sealed\0acme/0000498000'));
+  t.strictSame(await written((tables) => new SealedHours(tables).note(late)), [
+    { table: 'control', row, cells: { 'm:value': record('01', '03') }, check: ['m:value', null] },
+  ]);
+  const found: Row = {
+    row: Buffer.from(row, 'hex'),
+    cells: new Map<Column, Uint8Array>([['m:value', Buffer.from(record('01', '03'), 'hex')]]),
+  };
+  const more = { ...late, batches: 2, events: 5 };
+  t.strictSame(await written((tables) => new SealedHours(tables).note(more), found), [
+    { table: 'control', row, cells: { 'm:value': record('02', '05') }, check: ['m:value', record('01', '03')] },
   ]);
 });
 
