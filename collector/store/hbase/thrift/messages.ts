@@ -6,22 +6,30 @@ import { type Fields, i32, type Struct, string, struct } from './codec.ts';
 import type { Method } from './idl.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
-/**
- * The server's refusal. Its message is the start of the first line only, because a Java trace has
- * hundreds of lines.
- */
+/** The server's refusal. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   /** False when the server knows that the same call would fail again. */
   readonly canRetry: boolean;
 
   constructor(message: string, canRetry: boolean) {
-    super(message.split('\n', 1)[0]!.slice(0, MAX_REASON).trim() || 'no reason given');
+    super(reasonOf(message) || 'no reason given');
     this.canRetry = canRetry;
   }
 }
 
 const MAX_REASON = 300;
+
+/**
+ * The first line, because a Java trace has hundreds of them. Of `Failed after attempts=5,
+ * exceptions:` the last exception follows: that is the reason.
+ */
+function reasonOf(message: string): string {
+  const [first = '', ...others] = message.split('\n').map((line) => line.trimEnd());
+  if (!first.endsWith(':')) return first.slice(0, MAX_REASON).trim();
+  const exceptions = others.filter((line) => /^\S+.*(?:Exception|Error)\b/.test(line) && !line.startsWith('Caused by'));
+  return [first, exceptions.at(-1)?.slice(0, MAX_REASON)].join(' ').trim();
+}
 
 /** The reply is complete but does not answer this call. */
 export class WrongReply extends Error {

@@ -248,6 +248,7 @@ t.test('control: what came for a sealed hour', async (t) => {
   const found: Row = {
     row: Buffer.from(row, 'hex'),
     cells: new Map<Column, Uint8Array>([['m:value', Buffer.from(record('01', '03'), 'hex')]]),
+    time: AT,
   };
   const more = { ...late, batches: 2, events: 5 };
   t.strictSame(await written((tables) => new SealedHours(tables).note(more), found), [

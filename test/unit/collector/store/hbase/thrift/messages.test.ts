@@ -95,6 +95,25 @@ t.test("the server's exception is reported with its first line", async (t) => {
   });
 });
 
+t.test('of a call that HBase tried again and again the last exception is reported', async (t) => {
+  const attempt = (at: string, why: string): string => `2026-12-01T11:0${at}Z, RpcRetryingCaller{pause=100}, ${why}`;
+  const trace = [
+    ...['Failed after attempts=2, exceptions:', attempt('0', 'java.net.ConnectException: refused')],
+    ...[attempt('1', 'java.io.IOException: no lease'), '\tat org.apache.Foo.bar(Foo.java:1)', ''],
+    ...['Caused by: java.io.IOException: no lease', '\tat …'],
+  ].join('\n');
+  const length = Buffer.byteLength(trace).toString(16).padStart(8, '0');
+  const reply = bytes(
+    `${REPLY} 0000000b ${text('putMultiple')} 00000001 0c 0001`,
+    `0b 0001 ${length} ${text(trace)} 02 0002 01 ${STOP} ${STOP}`,
+  );
+  t.throws(() => decodeReply(putMultiple, reply, 1), {
+    name: 'Refused',
+    message:
+      'Failed after attempts=2, exceptions: 2026-12-01T11:01Z, RpcRetryingCaller{pause=100}, java.io.IOException: no lease',
+  });
+});
+
 t.test("Thrift's own exception is an error too", async (t) => {
   const reply = bytes(
     `${EXCEPTION} 0000000b ${text('tableExists')} 00000001`,
