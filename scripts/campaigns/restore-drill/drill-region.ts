@@ -28,6 +28,7 @@ const PRELOAD = new URL('./shifted-clock.ts', import.meta.url).href;
 /** Hours are due in the next minute, their days in the one after that, and one more to be sure. */
 const MINUTES_AHEAD = [1, 2, 3];
 const MINUTES_PER_HOUR = 60;
+const ROLL_UP_TRIES = 3;
 
 export interface Shop {
   readonly merchant: string;
@@ -188,12 +189,23 @@ export class DrillRegion {
     const sum: RolledUp = { hours: 0, days: 0 };
     for (const minutes of MINUTES_AHEAD) {
       await this.#setClock(hours + minutes / MINUTES_PER_HOUR);
-      const done = await this.command<RolledUp>('rollup');
+      const done = await this.#rolledUp();
       sum.hours += done.hours;
       sum.days += done.days;
     }
     await this.#setClock(hours);
     return sum;
+  }
+
+  /** HBase gives up calls while its clock moves; a runner that is always there tries again, too. */
+  async #rolledUp(): Promise<RolledUp> {
+    for (let tries = ROLL_UP_TRIES; ; ) {
+      try {
+        return await this.command<RolledUp>('rollup');
+      } catch (error) {
+        if (--tries === 0) throw error;
+      }
+    }
   }
 
   get backupFolder(): string {
