@@ -7,7 +7,7 @@ import type { MerchantId, TerminalId } from '../../shared/ids.ts';
 import { tallyOf } from '../aggregation/cell-entries.ts';
 import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import type { RollupStore } from '../rollup/run.ts';
-import type { Rollup, RollupKey } from '../store/rollups.ts';
+import type { Rollup, RollupKey } from '../store/rollups/rollup.ts';
 
 export interface NewConflicts {
   readonly merchant: MerchantId;

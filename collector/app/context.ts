@@ -16,7 +16,7 @@ import { LogicVersions } from '../store/logic-versions.ts';
 import { ParkedHours } from '../store/parked-hours.ts';
 import { CommitTimes } from '../store/reprocess/commit-times.ts';
 import { ReprocessCursors } from '../store/reprocess/cursors.ts';
-import { Rollups } from '../store/rollups.ts';
+import { Rollups } from '../store/rollups/rollups.ts';
 import { SealedHours } from '../store/sealing/sealed-hours.ts';
 import type { Tables } from '../store/tables.ts';
 import { Terminals } from '../store/terminals.ts';

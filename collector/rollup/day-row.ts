@@ -10,7 +10,7 @@ import { digestText, parseDigest } from '../aggregation/hashes/row-set-digest.ts
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import { emptyPartial, emptyTally, mergeTally, partialBytes } from '../aggregation/partial.ts';
 import { DayViews } from '../aggregation/views/views.ts';
-import { type Cells, PARTS, type Rollup } from '../store/rollups.ts';
+import { type Cells, PARTS, type Rollup } from '../store/rollups/rollup.ts';
 import { type RowContent, type Run, readCell, type Terminals, UnreadableCell } from './run.ts';
 
 interface HourPart {

@@ -9,7 +9,7 @@ import { addDigest, digestText, parseDigest } from '../aggregation/hashes/row-se
 import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import { earlier, emptyTally, mergeTally, type Tally } from '../aggregation/partial.ts';
 import { type Growth, grownViews, growthOf, isNothing } from '../aggregation/views/growth.ts';
-import type { Rollup } from '../store/rollups.ts';
+import type { Rollup } from '../store/rollups/rollup.ts';
 import { type Parts, type RowContent, type Run, readCell, UnreadableCell } from './run.ts';
 
 /** More at once are merged with the others. */

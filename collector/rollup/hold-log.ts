@@ -5,7 +5,7 @@
 import { Slices } from '../../shared/cooperative.ts';
 import type { MerchantId } from '../../shared/ids.ts';
 import { DAY_MS } from '../../shared/time.ts';
-import { type Rollup, readAfterEnd } from '../store/rollups.ts';
+import { type Rollup, readAfterEnd } from '../store/rollups/rollup.ts';
 import { dayFault, hourFault, sumOf } from './audit/compare.ts';
 import { rawHours } from './audit/raw-keys.ts';
 import { recompute } from './recompute.ts';

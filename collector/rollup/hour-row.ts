@@ -7,7 +7,7 @@ import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import { partialBytes } from '../aggregation/partial.ts';
 import { readRow, unpackedTogether } from '../aggregation/raw-row.ts';
 import type { RawRow } from '../store/event-log.ts';
-import type { Rollup } from '../store/rollups.ts';
+import type { Rollup } from '../store/rollups/rollup.ts';
 import { grownHour } from './grown-hour.ts';
 import { type FreshParts, mergedHour, noFreshParts } from './merged-hour.ts';
 import { orPark, type RowContent, type Run, type Terminals } from './run.ts';

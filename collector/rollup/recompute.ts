@@ -23,7 +23,7 @@ import { FoldTooDear } from '../aggregation/fold.ts';
 import { AGGREGATION_LIMITS } from '../aggregation/limits.ts';
 import type { Logic } from '../aggregation/logic/logic-version.ts';
 import type { ParkedPart } from '../store/parked-hours.ts';
-import { type Cells, type Rollup, type RollupKey, type RollupMeta, readAfterEnd } from '../store/rollups.ts';
+import { type Cells, type Rollup, type RollupKey, type RollupMeta, readAfterEnd } from '../store/rollups/rollup.ts';
 import { Attempt } from './attempt.ts';
 import { dayRow } from './day-row.ts';
 import { MAX_GROWN } from './grown-hour.ts';

@@ -25,7 +25,7 @@ import {
   type RollupMeta,
   readAfterEnd,
   sinceOf,
-} from '../store/rollups.ts';
+} from '../store/rollups/rollup.ts';
 import type { RowContent, Run } from './run.ts';
 
 /** Of the meta of the new row; `since` null: from its publication on. */

@@ -9,7 +9,8 @@ import type { EventLog } from '../store/event-log.ts';
 import type { Finality } from '../store/finality.ts';
 import type { History } from '../store/history/history.ts';
 import type { ParkedHours } from '../store/parked-hours.ts';
-import type { RollupMeta, Rollups } from '../store/rollups.ts';
+import type { RollupMeta } from '../store/rollups/rollup.ts';
+import type { Rollups } from '../store/rollups/rollups.ts';
 import type { SealedHours } from '../store/sealing/sealed-hours.ts';
 import type { Attempt, Attempts } from './attempt.ts';
 

@@ -4,7 +4,7 @@
  * one, since nothing is left to fold its own from.
  */
 import { DAY_MS } from '../../shared/time.ts';
-import { type Rollup, type RollupKey, readAfterEnd } from '../store/rollups.ts';
+import { type Rollup, type RollupKey, readAfterEnd } from '../store/rollups/rollup.ts';
 import { mergedHour, noFreshParts } from './merged-hour.ts';
 import { type RowContent, type Run, UnreadableCell } from './run.ts';
 

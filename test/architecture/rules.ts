@@ -56,6 +56,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'collector/store/audit',
     'collector/store/history',
     'collector/store/sealing',
+    'collector/store/rollups',
     'collector/store',
   ],
   ['collector/store/hbase', 'collector/store/hbase/thrift'],
@@ -126,7 +127,7 @@ function isJoint(side: string, path: string): boolean {
   if (side === 'agent') return isIn(path, 'agent/port');
   return (
     isIn(path, 'collector/aggregation') ||
-    /^collector\/store\/((reprocess|audit|history|sealing)\/)?[^/]+\.ts$/.test(path)
+    /^collector\/store\/((reprocess|audit|history|sealing|rollups)\/)?[^/]+\.ts$/.test(path)
   );
 }
 

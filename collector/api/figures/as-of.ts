@@ -5,7 +5,7 @@
 import type { EventLog, RawRow } from '../../store/event-log.ts';
 import type { History } from '../../store/history/history.ts';
 import { RollupsAsOf } from '../../store/history/rollups-as-of.ts';
-import type { Rollups } from '../../store/rollups.ts';
+import type { Rollups } from '../../store/rollups/rollups.ts';
 import type { Question } from '../admission/question.ts';
 import { LiveHours } from './live-hours.ts';
 import type { FiguresStores } from './sections.ts';

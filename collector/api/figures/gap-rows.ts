@@ -6,7 +6,7 @@
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import type { EventLog, RawRow } from '../../store/event-log.ts';
-import type { Rollup } from '../../store/rollups.ts';
+import type { Rollup } from '../../store/rollups/rollup.ts';
 
 /** Half-open, hours or days since 1970. */
 export interface HourRange {

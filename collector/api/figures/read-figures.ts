@@ -10,7 +10,7 @@ import type { SketchSelection } from '../../aggregation/codec.ts';
 import type { Cube } from '../../aggregation/cube.ts';
 import type { Logic } from '../../aggregation/logic/logic-version.ts';
 import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
-import type { Cells, Rollup } from '../../store/rollups.ts';
+import type { Cells, Rollup } from '../../store/rollups/rollup.ts';
 import type { Question } from '../admission/question.ts';
 import {
   type FiguresContext,

@@ -11,7 +11,8 @@ import { differences, packedSum, type Sums, sumsOf } from '../../aggregation/vie
 import type { History } from '../../store/history/history.ts';
 import { RollupsAsOf } from '../../store/history/rollups-as-of.ts';
 import type { LogicSet, LogicSwitch } from '../../store/logic-versions.ts';
-import type { Changes, Rollup, Rollups } from '../../store/rollups.ts';
+import type { Changes, Rollup } from '../../store/rollups/rollup.ts';
+import type { Rollups } from '../../store/rollups/rollups.ts';
 import type { Question } from '../admission/question.ts';
 import type { Completeness } from '../figures/completeness.ts';
 import { Problem } from '../query/problem.ts';

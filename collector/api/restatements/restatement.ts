@@ -1,5 +1,5 @@
 /** Restatements and their order: the oldest first. */
-import type { ChangeReason, Changes } from '../../store/rollups.ts';
+import type { ChangeReason, Changes } from '../../store/rollups/rollup.ts';
 
 /** A restatement's place in the list. */
 export interface Place {

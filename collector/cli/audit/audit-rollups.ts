@@ -9,7 +9,7 @@ import { findMismatches, type Mismatch } from '../../rollup/audit/find-mismatche
 import { repair } from '../../rollup/audit/repair.ts';
 import { differingCells } from '../../rollup/verify/refold.ts';
 import { checkLayout } from '../../store/initialize-store.ts';
-import type { Rollup } from '../../store/rollups.ts';
+import type { Rollup } from '../../store/rollups/rollup.ts';
 import { boundary, type CommandContext, END_HOUR, type Printed, parsed, withStore } from '../command.ts';
 import { longCommand } from '../long-command.ts';
 

@@ -9,7 +9,7 @@ import { addDigest, type Digest, digestText, NO_DIGEST, parseDigest } from '../.
 import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import { emptyTally, mergeTally } from '../../aggregation/partial.ts';
 import { ARTICLES_VIEW } from '../../aggregation/views/views.ts';
-import { PARTS, type Rollup, readAfterEnd, UNREADABLE_META } from '../../store/rollups.ts';
+import { PARTS, type Rollup, readAfterEnd, UNREADABLE_META } from '../../store/rollups/rollup.ts';
 import type { RawHour } from './raw-keys.ts';
 
 /** A set of raw rows. */

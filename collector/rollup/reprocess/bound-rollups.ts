@@ -1,5 +1,5 @@
 /** The rollups that a build of a logic version gets: it can publish no other version's rows. */
-import type { RollupKey, RollupMeta } from '../../store/rollups.ts';
+import type { RollupKey, RollupMeta } from '../../store/rollups/rollup.ts';
 import type { RollupStore } from '../run.ts';
 
 /** A build tried to publish a row of another logic version than its own. */

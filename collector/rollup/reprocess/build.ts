@@ -7,7 +7,7 @@
  */
 import type { MerchantId } from '../../../shared/ids.ts';
 import { DAY_MS, dayOfHour } from '../../../shared/time.ts';
-import { readAfterEnd } from '../../store/rollups.ts';
+import { readAfterEnd } from '../../store/rollups/rollup.ts';
 import { holdDay, matchesLog } from '../hold-log.ts';
 import { recompute } from '../recompute.ts';
 import type { RunOfVersion } from '../versions.ts';

@@ -9,7 +9,7 @@ import { visitArticles, visitFigures } from '../../aggregation/cell-entries.ts';
 import { addExact, type ExactInt, negateExact } from '../../aggregation/logic/exact-sum.ts';
 import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import { ARTICLES_VIEW } from '../../aggregation/views/views.ts';
-import type { Rollups } from '../../store/rollups.ts';
+import type { Rollups } from '../../store/rollups/rollups.ts';
 import type { Hours } from './build.ts';
 import { hoursWithRows } from './missing-rows.ts';
 

@@ -1,6 +1,7 @@
 /** Hours that a switch to another logic version would take from a merchant's rows. */
 import type { MerchantId } from '../../../shared/ids.ts';
-import { type Rollups, readAfterEnd } from '../../store/rollups.ts';
+import { readAfterEnd } from '../../store/rollups/rollup.ts';
+import type { Rollups } from '../../store/rollups/rollups.ts';
 
 const LAST_HOUR = 2 ** 32 - 1;
 

@@ -13,7 +13,7 @@ import type { ItemMeasures, Measures } from '../../aggregation/measures.ts';
 import { unpackCell } from '../../aggregation/message-pack/unpack-cell.ts';
 import { ARTICLES_VIEW } from '../../aggregation/views/views.ts';
 import type { EventLog } from '../../store/event-log.ts';
-import type { Rollup } from '../../store/rollups.ts';
+import type { Rollup } from '../../store/rollups/rollup.ts';
 import { recompute } from '../recompute.ts';
 import type { RowContent } from '../run.ts';
 

@@ -11,7 +11,8 @@
 import { Buffer } from 'node:buffer';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { historyKey, type Level, parseHistoryKey, parseRollupKey, rollupKey } from '../../../shared/keys.ts';
-import { type Cells, cellsOf, columnsOf, META, type Rollup, type RollupKey, rollup } from '../rollups.ts';
+import type { Cells, Rollup, RollupKey } from '../rollups/rollup.ts';
+import { cellsOf, columnsOf, META, rollup } from '../rollups/rollup-cells.ts';
 import type { Column, Tables } from '../tables.ts';
 
 const FINAL: Column = 'm:final';

@@ -1,6 +1,7 @@
 /** Published rows as they were at an earlier moment, to be read in place of the current ones. */
 import type { TerminalId } from '../../../shared/ids.ts';
-import { type Rollup, type Rollups, readAfterEnd, sinceOf } from '../rollups.ts';
+import { type Rollup, readAfterEnd, sinceOf } from '../rollups/rollup.ts';
+import type { Rollups } from '../rollups/rollups.ts';
 import type { History, KeptRow } from './history.ts';
 
 export class RollupsAsOf {

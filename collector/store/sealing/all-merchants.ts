@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { terminalsPrefix } from '../../../shared/keys.ts';
 import type { EventLog } from '../event-log.ts';
-import type { Rollups } from '../rollups.ts';
+import type { Rollups } from '../rollups/rollups.ts';
 import type { SealedHours } from './sealed-hours.ts';
 
 export interface MerchantStores {

@@ -15,7 +15,7 @@ import type { MerchantId } from '../../../shared/ids.ts';
 import { controlKey, prefixEnd } from '../../../shared/keys.ts';
 import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';
 import { pack, unpack } from '../../../shared/wire/message-pack.ts';
-import { type Rollup, UNREADABLE_META } from '../rollups.ts';
+import { type Rollup, UNREADABLE_META } from '../rollups/rollup.ts';
 import type { Column, Tables } from '../tables.ts';
 
 const VALUE: Column = 'm:value';

@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import type { Fault } from '../../../collector/rollup/audit/compare.ts';
 import { type AuditOptions, findMismatches, type Mismatch } from '../../../collector/rollup/audit/find-mismatches.ts';
 import { repair } from '../../../collector/rollup/audit/repair.ts';
-import { Rollups } from '../../../collector/store/rollups.ts';
+import { Rollups } from '../../../collector/store/rollups/rollups.ts';
 import type { Column, Tables } from '../../../collector/store/tables.ts';
 import { type Level, rollupKey } from '../../../shared/keys.ts';
 import { DAY_MS, HOUR_MS } from '../../../shared/time.ts';

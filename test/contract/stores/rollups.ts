@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
-import { type Cells, hasCells, type RollupMeta, Rollups } from '../../../collector/store/rollups.ts';
+import { type Cells, hasCells, type RollupMeta } from '../../../collector/store/rollups/rollup.ts';
+import { Rollups } from '../../../collector/store/rollups/rollups.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import type { TerminalId } from '../../../shared/ids.ts';
 import type { Level } from '../../../shared/keys.ts';

@@ -13,7 +13,7 @@ import { Finality } from '../../../collector/store/finality.ts';
 import { History } from '../../../collector/store/history/history.ts';
 import type { LogicVersions } from '../../../collector/store/logic-versions.ts';
 import { ParkedHours } from '../../../collector/store/parked-hours.ts';
-import { Rollups } from '../../../collector/store/rollups.ts';
+import { Rollups } from '../../../collector/store/rollups/rollups.ts';
 import { SealedHours } from '../../../collector/store/sealing/sealed-hours.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import type { MerchantId } from '../../../shared/ids.ts';

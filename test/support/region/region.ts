@@ -16,7 +16,7 @@ import { Finality } from '../../../collector/store/finality.ts';
 import { History } from '../../../collector/store/history/history.ts';
 import { LogicSet } from '../../../collector/store/logic-versions.ts';
 import { ParkedHours, type ParkedPart } from '../../../collector/store/parked-hours.ts';
-import { Rollups } from '../../../collector/store/rollups.ts';
+import { Rollups } from '../../../collector/store/rollups/rollups.ts';
 import { SealedHours } from '../../../collector/store/sealing/sealed-hours.ts';
 import type { Tables } from '../../../collector/store/tables.ts';
 import { runToEnd } from '../../../shared/cooperative.ts';

@@ -5,7 +5,7 @@ import { DueMarks } from '../../../../collector/store/due-marks.ts';
 import { EventLog } from '../../../../collector/store/event-log.ts';
 import { Finality } from '../../../../collector/store/finality.ts';
 import { LogicSet, LogicVersions } from '../../../../collector/store/logic-versions.ts';
-import { Rollups } from '../../../../collector/store/rollups.ts';
+import { Rollups } from '../../../../collector/store/rollups/rollups.ts';
 import { SealedHours } from '../../../../collector/store/sealing/sealed-hours.ts';
 import type { Column, Put, Row, TableName, Tables } from '../../../../collector/store/tables.ts';
 import { Terminals } from '../../../../collector/store/terminals.ts';

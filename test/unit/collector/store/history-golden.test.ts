@@ -2,7 +2,8 @@
 import { Buffer } from 'node:buffer';
 import t from 'tap';
 import { History } from '../../../../collector/store/history/history.ts';
-import { type FiguresChange, type RollupMeta, Rollups } from '../../../../collector/store/rollups.ts';
+import type { FiguresChange, RollupMeta } from '../../../../collector/store/rollups/rollup.ts';
+import { Rollups } from '../../../../collector/store/rollups/rollups.ts';
 import type { Put, TableName, Tables } from '../../../../collector/store/tables.ts';
 import { merchantId, terminalId } from '../../../../shared/ids.ts';
 

@@ -1,0 +1,73 @@
+/** The cells of a published row, and which of them are read. */
+import { Buffer } from 'node:buffer';
+import type { TerminalId } from '../../../shared/ids.ts';
+import { parseRollupKey } from '../../../shared/keys.ts';
+import { pack, unpack } from '../../../shared/wire/message-pack.ts';
+import type { Column, Columns, Row } from '../tables.ts';
+import { type Cells, type Rollup, type RollupMeta, UNREADABLE_META } from './rollup.ts';
+
+export const REVISION: Column = 'm:revision';
+export const META: Column = 'm:meta';
+
+/** A row's cells. */
+export function cellsOf({
+  revision,
+  meta,
+  parts,
+  views,
+}: Pick<Rollup, 'revision' | 'meta' | 'parts' | 'views'>): Map<Column, Uint8Array> {
+  const cells = new Map<Column, Uint8Array>([
+    [REVISION, revisionBytes(revision)],
+    [META, pack(meta)],
+  ]);
+  for (const [terminal, bytes] of parts) cells.set(`p:${terminal}`, bytes);
+  for (const [name, bytes] of views) cells.set(`v:${name}`, bytes);
+  return cells;
+}
+
+export function revisionBytes(revision: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(revision);
+  return bytes;
+}
+
+const partsOf = ({ terminals }: { readonly terminals?: readonly TerminalId[] }): Columns =>
+  terminals?.map((terminal): Column => `p:${terminal}`) ?? [{ family: 'p' }];
+
+export function columnsOf(cells: Cells): Columns {
+  switch (cells.kind) {
+    case 'meta':
+      return [REVISION, META];
+    case 'view':
+      return [REVISION, META, `v:${cells.name}`];
+    case 'parts':
+      return [REVISION, META, ...partsOf(cells)];
+    case 'all':
+      return [REVISION, META, { family: 'v' }, ...partsOf(cells)];
+  }
+}
+
+/** The row of a rollup key with these cells. */
+export function rollup(rowKey: Uint8Array, cells: Row['cells']): Rollup {
+  const parts = new Map<TerminalId, Uint8Array>();
+  const views = new Map<string, Uint8Array>();
+  for (const [column, bytes] of cells) {
+    if (column.startsWith('p:')) parts.set(column.slice(2) as TerminalId, bytes);
+    else if (column.startsWith('v:')) views.set(column.slice(2), bytes);
+  }
+  const revision = Buffer.from(cells.get(REVISION) ?? []).readUInt32BE(0);
+  return { ...parseRollupKey(rowKey), revision, meta: metaOf(cells.get(META)), parts, views };
+}
+
+const DIGEST = /^[0-9a-f]{16}$/;
+
+function metaOf(cell: Uint8Array | undefined): RollupMeta {
+  try {
+    const meta = unpack(cell!) as Partial<RollupMeta> | null;
+    const { readAt, publishedAt, rows, digest, events, conflicts, lost, allReadAt } = meta ?? {};
+    const numbers = [readAt, publishedAt, rows, events, conflicts, lost, allReadAt];
+    return DIGEST.test(digest ?? '') && numbers.every(Number.isFinite) ? (meta as RollupMeta) : UNREADABLE_META;
+  } catch {
+    return UNREADABLE_META;
+  }
+}
