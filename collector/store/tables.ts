@@ -15,6 +15,8 @@
  *   happened to the store's clock: a reported success is visible.
  * - In HBase a delete hides a later put of the same key with an older or equal time, so a caller
  *   never deletes a key that it may write again.
+ * - A row comes as it was at one moment, but for one of more than some hundred cells of a family:
+ *   of cells that are put while it is read, some may be in it and others not.
  * - A call rejects with `StoreUnavailable` when the store cannot be reached or did not answer in
  *   time; the write may or may not have happened. A call never hangs.
  */

@@ -17,6 +17,7 @@ import type { OpenTables } from './tables/rows.ts';
 import { scanContract } from './tables/scan.ts';
 import { scanPagesContract } from './tables/scan-pages.ts';
 import { scanPartsContract } from './tables/scan-parts.ts';
+import { wideRowsContract } from './tables/wide-rows.ts';
 
 export async function tablesContract(t: Test, open: OpenTables): Promise<void> {
   await t.test('init and close', (t) => lifecycleContract(t, open));
@@ -28,6 +29,7 @@ export async function tablesContract(t: Test, open: OpenTables): Promise<void> {
     await t.test('scan', (t) => scanContract(t, tables));
     await t.test('scan over pages', (t) => scanPagesContract(t, tables));
     await t.test('scan of parts', (t) => scanPartsContract(t, tables));
+    await t.test('wide rows', (t) => wideRowsContract(t, tables));
     await t.test('checkAndPut', (t) => checkAndPutContract(t, tables));
     await t.test('delete', (t) => deleteContract(t, tables));
   } finally {

@@ -7,13 +7,27 @@ import type { KeyRange } from '../tables.ts';
 const PACKAGE = 'org.apache.hadoop.hbase.filter.';
 const MUST_PASS_ALL = 1;
 
-/** Null: none is needed. */
-export function filterOf(parts: readonly KeyRange[], keysOnly: boolean): Uint8Array | null {
-  const filters = [...(parts.length > 1 ? [multiRowRange(parts)] : []), ...(keysOnly ? [keyOnly()] : [])];
+/**
+ * @param mostCells of a row, the first ones; null: all
+ * @returns null when none is needed
+ */
+export function filterOf(
+  parts: readonly KeyRange[],
+  keysOnly: boolean,
+  mostCells: number | null = null,
+): Uint8Array | null {
+  const filters = [
+    ...(parts.length > 1 ? [multiRowRange(parts)] : []),
+    ...(keysOnly ? [keyOnly()] : []),
+    ...(mostCells === null ? [] : [columnPagination(mostCells)]),
+  ];
   return filters.length > 1 ? all(filters) : (filters[0] ?? null);
 }
 
 const keyOnly = (): Uint8Array => filter('KeyOnlyFilter', bool(1, false));
+
+const columnPagination = (limit: number): Uint8Array =>
+  filter('ColumnPaginationFilter', varint(1 << 3), varint(limit), varint(2 << 3), varint(0));
 
 /** Seeks from part to part. */
 const multiRowRange = (parts: readonly KeyRange[]): Uint8Array =>

@@ -6,11 +6,12 @@ import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../tabl
 import { checkAndPutRow } from './check-and-put.ts';
 import { chunks } from './chunks.ts';
 import { toColumns, toPut, toRow } from './row-mapping.ts';
-import { scanRows } from './scan.ts';
+import { type PageRequest, scanRows } from './scan.ts';
 import { createSchema, type SchemaOptions, TTL_SECONDS } from './schema.ts';
 import { type Deadlines, Gateway } from './thrift/gateway.ts';
 import { deleteMultiple, existsAll, getMultiple, getScannerResults, putMultiple, type TColumn } from './thrift/idl.ts';
 import { ReplyTooLarge } from './thrift/reply-scanner.ts';
+import { PIECE_CELLS, wholeRow } from './wide-rows.ts';
 
 export interface HBaseTablesOptions {
   /**
@@ -124,9 +125,9 @@ class HBaseTables implements Tables {
 
   scan(table: TableName, scan: Scan): AsyncIterable<Row> {
     const { name, bytes } = this.#named(table);
-    return scanRows(scan, (tscan) =>
-      this.#gateway.call(getScannerResults, { table: bytes, tscan, numRows: tscan.limit }, name),
-    );
+    const readPage = (tscan: PageRequest) =>
+      this.#gateway.call(getScannerResults, { table: bytes, tscan, numRows: tscan.limit }, name);
+    return scanRows(scan, readPage, async (row) => (await this.get(table, [row], scan.columns))[0] ?? null);
   }
 
   checkAndPut(
@@ -154,16 +155,25 @@ class HBaseTables implements Tables {
     columns: readonly TColumn[] | undefined,
   ): Promise<(Row | null)[]> {
     const { name, bytes } = this.#named(table);
-    const tgets = rows.map((row) => (columns === undefined ? { row } : { row, columns }));
+    const what = { ...(columns && { columns }), storeLimit: PIECE_CELLS };
+    const tgets = rows.map((row) => ({ row, ...what }));
     try {
       const results = await this.#gateway.call(getMultiple, { table: bytes, tgets }, name);
-      return results.map(toRow);
+      return await Promise.all(results.map(toRow).map((row) => row && this.#wholeRow(table, row, columns)));
     } catch (fault) {
       if (rows.length === 1 || !((fault as Error).cause instanceof ReplyTooLarge)) throw fault;
       const half = Math.ceil(rows.length / 2);
       const first = await this.#readRows(table, rows.slice(0, half), columns);
       return [...first, ...(await this.#readRows(table, rows.slice(half), columns))];
     }
+  }
+
+  #wholeRow(table: TableName, row: Row, columns: readonly TColumn[] | undefined): Promise<Row> {
+    const { name, bytes } = this.#named(table);
+    return wholeRow(row, columns, async (piece) => {
+      const [result] = await this.#gateway.call(getMultiple, { table: bytes, tgets: [piece] }, name);
+      return result!;
+    });
   }
 
   /** A table's name in HBase, as text for messages and as bytes for calls. */

@@ -9,6 +9,7 @@ import { FULL_ROWS, firstPage, KEYS_ONLY, nextPage, type PageSize, smallerPage }
 import { toColumns, toRow } from './row-mapping.ts';
 import type { TColumn, TResult } from './thrift/idl.ts';
 import { ReplyTooLarge } from './thrift/reply-scanner.ts';
+import { PIECE_CELLS } from './wide-rows.ts';
 
 export interface PageRequest {
   readonly startRow: Uint8Array;
@@ -24,22 +25,28 @@ export interface PageRequest {
 /** Exclusive, and above every time. */
 const END_OF_TIME = 2n ** 63n - 1n;
 
-/** @param readPage rejects with `ReplyTooLarge` as `cause` when the page is too large to hold */
+/**
+ * @param readPage rejects with `ReplyTooLarge` as `cause` when the page is too large to hold
+ * @param readWide a row of which the page has the first cells only
+ */
 export async function* scanRows(
   { start, stop, within, columns, keysOnly = false, limit = Number.POSITIVE_INFINITY, since, rowBytes }: Scan,
   readPage: (page: PageRequest) => Promise<readonly TResult[]>,
+  readWide: (row: Uint8Array) => Promise<Row | null>,
 ): AsyncGenerator<Row> {
   const what = {
     ...(columns && { columns: toColumns(columns) }),
     ...(since !== undefined && { timeRange: { minStamp: BigInt(since), maxStamp: END_OF_TIME } }),
   };
+  // A row has few cells but in a family of which all are asked for.
+  const mostCells = !keysOnly && columns?.some((column) => typeof column !== 'string') ? PIECE_CELLS : null;
   let size: PageSize = keysOnly ? KEYS_ONLY : firstPage(FULL_ROWS, rowBytes);
   let parts = from(within ?? [{ start, stop }], start);
   let left = limit;
   while (left > 0 && parts.length > 0) {
     const asked = Math.min(size.rows, left);
     const [startRow, stopRow] = [parts[0]!.start, parts.at(-1)!.stop];
-    const filterBytes = filterOf(parts, keysOnly);
+    const filterBytes = filterOf(parts, keysOnly, mostCells);
     const page = { startRow, stopRow, caching: asked, limit: asked, ...what, ...(filterBytes && { filterBytes }) };
     let results: readonly TResult[];
     try {
@@ -58,7 +65,8 @@ export async function* scanRows(
       largest = Math.max(largest, weigh(row));
       last = row.row;
       left--;
-      yield row;
+      const whole = row.cells.size === mostCells ? await readWide(row.row) : row;
+      if (whole !== null) yield whole;
     }
     if (results.length < asked || last === null) return;
     parts = from(parts, after(last));

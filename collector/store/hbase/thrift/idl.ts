@@ -29,7 +29,13 @@ const TColumnValue = struct({ family: [1, binary], qualifier: [2, binary], value
 
 const TResult = struct({ row: [1, binary], columnValues: [2, list(TColumnValue)] });
 
-const TGet = struct({ row: [1, binary], columns: [2, list(TColumn)] });
+/** Limit and offset: cells of each family. */
+const TGet = struct({
+  row: [1, binary],
+  columns: [2, list(TColumn)],
+  storeLimit: [12, i32],
+  storeOffset: [13, i32],
+});
 
 const TPut = struct({
   row: [1, binary],

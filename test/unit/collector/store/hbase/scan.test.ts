@@ -30,7 +30,9 @@ function table(rows: readonly Stored[], maxBytes = Number.POSITIVE_INFINITY) {
     }));
   };
   const scan = (options: Partial<Scan> = {}) =>
-    Array.fromAsync(scanRows({ start: Buffer.of(0), stop: Buffer.of(0xff, 0xff), ...options }, readPage));
+    Array.fromAsync(
+      scanRows({ start: Buffer.of(0), stop: Buffer.of(0xff, 0xff), ...options }, readPage, async () => null),
+    );
   return { scan, pages, largestPage: () => largestPage };
 }
 
