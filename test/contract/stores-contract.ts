@@ -8,6 +8,7 @@ import type { Tables } from '../../collector/store/tables.ts';
 import { controlContract } from './stores/control.ts';
 import { dueMarksContract } from './stores/due-marks.ts';
 import { eventLogContract } from './stores/event-log.ts';
+import { largeRowsContract } from './stores/large-rows.ts';
 import { rollupsContract } from './stores/rollups.ts';
 import { terminalsContract } from './stores/terminals.ts';
 
@@ -18,6 +19,7 @@ export async function storesContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('event log', (t) => eventLogContract(t, tables));
     await t.test('due marks', (t) => dueMarksContract(t, tables));
     await t.test('rollups', (t) => rollupsContract(t, tables));
+    await t.test('large rows', (t) => largeRowsContract(t, tables));
     await t.test('terminals', (t) => terminalsContract(t, tables));
     await t.test('control', (t) => controlContract(t, tables));
   } finally {

@@ -2,9 +2,10 @@
  * The store's port on HBase, through its Thrift2 gateway. Calls are bounded in size, reads are
  * paged.
  */
+
+import { chunks } from '../chunks.ts';
 import type { Column, Columns, Put, Row, Scan, TableName, Tables } from '../tables.ts';
 import { checkAndPutRow } from './check-and-put.ts';
-import { chunks } from './chunks.ts';
 import { toColumns, toPut, toRow } from './row-mapping.ts';
 import { type PageRequest, scanRows } from './scan.ts';
 import { createSchema, type SchemaOptions, TTL_SECONDS } from './schema.ts';

@@ -12,7 +12,7 @@ import { Buffer } from 'node:buffer';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { historyKey, type Level, parseHistoryKey, parseRollupKey, rollupKey } from '../../../shared/keys.ts';
 import type { Cells, Rollup, RollupKey } from '../rollups/rollup.ts';
-import { cellsOf, columnsOf, META, rollup } from '../rollups/rollup-cells.ts';
+import { cellsOf, columnsOf, partCells, piecesOf, rollup } from '../rollups/rollup-cells.ts';
 import type { Column, Tables } from '../tables.ts';
 
 const FINAL: Column = 'm:final';
@@ -38,9 +38,13 @@ export class History {
     this.#tables = tables;
   }
 
-  /** Durable when it resolves. */
-  keep(row: Rollup): Promise<void> {
-    return this.#tables.put('history', [{ row: rowKeyOf(row, row.revision), cells: cellsOf(row) }]);
+  /** Durable when it resolves; until then there is no such row. */
+  async keep(row: Rollup): Promise<void> {
+    const key = rowKeyOf(row, row.revision);
+    const pieces = piecesOf(row.parts);
+    const last = pieces.pop()!;
+    for (const parts of pieces) await this.#tables.put('history', [{ row: key, cells: partCells(parts) }]);
+    await this.#tables.put('history', [{ row: key, cells: cellsOf({ ...row, parts: last }) }]);
   }
 
   /** Keeps that there was no row whose figures answers showed; `revision` is 0, or that of one. */
@@ -67,7 +71,8 @@ export class History {
     for await (const { row, cells: found } of this.#tables.scan('history', range)) {
       const key = parseHistoryKey(row);
       const wasFinal = found.has(FINAL);
-      const kept = found.has(META) ? rollup(key.rollup, found) : null;
+      const kept = rollup(key.rollup, found);
+      if (kept === null && !found.has(NONE)) continue;
       yield { ...parseRollupKey(key.rollup), revision: key.revision, wasFinal, row: kept };
     }
   }

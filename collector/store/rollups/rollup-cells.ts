@@ -3,11 +3,24 @@ import { Buffer } from 'node:buffer';
 import type { TerminalId } from '../../../shared/ids.ts';
 import { parseRollupKey } from '../../../shared/keys.ts';
 import { pack, unpack } from '../../../shared/wire/message-pack.ts';
+import { chunks } from '../chunks.ts';
 import type { Column, Columns, Row } from '../tables.ts';
 import { type Cells, type Rollup, type RollupMeta, UNREADABLE_META } from './rollup.ts';
 
 export const REVISION: Column = 'm:revision';
 export const META: Column = 'm:meta';
+
+/** Bytes of partial aggregates in a call; of more there are several calls. */
+const PIECE = { bytes: 1024 * 1024, items: Number.POSITIVE_INFINITY };
+
+/** Partial aggregates in pieces of one call each; at least one piece. */
+export function piecesOf(parts: Rollup['parts']): Rollup['parts'][] {
+  const pieces = [...chunks([...parts], ([terminal, cell]) => terminal.length + cell.length, PIECE)];
+  return pieces.length === 0 ? [parts] : pieces.map((piece) => new Map(piece));
+}
+
+export const partCells = (parts: Rollup['parts']): Map<Column, Uint8Array> =>
+  new Map([...parts].map(([terminal, bytes]) => [`p:${terminal}`, bytes]));
 
 /** A row's cells. */
 export function cellsOf({
@@ -19,8 +32,8 @@ export function cellsOf({
   const cells = new Map<Column, Uint8Array>([
     [REVISION, revisionBytes(revision)],
     [META, pack(meta)],
+    ...partCells(parts),
   ]);
-  for (const [terminal, bytes] of parts) cells.set(`p:${terminal}`, bytes);
   for (const [name, bytes] of views) cells.set(`v:${name}`, bytes);
   return cells;
 }
@@ -47,16 +60,23 @@ export function columnsOf(cells: Cells): Columns {
   }
 }
 
-/** The row of a rollup key with these cells. */
-export function rollup(rowKey: Uint8Array, cells: Row['cells']): Rollup {
+/** The row of a rollup key with these cells; null when it was never published as a whole. */
+export function rollup(rowKey: Uint8Array, cells: Row['cells']): Rollup | null {
+  const revision = cells.get(REVISION);
+  if (revision === undefined) return null;
   const parts = new Map<TerminalId, Uint8Array>();
   const views = new Map<string, Uint8Array>();
   for (const [column, bytes] of cells) {
     if (column.startsWith('p:')) parts.set(column.slice(2) as TerminalId, bytes);
     else if (column.startsWith('v:')) views.set(column.slice(2), bytes);
   }
-  const revision = Buffer.from(cells.get(REVISION) ?? []).readUInt32BE(0);
-  return { ...parseRollupKey(rowKey), revision, meta: metaOf(cells.get(META)), parts, views };
+  return {
+    ...parseRollupKey(rowKey),
+    revision: Buffer.from(revision).readUInt32BE(0),
+    meta: metaOf(cells.get(META)),
+    parts,
+    views,
+  };
 }
 
 const DIGEST = /^[0-9a-f]{16}$/;

@@ -2,9 +2,9 @@
 import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { type Level, parseRollupKey, prefixEnd, rollupKey, terminalsPrefix } from '../../../shared/keys.ts';
-import type { Tables } from '../tables.ts';
+import type { Row, Tables } from '../tables.ts';
 import type { Cells, Rollup, RollupKey, RollupMeta } from './rollup.ts';
-import { cellsOf, columnsOf, REVISION, revisionBytes, rollup } from './rollup-cells.ts';
+import { cellsOf, columnsOf, partCells, piecesOf, REVISION, revisionBytes, rollup } from './rollup-cells.ts';
 
 /** A usual view of a day, some 2 KiB, and room for one with many groups. */
 const SMALL_VIEW_BYTES = 8 * 1024;
@@ -40,8 +40,21 @@ export class Rollups {
   ): AsyncIterable<Rollup> {
     if (from >= to) return;
     const range = { start: rollupKey(merchant, level, logic, from), stop: rollupKey(merchant, level, logic, to) };
-    for await (const row of this.#tables.scan('rollups', { ...range, columns: columnsOf(cells), limit }))
-      yield rollup(row.row, row.cells);
+    const columns = columnsOf(cells);
+    // A row that was never published does not count, and has partial aggregates only.
+    for (let left = limit; left > 0; ) {
+      const asked = left;
+      let rows = 0;
+      for await (const row of this.#tables.scan('rollups', { ...range, columns, limit: asked })) {
+        rows++;
+        range.start = keyAfter(row.row);
+        for (const found of published(row)) {
+          left--;
+          yield found;
+        }
+      }
+      if (rows < asked) return;
+    }
   }
 
   /** Rows of a half-open range of hours, then those of one of days, in order of time: one scan. */
@@ -60,7 +73,7 @@ export class Rollups {
     const range = { start: within[0]!.start, stop: within[1]!.stop, within, columns: columnsOf(cells) };
     // A month by the day, with a day's hours.
     const small = cells.kind === 'view' && cells.name !== 'articles' ? { rowBytes: SMALL_VIEW_BYTES } : {};
-    for await (const row of this.#tables.scan('rollups', { ...range, ...small })) yield rollup(row.row, row.cells);
+    for await (const row of this.#tables.scan('rollups', { ...range, ...small })) yield* published(row);
   }
 
   /**
@@ -84,16 +97,34 @@ export class Rollups {
    * Publishes the next revision if `expected` is still the last one (null: there is none). Partial
    * aggregates that are not given stay.
    *
+   * More than a call should have is put before the row is published, piece by piece, each while
+   * `expected` is the last revision. Until then the row says what it said, but for partial
+   * aggregates that answers by terminal may show early. If the process ends meanwhile, the due marks
+   * are there still, and the next run finds such a partial aggregate as new as its own: it merges
+   * all of them.
+   *
    * @returns false when another run was faster: read again, fold again
    */
-  publish(
+  async publish(
     key: RollupKey,
     expected: number | null,
     next: { meta: RollupMeta; parts: ReadonlyMap<TerminalId, Uint8Array>; views: ReadonlyMap<string, Uint8Array> },
   ): Promise<boolean> {
-    const cells = cellsOf({ ...next, revision: (expected ?? 0) + 1 });
     const row = rollupKey(key.merchant, key.level, key.logic, key.time);
     const check = { column: REVISION, expected: expected === null ? null : revisionBytes(expected) };
+    const pieces = piecesOf(next.parts);
+    const last = pieces.pop()!;
+    for (const parts of pieces)
+      if (!(await this.#tables.checkAndPut('rollups', check, { row, cells: partCells(parts) }))) return false;
+    const cells = cellsOf({ ...next, parts: last, revision: (expected ?? 0) + 1 });
     return this.#tables.checkAndPut('rollups', check, { row, cells });
   }
+}
+
+/** The smallest key greater than this one. */
+const keyAfter = (key: Uint8Array): Buffer => Buffer.concat([key, Buffer.of(0)]);
+
+function* published({ row, cells }: Row): Iterable<Rollup> {
+  const found = rollup(row, cells);
+  if (found !== null) yield found;
 }

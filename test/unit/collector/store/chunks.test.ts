@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { chunks } from '../../../../../collector/store/hbase/chunks.ts';
+import { chunks } from '../../../../collector/store/chunks.ts';
 
 const sizes = fc.array(fc.nat(100), { maxLength: 60 });
 const most = fc.record({ bytes: fc.integer({ min: 1, max: 150 }), items: fc.integer({ min: 1, max: 9 }) });
