@@ -39,6 +39,7 @@ export const watchConflicts = (rollups: RollupStore, onNew: (found: NewConflicts
   return {
     read: (...args) => rollups.read(...args),
     scan: (...args) => rollups.scan(...args),
+    terminals: (...args) => rollups.terminals(...args),
     async publish(key, expected, next) {
       const isWatched = key.level === 'hour' && next.meta.conflicts > 0;
       const before = isWatched && expected !== null ? await rollups.read(key) : null;

@@ -15,7 +15,7 @@ import type { SealedHours } from '../store/sealing/sealed-hours.ts';
 import type { Attempt, Attempts } from './attempt.ts';
 
 /** What a run needs of the rollups. */
-export type RollupStore = Pick<Rollups, 'read' | 'scan' | 'publish'>;
+export type RollupStore = Pick<Rollups, 'read' | 'scan' | 'terminals' | 'publish'>;
 
 export interface RecomputeStores {
   readonly log: EventLog;

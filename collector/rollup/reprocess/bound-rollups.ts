@@ -15,6 +15,7 @@ export const boundTo = (
 ): RollupStore => ({
   read: (...args) => rollups.read(...args),
   scan: (...args) => rollups.scan(...args),
+  terminals: (...args) => rollups.terminals(...args),
   async publish(key, expected, next) {
     if (key.logic !== version)
       throw new WrongVersion(`a build of logic version ${version} tried to publish a row of version ${key.logic}`);

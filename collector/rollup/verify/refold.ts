@@ -38,6 +38,7 @@ export async function differingCells(
     rollups: {
       read: async () => null,
       scan: async function* () {},
+      terminals: async () => [],
       async publish(...[, , next]: [unknown, unknown, RowContent]) {
         folded = next;
         return true;

@@ -40,7 +40,7 @@ export async function* scanRows(
   };
   // A row has few cells but in a family of which all are asked for.
   const mostCells = !keysOnly && columns?.some((column) => typeof column !== 'string') ? PIECE_CELLS : null;
-  let size: PageSize = keysOnly ? KEYS_ONLY : firstPage(FULL_ROWS, rowBytes);
+  let size: PageSize = firstPage(keysOnly ? KEYS_ONLY : FULL_ROWS, rowBytes);
   let parts = from(within ?? [{ start, stop }], start);
   let left = limit;
   while (left > 0 && parts.length > 0) {

@@ -9,6 +9,7 @@ import { type Cells, type Rollup, type RollupMeta, UNREADABLE_META } from './rol
 
 export const REVISION: Column = 'm:revision';
 export const META: Column = 'm:meta';
+const PART = 'p:';
 
 /** Bytes of partial aggregates in a call; of more there are several calls. */
 const PIECE = { bytes: 1024 * 1024, items: Number.POSITIVE_INFINITY };
@@ -20,7 +21,7 @@ export function piecesOf(parts: Rollup['parts']): Rollup['parts'][] {
 }
 
 export const partCells = (parts: Rollup['parts']): Map<Column, Uint8Array> =>
-  new Map([...parts].map(([terminal, bytes]) => [`p:${terminal}`, bytes]));
+  new Map([...parts].map(([terminal, bytes]) => [`${PART}${terminal}`, bytes]));
 
 /** A row's cells. */
 export function cellsOf({
@@ -45,7 +46,7 @@ export function revisionBytes(revision: number): Buffer {
 }
 
 const partsOf = ({ terminals }: { readonly terminals?: readonly TerminalId[] }): Columns =>
-  terminals?.map((terminal): Column => `p:${terminal}`) ?? [{ family: 'p' }];
+  terminals?.map((terminal): Column => `${PART}${terminal}`) ?? [{ family: 'p' }];
 
 export function columnsOf(cells: Cells): Columns {
   switch (cells.kind) {
@@ -60,6 +61,12 @@ export function columnsOf(cells: Cells): Columns {
   }
 }
 
+/** Terminals of which there is a partial aggregate. */
+export const terminalsOf = (cells: Row['cells']): TerminalId[] =>
+  [...cells.keys()]
+    .filter((column) => column.startsWith(PART))
+    .map((column) => column.slice(PART.length) as TerminalId);
+
 /** The row of a rollup key with these cells; null when it was never published as a whole. */
 export function rollup(rowKey: Uint8Array, cells: Row['cells']): Rollup | null {
   const revision = cells.get(REVISION);
@@ -67,7 +74,7 @@ export function rollup(rowKey: Uint8Array, cells: Row['cells']): Rollup | null {
   const parts = new Map<TerminalId, Uint8Array>();
   const views = new Map<string, Uint8Array>();
   for (const [column, bytes] of cells) {
-    if (column.startsWith('p:')) parts.set(column.slice(2) as TerminalId, bytes);
+    if (column.startsWith(PART)) parts.set(column.slice(PART.length) as TerminalId, bytes);
     else if (column.startsWith('v:')) views.set(column.slice(2), bytes);
   }
   return {

@@ -4,10 +4,22 @@ import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { type Level, parseRollupKey, prefixEnd, rollupKey, terminalsPrefix } from '../../../shared/keys.ts';
 import type { Row, Tables } from '../tables.ts';
 import type { Cells, Rollup, RollupKey, RollupMeta } from './rollup.ts';
-import { cellsOf, columnsOf, partCells, piecesOf, REVISION, revisionBytes, rollup } from './rollup-cells.ts';
+import {
+  cellsOf,
+  columnsOf,
+  partCells,
+  piecesOf,
+  REVISION,
+  revisionBytes,
+  rollup,
+  terminalsOf,
+} from './rollup-cells.ts';
 
 /** A usual view of a day, some 2 KiB, and room for one with many groups. */
 const SMALL_VIEW_BYTES = 8 * 1024;
+
+/** Of a column in a reply, with the row's key. */
+const NAME_BYTES = 80;
 
 export class Rollups {
   readonly #tables: Tables;
@@ -77,6 +89,27 @@ export class Rollups {
   }
 
   /**
+   * Terminals with a partial aggregate in any row of a half-open range of hours or days, sorted.
+   *
+   * @param most in one row, about
+   */
+  async terminals(
+    merchant: MerchantId,
+    level: Level,
+    logic: number,
+    from: number,
+    to: number,
+    most: number,
+  ): Promise<TerminalId[]> {
+    const range = { start: rollupKey(merchant, level, logic, from), stop: rollupKey(merchant, level, logic, to) };
+    const what = { columns: columnsOf({ kind: 'parts' }), keysOnly: true, rowBytes: most * NAME_BYTES };
+    const found = new Set<TerminalId>();
+    for await (const { cells } of this.#tables.scan('rollups', { ...range, ...what }))
+      if (cells.has(REVISION)) for (const terminal of terminalsOf(cells)) found.add(terminal);
+    return [...found].sort();
+  }
+
+  /**
    * Merchants with any row, in the order of their keys: one key read a merchant.
    *
    * @param salts half-open; with `after` only those behind that one
@@ -99,9 +132,9 @@ export class Rollups {
    *
    * More than a call should have is put before the row is published, piece by piece, each while
    * `expected` is the last revision. Until then the row says what it said, but for partial
-   * aggregates that answers by terminal may show early. If the process ends meanwhile, the due marks
-   * are there still, and the next run finds such a partial aggregate as new as its own: it merges
-   * all of them.
+   * aggregates that answers by terminal may show early. If the process ends meanwhile, the due
+   * marks are there still, and the next run finds such a partial aggregate as new as its own: it
+   * merges all of them.
    *
    * @returns false when another run was faster: read again, fold again
    */

@@ -214,7 +214,10 @@ async function waits(tables: Tables, { live, minutes }: BacklogLoad, salt: strin
   const faults: Error[] = [];
   const runner = new RollupRunner({
     ...stores,
-    rollups: { read: rollups.read.bind(rollups), scan: rollups.scan.bind(rollups), publish },
+    rollups: {
+      ...{ read: rollups.read.bind(rollups), scan: rollups.scan.bind(rollups) },
+      ...{ terminals: rollups.terminals.bind(rollups), publish },
+    },
     logics: { read: async () => new LogicSet([{ version: 1, rules: 1, dimensions: DIMENSIONS, state: 'live' }], []) },
     ...{ now, clock: () => (performance.now() - start) * SPEEDUP, graceMs: GRACE_MS, concurrency: 2 },
     ...{
