@@ -259,13 +259,12 @@ export class SqliteBuffer implements Intake, Outbox {
     return this.#faults.run(() => this.#expiry.step());
   }
 
-  /**
-   * Loads memory again when another process has written to the file, as `requeue` does.
-   * @throws on a fault of the disk
-   */
+  /** Loads what another process wrote, as `requeue` does. @throws FileMovedError, on disk faults */
   reloadIfChanged(): void {
     this.#faults.run(() => {
-      if (!this.#commits.busy && this.#state.isBehind) this.#commits.now(0, () => {});
+      if (this.#commits.busy) return;
+      this.#file.assertInPlace();
+      if (this.#state.isBehind) this.#commits.now(0, () => {});
     });
   }
 

@@ -103,6 +103,16 @@ for (const [what, harm] of [
   });
 }
 
+t.test('a till that sells nothing more notices it too', async (t) => {
+  const scratch = scratchBuffer(`${t.testdir()}/buffer`);
+  const keeper = keeperOf(scratch);
+  await accepted(keeper, 'R-1');
+  renameSync(dirname(scratch.path), `${dirname(scratch.path)}.old`);
+  t.throws(() => keeper.buffer!.reloadIfChanged(), { message: /removed or replaced/ });
+  t.same(refs(await healed(keeper)), ['R-1']);
+  await keeper.stop();
+});
+
 t.test('an older copy that is put in place of the database lacks nothing in the end', async (t) => {
   const scratch = scratchBuffer(`${t.testdir()}/buffer`);
   const first = scratch.open();
