@@ -4,14 +4,21 @@
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../../collector/store/tables.ts';
+import { giantContract, type LargestCall } from './giant.ts';
 import { grownContract } from './grown.ts';
 import { sealedContract } from './sealed.ts';
 
-export async function lateContract(t: Test, open: () => Promise<Tables>): Promise<void> {
+/** @param largestCall of the store's gateway, if it has one */
+export async function lateContract(
+  t: Test,
+  open: () => Promise<Tables>,
+  largestCall: LargestCall = null,
+): Promise<void> {
   const tables = await open();
   try {
     await tables.init();
     await t.test('hours that grow', (t) => grownContract(t, tables));
+    await t.test('a giant merchant', (t) => giantContract(t, tables, largestCall));
     await t.test('sealed hours', (t) => sealedContract(t, tables));
   } finally {
     await tables.close();

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { openHBaseTables } from '../../../collector/store/hbase/hbase-tables.ts';
+import type { Tables } from '../../../collector/store/tables.ts';
 import { apiContract } from '../../contract/api-contract.ts';
 import { auditContract } from '../../contract/audit/contract.ts';
 import { boundsContract } from '../../contract/bounds/contract.ts';
@@ -15,12 +16,13 @@ import { initializeContract } from '../../contract/stores/initialize.ts';
 import { logicVersionsContract } from '../../contract/stores/logic-versions.ts';
 import { storesContract } from '../../contract/stores-contract.ts';
 import { wrongClockContract } from '../../contract/wrong-clock-contract.ts';
-import { countGatewayCalls } from '../../support/real/gateway-calls.ts';
+import { countGatewayCalls, largestGatewayCall } from '../../support/real/gateway-calls.ts';
 import { sharedHBase } from '../../support/real/hbase.ts';
 
 const hbase = await sharedHBase(t);
 if (hbase !== null) {
   const gatewayCalls = countGatewayCalls();
+  const largestCall = largestGatewayCall();
   const suites = {
     stores: storesContract,
     ingest: ingestContract,
@@ -32,7 +34,7 @@ if (hbase !== null) {
     'live hours': liveHoursContract,
     api: apiContract,
     history: historyContract,
-    'late data': lateContract,
+    'late data': (t: Test, open: () => Promise<Tables>) => lateContract(t, open, largestCall),
   };
   await t.test('HBase keeps the contract of a first use', (t) =>
     initializeContract(t, async () =>
