@@ -4,10 +4,14 @@
  * `N passed, N failed`.
  */
 import { existsSync, globSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runTap } from './run-tap.ts';
 import { summary } from './tap-counts.ts';
+
+/** With less memory one HBase runs at a time. */
+const SMALL_BYTES = 8 * 1024 ** 3;
 
 const { values, positionals } = parseArgs({
   options: {
@@ -18,16 +22,19 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 // The longest tests start first, so that no core is idle at the end.
-const folders = values.real ? ['real'] : ['flow', 'model', 'contract', 'unit'];
-const inFolders = folders.flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`).sort());
+const folders = values.real ? ['real/hbase', 'real'] : ['flow', 'model', 'contract', 'unit'];
+const inFolders = [...new Set(folders.flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`).sort()))];
 const all = values.real ? inFolders : ['test/architecture.test.ts', ...inFolders];
+
+const needsHBase = (file: string): boolean => file.includes('/hbase/');
+const isSmall = totalmem() < SMALL_BYTES;
 
 const started = performance.now();
 const counts = await runTap(
   positionals.length > 0 ? positionals : all,
   {
-    // Two HBases at a time are too much for a small machine; one takes minutes to come up there.
-    ...(values.real && { jobs: 2, isAlone: (file) => file.includes('/hbase/'), timeoutSeconds: 900 }),
+    // An HBase takes a GiB of memory, and minutes to come up on a small machine.
+    ...(values.real && { jobs: 2, isAlone: isSmall ? needsHBase : () => false, timeoutSeconds: 900 }),
     args: values.data === undefined ? [] : ['--data', values.data],
   },
   (line) => console.log(line),
