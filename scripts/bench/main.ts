@@ -19,6 +19,7 @@ import { backlogBesideLive, lateEvent } from './sections/figures/late-data.ts';
 import { liveHour } from './sections/figures/live-hour.ts';
 import { monthByDay } from './sections/figures/month-by-day.ts';
 import { reprocessing } from './sections/figures/reprocess.ts';
+import { rowBytes } from './sections/figures/row-bytes.ts';
 import { flash } from './sections/flash-wear.ts';
 import { linger } from './sections/linger.ts';
 import { limits } from './sections/machine-baseline.ts';
@@ -30,12 +31,12 @@ import { pureCode, wireBytes } from './sections/wire-size.ts';
 
 const HELP = `npm run bench -- [options]
 
-Measures bytes on the wire, the pure code, the store alone, the whole way, the time to visible, an open hour, a month by day, lingering, a backlog that drains,
+Measures bytes on the wire and a rollup row, the pure code, the store alone, the whole way, the time to visible, an open hour, a month by day, lingering, a backlog that drains,
 the recovery of damaged buffers, the guard against card data, a till's flash memory, the packaged agent, and memory; prints tables and
 then JSON.
 
   --only LIST    some of: wire, code, fold, store, way, visible, live, month, linger, backlog, recovery,
-                 cards, flash, package, reprocess, late (comma-separated)
+                 cards, flash, package, reprocess, late, rows (comma-separated)
   --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --opentsdb     "month" also asks an OpenTSDB on that HBase, which Maven downloads
@@ -66,6 +67,7 @@ const SECTIONS = [
   'package',
   'reprocess',
   'late',
+  'rows',
 ];
 
 function options() {
@@ -189,6 +191,7 @@ async function main(): Promise<void> {
     if (only.has('way')) add(...(await endToEnd(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
     if (only.has('reprocess')) add(...(await reprocessed(folder, hbase, scale)));
     if (only.has('late')) add(...(await late(folder, quick)));
+    if (only.has('rows')) add(await onAdapters(folder, null, ([sqlite]) => rowBytes(sqlite!.tables, file)));
     if (only.has('linger')) add(await linger(quick ? 3 : 10));
     if (only.has('backlog')) add(await backlog({ count: 1_000_000 / scale, hours: 72 }));
     if (only.has('recovery')) add(await recovery(folder, { full, scale }));
