@@ -4,14 +4,13 @@
  * and the articles of a partial aggregate are packed separately, so a reader that does not need
  * them does not decode them.
  */
-import { Buffer } from 'node:buffer';
-import { zstdCompressSync } from 'node:zlib';
 import type { Cooperative } from '../../shared/cooperative.ts';
 import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import type { Cube, GroupKey } from './cube.ts';
 import { digestText } from './hashes/row-set-digest.ts';
 import type { ExactInt } from './logic/exact-sum.ts';
 import type { ItemMeasures, Measures } from './measures.ts';
+import { packCell } from './message-pack/pack-cell.ts';
 import { packCooperatively } from './message-pack/pack-cooperatively.ts';
 import { MessagePackWriter } from './message-pack/writer.ts';
 import { writeCustomers, writeTickets } from './packed-sketches.ts';
@@ -21,10 +20,6 @@ export const FORMAT = 1;
 /** Values handled between two turns of the event loop; a sketch holds up to a thousand. */
 const NUMBERS_A_TURN = 4_096;
 const SKETCHES_A_TURN = 8;
-/** Bytes of a frame, compressed in about two milliseconds. Most cells are smaller. */
-const FRAME_BYTES = 512 * 1024;
-/** Of the compressor's output, so that few cells are put together of pieces. */
-const COMPRESSION = { chunkSize: 64 * 1024 };
 
 /** Which of the expensive measures a reader wants. */
 export interface SketchSelection {
@@ -133,15 +128,8 @@ function* packArticles(cube: Cube<ItemMeasures>, base: number): Cooperative<Pack
   };
 }
 
-/** Compresses in frames, so that a large cell holds the event loop for one at a time. */
 function* compress(content: readonly unknown[]): Cooperative<Uint8Array> {
-  const packed = yield* packCooperatively([FORMAT, ...content]);
-  const frames: Uint8Array[] = [];
-  for (let at = 0; at < packed.length; at += FRAME_BYTES) {
-    frames.push(zstdCompressSync(packed.subarray(at, at + FRAME_BYTES), COMPRESSION));
-    yield;
-  }
-  return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+  return yield* packCell(yield* packCooperatively([FORMAT, ...content]));
 }
 
 export interface PackedTally extends Omit<Tally, 'digest'> {

@@ -1,37 +1,48 @@
-/** `npm run train-dictionary`: trains the next dictionary for small batches, and evaluates it. */
+/**
+ * `npm run train-dictionary`: trains the next dictionary for small batches, or for small cells, and
+ * evaluates it.
+ */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { RELEASED } from '../../shared/wire/dictionaries/released.ts';
+import { RELEASED as OF_CELLS } from '../../collector/aggregation/message-pack/dictionaries/released.ts';
+import { type Dictionary, RELEASED } from '../../shared/wire/dictionaries/released.ts';
 import { baskets, invoices, parsed } from '../bench/load/workload.ts';
-import { table } from '../bench/measure/report.ts';
+import { type Section, table } from '../bench/measure/report.ts';
 import type { TillEvent } from '../clients/till-event.ts';
 import { readTrade } from '../datasets/online-retail/read-transactions.ts';
+import { cellSamples } from './cell-samples.ts';
 import { comparison, type HeldOut } from './evaluate.ts';
+import { cellComparison } from './evaluate-cells.ts';
 import { bodies, madeUp, renamed } from './samples.ts';
 import { dictionarySource } from './write-dictionary-file.ts';
 import { train } from './zstd-train.ts';
 
 const HELP = `npm run train-dictionary -- --file CSV.gz [options]
+npm run train-dictionary -- --cells [options]
 
 Trains a zstd dictionary for small batches on events of synthetic merchants and on pseudonymized real invoices. Prints
 the bytes per event without a dictionary, with each released one and with the new one, for merchants that were not used
 for training. Needs the command zstd.
 
-  --file CSV.gz  real invoices: the Online Retail data set, with days before and after 2011-02-01
-  --bytes N      size of the dictionary (default: 8192; each batch pays for loading it)
-  --write        write it as shared/wire/dictionaries/dictionary-N.ts, N being the next id; released.ts must then name it
+  --cells        of small rollup cells instead, on hours and days of synthetic merchants alone
+  --file CSV.gz  real invoices: the Online Retail data set, with days before and after 2011-02-01; not with --cells
+  --bytes N      size of the dictionary (default: 8192, of cells 4096; each batch and cell pays for loading it)
+  --write        write it as dictionary-N.ts, N being the next id, in shared/wire/dictionaries/, or of cells in
+                 collector/aggregation/message-pack/dictionaries/; released.ts beside it must then name it
 
-A released dictionary is never trained again: agents in the field and stored batches use it.
+A released dictionary is never trained again: agents in the field, stored batches and stored cells use it.
 
-Example
+Examples
   npm run train-dictionary -- --file online-retail.csv.gz --write
+  npm run train-dictionary -- --cells
 `;
 
 const WANTED_FILE =
   'the Online Retail data set as gzipped CSV, 4,000 invoices at least (UCI Machine Learning Repository, doi 10.24432/C5BW33)';
 const MADE_UP = 600;
+const HELD_OUT_CELLS = 100;
 /** Invoices from this day on are used for training; earlier ones only for evaluation. */
 const TRAIN_FROM = '2011-02-01';
 const INVOICES = 3_000;
@@ -56,11 +67,41 @@ async function heldOut(file: string): Promise<HeldOut[]> {
   ];
 }
 
+interface Training {
+  readonly folder: string;
+  readonly released: readonly Dictionary[];
+  /** Of the released ones, where there is none yet. */
+  readonly firstId: number;
+  readonly samples: readonly Uint8Array[];
+  compare(dictionaries: Readonly<Record<string, Dictionary>>): Section;
+}
+
+function ofCells(): Training {
+  const held = cellSamples(HELD_OUT_CELLS, HELD_OUT_SEED);
+  return {
+    ...{ folder: 'collector/aggregation/message-pack/dictionaries', released: OF_CELLS, firstId: 101 },
+    samples: cellSamples(MADE_UP, 0),
+    compare: (dictionaries) => cellComparison(held, dictionaries),
+  };
+}
+
+async function ofBatches(file: string | undefined): Promise<Training> {
+  if (file === undefined) throw new Error(`--file is missing: ${WANTED_FILE}`);
+  if (!existsSync(file)) throw new Error(`${file}: no such file`);
+  const held = await heldOut(file);
+  return {
+    ...{ folder: 'shared/wire/dictionaries', released: RELEASED, firstId: 1 },
+    samples: await samples(file),
+    compare: (dictionaries) => comparison(held, dictionaries),
+  };
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      cells: { type: 'boolean', default: false },
       file: { type: 'string' },
-      bytes: { type: 'string', default: '8192' },
+      bytes: { type: 'string' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -69,22 +110,19 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const { file } = values;
-  if (file === undefined) throw new Error(`--file is missing: ${WANTED_FILE}`);
-  if (!existsSync(file)) throw new Error(`${file}: no such file`);
-  const size = Number(values.bytes);
+  const size = Number(values.bytes ?? (values.cells ? 4_096 : 8_192));
   if (!Number.isInteger(size) || size < 512 || size > 1 << 20) throw new Error('--bytes must be from 512 to 1048576');
-  const id = (RELEASED.at(-1)?.id ?? 0) + 1;
-  const trained = await samples(file);
-  const bytes = train(trained, id, size);
-  process.stdout.write(`${bytes.length} bytes, trained with ${trained.length} batches\n\n`);
-  const released = Object.fromEntries(RELEASED.map((dictionary) => [`released ${dictionary.id}`, dictionary]));
-  const figures = comparison(await heldOut(file), { ...released, new: { id, bytes } });
-  process.stdout.write(table(figures));
+  const training = values.cells ? ofCells() : await ofBatches(values.file);
+  const last = training.released.at(-1);
+  const id = last === undefined ? training.firstId : last.id + 1;
+  const bytes = train(training.samples, id, size);
+  process.stdout.write(`${bytes.length} bytes, trained with ${training.samples.length} samples\n\n`);
+  const released = Object.fromEntries(training.released.map((of) => [`released ${of.id}`, of]));
+  process.stdout.write(table(training.compare({ ...released, new: { id, bytes } })));
   if (!values.write) return;
-  const out = path.resolve(import.meta.dirname, `../../shared/wire/dictionaries/dictionary-${id}.ts`);
+  const out = path.resolve(import.meta.dirname, '../..', training.folder, `dictionary-${id}.ts`);
   if (existsSync(out)) throw new Error(`${out} exists, but released.ts does not name it: remove it, or name it there`);
-  writeFileSync(out, dictionarySource(id, bytes));
+  writeFileSync(out, dictionarySource(id, bytes, values.cells ? 'cells' : 'batches'));
   process.stdout.write(`\nwritten to ${path.relative(process.cwd(), out)}; now name it in released.ts beside it\n`);
 }
 

@@ -40,6 +40,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'collector/aggregation',
     ...below('collector/aggregation', 'message-pack sketches hashes logic'),
   ],
+  ['collector/aggregation/message-pack', 'collector/aggregation/message-pack/dictionaries'],
   ['collector/api', ...below('collector/api', 'restatements answer figures losses admission query')],
   ['collector/rollup', ...below('collector/rollup', 'audit')],
   ['collector/ingest', ...below('collector/ingest', 'status admission')],

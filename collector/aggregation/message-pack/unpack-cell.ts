@@ -1,6 +1,8 @@
 /** Decompresses a rollup's cell. */
 import { promisify } from 'node:util';
 import { zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { releasedDictionary } from './dictionaries/released.ts';
+import { chunkFor } from './pack-cell.ts';
 
 /** What one cell may unpack to. A day of 20,000 articles sold in every slot unpacks to 23 MiB. */
 const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
@@ -8,34 +10,55 @@ const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
 const SMALL_BYTES = 256 * 1024;
 
 const BOUND = { maxOutputLength: MAX_UNPACKED_BYTES };
-const UNPACKING_SMALL = { ...BOUND, chunkSize: 64 * 1024 };
 const unpackInThread = promisify(zstdDecompress);
 
 /**
  * The content of a cell, at once if it is small.
  *
- * @throws RangeError on a cell that unpacks to more than any that this program writes
+ * @throws RangeError on a cell that unpacks to more than any that this program writes, or that is
+ *   compressed with a dictionary that it does not know
  */
-export const unpackCell = (bytes: Uint8Array): Uint8Array | Promise<Uint8Array> =>
-  isSmall(bytes) ? zstdDecompressSync(bytes, UNPACKING_SMALL) : unpackInThread(bytes, BOUND);
+export function unpackCell(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  const { dictionary: id, size } = frameHead(bytes);
+  const dictionary = id === 0 ? null : releasedDictionary(id);
+  if (id !== 0 && dictionary === null)
+    throw new RangeError(`a rollup cell is compressed with dictionary ${id}, which this program does not know`);
+  const options = dictionary === null ? BOUND : { ...BOUND, dictionary: dictionary.bytes };
+  return size > SMALL_BYTES
+    ? unpackInThread(bytes, options)
+    : zstdDecompressSync(bytes, { ...options, chunkSize: chunkFor(size + 1) });
+}
 
-/** By the size that the first frame states (RFC 8878): if others follow, it is not small. */
-function isSmall(bytes: Uint8Array): boolean {
-  if (bytes.length < 16) return true;
+interface FrameHead {
+  /** 0: none. */
+  readonly dictionary: number;
+  /** Bytes that it unpacks to, as it states; infinite where that takes 64 bits or is missing. */
+  readonly size: number;
+}
+
+/** Bytes of a frame's dictionary id and of its content size, by their flags. */
+const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
+const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
+/** Fewer bytes are no frame: they are refused at once. */
+const MIN_FRAME_BYTES = 6;
+
+/** The head of the first frame (RFC 8878, section 3.1.1.1): if others follow, its size is large. */
+function frameHead(bytes: Uint8Array): FrameHead {
+  if (bytes.length < MIN_FRAME_BYTES) return { dictionary: 0, size: 0 };
   const descriptor = bytes[4]!;
   const isSingleSegment = (descriptor & 0x20) !== 0;
-  const at = 5 + (isSingleSegment ? 0 : 1);
-  // This program's frames state their size, and no dictionary.
-  if ((descriptor & 0x03) !== 0) return false;
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  switch (descriptor >> 6) {
-    case 0:
-      return isSingleSegment;
-    case 1:
-      return true;
-    case 2:
-      return view.getUint32(at, true) <= SMALL_BYTES;
-    default:
-      return false;
-  }
+  const idBytes = DICTIONARY_ID_BYTES[descriptor & 0x03]!;
+  const idAt = 5 + (isSingleSegment ? 0 : 1);
+  const dictionary = littleEndian(bytes, idAt, idBytes);
+  const sizeBytes = CONTENT_SIZE_BYTES[descriptor >> 6]! || (isSingleSegment ? 1 : 0);
+  if (sizeBytes === 0 || sizeBytes === 8) return { dictionary, size: Number.POSITIVE_INFINITY };
+  const size = littleEndian(bytes, idAt + idBytes, sizeBytes);
+  return { dictionary, size: sizeBytes === 2 ? size + 256 : size };
+}
+
+/** Bytes beyond the end count as 0: the decompressor refuses what is cut short. */
+function littleEndian(bytes: Uint8Array, at: number, length: number): number {
+  let value = 0;
+  for (let from = at + length - 1; from >= at; from--) value = value * 0x100 + (bytes[from] ?? 0);
+  return value;
 }

@@ -1,6 +1,6 @@
 /** Cells read entry by entry hold what they hold when they are decoded whole. */
 import assert from 'node:assert/strict';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Visitor, visitArticles, visitFigures } from '../../../../collector/aggregation/cell-entries.ts';
@@ -12,6 +12,7 @@ import { articlesCube, figuresCube } from '../../../../collector/aggregation/par
 import { ARTICLES_VIEW, Views, viewKeys, viewNames } from '../../../../collector/aggregation/views/views.ts';
 import { type Cooperative, runToEnd } from '../../../../shared/cooperative.ts';
 import { pack } from '../../../../shared/wire/message-pack.ts';
+import { contentOf } from '../../../support/collector/decode-cells.ts';
 import { articlesOf, expectedArticles, expectedFigures, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { foldOf } from '../../../support/collector/raw-rows.ts';
 import { arbitraryEvent, HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';
@@ -36,11 +37,11 @@ function cubeOf<M>(
 }
 
 const figuresIn = (bytes: Uint8Array, kind: 'view' | 'part', wanted = ALL_MEASURES): Cube<Measures> =>
-  cubeOf(figuresCube, (visitor) => visitFigures(zstdDecompressSync(bytes), kind, BASE, wanted, visitor));
+  cubeOf(figuresCube, (visitor) => visitFigures(contentOf(bytes), kind, BASE, wanted, visitor));
 const articlesIn = (bytes: Uint8Array): Cube<ItemMeasures> =>
   cubeOf(
     () => articlesCube(),
-    (visitor) => visitArticles(zstdDecompressSync(bytes), BASE, visitor),
+    (visitor) => visitArticles(contentOf(bytes), BASE, visitor),
   );
 
 holds(

@@ -1,11 +1,10 @@
-import { zstdDecompressSync } from 'node:zlib';
 import t from 'tap';
 import { FoldedValues } from '../../../../collector/aggregation/folded-values.ts';
 import { AGGREGATION_LIMITS } from '../../../../collector/aggregation/limits.ts';
 import type { PartialAggregate } from '../../../../collector/aggregation/partial.ts';
 import { ARTICLES_VIEW, DayViews, EncodedViews, Views, viewOf } from '../../../../collector/aggregation/views/views.ts';
 import { runToEnd } from '../../../../shared/cooperative.ts';
-import { decodeArticles, decodeView } from '../../../support/collector/decode-cells.ts';
+import { contentOf, decodeArticles, decodeView } from '../../../support/collector/decode-cells.ts';
 import { articlesOf, figuresOf } from '../../../support/collector/figures-oracle.ts';
 import { foldOf } from '../../../support/collector/raw-rows.ts';
 import { HOUR, LOGIC, tillEvent } from '../../../support/collector/till-events.ts';
@@ -68,11 +67,10 @@ t.test("a day's views are its hours' side by side", (t) => {
   const hour = viewsOf(TILLS);
   const day = new DayViews(LOGIC);
   const dayBase = Math.floor(HOUR / 24) * 96;
-  for (const [name, cell] of hour.cells) runToEnd(day.add(name, zstdDecompressSync(cell), BASE));
+  for (const [name, cell] of hour.cells) runToEnd(day.add(name, contentOf(cell), BASE));
   const next = new Views(LOGIC);
   runToEnd(next.add(foldOf([tillEvent({ dims: { method: 'x' } })])));
-  for (const [name, cell] of runToEnd(next.encode(BASE)).cells)
-    runToEnd(day.add(name, zstdDecompressSync(cell), BASE + 4));
+  for (const [name, cell] of runToEnd(next.encode(BASE)).cells) runToEnd(day.add(name, contentOf(cell), BASE + 4));
   const encoded = runToEnd(day.encode(dayBase));
   const methods = methodsIn(encoded, dayBase);
   t.same([...methods.folded], [...methodsIn(hour).folded]);
@@ -103,7 +101,7 @@ t.test('a view that a cell cannot hold is left out, and so it is of the day', (t
   encoded.add('method', new Uint8Array(AGGREGATION_LIMITS.cellBytes.value + 1), new FoldedValues());
   t.same([[...encoded.cells.keys()], encoded.omitted], [['store'], ['method']]);
   const day = new DayViews(LOGIC);
-  for (const [name, cell] of viewsOf([TILLS[0]!]).cells) runToEnd(day.add(name, zstdDecompressSync(cell), BASE));
+  for (const [name, cell] of viewsOf([TILLS[0]!]).cells) runToEnd(day.add(name, contentOf(cell), BASE));
   for (const name of ['method', ARTICLES_VIEW]) day.omit(name);
   const { cells, omitted } = runToEnd(day.encode(BASE));
   t.same(
