@@ -52,8 +52,21 @@ function* packInto(value: unknown, pieces: Uint8Array[], step: number, depth: nu
   }
 }
 
+/** How many scalars a value holds; any number above `most` stands for more. */
+function scalarsIn(value: unknown, most: number): number {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return 1;
+  let found = 0;
+  for (const entry of Array.isArray(value) ? value : Object.values(value)) {
+    found += scalarsIn(entry, most - found);
+    if (found > most) break;
+  }
+  return found;
+}
+
 /** @param step entries of an array packed between two turns; fewer where they are large */
 export function* packCooperatively(value: unknown, step = SCALARS): Cooperative<Uint8Array> {
+  // In one call, which is several times as fast. The packer uses its buffer again.
+  if (scalarsIn(value, SCALARS) <= SCALARS) return Buffer.from(pack(value));
   const pieces: Uint8Array[] = [];
   yield* packInto(value, pieces, step, DEPTH);
   return Buffer.concat(pieces);
