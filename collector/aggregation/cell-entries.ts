@@ -95,6 +95,14 @@ export const tallyOf = (content: Uint8Array): Tally => readTally(contentOf(conte
 /** What follows the tally of a partial aggregate: equal where the figures are. */
 export const afterTally = (content: Uint8Array): Uint8Array => contentOf(content).afterNext();
 
+/** The articles of a partial aggregate as they are packed in it: what a view of them holds. */
+export function packedArticles(content: Uint8Array): Uint8Array {
+  const cursor = contentOf(content);
+  cursor.skip();
+  cursor.skip();
+  return cursor.bytes();
+}
+
 /** Reads a partial aggregate as a whole. */
 export function* readPartial(content: Uint8Array, base: number): Cooperative<PartialAggregate> {
   const cursor = contentOf(content);

@@ -132,6 +132,11 @@ function* compress(content: readonly unknown[]): Cooperative<Uint8Array> {
   return yield* packCell(yield* packCooperatively([FORMAT, ...content]));
 }
 
+/** A view's content, not compressed. */
+export function* packView(cube: Cube<Measures>, base: number): Cooperative<Uint8Array> {
+  return yield* packCooperatively([FORMAT, yield* packFigures(cube, base)]);
+}
+
 export interface PackedTally extends Omit<Tally, 'digest'> {
   readonly digest: string;
 }
@@ -146,7 +151,7 @@ export function* encodePartial(part: PartialAggregate, base: number): Cooperativ
 }
 
 export function* encodeView(cube: Cube<Measures>, base: number): Cooperative<Uint8Array> {
-  return yield* compress([yield* packFigures(cube, base)]);
+  return yield* packCell(yield* packView(cube, base));
 }
 
 export function* encodeArticles(cube: Cube<ItemMeasures>, base: number): Cooperative<Uint8Array> {

@@ -8,7 +8,22 @@ import { emptyTally, mergeTally } from '../aggregation/partial.ts';
 import { DayViews } from '../aggregation/views/views.ts';
 import { PARTS, type Rollup } from '../store/rollups/rollup.ts';
 import { DayParts, TERMINALS_AT_ONCE } from './day-parts.ts';
-import { type RowContent, type Run, readCell, type Terminals } from './run.ts';
+import { type RowContent, type Run, readCell, type Terminals, UnreadableCell } from './run.ts';
+
+/** @returns false when those of a closed hour cannot be read: the day has them as they were */
+async function addViews(run: Run, row: Rollup, views: DayViews, current: Rollup | null): Promise<boolean> {
+  const { stores, repaired, now } = run;
+  try {
+    for (const [name, cell] of row.views)
+      await readCell(run, row.time, cell, (content) => views.add(name, content, row.time * SLOTS_PER_HOUR));
+    return true;
+  } catch (error) {
+    // Computed anew, it is as it was: its raw rows have expired.
+    const isLost = error instanceof UnreadableCell && repaired.has(row.time) && stores.sealed.isClosed(row, now());
+    if (!isLost || current === null) throw error;
+    return false;
+  }
+}
 
 /**
  * @param current the row as it is published
@@ -36,8 +51,7 @@ export async function dayRow(
   for await (const row of stores.rollups.scan(due.merchant, 'hour', logic.version, from, from + 24, cells)) {
     const before = views.bytes;
     days.collect(row);
-    for (const [name, cell] of row.views)
-      await readCell(run, row.time, cell, (content) => views.add(name, content, row.time * SLOTS_PER_HOUR));
+    if (!(await addViews(run, row, views, current))) return null;
     for (const name of row.meta.omitted ?? []) views.omit(name);
     mergeTally(tally, { ...row.meta, digest: parseDigest(row.meta.digest) });
     mostRows = Math.max(mostRows, row.meta.rows);

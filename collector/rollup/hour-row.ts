@@ -127,9 +127,17 @@ export async function hourRow(
   // A due mark follows its raw row: if none is left, it has expired, and what is published stays.
   const isEmpty = (): boolean => fresh.cells.size === 0 && (isWhole || current === null);
   if (isEmpty()) return null;
-  const isGrowth = current !== null && isWhole && terminals !== null && current.views.size > 0;
+  const published = soleAgain(current, fresh);
+  const isGrowth = current !== null && isWhole && terminals !== null && current.views.size > 0 && published === null;
   const grown = isGrowth ? await grownHour(run, current, fresh.cells) : null;
   if (grown !== null) return grown;
-  const row = await mergedHour(run, (await whole())?.parts ?? new Map(), fresh, terminals === null);
+  const before = published ?? (await whole())?.parts ?? new Map();
+  const row = await mergedHour(run, before, fresh, terminals === null);
   return isEmpty() ? null : row;
+}
+
+/** What is published of an hour of one terminal, if no other one sold; null: it is another hour. */
+function soleAgain(current: Rollup | null, { cells }: FreshParts): Rollup['parts'] | null {
+  if (current?.sole === undefined || current.parts.size !== 1) return null;
+  return [...cells.keys()].every((terminal) => current.parts.has(terminal)) ? current.parts : null;
 }

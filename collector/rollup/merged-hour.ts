@@ -9,7 +9,10 @@ import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { readPartial } from '../aggregation/cell-entries.ts';
 import { FoldTooDear } from '../aggregation/fold.ts';
 import { digestText } from '../aggregation/hashes/row-set-digest.ts';
+import { partialKeys } from '../aggregation/logic/logic-version.ts';
+import { unpackCell } from '../aggregation/message-pack/unpack-cell.ts';
 import { emptyTally, mergeTally, type PartialAggregate, type Tally } from '../aggregation/partial.ts';
+import { areFewSales, keepsAllValues, soleViews } from '../aggregation/views/sole-views.ts';
 import { Views } from '../aggregation/views/views.ts';
 import { ROLLUP_LIMITS } from './limits.ts';
 import { type Parts, type RowContent, type Run, readCell, UnreadableCell } from './run.ts';
@@ -24,6 +27,30 @@ export interface FreshParts {
 }
 
 export const noFreshParts = (): FreshParts => ({ cells: new Map(), decoded: new Map(), bytes: 0 });
+
+/**
+ * The row of an hour that one terminal alone sold in, if it sold little: its views are made of its
+ * partial aggregate when they are read, so there is nothing to merge, and they are not stored.
+ *
+ * @returns null when it is another hour, or its partial cannot be read
+ */
+async function soleRow(run: Run, parts: Parts, decoded: FreshParts['decoded']): Promise<RowContent | null> {
+  const [[terminal, cell] = []] = parts;
+  if (parts.size !== 1 || terminal === undefined || cell === undefined) return null;
+  try {
+    const content = await unpackCell(cell);
+    if (!areFewSales(content)) return null;
+    const read = () => run.slices.run(readPartial(content, run.due.time * SLOTS_PER_HOUR));
+    const part = decoded.get(terminal) ?? (await read());
+    // A closed hour's may be of another logic version.
+    const isOfLogic = part.figures.keys.join() === partialKeys(run.logic).join();
+    if (!isOfLogic || !keepsAllValues(part)) return null;
+    const meta = { ...part.tally, digest: digestText(part.tally.digest), overflow: 0 };
+    return { meta, parts, views: soleViews(content, null), sole: cell };
+  } catch {
+    return null;
+  }
+}
 
 /** Merged figures that exceed their limit, and by how much each terminal made them grow. */
 class MergeTooDear extends FoldTooDear {
@@ -42,8 +69,11 @@ class MergeTooDear extends FoldTooDear {
  */
 export async function mergedHour(run: Run, published: Parts, fresh: FreshParts, isAll: boolean): Promise<RowContent> {
   for (let left = ROLLUP_LIMITS.mergesPerHour.value; ; ) {
+    const parts = new Map([...published, ...fresh.cells]);
+    const sole = await soleRow(run, parts, fresh.decoded);
+    if (sole !== null) return sole;
     try {
-      const { views, tally } = await merge(run, new Map([...published, ...fresh.cells]), fresh.decoded, isAll);
+      const { views, tally } = await merge(run, parts, fresh.decoded, isAll);
       const { cells, omitted, overflow } = await run.slices.run(views.encode(run.due.time * SLOTS_PER_HOUR));
       const meta = { ...tally, digest: digestText(tally.digest), overflow };
       return { meta: { ...meta, ...(omitted.length > 0 && { omitted }) }, parts: fresh.cells, views: cells };

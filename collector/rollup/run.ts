@@ -74,6 +74,8 @@ export interface RowContent {
   /** Those of the run; the others stay. */
   readonly parts: Parts;
   readonly views: ReadonlyMap<string, Uint8Array>;
+  /** The partial that the views are of, if it is the only one: they are not stored. */
+  readonly sole?: Uint8Array;
 }
 
 /** A cell of an hour's row cannot be read: it counts as absent, and the hour is computed again. */

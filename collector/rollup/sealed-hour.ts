@@ -62,10 +62,11 @@ export async function keptRow(
   const source = await run.stores.rollups.read(current ?? row);
   if (source === null || source.parts.size === 0) return null;
   try {
-    const { meta, views } = await mergedHour(run, source.parts, noFreshParts(), false);
+    const { meta, views, sole } = await mergedHour(run, source.parts, noFreshParts(), false);
     const keptFrom = source.meta.keptFrom ?? (current === null ? source.logic : undefined);
-    const parts = current === null ? source.parts : new Map();
-    return { meta: { ...meta, ...(keptFrom !== undefined && { keptFrom }) }, parts, views };
+    const parts = current === null || sole !== undefined ? source.parts : new Map();
+    const kept = { meta: { ...meta, ...(keptFrom !== undefined && { keptFrom }) }, parts, views };
+    return { ...kept, ...(sole !== undefined && { sole }) };
   } catch (error) {
     // Nothing is left to repair it from.
     if (error instanceof UnreadableCell) return null;

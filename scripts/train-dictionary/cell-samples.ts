@@ -8,7 +8,7 @@ import { PartialFold } from '../../collector/aggregation/fold.ts';
 import { RULES } from '../../collector/aggregation/logic/logic-rules.ts';
 import type { Logic } from '../../collector/aggregation/logic/logic-version.ts';
 import { MAX_BYTES_WITH_DICTIONARY } from '../../collector/aggregation/message-pack/pack-cell.ts';
-import { unpackCell } from '../../collector/aggregation/message-pack/unpack-cell.ts';
+import { unpackSmallCell } from '../../collector/aggregation/message-pack/unpack-cell.ts';
 import type { PartialAggregate } from '../../collector/aggregation/partial.ts';
 import { readRow } from '../../collector/aggregation/raw-row.ts';
 import { DayViews, Views } from '../../collector/aggregation/views/views.ts';
@@ -43,9 +43,6 @@ export function partialOf(events: readonly TillEvent[], logic: Logic): PartialAg
   return runToEnd(fold.finish());
 }
 
-/** Small cells are unpacked at once. */
-const contentOf = (cell: Uint8Array): Uint8Array => unpackCell(cell) as Uint8Array;
-
 /** The contents of the cells of an hour, and of a day that it is the first hour of. */
 function contents(parts: readonly PartialAggregate[], logic: Logic, hour: number): Uint8Array[] {
   const base = hour * SLOTS_PER_HOUR;
@@ -55,9 +52,9 @@ function contents(parts: readonly PartialAggregate[], logic: Logic, hour: number
   const ofHour = runToEnd(views.encode(base)).cells;
   const ofDay = new DayViews(logic);
   for (const [name, cell] of ofHour)
-    for (let at = 0; at < DAY_HOURS; at++) runToEnd(ofDay.add(name, contentOf(cell), base + at * SLOTS_PER_HOUR));
+    for (let at = 0; at < DAY_HOURS; at++) runToEnd(ofDay.add(name, unpackSmallCell(cell), base + at * SLOTS_PER_HOUR));
   return [...cells, ...ofHour.values(), ...runToEnd(ofDay.encode(base)).cells.values()]
-    .map(contentOf)
+    .map(unpackSmallCell)
     .filter(({ length }) => length <= MAX_BYTES_WITH_DICTIONARY);
 }
 

@@ -10,6 +10,7 @@ import { dueMarksContract } from './stores/due-marks.ts';
 import { eventLogContract } from './stores/event-log.ts';
 import { largeRowsContract } from './stores/large-rows.ts';
 import { rollupsContract } from './stores/rollups.ts';
+import { solePartialsContract } from './stores/sole-partials.ts';
 import { terminalsContract } from './stores/terminals.ts';
 
 export async function storesContract(t: Test, open: () => Promise<Tables>): Promise<void> {
@@ -20,6 +21,7 @@ export async function storesContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('due marks', (t) => dueMarksContract(t, tables));
     await t.test('rollups', (t) => rollupsContract(t, tables));
     await t.test('large rows', (t) => largeRowsContract(t, tables));
+    await t.test('sole partials', (t) => solePartialsContract(t, tables));
     await t.test('terminals', (t) => terminalsContract(t, tables));
     await t.test('control', (t) => controlContract(t, tables));
   } finally {

@@ -1,6 +1,6 @@
 /** Decompresses a rollup's cell. */
 import { promisify } from 'node:util';
-import { zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { type ZstdOptions, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { releasedDictionary } from './dictionaries/released.ts';
 import { chunkFor } from './pack-cell.ts';
 
@@ -12,21 +12,43 @@ const SMALL_BYTES = 256 * 1024;
 const BOUND = { maxOutputLength: MAX_UNPACKED_BYTES };
 const unpackInThread = promisify(zstdDecompress);
 
+/** An array of less than 16 in MessagePack: no zstd frame begins so. */
+const isContent = ([first = 0]: Uint8Array): boolean => (first & 0xf0) === 0x90;
+
 /**
- * The content of a cell, at once if it is small.
+ * The content of a cell, at once if it is small. A view that was made when its row was read is a
+ * content already.
  *
  * @throws RangeError on a cell that unpacks to more than any that this program writes, or that is
  *   compressed with a dictionary that it does not know
  */
 export function unpackCell(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  if (isContent(bytes)) return bytes;
+  const { options, size } = frameOf(bytes);
+  return size > SMALL_BYTES ? unpackInThread(bytes, options) : unpackAtOnce(bytes, size, options);
+}
+
+/**
+ * The content of a cell that is small.
+ *
+ * @throws RangeError on a larger one, too
+ */
+export function unpackSmallCell(bytes: Uint8Array): Uint8Array {
+  const { options, size } = frameOf(bytes);
+  if (size > SMALL_BYTES) throw new RangeError(`a rollup cell of ${size} bytes is not small`);
+  return unpackAtOnce(bytes, size, options);
+}
+
+const unpackAtOnce = (bytes: Uint8Array, size: number, options: ZstdOptions): Uint8Array =>
+  zstdDecompressSync(bytes, { ...options, chunkSize: chunkFor(size + 1) });
+
+function frameOf(bytes: Uint8Array): { readonly size: number; readonly options: ZstdOptions } {
   const { dictionary: id, size } = frameHead(bytes);
-  const dictionary = id === 0 ? null : releasedDictionary(id);
-  if (id !== 0 && dictionary === null)
+  if (id === 0) return { size, options: BOUND };
+  const dictionary = releasedDictionary(id);
+  if (dictionary === null)
     throw new RangeError(`a rollup cell is compressed with dictionary ${id}, which this program does not know`);
-  const options = dictionary === null ? BOUND : { ...BOUND, dictionary: dictionary.bytes };
-  return size > SMALL_BYTES
-    ? unpackInThread(bytes, options)
-    : zstdDecompressSync(bytes, { ...options, chunkSize: chunkFor(size + 1) });
+  return { size, options: { ...BOUND, dictionary: dictionary.bytes } };
 }
 
 interface FrameHead {

@@ -71,7 +71,7 @@ export class History {
     for await (const { row, cells: found } of this.#tables.scan('history', range)) {
       const key = parseHistoryKey(row);
       const wasFinal = found.has(FINAL);
-      const kept = rollup(key.rollup, found);
+      const kept = rollup(key.rollup, found, cells);
       if (kept === null && !found.has(NONE)) continue;
       yield { ...parseRollupKey(key.rollup), revision: key.revision, wasFinal, row: kept };
     }

@@ -2,10 +2,11 @@
 import { Buffer } from 'node:buffer';
 import type { TerminalId } from '../../../shared/ids.ts';
 import { parseRollupKey } from '../../../shared/keys.ts';
-import { pack, unpack } from '../../../shared/wire/message-pack.ts';
 import { chunks } from '../chunks.ts';
 import type { Column, Columns, Row } from '../tables.ts';
-import { type Cells, type Rollup, type RollupMeta, UNREADABLE_META } from './rollup.ts';
+import { packMeta, readMeta } from './meta-cell.ts';
+import { type Cells, type PublishedCells, type Rollup, UNREADABLE_META } from './rollup.ts';
+import { partCell, partOf, SOLE, viewsOf } from './sole-cells.ts';
 
 export const REVISION: Column = 'm:revision';
 export const META: Column = 'm:meta';
@@ -20,22 +21,18 @@ export function piecesOf(parts: Rollup['parts']): Rollup['parts'][] {
   return pieces.length === 0 ? [parts] : pieces.map((piece) => new Map(piece));
 }
 
-export const partCells = (parts: Rollup['parts']): Map<Column, Uint8Array> =>
-  new Map([...parts].map(([terminal, bytes]) => [`${PART}${terminal}`, bytes]));
+export const partCells = (parts: Rollup['parts'], sole?: Uint8Array): Map<Column, Uint8Array> =>
+  new Map([...parts].map(([terminal, bytes]) => [`${PART}${terminal}`, partCell(bytes, sole)]));
 
 /** A row's cells. */
-export function cellsOf({
-  revision,
-  meta,
-  parts,
-  views,
-}: Pick<Rollup, 'revision' | 'meta' | 'parts' | 'views'>): Map<Column, Uint8Array> {
+export function cellsOf({ revision, meta, parts, views, sole }: PublishedCells & Pick<Rollup, 'revision'>) {
   const cells = new Map<Column, Uint8Array>([
     [REVISION, revisionBytes(revision)],
-    [META, pack(meta)],
-    ...partCells(parts),
+    [META, packMeta(meta, sole !== undefined)],
+    ...partCells(parts, sole),
   ]);
-  for (const [name, bytes] of views) cells.set(`v:${name}`, bytes);
+  if (sole !== undefined) cells.set(SOLE, sole);
+  else for (const [name, bytes] of views) cells.set(`v:${name}`, bytes);
   return cells;
 }
 
@@ -53,11 +50,11 @@ export function columnsOf(cells: Cells): Columns {
     case 'meta':
       return [REVISION, META];
     case 'view':
-      return [REVISION, META, `v:${cells.name}`];
+      return [REVISION, META, SOLE, `v:${cells.name}`];
     case 'parts':
-      return [REVISION, META, ...partsOf(cells)];
+      return [REVISION, META, SOLE, ...partsOf(cells)];
     case 'all':
-      return [REVISION, META, { family: 'v' }, ...partsOf(cells)];
+      return [REVISION, META, SOLE, { family: 'v' }, ...partsOf(cells)];
   }
 }
 
@@ -67,34 +64,24 @@ export const terminalsOf = (cells: Row['cells']): TerminalId[] =>
     .filter((column) => column.startsWith(PART))
     .map((column) => column.slice(PART.length) as TerminalId);
 
-/** The row of a rollup key with these cells; null when it was never published as a whole. */
-export function rollup(rowKey: Uint8Array, cells: Row['cells']): Rollup | null {
+/**
+ * The row of a rollup key with these cells, which were `wanted`; null when it was never published
+ * as a whole.
+ */
+export function rollup(rowKey: Uint8Array, cells: Row['cells'], wanted: Cells): Rollup | null {
   const revision = cells.get(REVISION);
   if (revision === undefined) return null;
   const parts = new Map<TerminalId, Uint8Array>();
-  const views = new Map<string, Uint8Array>();
+  const stored = new Map<string, Uint8Array>();
+  const sole = cells.get(SOLE);
   for (const [column, bytes] of cells) {
-    if (column.startsWith(PART)) parts.set(column.slice(PART.length) as TerminalId, bytes);
-    else if (column.startsWith('v:')) views.set(column.slice(2), bytes);
+    if (column.startsWith(PART)) parts.set(column.slice(PART.length) as TerminalId, partOf(bytes, sole));
+    else if (column.startsWith('v:')) stored.set(column.slice(2), bytes);
   }
-  return {
-    ...parseRollupKey(rowKey),
-    revision: Buffer.from(revision).readUInt32BE(0),
-    meta: metaOf(cells.get(META)),
-    parts,
-    views,
-  };
-}
-
-const DIGEST = /^[0-9a-f]{16}$/;
-
-function metaOf(cell: Uint8Array | undefined): RollupMeta {
-  try {
-    const meta = unpack(cell!) as Partial<RollupMeta> | null;
-    const { readAt, publishedAt, rows, digest, events, conflicts, lost, allReadAt } = meta ?? {};
-    const numbers = [readAt, publishedAt, rows, events, conflicts, lost, allReadAt];
-    return DIGEST.test(digest ?? '') && numbers.every(Number.isFinite) ? (meta as RollupMeta) : UNREADABLE_META;
-  } catch {
-    return UNREADABLE_META;
-  }
+  const { meta, isSole } = readMeta(cells.get(META)) ?? { meta: UNREADABLE_META, isSole: false };
+  const row = { ...parseRollupKey(rowKey), revision: Buffer.from(revision).readUInt32BE(0), meta, parts };
+  if (!isSole) return { ...row, views: stored };
+  const areViewsWanted = wanted.kind === 'view' || wanted.kind === 'all';
+  const views = areViewsWanted ? viewsOf(sole, wanted.kind === 'view' ? wanted.name : null) : new Map();
+  return { ...row, views, ...(sole !== undefined && { sole }) };
 }

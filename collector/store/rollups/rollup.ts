@@ -88,7 +88,12 @@ export interface Rollup extends RollupKey {
   readonly meta: RollupMeta;
   readonly parts: ReadonlyMap<TerminalId, Uint8Array>;
   readonly views: ReadonlyMap<string, Uint8Array>;
+  /** The sole partial, if the row has one: its views are made of it (`sole-cells.ts`). */
+  readonly sole?: Uint8Array;
 }
+
+/** What is published of a row: `parts` may be some of its terminals. */
+export type PublishedCells = Pick<Rollup, 'meta' | 'parts' | 'views' | 'sole'>;
 
 /**
  * Whether the run behind a row began to read after the hour or day had ended. An earlier run

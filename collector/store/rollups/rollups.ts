@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { MerchantId, TerminalId } from '../../../shared/ids.ts';
 import { type Level, parseRollupKey, prefixEnd, rollupKey, terminalsPrefix } from '../../../shared/keys.ts';
 import type { Row, Tables } from '../tables.ts';
-import type { Cells, Rollup, RollupKey, RollupMeta } from './rollup.ts';
+import type { Cells, PublishedCells, Rollup, RollupKey } from './rollup.ts';
 import {
   cellsOf,
   columnsOf,
@@ -37,7 +37,7 @@ export class Rollups {
   async readAll(keys: readonly RollupKey[], cells: Cells): Promise<(Rollup | null)[]> {
     const rows = keys.map(({ merchant, level, logic, time }) => rollupKey(merchant, level, logic, time));
     const found = await this.#tables.get('rollups', rows, columnsOf(cells));
-    return found.map((row) => (row === null ? null : rollup(row.row, row.cells)));
+    return found.map((row) => (row === null ? null : rollup(row.row, row.cells, cells)));
   }
 
   /** Rows of a half-open range of hours or days, in order of time. */
@@ -60,7 +60,7 @@ export class Rollups {
       for await (const row of this.#tables.scan('rollups', { ...range, columns, limit: asked })) {
         rows++;
         range.start = keyAfter(row.row);
-        for (const found of published(row)) {
+        for (const found of published(row, cells)) {
           left--;
           yield found;
         }
@@ -85,7 +85,7 @@ export class Rollups {
     const range = { start: within[0]!.start, stop: within[1]!.stop, within, columns: columnsOf(cells) };
     // A month by the day, with a day's hours.
     const small = cells.kind === 'view' && cells.name !== 'articles' ? { rowBytes: SMALL_VIEW_BYTES } : {};
-    for await (const row of this.#tables.scan('rollups', { ...range, ...small })) yield* published(row);
+    for await (const row of this.#tables.scan('rollups', { ...range, ...small })) yield* published(row, cells);
   }
 
   /**
@@ -138,11 +138,7 @@ export class Rollups {
    *
    * @returns false when another run was faster: read again, fold again
    */
-  async publish(
-    key: RollupKey,
-    expected: number | null,
-    next: { meta: RollupMeta; parts: ReadonlyMap<TerminalId, Uint8Array>; views: ReadonlyMap<string, Uint8Array> },
-  ): Promise<boolean> {
+  async publish(key: RollupKey, expected: number | null, next: PublishedCells): Promise<boolean> {
     const row = rollupKey(key.merchant, key.level, key.logic, key.time);
     const check = { column: REVISION, expected: expected === null ? null : revisionBytes(expected) };
     const pieces = piecesOf(next.parts);
@@ -157,7 +153,7 @@ export class Rollups {
 /** The smallest key greater than this one. */
 const keyAfter = (key: Uint8Array): Buffer => Buffer.concat([key, Buffer.of(0)]);
 
-function* published({ row, cells }: Row): Iterable<Rollup> {
-  const found = rollup(row, cells);
+function* published({ row, cells }: Row, wanted: Cells): Iterable<Rollup> {
+  const found = rollup(row, cells, wanted);
   if (found !== null) yield found;
 }

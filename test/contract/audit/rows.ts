@@ -190,6 +190,22 @@ export async function rowsContract(t: Test, tables: Tables): Promise<void> {
       await t.resolves(region.checkAll());
     });
 
+  await t.test('found, and repaired: the partial of an hour with one till, damaged or of another hour', async (t) => {
+    const region = await shopOfTwoDays(tables);
+    for (const hour of [FIRST + 5, FIRST + 6]) await region.deliver(region.events('c', 10 * hour, salesIn(hour, [5])));
+    await region.passDay(DAY + 1);
+    t.same(await found(region), []);
+    for (const cell of [Buffer.from('nonsense'), await cellOf(region, 'hour', FIRST + 6, 'm:sole')]) {
+      await putCell(region, 'hour', FIRST + 5, 'm:sole', cell);
+      const mismatches = await found(region);
+      t.same(told(mismatches), [['hour', 5, 'damaged']]);
+      t.ok(await repair(mismatches[0]!, auditOptions(region)));
+      await region.passDay(DAY + 1);
+      t.same(await found(region), []);
+      await t.resolves(region.checkAll());
+    }
+  });
+
   await t.test('an hour whose raw rows are all gone is found, and keeps what was published', async (t) => {
     const region = await shopOfTwoDays(tables);
     const before = [...region.delivered];

@@ -153,6 +153,20 @@ export async function sealedContract(t: Test, tables: Tables): Promise<void> {
     await t.resolves(region.check('day', DAY, rows), 'the day has what its hour had');
   });
 
+  await t.test('nor does one of a closed hour that had one till', async (t) => {
+    for (const column of ['m:meta', 'm:sole'] as const) {
+      const { region, first, rows } = await shop(tables);
+      region.now = first + 410 * DAY_MS;
+      await expire(region);
+      await spoil(region, 'hour', HOUR + 1, column);
+      const { merchant } = region;
+      await recompute({ merchant, level: 'hour', time: HOUR + 1, terminals: null }, LOGIC, region, () => region.now);
+      await tryAll(region);
+      await checkKept(t, region, rows, column);
+      if (column === 'm:meta') await t.resolves(region.check('hour', HOUR + 1, rows), 'made anew from its partial');
+    }
+  });
+
   await t.test('a logic version keeps the figures of closed hours, and says which', async (t) => {
     const { region, first, rows } = await shop(tables);
     const logics = new TwoLogics();

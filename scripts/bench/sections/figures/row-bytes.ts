@@ -76,9 +76,9 @@ async function rowsOf(tables: Tables, logic: Logic, hours: ReadonlyMap<number, r
 const bytesOf = ({ row, cells }: Row, kind: 'cells' | 'all'): number =>
   [...cells].reduce((sum, [column, { length }]) => sum + length + (kind === 'all' ? row.length + column.length : 0), 0);
 
-/** Bytes of the cells of a family. */
-const familyOf = ({ cells }: Row, family: string): number =>
-  [...cells].reduce((sum, [column, { length }]) => sum + (column.startsWith(family) ? length : 0), 0);
+/** Bytes of the cells of some columns. */
+const columnsOf = ({ cells }: Row, columns: RegExp): number =>
+  [...cells].reduce((sum, [column, { length }]) => sum + (columns.test(column) ? length : 0), 0);
 
 /** @param file the Online Retail data, or days of it */
 export async function rowBytes(tables: Tables, file: string): Promise<Section> {
@@ -103,9 +103,9 @@ export async function rowBytes(tables: Tables, file: string): Promise<Section> {
         found.map((row) => bytesOf(row, 'all')),
         0.99,
       ),
-      'm: p50': medianOf((row) => familyOf(row, 'm:')),
-      'p: p50': medianOf((row) => familyOf(row, 'p:')),
-      'v: p50': medianOf((row) => familyOf(row, 'v:')),
+      'meta p50': medianOf((row) => columnsOf(row, /^m:(revision|meta)$/)),
+      'partial p50': medianOf((row) => columnsOf(row, /^(p:|m:sole$)/)),
+      'views p50': medianOf((row) => columnsOf(row, /^v:/)),
     });
   }
   return {

@@ -8,7 +8,9 @@ import type { Given } from '../../../../collector/cli/command.ts';
 import { parseConfig } from '../../../../collector/config/collector-config.ts';
 import { openTables } from '../../../../collector/main.ts';
 import { LogicVersions } from '../../../../collector/store/logic-versions.ts';
-import type { Column } from '../../../../collector/store/tables.ts';
+import type { Rollup } from '../../../../collector/store/rollups/rollup.ts';
+import { cellsOf } from '../../../../collector/store/rollups/rollup-cells.ts';
+import type { Column, Tables } from '../../../../collector/store/tables.ts';
 import { terminalId } from '../../../../shared/ids.ts';
 import { rollupKey } from '../../../../shared/keys.ts';
 import { DAY_MS, HOUR_MS } from '../../../../shared/time.ts';
@@ -38,6 +40,15 @@ async function soldAllDay(region: Region): Promise<void> {
   for (let hour = 8; hour < 18; hour++)
     await region.deliver(region.events('a', hour, salesIn(FIRST + hour, [hour]), { epoch: E1 }));
   await region.passDay(DAY);
+}
+
+/** Changes the first amount of a cell: an integer of one byte. */
+async function falsify(tables: Tables, row: Uint8Array, column: Column): Promise<void> {
+  const [stored] = await tables.get('rollups', [row], [column]);
+  const content = Buffer.from(await unpackCell(stored!.cells.get(column)!));
+  const place = content.indexOf(Buffer.from('amount')) + 'amount'.length + 1;
+  content[place] = content[place]! ^ 1;
+  await tables.put('rollups', [{ row, cells: new Map([[column, zstdCompressSync(content)]]) }]);
 }
 
 t.test('a store whose rows are as the raw log is adds up in each check', async (t) => {
@@ -82,15 +93,11 @@ t.test('hours that run, or have just ended, are not compared', async (t) => {
 
 t.test('figures that are wrong under a right digest are found by a sample, and repaired', async (t) => {
   const { tables, region, run } = await opened(t);
+  // With a second till the row has views.
+  await region.deliver(region.events('b', 1, salesIn(FIRST + 12, [2]), { epoch: E2 }));
   await soldAllDay(region);
   const { merchant } = region;
-  const row = rollupKey(merchant, 'hour', LOGIC.version, FIRST + 12);
-  const [stored] = await tables.get('rollups', [row], ['v:total']);
-  const content = Buffer.from(await unpackCell(stored!.cells.get('v:total')!));
-  // The amount: an integer of one byte.
-  const place = content.indexOf(Buffer.from('amount')) + 'amount'.length + 1;
-  content[place] = content[place]! ^ 1;
-  await tables.put('rollups', [{ row, cells: new Map([['v:total', zstdCompressSync(content)]]) }]);
+  await falsify(tables, rollupKey(merchant, 'hour', LOGIC.version, FIRST + 12), 'v:total');
   t.match(await run({ rollups: true, cells: true }), { found: false }, 'neither keys nor cells tell');
   const at = new Date((FIRST + 12) * HOUR_MS).toISOString();
   t.match(await run({ sample: '10', repair: true }), {
@@ -101,18 +108,46 @@ t.test('figures that are wrong under a right digest are found by a sample, and r
   t.match(await run({ sample: '10' }), { json: { sampled: 10 }, found: false });
 });
 
-t.test('rows that were packed before there was a dictionary are as good, and are not restated', async (t) => {
+t.test('so are those of a sole partial, and of the views that are made of it', async (t) => {
   const { tables, region, run } = await opened(t);
   await soldAllDay(region);
-  let repacked = 0;
-  for await (const { row, cells } of tables.scan('rollups', { start: Buffer.alloc(0), stop: Buffer.alloc(1, 0xff) })) {
-    const before = new Map<Column, Uint8Array>();
-    for (const [column, cell] of cells)
-      if (!column.startsWith('m:')) before.set(column, zstdCompressSync(await unpackCell(cell)));
-    await tables.put('rollups', [{ row, cells: before }]);
-    repacked += before.size;
-  }
-  t.ok(repacked > 10 * 6, `${repacked} cells`);
+  const { merchant } = region;
+  await falsify(tables, rollupKey(merchant, 'hour', LOGIC.version, FIRST + 12), 'm:sole');
+  t.match(await run({ rollups: true, cells: true }), { found: false }, 'neither keys nor cells tell');
+  const t12 = new Date((FIRST + 12) * HOUR_MS).toISOString();
+  const cells = ['part a', 'view total', 'view store', 'view method', 'view cashier'];
+  t.match(await run({ sample: '10', repair: true }), {
+    json: { sampled: 10, wrongFigures: [{ merchant, t: t12, cells }], refolded: 1 },
+    found: true,
+  });
+  await region.passDay(DAY);
+  t.match(await run({ sample: '10' }), { json: { sampled: 10 }, found: false });
+});
+
+/** A row as it was written before there were dictionaries and sole partials. */
+async function writeAsBefore(tables: Tables, { sole: _, ...row }: Rollup): Promise<number> {
+  const cells = new Map<Column, Uint8Array>();
+  for (const [column, cell] of cellsOf(row))
+    cells.set(column, column.startsWith('m:') ? cell : zstdCompressSync(await unpackCell(cell)));
+  const key = rollupKey(row.merchant, row.level, row.logic, row.time);
+  await tables.delete('rollups', [key]);
+  await tables.put('rollups', [{ row: key, cells }]);
+  return cells.size;
+}
+
+t.test('rows of before are as good as those of now, and are not restated', async (t) => {
+  const { tables, region, run } = await opened(t);
+  await soldAllDay(region);
+  let before = 0;
+  for (const [level, time] of [
+    ['hour', FIRST],
+    ['day', DAY],
+  ] as const)
+    for await (const row of region.rollups.scan(region.merchant, level, LOGIC.version, time, time + 24, {
+      kind: 'all',
+    }))
+      before += await writeAsBefore(tables, row);
+  t.equal(before, 11 * 8, 'cells: revision, meta, a partial, five views');
   t.match(await run({ rollups: true, cells: true }), { json: { mismatches: [] }, found: false });
   t.match(await run({ sample: '10' }), { json: { sampled: 10, wrongFigures: [] }, found: false });
   // Runs that make them anew publish the same figures.

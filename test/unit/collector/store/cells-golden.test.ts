@@ -256,7 +256,7 @@ t.test('control: what came for a sealed hour', async (t) => {
   ]);
 });
 
-t.test('rollups: revision, meta, a cell a terminal, a cell a view', async (t) => {
+t.test('rollups: revision, meta, a cell a terminal, a cell a view; or a sole partial', async (t) => {
   const meta = {
     readAt: AT,
     publishedAt: AT,
@@ -296,4 +296,14 @@ t.test('rollups: revision, meta, a cell a terminal, a cell a view', async (t) =>
       check: ['m:revision', '00000006'],
     },
   ]);
+  const sole = Uint8Array.of(1);
+  const short = { ...meta, publishedAt: AT + 25, since: AT + 24, earliestArrival: AT - 2_000 };
+  const row = { ...next, meta: short, sole };
+  const [put] = await written((tables) => new Rollups(tables).publish(key, 6, row));
+  t.strictSame(put!.cells, {
+    'm:revision': '00000007',
+    'm:meta': squeezed(`9c 01 ${AT_PACKED} 19 00 ff c408 0123456789abcdef 02 03 00 01 d1f830 c0`),
+    'p:till-1': 'c0',
+    'm:sole': '01',
+  });
 });
