@@ -5,6 +5,7 @@
  */
 import type { Test } from 'tap';
 import type { Tables } from '../../collector/store/tables.ts';
+import { backlogContract } from './rollup/backlog.ts';
 import { clockSetBackContract } from './rollup/clock-set-back.ts';
 import { crashContract } from './rollup/crashes.ts';
 import { daysContract } from './rollup/days.ts';
@@ -28,6 +29,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('reprocess', (t) => reprocessContract(t, tables));
     await t.test('leases', (t) => leasesContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));
+    await t.test('a backlog beside live hours', (t) => backlogContract(t, tables));
     await t.test('several runners', (t) => racesContract(t, tables));
     await t.test('crashes and failing stores', (t) => crashContract(t, tables));
     await t.test('a clock that was ahead', (t) => clockSetBackContract(t, tables));

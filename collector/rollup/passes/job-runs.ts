@@ -45,6 +45,8 @@ export interface Round {
   readonly through: number;
   readonly salts: ReadonlySet<number>;
   readonly late: LateJobs;
+  /** Through which minute a salt's marks are listed for the late lane, once live jobs were run. */
+  readonly rest: Map<number, number>;
   /** Salts with more work. */
   readonly left: Set<number>;
 }
@@ -72,15 +74,16 @@ export class JobRuns {
    * Runs a job of the round; what it did is added to `done`.
    *
    * @param rest jobs of the merchant that are to follow
+   * @returns whether it is done
    */
-  async run(job: Job, rest: readonly Job[], round: Listed, done: Done[]): Promise<void> {
-    if (round.failed.has(nameOf(job))) return;
+  async run(job: Job, rest: readonly Job[], round: Listed, done: Done[]): Promise<boolean> {
+    if (round.failed.has(nameOf(job))) return false;
     const outcome = await this.#outcome(job, round);
     if (outcome === 'again') round.left.add(round.salt);
-    else if (outcome !== null) {
-      done.push(outcome);
-      joinDay(job, rest);
-    }
+    if (outcome === null || outcome === 'again') return false;
+    done.push(outcome);
+    joinDay(job, rest);
+    return true;
   }
 
   /** Writes the marks that follow from runs, and deletes those that are done. */

@@ -4,7 +4,7 @@
  * jobs of all salts run first. Late ones have the rest of the minute, in which nothing else gets
  * due: marks are due by whole minutes.
  *
- * Late jobs are held meanwhile, so many at most; those beyond are listed again.
+ * Late jobs are held, so many at most; those beyond are listed again.
  */
 import type { MerchantId } from '../../../shared/ids.ts';
 import { DAY_MS, dayOfHour, HOUR_MS } from '../../../shared/time.ts';
@@ -12,10 +12,14 @@ import type { LogicSet } from '../../store/logic-versions.ts';
 import type { Job } from './jobs.ts';
 
 /** An hour or day that ended before is late. Longer than a first run may take. */
-const LATE_AFTER_MS = 2 * HOUR_MS;
+export const LATE_AFTER_MS = 2 * HOUR_MS;
 /** Bounds of memory; and what a merchant has done before marks are listed anew. */
 const JOBS_PER_MERCHANT = 64;
 const JOBS_PER_SALT = 256;
+/** An hour and its day: of each merchant, however many a backlog of others has. */
+const JOBS_AT_LEAST = 2;
+/** When so many are held, no further salt is listed. */
+const JOBS_HELD = 1_024;
 const LENGTH_MS = { hour: HOUR_MS, day: DAY_MS } as const;
 
 export interface LateMerchant {
@@ -28,7 +32,10 @@ export interface LateMerchant {
 
 export class LateJobs {
   readonly #merchants: LateMerchant[] = [];
+  /** How many were held of a salt. */
   readonly #held = new Map<number, number>();
+  /** How many of all salts are to be run. */
+  #waiting = 0;
   /** Salts with more than is held. */
   readonly left = new Set<number>();
 
@@ -37,14 +44,19 @@ export class LateJobs {
     const late = jobs.filter((job) => isLate(job, now));
     if (late.length === 0) return [...jobs];
     const held = this.#held.get(salt) ?? 0;
-    const fits = Math.min(JOBS_PER_MERCHANT, JOBS_PER_SALT - held);
+    const fits = Math.max(JOBS_AT_LEAST, Math.min(JOBS_PER_MERCHANT, JOBS_PER_SALT - held));
     // Finality wants the rows of all hours before it: it would make them itself.
     const last = jobs.filter(({ level }) => level === 'finality');
-    const taken = [...late.sort(byDay), ...last].slice(0, Math.max(0, fits));
+    const taken = [...late.sort(byDay), ...last].slice(0, fits);
     this.#held.set(salt, held + taken.length);
+    this.#waiting += taken.length;
     if (taken.length < late.length + last.length) this.left.add(salt);
     if (taken.length > 0) this.#merchants.push({ merchant, salt, logics, jobs: taken });
-    return jobs.filter((job) => job.level !== 'finality' && !late.includes(job));
+    return jobs.filter((job) => job.level !== 'finality' && !isLate(job, now));
+  }
+
+  get isFull(): boolean {
+    return this.#waiting >= JOBS_HELD;
   }
 
   /** A job of the next merchant in turn; null: there is none but of merchants that are busy. */
@@ -53,6 +65,7 @@ export class LateJobs {
     const [of] = at < 0 ? [] : this.#merchants.splice(at, 1);
     const job = of?.jobs.shift();
     if (of === undefined || job === undefined) return null;
+    this.#waiting--;
     if (of.jobs.length > 0) this.#merchants.push(of);
     return { of, job };
   }
@@ -63,7 +76,7 @@ export class LateJobs {
   }
 }
 
-function isLate({ level, time }: Job, now: number): boolean {
+export function isLate({ level, time }: Job, now: number): boolean {
   return level !== 'finality' && (time + 1) * LENGTH_MS[level] + LATE_AFTER_MS <= now;
 }
 

@@ -8,8 +8,9 @@
  * pass. A failure leaves its marks for the next one.
  *
  * Merchants take turns: in each round of a pass each has some time, so that nobody's figures wait
- * for one, and no live hour waits for a backlog (`late-jobs.ts`). What costs too much, or cannot be
- * read, is parked (`attempt.ts`), and holds up nothing.
+ * for one. No live hour waits for a backlog (`late-jobs.ts`), nor for the list of its marks
+ * (`recent-marks.ts`). What costs too much, or cannot be read, is parked (`attempt.ts`), and holds
+ * up nothing.
  *
  * Several runners divide the salts (`salt-share.ts`), but may process the same marks:
  * compare-and-set decides between their runs, not ownership.
@@ -17,27 +18,23 @@
 import { Slices } from '../../../shared/cooperative.ts';
 import type { MerchantId } from '../../../shared/ids.ts';
 import { minuteOf } from '../../../shared/time.ts';
-import type { DueMark } from '../../store/due-marks.ts';
 import { StoreUnavailable } from '../../store/tables.ts';
 import { ROLLUP_LIMITS } from '../limits.ts';
 import { FarMarks } from './far-marks.ts';
-import { JobRuns, type Listed, type Round, type RunnerOptions } from './job-runs.ts';
-import { type Done, jobsByMerchant, nameOf } from './jobs.ts';
+import { JobRuns, type Round, type RunnerOptions } from './job-runs.ts';
+import type { Done } from './jobs.ts';
 import { LateJobs } from './late-jobs.ts';
 import { nothingDone, type PassReport } from './pass-report.ts';
+import { SaltRuns, SETTLE_MS } from './salt-runs.ts';
 
 export type { RunnerOptions } from './job-runs.ts';
 
 const SALTS = 256;
 const ALL_SALTS: ReadonlySet<number> = new Set(Array(SALTS).keys());
-/** Due marks listed at a time: bounds memory, however many have accumulated. */
-const MARKS_PER_READ = 5_000;
 /** A longer pass no longer stops the next one, which works where this one does not. */
 const JOIN_MS = 50_000;
 /** Passes at a time: bounds memory. */
 const MAX_PASSES = 3;
-/** Finished runs wait this long at most until their marks are settled. */
-const SETTLE_MS = 1_000;
 
 interface Pass {
   readonly startedAt: number;
@@ -49,11 +46,15 @@ export class RollupRunner {
   readonly #passes: Pass[] = [];
   readonly #farMarks: FarMarks;
   readonly #runs: JobRuns;
+  readonly #salts: SaltRuns;
+  /** Whose marks are all listed next. */
+  #nextSalt = 0;
   #stopped = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#runs = new JobRuns(options, () => this.#stopped);
+    this.#salts = new SaltRuns(options, this.#runs, () => this.#stopped);
     this.#farMarks = new FarMarks({ ...options, salts: SALTS });
   }
 
@@ -84,8 +85,9 @@ export class RollupRunner {
   }
 
   /**
-   * In each round each merchant has some time for live jobs, and late ones have the rest of the
-   * minute; rounds follow until no work is left. In the next minute a newer pass takes over.
+   * In each round each merchant has some time for live jobs, and late ones and finality have the
+   * rest of the minute; rounds follow until no work is left. In the next minute a newer pass takes
+   * over.
    */
   async #runAll(report: PassReport, isFollowed: () => boolean): Promise<PassReport> {
     const failed = new Set<string>();
@@ -96,7 +98,15 @@ export class RollupRunner {
       const minute = minuteOf(this.#options.now());
       const salts = minute === through ? left : ALL_SALTS;
       through = minute;
-      left = await this.#runRound({ report, failed, through, salts, late: new LateJobs(), left: new Set() });
+      left = await this.#runRound({
+        report,
+        failed,
+        through,
+        salts,
+        late: new LateJobs(),
+        rest: new Map(),
+        left: new Set(),
+      });
     }
     return report;
   }
@@ -107,18 +117,23 @@ export class RollupRunner {
     const salts = [...round.salts].filter(owns);
     const faults: Error[] = [];
     await this.#workers(async () => {
-      // An unavailable store affects every salt; any other fault is specific to one salt.
-      while (salts.length > 0 && !this.#stopped && !faults.some((fault) => fault instanceof StoreUnavailable)) {
-        try {
-          await this.#runSalt(salts.shift()!, round);
-        } catch (fault) {
-          faults.push(fault as Error);
-        }
-      }
+      while (salts.length > 0 && !this.#isOver(faults))
+        await collect(faults, this.#salts.runRecent(salts.shift()!, round));
     });
-    if (!faults.some((fault) => fault instanceof StoreUnavailable)) await this.#runLate(round);
+    await this.#runLate(round, this.#inTurn([...round.rest.keys()]), faults);
     for (const fault of faults) throw fault;
     return new Set([...round.left, ...round.late.left]);
+  }
+
+  /** An unavailable store affects every salt; any other fault is specific to one salt. */
+  #isOver(faults: readonly Error[]): boolean {
+    return this.#stopped || faults.some((fault) => fault instanceof StoreUnavailable);
+  }
+
+  /** From the one on that was not reached last time. */
+  #inTurn(salts: readonly number[]): number[] {
+    const turn = (salt: number): number => (salt - this.#nextSalt + SALTS) % SALTS;
+    return salts.toSorted((a, b) => turn(a) - turn(b));
   }
 
   /** All workers are awaited, so that nothing runs after the end of a pass. */
@@ -127,19 +142,24 @@ export class RollupRunner {
     for (const { reason } of ended.filter((one) => one.status === 'rejected')) throw reason;
   }
 
-  /** Until the next minute; or for a moment, if live jobs are left. */
-  async #runLate(round: Round): Promise<void> {
+  /**
+   * Until the next minute; or for a moment, if live jobs are left. The salts' marks are listed as
+   * their jobs are run, in turn over many minutes: a backlog is not listed as a whole.
+   */
+  async #runLate(round: Round, salts: number[], faults: Error[]): Promise<void> {
     const { now, clock } = this.#options;
     const isBusy = (merchant: MerchantId): boolean => this.#runs.isBusy(merchant);
     const until = round.left.size > 0 ? clock() + ROLLUP_LIMITS.merchantRound.value : Number.POSITIVE_INFINITY;
+    const isOver = (): boolean => this.#isOver(faults) || minuteOf(now()) !== round.through || clock() >= until;
     await this.#workers(async () => {
       const slices = new Slices();
       const done: Done[] = [];
       let settledAt = clock();
-      while (!this.#stopped && minuteOf(now()) === round.through && clock() < until) {
-        const next = round.late.next(isBusy);
-        if (next === null) break;
-        await this.#runs.run(next.job, next.of.jobs, { ...round, ...next.of }, done);
+      while (!isOver()) {
+        const next = salts.length > 0 && !round.late.isFull ? null : round.late.next(isBusy);
+        if (next !== null) await this.#runs.run(next.job, next.of.jobs, { ...round, ...next.of }, done);
+        else if (salts.length > 0) await this.#runRest(salts.shift()!, round, { faults, isOver });
+        else break;
         await slices.pause();
         if (clock() - settledAt < SETTLE_MS) continue;
         await this.#runs.settle(done.splice(0), round);
@@ -147,64 +167,24 @@ export class RollupRunner {
       }
       await this.#runs.settle(done, round);
     });
+    for (const salt of salts) round.left.add(salt);
     round.late.drop(isBusy);
   }
 
-  async #runSalt(salt: number, round: Round): Promise<void> {
-    let marks: DueMark[] = [];
-    /** Milliseconds that each merchant's runs took. */
-    const spent = new Map<MerchantId, number>();
-    do {
-      marks = await this.#list(salt, round.through, marks.at(-1));
-      if (marks.length === 0) break;
-      // After the marks: whatever arrived before them, a build of a version added since then reads.
-      const logics = await this.#options.logics.read();
-      await this.#process(marks, spent, { ...round, salt, logics });
-    } while (marks.length === MARKS_PER_READ && !this.#stopped);
+  async #runRest(
+    salt: number,
+    round: Round,
+    { faults, isOver }: { readonly faults: Error[]; readonly isOver: () => boolean },
+  ): Promise<void> {
+    this.#nextSalt = (salt + 1) % SALTS;
+    await collect(faults, this.#salts.runRest(salt, round, isOver));
   }
+}
 
-  /** The next due marks after `after`, as many as are processed at once. */
-  async #list(salt: number, through: number, after: DueMark | undefined): Promise<DueMark[]> {
-    const marks: DueMark[] = [];
-    for await (const mark of this.#options.marks.due(salt, through, after)) {
-      if (marks.push(mark) === MARKS_PER_READ) break;
-    }
-    return marks;
-  }
-
-  /** Runs a live job of each merchant in turn, until they, or the times, are used up. */
-  async #process(marks: readonly DueMark[], spent: Map<MerchantId, number>, round: Listed): Promise<void> {
-    const { clock, now } = this.#options;
-    // Here it is refused what this release does not know.
-    round.logics.maintained();
-    const done: Done[] = [];
-    // Many small jobs: none fills a slice, and an embedded store answers without a turn.
-    const slices = new Slices();
-    let settledAt = clock();
-    const queue = [...jobsByMerchant(marks)].map(([merchant, jobs]) => {
-      // What failed in this pass would take the place of others.
-      const next = jobs.filter((job) => !round.failed.has(nameOf(job)));
-      return [merchant, round.late.take(next, { merchant, ...round }, now())] as const;
-    });
-    for (let turn = queue.shift(); turn !== undefined && !this.#stopped; turn = queue.shift()) {
-      const [merchant, jobs] = turn;
-      const job = jobs.shift();
-      // Another pass runs one of its jobs, and goes on with the others.
-      if (job === undefined || this.#runs.isBusy(merchant)) continue;
-      const used = spent.get(merchant) ?? 0;
-      if (used >= ROLLUP_LIMITS.merchantRound.value) {
-        round.left.add(round.salt);
-        continue;
-      }
-      const start = clock();
-      await this.#runs.run(job, jobs, round, done);
-      spent.set(merchant, used + clock() - start);
-      if (jobs.length > 0) queue.push(turn);
-      await slices.pause();
-      if (clock() - settledAt < SETTLE_MS) continue;
-      await this.#runs.settle(done.splice(0), round);
-      settledAt = clock();
-    }
-    await this.#runs.settle(done, round);
+async function collect(faults: Error[], work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (fault) {
+    faults.push(fault as Error);
   }
 }
