@@ -15,6 +15,7 @@ import { falsePositives, guardCost } from './sections/card-masking.ts';
 import { endToEnd, type StoreUnderTest } from './sections/end-to-end.ts';
 import { buildBesideIntake } from './sections/figures/build-beside-intake.ts';
 import { foldSpeed } from './sections/figures/fold-speed.ts';
+import { hourEnd } from './sections/figures/hour-end.ts';
 import { backlogBesideLive, lateEvent } from './sections/figures/late-data.ts';
 import { liveHour } from './sections/figures/live-hour.ts';
 import { monthByDay } from './sections/figures/month-by-day.ts';
@@ -31,16 +32,17 @@ import { pureCode, wireBytes } from './sections/wire-size.ts';
 
 const HELP = `npm run bench -- [options]
 
-Measures bytes on the wire and a rollup row, the pure code, the store alone, the whole way, the time to visible, an open hour, a month by day, lingering, a backlog that drains,
-the recovery of damaged buffers, the guard against card data, a till's flash memory, the packaged agent, and memory; prints tables and
-then JSON.
+Measures bytes on the wire and a rollup row, the pure code, the store alone, the whole way, the time to visible, an open hour, an hour that ended,
+a month by day, lingering, a backlog that drains, the recovery of damaged buffers, the guard against card data, a till's flash memory,
+the packaged agent, and memory; prints tables and then JSON.
 
-  --only LIST    some of: wire, code, fold, store, way, visible, live, month, linger, backlog, recovery,
-                 cards, flash, package, reprocess, late, rows (comma-separated)
+  --only LIST    some of: wire, code, fold, store, way, visible, live, hour, month, linger, backlog,
+                 recovery, cards, flash, package, reprocess, late, rows (comma-separated)
   --file CSV.gz  real invoices: the Online Retail data set, or days of it (default: the two weeks in test/data)
   --hbase HOST:PORT  also measures a running HBase's Thrift2 gateway; "npm run hbase -- start" prints where
   --opentsdb     "month" also asks an OpenTSDB on that HBase, which Maven downloads
-  --full         recovers buffers of 1 GiB, which takes half an hour and 5 GiB of disk
+  --full         "recovery" has buffers of 1 GiB, which takes half an hour and 5 GiB of disk;
+                 "late" has a month of 1,000 tills, not of 100
   --quick        a tenth of the events: shows that it runs, not how fast
   --json         one JSON document on standard output, tables on standard error
 
@@ -58,6 +60,7 @@ const SECTIONS = [
   'way',
   'visible',
   'live',
+  'hour',
   'month',
   'linger',
   'backlog',
@@ -141,7 +144,7 @@ async function reprocessed(
 }
 
 /** Stores of their own, without anything else in them. */
-async function late(folder: string, quick: boolean): Promise<Section[]> {
+async function late(folder: string, { quick, full }: { quick: boolean; full: boolean }): Promise<Section[]> {
   let stores = 0;
   const open = async () => {
     const tables = await openSqliteTables({ path: path.join(folder, `late-${stores++}.db`) });
@@ -152,7 +155,7 @@ async function late(folder: string, quick: boolean): Promise<Section[]> {
   const giant = quick ? { tills: 500, days: 30, hours: 4 } : { tills: 5_000, days: 300, hours: 24 };
   const one = await lateEvent(tables, giant);
   await tables.close();
-  const backlog = quick ? { tills: 50, hours: 72 } : { tills: 1_000, hours: 720 };
+  const backlog = quick ? { tills: 50, hours: 72 } : { tills: full ? 1_000 : 100, hours: 720 };
   return [one, await backlogBesideLive(open, { ...backlog, live: 100, minutes: quick ? 3 : 8 })];
 }
 
@@ -190,7 +193,7 @@ async function main(): Promise<void> {
       stores.push({ name: 'HBase', choice: { kind: 'hbase', ...hbase, connections: 8, namespace: 'bench' } });
     if (only.has('way')) add(...(await endToEnd(stores, { single: 20_000 / scale, hundreds: 200_000 / scale })));
     if (only.has('reprocess')) add(...(await reprocessed(folder, hbase, scale)));
-    if (only.has('late')) add(...(await late(folder, quick)));
+    if (only.has('late')) add(...(await late(folder, { quick, full })));
     if (only.has('rows')) add(await onAdapters(folder, null, ([sqlite]) => rowBytes(sqlite!.tables, file)));
     if (only.has('linger')) add(await linger(quick ? 3 : 10));
     if (only.has('backlog')) add(await backlog({ count: 1_000_000 / scale, hours: 72 }));
@@ -203,6 +206,7 @@ async function main(): Promise<void> {
       );
     const load = { rows: 300_000 / scale, rowsPerSecond: 100, seconds: quick ? 10 : 60 };
     if (only.has('live')) add(await onAdapters(folder, hbase, (them) => liveHour(them, load)));
+    if (only.has('hour')) add(await hourEnd(10_000 / scale));
     if (only.has('month')) {
       await using rival = hbase !== null && opentsdb ? await OpenTsdb.start(hbase, folder) : null;
       const month = { sales: 1_000_000 / scale, questions: 200 / scale };

@@ -207,7 +207,9 @@ async function waits(tables: Tables, { live, minutes }: BacklogLoad, salt: strin
   const publish: typeof rollups.publish = async (...args) => {
     const isPublished = await rollups.publish(...args);
     const [{ merchant, level }] = args;
-    if (level === 'hour' && due.has(merchant)) found.push(performance.now() - start - due.get(merchant)!);
+    const at = level === 'hour' ? due.get(merchant) : undefined;
+    // What another pass publishes again is no first row.
+    if (at !== undefined && due.delete(merchant)) found.push(performance.now() - start - at);
     return isPublished;
   };
   const now = (): number => base + (performance.now() - start) * SPEEDUP;
