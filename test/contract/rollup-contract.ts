@@ -15,6 +15,7 @@ import { rollupLogicContract } from './rollup/logic-versions.ts';
 import { passesContract } from './rollup/passes.ts';
 import { racesContract } from './rollup/races.ts';
 import { randomDaysContract } from './rollup/random-days.ts';
+import { randomMarksContract } from './rollup/random-marks.ts';
 import { reprocessContract } from './rollup/reprocess.ts';
 import { turnsContract } from './rollup/turns.ts';
 
@@ -30,6 +31,7 @@ export async function rollupContract(t: Test, open: () => Promise<Tables>): Prom
     await t.test('leases', (t) => leasesContract(t, tables));
     await t.test('merchants in turn', (t) => turnsContract(t, tables));
     await t.test('a backlog beside live hours', (t) => backlogContract(t, tables));
+    await t.test('long-lived runners', (t) => randomMarksContract(t, tables));
     await t.test('several runners', (t) => racesContract(t, tables));
     await t.test('crashes and failing stores', (t) => crashContract(t, tables));
     await t.test('a clock that was ahead', (t) => clockSetBackContract(t, tables));
