@@ -13,9 +13,9 @@ import type { Job } from './jobs.ts';
 
 /** An hour or day that ended before is late. Longer than a first run may take. */
 export const LATE_AFTER_MS = 2 * HOUR_MS;
-/** Bounds of memory; and what a merchant has done before marks are listed anew. */
-const JOBS_PER_MERCHANT = 64;
-const JOBS_PER_SALT = 256;
+/** Bounds of memory, and of how long the other salts wait for their turn. A day has 25 jobs. */
+const JOBS_PER_MERCHANT = 32;
+const JOBS_PER_SALT = 128;
 /** An hour and its day: of each merchant, however many a backlog of others has. */
 const JOBS_AT_LEAST = 2;
 /** When so many are held, no further salt is listed. */
