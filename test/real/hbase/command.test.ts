@@ -9,7 +9,7 @@ import { ownHBase } from '../../support/real/hbase.ts';
 const hbase = await ownHBase(t);
 if (hbase !== null) {
   const { dir } = hbase.running;
-  const script = join(import.meta.dirname, '..', '..', 'scripts', 'hbase', 'main.ts');
+  const script = join(import.meta.dirname, '..', '..', '..', 'scripts', 'hbase', 'main.ts');
   const run = (command: string) => {
     const args = [script, command, '--json', '--dir', dir];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
