@@ -89,6 +89,27 @@ export async function liveHoursContract(t: Test, open: () => Promise<Tables>): P
   await tables.init();
   t.teardown(() => tables.close());
 
+  await t.test('large hours are found in ranges of any length', async (t) => {
+    const [region, other] = [new Region(tables), new Region(tables)];
+    const live = liveOn(tables);
+    const [small, ...large] = [HOUR, HOUR + 1, HOUR + 30];
+    const sell = async (of: Region, hour: number, rows: number): Promise<void> => {
+      const event = tillEvent({ ts: hour * HOUR_MS });
+      await of.append(...Array.from({ length: rows }, (_, at) => of.events('a', 1 + at, [event])));
+      await live.read(of.merchant, hour, LOGIC);
+    };
+    await sell(region, small!, 1);
+    for (const hour of large) await sell(region, hour, 40);
+    await sell(other, small!, 40);
+    const found = (...ranges: readonly { readonly from: number; readonly to: number }[]): number[] =>
+      live.large(region.merchant, LOGIC, ranges);
+    t.same(found({ from: HOUR, to: HOUR + 2 }), [HOUR + 1]);
+    t.same(found({ from: HOUR, to: HOUR + 1 }, { from: HOUR + 30, to: HOUR + 31 }), [HOUR + 30]);
+    t.same(found({ from: HOUR - 500_000, to: HOUR + 500_000 }), large, 'a century');
+    t.same(found({ from: HOUR - 500_000, to: HOUR + 30 }, { from: HOUR + 31, to: HOUR + 500_000 }), [HOUR + 1]);
+    t.same(live.large(other.merchant, LOGIC, [{ from: 0, to: 1_000_000 }]), [HOUR]);
+  });
+
   await t.test('whatever comes in whatever order, each answer is what a fold of all rows gives', async (t) => {
     const row = fc.record({
       terminal: fc.constantFrom(...TERMINALS),

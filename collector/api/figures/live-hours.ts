@@ -143,13 +143,23 @@ export class LiveHours {
 
   /** Hours that are known to have so many rows that what is new is read alone, in order. */
   large(merchant: MerchantId, logic: Logic, ranges: readonly HourRange[]): number[] {
-    const found: number[] = [];
-    for (const { from, to } of ranges)
-      for (let hour = from; hour < to; hour++) {
-        const entry = this.#entries.get(nameOf(merchant, hour, logic));
-        if (entry !== undefined && isLarge(entry.hour)) found.push(hour);
-      }
-    return found;
+    return this.#hoursIn(merchant, logic, ranges).filter((hour) => {
+      const entry = this.#entries.get(nameOf(merchant, hour, logic));
+      return entry !== undefined && isLarge(entry.hour);
+    });
+  }
+
+  /** Hours of the ranges, in order: all, or if a century has more than there are entries, those. */
+  #hoursIn(merchant: MerchantId, logic: Logic, ranges: readonly HourRange[]): number[] {
+    const count = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+    if (count <= this.#entries.size)
+      return ranges.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, at) => from + at));
+    const hours: number[] = [];
+    for (const name of this.#entries.keys()) {
+      const [of, hour, version] = name.split('/');
+      if (of === merchant && Number(version) === logic.version) hours.push(Number(hour));
+    }
+    return hours.filter((hour) => ranges.some(({ from, to }) => from <= hour && hour < to)).sort((a, b) => a - b);
   }
 
   /** Reads what is new of an hour, as a question for its figures would. @throws Problem 503 */
