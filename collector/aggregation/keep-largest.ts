@@ -10,6 +10,7 @@ import { SLOTS_PER_HOUR } from '../../shared/time.ts';
 import { Cube, type GroupKey, nameOf, OTHER, packedBytes } from './cube.ts';
 import { AGGREGATION_LIMITS } from './limits.ts';
 import { addExact, compareExact, type ExactInt } from './logic/exact-sum.ts';
+import { sortCooperatively } from './sort-cooperatively.ts';
 
 export interface Bound {
   /** Groups. */
@@ -84,26 +85,37 @@ function* ranksOf<M>(cube: Cube<M>): Cooperative<Ranks[]> {
 function* bestRanks(currencies: Iterable<ReadonlyMap<string | null, Weight>>): Cooperative<Ranks> {
   const ranks = new Map<string | null, number>();
   for (const weights of currencies) {
-    const values = [...weights].map(([value, { amount, number }]) => ({
-      value,
-      amount: sizeOf(amount),
-      number: sizeOf(number),
-    }));
+    const values = yield* valuesOf(weights);
     for (const [first, second] of [
       ['amount', 'number'],
       ['number', 'amount'],
     ] as const) {
-      values.sort(
-        (a, b) =>
-          compareExact(b[first], a[first]) ||
-          compareExact(b[second], a[second]) ||
-          (nameOf([a.value]) < nameOf([b.value]) ? -1 : 1),
+      const sorted = yield* sortCooperatively(
+        values,
+        (a, b) => compareExact(b[first], a[first]) || compareExact(b[second], a[second]) || (a.name < b.name ? -1 : 1),
       );
-      for (const [at, { value }] of values.entries()) ranks.set(value, Math.min(at, ranks.get(value) ?? at));
-      yield;
+      for (const [at, { value }] of sorted.entries()) {
+        if (at % GROUPS_PER_YIELD === GROUPS_PER_YIELD - 1) yield;
+        ranks.set(value, Math.min(at, ranks.get(value) ?? at));
+      }
     }
   }
   return ranks;
+}
+
+interface Value extends Weight {
+  readonly value: string | null;
+  readonly name: string;
+}
+
+/** With the sizes of their sums. */
+function* valuesOf(weights: ReadonlyMap<string | null, Weight>): Cooperative<Value[]> {
+  const values: Value[] = [];
+  for (const [value, { amount, number }] of weights) {
+    const size = { amount: sizeOf(amount), number: sizeOf(number) };
+    if (values.push({ value, name: nameOf([value]), ...size }) % GROUPS_PER_YIELD === 0) yield;
+  }
+  return values;
 }
 
 function* doesFit<M>(cube: Cube<M>, ranks: readonly Ranks[], kept: number, bound: Bound): Cooperative<boolean> {
